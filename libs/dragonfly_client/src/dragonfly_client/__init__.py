@@ -1,0 +1,1 @@
+"""The Python client of DragonflyBot's gateway, for bots."""

@@ -1,0 +1,1 @@
+"""What every DragonflyBot process shares: types, messages, codec, bus, runtime, command group."""

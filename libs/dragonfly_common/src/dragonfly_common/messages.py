@@ -1,0 +1,86 @@
+"""Every message on the bus. `codec` turns them into bytes and back; `bus` puts them in envelopes.
+
+Times are integer nanoseconds UTC. A message is always a whole state, never a difference:
+a lost one is healed by the next.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from dragonfly_common.types import FeedState, Side
+
+__all__ = ["Body", "Book", "Envelope", "Heartbeat", "Instruments", "Venue", "View"]
+
+
+class Envelope(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What surrounds every body on the bus; written and read by the bus alone.
+
+    `epoch` is the publisher's start in ns; `seq` counts the messages of one topic within it.
+    """
+
+    version: int
+    publisher: str
+    epoch: int
+    seq: int
+    ts_pub: int
+    body: msgspec.Raw
+
+
+class Book(msgspec.Struct, frozen=True, array_like=True, tag="book", gc=False):
+    """One venue's top of book of one instrument, and its state.
+
+    `levels` are best first, at most the system's depth; both sides are empty unless `state` is LIVE.
+    `feed_epoch` rises with each new connection to the venue; `venue_seq` rises within one.
+    `ts_event` is the venue's stamp, None when it sends none.
+    """
+
+    state: FeedState
+    reason: str
+    feed_epoch: int
+    venue_seq: int
+    ts_event: int | None
+    ts_recv: int
+    bids: Side
+    asks: Side
+
+
+class View(msgspec.Struct, frozen=True, array_like=True, tag="view", gc=False):
+    """What an aggregator computed: `body` is the encoded dragonfly.v1 message, relayed untouched."""
+
+    live: bool
+    depth: int
+    body: bytes
+
+
+class Venue(msgspec.Struct, frozen=True, array_like=True, tag="venue", gc=False):
+    """A venue as its listener sees it: connections, and how many followed instruments are live."""
+
+    venue: str
+    state: FeedState
+    reason: str
+    listener: str
+    connections: int
+    instruments: int
+    instruments_live: int
+
+
+class Instruments(msgspec.Struct, frozen=True, array_like=True, tag="instruments", gc=False):
+    """All instruments that a venue lists, sorted."""
+
+    venue: str
+    names: tuple[str, ...]
+
+
+class Heartbeat(msgspec.Struct, frozen=True, array_like=True, tag="heartbeat", gc=False):
+    """Proof of life: the last `seq` of each topic that changed since the last one.
+
+    With `bye` the publisher ends on purpose: what it said is void at once.
+    """
+
+    digest: dict[str, int]
+    bye: bool = False
+
+
+Body = Book | View | Venue | Instruments | Heartbeat
+"""Anything an envelope may hold."""

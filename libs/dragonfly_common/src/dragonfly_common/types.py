@@ -1,0 +1,51 @@
+"""The words every process shares: instruments, levels, feed states."""
+
+from __future__ import annotations
+
+import re
+from enum import IntEnum
+from typing import Final
+
+from dragonfly_common.errors import InstrumentError
+
+__all__ = ["MAX_DEPTH", "FeedState", "Level", "Side", "normalise_instrument"]
+
+MAX_DEPTH: Final = 20
+"""Levels a side that any part of the system can be asked for."""
+
+Level = tuple[float, float]
+"""(price, amount), both doubles nearest to the venue's decimal text, both > 0."""
+
+Side = tuple[Level, ...]
+"""Levels of one side, best first."""
+
+_INSTRUMENT = re.compile(r"[^\W_](?:[^\W_]|\.){0,19}-[^\W_](?:[^\W_]|\.){0,19}")
+
+
+class FeedState(IntEnum):
+    """How far one venue's book of one instrument can be trusted; numbers as in dragonfly.v1.State."""
+
+    SYNCING = 1
+    """Asked for at the venue; no trustworthy book yet."""
+    LIVE = 2
+    """In the consolidated book. No other state is."""
+    STALE = 3
+    """The venue was silent beyond its own rule, or its book contradicts itself."""
+    DOWN = 4
+    """No connection to the venue, or no listener for it."""
+    UNKNOWN = 5
+    """The venue does not list the instrument."""
+
+
+def normalise_instrument(text: str) -> str:
+    """Return `text` as BASE-QUOTE in upper case (`eth-btc` → `ETH-BTC`).
+
+    Raises:
+        InstrumentError: it is not two names of letters and digits joined by one hyphen.
+    """
+    name = text.strip().upper()
+    if not _INSTRUMENT.fullmatch(name):
+        raise InstrumentError(
+            f"{text[:60]!r} is not an instrument: write BASE-QUOTE, for example ETH-BTC"
+        )
+    return name

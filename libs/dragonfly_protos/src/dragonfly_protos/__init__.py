@@ -1,0 +1,1 @@
+"""The Python generated from DragonflyBot's contracts with bots."""

@@ -1,0 +1,1 @@
+"""Merges the tops of many venues into one book per instrument."""

@@ -1,0 +1,1 @@
+"""Listens to one venue and publishes its changed tops of book."""

@@ -1,0 +1,192 @@
+"""All that a venue must supply; connecting, acknowledging and reconnecting are generic.
+
+Everything here is pure: bytes in, events out. A venue is one folder under `venues/`, with the same
+file names in each, and one line in `venues/__init__.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import msgspec
+
+from dragonfly_common.types import Side
+
+__all__ = [
+    "Acked",
+    "Broken",
+    "Closing",
+    "Decoder",
+    "Event",
+    "FrameError",
+    "Heard",
+    "InstrumentSource",
+    "Limits",
+    "Liveness",
+    "Refused",
+    "Top",
+    "Unchanged",
+    "Venue",
+]
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """What a venue allows one client; each figure from its documentation."""
+
+    streams_per_connection: int
+    symbols_per_request: int
+    requests_per_second: float
+    """Frames that we send, of any kind, on one connection."""
+    connects_per_minute: float
+    max_frame_bytes: int
+    """The largest frame that we accept, decompressed."""
+    connection_lifetime_s: float | None = None
+    """When set, a successor is opened this long after connecting, before the venue cuts us."""
+
+
+class Liveness(msgspec.Struct, frozen=True, kw_only=True):
+    """When silence of a whole connection means something. Quiet is not dead: books may rest."""
+
+    probe_after_s: float
+    """Silent this long: ask for a sign of life (`Venue.probe`, or a WebSocket ping where None)."""
+    stale_after_s: float
+    """Silent this long, probe unanswered: every feed of the connection is STALE."""
+    reconnect_after_s: float
+    """Silent this long: the connection is given up."""
+    first_book_timeout_s: float
+    """A subscribed symbol without a first book for this long is asked for anew, and counted."""
+    ack_timeout_s: float = 5.0
+
+
+class InstrumentSource(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a venue lists its instruments: a REST path, or a request on a WebSocket of its own."""
+
+    rest_path: str | None = None
+    ws_request: str | None = None
+
+
+class Top(msgspec.Struct, frozen=True, gc=False):
+    """A changed top of book: levels best first, at most the decoder's depth."""
+
+    symbol: str
+    venue_seq: int
+    ts_event: int | None
+    bids: Side
+    asks: Side
+
+
+class Unchanged(msgspec.Struct, frozen=True, gc=False):
+    """A book frame of `symbol` that changes nothing in its top levels, or is not newer."""
+
+    symbol: str
+
+
+class Acked(msgspec.Struct, frozen=True):
+    """The venue accepted (un)subscriptions: all of `request_id`, or just `symbols` where it names them."""
+
+    request_id: int | None
+    symbols: tuple[str, ...] = ()
+    subscribed: bool = True
+
+
+class Refused(msgspec.Struct, frozen=True):
+    """The venue refused a request, or one symbol of it."""
+
+    request_id: int | None
+    symbols: tuple[str, ...]
+    reason: str
+
+
+class Heard(msgspec.Struct, frozen=True):
+    """A frame that proves life and says nothing else: heartbeat, pong, status."""
+
+
+class Closing(msgspec.Struct, frozen=True):
+    """The venue announces that it will close this connection: open a successor first."""
+
+    reason: str
+
+
+class Broken(msgspec.Struct, frozen=True):
+    """The book of `symbol` can no longer be trusted until it is subscribed anew.
+
+    `cause` is a counter label: `checksum`, `gap`, `no_snapshot`.
+    """
+
+    symbol: str
+    cause: str
+    detail: str
+
+
+Event = Top | Unchanged | Acked | Refused | Heard | Closing | Broken
+
+
+class FrameError(Exception):
+    """A frame that means nothing; `reason` is a counter label, never free text.
+
+    `symbol` is given where the frame still shows whose it was.
+    """
+
+    def __init__(self, reason: str, detail: str = "", symbol: str | None = None) -> None:
+        super().__init__(f"{reason}: {detail}" if detail else reason)
+        self.reason = reason
+        self.symbol = symbol
+
+
+class Decoder(Protocol):
+    """What the frames of one connection mean. One is made per connection and dies with it."""
+
+    def feed(self, frame: bytes) -> Sequence[Event]:
+        """Return what one received frame says.
+
+        Raises:
+            FrameError: it is malformed or impossible; the next good frame works.
+        """
+        ...
+
+    def forget(self, symbol: str) -> None:
+        """Drop all state of `symbol`: its next frame is its first."""
+        ...
+
+
+class Venue(Protocol):
+    """One venue's rules."""
+
+    name: str
+    ws_url: str
+    """Base address of the real venue, overridable."""
+    rest_url: str
+    limits: Limits
+    liveness: Liveness
+    compression: bool
+    """Whether permessage-deflate is offered; chosen by measurement."""
+    instruments: InstrumentSource
+
+    def connect_url(self, base: str) -> str:
+        """Return the URL of a multiplexed market data connection."""
+        ...
+
+    def subscribe(self, symbols: Sequence[str], request_id: int, depth: int) -> list[str]:
+        """Return the frames that ask for `symbols`, each within the venue's limits."""
+        ...
+
+    def unsubscribe(self, symbols: Sequence[str], request_id: int, depth: int) -> list[str]: ...
+
+    def probe(self, request_id: int) -> str | None:
+        """Return a frame that the venue answers, or None to use a WebSocket ping."""
+        ...
+
+    def parse_instruments(self, reply: bytes) -> dict[str, str] | None:
+        """Return {instrument: venue symbol} of all spot markets that can be traded.
+
+        None when a WebSocket reply is not the list yet.
+
+        Raises:
+            FrameError: the reply is not an instrument list.
+        """
+        ...
+
+    def decoder(self, depth: int) -> Decoder:
+        """Return a fresh decoder that publishes the best `depth` levels a side."""
+        ...

@@ -1,0 +1,1 @@
+"""Serves the consolidated books to bots over gRPC."""

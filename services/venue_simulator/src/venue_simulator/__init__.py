@@ -1,0 +1,1 @@
+"""Fake venues that speak the real protocols, with faults on demand."""
