@@ -39,7 +39,9 @@ def decode_envelope(payload: bytes) -> Envelope:
     """
     envelope = _decode(_envelopes, payload, "bad_envelope")
     if envelope.version != SCHEMA_VERSION:
-        raise DecodeError("schema_version", f"{envelope.version}, this process speaks {SCHEMA_VERSION}")
+        raise DecodeError(
+            "schema_version", f"{envelope.version}, this process speaks {SCHEMA_VERSION}"
+        )
     return envelope
 
 

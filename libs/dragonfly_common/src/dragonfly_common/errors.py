@@ -1,11 +1,11 @@
 """The errors of the system, as one tree; each carries what its reader needs.
 
-    DragonflyError
-    ├── UserError              a person's mistake: one sentence, no traceback
-    │   ├── InstrumentError    not a BASE-QUOTE name
-    │   ├── AddressError       not an address of the bus, or not to be had
-    │   └── ConfigError        options that do not fit together
-    └── DecodeError            bytes from outside that do not mean anything; carries a counter label
+DragonflyError
+├── UserError              a person's mistake: one sentence, no traceback
+│   ├── InstrumentError    not a BASE-QUOTE name
+│   ├── AddressError       not an address of the bus, or not to be had
+│   └── ConfigError        options that do not fit together
+└── DecodeError            bytes from outside that do not mean anything; carries a counter label
 """
 
 from __future__ import annotations

@@ -1,0 +1,75 @@
+"""The one command, `dragonfly`: each installed package adds its subcommands by entry point."""
+
+from __future__ import annotations
+
+from importlib.metadata import EntryPoint, entry_points, version
+from typing import Final
+
+import click
+
+from dragonfly_common.errors import UserError
+
+__all__ = ["main"]
+
+ENTRY_POINTS: Final = "dragonfly.commands"
+
+
+class _InstalledCommands(click.Group):
+    """Finds subcommands among the installed packages, and loads only the one that is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(_installed())
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        found = _installed().get(cmd_name)
+        if found is None:
+            return None
+        try:
+            command: click.Command = found.load()
+        except ModuleNotFoundError as error:
+            # An extra that this machine did not install: say so, where click would print a traceback.
+            return click.Command(
+                cmd_name,
+                callback=lambda: _missing(cmd_name, error.name),
+                short_help=f"(needs {error.name}, which is not installed)",
+                context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
+            )
+        return command
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except UserError as error:
+            click.echo(f"Error: {error}", err=True)
+            ctx.exit(error.exit_code)
+
+
+def _installed() -> dict[str, EntryPoint]:
+    return {found.name: found for found in entry_points(group=ENTRY_POINTS)}
+
+
+def _missing(command: str, module: str | None) -> None:
+    raise click.ClickException(
+        f"`dragonfly {command}` needs the package {module}, which is not installed"
+    )
+
+
+@click.group(
+    cls=_InstalledCommands,
+    context_settings={"auto_envvar_prefix": "DRAGONFLY", "help_option_names": ["-h", "--help"]},
+)
+@click.version_option(version("dragonfly-common"), prog_name="dragonfly")
+def main() -> None:
+    """One order book per instrument, made of every venue that trades it.
+
+    Every option is also an environment variable: `dragonfly gateway --bind` is
+    DRAGONFLY_GATEWAY_BIND.
+
+    \b
+    Example:
+      dragonfly demo
+    """
+
+
+if __name__ == "__main__":
+    main()

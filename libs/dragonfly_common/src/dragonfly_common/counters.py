@@ -1,0 +1,51 @@
+"""Every metric of the shared code, spelled once. A service spells its own in its `counters.py`."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from prometheus_client import Counter, Gauge
+
+__all__ = [
+    "BUS_DROPPED",
+    "BUS_GAPS",
+    "BUS_HANDSHAKE_FAILURES",
+    "BUS_LOST_PUBLISHERS",
+    "BUS_PUBLISHED",
+    "BUS_REASKED",
+    "BUS_RECEIVED",
+    "BUS_REOPENED",
+    "BUS_UNDECODABLE",
+    "PAUSES",
+    "READY",
+]
+
+BUS_PUBLISHED: Final = Counter("dragonfly_bus_published_total", "Messages put on the bus.")
+BUS_RECEIVED: Final = Counter("dragonfly_bus_received_total", "Messages taken off the bus.")
+BUS_DROPPED: Final = Counter(
+    "dragonfly_bus_dropped_total",
+    "Messages not passed on: duplicate, old_epoch, replaced (a newer one waited), oversized.",
+    ["reason"],
+)
+BUS_GAPS: Final = Counter(
+    "dragonfly_bus_gaps_total", "Messages that a publisher numbered and this process never saw."
+)
+BUS_UNDECODABLE: Final = Counter(
+    "dragonfly_bus_undecodable_total", "Bus messages that mean nothing, by reason.", ["reason"]
+)
+BUS_REASKED: Final = Counter(
+    "dragonfly_bus_reasked_total", "Last values asked for again after a heartbeat showed a loss."
+)
+BUS_LOST_PUBLISHERS: Final = Counter(
+    "dragonfly_bus_lost_publishers_total", "Publishers lost: silent, disconnected, bye.", ["reason"]
+)
+BUS_REOPENED: Final = Counter(
+    "dragonfly_bus_reopened_total", "Sockets replaced by fresh ones, by reason.", ["reason"]
+)
+BUS_HANDSHAKE_FAILURES: Final = Counter(
+    "dragonfly_bus_handshake_failures_total", "Bus handshakes that failed, by kind.", ["kind"]
+)
+PAUSES: Final = Counter(
+    "dragonfly_pauses_total", "Times that this process stood still for over a second."
+)
+READY: Final = Gauge("dragonfly_ready", "1 while this process says that it is ready.")

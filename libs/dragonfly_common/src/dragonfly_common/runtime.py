@@ -1,0 +1,250 @@
+"""A process's life: options, signals, readiness, watchdog, status page, and one exit path.
+
+A service hands its main function to `run_async` or `run_loop` and never returns from there: the
+process ends with an `ExitCode` that its supervisor understands. It ends in one of four ways: it was
+asked to stop (SIGTERM, SIGINT), a person's mistake (one sentence), a bug (a traceback on the log),
+or the watchdog found that its main loop stood still.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import os
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from types import FrameType
+from typing import Any, Final, NoReturn, ParamSpec, TypeVar, cast
+
+import click
+import structlog
+
+from dragonfly_common import counters, log
+from dragonfly_common.clock import Clock, SystemClock
+from dragonfly_common.errors import ExitCode, UserError
+from dragonfly_common.status import StatusServer
+
+__all__ = ["Runtime", "RuntimeOptions", "run_async", "run_loop", "runtime_options"]
+
+WATCHDOG_LIMIT_S: Final = 10.0
+WATCHDOG_TICK_S: Final = 1.0
+PAUSE_S: Final = 1.0
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+logger = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class RuntimeOptions:
+    """What every service's command line offers."""
+
+    instance: str | None = None
+    log_level: str = "info"
+    log_format: str = "auto"
+    status_address: str | None = None
+
+
+def runtime_options(command: Callable[..., R]) -> Callable[..., R]:
+    """Add the options of `RuntimeOptions` to a click command, which gets them as `runtime`."""
+
+    @click.option(
+        "--id",
+        "instance",
+        metavar="NAME",
+        help="This process's name on the bus; must be its own.  [default: service@host]",
+    )
+    @click.option(
+        "--log-level", type=click.Choice(log.LOG_LEVELS), default="info", show_default=True
+    )
+    @click.option(
+        "--log-format",
+        type=click.Choice(log.LOG_FORMATS),
+        default="auto",
+        show_default=True,
+        help="auto is console on a terminal and json elsewhere.",
+    )
+    @click.option(
+        "--status",
+        "status_address",
+        metavar="HOST:PORT",
+        help="Serve /metrics, /healthz and /readyz here.  [default: not served]",
+    )
+    @functools.wraps(command)
+    def with_runtime(
+        *args: Any,
+        instance: str | None,
+        log_level: str,
+        log_format: str,
+        status_address: str | None,
+        **options: Any,
+    ) -> R:
+        runtime = RuntimeOptions(instance, log_level, log_format, status_address)
+        return command(*args, runtime=runtime, **options)
+
+    return with_runtime
+
+
+class Runtime:
+    """What a service's main function may ask of, and must tell, the process it runs in."""
+
+    def __init__(self, service: str, options: RuntimeOptions, clock: Clock | None = None) -> None:
+        self.service = service
+        self.instance = options.instance or f"{service}@{socket.gethostname()}"
+        self.clock: Clock = clock or SystemClock()
+        self.stopping = False
+        self._unready: str | None = "starting"
+        self._said_ready = False
+        self._last_beat = self.clock.monotonic()
+        log.configure(
+            options.log_level, cast("log.LogFormat", options.log_format), service, self.instance
+        )
+        self._status = (
+            StatusServer(options.status_address, lambda: self._unready)
+            if options.status_address
+            else None
+        )
+
+    def ready(self, **facts: object) -> None:
+        """Turn `/readyz` to 200; the first time, log `ready` with the facts that others need."""
+        self._unready = None
+        counters.READY.set(1)
+        if not self._said_ready:
+            self._said_ready = True
+            if self._status:
+                facts["status"] = self._status.address
+            logger.info("ready", **facts)
+
+    def not_ready(self, reason: str) -> None:
+        """Turn `/readyz` to 503 with `reason`."""
+        self._unready = reason
+        counters.READY.set(0)
+
+    def beat(self) -> float:
+        """Feed the watchdog; return seconds since the last beat. Call it at least once a second.
+
+        A value over a second means that the process stood still (stopped, starved, suspended): what
+        its sockets hold by then is old.
+        """
+        now = self.clock.monotonic()
+        since, self._last_beat = now - self._last_beat, now
+        if since > PAUSE_S:
+            counters.PAUSES.inc()
+            logger.warning("process paused", seconds=round(since, 3))
+        return since
+
+    def close(self) -> None:
+        if self._status:
+            self._status.close()
+
+    def start_watchdog(self, expire: Callable[[], None]) -> None:
+        """Watch the beats from a thread; call `expire` once when they stay out."""
+        threading.Thread(target=self._watch, args=(expire,), daemon=True).start()
+
+    def _watch(self, expire: Callable[[], None]) -> None:
+        wait = threading.Event().wait
+        while not self.stopping:
+            before = self.clock.monotonic()
+            wait(WATCHDOG_TICK_S)
+            now = self.clock.monotonic()
+            # When this thread itself overslept, the whole process stood still: no one's fault.
+            overslept = now - before > 2 * WATCHDOG_TICK_S
+            if not overslept and now - self._last_beat > WATCHDOG_LIMIT_S:
+                expire()
+                return
+
+
+def run_async(
+    service: str,
+    options: RuntimeOptions,
+    main: Callable[[Runtime], Coroutine[Any, Any, None]],
+) -> NoReturn:
+    """Run `main` on uvloop until it ends or a signal cancels it; end the process."""
+    import uvloop  # noqa: PLC0415 - the aggregator never needs it
+
+    async def supervised(runtime: Runtime) -> None:
+        task = asyncio.ensure_future(main(runtime))
+        loop = asyncio.get_running_loop()
+
+        def stop(number: signal.Signals) -> None:
+            _note_signal(runtime, number)
+            task.cancel()
+
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop, number)
+        try:
+            await task
+        except asyncio.CancelledError:
+            if not runtime.stopping:
+                raise
+
+    def start(runtime: Runtime) -> None:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(supervised(runtime))
+
+    _run(service, options, start)
+
+
+def run_loop(service: str, options: RuntimeOptions, main: Callable[[Runtime], None]) -> NoReturn:
+    """Run a plain loop, which ends itself once `runtime.stopping`; end the process."""
+
+    def start(runtime: Runtime) -> None:
+        def stop(number: int, frame: FrameType | None) -> None:
+            _note_signal(runtime, signal.Signals(number))
+
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, stop)
+        main(runtime)
+
+    _run(service, options, start)
+
+
+def _run(service: str, options: RuntimeOptions, start: Callable[[Runtime], None]) -> NoReturn:
+    runtime = Runtime(service, options)
+    runtime.start_watchdog(_expire)
+    try:
+        start(runtime)
+        code = ExitCode.STOPPED
+    except UserError as error:
+        click.echo(f"Error: {error}", err=True)
+        code = error.exit_code
+    except BaseExceptionGroup as group:
+        code = _code_of_group(group)
+    except Exception:
+        logger.exception("process failed")
+        code = ExitCode.BUG
+    finally:
+        runtime.stopping = True
+        runtime.close()
+    logger.info("process ended", code=int(code))
+    sys.exit(code)
+
+
+def _code_of_group(group: BaseExceptionGroup[BaseException]) -> ExitCode:
+    """Say a person's mistake as one sentence even where a task group wrapped it."""
+    mistakes, rest = group.split(UserError)
+    if mistakes and not rest:
+        error: BaseException = mistakes
+        while isinstance(error, BaseExceptionGroup):
+            error = error.exceptions[0]
+        click.echo(f"Error: {error}", err=True)
+        return cast("UserError", error).exit_code
+    logger.error("process failed", exc_info=group)
+    return ExitCode.BUG
+
+
+def _note_signal(runtime: Runtime, number: signal.Signals) -> None:
+    if not runtime.stopping:
+        logger.info("stop requested", signal=number.name)
+    runtime.stopping = True
+
+
+def _expire() -> NoReturn:
+    logger.critical("watchdog expired", limit_s=WATCHDOG_LIMIT_S)
+    sys.stderr.flush()
+    os._exit(ExitCode.WATCHDOG)

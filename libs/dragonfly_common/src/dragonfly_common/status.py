@@ -1,0 +1,87 @@
+"""The page that machines read: `/metrics`, `/healthz` (it runs), `/readyz` (it has fresh data)."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable
+from socketserver import ThreadingMixIn
+from typing import TYPE_CHECKING
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+
+from prometheus_client import make_wsgi_app
+
+from dragonfly_common.errors import AddressError
+
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIEnvironment
+
+__all__ = ["StatusServer", "split_host_port"]
+
+
+def split_host_port(text: str) -> tuple[str, int]:
+    """Return ("127.0.0.1", 9100) of `127.0.0.1:9100`.
+
+    Raises:
+        AddressError: it is not HOST:PORT.
+    """
+    host, colon, port = text.rpartition(":")
+    if not colon or not port.isdecimal() or int(port) > 65535:
+        raise AddressError(
+            f"{text!r} is not an address: write HOST:PORT, for example 127.0.0.1:9100"
+        )
+    return host.strip("[]") or "0.0.0.0", int(port)  # noqa: S104 - ":9100" asks for all interfaces
+
+
+class StatusServer:
+    """Serves the three pages from a thread of its own, so that a busy loop still answers."""
+
+    def __init__(self, address: str, unready: Callable[[], str | None]) -> None:
+        """Bind `address`; `unready` returns why the process is not ready, or None when it is.
+
+        Raises:
+            AddressError: the address is malformed or taken.
+        """
+        host, port = split_host_port(address)
+        self._unready = unready
+        self._metrics = make_wsgi_app()
+        try:
+            self._server = make_server(
+                host, port, self._app, server_class=_Server, handler_class=_QuietHandler
+            )
+        except OSError as error:
+            raise AddressError(
+                f"cannot serve the status page on {address}: {error.strerror}; choose another --status"
+            ) from None
+        self.address = f"{host}:{self._server.server_port}"
+        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    def _app(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        path = environ.get("PATH_INFO")
+        if path == "/metrics":
+            return self._metrics(environ, start_response)
+        unready = self._unready() if path == "/readyz" else None
+        if path not in {"/healthz", "/readyz"}:
+            status, text = "404 Not Found", "there are /metrics, /healthz and /readyz"
+        elif unready:
+            status, text = "503 Service Unavailable", unready
+        else:
+            status, text = "200 OK", "ok"
+        start_response(status, [("Content-Type", "text/plain; charset=utf-8")])
+        return [text.encode() + b"\n"]
+
+
+class _Server(ThreadingMixIn, WSGIServer):
+    daemon_threads = True
+
+
+class _QuietHandler(WSGIRequestHandler):
+    timeout = 5
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
+        """Say nothing: a probe every second is no event."""
