@@ -27,11 +27,11 @@ class _InstalledCommands(click.Group):
         try:
             command: click.Command = found.load()
         except ModuleNotFoundError as error:
-            # An extra that this machine did not install: say so, where click would print a traceback.
+            missing = error.name  # an extra that was not installed: say so, without a traceback
             return click.Command(
                 cmd_name,
-                callback=lambda: _missing(cmd_name, error.name),
-                short_help=f"(needs {error.name}, which is not installed)",
+                callback=lambda: _missing(cmd_name, missing),
+                short_help=f"(needs {missing}, which is not installed)",
                 context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
             )
         return command

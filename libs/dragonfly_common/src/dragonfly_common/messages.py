@@ -30,7 +30,7 @@ class Envelope(msgspec.Struct, frozen=True, array_like=True, gc=False):
 class Book(msgspec.Struct, frozen=True, array_like=True, tag="book", gc=False):
     """One venue's top of book of one instrument, and its state.
 
-    `levels` are best first, at most the system's depth; both sides are empty unless `state` is LIVE.
+    Levels are best first, at most the system's depth; none unless `state` is LIVE.
     `feed_epoch` rises with each new connection to the venue; `venue_seq` rises within one.
     `ts_event` is the venue's stamp, None when it sends none.
     """
@@ -46,7 +46,7 @@ class Book(msgspec.Struct, frozen=True, array_like=True, tag="book", gc=False):
 
 
 class View(msgspec.Struct, frozen=True, array_like=True, tag="view", gc=False):
-    """What an aggregator computed: `body` is the encoded dragonfly.v1 message, relayed untouched."""
+    """What an aggregator computed; `body` is a dragonfly.v1 message, relayed untouched."""
 
     live: bool
     depth: int

@@ -50,7 +50,7 @@ class StatusServer:
             )
         except OSError as error:
             raise AddressError(
-                f"cannot serve the status page on {address}: {error.strerror}; choose another --status"
+                f"cannot serve the status page on {address}: {error.strerror}; choose another"
             ) from None
         self.address = f"{host}:{self._server.server_port}"
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
@@ -64,7 +64,8 @@ class StatusServer:
     def _app(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         path = environ.get("PATH_INFO")
         if path == "/metrics":
-            return self._metrics(environ, start_response)
+            pages: Iterable[bytes] = self._metrics(environ, start_response)
+            return pages
         unready = self._unready() if path == "/readyz" else None
         if path not in {"/healthz", "/readyz"}:
             status, text = "404 Not Found", "there are /metrics, /healthz and /readyz"

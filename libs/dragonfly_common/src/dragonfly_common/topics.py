@@ -87,8 +87,8 @@ def parse_book_topic(topic: str) -> tuple[str, str] | None:
 
 def parse_view_topic(topic: str) -> tuple[ViewKind, str] | None:
     """Return (kind, instrument) of a view topic, or None."""
-    head, dot, rest = topic.partition(".")
-    kind, dot, instrument = rest.partition(".")
+    head, _, rest = topic.partition(".")
+    kind, _, instrument = rest.partition(".")
     if head != "view" or kind not in _KINDS or not instrument.endswith("."):
         return None
     return (_KINDS[kind], instrument[:-1]) if len(instrument) > 1 else None

@@ -23,7 +23,7 @@ _INSTRUMENT = re.compile(r"[^\W_](?:[^\W_]|\.){0,19}-[^\W_](?:[^\W_]|\.){0,19}")
 
 
 class FeedState(IntEnum):
-    """How far one venue's book of one instrument can be trusted; numbers as in dragonfly.v1.State."""
+    """How far one venue's book can be trusted; numbers as in dragonfly.v1.State."""
 
     SYNCING = 1
     """Asked for at the venue; no trustworthy book yet."""
