@@ -1,0 +1,14 @@
+"""The bus: whole states from publishers to subscribers, and interest the other way.
+
+    Publisher   binds; keeps the last value of each topic, re-sends it to whoever subscribes, beats.
+    Subscriber  follows any number of publishers; hands on only news, newest per topic, and losses.
+    Waiter      waits for both in a plain loop; `pump` does the same on asyncio.
+
+This package alone imports zmq.
+"""
+
+from dragonfly_common.bus.publisher import Interest, Publisher
+from dragonfly_common.bus.subscriber import Delivery, PublisherLost, Subscriber
+from dragonfly_common.bus.waiting import Waiter, pump
+
+__all__ = ["Delivery", "Interest", "Publisher", "PublisherLost", "Subscriber", "Waiter", "pump"]

@@ -1,0 +1,128 @@
+"""One upstream's socket and its monitor. Whatever goes wrong is mended in one way: a fresh socket.
+
+A fresh socket holds nothing that a dead publisher said, sends every subscription again, and so is
+answered with last values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+import structlog
+import zmq
+from zmq.utils.monitor import parse_monitor_message
+
+from dragonfly_common import counters
+from dragonfly_common.bus import options
+
+__all__ = ["Link"]
+
+# A socket that fails at once is not replaced more often than this.
+REOPEN_INTERVAL_S: Final = 0.2
+
+# Timers must run even while a publisher sends faster than this process reads.
+MOST_AT_ONCE: Final = 20_000
+
+_HANDSHAKE_FAILURES: Final = {
+    zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL: "no_detail",
+    zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL: "protocol",
+    zmq.EVENT_HANDSHAKE_FAILED_AUTH: "auth",
+}
+
+logger = structlog.get_logger()
+
+
+class Link:
+    """A connection to one address, opened anew as often as it takes."""
+
+    def __init__(self, address: str, prefixes: Iterable[str], now: float) -> None:
+        self.address = address
+        self.publisher: str | None = None
+        """Who speaks here, once heard. An address is one publisher's at a time."""
+        self._prefixes = set(prefixes)
+        self._opened_at = now
+        self._reopen_at: float | None = None
+        self._open()
+
+    def subscribe(self, prefix: str) -> None:
+        if prefix not in self._prefixes:
+            self._prefixes.add(prefix)
+            if self._reopen_at is None:
+                self._socket.subscribe(prefix)
+
+    def unsubscribe(self, prefix: str) -> None:
+        if prefix in self._prefixes:
+            self._prefixes.discard(prefix)
+            if self._reopen_at is None:
+                self._socket.unsubscribe(prefix)
+
+    def ask_again(self, prefix: str) -> None:
+        """Ask the publisher for its last values under `prefix`."""
+        if self._reopen_at is None:
+            self._socket.unsubscribe(prefix)
+            self._socket.subscribe(prefix)
+
+    def receive(self) -> Iterator[list[bytes]]:
+        """Yield what has arrived, without waiting."""
+        for _ in range(MOST_AT_ONCE):
+            if self._reopen_at is not None:
+                return
+            try:
+                yield self._socket.recv_multipart(zmq.NOBLOCK)
+            except zmq.Again:
+                return
+
+    def trouble(self) -> str | None:
+        """Return why this socket must be replaced, if its monitor says so."""
+        reason = None
+        while self._reopen_at is None and options.readable(self._monitor):
+            event = parse_monitor_message(self._monitor.recv_multipart(zmq.NOBLOCK))["event"]
+            if event == zmq.EVENT_DISCONNECTED:
+                reason = "disconnected"
+            elif event in _HANDSHAKE_FAILURES:
+                kind = _HANDSHAKE_FAILURES[zmq.Event(event)]
+                counters.BUS_HANDSHAKE_FAILURES.labels(kind).inc()
+                logger.warning("handshake failed", address=self.address, kind=kind)
+                reason = "handshake"
+        return reason
+
+    def replace(self, reason: str, now: float) -> None:
+        """Close the socket with all that it holds; a fresh one follows now or shortly."""
+        counters.BUS_REOPENED.labels(reason).inc()
+        self.publisher = None
+        self._close()
+        self._reopen_at = max(now, self._opened_at + REOPEN_INTERVAL_S)
+        self.tick(now)
+
+    def tick(self, now: float) -> float | None:
+        """Open the fresh socket when it is due; return seconds until then, None when it is open."""
+        if self._reopen_at is None:
+            return None
+        if now < self._reopen_at:
+            return self._reopen_at - now
+        self._reopen_at = None
+        self._opened_at = now
+        self._open()
+        return None
+
+    def sockets(self) -> list[zmq.Socket[bytes]]:
+        return [self._socket, self._monitor] if self._reopen_at is None else []
+
+    def close(self) -> None:
+        if self._reopen_at is None:
+            self._close()
+
+    def _open(self) -> None:
+        self._socket = options.new_subscriber()
+        self._monitor = self._socket.get_monitor_socket(
+            zmq.EVENT_DISCONNECTED | sum(_HANDSHAKE_FAILURES)
+        )
+        for prefix in sorted(self._prefixes):
+            self._socket.subscribe(prefix)
+        self._socket.connect(self.address)
+
+    def _close(self) -> None:
+        self._socket.disable_monitor()
+        self._monitor.close()
+        self._socket.close()

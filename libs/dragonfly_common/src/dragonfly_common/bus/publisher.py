@@ -1,0 +1,172 @@
+"""The sending end: numbers, keeps and sends states, hears interest, beats."""
+
+from __future__ import annotations
+
+import socket as sockets
+from bisect import bisect_left, insort
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import msgspec
+import zmq
+
+from dragonfly_common import codec, counters
+from dragonfly_common.bus import options
+from dragonfly_common.bus.options import readable
+from dragonfly_common.clock import Clock
+from dragonfly_common.discovery import check_address
+from dragonfly_common.errors import AddressError
+from dragonfly_common.messages import Body, Envelope, Heartbeat
+from dragonfly_common.topics import heartbeat_topic
+
+__all__ = ["Interest", "Publisher"]
+
+
+class Interest(msgspec.Struct, frozen=True):
+    """Consumers asked for a prefix, or the last of them stopped asking."""
+
+    prefix: str
+    wanted: bool
+
+
+class Publisher:
+    """One bound socket that many subscribers connect to."""
+
+    def __init__(self, address: str, publisher_id: str, clock: Clock) -> None:
+        """Bind `address`; `publisher_id` must be this process's own on the whole bus.
+
+        Raises:
+            AddressError: the address is malformed, taken, or cannot be bound here.
+        """
+        self.publisher_id = publisher_id
+        self.epoch = clock.now_ns()
+        self.on_pending: Callable[[], None] | None = None
+        """Called when a send found subscriptions waiting, which then raise no further edge."""
+        self._clock = clock
+        self._last: dict[str, tuple[bytes, bytes]] = {}
+        self._topics: list[str] = []
+        self._seqs: dict[str, int] = {}
+        self._changed: dict[str, int] = {}
+        self._beat_topic = heartbeat_topic(publisher_id)
+        self._next_beat = clock.monotonic()
+        self._socket = _bind(check_address(address))
+        self.address = self._socket.getsockopt_string(zmq.LAST_ENDPOINT)
+
+    def publish(self, topic: str, body: Body) -> None:
+        """Send a state, and keep it for those who subscribe later."""
+        frames = self._number(topic, body)
+        if topic not in self._last:
+            insort(self._topics, topic)
+        self._last[topic] = frames
+        self._changed[topic] = self._seqs[topic]
+        self._send(frames)
+
+    def forget(self, topic: str) -> None:
+        """Void the last value of `topic`: later subscribers hear nothing of it."""
+        if self._last.pop(topic, None):
+            self._topics.remove(topic)
+        self._changed.pop(topic, None)
+
+    def drain(self) -> list[Interest]:
+        """Return what consumers asked for since the last call; answer each with its last values."""
+        interests = []
+        while (frame := self._receive()) is not None:
+            if frame[:1] not in {b"\x00", b"\x01"}:
+                counters.BUS_UNDECODABLE.labels("not_a_subscription").inc()
+                continue
+            try:
+                interest = Interest(frame[1:].decode(), frame[:1] == b"\x01")
+            except UnicodeDecodeError:
+                counters.BUS_UNDECODABLE.labels("subscription_not_text").inc()
+                continue
+            if interest.wanted:
+                for frames in self._under(interest.prefix):
+                    self._send(frames)
+            interests.append(interest)
+        return interests
+
+    def tick(self) -> float:
+        """Beat if it is time; return seconds until the next beat."""
+        now = self._clock.monotonic()
+        if now >= self._next_beat:
+            self._beat(bye=False)
+            self._next_beat = now + options.BEAT_INTERVAL_S
+        return self._next_beat - now
+
+    def close(self) -> None:
+        """Say bye, so that consumers need not wait for silence, and close."""
+        self._beat(bye=True)
+        self._socket.close(linger=options.BYE_LINGER_MS)
+
+    def pending(self) -> bool:
+        """Say whether subscriptions wait to be drained."""
+        return readable(self._socket)
+
+    def sockets(self) -> list[zmq.Socket[bytes]]:
+        """Return what to wait on."""
+        return [self._socket]
+
+    def _under(self, prefix: str) -> Iterator[tuple[bytes, bytes]]:
+        topics = self._topics
+        for index in range(bisect_left(topics, prefix), len(topics)):
+            if not topics[index].startswith(prefix):
+                return
+            yield self._last[topics[index]]
+
+    def _beat(self, *, bye: bool) -> None:
+        digest, self._changed = self._changed, {}
+        self._send(self._number(self._beat_topic, Heartbeat(digest, bye)))
+
+    def _number(self, topic: str, body: Body) -> tuple[bytes, bytes]:
+        seq = self._seqs.get(topic, 0) + 1
+        self._seqs[topic] = seq
+        envelope = Envelope(
+            codec.SCHEMA_VERSION,
+            self.publisher_id,
+            self.epoch,
+            seq,
+            self._clock.now_ns(),
+            codec.encode_body(body),
+        )
+        return topic.encode(), codec.encode_envelope(envelope)
+
+    def _send(self, frames: tuple[bytes, bytes]) -> None:
+        # An XPUB never blocks: it drops for a subscriber whose pipe is full.
+        self._socket.send_multipart(frames, zmq.NOBLOCK)
+        counters.BUS_PUBLISHED.inc()
+        if self.on_pending is not None and self.pending():
+            self.on_pending()
+
+    def _receive(self) -> bytes | None:
+        try:
+            return self._socket.recv(zmq.NOBLOCK)
+        except zmq.Again:
+            return None
+
+
+def _bind(address: str) -> zmq.Socket[bytes]:
+    if address.startswith("ipc://"):
+        _refuse_if_served(Path(address[6:]), address)
+    socket = options.new_publisher()
+    try:
+        socket.bind(address)
+    except zmq.ZMQError as error:
+        socket.close()
+        raise AddressError(
+            f"cannot bind {address}: {error.strerror}; stop what holds it or choose another --bind"
+        ) from None
+    return socket
+
+
+def _refuse_if_served(path: Path, address: str) -> None:
+    # ZeroMQ unlinks the path and binds anew: a second process would silently cut the first one off.
+    probe = sockets.socket(sockets.AF_UNIX)
+    try:
+        probe.connect(str(path))
+    except OSError:
+        return
+    finally:
+        probe.close()
+    raise AddressError(
+        f"cannot bind {address}: a running process serves it; stop that or choose another --bind"
+    )
