@@ -29,8 +29,8 @@ MAX_STATE_BYTES: Final = 1 << 20
 # A publisher receives only subscriptions.
 MAX_SUBSCRIPTION_BYTES: Final = 1024
 
-# About a second of a busy venue. The consumer drains everything and keeps the newest per topic; what
-# overflows is dropped by the publisher, found by the digest of its beat and asked for again.
+# About a second of a busy venue. The consumer drains everything and keeps the newest per topic;
+# what overflows is dropped by the publisher, found by the digest of its beat and asked for again.
 STATE_HWM: Final = 10_000
 # Subscriptions are messages too, and must never be dropped.
 UNLIMITED: Final = 0

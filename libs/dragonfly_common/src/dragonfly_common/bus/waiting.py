@@ -9,6 +9,7 @@ from typing import Final
 
 import zmq
 
+from dragonfly_common.bus.options import descriptor
 from dragonfly_common.bus.publisher import Publisher
 from dragonfly_common.bus.subscriber import Subscriber
 
@@ -72,7 +73,7 @@ def _watch(
     watched: set[int],
     wake: asyncio.Event,
 ) -> None:
-    current = {socket.getsockopt(zmq.FD) for endpoint in endpoints for socket in endpoint.sockets()}
+    current = {descriptor(socket) for endpoint in endpoints for socket in endpoint.sockets()}
     if current == watched:
         return
     # A closed socket's number may be another's by now, so whatever changed is watched anew.
