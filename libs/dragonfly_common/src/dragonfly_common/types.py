@@ -8,7 +8,7 @@ from typing import Final
 
 from dragonfly_common.errors import InstrumentError
 
-__all__ = ["MAX_DEPTH", "FeedState", "Level", "Side", "normalise_instrument"]
+__all__ = ["MAX_DEPTH", "FeedState", "Level", "Side", "is_instrument", "normalise_instrument"]
 
 MAX_DEPTH: Final = 20
 """Levels a side that any part of the system can be asked for."""
@@ -49,3 +49,8 @@ def normalise_instrument(text: str) -> str:
             f"{text[:60]!r} is not an instrument: write BASE-QUOTE, for example ETH-BTC"
         )
     return name
+
+
+def is_instrument(name: str) -> bool:
+    """Say whether `name` is an instrument in its normalised form."""
+    return bool(_INSTRUMENT.fullmatch(name)) and name == name.upper()

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import click
-
-from aggregator.service import Options, serve
 from dragonfly_common.runtime import RuntimeOptions, run_loop, runtime_options
 from dragonfly_common.types import MAX_DEPTH, normalise_instrument
+
+from aggregator.service import Options, serve
 
 __all__ = ["aggregator"]
 
@@ -49,6 +49,7 @@ __all__ = ["aggregator"]
 )
 @runtime_options
 def aggregator(
+    *,
     upstreams: tuple[str, ...],
     bind: str,
     instruments: tuple[str, ...],

@@ -1,4 +1,4 @@
-"""One venue's book of one instrument as the aggregator holds it: judged, and ready to merge. Pure."""
+"""One venue's book of one instrument, judged and ready to merge. Pure."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ from functools import lru_cache
 from operator import gt, lt
 
 import msgspec
-
-from aggregator.encoding import ASKS, BIDS, encode_feed, level_encoder
 from dragonfly_common.messages import Book
 from dragonfly_common.types import FeedState, Side
+from msgspec.structs import replace
+
+from aggregator.encoding import ASKS, BIDS, encode_feed, level_encoder
 
 __all__ = ["Entry", "Feed", "absent_feed", "lost_feed", "take_book"]
 
 Entry = tuple[float, float, str, bytes]
-"""A level as it sorts: (±price, −amount, venue, its encoding). Bids have −price: best is least."""
+"""A level as it sorts: (±price, -amount, venue, its encoding). Bids have -price: best is least."""
 
 
 class Feed(msgspec.Struct, frozen=True, gc=False):
@@ -29,9 +30,10 @@ class Feed(msgspec.Struct, frozen=True, gc=False):
     ts_event: int | None
     ts_recv: int
     ts_pub: int
-    bids: tuple[Entry, ...]
-    asks: tuple[Entry, ...]
-    encoded: bytes
+    bids: tuple[Entry, ...] = ()
+    asks: tuple[Entry, ...] = ()
+    encoded: bytes = b""
+    """The VenueFeed of a view, up to its age."""
     fault: str | None = None
     """A counter label when the listener's book contradicts itself."""
 
@@ -42,50 +44,43 @@ def take_book(venue: str, book: Book, ts_pub: int, depth: int) -> Feed:
     A book that contradicts itself (crossed, out of order, not a number) is STALE here whatever its
     listener says: no level of it is used, and its reason tells why.
     """
-    state, reason, fault = book.state, book.reason, None
-    bids: tuple[Entry, ...] = ()
-    asks: tuple[Entry, ...] = ()
-    if state is FeedState.LIVE:
-        fault, why = _contradiction(book.bids, book.asks)
-        if fault:
-            state, reason = FeedState.STALE, why
-        else:
-            encode_bid, encode_ask = _encoders(venue)
-            bids = tuple((-p, -a, venue, encode_bid(p, a)) for p, a in book.bids[:depth])
-            asks = tuple((p, -a, venue, encode_ask(p, a)) for p, a in book.asks[:depth])
-    return _feed(
-        venue, state, reason, book.venue_seq, book.ts_event, book.ts_recv, ts_pub, bids, asks, fault
+    feed = Feed(venue, book.state, book.reason, book.venue_seq, book.ts_event, book.ts_recv, ts_pub)
+    if book.state is not FeedState.LIVE:
+        return _encoded(feed)
+    fault, why = _contradiction(book.bids, book.asks)
+    if fault:
+        return _encoded(replace(feed, state=FeedState.STALE, reason=why, fault=fault))
+    encode_bid, encode_ask = _encoders(venue)
+    return _encoded(
+        replace(
+            feed,
+            bids=tuple([(-p, -a, venue, encode_bid(p, a)) for p, a in book.bids[:depth]]),
+            asks=tuple([(p, -a, venue, encode_ask(p, a)) for p, a in book.asks[:depth]]),
+        )
     )
 
 
 def lost_feed(feed: Feed, reason: str) -> Feed:
     """Return `feed` as it stands once its listener is gone: DOWN, without levels."""
-    return _feed(
-        feed.venue, FeedState.DOWN, reason, feed.venue_seq, feed.ts_event, feed.ts_recv, feed.ts_pub
-    )
+    return _encoded(replace(feed, state=FeedState.DOWN, reason=reason, bids=(), asks=()))
 
 
 def absent_feed(venue: str, state: FeedState, reason: str) -> Feed:
     """Return what stands for a known venue that has said nothing of an instrument yet."""
-    return _feed(venue, state, reason, 0, None, 0, 0)
+    return _encoded(Feed(venue, state, reason, 0, None, 0, 0))
 
 
-def _feed(
-    venue: str,
-    state: FeedState,
-    reason: str,
-    venue_seq: int,
-    ts_event: int | None,
-    ts_recv: int,
-    ts_pub: int,
-    bids: tuple[Entry, ...] = (),
-    asks: tuple[Entry, ...] = (),
-    fault: str | None = None,
-) -> Feed:
-    encoded = encode_feed(venue, state, reason, venue_seq, ts_event, ts_recv, ts_pub)
-    return Feed(
-        venue, state, reason, venue_seq, ts_event, ts_recv, ts_pub, bids, asks, encoded, fault
+def _encoded(feed: Feed) -> Feed:
+    encoded = encode_feed(
+        feed.venue,
+        state=feed.state,
+        reason=feed.reason,
+        venue_seq=feed.venue_seq,
+        ts_event=feed.ts_event,
+        ts_recv=feed.ts_recv,
+        ts_pub=feed.ts_pub,
     )
+    return replace(feed, encoded=encoded)
 
 
 @lru_cache

@@ -1,8 +1,8 @@
 """Many venues' levels into one view: the book, the best prices, the liquidity. Pure.
 
 Bids by (price falling, amount falling), asks by (price rising, amount falling), then by venue name,
-so that the same feeds always make the same book. Venues may cross each other: that is legal, and the
-spread is then negative.
+so that the same feeds always make the same book. Venues may cross each other: that is legal, and
+the spread is then negative.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from functools import lru_cache
 from itertools import chain, groupby
 
 import msgspec
+from dragonfly_common.topics import ViewKind
 
 from aggregator.encoding import ASKS, BIDS, encode_merged_level
 from aggregator.feeds import Entry, Feed
-from dragonfly_common.topics import ViewKind
 
 __all__ = ["Merged", "merge", "spread"]
 

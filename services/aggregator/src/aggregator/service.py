@@ -11,11 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import structlog
-
-from aggregator import counters
-from aggregator.world import Effects, World
 from dragonfly_common.bus import Delivery, Interest, Publisher, PublisherLost, Subscriber, Waiter
-from dragonfly_common.errors import InstrumentError
 from dragonfly_common.messages import Book, Instruments, Venue
 from dragonfly_common.runtime import Runtime
 from dragonfly_common.topics import (
@@ -24,7 +20,10 @@ from dragonfly_common.topics import (
     parse_book_topic,
     parse_view_topic,
 )
-from dragonfly_common.types import normalise_instrument
+from dragonfly_common.types import is_instrument
+
+from aggregator import counters
+from aggregator.world import Effects, World
 
 __all__ = ["Options", "serve"]
 
@@ -76,10 +75,7 @@ def _take_interest(world: World, interest: Interest, now: float) -> None:
     if interest.prefix.startswith((HEARTBEAT_PREFIX, STATUS_PREFIX)):
         return
     view = parse_view_topic(interest.prefix)
-    try:
-        if view is None or normalise_instrument(view[1]) != view[1]:
-            raise InstrumentError(interest.prefix)
-    except InstrumentError:
+    if view is None or not is_instrument(view[1]):
         counters.FOREIGN_INTEREST.inc()
         return
     kind, instrument = view

@@ -11,9 +11,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
-from aggregator.encoding import encode_feed_age, encode_view
-from aggregator.feeds import Feed, absent_feed, lost_feed, take_book
-from aggregator.merging import Merged, merge
 from dragonfly_common.messages import Body, Book, Instruments, Venue, View
 from dragonfly_common.topics import (
     ViewKind,
@@ -23,6 +20,10 @@ from dragonfly_common.topics import (
     view_topic,
 )
 from dragonfly_common.types import FeedState
+
+from aggregator.encoding import encode_feed_age, encode_view
+from aggregator.feeds import Feed, absent_feed, lost_feed, take_book
+from aggregator.merging import Merged, merge
 
 __all__ = ["Effects", "World"]
 
@@ -78,6 +79,7 @@ class World:
         self._always = set(always)
         self._markets: dict[str, _Market] = {}
         self._venues: dict[str, dict[str, Venue]] = {}
+        self._lost: set[str] = set()
         self._seqs: dict[tuple[ViewKind, str], int] = {}
         self._dirty: dict[str, None] = {}
         self._effects = Effects()
@@ -107,18 +109,26 @@ class World:
         self, publisher: str, instrument: str, venue: str, book: Book, ts_pub: int
     ) -> str | None:
         """Take a listener's book; return a counter label if it contradicts itself."""
+        self._lost.discard(publisher)
         market = self._markets.get(instrument)
         if market is None:
             return None
         feed = take_book(venue, book, ts_pub, self._depth)
-        market.feeds.setdefault(venue, {})[publisher] = feed
+        by_publisher = market.feeds.setdefault(venue, {})
+        by_publisher[publisher] = feed
+        if len(by_publisher) > 1:
+            self._drop_lost(by_publisher)
         self._dirty[instrument] = None
         return feed.fault
 
     def hear_venue(self, publisher: str, status: Venue) -> None:
         """Take what a listener says of its venue, and relay it."""
+        self._lost.discard(publisher)
         known = status.venue in self._venues
-        self._venues.setdefault(status.venue, {})[publisher] = status
+        by_listener = self._venues.setdefault(status.venue, {})
+        by_listener[publisher] = status
+        if len(by_listener) > 1:
+            self._drop_lost(by_listener)
         self._relay(status.venue)
         if not known:
             self._dirty.update(dict.fromkeys(self._markets))
@@ -129,6 +139,7 @@ class World:
 
     def lose(self, publisher: str, why: str) -> None:
         """Void all that a listener said: its levels leave every book with the next `settle`."""
+        self._lost.add(publisher)
         reason = f"listener lost: {why}"
         for instrument, market in self._markets.items():
             for by_publisher in market.feeds.values():
@@ -199,6 +210,11 @@ class World:
         if status.state is FeedState.DOWN:
             return absent_feed(venue, FeedState.DOWN, status.reason)
         return absent_feed(venue, FeedState.SYNCING, SYNCING_REASON)
+
+    def _drop_lost(self, by_publisher: dict[str, Feed] | dict[str, Venue]) -> None:
+        # What a lost publisher left behind is kept only while nobody else speaks for the venue.
+        for publisher in self._lost & by_publisher.keys():
+            del by_publisher[publisher]
 
     def _venue_state(self, venue: str) -> Venue:
         return max(self._venues[venue].values(), key=lambda status: status.state is FeedState.LIVE)
