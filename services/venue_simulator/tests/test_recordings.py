@@ -1,0 +1,290 @@
+"""Recorded messages become the states that the books went through, or are refused."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from pathlib import Path
+
+import pytest
+from dragonfly_common.errors import ConfigError
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from venue_simulator.recordings import (
+    KEPT_LEVELS,
+    Recording,
+    load_recordings,
+    rebuild_binance,
+    rebuild_bitstamp,
+    rebuild_kraken_v1,
+    rebuild_kraken_v2,
+)
+
+CAPTURES = Path(__file__).parents[4] / "shared" / "captures"
+
+BINANCE_URL = "https://api.binance.com/api/v3"
+BINANCE_LIST = [
+    f"{BINANCE_URL}/exchangeInfo -> 1.0: "
+    + json.dumps({"symbols": [{"symbol": "ETHBTC", "baseAsset": "ETH", "quoteAsset": "BTC"}]})
+]
+BITSTAMP_URL = "https://www.bitstamp.net/api/v2"
+BITSTAMP_LIST = [
+    f"{BITSTAMP_URL}/trading-pairs-info/ -> 1.0: "
+    + json.dumps([{"name": "ETH/BTC", "url_symbol": "ethbtc"}])
+]
+
+Levels = list[list[str]]
+
+
+def binance_seed(at: float, last_id: int, bids: Levels, asks: Levels) -> str:
+    body = json.dumps({"lastUpdateId": last_id, "bids": bids, "asks": asks})
+    return f"{BINANCE_URL}/depth?symbol=ETHBTC&limit=1000 -> {at}: {body}"
+
+
+def binance_delta(at: float, first: int, last: int, bids: Levels, asks: Levels) -> str:
+    data = {"e": "depthUpdate", "E": 1, "s": "ETHBTC", "U": first, "u": last, "b": bids, "a": asks}
+    return f"{at}: " + json.dumps({"stream": "ethbtc@depth@100ms", "data": data})
+
+
+def bitstamp_seed(at: float, time_us: int, bids: Levels, asks: Levels) -> str:
+    body = json.dumps({"microtimestamp": str(time_us), "bids": bids, "asks": asks})
+    return f"{BITSTAMP_URL}/order_book/ethbtc -> {at}: {body}"
+
+
+def bitstamp_delta(at: float, time_us: int, bids: Levels, asks: Levels) -> str:
+    data = {"microtimestamp": str(time_us), "bids": bids, "asks": asks}
+    frame = {"data": data, "channel": "diff_order_book_ethbtc", "event": "data"}
+    return f"{at}: " + json.dumps(frame, separators=(",", ":"))
+
+
+def crc32(*numbers: str) -> str:
+    return str(zlib.crc32("".join(n.replace(".", "").lstrip("0") for n in numbers).encode()))
+
+
+class TestBinance:
+    def test_drops_what_the_seed_holds_and_joins_the_rest(self) -> None:
+        (recording,) = rebuild_binance(
+            BINANCE_LIST,
+            [binance_seed(12.5, 10, [["0.07", "1.0"], ["0.06", "2.0"]], [["0.08", "3.0"]])],
+            [
+                binance_delta(11.0, 8, 10, [["0.07", "9.0"]], []),
+                binance_delta(12.0, 10, 12, [["0.07", "0.00000000"]], [["0.075", "4.0"]]),
+                "13.0: " + json.dumps({"stream": "ethbtc@bookTicker", "data": {"u": 12}}),
+                binance_delta(14.0, 13, 13, [["0.065", "5.0"], ["0.01", "0.0"]], []),
+            ],
+        )
+
+        assert recording.venue == "binance"
+        assert (recording.instrument, recording.symbol) == ("ETH-BTC", "ETHBTC")
+        assert [state.venue_seq for state in recording.states] == [10, 12, 13]
+        # The seed's answer came later than the delta that follows it.
+        assert [state.offset_s for state in recording.states] == [0.0, 0.0, 2.0]
+        assert recording.states[0].bids == (("0.07", "1.0"), ("0.06", "2.0"))
+        assert recording.states[1].bids == (("0.06", "2.0"),)
+        assert recording.states[1].asks == (("0.075", "4.0"), ("0.08", "3.0"))
+        assert recording.states[2].bids == (("0.065", "5.0"), ("0.06", "2.0"))
+
+    def test_refuses_a_lost_delta(self) -> None:
+        with pytest.raises(ConfigError, match=r"ETHBTC at binance .* no delta holds the update 11"):
+            rebuild_binance(
+                BINANCE_LIST,
+                [binance_seed(1.0, 10, [], [])],
+                [binance_delta(2.0, 12, 13, [], [])],
+            )
+
+
+class TestBitstamp:
+    @pytest.mark.parametrize("zero", ["0", "0.00000", "0.00000000"])
+    def test_applies_frames_newer_than_the_seed(self, zero: str) -> None:
+        (recording,) = rebuild_bitstamp(
+            BITSTAMP_LIST,
+            [bitstamp_seed(3.0, 1_000_000, [["0.07", "1.0"], ["0.06", "1.0"]], [["0.08", "1.0"]])],
+            [
+                'wss://ws.bitstamp.net/ <- 0.1: {"event":"bts:subscribe"}',
+                '0.2: {"event":"bts:subscription_succeeded","channel":"diff_order_book_ethbtc",'
+                '"data":{}}',
+                bitstamp_delta(2.0, 1_000_000, [["0.07", "7.0"]], []),
+                bitstamp_delta(4.0, 1_500_000, [["0.07", zero]], []),
+            ],
+        )
+
+        assert (recording.instrument, recording.symbol) == ("ETH-BTC", "ethbtc")
+        assert [state.venue_seq for state in recording.states] == [1_000_000, 1_500_000]
+        assert recording.states[1].bids == (("0.06", "1.0"),)
+        assert recording.states[1].asks == (("0.08", "1.0"),)
+
+    def test_refuses_time_that_does_not_rise(self) -> None:
+        delta = bitstamp_delta(2.0, 1_500_000, [], [])
+        with pytest.raises(ConfigError, match="1500000 comes after 1500000"):
+            rebuild_bitstamp(BITSTAMP_LIST, [bitstamp_seed(1.0, 1_000_000, [], [])], [delta, delta])
+
+
+def kraken_v1(at: float, *parts: dict[str, object]) -> str:
+    return f"{at}: " + json.dumps([7, *parts, "book-2", "XBT/USD"])
+
+
+V1_SEED = kraken_v1(
+    1.0,
+    {
+        "as": [["10.5", "1.0", "100.000001"], ["10.6", "2.0", "100.000003"]],
+        "bs": [["10.4", "3.0", "100.000002"], ["10.3", "4.0", "99.000000"]],
+    },
+)
+
+
+class TestKrakenV1:
+    def test_truncates_counts_and_verifies(self) -> None:
+        (recording,) = rebuild_kraken_v1(
+            [
+                '0.5: {"event":"heartbeat"}',
+                V1_SEED,
+                kraken_v1(
+                    2.0,
+                    {"a": [["10.45", "5.0", "100.000003", "r"]]},
+                    {
+                        "b": [["10.4", "0.0", "100.000002"], ["10.2", "6.0", "100.000001"]],
+                        "c": crc32("10.45", "5.0", "10.5", "1.0", "10.3", "4.0", "10.2", "6.0"),
+                    },
+                ),
+            ]
+        )
+
+        assert (recording.instrument, recording.symbol) == ("BTC-USD", "BTC/USD")
+        # The second message's time does not rise.
+        assert [state.venue_seq for state in recording.states] == [100_000_003, 100_000_004]
+        assert recording.states[1].asks == (("10.45", "5.0"), ("10.5", "1.0"))
+        assert recording.states[1].bids == (("10.3", "4.0"), ("10.2", "6.0"))
+
+    def test_refuses_a_wrong_checksum(self) -> None:
+        update = kraken_v1(2.0, {"b": [["10.4", "9.0", "101.0"]], "c": "1"})
+        with pytest.raises(ConfigError, match="checksum 1 does not hold"):
+            rebuild_kraken_v1([V1_SEED, update])
+
+
+def kraken_v2(kind: str, checksum: str, second: int, bids: str, asks: str) -> str:
+    return (
+        f'{{"channel":"book","type":"{kind}","data":[{{"symbol":"MINA/GBP","bids":[{bids}],'
+        f'"asks":[{asks}],"checksum":{checksum},'
+        f'"timestamp":"2026-08-16T23:37:{second:02}.000005Z"}}]}}'
+    )
+
+
+class TestKrakenV2:
+    ACK = '{"method":"subscribe","result":{"channel":"book","depth":10,"symbol":"MINA/GBP"}}'
+
+    def test_keeps_numbers_as_printed(self) -> None:
+        (recording,) = rebuild_kraken_v2(
+            [
+                '{"channel":"status","type":"update","data":[{"system":"online"}]}',
+                self.ACK,
+                kraken_v2(
+                    "snapshot",
+                    crc32("0.0290", "1.00", "0.0280", "2.50"),
+                    4,
+                    '{"price":0.0280,"qty":2.50}',
+                    '{"price":0.0290,"qty":1.00}',
+                ),
+                kraken_v2(
+                    "update",
+                    crc32("3", "1.00", "0.0280", "2.50"),
+                    6,
+                    "",
+                    '{"price":0.0290,"qty":0.00},{"price":3,"qty":1.00}',
+                ),
+            ]
+        )
+
+        assert recording.instrument == "MINA-GBP"
+        assert recording.states[0].bids == (("0.0280", "2.50"),)
+        assert recording.states[1].asks == (("3", "1.00"),)
+        assert recording.states[1].offset_s == pytest.approx(2.0)
+        assert recording.states[0].venue_seq == 1_786_923_424_000_005
+
+    def test_refuses_a_wrong_checksum(self) -> None:
+        with pytest.raises(ConfigError, match="checksum 5 does not hold"):
+            rebuild_kraken_v2([self.ACK, kraken_v2("snapshot", "5", 4, "", "")])
+
+
+class TestBooks:
+    @settings(max_examples=60, deadline=None)
+    @given(
+        st.lists(
+            st.tuples(st.integers(1, 250), st.integers(0, 3)).map(
+                lambda level: [f"{level[0] / 100:.2f}", f"{level[1]}.0"]
+            ),
+            max_size=300,
+        )
+    )
+    def test_ladders_hold_the_last_amount_of_each_price(self, changes: Levels) -> None:
+        (recording,) = rebuild_bitstamp(
+            BITSTAMP_LIST,
+            [bitstamp_seed(1.0, 1, [], [])],
+            [bitstamp_delta(2.0, 2, changes, changes)],
+        )
+        held = {price: amount for price, amount in dict(changes).items() if amount != "0.0"}
+        asks = sorted(held.items(), key=lambda level: float(level[0]))
+
+        assert recording.states[1].asks == tuple(asks[:KEPT_LEVELS])
+        assert recording.states[1].bids == tuple(reversed(asks))[:KEPT_LEVELS]
+
+
+class TestLoading:
+    def test_names_an_empty_folder(self, tmp_path: Path) -> None:
+        with pytest.raises(ConfigError, match=r"no recorded book in .*: name a folder that holds"):
+            load_recordings(tmp_path)
+
+    def test_names_the_folder_of_a_message_that_is_none(self, tmp_path: Path) -> None:
+        (tmp_path / "kraken").mkdir()
+        (tmp_path / "kraken" / "KRAKEN.ws.1.0").write_text("1.0: [7, {]\n")
+        with pytest.raises(ConfigError, match="hold a message of another shape"):
+            load_recordings(tmp_path)
+
+    def test_reads_every_venue_of_a_folder(self, tmp_path: Path) -> None:
+        for name, lines in {
+            "binance/BINANCE.0": BINANCE_LIST,
+            "binance/BINANCE.http.0.0": [binance_seed(1.0, 10, [["1.0", "1.0"]], [])],
+            "binance/BINANCE.ws.1.0": [],
+            "kraken/KRAKEN.ws.50.0": [V1_SEED],
+            "kraken/x.ndjson": [TestKrakenV2.ACK, kraken_v2("snapshot", "0", 4, "", "")],
+        }.items():
+            path = tmp_path / name
+            path.parent.mkdir(exist_ok=True)
+            path.write_text("\n".join(lines) + "\n")
+
+        found = {(recording.venue, recording.instrument) for recording in load_recordings(tmp_path)}
+        assert found == {("binance", "ETH-BTC"), ("kraken", "BTC-USD"), ("kraken", "MINA-GBP")}
+
+
+@pytest.fixture(scope="module")
+def captures() -> list[Recording]:
+    if not CAPTURES.is_dir():
+        pytest.skip(f"no recorded captures at {CAPTURES}")
+    return load_recordings(CAPTURES)
+
+
+@pytest.mark.captures
+class TestRealCaptures:
+    def test_every_book_of_three_venues_is_rebuilt(self, captures: list[Recording]) -> None:
+        books = dict.fromkeys(("binance", "bitstamp", "kraken"), 0)
+        for recording in captures:
+            books[recording.venue] += 1
+        assert books == {"binance": 4, "bitstamp": 10, "kraken": 11}
+
+    def test_kraken_has_a_state_per_verified_checksum(self, captures: list[Recording]) -> None:
+        kraken = [recording for recording in captures if recording.venue == "kraken"]
+        states = {recording.instrument: len(recording.states) for recording in kraken}
+        assert states.pop("MINA-GBP") == 13
+        # The first message of a book on the old socket has no checksum.
+        assert sum(states.values()) - len(states) == 4269
+
+    def test_states_rise_in_time_and_id_and_never_cross(self, captures: list[Recording]) -> None:
+        for recording in captures:
+            for earlier, later in zip(recording.states, recording.states[1:], strict=False):
+                assert earlier.venue_seq < later.venue_seq
+                assert earlier.offset_s <= later.offset_s
+            for state in recording.states:
+                bids = [float(price) for price, _ in state.bids]
+                asks = [float(price) for price, _ in state.asks]
+                assert bids == sorted(set(bids), reverse=True)
+                assert asks == sorted(set(asks))
+                assert bids[0] < asks[0]
