@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -279,7 +280,7 @@ class TestRealCaptures:
 
     def test_states_rise_in_time_and_id_and_never_cross(self, captures: list[Recording]) -> None:
         for recording in captures:
-            for earlier, later in zip(recording.states, recording.states[1:], strict=False):
+            for earlier, later in pairwise(recording.states):
                 assert earlier.venue_seq < later.venue_seq
                 assert earlier.offset_s <= later.offset_s
             for state in recording.states:

@@ -1,0 +1,223 @@
+"""The judge itself: it passes what is right, and names each way of being wrong."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from dragonfly_client import Book, Level, State, VenueFeed
+from oracle import Oracle, Truth, expected_spread, misordered
+
+BINANCE_BIDS = [["65.12", "1.0"], ["65.10", "2.0"]]
+BINANCE_ASKS = [["65.13", "3.0"], ["65.20", "4.0"]]
+KRAKEN_BIDS = [["65.12", "5.0"], ["65.11", "6.0"]]
+KRAKEN_ASKS = [["65.13", "3.0"], ["65.30", "7.0"]]
+
+
+def truth_line(venue: str, venue_seq: int, bids: list[list[str]], asks: list[list[str]]) -> str:
+    return json.dumps(
+        {
+            "venue": venue,
+            "instrument": "ETH-BTC",
+            "venue_seq": venue_seq,
+            "ts": 1,
+            "bids": bids,
+            "asks": asks,
+        }
+    )
+
+
+def feed(venue: str, venue_seq: int, state: State = State.LIVE, reason: str = "") -> VenueFeed:
+    return VenueFeed(venue, state, reason, 0, venue_seq, None, 1, 2)
+
+
+@pytest.fixture
+def oracle() -> Oracle:
+    fault = {"fault": "gap", "venue": "kraken", "instrument": None, "ts": 5, "seconds": 1.0}
+    truth = Truth(
+        [
+            truth_line("binance", 7, BINANCE_BIDS, BINANCE_ASKS),
+            truth_line("binance", 8, BINANCE_BIDS[1:], BINANCE_ASKS),
+            truth_line("kraken", 100, KRAKEN_BIDS, KRAKEN_ASKS),
+            json.dumps(fault),
+        ]
+    )
+    return Oracle(truth, depth=3)
+
+
+@pytest.fixture
+def book() -> Book:
+    """The true merge of binance 7 and kraken 100, cut to three levels."""
+    return Book(
+        instrument="ETH-BTC",
+        spread=0.01,
+        venues=(feed("binance", 7), feed("kraken", 100)),
+        live=True,
+        epoch=1,
+        seq=1,
+        ts_agg=3,
+        replaced=0,
+        ts_out=4,
+        ts_in=5,
+        bids=(
+            Level("kraken", 65.12, 5.0),
+            Level("binance", 65.12, 1.0),
+            Level("kraken", 65.11, 6.0),
+        ),
+        asks=(
+            Level("binance", 65.13, 3.0),
+            Level("kraken", 65.13, 3.0),
+            Level("binance", 65.2, 4.0),
+        ),
+    )
+
+
+def test_what_is_right_passes(oracle: Oracle, book: Book) -> None:
+    down = feed("kraken", 100, State.DOWN, "no listener")
+    without_kraken = replace(
+        book,
+        seq=2,
+        venues=(feed("binance", 7), down),
+        bids=(Level("binance", 65.12, 1.0), Level("binance", 65.1, 2.0)),
+        asks=(Level("binance", 65.13, 3.0), Level("binance", 65.2, 4.0)),
+    )
+    nothing = replace(without_kraken, seq=3, venues=(), live=False, spread=0.0, bids=(), asks=())
+
+    assert oracle.first_violation([book, book, without_kraken, nothing]) is None
+    assert oracle.judged == 4
+    # A new aggregator starts its count again.
+    assert oracle.first_violation([replace(nothing, seq=9), replace(book, epoch=2)]) is None
+
+
+def test_truth_knows_its_states_and_faults(oracle: Oracle) -> None:
+    assert oracle.truth.count("binance", "ETH-BTC") == 2
+    assert oracle.truth.count("binance", "BTC-USD") == 0
+    assert [(fault.kind, fault.venue) for fault in oracle.truth.faults] == [("gap", "kraken")]
+
+
+WRONG: dict[str, tuple[str, Callable[[Book], Book]]] = {
+    "an amount off by one bit": (
+        "not the merge of the truth",
+        lambda book: replace(
+            book, bids=(Level("kraken", 65.12, 5.000000000000001), *book.bids[1:])
+        ),
+    ),
+    "a level left out": (
+        "not the merge of the truth",
+        lambda book: replace(book, asks=book.asks[:-1]),
+    ),
+    "a level too many": (
+        "not the merge of the truth",
+        lambda book: replace(book, asks=(*book.asks, Level("kraken", 65.3, 7.0))),
+    ),
+    "equal prices in the wrong order": (
+        "not the merge of the truth",
+        lambda book: replace(book, bids=(book.bids[1], book.bids[0], book.bids[2])),
+    ),
+    "equal levels not by venue name": (
+        "not the merge of the truth",
+        lambda book: replace(book, asks=(book.asks[1], book.asks[0], book.asks[2])),
+    ),
+    "levels of another state than named": (
+        "not the merge of the truth",
+        lambda book: replace(book, venues=(feed("binance", 8), feed("kraken", 100))),
+    ),
+    "a state that the venue never was in": (
+        "state that never was",
+        lambda book: replace(book, venues=(feed("binance", 6), feed("kraken", 100))),
+    ),
+    "a spread not rounded once": (
+        "wrong spread",
+        lambda book: replace(book, spread=65.13 - 65.12),
+    ),
+    "a level of a stale venue": (
+        "level of a venue that is not live",
+        lambda book: replace(
+            book, venues=(feed("binance", 7), feed("kraken", 100, State.STALE, "silent"))
+        ),
+    ),
+    "a level of a venue not named": (
+        "level of a venue that is not live",
+        lambda book: replace(book, venues=(feed("binance", 7),)),
+    ),
+    "a venue named twice": (
+        "venue named twice",
+        lambda book: replace(book, venues=(*book.venues, feed("kraken", 100))),
+    ),
+    "not live without a reason": (
+        "state without its reason",
+        lambda book: replace(book, venues=(feed("binance", 7), feed("kraken", 100, State.DOWN))),
+    ),
+    "live when nothing is": (
+        "wrong `live`",
+        lambda book: replace(book, venues=(), bids=(), asks=(), spread=0.0),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_a_wrong_book_is_named(oracle: Oracle, book: Book, case: str) -> None:
+    rule, spoil = WRONG[case]
+
+    violation = oracle.first_violation([book, spoil(replace(book, seq=2))])
+
+    assert violation is not None
+    assert violation.rule == rule
+    assert violation.position == 1
+    assert violation.previous == book
+    assert str(violation.book) in str(violation)
+
+
+OUT_OF_ORDER: dict[str, tuple[str, Callable[[Book], Book]]] = {
+    "an older seq": ("went back", lambda book: replace(book, seq=0)),
+    "an older epoch": ("went back", lambda book: replace(book, epoch=0, seq=9)),
+    "another book under the same seq": (
+        "two books of one seq",
+        lambda book: replace(book, venues=(feed("binance", 7), replace(book.venues[1], age_ns=9))),
+    ),
+    "another instrument": (
+        "another instrument",
+        lambda book: replace(
+            book, instrument="BTC-USD", seq=2, venues=(), live=False, spread=0.0, bids=(), asks=()
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", OUT_OF_ORDER)
+def test_a_wrong_order_is_named(oracle: Oracle, book: Book, case: str) -> None:
+    rule, spoil = OUT_OF_ORDER[case]
+
+    violation = oracle.first_violation([book, spoil(book)])
+
+    assert violation is not None
+    assert violation.rule == rule
+
+
+def test_a_venue_that_goes_back_is_named_even_after_a_pause(oracle: Oracle, book: Book) -> None:
+    def binance(venue_seq: int, seq: int) -> Book:
+        bids = tuple(Level("binance", float(p), float(a)) for p, a in BINANCE_BIDS[venue_seq - 7 :])
+        asks = tuple(Level("binance", float(p), float(a)) for p, a in BINANCE_ASKS)
+        spread = expected_spread(bids, asks)
+        venues = (feed("binance", venue_seq),)
+        return replace(book, seq=seq, venues=venues, bids=bids, asks=asks, spread=spread)
+
+    pause = replace(book, seq=2, venues=(), live=False, spread=0.0, bids=(), asks=())
+    violation = oracle.first_violation([binance(8, 1), pause, binance(7, 3)])
+
+    assert violation is not None
+    assert (violation.rule, violation.detail) == ("venue went back", "binance: 7 after 8")
+
+
+def test_order_of_a_book_without_its_truth(book: Book) -> None:
+    assert misordered(book.bids, book.asks) is None
+    assert "bids" in str(misordered(book.asks, book.asks))
+    assert "asks" in str(misordered(book.bids, book.bids))
+    assert "bids" in str(misordered((book.bids[1], book.bids[0]), ()))
+
+
+def test_spread_is_rounded_once(book: Book) -> None:
+    assert expected_spread(book.bids, book.asks) == 0.01
+    assert expected_spread(book.bids, ()) == 0.0
