@@ -1,7 +1,7 @@
 """The protobuf of dragonfly.v1.Book, Bbo and Liquidity, written piece by piece. Pure.
 
 Written by hand because it is the hot path: a level's bytes are made once, when its venue sends
-it, and a view joins what exists. The fields' numbers are those of protos/dragonfly/v1/market_data.proto,
+it, and a view joins what exists. The numbers are those of protos/dragonfly/v1/market_data.proto,
 and a test reads every message back with the generated code.
 
 A Bbo is a Book of one level: its `bid` and `ask` have the numbers of `bids` and `asks`.
