@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+
+from aggregator.feeds import Feed, take_book
+from aggregator.merging import merge, spread
+from dragonfly_common.messages import Book
+from dragonfly_common.topics import ViewKind
+from dragonfly_common.types import Side
+from dragonfly_protos import market_data_pb2 as pb
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+MakeBook = Callable[..., Book]
+
+Levels = dict[str, tuple[Side, Side]]
+
+amounts = st.integers(1, 30).map(lambda n: n / 10)
+
+
+@st.composite
+def sides(draw: st.DrawFn) -> tuple[Side, Side]:
+    """A venue's book, uncrossed in itself; coarse prices, so that venues meet and cross."""
+    ticks = sorted(draw(st.sets(st.integers(1, 40), max_size=24)))
+    split = draw(st.integers(0, len(ticks)))
+    bids = tuple((tick / 100, draw(amounts)) for tick in reversed(ticks[:split]))
+    asks = tuple((tick / 100, draw(amounts)) for tick in ticks[split:])
+    return bids, asks
+
+
+venues = st.dictionaries(st.sampled_from(["binance", "bitstamp", "kraken", "okx"]), sides())
+depths = st.integers(1, 12)
+
+
+def feeds_of(levels: Levels, make_book: MakeBook, depth: int) -> list[Feed]:
+    return [
+        take_book(venue, make_book(bids, asks), 1, depth)
+        for venue, (bids, asks) in sorted(levels.items())
+    ]
+
+
+def flat(levels: Levels, side: int) -> list[tuple[float, float, str]]:
+    """All levels of one side, sorted by the specification's words."""
+    sign = -1 if side == 0 else 1
+    everything = [
+        (price, amount, venue) for venue, both in levels.items() for price, amount in both[side]
+    ]
+    return sorted(everything, key=lambda level: (sign * level[0], -level[1], level[2]))
+
+
+relaxed = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+@relaxed
+@given(levels=venues, depth=depths)
+def test_the_book_is_the_best_of_all_levels(
+    make_book: MakeBook, levels: Levels, depth: int
+) -> None:
+    merged = merge(ViewKind.BOOK, feeds_of(levels, make_book, depth), depth)
+    book = pb.Book.FromString(merged.levels)
+    for side, shown in ((0, book.bids), (1, book.asks)):
+        assert [(level.price, level.amount, level.venue) for level in shown] == flat(levels, side)[
+            :depth
+        ]
+
+
+@relaxed
+@given(levels=venues, depth=depths)
+def test_the_bbo_is_the_top_of_the_book(make_book: MakeBook, levels: Levels, depth: int) -> None:
+    feeds = feeds_of(levels, make_book, depth)
+    book = pb.Book.FromString(merge(ViewKind.BOOK, feeds, depth).levels)
+    merged = merge(ViewKind.BBO, feeds, depth)
+    bbo = pb.Bbo.FromString(merged.levels)
+    assert ([bbo.bid] if bbo.HasField("bid") else []) == list(book.bids)[:1]
+    assert ([bbo.ask] if bbo.HasField("ask") else []) == list(book.asks)[:1]
+    if book.bids and book.asks:
+        exact = Decimal(str(bbo.ask.price)) - Decimal(str(bbo.bid.price))
+        assert merged.spread == float(exact)
+    else:
+        assert merged.spread == 0.0
+
+
+@relaxed
+@given(levels=venues, depth=depths)
+def test_liquidity_loses_nothing_and_merges_equal_prices(
+    make_book: MakeBook, levels: Levels, depth: int
+) -> None:
+    merged = merge(ViewKind.LIQUIDITY, feeds_of(levels, make_book, depth), depth)
+    liquidity = pb.Liquidity.FromString(merged.levels)
+    for side, shown in ((0, liquidity.bids), (1, liquidity.asks)):
+        by_price: dict[float, list[tuple[str, float]]] = {}
+        for price, amount, venue in flat(levels, side):
+            by_price.setdefault(price, []).append((venue, amount))
+        expected = list(by_price.items())[:depth]
+        assert [
+            (level.price, [(share.venue, share.amount) for share in level.shares])
+            for level in shown
+        ] == expected
+        for level, (_, shares) in zip(shown, expected, strict=True):
+            assert level.amount == float(sum(Decimal(str(amount)) for _, amount in shares))
+
+
+def test_the_spread_is_rounded_once() -> None:
+    assert spread(65.12, 65.13) == 0.01
+
+
+def test_venues_may_cross_each_other() -> None:
+    assert spread(0.06803, 0.06801) == -0.00002

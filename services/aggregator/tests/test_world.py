@@ -1,0 +1,199 @@
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from aggregator.world import Effects, World
+from dragonfly_common.messages import Book, Instruments, Venue, View
+from dragonfly_common.topics import ViewKind
+from dragonfly_common.types import FeedState
+from dragonfly_protos import market_data_pb2 as pb
+
+MakeBook = Callable[..., Book]
+
+EPOCH = 5
+LINGER_S = 10.0
+NOW_NS = 10_000
+
+
+def new_world(always: tuple[str, ...] = ()) -> World:
+    return World(EPOCH, depth=10, linger_s=LINGER_S, always=always)
+
+
+def venue(name: str, listener: str, state: FeedState = FeedState.LIVE) -> Venue:
+    return Venue(name, state, "", listener, 1, 1, 1)
+
+
+def books(effects: Effects, topic: str = "view.book.ETH-BTC.") -> list[pb.Book]:
+    return [
+        pb.Book.FromString(body.body)
+        for published, body in effects.publish
+        if published == topic and isinstance(body, View)
+    ]
+
+
+def only_book(effects: Effects) -> pb.Book:
+    (book,) = books(effects)
+    return book
+
+
+def test_interest_flows_upstream_once() -> None:
+    world = new_world()
+    world.want(ViewKind.BOOK, "ETH-BTC")
+    world.want(ViewKind.BBO, "ETH-BTC")
+    assert world.settle(0.0, NOW_NS).subscribe == ["book.ETH-BTC."]
+
+
+def test_a_wanted_view_is_told_at_once_even_when_nothing_is_live() -> None:
+    world = new_world()
+    world.hear_venue("a", venue("kraken", "a"))
+    world.want(ViewKind.BOOK, "ETH-BTC")
+    book = only_book(world.settle(0.0, NOW_NS))
+    assert not book.live
+    assert [(feed.venue, feed.state) for feed in book.venues] == [("kraken", pb.STATE_SYNCING)]
+
+
+def test_a_change_is_told_and_what_changes_nothing_is_not(make_book: MakeBook) -> None:
+    world = new_world()
+    world.want(ViewKind.BOOK, "ETH-BTC")
+    world.settle(0.0, NOW_NS)
+    world.hear_book("a", "ETH-BTC", "kraken", make_book(venue_seq=1), 1)
+    first = only_book(world.settle(0.0, NOW_NS))
+    world.hear_book("a", "ETH-BTC", "kraken", make_book(venue_seq=2), 2)
+    assert books(world.settle(0.0, NOW_NS)) == []
+    world.hear_book("a", "ETH-BTC", "kraken", make_book(((1.5, 1.0),), venue_seq=3), 3)
+    second = only_book(world.settle(0.0, NOW_NS))
+    assert (first.epoch, second.epoch) == (EPOCH, EPOCH)
+    assert second.seq == first.seq + 1
+    assert [feed.venue_seq for feed in second.venues] == [3]
+    assert [feed.age_ns for feed in second.venues] == [NOW_NS - 1_000]
+
+
+def test_each_view_is_told_only_of_its_own_changes(make_book: MakeBook) -> None:
+    world = new_world()
+    for kind in ViewKind:
+        world.want(kind, "ETH-BTC")
+    world.hear_book("a", "ETH-BTC", "kraken", make_book(((2.0, 1.0), (1.0, 1.0)), ()), 1)
+    world.settle(0.0, NOW_NS)
+    world.hear_book("a", "ETH-BTC", "kraken", make_book(((2.0, 1.0), (1.0, 9.0)), ()), 1)
+    topics = [topic for topic, _ in world.settle(0.0, NOW_NS).publish]
+    assert topics == ["view.book.ETH-BTC.", "view.liquidity.ETH-BTC."]
+
+
+def test_a_state_alone_is_a_change(make_book: MakeBook) -> None:
+    world = new_world()
+    world.want(ViewKind.BBO, "ETH-BTC")
+    world.hear_book("a", "ETH-BTC", "kraken", make_book((), (), state=FeedState.SYNCING), 1)
+    world.settle(0.0, NOW_NS)
+    down = make_book((), (), state=FeedState.DOWN, reason="refused")
+    world.hear_book("a", "ETH-BTC", "kraken", down, 1)
+    assert [topic for topic, _ in world.settle(0.0, NOW_NS).publish] == ["view.bbo.ETH-BTC."]
+
+
+def test_a_lost_listener_leaves_every_book_at_once(make_book: MakeBook) -> None:
+    world = new_world()
+    world.hear_venue("a", venue("kraken", "a"))
+    for instrument in ("ETH-BTC", "BTC-USD"):
+        world.want(ViewKind.BOOK, instrument)
+        world.hear_book("a", instrument, "kraken", make_book(), 1)
+        world.hear_book("b", instrument, "binance", make_book(((0.9, 1.0),)), 1)
+    world.settle(0.0, NOW_NS)
+    world.lose("a", "silent")
+    effects = world.settle(0.0, NOW_NS)
+    for instrument in ("ETH-BTC", "BTC-USD"):
+        (book,) = books(effects, f"view.book.{instrument}.")
+        assert {level.venue for level in book.bids} == {"binance"}
+        assert {(feed.venue, feed.state) for feed in book.venues} == {
+            ("binance", pb.STATE_LIVE),
+            ("kraken", pb.STATE_DOWN),
+        }
+    relayed = [body for _, body in effects.publish if isinstance(body, Venue)]
+    assert [(status.venue, status.state) for status in relayed] == [("kraken", FeedState.DOWN)]
+
+
+def test_a_listener_that_is_back_is_believed_again(make_book: MakeBook) -> None:
+    world = new_world()
+    world.want(ViewKind.BOOK, "ETH-BTC")
+    world.hear_book("a", "ETH-BTC", "kraken", make_book(), 1)
+    world.lose("a", "disconnected")
+    world.settle(0.0, NOW_NS)
+    world.hear_book("a", "ETH-BTC", "kraken", make_book(), 1)
+    assert only_book(world.settle(0.0, NOW_NS)).live
+
+
+def test_a_standby_takes_over_when_the_first_listener_is_lost(make_book: MakeBook) -> None:
+    world = new_world()
+    world.want(ViewKind.BOOK, "ETH-BTC")
+    world.hear_book("a", "ETH-BTC", "kraken", make_book(((1.1, 1.0),), venue_seq=7), 1)
+    world.hear_book("b", "ETH-BTC", "kraken", make_book(((1.2, 1.0),), venue_seq=6), 1)
+    assert [level.price for level in only_book(world.settle(0.0, NOW_NS)).bids] == [1.1]
+    world.lose("a", "silent")
+    assert [level.price for level in only_book(world.settle(0.0, NOW_NS)).bids] == [1.2]
+    world.hear_book("c", "ETH-BTC", "kraken", make_book(((1.3, 1.0),), venue_seq=5), 1)
+    world.lose("b", "silent")
+    assert [level.price for level in only_book(world.settle(0.0, NOW_NS)).bids] == [1.3]
+
+
+def test_a_crossed_venue_is_out_and_says_so(make_book: MakeBook) -> None:
+    world = new_world()
+    world.want(ViewKind.BOOK, "ETH-BTC")
+    crossed = make_book(((2.0, 1.0),), ((1.0, 1.0),))
+    assert world.hear_book("a", "ETH-BTC", "kraken", crossed, 1) == "crossed"
+    book = only_book(world.settle(0.0, NOW_NS))
+    assert not book.live
+    assert not book.bids
+    assert [feed.state for feed in book.venues] == [pb.STATE_STALE]
+    assert "crossed" in book.venues[0].reason
+
+
+def test_an_unwanted_view_is_dropped_after_the_linger(make_book: MakeBook) -> None:
+    world = new_world()
+    world.want(ViewKind.BOOK, "ETH-BTC")
+    world.hear_book("a", "ETH-BTC", "kraken", make_book(), 1)
+    seq = only_book(world.settle(0.0, NOW_NS)).seq
+    world.unwant(ViewKind.BOOK, "ETH-BTC", now=100.0)
+    assert world.due_in(100.0) == LINGER_S
+    assert world.settle(109.9, NOW_NS) == Effects()
+    gone = world.settle(110.0, NOW_NS)
+    assert (gone.unsubscribe, gone.forget) == (["book.ETH-BTC."], ["view.book.ETH-BTC."])
+    assert world.due_in(110.0) == math.inf
+    world.want(ViewKind.BOOK, "ETH-BTC")
+    assert only_book(world.settle(120.0, NOW_NS)).seq > seq
+
+
+def test_wanted_again_within_the_linger_nothing_happens() -> None:
+    world = new_world()
+    world.want(ViewKind.BOOK, "ETH-BTC")
+    world.settle(0.0, NOW_NS)
+    world.unwant(ViewKind.BOOK, "ETH-BTC", now=0.0)
+    world.want(ViewKind.BOOK, "ETH-BTC")
+    assert world.settle(1000.0, NOW_NS) == Effects()
+
+
+def test_a_configured_instrument_stays(make_book: MakeBook) -> None:
+    world = new_world(always=("ETH-BTC",))
+    assert world.settle(0.0, NOW_NS).subscribe == ["book.ETH-BTC."]
+    world.hear_book("a", "ETH-BTC", "kraken", make_book(), 1)
+    world.want(ViewKind.BOOK, "ETH-BTC")
+    assert only_book(world.settle(0.0, NOW_NS)).live
+    world.unwant(ViewKind.BOOK, "ETH-BTC", now=0.0)
+    gone = world.settle(1000.0, NOW_NS)
+    assert (gone.unsubscribe, gone.forget) == ([], ["view.book.ETH-BTC."])
+
+
+def test_lists_are_relayed() -> None:
+    world = new_world()
+    listing = Instruments("kraken", ("BTC-USD", "ETH-BTC"))
+    world.hear_instruments(listing)
+    assert world.settle(0.0, NOW_NS).publish == [("status.instruments.kraken.", listing)]
+
+
+def test_live_means_that_some_venue_is() -> None:
+    world = new_world()
+    assert not world.live
+    world.hear_venue("a", venue("kraken", "a", FeedState.SYNCING))
+    assert not world.live
+    world.hear_venue("a", venue("kraken", "a"))
+    assert world.live
+    world.lose("a", "bye")
+    assert not world.live
