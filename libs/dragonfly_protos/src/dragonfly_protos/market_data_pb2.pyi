@@ -1,0 +1,284 @@
+from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class State(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    STATE_UNSPECIFIED: _ClassVar[State]
+    STATE_SYNCING: _ClassVar[State]
+    STATE_LIVE: _ClassVar[State]
+    STATE_STALE: _ClassVar[State]
+    STATE_DOWN: _ClassVar[State]
+    STATE_UNKNOWN: _ClassVar[State]
+
+class View(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    VIEW_UNSPECIFIED: _ClassVar[View]
+    VIEW_BOOK: _ClassVar[View]
+    VIEW_BBO: _ClassVar[View]
+    VIEW_LIQUIDITY: _ClassVar[View]
+STATE_UNSPECIFIED: State
+STATE_SYNCING: State
+STATE_LIVE: State
+STATE_STALE: State
+STATE_DOWN: State
+STATE_UNKNOWN: State
+VIEW_UNSPECIFIED: View
+VIEW_BOOK: View
+VIEW_BBO: View
+VIEW_LIQUIDITY: View
+
+class Level(_message.Message):
+    __slots__ = ("venue", "price", "amount")
+    VENUE_FIELD_NUMBER: _ClassVar[int]
+    PRICE_FIELD_NUMBER: _ClassVar[int]
+    AMOUNT_FIELD_NUMBER: _ClassVar[int]
+    venue: str
+    price: float
+    amount: float
+    def __init__(self, venue: _Optional[str] = ..., price: _Optional[float] = ..., amount: _Optional[float] = ...) -> None: ...
+
+class VenueFeed(_message.Message):
+    __slots__ = ("venue", "state", "reason", "age_ns", "venue_seq", "ts_event", "ts_recv", "ts_pub")
+    VENUE_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    AGE_NS_FIELD_NUMBER: _ClassVar[int]
+    VENUE_SEQ_FIELD_NUMBER: _ClassVar[int]
+    TS_EVENT_FIELD_NUMBER: _ClassVar[int]
+    TS_RECV_FIELD_NUMBER: _ClassVar[int]
+    TS_PUB_FIELD_NUMBER: _ClassVar[int]
+    venue: str
+    state: State
+    reason: str
+    age_ns: int
+    venue_seq: int
+    ts_event: int
+    ts_recv: int
+    ts_pub: int
+    def __init__(self, venue: _Optional[str] = ..., state: _Optional[_Union[State, str]] = ..., reason: _Optional[str] = ..., age_ns: _Optional[int] = ..., venue_seq: _Optional[int] = ..., ts_event: _Optional[int] = ..., ts_recv: _Optional[int] = ..., ts_pub: _Optional[int] = ...) -> None: ...
+
+class Book(_message.Message):
+    __slots__ = ("spread", "bids", "asks", "instrument", "venues", "live", "epoch", "seq", "ts_agg", "replaced", "ts_out")
+    SPREAD_FIELD_NUMBER: _ClassVar[int]
+    BIDS_FIELD_NUMBER: _ClassVar[int]
+    ASKS_FIELD_NUMBER: _ClassVar[int]
+    INSTRUMENT_FIELD_NUMBER: _ClassVar[int]
+    VENUES_FIELD_NUMBER: _ClassVar[int]
+    LIVE_FIELD_NUMBER: _ClassVar[int]
+    EPOCH_FIELD_NUMBER: _ClassVar[int]
+    SEQ_FIELD_NUMBER: _ClassVar[int]
+    TS_AGG_FIELD_NUMBER: _ClassVar[int]
+    REPLACED_FIELD_NUMBER: _ClassVar[int]
+    TS_OUT_FIELD_NUMBER: _ClassVar[int]
+    spread: float
+    bids: _containers.RepeatedCompositeFieldContainer[Level]
+    asks: _containers.RepeatedCompositeFieldContainer[Level]
+    instrument: str
+    venues: _containers.RepeatedCompositeFieldContainer[VenueFeed]
+    live: bool
+    epoch: int
+    seq: int
+    ts_agg: int
+    replaced: int
+    ts_out: int
+    def __init__(self, spread: _Optional[float] = ..., bids: _Optional[_Iterable[_Union[Level, _Mapping[str, object]]]] = ..., asks: _Optional[_Iterable[_Union[Level, _Mapping[str, object]]]] = ..., instrument: _Optional[str] = ..., venues: _Optional[_Iterable[_Union[VenueFeed, _Mapping[str, object]]]] = ..., live: _Optional[bool] = ..., epoch: _Optional[int] = ..., seq: _Optional[int] = ..., ts_agg: _Optional[int] = ..., replaced: _Optional[int] = ..., ts_out: _Optional[int] = ...) -> None: ...
+
+class Bbo(_message.Message):
+    __slots__ = ("spread", "bid", "ask", "instrument", "venues", "live", "epoch", "seq", "ts_agg", "replaced", "ts_out")
+    SPREAD_FIELD_NUMBER: _ClassVar[int]
+    BID_FIELD_NUMBER: _ClassVar[int]
+    ASK_FIELD_NUMBER: _ClassVar[int]
+    INSTRUMENT_FIELD_NUMBER: _ClassVar[int]
+    VENUES_FIELD_NUMBER: _ClassVar[int]
+    LIVE_FIELD_NUMBER: _ClassVar[int]
+    EPOCH_FIELD_NUMBER: _ClassVar[int]
+    SEQ_FIELD_NUMBER: _ClassVar[int]
+    TS_AGG_FIELD_NUMBER: _ClassVar[int]
+    REPLACED_FIELD_NUMBER: _ClassVar[int]
+    TS_OUT_FIELD_NUMBER: _ClassVar[int]
+    spread: float
+    bid: Level
+    ask: Level
+    instrument: str
+    venues: _containers.RepeatedCompositeFieldContainer[VenueFeed]
+    live: bool
+    epoch: int
+    seq: int
+    ts_agg: int
+    replaced: int
+    ts_out: int
+    def __init__(self, spread: _Optional[float] = ..., bid: _Optional[_Union[Level, _Mapping[str, object]]] = ..., ask: _Optional[_Union[Level, _Mapping[str, object]]] = ..., instrument: _Optional[str] = ..., venues: _Optional[_Iterable[_Union[VenueFeed, _Mapping[str, object]]]] = ..., live: _Optional[bool] = ..., epoch: _Optional[int] = ..., seq: _Optional[int] = ..., ts_agg: _Optional[int] = ..., replaced: _Optional[int] = ..., ts_out: _Optional[int] = ...) -> None: ...
+
+class Share(_message.Message):
+    __slots__ = ("venue", "amount")
+    VENUE_FIELD_NUMBER: _ClassVar[int]
+    AMOUNT_FIELD_NUMBER: _ClassVar[int]
+    venue: str
+    amount: float
+    def __init__(self, venue: _Optional[str] = ..., amount: _Optional[float] = ...) -> None: ...
+
+class MergedLevel(_message.Message):
+    __slots__ = ("price", "amount", "shares")
+    PRICE_FIELD_NUMBER: _ClassVar[int]
+    AMOUNT_FIELD_NUMBER: _ClassVar[int]
+    SHARES_FIELD_NUMBER: _ClassVar[int]
+    price: float
+    amount: float
+    shares: _containers.RepeatedCompositeFieldContainer[Share]
+    def __init__(self, price: _Optional[float] = ..., amount: _Optional[float] = ..., shares: _Optional[_Iterable[_Union[Share, _Mapping[str, object]]]] = ...) -> None: ...
+
+class Liquidity(_message.Message):
+    __slots__ = ("spread", "bids", "asks", "instrument", "venues", "live", "epoch", "seq", "ts_agg", "replaced", "ts_out")
+    SPREAD_FIELD_NUMBER: _ClassVar[int]
+    BIDS_FIELD_NUMBER: _ClassVar[int]
+    ASKS_FIELD_NUMBER: _ClassVar[int]
+    INSTRUMENT_FIELD_NUMBER: _ClassVar[int]
+    VENUES_FIELD_NUMBER: _ClassVar[int]
+    LIVE_FIELD_NUMBER: _ClassVar[int]
+    EPOCH_FIELD_NUMBER: _ClassVar[int]
+    SEQ_FIELD_NUMBER: _ClassVar[int]
+    TS_AGG_FIELD_NUMBER: _ClassVar[int]
+    REPLACED_FIELD_NUMBER: _ClassVar[int]
+    TS_OUT_FIELD_NUMBER: _ClassVar[int]
+    spread: float
+    bids: _containers.RepeatedCompositeFieldContainer[MergedLevel]
+    asks: _containers.RepeatedCompositeFieldContainer[MergedLevel]
+    instrument: str
+    venues: _containers.RepeatedCompositeFieldContainer[VenueFeed]
+    live: bool
+    epoch: int
+    seq: int
+    ts_agg: int
+    replaced: int
+    ts_out: int
+    def __init__(self, spread: _Optional[float] = ..., bids: _Optional[_Iterable[_Union[MergedLevel, _Mapping[str, object]]]] = ..., asks: _Optional[_Iterable[_Union[MergedLevel, _Mapping[str, object]]]] = ..., instrument: _Optional[str] = ..., venues: _Optional[_Iterable[_Union[VenueFeed, _Mapping[str, object]]]] = ..., live: _Optional[bool] = ..., epoch: _Optional[int] = ..., seq: _Optional[int] = ..., ts_agg: _Optional[int] = ..., replaced: _Optional[int] = ..., ts_out: _Optional[int] = ...) -> None: ...
+
+class Venue(_message.Message):
+    __slots__ = ("venue", "state", "reason", "listener", "connections", "instruments", "instruments_live", "ts_pub")
+    VENUE_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    LISTENER_FIELD_NUMBER: _ClassVar[int]
+    CONNECTIONS_FIELD_NUMBER: _ClassVar[int]
+    INSTRUMENTS_FIELD_NUMBER: _ClassVar[int]
+    INSTRUMENTS_LIVE_FIELD_NUMBER: _ClassVar[int]
+    TS_PUB_FIELD_NUMBER: _ClassVar[int]
+    venue: str
+    state: State
+    reason: str
+    listener: str
+    connections: int
+    instruments: int
+    instruments_live: int
+    ts_pub: int
+    def __init__(self, venue: _Optional[str] = ..., state: _Optional[_Union[State, str]] = ..., reason: _Optional[str] = ..., listener: _Optional[str] = ..., connections: _Optional[int] = ..., instruments: _Optional[int] = ..., instruments_live: _Optional[int] = ..., ts_pub: _Optional[int] = ...) -> None: ...
+
+class Venues(_message.Message):
+    __slots__ = ("venues", "ts_out")
+    VENUES_FIELD_NUMBER: _ClassVar[int]
+    TS_OUT_FIELD_NUMBER: _ClassVar[int]
+    venues: _containers.RepeatedCompositeFieldContainer[Venue]
+    ts_out: int
+    def __init__(self, venues: _Optional[_Iterable[_Union[Venue, _Mapping[str, object]]]] = ..., ts_out: _Optional[int] = ...) -> None: ...
+
+class Instrument(_message.Message):
+    __slots__ = ("instrument", "venues")
+    INSTRUMENT_FIELD_NUMBER: _ClassVar[int]
+    VENUES_FIELD_NUMBER: _ClassVar[int]
+    instrument: str
+    venues: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, instrument: _Optional[str] = ..., venues: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class BookRequest(_message.Message):
+    __slots__ = ("instrument", "depth")
+    INSTRUMENT_FIELD_NUMBER: _ClassVar[int]
+    DEPTH_FIELD_NUMBER: _ClassVar[int]
+    instrument: str
+    depth: int
+    def __init__(self, instrument: _Optional[str] = ..., depth: _Optional[int] = ...) -> None: ...
+
+class BboRequest(_message.Message):
+    __slots__ = ("instruments",)
+    INSTRUMENTS_FIELD_NUMBER: _ClassVar[int]
+    instruments: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, instruments: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class GetBboRequest(_message.Message):
+    __slots__ = ("instrument",)
+    INSTRUMENT_FIELD_NUMBER: _ClassVar[int]
+    instrument: str
+    def __init__(self, instrument: _Optional[str] = ...) -> None: ...
+
+class LiquidityRequest(_message.Message):
+    __slots__ = ("instrument", "depth")
+    INSTRUMENT_FIELD_NUMBER: _ClassVar[int]
+    DEPTH_FIELD_NUMBER: _ClassVar[int]
+    instrument: str
+    depth: int
+    def __init__(self, instrument: _Optional[str] = ..., depth: _Optional[int] = ...) -> None: ...
+
+class VenuesRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class ListInstrumentsRequest(_message.Message):
+    __slots__ = ("venue",)
+    VENUE_FIELD_NUMBER: _ClassVar[int]
+    venue: str
+    def __init__(self, venue: _Optional[str] = ...) -> None: ...
+
+class ListInstrumentsResponse(_message.Message):
+    __slots__ = ("instruments",)
+    INSTRUMENTS_FIELD_NUMBER: _ClassVar[int]
+    instruments: _containers.RepeatedCompositeFieldContainer[Instrument]
+    def __init__(self, instruments: _Optional[_Iterable[_Union[Instrument, _Mapping[str, object]]]] = ...) -> None: ...
+
+class Subscription(_message.Message):
+    __slots__ = ("view", "instrument", "depth")
+    VIEW_FIELD_NUMBER: _ClassVar[int]
+    INSTRUMENT_FIELD_NUMBER: _ClassVar[int]
+    DEPTH_FIELD_NUMBER: _ClassVar[int]
+    view: View
+    instrument: str
+    depth: int
+    def __init__(self, view: _Optional[_Union[View, str]] = ..., instrument: _Optional[str] = ..., depth: _Optional[int] = ...) -> None: ...
+
+class SessionRequest(_message.Message):
+    __slots__ = ("subscribe", "unsubscribe", "ack", "window")
+    SUBSCRIBE_FIELD_NUMBER: _ClassVar[int]
+    UNSUBSCRIBE_FIELD_NUMBER: _ClassVar[int]
+    ACK_FIELD_NUMBER: _ClassVar[int]
+    WINDOW_FIELD_NUMBER: _ClassVar[int]
+    subscribe: Subscription
+    unsubscribe: Subscription
+    ack: int
+    window: int
+    def __init__(self, subscribe: _Optional[_Union[Subscription, _Mapping[str, object]]] = ..., unsubscribe: _Optional[_Union[Subscription, _Mapping[str, object]]] = ..., ack: _Optional[int] = ..., window: _Optional[int] = ...) -> None: ...
+
+class Refusal(_message.Message):
+    __slots__ = ("subscription", "message")
+    SUBSCRIPTION_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    subscription: Subscription
+    message: str
+    def __init__(self, subscription: _Optional[_Union[Subscription, _Mapping[str, object]]] = ..., message: _Optional[str] = ...) -> None: ...
+
+class SessionUpdate(_message.Message):
+    __slots__ = ("book", "bbo", "liquidity", "refusal", "number")
+    BOOK_FIELD_NUMBER: _ClassVar[int]
+    BBO_FIELD_NUMBER: _ClassVar[int]
+    LIQUIDITY_FIELD_NUMBER: _ClassVar[int]
+    REFUSAL_FIELD_NUMBER: _ClassVar[int]
+    NUMBER_FIELD_NUMBER: _ClassVar[int]
+    book: Book
+    bbo: Bbo
+    liquidity: Liquidity
+    refusal: Refusal
+    number: int
+    def __init__(self, book: _Optional[_Union[Book, _Mapping[str, object]]] = ..., bbo: _Optional[_Union[Bbo, _Mapping[str, object]]] = ..., liquidity: _Optional[_Union[Liquidity, _Mapping[str, object]]] = ..., refusal: _Optional[_Union[Refusal, _Mapping[str, object]]] = ..., number: _Optional[int] = ...) -> None: ...
