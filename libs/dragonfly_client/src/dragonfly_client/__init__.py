@@ -1,1 +1,67 @@
-"""The Python client of DragonflyBot's gateway, for bots."""
+"""The Python client of DragonflyBot's gateway, for bots.
+
+    async with DragonflyClient("127.0.0.1:50051") as client:
+        async for book in client.book("ETH-BTC"):
+            print(book.best_bid, book.best_ask)
+
+`dragonfly_client.sync.Client` is the same for code without an event loop.
+"""
+
+from dragonfly_client.client import DEFAULT_TARGET, DragonflyClient
+from dragonfly_client.errors import (
+    AccessError,
+    ClientError,
+    InvalidRequestError,
+    LimitError,
+    NotFoundError,
+    ProtocolError,
+    RefusedError,
+    SettingError,
+    UnavailableError,
+    UnsupportedError,
+)
+from dragonfly_client.events import Disconnected, Event, Reconnected
+from dragonfly_client.messages import (
+    Bbo,
+    Book,
+    Hops,
+    Instrument,
+    Level,
+    Liquidity,
+    MergedLevel,
+    Share,
+    State,
+    Venue,
+    VenueFeed,
+    View,
+)
+
+__all__ = [
+    "DEFAULT_TARGET",
+    "AccessError",
+    "Bbo",
+    "Book",
+    "ClientError",
+    "Disconnected",
+    "DragonflyClient",
+    "Event",
+    "Hops",
+    "Instrument",
+    "InvalidRequestError",
+    "Level",
+    "LimitError",
+    "Liquidity",
+    "MergedLevel",
+    "NotFoundError",
+    "ProtocolError",
+    "Reconnected",
+    "RefusedError",
+    "SettingError",
+    "Share",
+    "State",
+    "UnavailableError",
+    "UnsupportedError",
+    "Venue",
+    "VenueFeed",
+    "View",
+]

@@ -1,0 +1,41 @@
+"""How long to wait before knocking again: exponential, with full jitter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+__all__ = ["Backoff"]
+
+FIRST_S: Final = 0.05
+LONGEST_S: Final = 2.0
+
+
+class Backoff:
+    """Waits drawn from [0, ceiling); the ceiling doubles from 50 ms to 2 s.
+
+    Full jitter spreads the bots that lost one gateway at the same moment. `random` returns
+    [0, 1).
+    """
+
+    def __init__(
+        self,
+        random: Callable[[], float],
+        *,
+        first_s: float = FIRST_S,
+        longest_s: float = LONGEST_S,
+    ) -> None:
+        self._random = random
+        self._first_s = first_s
+        self._longest_s = longest_s
+        self._ceiling_s = first_s
+
+    def next_s(self) -> float:
+        """Return the next wait in seconds, and raise the ceiling."""
+        wait_s = self._random() * self._ceiling_s
+        self._ceiling_s = min(self._longest_s, self._ceiling_s * 2)
+        return wait_s
+
+    def reset(self) -> None:
+        """Begin again: something arrived."""
+        self._ceiling_s = self._first_s

@@ -1,0 +1,129 @@
+"""The two kinds of stream, each one connection long: messages as they come, then the status."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from typing import TypeVar
+
+import grpc
+import grpc.aio
+from dragonfly_protos import market_data_pb2 as pb
+from google.protobuf.message import Message
+
+from dragonfly_client._channel import Connector, method_path
+from dragonfly_client._decode import decode_update, parse
+from dragonfly_client.errors import RefusedError, UnavailableError, error_of_status
+from dragonfly_client.messages import View
+
+__all__ = ["Calls", "SubscriptionRefusedError"]
+
+T = TypeVar("T")
+
+
+class SubscriptionRefusedError(RefusedError):
+    """A refusal within a session: it names the subscription, but carries no status code."""
+
+    def __init__(self, subscription: pb.Subscription, message: str) -> None:
+        super().__init__(message)
+        self.subscription = subscription
+
+
+class Calls:
+    """Opens streams, each on a connection of its own, and can cut all that are open."""
+
+    def __init__(self, connector: Connector, now_ns: Callable[[], int]) -> None:
+        self._connector = connector
+        self._now_ns = now_ns
+        self._open: set[grpc.aio.Call] = set()
+
+    async def session(
+        self, subscriptions: Sequence[pb.Subscription], window: int | None
+    ) -> AsyncGenerator[View, None]:
+        """Yield the updates of one session.
+
+        With a window, an update is acknowledged when the consumer comes back for the next one:
+        a bot that computes for long finds at most `window` states waiting, not a backlog.
+
+        Raises:
+            SubscriptionRefusedError: the gateway refused one of `subscriptions`.
+            ClientError: how the call ended, when not well.
+        """
+        async with self._connection() as channel:
+            stream = channel.stream_stream(
+                method_path("Session"), request_serializer=pb.SessionRequest.SerializeToString
+            )
+            with self._tracked(stream(metadata=self._connector.metadata)) as call:
+                if window is not None:
+                    await _write(call, pb.SessionRequest(ack=0, window=window))
+                for subscription in subscriptions:
+                    await _write(call, pb.SessionRequest(subscribe=subscription))
+                while (payload := await call.read()) is not grpc.aio.EOF:
+                    update = parse(pb.SessionUpdate, payload)
+                    if update.HasField("refusal"):
+                        refusal = update.refusal
+                        raise SubscriptionRefusedError(refusal.subscription, refusal.message)
+                    view = decode_update(update, self._now_ns())
+                    if view is not None:
+                        yield view
+                    if window is not None:
+                        await _write(call, pb.SessionRequest(ack=update.number))
+
+    async def server_stream(
+        self, method: str, request: Message, decode: Callable[[bytes], T]
+    ) -> AsyncGenerator[T, None]:
+        """Yield the decoded messages of one server stream.
+
+        Raises:
+            ClientError: how the call ended, when not well.
+        """
+        async with self._connection() as channel:
+            stream = channel.unary_stream(
+                method_path(method), request_serializer=type(request).SerializeToString
+            )
+            with self._tracked(stream(request, metadata=self._connector.metadata)) as call:
+                while (payload := await call.read()) is not grpc.aio.EOF:
+                    yield decode(payload)
+
+    def cancel_all(self) -> None:
+        """Cut every open stream: its reader sees a cancellation."""
+        for call in tuple(self._open):
+            call.cancel()
+
+    @contextlib.asynccontextmanager
+    async def _connection(self) -> AsyncGenerator[grpc.aio.Channel, None]:
+        channel = self._connector.open()
+        try:
+            with _client_errors():
+                yield channel
+        finally:
+            await channel.close()
+
+    @contextlib.contextmanager
+    def _tracked(self, call: grpc.aio.Call) -> Iterator[grpc.aio.Call]:
+        self._open.add(call)
+        try:
+            yield call
+        finally:
+            self._open.discard(call)
+            # A call that is dropped without this stays in the gateway's memory for good.
+            call.cancel()
+
+
+async def _write(call: grpc.aio.StreamStreamCall, request: pb.SessionRequest) -> None:
+    try:
+        await call.write(request)
+    except asyncio.InvalidStateError:
+        pass  # The call has ended; the next read tells how.
+    except grpc.aio.AioRpcError:
+        # grpc.aio lets a failed write hide the status that the gateway gave: to hear it, ask again.
+        raise UnavailableError("the session was cut") from None
+
+
+@contextlib.contextmanager
+def _client_errors() -> Iterator[None]:
+    try:
+        yield
+    except grpc.aio.AioRpcError as status:
+        raise error_of_status(status.code(), status.details()) from None

@@ -1,0 +1,95 @@
+"""One gateway's address, credentials and transport options; opens channels to it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import grpc
+import grpc.aio
+from dragonfly_protos import market_data_pb2 as pb
+
+from dragonfly_client.errors import SettingError
+
+__all__ = ["Connector", "method_path"]
+
+KEEPALIVE_TIME_MS: Final = 5000
+"""A quiet connection is pinged this often; the gateway allows twice as much."""
+
+PING_TIMEOUT_MS: Final = 2000
+"""A ping unanswered for so long ends the connection. Without it a frozen gateway stays unnoticed
+for a minute, whatever the keepalive says."""
+
+CONNECT_ATTEMPT_MS: Final = 3000
+LONGEST_CHANNEL_BACKOFF_MS: Final = 1000
+MAX_MESSAGE_BYTES: Final = 4 * 1024 * 1024
+
+_SERVICE: Final = pb.DESCRIPTOR.services_by_name["MarketData"]
+
+
+def method_path(name: str) -> str:
+    """Return the path of a method of dragonfly.v1.MarketData, as its descriptor has it."""
+    return f"/{_SERVICE.full_name}/{_SERVICE.methods_by_name[name].name}"
+
+
+class Connector:
+    """Opens channels to one gateway.
+
+    `lookahead_bytes` bounds what the transport reads ahead of a bot that does not; by default it
+    reads megabytes, which a bot that resumes would be served first.
+    """
+
+    def __init__(
+        self,
+        target: str,
+        *,
+        tls: bool = False,
+        ca_file: str | Path | None = None,
+        cert_file: str | Path | None = None,
+        key_file: str | Path | None = None,
+        token: str | None = None,
+        lookahead_bytes: int,
+    ) -> None:
+        if (cert_file is None) != (key_file is None):
+            raise SettingError("cert_file and key_file belong together: give both or neither")
+        self.target = target
+        self.metadata = (("authorization", f"Bearer {token}"),) if token else ()
+        self._credentials = None
+        if tls or ca_file or cert_file:
+            self._credentials = grpc.ssl_channel_credentials(
+                root_certificates=_read("ca_file", ca_file),
+                private_key=_read("key_file", key_file),
+                certificate_chain=_read("cert_file", cert_file),
+            )
+        self._options = (
+            ("grpc.keepalive_time_ms", KEEPALIVE_TIME_MS),
+            ("grpc.keepalive_timeout_ms", PING_TIMEOUT_MS),
+            ("grpc.http2.ping_timeout_ms", PING_TIMEOUT_MS),
+            ("grpc.keepalive_permit_without_calls", 1),
+            ("grpc.http2.max_pings_without_data", 0),
+            ("grpc.http2.bdp_probe", 0),
+            ("grpc.http2.lookahead_bytes", lookahead_bytes),
+            ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+            ("grpc.initial_reconnect_backoff_ms", 100),
+            ("grpc.max_reconnect_backoff_ms", LONGEST_CHANNEL_BACKOFF_MS),
+            # Despite its name, how long one attempt to connect may take.
+            ("grpc.min_reconnect_backoff_ms", CONNECT_ATTEMPT_MS),
+            # A channel is a connection: otherwise all channels to one address share one, and its
+            # limit of concurrent streams makes the next stream wait without a word.
+            ("grpc.use_local_subchannel_pool", 1),
+        )
+
+    def open(self) -> grpc.aio.Channel:
+        """Return a channel that connects when first used; the caller closes it."""
+        if self._credentials is None:
+            return grpc.aio.insecure_channel(self.target, options=self._options)
+        return grpc.aio.secure_channel(self.target, self._credentials, options=self._options)
+
+
+def _read(argument: str, path: str | Path | None) -> bytes | None:
+    if path is None:
+        return None
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise SettingError(f"{argument} {str(path)!r} cannot be read: {error.strerror}") from None

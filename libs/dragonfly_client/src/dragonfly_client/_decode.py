@@ -1,0 +1,159 @@
+"""dragonfly.v1 messages to what a bot receives. Pure: the time of arrival is an argument."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TypeVar
+
+from dragonfly_protos import market_data_pb2 as pb
+from google.protobuf.message import DecodeError, Message
+
+from dragonfly_client.errors import ProtocolError
+from dragonfly_client.messages import (
+    Bbo,
+    Book,
+    Instrument,
+    Level,
+    Liquidity,
+    MergedLevel,
+    Share,
+    State,
+    Venue,
+    VenueFeed,
+    View,
+)
+
+__all__ = [
+    "decode_bbo",
+    "decode_book",
+    "decode_instruments",
+    "decode_liquidity",
+    "decode_update",
+    "decode_venues",
+    "parse",
+]
+
+M = TypeVar("M", bound=Message)
+
+
+def parse(kind: type[M], payload: bytes) -> M:
+    """Return the message that `payload` encodes.
+
+    Raises:
+        ProtocolError: it encodes none.
+    """
+    try:
+        return kind.FromString(payload)
+    except DecodeError:
+        raise ProtocolError(
+            f"the gateway sent {len(payload)} bytes that are no {kind.__name__}"
+        ) from None
+
+
+def decode_book(message: pb.Book, ts_in: int) -> Book:
+    return Book(
+        instrument=message.instrument,
+        spread=message.spread,
+        venues=_feeds(message.venues),
+        live=message.live,
+        epoch=message.epoch,
+        seq=message.seq,
+        ts_agg=message.ts_agg,
+        replaced=message.replaced,
+        ts_out=message.ts_out,
+        ts_in=ts_in,
+        bids=tuple(map(_level, message.bids)),
+        asks=tuple(map(_level, message.asks)),
+    )
+
+
+def decode_bbo(message: pb.Bbo, ts_in: int) -> Bbo:
+    return Bbo(
+        instrument=message.instrument,
+        spread=message.spread,
+        venues=_feeds(message.venues),
+        live=message.live,
+        epoch=message.epoch,
+        seq=message.seq,
+        ts_agg=message.ts_agg,
+        replaced=message.replaced,
+        ts_out=message.ts_out,
+        ts_in=ts_in,
+        bid=_level(message.bid) if message.HasField("bid") else None,
+        ask=_level(message.ask) if message.HasField("ask") else None,
+    )
+
+
+def decode_liquidity(message: pb.Liquidity, ts_in: int) -> Liquidity:
+    return Liquidity(
+        instrument=message.instrument,
+        spread=message.spread,
+        venues=_feeds(message.venues),
+        live=message.live,
+        epoch=message.epoch,
+        seq=message.seq,
+        ts_agg=message.ts_agg,
+        replaced=message.replaced,
+        ts_out=message.ts_out,
+        ts_in=ts_in,
+        bids=tuple(map(_merged, message.bids)),
+        asks=tuple(map(_merged, message.asks)),
+    )
+
+
+def decode_update(update: pb.SessionUpdate, ts_in: int) -> View | None:
+    """Return the view of a session's update; None for a kind that this version does not know."""
+    match update.WhichOneof("update"):
+        case "book":
+            return decode_book(update.book, ts_in)
+        case "bbo":
+            return decode_bbo(update.bbo, ts_in)
+        case "liquidity":
+            return decode_liquidity(update.liquidity, ts_in)
+        case _:
+            return None
+
+
+def decode_venues(message: pb.Venues) -> tuple[Venue, ...]:
+    return tuple(
+        Venue(
+            venue=venue.venue,
+            state=State(venue.state),
+            reason=venue.reason,
+            listener=venue.listener,
+            connections=venue.connections,
+            instruments=venue.instruments,
+            instruments_live=venue.instruments_live,
+            ts_pub=venue.ts_pub,
+        )
+        for venue in message.venues
+    )
+
+
+def decode_instruments(message: pb.ListInstrumentsResponse) -> tuple[Instrument, ...]:
+    return tuple(Instrument(one.instrument, tuple(one.venues)) for one in message.instruments)
+
+
+def _level(level: pb.Level) -> Level:
+    return Level(level.venue, level.price, level.amount)
+
+
+def _merged(level: pb.MergedLevel) -> MergedLevel:
+    shares = tuple(Share(share.venue, share.amount) for share in level.shares)
+    return MergedLevel(level.price, level.amount, shares)
+
+
+def _feeds(feeds: Iterable[pb.VenueFeed]) -> tuple[VenueFeed, ...]:
+    return tuple(
+        VenueFeed(
+            venue=feed.venue,
+            state=State(feed.state),
+            reason=feed.reason,
+            age_ns=feed.age_ns,
+            venue_seq=feed.venue_seq,
+            ts_event=feed.ts_event if feed.HasField("ts_event") else None,
+            ts_recv=feed.ts_recv or None,
+            ts_pub=feed.ts_pub or None,
+        )
+        for feed in feeds
+    )

@@ -1,0 +1,86 @@
+"""A stream that outlives its connections."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+from dragonfly_client._backoff import Backoff
+from dragonfly_client.errors import ClientError, UnavailableError
+from dragonfly_client.events import Disconnected, EventListener, Reconnected
+
+__all__ = ["Following", "follow"]
+
+T = TypeVar("T")
+
+_ENDED: Final = "the gateway ended the stream"
+
+
+@dataclass(frozen=True, slots=True)
+class Following:
+    """How a client follows a stream: what it tells, how long it waits, what ends it.
+
+    `connect_timeout_s` bounds the wait for a stream's first message while no gateway answers; a
+    stream that once worked is opened again for as long as it takes.
+    """
+
+    target: str
+    connect_timeout_s: float
+    random: Callable[[], float]
+    on_event: EventListener
+    closed: asyncio.Event
+
+
+async def follow(
+    name: str, connect: Callable[[], AsyncGenerator[T, None]], following: Following
+) -> AsyncGenerator[T, None]:
+    """Yield the messages of `connect()`, called again whenever the connection is lost.
+
+    Raises:
+        UnavailableError: no first message within the connect timeout.
+        ClientError: the gateway refused, which asking again would not change.
+    """
+    backoff = Backoff(following.random)
+    deadline = time.monotonic() + following.connect_timeout_s
+    worked = False
+    lost_at: float | None = None
+    while not following.closed.is_set():
+        reason = _ENDED
+        try:
+            async with contextlib.aclosing(connect()) as messages:
+                async for message in messages:
+                    if lost_at is not None:
+                        following.on_event(Reconnected(name, time.monotonic() - lost_at))
+                        lost_at = None
+                    worked = True
+                    backoff.reset()
+                    yield message
+        except ClientError as error:
+            if not error.retry:
+                raise
+            reason = str(error)
+        except asyncio.CancelledError:
+            if _consumer_cancelled() or not following.closed.is_set():
+                raise
+            return
+        if following.closed.is_set():
+            return
+        if not worked and time.monotonic() >= deadline:
+            raise UnavailableError(
+                f"no gateway at {following.target} within {following.connect_timeout_s:g} s"
+                f" ({reason})"
+            )
+        if worked and lost_at is None:
+            lost_at = time.monotonic()
+            following.on_event(Disconnected(name, reason))
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(following.closed.wait(), backoff.next_s())
+
+
+def _consumer_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

@@ -1,0 +1,263 @@
+"""The asyncio client.
+
+client ──▶ _follow   a stream that outlives its connections
+             │
+             ▼
+          _calls     one connection's stream: a session with acknowledgements, or a server stream
+             │
+             ▼
+          _channel   address, credentials, transport options
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random as random_module
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Generic, Self, TypeVar, cast
+
+import grpc
+import grpc.aio
+from dragonfly_protos import market_data_pb2 as pb
+from google.protobuf.message import Message
+
+from dragonfly_client._calls import Calls, SubscriptionRefusedError
+from dragonfly_client._channel import Connector, method_path
+from dragonfly_client._decode import (
+    decode_bbo,
+    decode_book,
+    decode_instruments,
+    decode_liquidity,
+    decode_venues,
+    parse,
+)
+from dragonfly_client._follow import Following, follow
+from dragonfly_client._freshness import Freshness
+from dragonfly_client.errors import ClientError, SettingError, UnavailableError, error_of_status
+from dragonfly_client.events import EventListener, log_event
+from dragonfly_client.messages import Bbo, Book, Instrument, Liquidity, Venue, View
+
+__all__ = ["DEFAULT_TARGET", "DEFAULT_WINDOW", "DragonflyClient"]
+
+DEFAULT_TARGET: Final = "127.0.0.1:50051"
+DEFAULT_WINDOW: Final = 2
+"""Updates in flight to a bot: one that it works on, and the next one, already on its way."""
+
+V = TypeVar("V", bound=View)
+
+
+class DragonflyClient:
+    """A connection to a gateway, for one event loop.
+
+        async with DragonflyClient("127.0.0.1:50051") as client:
+            async for book in client.book("ETH-BTC"):
+                print(book.best_bid, book.best_ask)
+
+    Streams open themselves again when the connection is lost, and tell `on_event` (by default the
+    logger `dragonfly_client`). They end when the client is closed, and raise a `RefusedError` when
+    the gateway says no. Leaving an `async for` early drops the stream; to drop it at that very
+    moment, hold it with `contextlib.aclosing`.
+
+    Args:
+        target: host:port of the gateway.
+        tls: verify the gateway by the machine's own authorities; implied by the files.
+        ca_file: PEM file of a private authority.
+        cert_file: PEM file of the bot's certificate, where the gateway asks for one.
+        key_file: PEM file of that certificate's key.
+        token: sent as `authorization: Bearer …`; anyone on the way reads it unless TLS is on.
+        window: updates that may be on their way to the bot unacknowledged; the gateway replaces
+            what comes beyond them by the newest state, so a slow bot is at most so many states
+            behind. 1 is the freshest for a bot that computes long, more suits a distant gateway.
+            None acknowledges nothing: the transport's read-ahead is then the only bound.
+        lookahead_bytes: the transport's read-ahead; raise it on a long fast line.
+        connect_timeout_s: how long a stream waits for a gateway that never answered.
+        request_timeout_s: how long a get may take.
+        on_event: called with each `Disconnected` and `Reconnected`, before the next message.
+        random: draws from [0, 1) for the waits between attempts.
+        now_ns: the clock of `ts_in`.
+    """
+
+    def __init__(
+        self,
+        target: str = DEFAULT_TARGET,
+        *,
+        tls: bool = False,
+        ca_file: str | Path | None = None,
+        cert_file: str | Path | None = None,
+        key_file: str | Path | None = None,
+        token: str | None = None,
+        window: int | None = DEFAULT_WINDOW,
+        lookahead_bytes: int = 4096,
+        connect_timeout_s: float = 10.0,
+        request_timeout_s: float = 5.0,
+        on_event: EventListener = log_event,
+        random: Callable[[], float] = random_module.random,
+        now_ns: Callable[[], int] = time.time_ns,
+    ) -> None:
+        if window is not None and window < 1:
+            raise SettingError(f"window {window} lets nothing through: give 1 or more, or None")
+        self._connector = Connector(
+            target,
+            tls=tls,
+            ca_file=ca_file,
+            cert_file=cert_file,
+            key_file=key_file,
+            token=token,
+            lookahead_bytes=lookahead_bytes,
+        )
+        self._window = window
+        self._request_timeout_s = request_timeout_s
+        self._now_ns = now_ns
+        self._calls = Calls(self._connector, now_ns)
+        self._requests: grpc.aio.Channel | None = None
+        self._following = Following(
+            target, connect_timeout_s, random, on_event, closed=asyncio.Event()
+        )
+
+    @property
+    def target(self) -> str:
+        return self._connector.target
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """End every stream and close every connection."""
+        self._following.closed.set()
+        self._calls.cancel_all()
+        if self._requests is not None:
+            await self._requests.close()
+
+    def book(self, instrument: str, *, depth: int = 0) -> AsyncGenerator[Book, None]:
+        """Stream the consolidated book; `depth` 0 means all levels that the gateway serves."""
+        return self.books([instrument], depth=depth)
+
+    def books(self, instruments: Sequence[str], *, depth: int = 0) -> AsyncGenerator[Book, None]:
+        """Stream the consolidated books of several instruments, in one stream."""
+        return self._views(_BOOK, instruments, depth)
+
+    def bbo(self, instruments: Sequence[str]) -> AsyncGenerator[Bbo, None]:
+        """Stream the best bid and ask across venues of several instruments, in one stream."""
+        return self._views(_BBO, instruments)
+
+    def liquidity(self, instrument: str, *, depth: int = 0) -> AsyncGenerator[Liquidity, None]:
+        """Stream the book whose equal prices are merged, with each venue's share."""
+        return self._views(_LIQUIDITY, [instrument], depth)
+
+    def venues(self) -> AsyncGenerator[tuple[Venue, ...], None]:
+        """Stream the state of every venue, all of them at each change."""
+
+        def connect() -> AsyncGenerator[tuple[Venue, ...], None]:
+            return self._calls.server_stream(
+                "StreamVenues",
+                pb.VenuesRequest(),
+                lambda payload: decode_venues(parse(pb.Venues, payload)),
+            )
+
+        return follow("venues", connect, self._following)
+
+    async def get_book(self, instrument: str, *, depth: int = 0) -> Book:
+        """Return the book of this moment."""
+        request = pb.BookRequest(instrument=instrument, depth=depth)
+        return decode_book(parse(pb.Book, await self._get("GetBook", request)), self._now_ns())
+
+    async def get_bbo(self, instrument: str) -> Bbo:
+        """Return the best bid and ask of this moment."""
+        request = pb.GetBboRequest(instrument=instrument)
+        return decode_bbo(parse(pb.Bbo, await self._get("GetBbo", request)), self._now_ns())
+
+    async def get_liquidity(self, instrument: str, *, depth: int = 0) -> Liquidity:
+        """Return the merged book of this moment."""
+        request = pb.LiquidityRequest(instrument=instrument, depth=depth)
+        payload = await self._get("GetLiquidity", request)
+        return decode_liquidity(parse(pb.Liquidity, payload), self._now_ns())
+
+    async def get_venues(self) -> tuple[Venue, ...]:
+        """Return the state of every venue."""
+        return decode_venues(parse(pb.Venues, await self._get("GetVenues", pb.VenuesRequest())))
+
+    async def instruments(self, venue: str = "") -> tuple[Instrument, ...]:
+        """Return every instrument that a venue lists, or that `venue` does."""
+        request = pb.ListInstrumentsRequest(venue=venue)
+        payload = await self._get("ListInstruments", request)
+        return decode_instruments(parse(pb.ListInstrumentsResponse, payload))
+
+    def _views(
+        self, kind: _Kind[V], instruments: Sequence[str], depth: int = 0
+    ) -> AsyncGenerator[V, None]:
+        names = tuple(dict.fromkeys(instruments))
+        if not names:
+            raise SettingError("no instrument to stream: name at least one, for example ETH-BTC")
+        subscriptions = [
+            pb.Subscription(view=kind.number, instrument=name, depth=depth) for name in names
+        ]
+        connect = partial(self._calls.session, subscriptions, self._window)
+        return self._fresh(kind, follow(f"{kind.word} {' '.join(names)}", connect, self._following))
+
+    async def _fresh(self, kind: _Kind[V], stream: AsyncGenerator[View, None]) -> AsyncGenerator[V]:
+        freshness = Freshness()
+        try:
+            async with contextlib.aclosing(stream) as views:
+                async for view in views:
+                    if freshness.admit(view):
+                        yield cast("V", view)
+        except SubscriptionRefusedError as refusal:
+            # A session refuses with a sentence alone; the same request by itself, with its kind.
+            await kind.get(self, refusal.subscription.instrument, refusal.subscription.depth)
+            raise
+
+    async def _get(self, method: str, request: Message) -> bytes:
+        if self._following.closed.is_set():
+            raise ClientError("this client is closed")
+        if self._requests is None:
+            self._requests = self._connector.open()
+        call = self._requests.unary_unary(
+            method_path(method), request_serializer=type(request).SerializeToString
+        )
+        try:
+            payload: bytes = await call(
+                request,
+                metadata=self._connector.metadata,
+                timeout=self._request_timeout_s,
+                wait_for_ready=True,
+            )
+        except grpc.aio.AioRpcError as status:
+            error = error_of_status(status.code(), status.details())
+            if not error.retry:
+                raise error from None
+            raise UnavailableError(f"no answer from a gateway at {self.target}: {error}") from None
+        return payload
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind(Generic[V]):
+    """A kind of view: its word, its number in the contract, and how to get one by itself."""
+
+    word: str
+    number: pb.View
+    get: Callable[[DragonflyClient, str, int], Awaitable[V]]
+
+
+_BOOK: Final = _Kind(
+    "book", pb.VIEW_BOOK, lambda client, name, depth: client.get_book(name, depth=depth)
+)
+_BBO: Final = _Kind("bbo", pb.VIEW_BBO, lambda client, name, _: client.get_bbo(name))
+_LIQUIDITY: Final = _Kind(
+    "liquidity",
+    pb.VIEW_LIQUIDITY,
+    lambda client, name, depth: client.get_liquidity(name, depth=depth),
+)

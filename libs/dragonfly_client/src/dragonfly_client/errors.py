@@ -1,0 +1,97 @@
+"""The errors of the client, as one tree; whether asking again can help is the error's property.
+
+ClientError
+├── UnavailableError        no gateway answers; streams that once worked reconnect instead
+├── ProtocolError           the gateway sent bytes that mean nothing to this version
+├── SettingError            an argument of the client that cannot be used
+└── RefusedError            the gateway says no, in one sentence; asking again will not help
+    ├── InvalidRequestError     a malformed instrument, a depth out of range
+    ├── NotFoundError           no venue lists the instrument
+    ├── AccessError             a missing, wrong or insufficient token or certificate
+    ├── LimitError              too many streams or instruments for one bot
+    └── UnsupportedError        the gateway does not offer this method
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Final
+
+import grpc
+
+__all__ = [
+    "AccessError",
+    "ClientError",
+    "InvalidRequestError",
+    "LimitError",
+    "NotFoundError",
+    "ProtocolError",
+    "RefusedError",
+    "SettingError",
+    "UnavailableError",
+    "UnsupportedError",
+    "error_of_status",
+]
+
+
+class ClientError(Exception):
+    """Base of every error that the client raises on purpose."""
+
+    retry: ClassVar[bool] = False
+    """Whether the same request may succeed later."""
+
+
+class UnavailableError(ClientError):
+    """No gateway answered in time."""
+
+    retry = True
+
+
+class ProtocolError(ClientError):
+    """The gateway sent a message that cannot be decoded."""
+
+
+class SettingError(ClientError):
+    """An argument of the client names something unusable; the message says what and why."""
+
+
+class RefusedError(ClientError):
+    """The gateway refused the request; the message is its own sentence."""
+
+
+class InvalidRequestError(RefusedError):
+    """The request breaks a rule of the contract."""
+
+
+class NotFoundError(RefusedError):
+    """No venue lists the instrument."""
+
+
+class AccessError(RefusedError):
+    """The gateway does not accept who asks."""
+
+
+class LimitError(RefusedError):
+    """The bot asks for more than the gateway grants to one bot."""
+
+
+class UnsupportedError(RefusedError):
+    """The gateway does not offer the method."""
+
+
+_REFUSALS: Final[dict[grpc.StatusCode, type[RefusedError]]] = {
+    grpc.StatusCode.INVALID_ARGUMENT: InvalidRequestError,
+    grpc.StatusCode.OUT_OF_RANGE: InvalidRequestError,
+    grpc.StatusCode.FAILED_PRECONDITION: InvalidRequestError,
+    grpc.StatusCode.NOT_FOUND: NotFoundError,
+    grpc.StatusCode.UNAUTHENTICATED: AccessError,
+    grpc.StatusCode.PERMISSION_DENIED: AccessError,
+    grpc.StatusCode.RESOURCE_EXHAUSTED: LimitError,
+    grpc.StatusCode.UNIMPLEMENTED: UnsupportedError,
+}
+
+
+def error_of_status(code: grpc.StatusCode, details: str | None) -> ClientError:
+    """Return what a gRPC status means to a bot; `details` is the gateway's sentence."""
+    sentence = details or code.name
+    refusal = _REFUSALS.get(code)
+    return refusal(sentence) if refusal else UnavailableError(sentence)

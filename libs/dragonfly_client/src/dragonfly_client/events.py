@@ -1,0 +1,41 @@
+"""What a client says about its own connections, apart from the data."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+__all__ = ["Disconnected", "Event", "EventListener", "Reconnected", "log_event"]
+
+_log: Final = logging.getLogger("dragonfly_client")
+
+
+@dataclass(frozen=True, slots=True)
+class Disconnected:
+    """A stream that worked was cut, and is being opened again; nothing it said holds any more."""
+
+    stream: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reconnected:
+    """The stream works again; its next message follows this event."""
+
+    stream: str
+    downtime_s: float
+
+
+Event = Disconnected | Reconnected
+EventListener = Callable[[Event], None]
+
+
+def log_event(event: Event) -> None:
+    """Write `event` to the logger `dragonfly_client`: what a client does with events by default."""
+    match event:
+        case Disconnected(stream, reason):
+            _log.warning("stream disconnected: %s (%s)", stream, reason)
+        case Reconnected(stream, downtime_s):
+            _log.info("stream reconnected: %s after %.2f s", stream, downtime_s)

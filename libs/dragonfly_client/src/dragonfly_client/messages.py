@@ -1,0 +1,237 @@
+"""What a bot receives: consolidated views, the venues behind them, instruments.
+
+Times (`ts_…`) are integer nanoseconds UTC, stamped where their name says:
+
+    ts_event   the venue                     ts_agg   the aggregator computed the view
+    ts_recv    the listener had the bytes    ts_out   the gateway wrote it
+    ts_pub     the listener published        ts_in    this client had it
+
+Prices and amounts are the doubles nearest to the venue's decimal text.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from enum import IntEnum
+
+__all__ = [
+    "Bbo",
+    "Book",
+    "Hops",
+    "Instrument",
+    "Level",
+    "Liquidity",
+    "MergedLevel",
+    "Share",
+    "State",
+    "Venue",
+    "VenueFeed",
+    "View",
+]
+
+
+class State(IntEnum):
+    """How far a venue can be trusted; numbers as in dragonfly.v1.State."""
+
+    UNSPECIFIED = 0
+    """A state that this version of the client does not know."""
+    SYNCING = 1
+    """Asked for at the venue; no trustworthy book yet."""
+    LIVE = 2
+    """In the consolidated book. No other state is."""
+    STALE = 3
+    """The venue was silent beyond its own rule, or its book contradicts itself."""
+    DOWN = 4
+    """No connection to the venue, or no listener for it."""
+    UNKNOWN = 5
+    """The venue does not list the instrument."""
+
+    @classmethod
+    def _missing_(cls, value: object) -> State:
+        return cls.UNSPECIFIED
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """One venue's price and amount."""
+
+    venue: str
+    price: float
+    amount: float
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """One venue's part of a merged level."""
+
+    venue: str
+    amount: float
+
+
+@dataclass(frozen=True, slots=True)
+class MergedLevel:
+    """All that is on offer at one price; `shares` by amount falling."""
+
+    price: float
+    amount: float
+    shares: tuple[Share, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class VenueFeed:
+    """What one venue contributed to a view, and how far to trust it.
+
+    `age_ns` runs from the venue's last change to the view's computation. `reason` is empty when
+    the state is LIVE. `ts_recv` and `ts_pub` are None until the venue said anything.
+    """
+
+    venue: str
+    state: State
+    reason: str
+    age_ns: int
+    venue_seq: int
+    ts_event: int | None
+    ts_recv: int | None
+    ts_pub: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Hops:
+    """Where a quote's time went on its way to this bot, in nanoseconds.
+
+    Negative figures mean that the clocks of two machines disagree.
+    """
+
+    listener_ns: int
+    aggregator_ns: int
+    gateway_ns: int
+    bot_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """What every consolidated view of one instrument says.
+
+    (`epoch`, `seq`) only rises. `live` is False when no venue is live: the sides are then empty
+    and `venues` says why. `replaced` counts the newer states that this one replaced unseen.
+    `spread` is best ask minus best bid, negative when venues cross each other, 0 without a side.
+    """
+
+    instrument: str
+    spread: float
+    venues: tuple[VenueFeed, ...]
+    live: bool
+    epoch: int
+    seq: int
+    ts_agg: int
+    replaced: int
+    ts_out: int
+    ts_in: int
+
+    @property
+    def moved(self) -> VenueFeed | None:
+        """The venue heard last: in most views, the one whose change made this view."""
+        heard = [feed for feed in self.venues if feed.ts_recv is not None]
+        return max(heard, key=lambda feed: feed.ts_recv or 0, default=None)
+
+    @property
+    def latency_ns(self) -> int | None:
+        """From the moved venue's bytes leaving the socket to this bot; None when none was heard."""
+        moved = self.moved
+        return None if moved is None or moved.ts_recv is None else self.ts_in - moved.ts_recv
+
+    @property
+    def hops(self) -> Hops | None:
+        """`latency_ns` in its four parts."""
+        moved = self.moved
+        if moved is None or moved.ts_recv is None or moved.ts_pub is None:
+            return None
+        return Hops(
+            listener_ns=moved.ts_pub - moved.ts_recv,
+            aggregator_ns=self.ts_agg - moved.ts_pub,
+            gateway_ns=self.ts_out - self.ts_agg,
+            bot_ns=self.ts_in - self.ts_out,
+        )
+
+    def age_s(self, now_ns: int | None = None) -> float:
+        """Return the seconds since the view was computed, by the machine's clock or `now_ns`."""
+        return ((time.time_ns() if now_ns is None else now_ns) - self.ts_agg) / 1e9
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Book(View):
+    """A consolidated book: bids by price falling, asks by price rising, each level its venue's."""
+
+    bids: tuple[Level, ...]
+    asks: tuple[Level, ...]
+
+    @property
+    def best_bid(self) -> Level | None:
+        return self.bids[0] if self.bids else None
+
+    @property
+    def best_ask(self) -> Level | None:
+        return self.asks[0] if self.asks else None
+
+    @property
+    def mid(self) -> float | None:
+        """Halfway between the best prices; None without both sides."""
+        return _mid(self.best_bid, self.best_ask)
+
+    @property
+    def crossed(self) -> bool:
+        """Whether one venue bids more than another asks."""
+        return bool(self.bids and self.asks) and self.spread < 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bbo(View):
+    """The best bid and ask across venues; a side is None when no live venue has it."""
+
+    bid: Level | None
+    ask: Level | None
+
+    @property
+    def mid(self) -> float | None:
+        """Halfway between the best prices; None without both sides."""
+        return _mid(self.bid, self.ask)
+
+    @property
+    def crossed(self) -> bool:
+        """Whether one venue bids more than another asks."""
+        return self.bid is not None and self.ask is not None and self.spread < 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Liquidity(View):
+    """A book whose equal prices are merged, with each venue's share."""
+
+    bids: tuple[MergedLevel, ...]
+    asks: tuple[MergedLevel, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Venue:
+    """A venue as its listener sees it; `instruments` are those followed at this moment."""
+
+    venue: str
+    state: State
+    reason: str
+    listener: str
+    connections: int
+    instruments: int
+    instruments_live: int
+    ts_pub: int
+
+
+@dataclass(frozen=True, slots=True)
+class Instrument:
+    """An instrument and the venues that list it."""
+
+    instrument: str
+    venues: tuple[str, ...]
+
+
+def _mid(bid: Level | None, ask: Level | None) -> float | None:
+    return None if bid is None or ask is None else (bid.price + ask.price) / 2

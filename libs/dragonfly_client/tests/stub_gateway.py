@@ -1,0 +1,399 @@
+"""A gateway without anything behind it: it serves what a test publishes, as the contract says.
+
+As a program (`python stub_gateway.py --port 0`) it prints its address and serves a seeded market.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import random
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from typing import Final, Self
+
+import grpc
+import grpc.aio
+from dragonfly_protos import market_data_pb2 as pb
+from google.protobuf.message import Message
+
+Message_ = pb.Book | pb.Bbo | pb.Liquidity
+Key = tuple[int, str]
+
+SERVICE: Final = "dragonfly.v1.MarketData"
+VIEWS: Final = {pb.Book: pb.VIEW_BOOK, pb.Bbo: pb.VIEW_BBO, pb.Liquidity: pb.VIEW_LIQUIDITY}
+FIELDS: Final[dict[int, str]] = {
+    pb.VIEW_BOOK: "book",
+    pb.VIEW_BBO: "bbo",
+    pb.VIEW_LIQUIDITY: "liquidity",
+}
+DEADLINE_S: Final = 10.0
+
+
+class Mailbox:
+    """The newest view per key that one stream has not sent yet."""
+
+    def __init__(self) -> None:
+        self.waiting: dict[Key, Message_] = {}
+        self.replaced: Counter[Key] = Counter()
+        self.changed = asyncio.Event()
+
+    def put(self, key: Key, message: Message_) -> None:
+        if key in self.waiting:
+            self.replaced[key] += 1
+        self.waiting[key] = message
+        self.changed.set()
+
+    def take(self) -> tuple[Key, Message_] | None:
+        if not self.waiting:
+            return None
+        key = next(iter(self.waiting))
+        message = self.waiting.pop(key)
+        message = type(message).FromString(message.SerializeToString())
+        message.replaced = self.replaced.pop(key, 0)
+        message.ts_out = time.time_ns()
+        return key, message
+
+
+class StubGateway:
+    """Real sockets, the real messages, and counters of what bots did."""
+
+    def __init__(self, *, token: str | None = None, known: Iterable[str] = ("ETH-BTC",)) -> None:
+        self.token = token
+        self.known = list(known)
+        self.address = "127.0.0.1:0"
+        self.venues = pb.Venues()
+        self.newest: dict[Key, Message_] = {}
+        self.mailboxes: dict[Mailbox, set[Key]] = {}
+        self.refuse_all: tuple[grpc.StatusCode, str] | None = None
+        self.garble = False
+        self.calls: Counter[str] = Counter()
+        self.cancelled = 0
+        self.acked = 0
+        self.sent = 0
+        self._changed = asyncio.Event()
+        self._server: grpc.aio.Server | None = None
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+    async def start(self) -> None:
+        """Serve at the address of before, or at a free port."""
+        server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
+        server.add_generic_rpc_handlers(
+            [grpc.method_handlers_generic_handler(SERVICE, self._handlers())]
+        )
+        port = server.add_insecure_port(self.address)
+        self.address = f"127.0.0.1:{port}"
+        await server.start()
+        self._server = server
+
+    async def stop(self) -> None:
+        """Cut every connection."""
+        if self._server is not None:
+            await self._server.stop(None)
+            self._server = None
+
+    def publish(self, message: Message_) -> None:
+        key = (VIEWS[type(message)], message.instrument)
+        self.newest[key] = message
+        for mailbox, keys in self.mailboxes.items():
+            if key in keys:
+                mailbox.put(key, message)
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Wait until `condition()` holds; it is asked whenever a bot did something."""
+        async with asyncio.timeout(DEADLINE_S):
+            while not condition():
+                self._changed.clear()
+                await self._changed.wait()
+
+    @property
+    def open_calls(self) -> int:
+        return self.calls["opened"] - self.calls["ended"]
+
+    def _handlers(self) -> dict[str, grpc.RpcMethodHandler]:
+        def unary(call: Callable[..., object], request: type[Message]) -> grpc.RpcMethodHandler:
+            return grpc.unary_unary_rpc_method_handler(
+                call, request.FromString, lambda reply: reply.SerializeToString()
+            )
+
+        return {
+            "Session": grpc.stream_stream_rpc_method_handler(
+                self._session, pb.SessionRequest.FromString
+            ),
+            "StreamVenues": grpc.unary_stream_rpc_method_handler(
+                self._stream_venues, pb.VenuesRequest.FromString, pb.Venues.SerializeToString
+            ),
+            "GetBook": unary(self._get(pb.VIEW_BOOK), pb.BookRequest),
+            "GetBbo": unary(self._get(pb.VIEW_BBO), pb.GetBboRequest),
+            "GetLiquidity": unary(self._get(pb.VIEW_LIQUIDITY), pb.LiquidityRequest),
+            "GetVenues": unary(self._get_venues, pb.VenuesRequest),
+            "ListInstruments": unary(self._list_instruments, pb.ListInstrumentsRequest),
+        }
+
+    async def _admit(self, context: grpc.aio.ServicerContext) -> None:
+        if self.refuse_all is not None:
+            await context.abort(*self.refuse_all)
+        sent = dict(context.invocation_metadata() or ())
+        if self.token is not None and sent.get("authorization") != f"Bearer {self.token}":
+            await context.abort(grpc.StatusCode.UNAUTHENTICATED, "the token is not known here")
+
+    def _refusal(self, instrument: str, depth: int) -> tuple[grpc.StatusCode, str] | None:
+        if depth > 20:
+            return grpc.StatusCode.INVALID_ARGUMENT, f"depth {depth}: give 0 to 20"
+        if instrument not in self.known:
+            return grpc.StatusCode.NOT_FOUND, f"no venue lists {instrument}: see ListInstruments"
+        return None
+
+    def _get(self, view: int) -> Callable[..., object]:
+        async def get(request: pb.BookRequest, context: grpc.aio.ServicerContext) -> Message:
+            await self._admit(context)
+            depth = request.depth if "depth" in request.DESCRIPTOR.fields_by_name else 0
+            refusal = self._refusal(request.instrument, depth)
+            if refusal is not None:
+                await context.abort(*refusal)
+            return self.newest[view, request.instrument]
+
+        return get
+
+    async def _get_venues(self, _: object, context: grpc.aio.ServicerContext) -> pb.Venues:
+        await self._admit(context)
+        return self.venues
+
+    async def _stream_venues(
+        self, _: object, context: grpc.aio.ServicerContext
+    ) -> AsyncIterator[pb.Venues]:
+        self._count("opened")
+        try:
+            await self._admit(context)
+            yield self.venues
+            await asyncio.Event().wait()
+        finally:
+            self._count("ended")
+
+    async def _list_instruments(
+        self, request: pb.ListInstrumentsRequest, context: grpc.aio.ServicerContext
+    ) -> pb.ListInstrumentsResponse:
+        await self._admit(context)
+        return pb.ListInstrumentsResponse(
+            instruments=[
+                pb.Instrument(instrument=name, venues=[request.venue or "binance"])
+                for name in self.known
+            ]
+        )
+
+    async def _session(
+        self, requests: AsyncIterator[pb.SessionRequest], context: grpc.aio.ServicerContext
+    ) -> AsyncIterator[bytes]:
+        session = _Session(self)
+        self._count("opened")
+        reader = asyncio.create_task(session.read(requests))
+        try:
+            await self._admit(context)
+            async for update in session.updates():
+                self.sent += 1
+                yield b"\xff\xff" if self.garble else update.SerializeToString()
+        except asyncio.CancelledError:
+            self.cancelled += 1
+            raise
+        finally:
+            reader.cancel()
+            self.mailboxes.pop(session.mailbox, None)
+            self._count("ended")
+
+    def _count(self, what: str) -> None:
+        self.calls[what] += 1
+        self._changed.set()
+
+    def noticed(self) -> None:
+        """Let `until` ask again."""
+        self._changed.set()
+
+
+class _Session:
+    def __init__(self, gateway: StubGateway) -> None:
+        self.mailbox = Mailbox()
+        self._gateway = gateway
+        self._refusals: list[pb.Refusal] = []
+        self._keys: set[Key] = set()
+        self._window: int | None = None
+        self._number = 0
+        self._acked = 0
+        gateway.mailboxes[self.mailbox] = self._keys
+
+    async def read(self, requests: AsyncIterator[pb.SessionRequest]) -> None:
+        async for request in requests:
+            match request.WhichOneof("request"):
+                case "ack":
+                    if self._window is None:
+                        self._window = request.window
+                    self._acked = request.ack
+                    self._gateway.acked = request.ack
+                case "subscribe":
+                    self._subscribe(request.subscribe)
+            self.mailbox.changed.set()
+            self._gateway.noticed()
+
+    def _subscribe(self, asked: pb.Subscription) -> None:
+        refusal = self._gateway._refusal(asked.instrument, asked.depth)
+        if refusal is not None:
+            self._refusals.append(pb.Refusal(subscription=asked, message=refusal[1]))
+            return
+        key = (asked.view, asked.instrument)
+        self._keys.add(key)
+        if key in self._gateway.newest:
+            self.mailbox.put(key, self._gateway.newest[key])
+
+    async def updates(self) -> AsyncIterator[pb.SessionUpdate]:
+        while True:
+            while self._refusals:
+                yield self._numbered(pb.SessionUpdate(refusal=self._refusals.pop()))
+            while self._may_send() and (taken := self.mailbox.take()) is not None:
+                (view, _), message = taken
+                update = pb.SessionUpdate()
+                getattr(update, FIELDS[view]).CopyFrom(message)
+                yield self._numbered(update)
+            self.mailbox.changed.clear()
+            await self.mailbox.changed.wait()
+
+    def _may_send(self) -> bool:
+        return self._window is None or self._number - self._acked < self._window
+
+    def _numbered(self, update: pb.SessionUpdate) -> pb.SessionUpdate:
+        self._number += 1
+        update.number = self._number
+        return update
+
+
+def make_book(
+    instrument: str = "ETH-BTC",
+    *,
+    seq: int = 1,
+    epoch: int = 7,
+    mid: float = 0.07,
+    depth: int = 10,
+    states: Mapping[str, tuple[pb.State, str]] | None = None,
+) -> pb.Book:
+    """Return a book of three venues around `mid`; only venues that are live have levels."""
+    states = states or {}
+    now = time.time_ns()
+    names = ("binance", "bitstamp", "kraken")
+    feeds = [
+        pb.VenueFeed(
+            venue=name,
+            state=states.get(name, (pb.STATE_LIVE, ""))[0],
+            reason=states.get(name, (pb.STATE_LIVE, ""))[1],
+            age_ns=1000 * place,
+            venue_seq=seq,
+            ts_recv=now - 300_000 - 1000 * ((seq + place) % 3),
+            ts_pub=now - 200_000,
+        )
+        for place, name in enumerate(names)
+    ]
+    live = [feed.venue for feed in feeds if feed.state == pb.STATE_LIVE]
+    levels = range(depth if live else 0)
+    step = mid * 1e-5
+    bids = [
+        pb.Level(
+            venue=live[i % len(live)], price=mid - step * (i + 1), amount=1 + (i * 7 + seq) % 5
+        )
+        for i in levels
+    ]
+    asks = [
+        pb.Level(
+            venue=live[i % len(live)], price=mid + step * (i + 1), amount=1 + (i * 5 + seq) % 6
+        )
+        for i in levels
+    ]
+    return pb.Book(
+        spread=asks[0].price - bids[0].price if live else 0.0,
+        bids=bids,
+        asks=asks,
+        instrument=instrument,
+        venues=feeds,
+        live=bool(live),
+        epoch=epoch,
+        seq=seq,
+        ts_agg=now - 100_000,
+    )
+
+
+def make_bbo(book: pb.Book) -> pb.Bbo:
+    return pb.Bbo(
+        spread=book.spread,
+        bid=book.bids[0] if book.bids else None,
+        ask=book.asks[0] if book.asks else None,
+        instrument=book.instrument,
+        venues=book.venues,
+        live=book.live,
+        epoch=book.epoch,
+        seq=book.seq,
+        ts_agg=book.ts_agg,
+    )
+
+
+def make_liquidity(book: pb.Book) -> pb.Liquidity:
+    def merged(level: pb.Level) -> pb.MergedLevel:
+        share = pb.Share(venue=level.venue, amount=level.amount)
+        return pb.MergedLevel(price=level.price, amount=level.amount, shares=[share])
+
+    return pb.Liquidity(
+        spread=book.spread,
+        bids=map(merged, book.bids),
+        asks=map(merged, book.asks),
+        instrument=book.instrument,
+        venues=book.venues,
+        live=book.live,
+        epoch=book.epoch,
+        seq=book.seq,
+        ts_agg=book.ts_agg,
+    )
+
+
+def make_venues() -> pb.Venues:
+    return pb.Venues(
+        venues=[
+            pb.Venue(
+                venue=name, state=pb.STATE_LIVE, connections=1, instruments=2, instruments_live=2
+            )
+            for name in ("binance", "bitstamp", "kraken")
+        ]
+    )
+
+
+async def serve(port: int, rate: float, token: str | None) -> None:
+    """Serve a seeded market of two instruments until killed."""
+    gateway = StubGateway(token=token, known=("ETH-BTC", "BTC-USD"))
+    gateway.address = f"127.0.0.1:{port}"
+    gateway.venues = make_venues()
+    mids = {"ETH-BTC": 0.07, "BTC-USD": 65_000.0}
+    dice = random.Random(1)
+
+    def step(seq: int) -> None:
+        for name, mid in mids.items():
+            mids[name] = mid * (1 + dice.gauss(0, 2e-5))
+            book = make_book(name, seq=seq, mid=mids[name])
+            for message in (book, make_bbo(book), make_liquidity(book)):
+                gateway.publish(message)
+
+    step(1)
+    async with gateway:
+        print(gateway.address, flush=True)  # noqa: T201  (how the starter learns the port)
+        for seq in range(2, 1 << 31):
+            await asyncio.sleep(1 / rate)
+            step(seq)
+
+
+if __name__ == "__main__":
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--port", type=int, default=0)
+    options.add_argument("--rate", type=float, default=50.0)
+    options.add_argument("--token")
+    given = options.parse_args()
+    asyncio.run(serve(given.port, given.rate, given.token))
