@@ -77,7 +77,7 @@ def test_a_feed_reads_back(  # noqa: PLR0917 - hypothesis passes by position
         ts_pub=ts_pub,
     )
     (feed,) = pb.Book.FromString(encoded + encode_feed_age(age_ns)).venues
-    assert (feed.venue, feed.state, feed.reason) == (venue, state, reason)
+    assert (feed.venue, int(feed.state), feed.reason) == (venue, int(state), reason)
     assert (feed.ts_event if feed.HasField("ts_event") else None) == ts_event
     assert (feed.venue_seq, feed.ts_recv, feed.ts_pub) == (venue_seq, ts_recv, ts_pub)
     assert feed.age_ns == age_ns

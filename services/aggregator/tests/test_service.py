@@ -12,6 +12,7 @@ from aggregator import counters
 from aggregator.service import Options, serve
 from dragonfly_common.bus import Delivery, Publisher, PublisherLost, Subscriber, Waiter
 from dragonfly_common.clock import SystemClock
+from dragonfly_common.errors import AddressError
 from dragonfly_common.messages import Body, Book, Instruments, Venue, View
 from dragonfly_common.runtime import Runtime, RuntimeOptions
 from dragonfly_common.types import FeedState
@@ -35,7 +36,13 @@ class Neighbours:
         self.wanted: set[str] = set()
 
     def new_listener(self) -> Publisher:
-        return Publisher(self.upstream, "listener.kraken", self.clock)
+        """Return a fresh listener, once its predecessor's socket is gone."""
+        deadline = time.monotonic() + DEADLINE_S
+        while True:
+            try:
+                return Publisher(self.upstream, "listener.kraken", self.clock)
+            except AddressError:
+                assert time.monotonic() < deadline
 
     def until(self, condition: Callable[[], bool]) -> None:
         """Drive both ends until `condition` holds."""

@@ -190,10 +190,9 @@ def test_lists_are_relayed() -> None:
 
 def test_live_means_that_some_venue_is() -> None:
     world = new_world()
-    assert not world.live
-    world.hear_venue("a", venue("kraken", "a", FeedState.SYNCING))
-    assert not world.live
-    world.hear_venue("a", venue("kraken", "a"))
-    assert world.live
+    heard = [world.live]
+    for state in (FeedState.SYNCING, FeedState.LIVE):
+        world.hear_venue("a", venue("kraken", "a", state))
+        heard.append(world.live)
     world.lose("a", "bye")
-    assert not world.live
+    assert [*heard, world.live] == [False, False, True, False]

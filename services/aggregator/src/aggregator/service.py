@@ -7,6 +7,7 @@ per message.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Final
 
@@ -49,13 +50,14 @@ def serve(runtime: Runtime, options: Options) -> None:
     Raises:
         AddressError: an address is malformed or taken.
     """
-    subscriber = Subscriber(options.upstreams, runtime.clock)
-    subscriber.subscribe(STATUS_PREFIX)
-    publisher = Publisher(options.bind, runtime.instance, runtime.clock)
-    world = World(publisher.epoch, options.depth, options.linger_s, options.instruments)
-    waiter = Waiter((publisher, subscriber))
-    runtime.ready(address=publisher.address)
-    try:
+    with (
+        closing(Publisher(options.bind, runtime.instance, runtime.clock)) as publisher,
+        closing(Subscriber(options.upstreams, runtime.clock)) as subscriber,
+    ):
+        subscriber.subscribe(STATUS_PREFIX)
+        world = World(publisher.epoch, options.depth, options.linger_s, options.instruments)
+        waiter = Waiter((publisher, subscriber))
+        runtime.ready(address=publisher.address)
         while not runtime.stopping:
             runtime.beat()
             for interest in publisher.drain():
@@ -66,9 +68,6 @@ def serve(runtime: Runtime, options: Options) -> None:
             _perform(world.settle(now, runtime.clock.now_ns()), publisher, subscriber)
             _say_readiness(runtime, world)
             waiter.wait(min(LONGEST_WAIT_S, max(0.0, world.due_in(now))))
-    finally:
-        subscriber.close()
-        publisher.close()
 
 
 def _take_interest(world: World, interest: Interest, now: float) -> None:
