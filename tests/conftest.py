@@ -3,7 +3,26 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
 
 # The harness and the oracle stand beside the tests; with importlib mode nobody else finds them.
 sys.path.insert(0, str(Path(__file__).parent))
+
+from system import System
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--long", action="store_true", help="run the seeded market for the full 60 s with faults"
+    )
+
+
+@pytest.fixture
+def system(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[System]:
+    """Processes that end with the test; pytest shows their logs where it fails."""
+    with System(tmp_path) as running:
+        yield running
+    request.node.add_report_section("teardown", "logs of the processes", running.logs())

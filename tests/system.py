@@ -1,0 +1,294 @@
+"""The harness: real processes on loopback, and bots that keep all they receive.
+
+Every process is one `dragonfly` command started by this module and ended by its own id; sockets
+between them are files in the test's folder. What a process logged is there to be read and waited
+for: nothing here sleeps and hopes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Final, Self
+
+from dragonfly_client import Book, DragonflyClient, Event, State
+
+__all__ = ["VENUES", "Bot", "Process", "System", "eventually", "live_venues"]
+
+VENUES: Final = ("binance", "bitstamp", "kraken")
+
+START_DEADLINE_S: Final = 20.0
+STOP_DEADLINE_S: Final = 5.0
+POLL_S: Final = 0.01
+
+Facts = dict[str, object]
+
+
+async def eventually(
+    holds: Callable[[], bool | Awaitable[bool]], *, within_s: float, what: str
+) -> None:
+    """Return as soon as `holds` does.
+
+    Raises:
+        AssertionError: it did not within `within_s`; the message names `what`.
+    """
+    deadline = asyncio.get_running_loop().time() + within_s
+    while True:
+        answer = holds()
+        if answer if isinstance(answer, bool) else await answer:
+            return
+        if asyncio.get_running_loop().time() > deadline:
+            raise AssertionError(f"not within {within_s} s: {what}")
+        await asyncio.sleep(POLL_S)
+
+
+class Process:
+    """A running `dragonfly` command; its log is a file of JSON lines."""
+
+    def __init__(self, name: str, arguments: Sequence[str], log: Path) -> None:
+        self.name = name
+        self.arguments = tuple(arguments)
+        self.log = log
+        self._output: IO[bytes] = log.open("ab")
+        self._began = self._output.tell()
+        self._popen = subprocess.Popen(
+            [sys.executable, "-m", "dragonfly_common.cli", *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=self._output,
+            stderr=self._output,
+            env={k: v for k, v in os.environ.items() if not k.startswith("DRAGONFLY_")},
+        )
+
+    @property
+    def pid(self) -> int:
+        return self._popen.pid
+
+    @property
+    def running(self) -> bool:
+        return self._popen.poll() is None
+
+    def events(self) -> Iterator[Facts]:
+        """Yield what this process logged so far."""
+        with self.log.open("rb") as lines:
+            lines.seek(self._began)
+            for line in lines:
+                if line.startswith(b"{") and line.endswith(b"}\n"):
+                    yield json.loads(line)
+
+    async def event(self, name: str, *, within_s: float = START_DEADLINE_S) -> Facts:
+        """Return the first event `name`, waiting for it."""
+        found: list[Facts] = []
+
+        def logged() -> bool:
+            found.extend(event for event in self.events() if event["event"] == name)
+            if not found and not self.running:
+                raise AssertionError(f"{self.name} ended before {name!r}:\n{self.log.read_text()}")
+            return bool(found)
+
+        await eventually(logged, within_s=within_s, what=f"{name!r} from {self.name}")
+        return found[0]
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to this very process."""
+        self._popen.send_signal(number)
+
+    def kill(self) -> None:
+        """End it at once, as kill -9 does."""
+        self._popen.kill()
+        self._popen.wait()
+        self._output.close()
+
+    async def ended(self, *, within_s: float = STOP_DEADLINE_S) -> int:
+        """Return its exit code, waiting for its end."""
+        await eventually(lambda: not self.running, within_s=within_s, what=f"{self.name} ended")
+        self._output.close()
+        return self._popen.returncode
+
+
+class System:
+    """The processes of one test, from the simulated venues to the gateway."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.truth_log = folder / "truth.ndjson"
+        self.simulated: Facts = {}
+        self.gateway_address = ""
+        self.processes: dict[str, Process] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        for process in self.processes.values():
+            if process.running:
+                process.kill()
+
+    async def start(
+        self,
+        *,
+        simulator: Sequence[str] = (),
+        venues: Sequence[str] = VENUES,
+        listener: Sequence[str] = (),
+        aggregator: Sequence[str] = (),
+        gateway: Sequence[str] = (),
+    ) -> None:
+        """Start all layers; the arguments are options for each."""
+        await self.start_simulator(*simulator)
+        await asyncio.gather(
+            *(self.start_listener(venue, *listener) for venue in venues),
+            self.start_aggregator(*aggregator, venues=venues),
+            self.start_gateway(*gateway),
+        )
+
+    async def start_simulator(self, *options: str) -> None:
+        arguments = ("simulator", "--truth-log", str(self.truth_log), *options)
+        self.simulated = await self._ready("simulator", arguments)
+
+    async def start_listener(self, venue: str, *options: str) -> None:
+        """Start the listener of a simulated venue."""
+        urls = self.simulated["venues"][venue]  # type: ignore[index]  # a fact is any JSON
+        await self._ready(
+            f"listener-{venue}",
+            (
+                "listener",
+                f"--venue={venue}",
+                f"--bind={self.address(f'listener-{venue}')}",
+                f"--ws-url={urls['ws']}",
+                f"--rest-url={urls['rest']}",
+                *options,
+            ),
+        )
+
+    async def start_aggregator(self, *options: str, venues: Sequence[str] = VENUES) -> None:
+        upstreams = [f"--upstream={self.address(f'listener-{venue}')}" for venue in venues]
+        await self._ready(
+            "aggregator",
+            ("aggregator", *upstreams, f"--bind={self.address('aggregator')}", *options),
+        )
+
+    async def start_gateway(self, *options: str) -> None:
+        bind = self.gateway_address or "127.0.0.1:0"
+        facts = await self._ready(
+            "gateway",
+            ("gateway", f"--upstream={self.address('aggregator')}", f"--bind={bind}", *options),
+        )
+        self.gateway_address = str(facts["address"])
+
+    async def restart(self, name: str) -> None:
+        """Start a process that ended, with the options it had."""
+        await self._ready(name, self.processes[name].arguments)
+
+    def address(self, name: str) -> str:
+        """Return the bus address on which the process `name` publishes."""
+        return f"ipc://{self.folder}/{name}.ipc"
+
+    def run(self, *arguments: str) -> Process:
+        """Start any `dragonfly` command."""
+        name = f"{arguments[0]}-{len(self.processes)}"
+        return self._spawn(name, arguments)
+
+    def logs(self) -> str:
+        """Return the end of what each process logged, for a test that failed."""
+        return "\n".join(
+            f"── {name}: {' '.join(process.arguments)}\n{process.log.read_text()[-4000:]}"
+            for name, process in self.processes.items()
+        )
+
+    async def _ready(self, name: str, arguments: Sequence[str]) -> Facts:
+        command = (*arguments, "--log-format", "json")
+        if "--id" not in command:
+            command = (*command, "--id", name)
+        process = self._spawn(name, command)
+        return await process.event("ready")
+
+    def _spawn(self, name: str, arguments: Sequence[str]) -> Process:
+        process = Process(name, arguments, self.folder / f"{name}.log")
+        self.processes[name] = process
+        return process
+
+
+class Bot:
+    """A bot that keeps every book it receives, and answers for when one came."""
+
+    def __init__(self, address: str, *instruments: str) -> None:
+        self.books: list[Book] = []
+        self.events: list[Event] = []
+        self._instruments = instruments
+        self._client = DragonflyClient(address, on_event=self.events.append)
+        self._awaited: list[tuple[Callable[[Book], bool], asyncio.Future[Book]]] = []
+        self._task: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        self._task = asyncio.create_task(self._receive())
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        assert self._task is not None
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+        await self._client.aclose()
+
+    def of(self, instrument: str) -> list[Book]:
+        """Return the received books of one instrument."""
+        return [book for book in self.books if book.instrument == instrument]
+
+    async def until(self, holds: Callable[[Book], bool], *, within_s: float, what: str) -> Book:
+        """Return the next book for which `holds` does, the last one received included.
+
+        Raises:
+            AssertionError: none came within `within_s`; the message names `what`.
+        """
+        if self.books and holds(self.books[-1]):
+            return self.books[-1]
+        future: asyncio.Future[Book] = asyncio.get_running_loop().create_future()
+        self._awaited.append((holds, future))
+        try:
+            async with asyncio.timeout(within_s):
+                return await future
+        except TimeoutError:
+            last = self.books[-1] if self.books else None
+            raise AssertionError(f"not within {within_s} s: {what}; last book: {last}") from None
+
+    async def _receive(self) -> None:
+        try:
+            async for book in self._client.books(self._instruments):
+                self.books.append(book)
+                self._answer(book)
+        except Exception as error:
+            for _, future in self._awaited:
+                if not future.done():
+                    future.set_exception(error)
+            raise
+
+    def _answer(self, book: Book) -> None:
+        waiting = []
+        for holds, future in self._awaited:
+            if future.done():
+                continue
+            if holds(book):
+                future.set_result(book)
+            else:
+                waiting.append((holds, future))
+        self._awaited = waiting
+
+
+def live_venues(book: Book) -> set[str]:
+    """Return the names of the venues that the book is made of."""
+    return {feed.venue for feed in book.venues if feed.state is State.LIVE}
