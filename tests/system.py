@@ -249,6 +249,11 @@ class Bot:
         """Return the received books of one instrument."""
         return [book for book in self.books if book.instrument == instrument]
 
+    async def instruments_everywhere(self) -> list[str]:
+        """Return the instruments that all venues list."""
+        listed = await self._client.instruments()
+        return [one.instrument for one in listed if set(one.venues) == set(VENUES)]
+
     async def until(self, holds: Callable[[Book], bool], *, within_s: float, what: str) -> Book:
         """Return the next book for which `holds` does, the last one received included.
 
