@@ -297,22 +297,23 @@ def make_book(
         for place, name in enumerate(names)
     ]
     live = [feed.venue for feed in feeds if feed.state == pb.STATE_LIVE]
-    levels = range(depth if live else 0)
-    step = mid * 1e-5
-    bids = [
-        pb.Level(
-            venue=live[i % len(live)], price=mid - step * (i + 1), amount=1 + (i * 7 + seq) % 5
-        )
-        for i in levels
-    ]
-    asks = [
-        pb.Level(
-            venue=live[i % len(live)], price=mid + step * (i + 1), amount=1 + (i * 5 + seq) % 6
-        )
-        for i in levels
-    ]
+    tick = 1e-8 if mid < 1 else 0.01
+    decimals = 8 if mid < 1 else 2
+    dice = random.Random(seq)
+
+    def side(direction: int) -> list[pb.Level]:
+        return [
+            pb.Level(
+                venue=live[(place + seq) % len(live)],
+                price=round(mid + direction * tick * (20 + 15 * place), decimals),
+                amount=round(dice.expovariate(0.5), 4) + 0.01,
+            )
+            for place in range(depth if live else 0)
+        ]
+
+    bids, asks = side(-1), side(1)
     return pb.Book(
-        spread=asks[0].price - bids[0].price if live else 0.0,
+        spread=round(asks[0].price - bids[0].price, decimals) if live else 0.0,
         bids=bids,
         asks=asks,
         instrument=instrument,

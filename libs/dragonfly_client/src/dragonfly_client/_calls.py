@@ -116,7 +116,9 @@ async def _write(call: grpc.aio.StreamStreamCall, request: pb.SessionRequest) ->
         await call.write(request)
     except asyncio.InvalidStateError:
         pass  # The call has ended; the next read tells how.
-    except grpc.aio.AioRpcError:
+    except grpc.aio.AioRpcError as status:
+        if status.code() is not grpc.StatusCode.INTERNAL:
+            raise
         # grpc.aio lets a failed write hide the status that the gateway gave: to hear it, ask again.
         raise UnavailableError("the session was cut") from None
 

@@ -94,4 +94,10 @@ def error_of_status(code: grpc.StatusCode, details: str | None) -> ClientError:
     """Return what a gRPC status means to a bot; `details` is the gateway's sentence."""
     sentence = details or code.name
     refusal = _REFUSALS.get(code)
-    return refusal(sentence) if refusal else UnavailableError(sentence)
+    return refusal(sentence) if refusal else UnavailableError(_short(sentence))
+
+
+def _short(sentence: str) -> str:
+    """Return the end of a transport's story: `…: connect: Connection refused (111)`."""
+    _, found, last = sentence.rpartition("last error: ")
+    return last.rpartition(": ")[2] if found else sentence

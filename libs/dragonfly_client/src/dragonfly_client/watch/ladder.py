@@ -1,0 +1,280 @@
+"""The ladder: one picture of one moment. Pure: a `Frame` in, something that rich can draw out.
+
+header      what is watched, where, how fast
+ladder      bids and asks back to back, a bar per level in its venue's colour
+venues      state, age, rate, latency, and the reason where a venue is not live
+footer      latency by hop, other instruments, notices
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
+from typing import Final
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.panel import Panel
+from rich.style import Style
+from rich.table import Table
+from rich.text import Text
+
+from dragonfly_client.messages import Book, Hops, Level, State, VenueFeed
+from dragonfly_client.watch.statistics import Percentiles
+from dragonfly_client.watch.text import (
+    amount_text,
+    basis_points,
+    decimals_of,
+    duration_text,
+    price_text,
+)
+
+__all__ = ["Frame", "VenueRow", "draw", "venue_style"]
+
+EIGHTHS: Final = " ▏▎▍▌▋▊▉"
+VENUE_WIDTH: Final = 9
+AMOUNT_WIDTH: Final = 10
+NARROWEST: Final = 60
+
+BID: Final = "#2ebd85"
+ASK: Final = "#f6465d"
+FAINT: Final = "#7d8590"
+ACCENT: Final = "#39c5cf"
+
+VENUE_COLOURS: Final = {"binance": "#f0b90b", "bitstamp": "#3fa796", "kraken": "#8b7cf6"}
+OTHER_COLOURS: Final = ("#58a6ff", "#ff7b72", "#d2a8ff", "#7ee787", "#ffa657", "#79c0ff")
+
+STATE_STYLES: Final = {
+    State.LIVE: f"bold {BID}",
+    State.SYNCING: "bold #58a6ff",
+    State.STALE: "bold #f0b90b",
+    State.DOWN: f"bold {ASK}",
+    State.UNKNOWN: FAINT,
+    State.UNSPECIFIED: FAINT,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class VenueRow:
+    """One venue beneath the ladder."""
+
+    feed: VenueFeed
+    age_ns: int
+    updates_per_s: float
+    latency: Percentiles | None
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """All that one picture shows. `others` are the newest books of further instruments."""
+
+    target: str
+    instrument: str
+    book: Book | None
+    venues: Sequence[VenueRow] = ()
+    books_per_s: float = 0.0
+    latency: Percentiles | None = None
+    hops: Hops | None = None
+    others: Sequence[Book] = ()
+    notices: Sequence[str] = ()
+    outage: str | None = None
+    decimals: int = 2
+
+
+def venue_style(venue: str) -> str:
+    """Return the venue's colour: its own, or one that its name decides."""
+    known = VENUE_COLOURS.get(venue)
+    return known or OTHER_COLOURS[zlib.crc32(venue.encode()) % len(OTHER_COLOURS)]
+
+
+def draw(frame: Frame, width: int, height: int) -> RenderableType:
+    """Return the picture of `frame` for a terminal of `width` by `height` cells."""
+    width = max(NARROWEST, width)
+    footer = _footer(frame, width)
+    book = frame.book
+    # Header, the ladder's borders, the venues' headings and rows, the footer.
+    levels = max(1, height - (1 + 2 + 1 + len(frame.venues)) - len(footer))
+    body = _waiting(frame) if book is None else _rows(book, frame, width - 4, levels)
+    return Group(_header(frame, width), _panel(frame, body), _venues(frame.venues), *footer)
+
+
+def _header(frame: Frame, width: int) -> Text:
+    left = Text.assemble(
+        (" dragonfly ", f"bold #0d1117 on {ACCENT}"), " ", (frame.instrument, "bold")
+    )
+    if frame.outage is not None:
+        right = Text(f"{frame.outage} ", style=f"bold {ASK}")
+    else:
+        live = sum(row.feed.state is State.LIVE for row in frame.venues)
+        right = Text.assemble(
+            (f"{live}/{len(frame.venues)} venues live", BID if live else ASK),
+            (f" · {frame.books_per_s:.0f} books/s · {frame.target} ", FAINT),
+        )
+    right.truncate(max(0, width - left.cell_len - 1), overflow="ellipsis")
+    left.append(" " * max(1, width - left.cell_len - right.cell_len))
+    return left.append_text(right)
+
+
+def _panel(frame: Frame, body: RenderableType) -> Panel:
+    book = frame.book
+    crossed = book is not None and book.crossed
+    return Panel(
+        body,
+        box=box.ROUNDED,
+        border_style="#f0b90b" if crossed else "#30363d",
+        title=Text.assemble(("bids", BID), ("  ·  ", FAINT), ("asks", ASK)),
+        subtitle=_spread(frame),
+        padding=(0, 1),
+    )
+
+
+def _spread(frame: Frame) -> Text:
+    book = frame.book
+    if book is None or book.mid is None:
+        return Text("")
+    mid = price_text(book.mid, min(10, frame.decimals + 1))
+    points = basis_points(book.spread, book.mid) or 0.0
+    spread = f"spread {price_text(book.spread, frame.decimals)} ({points:.2f} bp)"
+    text = Text.assemble((spread, "bold" if book.spread >= 0 else "bold #f0b90b"))
+    if book.crossed:
+        text.append(" CROSSED", "bold #f0b90b")
+    elif book.spread == 0:
+        text.append(" LOCKED", "bold #58a6ff")
+    return text.append(f"  mid {mid}", FAINT)
+
+
+def _waiting(frame: Frame) -> Text:
+    return Text(f"waiting for the first book of {frame.instrument} …", style=FAINT)
+
+
+def _rows(book: Book, frame: Frame, width: int, levels: int) -> RenderableType:
+    bids, asks = book.bids[:levels], book.asks[:levels]
+    if not book.live or not (bids or asks):
+        return Text("no venue is live: the reasons are below", style=f"bold {ASK}")
+    price_width = max(len(price_text(one.price, frame.decimals)) for one in (*bids, *asks))
+    largest = max(one.amount for one in (*bids, *asks))
+    half = (width - 3) // 2
+    side = _Side(half, price_width, largest, frame.decimals)
+    rows = Text(no_wrap=True, overflow="crop")
+    for place, (bid, ask) in enumerate(zip_longest(bids, asks)):
+        if place:
+            rows.append("\n")
+        rows.append_text(side.bid(bid, best=place == 0))
+        rows.append(" │ ", "#30363d")
+        rows.append_text(side.ask(ask, best=place == 0))
+    return rows
+
+
+@dataclass(frozen=True, slots=True)
+class _Side:
+    """Half a row: venue, amount, bar and price, mirrored for asks."""
+
+    width: int
+    price_width: int
+    largest: float
+    decimals: int
+
+    def bid(self, level: Level | None, *, best: bool) -> Text:
+        if level is None:
+            return Text(" " * self.width)
+        text = Text(f"{level.venue:<{VENUE_WIDTH}.{VENUE_WIDTH}}", venue_style(level.venue))
+        text.append(f"{amount_text(level.amount):>{AMOUNT_WIDTH}} ")
+        text.append_text(self._bar(level, leftwards=True))
+        return text.append(f" {self._price(level):>{self.price_width}}", _price_style(BID, best))
+
+    def ask(self, level: Level | None, *, best: bool) -> Text:
+        if level is None:
+            return Text("")
+        text = Text(f"{self._price(level):>{self.price_width}} ", _price_style(ASK, best))
+        text.append_text(self._bar(level, leftwards=False))
+        text.append(f" {amount_text(level.amount):<{AMOUNT_WIDTH}}")
+        name = f"{level.venue:>{VENUE_WIDTH}.{VENUE_WIDTH}}"
+        return text.append(name, venue_style(level.venue))
+
+    def _price(self, level: Level) -> str:
+        return price_text(level.price, self.decimals)
+
+    def _bar(self, level: Level, *, leftwards: bool) -> Text:
+        cells = max(0, self.width - VENUE_WIDTH - AMOUNT_WIDTH - self.price_width - 2)
+        colour = venue_style(level.venue)
+        # The smallest level still shows: an eighth of a cell.
+        eighths = max(1, round(level.amount / self.largest * cells * 8)) if cells else 0
+        full, part = divmod(eighths, 8)
+        blank = " " * (cells - full - (1 if part else 0))
+        if not leftwards:
+            return Text("█" * full + (EIGHTHS[part] if part else "") + blank, colour)
+        bar = Text(blank)
+        if part:
+            # No block grows from the right: the left part in the background's colour does.
+            bar.append(EIGHTHS[8 - part], Style.parse(f"{colour} reverse"))
+        return bar.append("█" * full, colour)
+
+
+def _price_style(colour: str, best: bool) -> str:
+    return f"bold {colour}" if best else colour
+
+
+def _venues(rows: Sequence[VenueRow]) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style=FAINT, expand=True)
+    table.add_column(" venue", width=12, no_wrap=True)
+    table.add_column("state", width=9, no_wrap=True)
+    for heading, width in (("age", 7), ("upd/s", 6), ("p50", 7), ("p99", 7)):
+        table.add_column(heading, justify="right", width=width, no_wrap=True)
+    table.add_column("", ratio=1, no_wrap=True, overflow="ellipsis")
+    for row in rows:
+        feed, style = row.feed, STATE_STYLES[row.feed.state]
+        table.add_row(
+            Text(f" ● {feed.venue}", venue_style(feed.venue)),
+            Text(feed.state.name, style),
+            duration_text(row.age_ns) if feed.ts_recv is not None else "—",
+            f"{row.updates_per_s:.0f}",
+            *_percentiles(row.latency),
+            Text(feed.reason, style),
+        )
+    return table
+
+
+def _percentiles(latency: Percentiles | None) -> tuple[str, str]:
+    if latency is None:
+        return "—", "—"
+    return duration_text(latency.p50_ns), duration_text(latency.p99_ns)
+
+
+def _footer(frame: Frame, width: int) -> list[Text]:
+    lines = [_latency(frame)]
+    lines += [_other(book) for book in frame.others]
+    lines += [Text(f" {notice}", "#f0b90b") for notice in frame.notices[-3:]]
+    for line in lines:
+        line.truncate(width, overflow="ellipsis")
+    return lines
+
+
+def _latency(frame: Frame) -> Text:
+    p50, p99 = _percentiles(frame.latency)
+    text = Text.assemble((" latency ", FAINT), f"p50 {p50}  p99 {p99}")
+    hops = frame.hops
+    if hops is not None:
+        for name, hop in (
+            ("listener", hops.listener_ns),
+            ("aggregator", hops.aggregator_ns),
+            ("gateway", hops.gateway_ns),
+            ("bot", hops.bot_ns),
+        ):
+            text.append(" → " if name != "listener" else "   ", FAINT)
+            text.append(f"{name} ", FAINT).append(duration_text(hop))
+    return text
+
+
+def _other(book: Book) -> Text:
+    text = Text.assemble((f" {book.instrument:<12}", "bold"))
+    if book.best_bid is None or book.best_ask is None:
+        return text.append("no venue is live" if not book.live else "one side only", ASK)
+    prices = (book.best_bid.price, book.best_ask.price)
+    decimals = decimals_of(prices)
+    text.append(price_text(prices[0], decimals), BID)
+    text.append(f" {book.best_bid.venue}", venue_style(book.best_bid.venue)).append(" │ ", FAINT)
+    text.append(price_text(prices[1], decimals), ASK)
+    text.append(f" {book.best_ask.venue}", venue_style(book.best_ask.venue))
+    return text.append(f"   spread {price_text(book.spread, decimals)}", FAINT)

@@ -1,0 +1,99 @@
+"""Lines for where there is no terminal: prices that moved, states that changed, a summary. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from dragonfly_client.messages import Book, Level, State
+from dragonfly_client.watch.statistics import Percentiles, Summary
+from dragonfly_client.watch.text import amount_text, decimals_of, duration_text, price_text
+
+__all__ = ["Moves", "summary_lines"]
+
+
+class Moves:
+    """Remembers which instruments' best prices moved, and which venues' states, until taken."""
+
+    def __init__(self) -> None:
+        self._best: dict[str, object] = {}
+        self._moved: dict[str, Book] = {}
+        self._states: dict[tuple[str, str], State] = {}
+        self._changed: dict[tuple[str, str], str] = {}
+
+    def observe(self, book: Book) -> None:
+        best = (_key(book.best_bid), _key(book.best_ask), book.live)
+        if self._best.get(book.instrument) != best:
+            self._best[book.instrument] = best
+            self._moved[book.instrument] = book
+        elif book.instrument in self._moved:
+            self._moved[book.instrument] = book
+        for feed in book.venues:
+            key = (book.instrument, feed.venue)
+            if self._states.get(key) is not feed.state:
+                self._states[key] = feed.state
+                reason = f": {feed.reason}" if feed.reason else ""
+                self._changed[key] = f"{feed.venue} {feed.state.name}{reason}"
+
+    def take(self) -> list[str]:
+        """Return the venues' changes since the last call, and at most one line of prices.
+
+        The instrument that has waited longest comes first; called ten times a second, no more
+        than ten lines of prices a second come out.
+        """
+        lines = [f"{key[0]:<10} {change}" for key, change in self._changed.items()]
+        self._changed.clear()
+        if self._moved:
+            oldest = next(iter(self._moved))
+            lines.append(price_line(self._moved.pop(oldest)))
+        return lines
+
+
+def price_line(book: Book) -> str:
+    """Return the book's best prices in one line."""
+    seconds, rest = divmod(book.ts_in, 1_000_000_000)
+    clock = f"{datetime.fromtimestamp(seconds, UTC):%H:%M:%S}.{rest // 1_000_000:03}"
+    live = sum(feed.state is State.LIVE for feed in book.venues)
+    if not book.live:
+        return f"{book.instrument:<10} {clock}  no venue is live"
+    prices = [level.price for level in (book.best_bid, book.best_ask) if level is not None]
+    decimals = decimals_of(prices)
+    crossed = " CROSSED" if book.crossed else ""
+    return (
+        f"{book.instrument:<10} {clock}"
+        f"  bid {_side(book.best_bid, decimals)}  ask {_side(book.best_ask, decimals)}"
+        f"  spread {price_text(book.spread, decimals)}{crossed}  {live}/{len(book.venues)} live"
+    )
+
+
+def summary_lines(summary: Summary) -> Iterable[str]:
+    """Yield the summary of a run, line by line."""
+    what = " ".join(summary.instruments)
+    yield f"{what}: {summary.books} books in {summary.seconds:.1f} s"
+    for venue, updates in summary.updates.items():
+        rate = updates / summary.seconds if summary.seconds else 0.0
+        yield f"  {venue:<10} {updates:>8} updates  {rate:8.1f}/s"
+    yield f"  latency    {_latency(summary.latency)}"
+    yield f"  reconnects {summary.reconnects}"
+    if not summary.faults:
+        yield "  faults     none"
+    for fault in summary.faults:
+        reason = f" ({fault.reason})" if fault.reason else ""
+        times = "once" if fault.times == 1 else f"{fault.times} times"
+        yield f"  fault      {fault.venue} {fault.state.name}{reason}, {times}"
+
+
+def _key(level: Level | None) -> tuple[str, float] | None:
+    return None if level is None else (level.venue, level.price)
+
+
+def _side(level: Level | None, decimals: int) -> str:
+    if level is None:
+        return "none"
+    return f"{amount_text(level.amount)} @ {price_text(level.price, decimals)} {level.venue:<8}"
+
+
+def _latency(latency: Percentiles | None) -> str:
+    if latency is None:
+        return "not measured"
+    return f"p50 {duration_text(latency.p50_ns)}  p99 {duration_text(latency.p99_ns)}"

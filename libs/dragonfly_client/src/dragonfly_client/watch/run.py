@@ -1,0 +1,117 @@
+"""The watcher: follows books and shows what it has a few times a second."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import io
+import time
+from collections.abc import Coroutine, Sequence
+from pathlib import Path
+from typing import Final
+
+from rich.console import Console
+
+from dragonfly_client.client import DragonflyClient
+from dragonfly_client.events import Event
+from dragonfly_client.watch.ladder import Frame, draw
+from dragonfly_client.watch.screens import LadderScreen, LineScreen, Screen
+from dragonfly_client.watch.state import Notices, Watch
+from dragonfly_client.watch.statistics import Summary
+
+__all__ = ["picture", "run_watch"]
+
+PICTURE_WIDTH: Final = 96
+PICTURE_HEIGHT: Final = 20
+
+
+async def run_watch(
+    target: str,
+    instruments: Sequence[str],
+    *,
+    seconds: float | None,
+    console: Console,
+    notices: Notices | None = None,
+    token: str | None = None,
+    ca_file: Path | None = None,
+    svg: Path | None = None,
+) -> Summary:
+    """Show the books of `instruments` until `seconds` after the first one, or until cancelled.
+
+    In a terminal a ladder of the first instrument, elsewhere lines; a summary at the end in either
+    case. `notices` gives lines to show beneath, newest last. `svg` is where to leave a picture of
+    the last ladder.
+
+    Raises:
+        ClientError: no gateway answers, or it refuses.
+    """
+    watch = Watch(target, instruments, notices or list)
+    screen = LadderScreen(console) if console.is_terminal else LineScreen(console)
+
+    def on_event(event: Event) -> None:
+        watch.on_event(event)
+        screen.tell(event)
+
+    client = DragonflyClient(target, token=token, ca_file=ca_file, on_event=on_event)
+    try:
+        async with client:
+            with screen:
+                await _first_to_end(_follow(client, watch, screen), _show(watch, screen, seconds))
+    finally:
+        # Ctrl-C is a cancellation: it ends the run as its time does, with the summary.
+        if watch.started_s is not None:
+            _finish(watch, screen, svg)
+    return watch.summary()
+
+
+def picture(frame: Frame) -> str:
+    """Return `frame` as an SVG document."""
+    canvas = Console(
+        record=True,
+        file=io.StringIO(),
+        width=PICTURE_WIDTH,
+        height=PICTURE_HEIGHT,
+        force_terminal=True,
+        color_system="truecolor",
+    )
+    canvas.print(draw(frame, PICTURE_WIDTH, PICTURE_HEIGHT))
+    return canvas.export_svg(title="dragonfly watch")
+
+
+async def _follow(client: DragonflyClient, watch: Watch, screen: Screen) -> None:
+    async with contextlib.aclosing(client.books(watch.instruments)) as books:
+        async for book in books:
+            watch.observe(book)
+            screen.observe(book)
+
+
+async def _show(watch: Watch, screen: Screen, seconds: float | None) -> None:
+    while True:
+        wait_s = screen.period_s
+        if seconds is not None and watch.started_s is not None:
+            wait_s = min(wait_s, watch.started_s + seconds - time.monotonic())
+            if wait_s <= 0:
+                return
+        watch.tick()
+        screen.show(watch)
+        watch.drawn()
+        await asyncio.sleep(wait_s)
+
+
+def _finish(watch: Watch, screen: Screen, svg: Path | None) -> None:
+    screen.end(watch)
+    if svg is not None:
+        svg.write_text(picture(watch.frame()), encoding="utf-8")
+
+
+async def _first_to_end(*coroutines: Coroutine[None, None, None]) -> None:
+    """Run all until one ends, cancel the others, and raise what the one raised."""
+    tasks = [asyncio.create_task(coroutine) for coroutine in coroutines]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    for task in done:
+        task.result()

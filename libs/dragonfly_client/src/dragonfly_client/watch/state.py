@@ -1,0 +1,101 @@
+"""What a watch knows at this moment: the newest books, the counts, whether it is connected."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+
+from dragonfly_client.events import Disconnected, Event, Reconnected
+from dragonfly_client.messages import Book
+from dragonfly_client.watch.ladder import Frame, VenueRow
+from dragonfly_client.watch.statistics import Statistics, Summary
+from dragonfly_client.watch.text import decimals_of
+
+__all__ = ["Notices", "Watch"]
+
+Notices = Callable[[], list[str]]
+"""Returns lines from outside to show beneath, newest last."""
+
+
+class Watch:
+    """Takes books and events in, gives frames and a summary out."""
+
+    def __init__(self, target: str, instruments: Sequence[str], notices: Notices) -> None:
+        self.target = target
+        self.instruments = tuple(instruments)
+        self.notices = notices
+        self.started_s: float | None = None
+        """When the first book came, by the monotonic clock."""
+        self._statistics = Statistics()
+        self._books: dict[str, Book] = {}
+        self._decimals = 2
+        self._lost: tuple[str, float] | None = None
+        self._drawn_ns = 0
+
+    def observe(self, book: Book) -> None:
+        if self.started_s is None:
+            self.started_s = time.monotonic()
+        # A book written while a picture was drawn waited for the drawing: that is no latency.
+        self._statistics.observe(book, timed=book.ts_out > self._drawn_ns)
+        self._books[book.instrument] = book
+
+    def on_event(self, event: Event) -> None:
+        match event:
+            case Disconnected(_, reason):
+                self._lost = (reason, time.monotonic())
+            case Reconnected():
+                self._lost = None
+                self._statistics.reconnects += 1
+
+    def tick(self) -> None:
+        """Take one point of the rates; to be called before each picture."""
+        self._statistics.sample_rates(time.monotonic())
+
+    def drawn(self) -> None:
+        """Note that a picture is finished; to be called after each."""
+        self._drawn_ns = time.time_ns()
+
+    def frame(self) -> Frame:
+        """Return what a ladder shows now."""
+        first, *others = self.instruments
+        book = self._books.get(first)
+        if book is not None:
+            prices = (level.price for level in (*book.bids, *book.asks))
+            self._decimals = decimals_of(prices, at_least=self._decimals)
+        statistics = self._statistics
+        return Frame(
+            target=self.target,
+            instrument=first,
+            book=book,
+            venues=[] if book is None else self._venues(book),
+            books_per_s=statistics.rates.per_second(statistics.ALL),
+            latency=statistics.latency(),
+            hops=statistics.hops(),
+            others=[self._books[name] for name in others if name in self._books],
+            notices=self.notices(),
+            outage=self._outage(),
+            decimals=self._decimals,
+        )
+
+    def summary(self) -> Summary:
+        seconds = 0.0 if self.started_s is None else time.monotonic() - self.started_s
+        return self._statistics.summary(self.instruments, seconds)
+
+    def _outage(self) -> str | None:
+        if self._lost is None:
+            return None
+        reason, since_s = self._lost
+        return f"disconnected for {time.monotonic() - since_s:.0f} s: {reason}"
+
+    def _venues(self, book: Book) -> list[VenueRow]:
+        since_ns = time.time_ns() - book.ts_agg
+        statistics = self._statistics
+        return [
+            VenueRow(
+                feed=feed,
+                age_ns=feed.age_ns + since_ns,
+                updates_per_s=statistics.rates.per_second(feed.venue),
+                latency=statistics.latency(feed.venue),
+            )
+            for feed in book.venues
+        ]

@@ -1,0 +1,211 @@
+"""What a watcher counts. Pure: books and times are arguments.
+
+An *update* of a venue is a book in which the venue's own state of the book differs from the one
+before; its *latency* runs from its bytes leaving the socket at the listener to the book's arrival.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, defaultdict, deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from dragonfly_client.messages import Book, Hops, State, VenueFeed
+
+__all__ = ["Fault", "Histogram", "Percentiles", "Rates", "Recent", "Statistics", "Summary"]
+
+RECENT_SAMPLES: Final = 1000
+RATE_WINDOW_S: Final = 2.0
+BUCKETS_PER_OCTAVE: Final = 32
+MAX_FAULTS: Final = 100
+"""Different faults that are told apart; those of a venue that invents more count as `other`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Percentiles:
+    """In nanoseconds."""
+
+    p50_ns: float
+    p99_ns: float
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A venue left LIVE, or never was it: `times` counts the episodes."""
+
+    venue: str
+    state: State
+    reason: str
+    times: int
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What a watcher saw from its first book to its last."""
+
+    instruments: tuple[str, ...]
+    seconds: float
+    books: int
+    updates: dict[str, int]
+    latency: Percentiles | None
+    faults: tuple[Fault, ...]
+    reconnects: int
+
+
+class Recent:
+    """The last samples, exactly."""
+
+    def __init__(self) -> None:
+        self._samples: deque[int] = deque(maxlen=RECENT_SAMPLES)
+
+    def add(self, value_ns: int) -> None:
+        self._samples.append(value_ns)
+
+    def percentiles(self) -> Percentiles | None:
+        ordered = sorted(self._samples)
+        if not ordered:
+            return None
+        return Percentiles(_rank(ordered, 0.5), _rank(ordered, 0.99))
+
+
+class Histogram:
+    """All samples of a long run in bounded memory, to within 2 %."""
+
+    def __init__(self) -> None:
+        self._buckets: Counter[int] = Counter()
+        self._samples = 0
+
+    def add(self, value_ns: int) -> None:
+        self._buckets[int(math.log2(max(1, value_ns)) * BUCKETS_PER_OCTAVE)] += 1
+        self._samples += 1
+
+    def percentiles(self) -> Percentiles | None:
+        return Percentiles(self._at(0.5), self._at(0.99)) if self._samples else None
+
+    def _at(self, share: float) -> float:
+        wanted = math.ceil(share * self._samples)
+        for bucket in sorted(self._buckets):
+            wanted -= self._buckets[bucket]
+            if wanted <= 0:
+                return float(2 ** ((bucket + 0.5) / BUCKETS_PER_OCTAVE))
+        raise AssertionError("the shares of all buckets add up to one")
+
+
+class Rates:
+    """Counts per second over the last two seconds, from samples of the running totals."""
+
+    def __init__(self) -> None:
+        self._points: deque[tuple[float, dict[str, int]]] = deque()
+
+    def sample(self, now_s: float, totals: dict[str, int]) -> None:
+        self._points.append((now_s, dict(totals)))
+        while len(self._points) > 2 and self._points[1][0] <= now_s - RATE_WINDOW_S:
+            self._points.popleft()
+
+    def per_second(self, name: str) -> float:
+        if len(self._points) < 2:
+            return 0.0
+        (then_s, before), (now_s, after) = self._points[0], self._points[-1]
+        return (after.get(name, 0) - before.get(name, 0)) / (now_s - then_s or 1.0)
+
+
+class Statistics:
+    """Everything that a ladder and a summary say beyond the newest book."""
+
+    ALL: Final = ""
+    """In place of a venue's name: all books."""
+
+    def __init__(self) -> None:
+        self.reconnects = 0
+        self.rates = Rates()
+        self._totals: Counter[str] = Counter()
+        self._updates: Counter[str] = Counter()
+        self._latency: defaultdict[str, Recent] = defaultdict(Recent)
+        self._all_latencies = Histogram()
+        self._hops: deque[Hops] = deque(maxlen=RECENT_SAMPLES)
+        self._known: dict[tuple[str, str], VenueFeed] = {}
+        self._was_live: set[tuple[str, str]] = set()
+        self._faults: Counter[tuple[str, State, str]] = Counter()
+
+    def observe(self, book: Book, *, timed: bool = True) -> None:
+        """Count `book`; its latency only if `timed`, that is, if nothing held up the watcher."""
+        self._totals[self.ALL] += 1
+        moved = [feed for feed in book.venues if self._take(book.instrument, feed)]
+        heard = [feed for feed in moved if feed.state is State.LIVE and feed.ts_recv is not None]
+        if timed and heard:
+            self._time(book, max(heard, key=lambda feed: feed.ts_recv or 0))
+
+    def sample_rates(self, now_s: float) -> None:
+        """Take one point of the rates; to be called a few times a second."""
+        self.rates.sample(now_s, self._totals)
+
+    def latency(self, venue: str = ALL) -> Percentiles | None:
+        """Return the recent percentiles of one venue's latency, or of all."""
+        return self._latency[venue].percentiles()
+
+    def hops(self) -> Hops | None:
+        """Return the recent median of each hop."""
+        if not self._hops:
+            return None
+        return Hops(
+            listener_ns=_median([hops.listener_ns for hops in self._hops]),
+            aggregator_ns=_median([hops.aggregator_ns for hops in self._hops]),
+            gateway_ns=_median([hops.gateway_ns for hops in self._hops]),
+            bot_ns=_median([hops.bot_ns for hops in self._hops]),
+        )
+
+    def summary(self, instruments: Sequence[str], seconds: float) -> Summary:
+        return Summary(
+            instruments=tuple(instruments),
+            seconds=seconds,
+            books=self._totals[self.ALL],
+            updates={venue: self._updates[venue] for venue in sorted(self._updates)},
+            latency=self._all_latencies.percentiles(),
+            faults=tuple(Fault(*what, times) for what, times in sorted(self._faults.items())),
+            reconnects=self.reconnects,
+        )
+
+    def _take(self, instrument: str, feed: VenueFeed) -> bool:
+        """Remember the feed; return whether the venue moved since the last book."""
+        key = (instrument, feed.venue)
+        before = self._known.get(key)
+        self._known[key] = feed
+        self._updates.setdefault(feed.venue, 0)
+        if before is None or before.state is not feed.state:
+            self._count_fault(key, feed)
+        if before is None or before.ts_recv == feed.ts_recv:
+            return False
+        self._updates[feed.venue] += 1
+        self._totals[feed.venue] += 1
+        return True
+
+    def _count_fault(self, key: tuple[str, str], feed: VenueFeed) -> None:
+        if feed.state is State.LIVE:
+            self._was_live.add(key)
+            return
+        # A venue that has not been live yet and is on its way has no fault.
+        if feed.state is State.SYNCING and key not in self._was_live:
+            return
+        fault = (feed.venue, feed.state, feed.reason)
+        known = fault in self._faults or len(self._faults) < MAX_FAULTS
+        self._faults[fault if known else (feed.venue, feed.state, "other")] += 1
+
+    def _time(self, book: Book, moved: VenueFeed) -> None:
+        assert moved.ts_recv is not None
+        latency_ns = book.ts_in - moved.ts_recv
+        self._latency[self.ALL].add(latency_ns)
+        self._latency[moved.venue].add(latency_ns)
+        self._all_latencies.add(latency_ns)
+        hops = book.hops
+        if hops is not None:
+            self._hops.append(hops)
+
+
+def _rank(ordered: Sequence[int], share: float) -> int:
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+
+
+def _median(values: list[int]) -> int:
+    return sorted(values)[len(values) // 2]

@@ -1,0 +1,51 @@
+"""How figures are written: fixed widths, so that nothing jumps when it changes. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Final
+
+__all__ = ["amount_text", "basis_points", "decimals_of", "duration_text", "price_text"]
+
+MAX_DECIMALS: Final = 10
+
+
+def decimals_of(prices: Iterable[float], at_least: int = 2) -> int:
+    """Return how many decimals it takes to write every price in full, at most ten."""
+    needed = [-int(Decimal(repr(price)).normalize().as_tuple().exponent) for price in prices]
+    return min(MAX_DECIMALS, max([at_least, *needed]))
+
+
+def price_text(price: float, decimals: int) -> str:
+    return f"{price:,.{decimals}f}"
+
+
+def amount_text(amount: float) -> str:
+    """Return at most ten characters: as many decimals as there is room and need for."""
+    if amount >= 100_000:
+        return f"{amount:,.0f}"
+    if amount >= 1000:
+        return f"{amount:,.2f}"
+    return f"{amount:.4f}" if amount >= 0.001 or amount == 0 else f"{amount:.8f}"
+
+
+def duration_text(nanoseconds: float) -> str:
+    """Return at most seven characters: `812 µs`, `1.24 ms`, `86 ms`, `3.1 s`, `12 min`."""
+    size = abs(nanoseconds)
+    if size < 999_500:
+        return f"{nanoseconds / 1e3:.0f} µs"
+    if size < 9_995_000:
+        return f"{nanoseconds / 1e6:.2f} ms"
+    if size < 999_500_000:
+        return f"{nanoseconds / 1e6:.0f} ms"
+    if size < 99.95e9:
+        return f"{nanoseconds / 1e9:.1f} s"
+    if size < 5_970e9:
+        return f"{nanoseconds / 60e9:.0f} min"
+    return f"{nanoseconds / 3600e9:.0f} h"
+
+
+def basis_points(spread: float, mid: float | None) -> float | None:
+    """Return the spread in ten-thousandths of the mid price; None without one."""
+    return spread / mid * 10_000 if mid else None
