@@ -1,0 +1,50 @@
+"""The gateway's own word: what bots are told of a view that no aggregator speaks for. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from dragonfly_common.topics import ViewKind
+from dragonfly_protos import market_data_pb2 as pb
+from google.protobuf.message import DecodeError
+
+__all__ = ["absent_view"]
+
+_MESSAGES: Final[dict[ViewKind, type[pb.Book | pb.Bbo | pb.Liquidity]]] = {
+    ViewKind.BOOK: pb.Book,
+    ViewKind.BBO: pb.Bbo,
+    ViewKind.LIQUIDITY: pb.Liquidity,
+}
+
+
+def absent_view(
+    kind: ViewKind,
+    instrument: str,
+    *,
+    last: bytes,
+    venues: Iterable[str],
+    reason: str,
+    now_ns: int,
+) -> bytes:
+    """Encode a view without levels, of epoch 0, in which every venue is DOWN for `reason`.
+
+    `last` is the encoded view of before, empty if there is none: its venues keep what else was said
+    of them. `venues` are others that are known.
+    """
+    feeds = {venue: pb.VenueFeed(venue=venue) for venue in venues}
+    feeds |= {feed.venue: feed for feed in _feeds_of(kind, last)}
+    for feed in feeds.values():
+        feed.state = pb.STATE_DOWN
+        feed.reason = reason
+        feed.age_ns = max(0, now_ns - feed.ts_recv) if feed.ts_recv else 0
+    in_order = [feeds[venue] for venue in sorted(feeds)]
+    view = _MESSAGES[kind](instrument=instrument, venues=in_order, ts_agg=now_ns)
+    return view.SerializeToString()
+
+
+def _feeds_of(kind: ViewKind, body: bytes) -> Iterable[pb.VenueFeed]:
+    try:
+        return _MESSAGES[kind].FromString(body).venues
+    except DecodeError:
+        return ()

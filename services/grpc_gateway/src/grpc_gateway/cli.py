@@ -1,0 +1,118 @@
+"""`dragonfly gateway`."""
+
+from __future__ import annotations
+
+import click
+from dragonfly_common.runtime import RuntimeOptions, run_async, runtime_options
+from dragonfly_common.types import MAX_DEPTH, normalise_instrument
+
+from grpc_gateway.requests import MAX_WINDOW
+from grpc_gateway.service import Options, serve
+from grpc_gateway.servicer import Limits
+
+__all__ = ["gateway"]
+
+
+@click.command()
+@click.option(
+    "--upstream",
+    "upstreams",
+    multiple=True,
+    required=True,
+    metavar="ADDRESS",
+    help="An aggregator's address on the bus; may be repeated.",
+)
+@click.option(
+    "--bind",
+    default="127.0.0.1:50051",
+    show_default=True,
+    metavar="HOST:PORT",
+    help="Where bots connect; port 0 takes a free one.",
+)
+@click.option(
+    "--instrument",
+    "instruments",
+    multiple=True,
+    metavar="BASE-QUOTE",
+    help="Always followed, asked for or not; may be repeated. The first is BookSummary's default.",
+)
+@click.option(
+    "--depth",
+    type=click.IntRange(1, MAX_DEPTH),
+    default=10,
+    show_default=True,
+    help="Levels a side that a bot may ask for.",
+)
+@click.option(
+    "--linger-s",
+    type=click.FloatRange(min=0),
+    default=10.0,
+    show_default=True,
+    help="How long a view is asked for after the last bot left it.",
+)
+@click.option(
+    "--max-streams",
+    type=click.IntRange(min=1),
+    default=64,
+    show_default=True,
+    help="Streams of one connection.",
+)
+@click.option(
+    "--max-total-streams",
+    type=click.IntRange(min=1),
+    default=1000,
+    show_default=True,
+    help="Streams of all connections.",
+)
+@click.option(
+    "--max-instruments",
+    type=click.IntRange(min=1),
+    default=64,
+    show_default=True,
+    help="Instruments of one stream or session.",
+)
+@click.option(
+    "--window",
+    type=click.IntRange(1, MAX_WINDOW),
+    default=64,
+    show_default=True,
+    help="Updates in flight to a bot that acknowledges.",
+)
+@click.option(
+    "--ack-timeout-s",
+    type=click.FloatRange(min=0.1),
+    default=2.0,
+    show_default=True,
+    help="A session is ended when nothing in flight is acknowledged for so long.",
+)
+@runtime_options
+def gateway(
+    *,
+    upstreams: tuple[str, ...],
+    bind: str,
+    instruments: tuple[str, ...],
+    depth: int,
+    linger_s: float,
+    max_streams: int,
+    max_total_streams: int,
+    max_instruments: int,
+    window: int,
+    ack_timeout_s: float,
+    runtime: RuntimeOptions,
+) -> None:
+    """Serve the consolidated books to bots over gRPC.
+
+    \b
+    Example:
+      dragonfly gateway --upstream ipc:///tmp/aggregator.ipc --instrument ETH-BTC
+    """
+    options = Options(
+        upstreams=upstreams,
+        bind=bind,
+        instruments=tuple(dict.fromkeys(normalise_instrument(name) for name in instruments)),
+        limits=Limits(depth, max_instruments, window, ack_timeout_s),
+        linger_s=linger_s,
+        max_streams=max_streams,
+        max_total_streams=max_total_streams,
+    )
+    run_async("gateway", runtime, lambda process: serve(process, options))

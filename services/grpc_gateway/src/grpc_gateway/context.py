@@ -1,0 +1,26 @@
+"""What the gateway uses of a grpc.aio.ServicerContext, which ships no types."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NoReturn, Protocol
+
+from grpc import StatusCode
+
+__all__ = ["Context"]
+
+
+class Context(Protocol):
+    """One call of a bot."""
+
+    def peer(self) -> str:
+        """Return the connection that the call came by, for example `ipv4:127.0.0.1:40000`."""
+        ...
+
+    def invocation_metadata(self) -> Iterable[tuple[str, str | bytes]] | None: ...
+
+    async def write(self, message: bytes) -> None:
+        """Send a message; waits while the transport is full because the bot does not read."""
+        ...
+
+    async def abort(self, code: StatusCode, details: str) -> NoReturn: ...

@@ -1,0 +1,130 @@
+"""What venues there are, how they are, and what they list. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from dragonfly_common.messages import Instruments, Venue
+from dragonfly_common.types import FeedState
+from dragonfly_protos import market_data_pb2 as pb
+
+__all__ = ["Directory"]
+
+# Stands for the gateway among the publishers, once every aggregator is lost.
+_OWN_WORD: Final = ""
+
+
+@dataclass(frozen=True)
+class _Said:
+    venue: Venue
+    ts_pub: int
+
+
+class Directory:
+    """The venues as the aggregators report them.
+
+    A lost aggregator's word on a venue's state is void. What it relayed of the venue's instruments
+    stays: it is reference data, and a bot that comes meanwhile asks for nothing unknown.
+    """
+
+    def __init__(self) -> None:
+        self._venues: dict[str, dict[str, _Said]] = {}
+        self._lists: dict[str, frozenset[str]] = {}
+        self._encoded: bytes | None = None
+        self.version = 0
+        """Rises with each change of a venue's state."""
+
+    @property
+    def venues(self) -> list[str]:
+        """Every venue that was ever reported, by name."""
+        return sorted(self._venues.keys() | self._lists.keys())
+
+    @property
+    def live(self) -> bool:
+        """Whether any venue is live, by the word of an aggregator that is there."""
+        return any(self._state_of(venue).venue.state is FeedState.LIVE for venue in self._venues)
+
+    @property
+    def complete(self) -> bool:
+        """Whether every reported venue, and at least one, has said what it lists."""
+        return bool(self._lists) and not self.unlisted
+
+    @property
+    def unlisted(self) -> list[str]:
+        """Venues whose instruments are not known yet."""
+        return sorted(self._venues.keys() - self._lists.keys())
+
+    @property
+    def encoded_venues(self) -> bytes:
+        """The venues' states as an encoded dragonfly.v1.Venues, by name."""
+        if self._encoded is None:
+            venues = [_encode(self._state_of(name)) for name in sorted(self._venues)]
+            self._encoded = pb.Venues(venues=venues).SerializeToString()
+        return self._encoded
+
+    def hear_venue(self, publisher: str, venue: Venue, ts_pub: int) -> None:
+        """Take an aggregator's word on a venue."""
+        said = self._venues.setdefault(venue.venue, {})
+        said.pop(_OWN_WORD, None)
+        said[publisher] = _Said(venue, ts_pub)
+        self._changed()
+
+    def hear_instruments(self, listing: Instruments) -> None:
+        """Take what a venue lists."""
+        self._lists[listing.venue] = frozenset(listing.names)
+
+    def lose(self, publisher: str, reason: str, now_ns: int) -> None:
+        """Void an aggregator's word; a venue that no other one reports is DOWN."""
+        for name, said in self._venues.items():
+            if said.pop(publisher, None) is not None:
+                self._changed()
+            if not said:
+                why = f"aggregator lost: {reason}"
+                said[_OWN_WORD] = _Said(Venue(name, FeedState.DOWN, why, "", 0, 0, 0), now_ns)
+
+    def newer_than(self, version: int) -> Callable[[], bool]:
+        """Return what says whether a venue's state changed since `version`."""
+        return lambda: self.version != version
+
+    def lists(self, instrument: str) -> bool:
+        """Whether any venue lists `instrument`."""
+        return any(instrument in names for names in self._lists.values())
+
+    def encode_instruments(self, venue: str) -> bytes:
+        """Encode a dragonfly.v1.ListInstrumentsResponse of one venue, or of all if it is empty."""
+        by_name: dict[str, list[str]] = {}
+        for lister in sorted(self._lists) if not venue else [venue]:
+            for name in self._lists[lister]:
+                by_name.setdefault(name, []).append(lister)
+        listed = [pb.Instrument(instrument=name, venues=by_name[name]) for name in sorted(by_name)]
+        return pb.ListInstrumentsResponse(instruments=listed).SerializeToString()
+
+    def has_list_of(self, venue: str) -> bool:
+        """Whether the instruments of `venue` are known; of any venue if it is empty."""
+        return venue in self._lists if venue else bool(self._lists)
+
+    def _changed(self) -> None:
+        self.version += 1
+        self._encoded = None
+
+    def _state_of(self, venue: str) -> _Said:
+        return max(
+            self._venues[venue].values(),
+            key=lambda said: (said.venue.state is FeedState.LIVE, said.ts_pub),
+        )
+
+
+def _encode(said: _Said) -> pb.Venue:
+    venue = said.venue
+    return pb.Venue(
+        venue=venue.venue,
+        state=f"STATE_{venue.state.name}",
+        reason=venue.reason,
+        listener=venue.listener,
+        connections=venue.connections,
+        instruments=venue.instruments,
+        instruments_live=venue.instruments_live,
+        ts_pub=said.ts_pub,
+    )

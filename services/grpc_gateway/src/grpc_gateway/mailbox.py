@@ -1,0 +1,51 @@
+"""What one bot has not been sent yet: of each view only the newest state. Pure."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from typing import Generic, NamedTuple, TypeVar
+
+__all__ = ["Mail", "Mailbox"]
+
+K = TypeVar("K", bound=Hashable)
+S = TypeVar("S")
+
+
+class Mail(NamedTuple, Generic[K, S]):
+    """A state, and how many newer-than-sent states it replaced unseen."""
+
+    key: K
+    state: S
+    replaced: int
+
+
+class Mailbox(Generic[K, S]):
+    """Holds one state per key, in the order in which the keys first changed.
+
+    Its size is bounded by what the bot subscribed to, however slowly the bot reads.
+    """
+
+    def __init__(self, on_mail: Callable[[], None]) -> None:
+        """`on_mail` is called when something waits in what was empty."""
+        self._on_mail = on_mail
+        self._waiting: OrderedDict[K, Mail[K, S]] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def put(self, key: K, state: S) -> None:
+        """Leave the newest state of `key`; one that waits is replaced and keeps its place."""
+        waiting = self._waiting.get(key)
+        replaced = 0 if waiting is None else waiting.replaced + 1
+        self._waiting[key] = Mail(key, state, replaced)
+        if len(self._waiting) == 1:
+            self._on_mail()
+
+    def take(self) -> Mail[K, S] | None:
+        """Take the state that waits longest, or None."""
+        return self._waiting.popitem(last=False)[1] if self._waiting else None
+
+    def drop(self, key: K) -> None:
+        """Forget what waits of `key`."""
+        self._waiting.pop(key, None)

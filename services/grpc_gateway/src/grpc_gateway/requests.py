@@ -1,0 +1,142 @@
+"""What a bot may ask for, field by field. Pure: each function returns the value or refuses it.
+
+A refusal is one sentence that names the input, the rule and the remedy, and a gRPC status.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Final, TypeVar
+
+from dragonfly_common.errors import DragonflyError
+from dragonfly_common.topics import ViewKind
+from dragonfly_common.types import is_instrument
+from dragonfly_protos import market_data_pb2 as pb
+from google.protobuf.message import DecodeError, Message
+from grpc import StatusCode
+
+__all__ = [
+    "MAX_WINDOW",
+    "VIEW_KINDS",
+    "RefusedError",
+    "check_depth",
+    "check_instrument",
+    "check_instruments",
+    "check_room",
+    "check_view",
+    "check_window",
+    "legacy_instrument",
+    "parse",
+]
+
+MAX_WINDOW: Final = 1024
+INSTRUMENT_METADATA: Final = "instrument"
+LONGEST_QUOTED: Final = 60
+
+M = TypeVar("M", bound=Message)
+
+VIEW_KINDS: Final[dict[int, ViewKind]] = {
+    pb.VIEW_BOOK: ViewKind.BOOK,
+    pb.VIEW_BBO: ViewKind.BBO,
+    pb.VIEW_LIQUIDITY: ViewKind.LIQUIDITY,
+}
+
+
+class RefusedError(DragonflyError):
+    """A request that is refused, or a stream that is ended; the bot gets both values."""
+
+    def __init__(self, code: StatusCode, sentence: str) -> None:
+        super().__init__(sentence)
+        self.code = code
+        self.sentence = sentence
+
+
+def parse(kind: type[M], payload: bytes) -> M:
+    """Return the request that `payload` encodes."""
+    try:
+        return kind.FromString(payload)
+    except DecodeError:
+        name = kind.DESCRIPTOR.full_name
+        raise _invalid(f"{len(payload)} bytes that are no {name}: see the contract") from None
+
+
+def check_instrument(text: str) -> str:
+    """Return `text` if it is an instrument's normalised name."""
+    if is_instrument(text):
+        return text
+    shown = repr(text[:LONGEST_QUOTED])
+    rule = "write BASE-QUOTE in upper case, for example ETH-BTC"
+    raise _invalid(f"{shown} is not an instrument: {rule}" if text else f"no instrument: {rule}")
+
+
+def check_instruments(names: Sequence[str], most: int) -> tuple[str, ...]:
+    """Return `names` if they are one to `most` different instruments."""
+    if not names:
+        raise _invalid("no instruments: name at least one, for example ETH-BTC")
+    if len(names) > most:
+        raise _too_many_instruments(len(names), most)
+    seen: set[str] = set()
+    for name in names:
+        if check_instrument(name) in seen:
+            raise _invalid(f"{name} is named twice: name each instrument once")
+        seen.add(name)
+    return tuple(names)
+
+
+def check_room(instruments: Iterable[str], wanted: str, most: int) -> None:
+    """Refuse one more instrument in a session that holds `most` others."""
+    others = {*instruments} - {wanted}
+    if len(others) >= most:
+        raise _too_many_instruments(len(others) + 1, most)
+
+
+def check_depth(depth: int, most: int) -> int:
+    """Return the levels a side that `depth` asks for; 0 asks for all."""
+    if depth > most:
+        raise _invalid(f"depth {depth} is out of range: give 1 to {most}, or 0 for all {most}")
+    return depth or most
+
+
+def check_view(view: int) -> ViewKind:
+    """Return the kind of view that a subscription names."""
+    kind = VIEW_KINDS.get(view)
+    if kind is None:
+        what = "no view" if view == pb.VIEW_UNSPECIFIED else f"view {view} is not known"
+        raise _invalid(f"{what}: give VIEW_BOOK, VIEW_BBO or VIEW_LIQUIDITY")
+    return kind
+
+
+def check_window(window: int, default: int) -> int:
+    """Return how many updates a session may have in flight; 0 asks for the default."""
+    if window > MAX_WINDOW:
+        raise _invalid(
+            f"window {window} is out of range: give 1 to {MAX_WINDOW}, or 0 for {default}"
+        )
+    return window or default
+
+
+def legacy_instrument(metadata: Iterable[tuple[str, str | bytes]], default: str | None) -> str:
+    """Return the instrument that the first generation's request is about."""
+    named = [value for key, value in metadata if key == INSTRUMENT_METADATA]
+    if len(named) > 1:
+        raise _invalid(f"metadata {INSTRUMENT_METADATA!r} is sent twice: send it once")
+    if named:
+        text = named[0]
+        return check_instrument(text if isinstance(text, str) else text.decode(errors="replace"))
+    if default is None:
+        raise _invalid(
+            "this gateway has no default instrument: send one as request metadata"
+            f" {INSTRUMENT_METADATA!r}, for example ETH-BTC"
+        )
+    return default
+
+
+def _invalid(sentence: str) -> RefusedError:
+    return RefusedError(StatusCode.INVALID_ARGUMENT, sentence)
+
+
+def _too_many_instruments(count: int, most: int) -> RefusedError:
+    return RefusedError(
+        StatusCode.RESOURCE_EXHAUSTED,
+        f"{count} instruments in one stream: at most {most}; open another stream for the rest",
+    )

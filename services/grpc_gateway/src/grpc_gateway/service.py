@@ -1,0 +1,211 @@
+"""The gateway's process: bus on one side, bots on the other, and how both begin and end."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import grpc.aio
+import structlog
+from dragonfly_common.bus import Delivery, PublisherLost, Subscriber, pump
+from dragonfly_common.errors import AddressError
+from dragonfly_common.messages import Instruments, Venue, View
+from dragonfly_common.runtime import Runtime
+from dragonfly_common.status import split_host_port
+from dragonfly_common.topics import STATUS_PREFIX, ViewKind, parse_view_topic
+from grpc import StatusCode
+from grpc_health.v1 import health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from grpc_gateway import counters
+from grpc_gateway.directory import Directory
+from grpc_gateway.health import Health
+from grpc_gateway.methods import SERVICES, generic_handlers
+from grpc_gateway.relay import Relay, ViewKey
+from grpc_gateway.requests import RefusedError
+from grpc_gateway.servicer import Limits, Servicer
+from grpc_gateway.streams import Streams
+
+__all__ = ["Options", "serve"]
+
+STOP_GRACE_S: Final = 1.0
+# Beyond the streams that count: refusals in the making, unary calls, health, reflection.
+SPARE_CALLS: Final = 256
+
+logger = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a gateway is told."""
+
+    upstreams: Sequence[str]
+    bind: str
+    instruments: tuple[str, ...]
+    limits: Limits
+    linger_s: float
+    max_streams: int
+    max_total_streams: int
+
+
+async def serve(runtime: Runtime, options: Options) -> None:
+    """Serve until cancelled.
+
+    Raises:
+        AddressError: an address is malformed or taken.
+    """
+    gateway = _Gateway(runtime, options)
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            await gateway.start()
+            tasks.create_task(gateway.health.follow())
+            await pump((gateway.subscriber,), gateway.settle)
+    finally:
+        await gateway.stop()
+
+
+class _Gateway:
+    """The parts, joined."""
+
+    def __init__(self, runtime: Runtime, options: Options) -> None:
+        clock = runtime.clock
+        always = options.instruments
+        self._runtime = runtime
+        self._options = options
+        self.subscriber = Subscriber(options.upstreams, clock)
+        self.subscriber.subscribe(STATUS_PREFIX)
+        self._relay = Relay(
+            self.subscriber,
+            options.linger_s,
+            always=[ViewKey(ViewKind.BOOK, instrument) for instrument in always],
+        )
+        self._directory = Directory()
+        self._streams = Streams(options.max_streams, options.max_total_streams, clock)
+        self._servicer = Servicer(
+            self._relay,
+            self._directory,
+            self._streams,
+            limits=options.limits,
+            always=always,
+            clock=clock,
+        )
+        self.health = Health(service.full_name for service in SERVICES)
+        self._server = _new_server(options, self._servicer, self.health)
+
+    async def start(self) -> None:
+        address = _listen(self._server, self._options.bind)
+        await self._server.start()
+        self._runtime.ready(address=address)
+
+    async def stop(self) -> None:
+        """Say so to health and to every bot, then close; a bot that does not read is cut."""
+        await self.health.shut_down()
+        self._streams.end_all(
+            RefusedError(StatusCode.UNAVAILABLE, "gateway is stopping: connect to another")
+        )
+        await self._server.stop(STOP_GRACE_S)
+        self.subscriber.close()
+
+    def settle(self) -> None:
+        """Take what the bus brought, and do what is due."""
+        clock = self._runtime.clock
+        self._runtime.beat()
+        for event in self.subscriber.drain():
+            self._take(event)
+        self._relay.settle(clock.monotonic(), clock.now_ns(), self._directory.venues)
+        self._streams.look()
+        self._say_health()
+
+    def _take(self, event: Delivery | PublisherLost) -> None:
+        if isinstance(event, PublisherLost):
+            now_ns = self._runtime.clock.now_ns()
+            self._relay.lose(event.publisher, event.reason, now_ns)
+            self._directory.lose(event.publisher, event.reason, now_ns)
+            self._servicer.directory_changes.tell()
+            return
+        body = event.body
+        if isinstance(body, View) and (key := parse_view_topic(event.topic)):
+            counters.VIEWS_HEARD.inc()
+            self._relay.hear(event.publisher, event.epoch, ViewKey(*key), body)
+        elif isinstance(body, Venue):
+            self._directory.hear_venue(event.publisher, body, event.ts_pub)
+            self._servicer.directory_changes.tell()
+        elif isinstance(body, Instruments):
+            self._directory.hear_instruments(body)
+            self._servicer.directory_changes.tell()
+        else:
+            counters.MISPLACED_BODIES.inc()
+
+    def _say_health(self) -> None:
+        live = self._directory.live
+        self.health.note(live=live)
+        if live:
+            self._runtime.ready()
+        else:
+            self._runtime.not_ready("no venue is live")
+
+
+def _new_server(options: Options, servicer: Servicer, health: Health) -> grpc.aio.Server:
+    server = grpc.aio.server(
+        options=_server_options(options),
+        maximum_concurrent_rpcs=options.max_total_streams + SPARE_CALLS,
+    )
+    server.add_generic_rpc_handlers(generic_handlers(servicer))
+    health_pb2_grpc.add_HealthServicer_to_server(health.servicer, server)
+    names = [service.full_name for service in SERVICES]
+    reflection.enable_server_reflection(
+        [*names, "grpc.health.v1.Health", reflection.SERVICE_NAME], server
+    )
+    return server
+
+
+def _server_options(options: Options) -> list[tuple[str, int]]:
+    return [
+        ("grpc.so_reuseport", 0),  # a port in use must be noticed
+        # A frozen peer is noticed within 2 s: one second until the ping, one for its answer.
+        ("grpc.keepalive_time_ms", 1000),
+        ("grpc.keepalive_timeout_ms", 1000),
+        # Without this one, measured: 60 s, whatever the two above say.
+        ("grpc.http2.ping_timeout_ms", 1000),
+        ("grpc.keepalive_permit_without_calls", 1),
+        ("grpc.http2.max_pings_without_data", 0),
+        # Bots may ping this often; the default would send them away for a ping in five minutes.
+        ("grpc.http2.min_recv_ping_interval_without_data_ms", 500),
+        # Above the limit that refuses with a sentence: beyond this one a call waits unseen.
+        ("grpc.max_concurrent_streams", options.max_streams + SPARE_CALLS),
+        ("grpc.max_receive_message_length", 64 * 1024),
+        ("grpc.max_send_message_length", 1024 * 1024),
+    ]
+
+
+def _listen(server: grpc.aio.Server, bind: str) -> str:
+    """Bind HOST:PORT and return it with the port that it became.
+
+    Raises:
+        AddressError: it is malformed, taken, or not this machine's.
+    """
+    host, port = split_host_port(bind)
+    _probe(host, port, bind)
+    shown = f"[{host}]" if ":" in host else host
+    try:
+        bound = server.add_insecure_port(f"{shown}:{port}")
+    except RuntimeError:
+        raise AddressError(f"cannot serve bots on {bind}: choose another --bind") from None
+    return f"{shown}:{bound}"
+
+
+def _probe(host: str, port: int, bind: str) -> None:
+    # gRPC does not say why it cannot bind, and writes to standard error by itself.
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+            probe.listen(1)
+    except OSError as error:
+        raise AddressError(
+            f"cannot serve bots on {bind}: {error.strerror}; choose another --bind"
+        ) from None

@@ -1,0 +1,246 @@
+"""What the two services do, one method per rpc; `methods` binds them to the contracts."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Final
+
+from dragonfly_common.clock import Clock
+from dragonfly_common.topics import ViewKind
+from dragonfly_common.types import MAX_DEPTH
+from dragonfly_protos import market_data_pb2 as pb
+from dragonfly_protos import orderbook_pb2
+from grpc import StatusCode
+
+from grpc_gateway import counters
+from grpc_gateway.changes import Changes
+from grpc_gateway.context import Context
+from grpc_gateway.directory import Directory
+from grpc_gateway.mailbox import Mailbox
+from grpc_gateway.relay import Reader, Relay, ViewKey
+from grpc_gateway.requests import (
+    RefusedError,
+    check_depth,
+    check_instrument,
+    check_instruments,
+    legacy_instrument,
+    parse,
+)
+from grpc_gateway.session import Session
+from grpc_gateway.streams import Stream, Streams, readable
+from grpc_gateway.window import Window
+from grpc_gateway.wire import SharedView, seal
+
+__all__ = ["Limits", "Servicer"]
+
+LEGACY_DEPTH: Final = 10
+PATIENCE_S: Final = 2.0
+"""How long a request waits for the instrument lists, or for a view's first state."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one bot may ask for, and what it is given by default."""
+
+    depth: int
+    max_instruments: int
+    window: int
+    acknowledge_within_s: float
+
+
+class Servicer:
+    """Answers bots from what the relay and the directory know."""
+
+    def __init__(
+        self,
+        relay: Relay,
+        directory: Directory,
+        streams: Streams,
+        *,
+        limits: Limits,
+        always: tuple[str, ...],
+        clock: Clock,
+    ) -> None:
+        """`always` are the configured instruments, the first of them the legacy service's own."""
+        self._relay = relay
+        self._directory = directory
+        self._streams = streams
+        self._limits = limits
+        self._always = always
+        self._clock = clock
+        self.directory_changes: Final = Changes()
+        """Told whenever the directory learned something."""
+
+    async def book_summary(self, request: orderbook_pb2.Empty, context: Context) -> None:
+        default = self._always[0] if self._always else None
+        instrument = legacy_instrument(context.invocation_metadata() or (), default)
+        depth = min(LEGACY_DEPTH, self._limits.depth)
+        await self._stream_views(context, {ViewKey(ViewKind.BOOK, instrument): depth})
+
+    async def stream_book(self, request: pb.BookRequest, context: Context) -> None:
+        await self._stream_views(context, self._wish(ViewKind.BOOK, request))
+
+    async def stream_liquidity(self, request: pb.LiquidityRequest, context: Context) -> None:
+        await self._stream_views(context, self._wish(ViewKind.LIQUIDITY, request))
+
+    async def stream_bbo(self, request: pb.BboRequest, context: Context) -> None:
+        names = check_instruments(request.instruments, self._limits.max_instruments)
+        await self._stream_views(
+            context, {ViewKey(ViewKind.BBO, name): MAX_DEPTH for name in names}
+        )
+
+    async def get_book(self, request: pb.BookRequest, context: Context) -> bytes:
+        return await self._get_view(self._wish(ViewKind.BOOK, request))
+
+    async def get_liquidity(self, request: pb.LiquidityRequest, context: Context) -> bytes:
+        return await self._get_view(self._wish(ViewKind.LIQUIDITY, request))
+
+    async def get_bbo(self, request: pb.GetBboRequest, context: Context) -> bytes:
+        name = check_instrument(request.instrument)
+        return await self._get_view({ViewKey(ViewKind.BBO, name): MAX_DEPTH})
+
+    async def stream_venues(self, request: pb.VenuesRequest, context: Context) -> None:
+        with self._streams.open(context.peer()) as stream:
+            while True:
+                body, version = self._directory.encoded_venues, self._directory.version
+                await self._write(stream, context, seal(body, 0, self._clock.now_ns()))
+                await self.directory_changes.until(self._directory.newer_than(version))
+
+    async def get_venues(self, request: pb.VenuesRequest, context: Context) -> bytes:
+        if not await self._until_known(lambda: bool(self._directory.venues)):
+            raise _unavailable("no venue has been reported: is an aggregator running?")
+        return seal(self._directory.encoded_venues, 0, self._clock.now_ns())
+
+    async def list_instruments(self, request: pb.ListInstrumentsRequest, context: Context) -> bytes:
+        directory, venue = self._directory, request.venue
+        if not await self._until_known(lambda: directory.has_list_of(venue)):
+            if venue and directory.venues and venue not in directory.venues:
+                known = ", ".join(directory.venues)
+                raise RefusedError(
+                    StatusCode.NOT_FOUND, f"no venue {venue[:60]!r}: there are {known}"
+                )
+            missing = venue[:60] or "any venue"
+            raise _unavailable(f"the instrument list of {missing} is not there yet: try later")
+        return directory.encode_instruments(venue)
+
+    async def session(self, requests: AsyncIterator[bytes], context: Context) -> None:
+        limits = self._limits
+        with self._streams.open(context.peer()) as stream:
+            stream.window = Window(limits.window, limits.acknowledge_within_s)
+            session = Session(
+                stream,
+                self._relay,
+                self._clock,
+                depth=limits.depth,
+                max_instruments=limits.max_instruments,
+                window=stream.window,
+                listed=self._require_listed,
+            )
+            try:
+                async with asyncio.TaskGroup() as tasks:
+                    reading = tasks.create_task(_take_requests(session, stream, requests))
+                    while not (reading.done() and session.idle):
+                        update = session.next_update()
+                        if update is None:
+                            await stream.woken()
+                        else:
+                            await self._write(stream, context, update)
+            finally:
+                session.close()
+
+    def _wish(
+        self, kind: ViewKind, request: pb.BookRequest | pb.LiquidityRequest
+    ) -> dict[ViewKey, int]:
+        key = ViewKey(kind, check_instrument(request.instrument))
+        return {key: check_depth(request.depth, self._limits.depth)}
+
+    async def _stream_views(self, context: Context, wishes: Mapping[ViewKey, int]) -> None:
+        """Send every state of some views, each at its depth, until the bot leaves."""
+        with self._streams.open(context.peer()) as stream:
+            for key in wishes:
+                await self._require_listed(key.instrument)
+            with self._joined(stream.mailbox, wishes):
+                while True:
+                    while (mail := stream.mailbox.take()) is not None:
+                        body = readable(mail, wishes[mail.key])
+                        if body is not None:
+                            sealed = seal(body, mail.replaced, self._clock.now_ns())
+                            await self._write(stream, context, sealed)
+                    await stream.woken()
+
+    async def _get_view(self, wishes: Mapping[ViewKey, int]) -> bytes:
+        """Return the present state of one view, which an aggregator must have computed."""
+        ((key, depth),) = wishes.items()
+        await self._require_listed(key.instrument)
+        changes = Changes()
+        mailbox: Reader = Mailbox(changes.tell)
+        state: SharedView | None = None
+
+        def answered() -> bool:
+            nonlocal state
+            mail = mailbox.take()
+            if mail is not None and mail.state.from_aggregator:
+                state = mail.state
+            return state is not None
+
+        with self._joined(mailbox, wishes):
+            await changes.until(answered, PATIENCE_S)
+        if state is None:
+            raise _unavailable(
+                f"no aggregator answered for {key.instrument} within {PATIENCE_S:g} s: try later"
+            )
+        return seal(state.at(depth), 0, self._clock.now_ns())
+
+    @contextmanager
+    def _joined(self, mailbox: Reader, keys: Iterable[ViewKey]) -> Iterator[None]:
+        for key in keys:
+            self._relay.join(mailbox, key, self._clock.monotonic())
+        try:
+            yield
+        finally:
+            for key in keys:
+                self._relay.leave(mailbox, key, self._clock.monotonic())
+
+    async def _write(self, stream: Stream, context: Context, payload: bytes) -> None:
+        stream.writing_since = self._clock.monotonic()
+        await context.write(payload)
+        stream.writing_since = None
+        counters.UPDATES_SENT.inc()
+
+    async def _require_listed(self, instrument: str) -> None:
+        """Refuse an instrument that no venue lists; wait for the lists if they are not there."""
+        directory = self._directory
+        if instrument in self._always:
+            return
+        if not await self._until_known(lambda: directory.lists(instrument) or directory.complete):
+            missing = ", ".join(directory.unlisted) or "any venue"
+            raise _unavailable(
+                f"{instrument} is not listed so far, but the list of {missing} is not there yet:"
+                " try later"
+            )
+        if not directory.lists(instrument):
+            raise RefusedError(
+                StatusCode.NOT_FOUND,
+                f"no venue lists {instrument}: ListInstruments says what there is",
+            )
+
+    async def _until_known(self, fact: Callable[[], bool]) -> bool:
+        return await self.directory_changes.until(fact, PATIENCE_S)
+
+
+async def _take_requests(session: Session, stream: Stream, requests: AsyncIterator[bytes]) -> None:
+    """Hand a bot's requests to its session until it sends no more."""
+    try:
+        async for payload in requests:
+            await session.take(parse(pb.SessionRequest, payload))
+    except RefusedError as error:
+        stream.end(error)
+    finally:
+        stream.wake()
+
+
+def _unavailable(sentence: str) -> RefusedError:
+    return RefusedError(StatusCode.UNAVAILABLE, sentence)

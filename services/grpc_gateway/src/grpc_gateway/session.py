@@ -1,0 +1,172 @@
+"""A session: subscribe, unsubscribe and acknowledge on one stream.
+
+Requests are taken by one task while another sends; they meet in the session's mailbox, its window
+and its refusals. Nothing here is unbounded: a bot that asks without reading is ended.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from dragonfly_common.clock import Clock
+from dragonfly_protos import market_data_pb2 as pb
+from grpc import StatusCode
+
+from grpc_gateway.relay import Relay, ViewKey
+from grpc_gateway.requests import (
+    RefusedError,
+    check_depth,
+    check_instrument,
+    check_room,
+    check_view,
+    check_window,
+)
+from grpc_gateway.streams import Stream, readable
+from grpc_gateway.window import Window
+from grpc_gateway.wire import seal, wrap
+
+__all__ = ["Session"]
+
+MOST_REFUSALS_WAITING: Final = 64
+
+
+class Session:
+    """One bot's subscriptions and what it has been sent."""
+
+    def __init__(
+        self,
+        stream: Stream,
+        relay: Relay,
+        clock: Clock,
+        *,
+        depth: int,
+        max_instruments: int,
+        window: Window,
+        listed: Callable[[str], Awaitable[None]],
+    ) -> None:
+        """`listed` waits until an instrument is known, and refuses one that no venue lists."""
+        self._stream = stream
+        self._relay = relay
+        self._clock = clock
+        self._depth = depth
+        self._max_instruments = max_instruments
+        self._window = window
+        self._listed = listed
+        self._depths: dict[ViewKey, int] = {}
+        self._refusals: deque[pb.Refusal] = deque()
+        self._first = True
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is subscribed and nothing waits."""
+        return not (self._depths or self._refusals)
+
+    async def take(self, request: pb.SessionRequest) -> None:
+        """Do what a request says.
+
+        Raises:
+            RefusedError: the session cannot go on.
+        """
+        first, self._first = self._first, False
+        if first:
+            self._window.size = check_window(request.window, self._window.size)
+        match request.WhichOneof("request"):
+            case "subscribe":
+                await self._subscribe(request.subscribe)
+            case "unsubscribe":
+                self._unsubscribe(request.unsubscribe)
+            case "ack":
+                self._acknowledge(request.ack)
+            case _ if not (first and request.window):
+                self._refuse("an empty request: give subscribe, unsubscribe or ack")
+        self._stream.wake()
+
+    def next_update(self) -> bytes | None:
+        """Return the next encoded SessionUpdate, or None if nothing waits or may be sent."""
+        if self._refusals:
+            refusal = self._refusals.popleft()
+            return pb.SessionUpdate(refusal=refusal, number=self._number()).SerializeToString()
+        while self._window.open and (mail := self._stream.mailbox.take()) is not None:
+            body = readable(mail, self._depths[mail.key])
+            if body is not None:
+                sealed = seal(body, mail.replaced, self._clock.now_ns())
+                return wrap(mail.key.kind, sealed, self._number())
+        return None
+
+    def close(self) -> None:
+        """Give up every subscription."""
+        for key in self._depths:
+            self._leave(key)
+        self._depths.clear()
+
+    async def _subscribe(self, asked: pb.Subscription) -> None:
+        try:
+            key, depth = self._check_new(asked)
+            await self._until_listed(key.instrument)
+        except RefusedError as error:
+            self._refuse(error.sentence, asked)
+        else:
+            self._depths[key] = depth
+            self._relay.join(self._stream.mailbox, key, self._clock.monotonic())
+
+    def _check_new(self, asked: pb.Subscription) -> tuple[ViewKey, int]:
+        key = _check_key(asked)
+        depth = check_depth(asked.depth, self._depth)
+        if key in self._depths:
+            raise RefusedError(
+                StatusCode.ALREADY_EXISTS,
+                f"{_name(key)} is subscribed already: unsubscribe first to change its depth",
+            )
+        held = (held.instrument for held in self._depths)
+        check_room(held, key.instrument, self._max_instruments)
+        return key, depth
+
+    async def _until_listed(self, instrument: str) -> None:
+        # Acknowledgements are not read meanwhile, which is not the bot's fault.
+        self._window.hold()
+        try:
+            await self._listed(instrument)
+        finally:
+            self._window.release(self._clock.monotonic())
+
+    def _unsubscribe(self, asked: pb.Subscription) -> None:
+        try:
+            key = _check_key(asked)
+        except RefusedError as error:
+            self._refuse(error.sentence, asked)
+            return
+        if self._depths.pop(key, None) is None:
+            self._refuse(f"{_name(key)} is not subscribed in this session", asked)
+        else:
+            self._leave(key)
+
+    def _acknowledge(self, number: int) -> None:
+        if not self._window.acknowledge(number, self._clock.monotonic()):
+            raise RefusedError(
+                StatusCode.INVALID_ARGUMENT,
+                f"ack {number} was never sent: this session's last update is {self._window.sent}",
+            )
+
+    def _refuse(self, sentence: str, asked: pb.Subscription | None = None) -> None:
+        if len(self._refusals) >= MOST_REFUSALS_WAITING:
+            raise RefusedError(
+                StatusCode.RESOURCE_EXHAUSTED,
+                f"{MOST_REFUSALS_WAITING} refusals of this session wait unread: read them",
+            )
+        self._refusals.append(pb.Refusal(subscription=asked, message=sentence))
+
+    def _leave(self, key: ViewKey) -> None:
+        self._relay.leave(self._stream.mailbox, key, self._clock.monotonic())
+
+    def _number(self) -> int:
+        return self._window.number_next(self._clock.monotonic())
+
+
+def _check_key(asked: pb.Subscription) -> ViewKey:
+    return ViewKey(check_view(asked.view), check_instrument(asked.instrument))
+
+
+def _name(key: ViewKey) -> str:
+    return f"the {key.kind} of {key.instrument}"

@@ -1,0 +1,165 @@
+"""The open streams: who may open one, what waits in it, and what ends it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+import structlog
+from dragonfly_common.clock import Clock
+from dragonfly_common.errors import DecodeError
+from grpc import StatusCode
+
+from grpc_gateway import counters
+from grpc_gateway.mailbox import Mail, Mailbox
+from grpc_gateway.relay import Reader, ViewKey
+from grpc_gateway.requests import RefusedError
+from grpc_gateway.window import Window
+from grpc_gateway.wire import SharedView
+
+__all__ = ["Stream", "Streams", "readable"]
+
+STALLED_AFTER_S: Final = 1.0
+
+logger = structlog.get_logger()
+
+
+class Stream:
+    """One bot's stream. It belongs to the task that opened it."""
+
+    def __init__(self, client: str) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self.client = client
+        self.mailbox: Reader = Mailbox(self.wake)
+        self.window: Window | None = None
+        """Set by a session, whose bot must acknowledge in time."""
+        self.writing_since: float | None = None
+        self.stalled = False
+        self._task = task
+        self._woken = asyncio.Event()
+        self._ending: RefusedError | None = None
+
+    def wake(self) -> None:
+        """Let `woken` return."""
+        self._woken.set()
+
+    async def woken(self) -> None:
+        """Wait until there may be something to send."""
+        await self._woken.wait()
+        self._woken.clear()
+
+    def end(self, error: RefusedError) -> None:
+        """End the stream with `error`, even where it waits for a bot that does not read."""
+        if self._ending is None:
+            self._ending = error
+            self._task.cancel()
+
+    @contextmanager
+    def ending(self) -> Iterator[None]:
+        """Turn the cancellation by which `end` works into its error."""
+        try:
+            yield
+        except asyncio.CancelledError:
+            if self._ending is None or self._task.uncancel() > 0:
+                raise  # the bot left, or the server aborts the call
+            raise self._ending from None
+
+
+class Streams:
+    """All open streams, within the limits."""
+
+    def __init__(self, per_client: int, total: int, clock: Clock) -> None:
+        self._per_client = per_client
+        self._total = total
+        self._clock = clock
+        self._open: set[Stream] = set()
+        self._by_client: Counter[str] = Counter()
+        self._closing: RefusedError | None = None
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    @contextmanager
+    def open(self, client: str) -> Iterator[Stream]:
+        """Open a stream of this task for `client`, a connection.
+
+        Raises:
+            RefusedError: a limit is reached, or the stream was ended.
+        """
+        self._admit(client)
+        stream = Stream(client)
+        self._open.add(stream)
+        self._by_client[client] += 1
+        counters.STREAMS.inc()
+        try:
+            with stream.ending():
+                yield stream
+        finally:
+            self._open.discard(stream)
+            self._by_client[client] -= 1
+            if not self._by_client[client]:
+                del self._by_client[client]
+            counters.STREAMS.dec()
+
+    def end_all(self, error: RefusedError) -> None:
+        """End every stream, and open none any more."""
+        self._closing = error
+        for stream in self._open:
+            stream.end(error)
+
+    def look(self) -> None:
+        """Notice bots that stopped reading or acknowledging. Call it several times a second."""
+        now = self._clock.monotonic()
+        for stream in self._open:
+            if stream.window is not None and stream.window.overdue(now):
+                stream.end(_unacknowledged(stream.window))
+            since = stream.writing_since
+            if (since is not None and now - since > STALLED_AFTER_S) != stream.stalled:
+                self._note_stall(stream)
+
+    def _note_stall(self, stream: Stream) -> None:
+        stream.stalled = not stream.stalled
+        if stream.stalled:
+            counters.BOTS_STALLED.inc()
+            logger.warning("bot stalled", client=stream.client)
+        else:
+            logger.info("bot reads again", client=stream.client)
+
+    def _admit(self, client: str) -> None:
+        if self._closing is not None:
+            raise self._closing
+        if self._by_client[client] >= self._per_client:
+            raise RefusedError(
+                StatusCode.RESOURCE_EXHAUSTED,
+                f"{self._per_client} streams are open on this connection, which is the limit:"
+                " end one, or follow many instruments in one Session",
+            )
+        if len(self._open) >= self._total:
+            raise RefusedError(
+                StatusCode.RESOURCE_EXHAUSTED,
+                f"{self._total} streams are open at this gateway, which is the limit:"
+                " try another gateway, or later",
+            )
+
+
+def readable(mail: Mail[ViewKey, SharedView], depth: int) -> bytes | None:
+    """Return a view's bytes at `depth`, None if they mean nothing; count what the bot missed."""
+    if mail.replaced:
+        counters.REPLACED.inc(mail.replaced)
+    try:
+        return mail.state.at(depth)
+    except DecodeError:
+        counters.UNREADABLE_VIEWS.inc()
+        return None
+
+
+def _unacknowledged(window: Window) -> RefusedError:
+    return RefusedError(
+        StatusCode.ABORTED,
+        f"no update was acknowledged for {window.limit_s:g} s while some were in flight:"
+        " acknowledge faster, or open the session anew",
+    )

@@ -1,0 +1,59 @@
+"""A gateway between a fake aggregator and a bot."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from grpc_gateway.service import Options
+from grpc_gateway.servicer import Limits
+
+# Tests are imported one by one (importlib): what they share must be made findable.
+sys.path.insert(0, str(Path(__file__).parent))
+
+from gateway_world import Aggregator, Bot, RunningGateway, running
+
+LISTED = ("BTC-USD", "ETH-BTC", "LTC-BTC")
+
+
+@pytest.fixture
+def upstream(tmp_path: Path) -> str:
+    return f"ipc://{tmp_path}/aggregator"
+
+
+@pytest.fixture
+def options(upstream: str) -> Options:
+    """What the gateway of these tests is told: limits small enough to reach."""
+    return Options(
+        upstreams=(upstream,),
+        bind="127.0.0.1:0",
+        instruments=("ETH-BTC",),
+        limits=Limits(depth=10, max_instruments=3, window=4, acknowledge_within_s=0.5),
+        linger_s=0.1,
+        max_streams=4,
+        max_total_streams=6,
+    )
+
+
+@pytest.fixture
+async def aggregator(upstream: str) -> AsyncIterator[Aggregator]:
+    """An aggregator with one live venue that lists three instruments."""
+    aggregator = Aggregator(upstream)
+    aggregator.say_venue()
+    aggregator.say_instruments(*LISTED)
+    yield aggregator
+    await aggregator.close()
+
+
+@pytest.fixture
+async def gateway(options: Options) -> AsyncIterator[RunningGateway]:
+    async with running(options) as gateway:
+        yield gateway
+
+
+@pytest.fixture
+async def bot(gateway: RunningGateway) -> AsyncIterator[Bot]:
+    async with gateway.bot() as bot:
+        yield bot
