@@ -7,6 +7,7 @@
 `dragonfly_client.sync.Client` is the same for code without an event loop.
 """
 
+from dragonfly_client import _grpc_core  # noqa: F401  (its effect is wanted, before gRPC's)
 from dragonfly_client.client import DEFAULT_TARGET, DragonflyClient
 from dragonfly_client.errors import (
     AccessError,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from typing import TypeVar
@@ -14,7 +13,8 @@ from google.protobuf.message import Message
 
 from dragonfly_client._channel import Connector, method_path
 from dragonfly_client._decode import decode_update, parse
-from dragonfly_client.errors import RefusedError, UnavailableError, error_of_status
+from dragonfly_client._requests import Requests
+from dragonfly_client.errors import RefusedError, error_of_status
 from dragonfly_client.messages import View
 
 __all__ = ["Calls", "SubscriptionRefusedError"]
@@ -54,11 +54,9 @@ class Calls:
             stream = channel.stream_stream(
                 method_path("Session"), request_serializer=pb.SessionRequest.SerializeToString
             )
-            with self._tracked(stream(metadata=self._connector.metadata)) as call:
-                if window is not None:
-                    await _write(call, pb.SessionRequest(ack=0, window=window))
-                for subscription in subscriptions:
-                    await _write(call, pb.SessionRequest(subscribe=subscription))
+            call = stream(metadata=self._connector.metadata)
+            with self._tracked(call), Requests(call, window) as requests:
+                await requests.begin(subscriptions)
                 while (payload := await call.read()) is not grpc.aio.EOF:
                     update = parse(pb.SessionUpdate, payload)
                     if update.HasField("refusal"):
@@ -66,9 +64,9 @@ class Calls:
                         raise SubscriptionRefusedError(refusal.subscription, refusal.message)
                     view = decode_update(update, self._now_ns())
                     if view is not None:
-                        yield view
-                    if window is not None:
-                        await _write(call, pb.SessionRequest(ack=update.number))
+                        with requests.bot_at_work():
+                            yield view
+                    await requests.acknowledge(update.number)
 
     async def server_stream(
         self, method: str, request: Message, decode: Callable[[bytes], T]
@@ -109,18 +107,6 @@ class Calls:
             self._open.discard(call)
             # A call that is dropped without this stays in the gateway's memory for good.
             call.cancel()
-
-
-async def _write(call: grpc.aio.StreamStreamCall, request: pb.SessionRequest) -> None:
-    try:
-        await call.write(request)
-    except asyncio.InvalidStateError:
-        pass  # The call has ended; the next read tells how.
-    except grpc.aio.AioRpcError as status:
-        if status.code() is not grpc.StatusCode.INTERNAL:
-            raise
-        # grpc.aio lets a failed write hide the status that the gateway gave: to hear it, ask again.
-        raise UnavailableError("the session was cut") from None
 
 
 @contextlib.contextmanager

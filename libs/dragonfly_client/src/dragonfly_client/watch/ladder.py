@@ -17,7 +17,6 @@ from typing import Final
 from rich import box
 from rich.console import Group, RenderableType
 from rich.panel import Panel
-from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
@@ -33,14 +32,19 @@ from dragonfly_client.watch.text import (
 
 __all__ = ["Frame", "VenueRow", "draw", "venue_style"]
 
-EIGHTHS: Final = " ▏▎▍▌▋▊▉"
-VENUE_WIDTH: Final = 9
-AMOUNT_WIDTH: Final = 10
+RIGHTWARDS: Final = ("", "▏", "▎", "▍", "▌", "▋", "▊", "▉")
+LEFTWARDS: Final = ("", "▕", "▕", "▐", "▐", "▐", "▐", "█")
+"""The end of a bar by eighths of a cell: Unicode has fewer blocks that begin at the right."""
+
+WIDEST_VENUE: Final = 12
 NARROWEST: Final = 60
 
 BID: Final = "#2ebd85"
 ASK: Final = "#f6465d"
+WARN: Final = "#f0b90b"
+BRIGHT: Final = "#e6edf3"
 FAINT: Final = "#7d8590"
+LINE: Final = "#30363d"
 ACCENT: Final = "#39c5cf"
 
 VENUE_COLOURS: Final = {"binance": "#f0b90b", "bitstamp": "#3fa796", "kraken": "#8b7cf6"}
@@ -49,7 +53,7 @@ OTHER_COLOURS: Final = ("#58a6ff", "#ff7b72", "#d2a8ff", "#7ee787", "#ffa657", "
 STATE_STYLES: Final = {
     State.LIVE: f"bold {BID}",
     State.SYNCING: "bold #58a6ff",
-    State.STALE: "bold #f0b90b",
+    State.STALE: f"bold {WARN}",
     State.DOWN: f"bold {ASK}",
     State.UNKNOWN: FAINT,
     State.UNSPECIFIED: FAINT,
@@ -123,7 +127,7 @@ def _panel(frame: Frame, body: RenderableType) -> Panel:
     return Panel(
         body,
         box=box.ROUNDED,
-        border_style="#f0b90b" if crossed else "#30363d",
+        border_style=WARN if crossed else LINE,
         title=Text.assemble(("bids", BID), ("  ·  ", FAINT), ("asks", ASK)),
         subtitle=_spread(frame),
         padding=(0, 1),
@@ -137,9 +141,9 @@ def _spread(frame: Frame) -> Text:
     mid = price_text(book.mid, min(10, frame.decimals + 1))
     points = basis_points(book.spread, book.mid) or 0.0
     spread = f"spread {price_text(book.spread, frame.decimals)} ({points:.2f} bp)"
-    text = Text.assemble((spread, "bold" if book.spread >= 0 else "bold #f0b90b"))
+    text = Text.assemble((spread, f"bold {WARN if book.crossed else BRIGHT}"))
     if book.crossed:
-        text.append(" CROSSED", "bold #f0b90b")
+        text.append(" CROSSED", f"bold {WARN}")
     elif book.spread == 0:
         text.append(" LOCKED", "bold #58a6ff")
     return text.append(f"  mid {mid}", FAINT)
@@ -153,16 +157,13 @@ def _rows(book: Book, frame: Frame, width: int, levels: int) -> RenderableType:
     bids, asks = book.bids[:levels], book.asks[:levels]
     if not book.live or not (bids or asks):
         return Text("no venue is live: the reasons are below", style=f"bold {ASK}")
-    price_width = max(len(price_text(one.price, frame.decimals)) for one in (*bids, *asks))
-    largest = max(one.amount for one in (*bids, *asks))
-    half = (width - 3) // 2
-    side = _Side(half, price_width, largest, frame.decimals)
+    side = _Side.fitting((*bids, *asks), (width - 3) // 2, frame.decimals)
     rows = Text(no_wrap=True, overflow="crop")
     for place, (bid, ask) in enumerate(zip_longest(bids, asks)):
         if place:
             rows.append("\n")
         rows.append_text(side.bid(bid, best=place == 0))
-        rows.append(" │ ", "#30363d")
+        rows.append(" │ ", LINE)
         rows.append_text(side.ask(ask, best=place == 0))
     return rows
 
@@ -172,44 +173,60 @@ class _Side:
     """Half a row: venue, amount, bar and price, mirrored for asks."""
 
     width: int
+    venue_width: int
+    amount_width: int
     price_width: int
     largest: float
     decimals: int
 
+    @classmethod
+    def fitting(cls, levels: Sequence[Level], width: int, decimals: int) -> _Side:
+        """Return the widths that hold every one of `levels`; the bars have the rest."""
+        return cls(
+            width,
+            venue_width=min(WIDEST_VENUE, max(len(one.venue) for one in levels)) + 1,
+            amount_width=max(len(amount_text(one.amount)) for one in levels),
+            price_width=max(len(price_text(one.price, decimals)) for one in levels),
+            largest=max(one.amount for one in levels),
+            decimals=decimals,
+        )
+
     def bid(self, level: Level | None, *, best: bool) -> Text:
         if level is None:
             return Text(" " * self.width)
-        text = Text(f"{level.venue:<{VENUE_WIDTH}.{VENUE_WIDTH}}", venue_style(level.venue))
-        text.append(f"{amount_text(level.amount):>{AMOUNT_WIDTH}} ")
-        text.append_text(self._bar(level, leftwards=True))
+        name = level.venue[: self.venue_width - 1]
+        text = Text().append(f"{name:<{self.venue_width}}", venue_style(level.venue))
+        text.append(f"{amount_text(level.amount):>{self.amount_width}} ")
+        bar = self._bar(level, LEFTWARDS)
+        # Blanks apart: some who draw SVG drop those that begin a coloured text.
+        text.append(" " * (self._bar_width - len(bar)))
+        text.append(bar[::-1], venue_style(level.venue))
         return text.append(f" {self._price(level):>{self.price_width}}", _price_style(BID, best))
 
     def ask(self, level: Level | None, *, best: bool) -> Text:
         if level is None:
             return Text("")
-        text = Text(f"{self._price(level):>{self.price_width}} ", _price_style(ASK, best))
-        text.append_text(self._bar(level, leftwards=False))
-        text.append(f" {amount_text(level.amount):<{AMOUNT_WIDTH}}")
-        name = f"{level.venue:>{VENUE_WIDTH}.{VENUE_WIDTH}}"
-        return text.append(name, venue_style(level.venue))
+        text = Text().append(f"{self._price(level):>{self.price_width}} ", _price_style(ASK, best))
+        bar = self._bar(level, RIGHTWARDS)
+        text.append(bar, venue_style(level.venue))
+        text.append(" " * (self._bar_width - len(bar)))
+        text.append(f" {amount_text(level.amount):>{self.amount_width}}")
+        name = level.venue[: self.venue_width - 1]
+        return text.append(f" {name}", venue_style(level.venue))
 
     def _price(self, level: Level) -> str:
         return price_text(level.price, self.decimals)
 
-    def _bar(self, level: Level, *, leftwards: bool) -> Text:
-        cells = max(0, self.width - VENUE_WIDTH - AMOUNT_WIDTH - self.price_width - 2)
-        colour = venue_style(level.venue)
+    @property
+    def _bar_width(self) -> int:
+        texts = self.venue_width + self.amount_width + self.price_width
+        return max(0, self.width - texts - 2)
+
+    def _bar(self, level: Level, ends: Sequence[str]) -> str:
         # The smallest level still shows: an eighth of a cell.
-        eighths = max(1, round(level.amount / self.largest * cells * 8)) if cells else 0
+        eighths = max(1, round(level.amount / self.largest * self._bar_width * 8))
         full, part = divmod(eighths, 8)
-        blank = " " * (cells - full - (1 if part else 0))
-        if not leftwards:
-            return Text("█" * full + (EIGHTHS[part] if part else "") + blank, colour)
-        bar = Text(blank)
-        if part:
-            # No block grows from the right: the left part in the background's colour does.
-            bar.append(EIGHTHS[8 - part], Style.parse(f"{colour} reverse"))
-        return bar.append("█" * full, colour)
+        return f"{'█' * full}{ends[part]}"[: self._bar_width]
 
 
 def _price_style(colour: str, best: bool) -> str:
@@ -243,9 +260,9 @@ def _percentiles(latency: Percentiles | None) -> tuple[str, str]:
 
 
 def _footer(frame: Frame, width: int) -> list[Text]:
-    lines = [_latency(frame)]
+    lines = [_latency(frame)] if frame.hops is None else [_latency(frame), _hops(frame.hops)]
     lines += [_other(book) for book in frame.others]
-    lines += [Text(f" {notice}", "#f0b90b") for notice in frame.notices[-3:]]
+    lines += [Text(f" {notice}", WARN) for notice in frame.notices[-3:]]
     for line in lines:
         line.truncate(width, overflow="ellipsis")
     return lines
@@ -253,22 +270,24 @@ def _footer(frame: Frame, width: int) -> list[Text]:
 
 def _latency(frame: Frame) -> Text:
     p50, p99 = _percentiles(frame.latency)
-    text = Text.assemble((" latency ", FAINT), f"p50 {p50}  p99 {p99}")
-    hops = frame.hops
-    if hops is not None:
-        for name, hop in (
-            ("listener", hops.listener_ns),
-            ("aggregator", hops.aggregator_ns),
-            ("gateway", hops.gateway_ns),
-            ("bot", hops.bot_ns),
-        ):
-            text.append(" → " if name != "listener" else "   ", FAINT)
-            text.append(f"{name} ", FAINT).append(duration_text(hop))
+    return Text.assemble((" latency ", FAINT), f"p50 {p50}", (" · ", FAINT), f"p99 {p99}")
+
+
+def _hops(hops: Hops) -> Text:
+    text = Text().append(" hops    ", FAINT)
+    for name, hop_ns in (
+        ("listener", hops.listener_ns),
+        ("aggregator", hops.aggregator_ns),
+        ("gateway", hops.gateway_ns),
+        ("bot", hops.bot_ns),
+    ):
+        arrow = " → " if name != "listener" else ""
+        text.append(f"{arrow}{name} ", FAINT).append(duration_text(hop_ns))
     return text
 
 
 def _other(book: Book) -> Text:
-    text = Text.assemble((f" {book.instrument:<12}", "bold"))
+    text = Text().append(f" {book.instrument:<12}", "bold")
     if book.best_bid is None or book.best_ask is None:
         return text.append("no venue is live" if not book.live else "one side only", ASK)
     prices = (book.best_bid.price, book.best_ask.price)

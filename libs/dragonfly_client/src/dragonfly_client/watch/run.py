@@ -75,7 +75,7 @@ def picture(frame: Frame) -> str:
         color_system="truecolor",
     )
     canvas.print(draw(frame, PICTURE_WIDTH, PICTURE_HEIGHT))
-    return canvas.export_svg(title="dragonfly watch")
+    return canvas.export_svg(title=f"dragonfly watch {frame.instrument}")
 
 
 async def _follow(client: DragonflyClient, watch: Watch, screen: Screen) -> None:

@@ -23,6 +23,9 @@ MAX_FAULTS: Final = 100
 """Different faults that are told apart; those of a venue that invents more count as `other`."""
 
 
+_FaultKey = tuple[str, State, str]
+
+
 @dataclass(frozen=True, slots=True)
 class Percentiles:
     """In nanoseconds."""
@@ -127,7 +130,8 @@ class Statistics:
         self._hops: deque[Hops] = deque(maxlen=RECENT_SAMPLES)
         self._known: dict[tuple[str, str], VenueFeed] = {}
         self._was_live: set[tuple[str, str]] = set()
-        self._faults: Counter[tuple[str, State, str]] = Counter()
+        self._not_yet_live: dict[tuple[str, str], _FaultKey] = {}
+        self._faults: Counter[_FaultKey] = Counter()
 
     def observe(self, book: Book, *, timed: bool = True) -> None:
         """Count `book`; its latency only if `timed`, that is, if nothing held up the watcher."""
@@ -157,13 +161,14 @@ class Statistics:
         )
 
     def summary(self, instruments: Sequence[str], seconds: float) -> Summary:
+        faults = self._faults + Counter(self._not_yet_live.values())
         return Summary(
             instruments=tuple(instruments),
             seconds=seconds,
             books=self._totals[self.ALL],
             updates={venue: self._updates[venue] for venue in sorted(self._updates)},
             latency=self._all_latencies.percentiles(),
-            faults=tuple(Fault(*what, times) for what, times in sorted(self._faults.items())),
+            faults=tuple(Fault(*what, times) for what, times in sorted(faults.items())),
             reconnects=self.reconnects,
         )
 
@@ -182,15 +187,17 @@ class Statistics:
         return True
 
     def _count_fault(self, key: tuple[str, str], feed: VenueFeed) -> None:
+        fault = (feed.venue, feed.state, feed.reason)
         if feed.state is State.LIVE:
             self._was_live.add(key)
-            return
-        # A venue that has not been live yet and is on its way has no fault.
-        if feed.state is State.SYNCING and key not in self._was_live:
-            return
-        fault = (feed.venue, feed.state, feed.reason)
-        known = fault in self._faults or len(self._faults) < MAX_FAULTS
-        self._faults[fault if known else (feed.venue, feed.state, "other")] += 1
+            self._not_yet_live.pop(key, None)
+        elif key not in self._was_live:
+            # How a venue comes up is no fault, unless it never does.
+            self._not_yet_live[key] = fault
+        elif fault in self._faults or len(self._faults) < MAX_FAULTS:
+            self._faults[fault] += 1
+        else:
+            self._faults[feed.venue, feed.state, "other"] += 1
 
     def _time(self, book: Book, moved: VenueFeed) -> None:
         assert moved.ts_recv is not None
