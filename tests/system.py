@@ -224,6 +224,8 @@ class Bot:
 
     def __init__(self, address: str, *instruments: str) -> None:
         self.books: list[Book] = []
+        self.newest: dict[tuple[str, str], int] = {}
+        """The last live venue_seq by (venue, instrument)."""
         self.events: list[Event] = []
         self._instruments = instruments
         self._client = DragonflyClient(address, on_event=self.events.append)
@@ -275,6 +277,9 @@ class Bot:
         try:
             async for book in self._client.books(self._instruments):
                 self.books.append(book)
+                for feed in book.venues:
+                    if feed.state is State.LIVE:
+                        self.newest[feed.venue, book.instrument] = feed.venue_seq
                 self._answer(book)
         except Exception as error:
             for _, future in self._awaited:

@@ -2,45 +2,35 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import socket
+import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 DEADLINE_S = 15.0
+AT_ONCE = 3
 
 
-@pytest.fixture
-def taken() -> Iterator[str]:
-    """A port of this machine that is in use."""
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        listening.listen()
-        yield f"127.0.0.1:{listening.getsockname()[1]}"
-
-
-async def run(*arguments: str, **environment: str) -> tuple[int, str]:
+def run(arguments: Sequence[str], **environment: str) -> tuple[int | None, str]:
     """Run a `dragonfly` command that should refuse; return its exit code and what it printed."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("DRAGONFLY_")}
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "dragonfly_common.cli", *arguments),
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-        env=clean | environment,
-    )
     try:
-        async with asyncio.timeout(DEADLINE_S):
-            output, _ = await process.communicate()
-    except TimeoutError:
-        process.kill()
-        output, _ = await process.communicate()
-        pytest.fail(f"still running after {DEADLINE_S} s, instead of refusing:\n{output.decode()}")
-    assert process.returncode is not None
-    return process.returncode, output.decode()
+        ended = subprocess.run(
+            [sys.executable, "-m", "dragonfly_common.cli", *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=clean | environment,
+            timeout=DEADLINE_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as still_running:
+        return None, (still_running.output or b"").decode()
+    return ended.returncode, ended.stdout.decode()
 
 
 LISTENER = ("listener", "--venue=binance", "--bind=tcp://127.0.0.1:0")
@@ -99,7 +89,44 @@ MISTAKES: list[tuple[tuple[str, ...], str]] = [
 ]
 
 
-def assert_one_sentence(code: int, output: str, word: str) -> None:
+# `{taken}` is a port that another socket listens on.
+PORTS_IN_USE: list[tuple[str, ...]] = [
+    ("listener", "--venue=binance", "--bind=tcp://127.0.0.1:{taken}"),
+    ("aggregator", "--upstream=tcp://127.0.0.1:1", "--bind=tcp://127.0.0.1:{taken}"),
+    ("gateway", "--upstream=tcp://127.0.0.1:1", "--bind=127.0.0.1:{taken}"),
+    ("simulator", "--port={taken}"),
+    (*AGGREGATOR, "--status=127.0.0.1:{taken}"),
+    ("up", "--venue=binance", "--gateway=127.0.0.1:{taken}"),
+]
+
+
+class Refusals:
+    """What the commands answered: all were started beforehand, several at a time."""
+
+    def __init__(self, taken: int) -> None:
+        self.taken = str(taken)
+        commands = [arguments for arguments, _ in MISTAKES]
+        commands += [self.fill(arguments) for arguments in PORTS_IN_USE]
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            self._answers = dict(zip(commands, pool.map(run, commands), strict=True))
+
+    def fill(self, arguments: Sequence[str]) -> tuple[str, ...]:
+        return tuple(text.format(taken=self.taken) for text in arguments)
+
+    def of(self, arguments: tuple[str, ...]) -> tuple[int | None, str]:
+        return self._answers[arguments]
+
+
+@pytest.fixture(scope="module")
+def refusals() -> Iterator[Refusals]:
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+        yield Refusals(listening.getsockname()[1])
+
+
+def assert_one_sentence(code: int | None, output: str, word: str) -> None:
+    assert code is not None, f"still running after {DEADLINE_S} s:\n{output}"
     errors = [line for line in output.splitlines() if line.startswith("Error: ")]
     assert len(errors) == 1, output
     assert "Traceback" not in output, output
@@ -110,29 +137,16 @@ def assert_one_sentence(code: int, output: str, word: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "word"), MISTAKES, ids=[" ".join(arguments) for arguments, _ in MISTAKES]
 )
-async def test_a_mistake_gets_one_sentence(arguments: tuple[str, ...], word: str) -> None:
-    code, output = await run(*arguments)
-    assert_one_sentence(code, output, word)
+def test_a_mistake_gets_one_sentence(
+    refusals: Refusals, arguments: tuple[str, ...], word: str
+) -> None:
+    assert_one_sentence(*refusals.of(arguments), word)
 
 
-async def test_a_mistake_in_the_environment_gets_the_same_sentence() -> None:
-    code, output = await run(*LISTENER, DRAGONFLY_LISTENER_DEPTH="21")
-    assert_one_sentence(code, output, "depth")
+@pytest.mark.parametrize("arguments", PORTS_IN_USE, ids=" ".join)
+def test_a_port_in_use_is_named(refusals: Refusals, arguments: tuple[str, ...]) -> None:
+    assert_one_sentence(*refusals.of(refusals.fill(arguments)), refusals.taken)
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ("listener", "--venue=binance", "--bind=tcp://{taken}"),
-        ("aggregator", "--upstream=tcp://127.0.0.1:1", "--bind=tcp://{taken}"),
-        ("gateway", "--upstream=tcp://127.0.0.1:1", "--bind={taken}"),
-        ("simulator", "--port={port}"),
-        (*AGGREGATOR, "--status={taken}"),
-        ("up", "--venue=binance", "--gateway={taken}"),
-    ],
-    ids=" ".join,
-)
-async def test_a_port_in_use_is_named(arguments: tuple[str, ...], taken: str) -> None:
-    port = taken.rpartition(":")[2]
-    code, output = await run(*(text.format(taken=taken, port=port) for text in arguments))
-    assert_one_sentence(code, output, port)
+def test_a_mistake_in_the_environment_gets_the_same_sentence() -> None:
+    assert_one_sentence(*run(LISTENER, DRAGONFLY_LISTENER_DEPTH="21"), "depth")

@@ -39,7 +39,6 @@ async def test_a_stalled_bot_among_twenty(system: System) -> None:
         await stalled.aclose()
 
     assert on_the_way < 5
-    assert after.replaced >= MORE_BOOKS // 2
     assert after.epoch == before.epoch
     oracle = Oracle(Truth(system.truth_log.read_bytes().splitlines()))
     for bot in bots:

@@ -1,0 +1,75 @@
+"""A venue's connection that spoils frames: a proxy between a listener and a simulated venue."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from random import Random
+
+from websockets.asyncio.client import connect
+from websockets.asyncio.server import ServerConnection, serve
+from websockets.exceptions import ConnectionClosed
+
+__all__ = ["SpoilingProxy", "spoil"]
+
+_MAX_SIZE = 2**20
+
+
+def spoil(text: str, random: Random) -> str:
+    """Return `text` with one of six kinds of damage, at a random place."""
+    start = random.randrange(len(text)) if text else 0
+    end = min(len(text), start + random.randrange(1, 40))
+    kind = random.randrange(6)
+    if kind == 0:
+        return text[:start]
+    if kind == 1:
+        return text[:start] + text[end:]
+    if kind == 2:
+        return text[:end] + text[start:]
+    if kind == 3:
+        return text[:start] + chr(random.randrange(1, 0xD7FF)) + text[start + 1 :]
+    if kind == 4:
+        return text[:start] + random.choice('{}[]",:0-.eE') + text[start + 1 :]
+    return text[:start] + "".join(random.sample(text[start:end], end - start)) + text[end:]
+
+
+class SpoilingProxy:
+    """Hands every frame on; while `copies` is not 0, so many spoilt copies go before each."""
+
+    def __init__(self, venue_url: str, seed: int) -> None:
+        self.copies = 0
+        self.spoilt = 0
+        self._venue_url = venue_url
+        self._random = Random(seed)
+
+    @contextlib.asynccontextmanager
+    async def serving(self) -> AsyncIterator[str]:
+        """Serve; yield the URL to give to a listener."""
+        async with serve(self._join, "127.0.0.1", 0, compression=None) as server:
+            host, port = next(iter(server.sockets)).getsockname()[:2]
+            yield f"ws://{host}:{port}"
+
+    async def _join(self, listener: ServerConnection) -> None:
+        assert listener.request is not None
+        url = self._venue_url + listener.request.path
+        async with connect(url, compression=None, max_size=_MAX_SIZE) as venue:
+
+            async def hand_on_requests() -> None:
+                async for frame in listener:
+                    await venue.send(frame)
+                await venue.close()
+
+            requests = asyncio.create_task(hand_on_requests())
+            try:
+                async for frame in venue:
+                    assert isinstance(frame, str)
+                    for _ in range(self.copies):
+                        self.spoilt += 1
+                        await listener.send(spoil(frame, self._random))
+                    await listener.send(frame)
+            except ConnectionClosed:
+                pass
+            finally:
+                requests.cancel()
+                await asyncio.gather(requests, return_exceptions=True)

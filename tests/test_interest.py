@@ -1,0 +1,104 @@
+"""Nothing flows that nobody asked for, and whoever asks gets it at once.
+
+The promise to a bot that joins a quiet market is 300 ms; `bench/recovery.py` measures it. The
+deadlines here are far longer, so that only a missing answer fails and not a busy machine.
+"""
+
+from __future__ import annotations
+
+import pytest
+from dragonfly_client import DragonflyClient, NotFoundError, State
+from oracle import Oracle, Truth
+from system import VENUES, Bot, System, eventually, live_venues
+
+START_S = 20.0
+FIRST_BOOK_S = 5.0
+LINGER = ("--linger-s", "0.2")
+
+
+async def test_a_quiet_market_has_a_first_book(system: System) -> None:
+    await system.start(simulator=("--rate", "0"))
+    async with Bot(system.gateway_address, "ETH-BTC") as first:
+        await first.until(
+            lambda book: live_venues(book) == set(VENUES), within_s=START_S, what="all venues live"
+        )
+        async with Bot(system.gateway_address, "ETH-BTC") as late:
+            book = await late.until(lambda _: True, within_s=FIRST_BOOK_S, what="a first book")
+
+    assert live_venues(book) == set(VENUES)
+    assert (book.epoch, book.seq) == (first.books[-1].epoch, first.books[-1].seq)
+
+
+async def test_an_instrument_never_asked_for_before(system: System) -> None:
+    await system.start(simulator=("--rate", "20"))
+    async with Bot(system.gateway_address, "ETH-BTC") as bot:
+        await bot.until(lambda book: book.live, within_s=START_S, what="a live book")
+        everywhere = await bot.instruments_everywhere()
+    (name, *_) = [name for name in everywhere if name not in {"ETH-BTC", "BTC-USD"}]
+
+    async with Bot(system.gateway_address, name) as bot:
+        await bot.until(
+            lambda book: live_venues(book) == set(VENUES), within_s=START_S, what=f"{name} live"
+        )
+
+    violation = Oracle(Truth(system.truth_log.read_bytes().splitlines())).first_violation(bot.books)
+    assert violation is None, str(violation)
+
+
+async def test_an_instrument_that_no_venue_lists(system: System) -> None:
+    await system.start(simulator=("--rate", "20"))
+    async with DragonflyClient(system.gateway_address) as client:
+
+        async def listed() -> bool:
+            return bool(await client.instruments())
+
+        await eventually(listed, within_s=START_S, what="the venues' instruments")
+        with pytest.raises(NotFoundError, match="NOPE-USD"):
+            await anext(client.book("NOPE-USD"))
+
+
+async def test_the_last_bot_to_leave_ends_the_feed(system: System) -> None:
+    await system.start(
+        simulator=("--rate", "20"), listener=LINGER, aggregator=LINGER, gateway=LINGER
+    )
+
+    async with Bot(system.gateway_address, "ETH-BTC") as bot:
+        await bot.until(
+            lambda book: live_venues(book) == set(VENUES), within_s=START_S, what="all venues live"
+        )
+        assert await system.subscriptions() == {venue: {"ETH-BTC"} for venue in VENUES}
+
+    async def nobody() -> bool:
+        return not any((await system.subscriptions()).values())
+
+    await eventually(nobody, within_s=START_S, what="the venues unsubscribed")
+
+    async with Bot(system.gateway_address, "ETH-BTC") as bot:
+        await bot.until(
+            lambda book: live_venues(book) == set(VENUES), within_s=START_S, what="all live again"
+        )
+
+
+async def test_an_instrument_of_one_venue_says_so_of_the_others(system: System) -> None:
+    await system.start(simulator=("--rate", "20"))
+    async with DragonflyClient(system.gateway_address) as client:
+        single: list[tuple[str, str]] = []
+
+        async def listed() -> bool:
+            single.extend(
+                (one.instrument, one.venues[0])
+                for one in await client.instruments()
+                if len(one.venues) == 1
+            )
+            return {venue.venue for venue in await client.get_venues()} == set(VENUES)
+
+        await eventually(listed, within_s=START_S, what="the venues' instruments")
+    if not single:
+        pytest.skip("the simulated venues all list the same instruments")
+    name, venue = single[0]
+    async with Bot(system.gateway_address, name) as bot:
+        book = await bot.until(
+            lambda book: live_venues(book) == {venue}, within_s=START_S, what=f"{name} live"
+        )
+    states = {feed.venue: feed.state for feed in book.venues if feed.venue != venue}
+    assert set(states.values()) == {State.UNKNOWN}
