@@ -1,6 +1,6 @@
-"""The judge: every book a bot received must be the merge of what the venues' books truly were.
+"""The judge: every view a bot received must be the merge of what the venues' books truly were.
 
-Pure: the simulator's truth log and the received books go in, the first violation comes out. It
+Pure: the simulator's truth log and the received views go in, the first violation comes out. It
 shares no code with the aggregator on purpose: a judge that computes with the accused's own
 functions would repeat his mistakes.
 """
@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from itertools import pairwise
+from itertools import groupby, pairwise
 from typing import NamedTuple
 
 import msgspec
-from dragonfly_client import Book, Level, State, VenueFeed
+from dragonfly_client import Bbo, Book, Level, Liquidity, MergedLevel, Share, State, VenueFeed, View
 
 __all__ = ["Fault", "Oracle", "Truth", "Violation", "expected_spread", "misordered"]
 
@@ -70,19 +70,19 @@ class Truth:
 
 @dataclass(frozen=True)
 class Violation:
-    """A received book that breaks a rule, and all it takes to compute it again."""
+    """A received view that breaks a rule, and all it takes to compute it again."""
 
     rule: str
     detail: str
-    book: Book
+    view: View
     position: int
-    previous: Book | None
+    previous: View | None
 
     def __str__(self) -> str:
         return "\n".join(
             (
                 f"{self.rule}: {self.detail}",
-                f"book {self.position} of {self.book.instrument}: {self.book}",
+                f"view {self.position} of {self.view.instrument}: {self.view}",
                 f"the one before: {self.previous}",
             )
         )
@@ -96,7 +96,7 @@ class _BrokenRuleError(Exception):
 
 @dataclass
 class Oracle:
-    """Judges books against a truth; `depth` is the system's levels a side."""
+    """Judges views against a truth; `depth` is the system's levels a side."""
 
     truth: Truth
     depth: int = 10
@@ -104,34 +104,48 @@ class Oracle:
 
     @property
     def judged(self) -> int:
-        """How many books were judged and found right."""
+        """How many views were judged and found right."""
         return self._judged
 
-    def first_violation(self, books: Iterable[Book]) -> Violation | None:
-        """Judge what one bot received of one instrument, in its order."""
-        previous: Book | None = None
+    def first_violation(self, views: Iterable[View]) -> Violation | None:
+        """Judge what one bot received of one view of one instrument, in its order."""
+        previous: View | None = None
         heard: dict[str, int] = {}
-        for position, book in enumerate(books):
+        for position, view in enumerate(views):
             try:
-                self._judge(book)
-                if previous is None or book.epoch != previous.epoch:
+                self._judge(view)
+                if previous is None or view.epoch != previous.epoch:
                     heard = {}
                 if previous is not None:
-                    _judge_order(previous, book)
-                _judge_venue_order(heard, book)
+                    _judge_order(previous, view)
+                _judge_venue_order(heard, view)
             except _BrokenRuleError as broken:
-                return Violation(broken.rule, broken.detail, book, position, previous)
-            previous = book
+                return Violation(broken.rule, broken.detail, view, position, previous)
+            previous = view
             self._judged += 1
         return None
 
-    def _judge(self, book: Book) -> None:
-        live = [feed for feed in book.venues if feed.state is State.LIVE]
-        _judge_names(book, live)
+    def _judge(self, view: View) -> None:
+        live = [feed for feed in view.venues if feed.state is State.LIVE]
+        received_bids, received_asks = _sides(view)
+        _judge_names(view, live, (*received_bids, *received_asks))
+        bids, asks = self._merge(view.instrument, live)
+        spread = expected_spread(bids, asks)
+        for side, received, levels in (
+            ("bids", received_bids, bids),
+            ("asks", received_asks, asks),
+        ):
+            true = _shown(view, levels, self.depth)
+            if list(received) != list(true):
+                raise _BrokenRuleError("not the merge of the truth", f"{side} should be {true}")
+        if view.spread != spread:
+            raise _BrokenRuleError("wrong spread", f"{view.spread!r} should be {spread!r}")
+
+    def _merge(self, instrument: str, live: Iterable[VenueFeed]) -> tuple[list[Level], list[Level]]:
         bids: list[Level] = []
         asks: list[Level] = []
         for feed in live:
-            levels = self.truth.levels(feed.venue, book.instrument, feed.venue_seq, self.depth)
+            levels = self.truth.levels(feed.venue, instrument, feed.venue_seq, self.depth)
             if levels is None:
                 raise _BrokenRuleError(
                     "state that never was", f"{feed.venue} names venue_seq {feed.venue_seq}"
@@ -140,14 +154,7 @@ class Oracle:
             asks += levels[1]
         bids.sort(key=lambda level: (-level.price, -level.amount, level.venue))
         asks.sort(key=lambda level: (level.price, -level.amount, level.venue))
-        for side, received, true in (("bids", book.bids, bids), ("asks", book.asks, asks)):
-            if list(received) != true[: self.depth]:
-                raise _BrokenRuleError(
-                    "not the merge of the truth", f"{side} should be {true[: self.depth]}"
-                )
-        spread = expected_spread(book.bids, book.asks)
-        if book.spread != spread:
-            raise _BrokenRuleError("wrong spread", f"{book.spread!r} should be {spread!r}")
+        return bids, asks
 
 
 def expected_spread(bids: Sequence[Level], asks: Sequence[Level]) -> float:
@@ -166,35 +173,65 @@ def misordered(bids: Sequence[Level], asks: Sequence[Level]) -> str | None:
     return None
 
 
-def _judge_names(book: Book, live: Sequence[VenueFeed]) -> None:
-    names = [feed.venue for feed in book.venues]
+_AnyLevel = Level | MergedLevel
+
+
+def _sides(view: View) -> tuple[Sequence[_AnyLevel], Sequence[_AnyLevel]]:
+    if isinstance(view, Book | Liquidity):
+        return view.bids, view.asks
+    assert isinstance(view, Bbo)
+    return [view.bid] if view.bid else [], [view.ask] if view.ask else []
+
+
+def _shown(view: View, levels: Sequence[Level], depth: int) -> Sequence[_AnyLevel]:
+    """Return what this kind of view shows of a merged side."""
+    if isinstance(view, Liquidity):
+        prices = groupby(levels, key=lambda level: level.price)
+        return [_merged(price, list(equal)) for price, equal in prices][:depth]
+    return list(levels[: 1 if isinstance(view, Bbo) else depth])
+
+
+def _merged(price: float, levels: Sequence[Level]) -> MergedLevel:
+    total = float(sum(Decimal(repr(level.amount)) for level in levels))
+    return MergedLevel(price, total, tuple(Share(level.venue, level.amount) for level in levels))
+
+
+def _venues_of(levels: Iterable[_AnyLevel]) -> set[str]:
+    venues = set()
+    for level in levels:
+        venues |= {level.venue} if isinstance(level, Level) else {s.venue for s in level.shares}
+    return venues
+
+
+def _judge_names(view: View, live: Sequence[VenueFeed], levels: Iterable[_AnyLevel]) -> None:
+    names = [feed.venue for feed in view.venues]
     if len(names) != len(set(names)):
         raise _BrokenRuleError("venue named twice", ", ".join(names))
-    for feed in book.venues:
+    for feed in view.venues:
         if (feed.state is State.LIVE) == bool(feed.reason):
             raise _BrokenRuleError(
                 "state without its reason", f"{feed.venue} is {feed.state.name}: {feed.reason!r}"
             )
-    strangers = {level.venue for level in (*book.bids, *book.asks)} - {f.venue for f in live}
+    strangers = _venues_of(levels) - {feed.venue for feed in live}
     if strangers:
         raise _BrokenRuleError("level of a venue that is not live", ", ".join(sorted(strangers)))
-    if book.live is not bool(live):
-        raise _BrokenRuleError("wrong `live`", f"{book.live} with {len(live)} live venues")
+    if view.live is not bool(live):
+        raise _BrokenRuleError("wrong `live`", f"{view.live} with {len(live)} live venues")
 
 
-def _judge_order(previous: Book, book: Book) -> None:
-    if book.instrument != previous.instrument:
+def _judge_order(previous: View, view: View) -> None:
+    if view.instrument != previous.instrument:
         raise _BrokenRuleError("another instrument", f"{previous.instrument} came before")
-    before, now = (previous.epoch, previous.seq), (book.epoch, book.seq)
+    before, now = (previous.epoch, previous.seq), (view.epoch, view.seq)
     if now < before:
         raise _BrokenRuleError("went back", f"(epoch, seq) {now} after {before}")
-    if now == before and _content(book) != _content(previous):
-        raise _BrokenRuleError("two books of one seq", f"(epoch, seq) {now}")
+    if now == before and _content(view) != _content(previous):
+        raise _BrokenRuleError("two views of one seq", f"(epoch, seq) {now}")
 
 
-def _judge_venue_order(heard: dict[str, int], book: Book) -> None:
+def _judge_venue_order(heard: dict[str, int], view: View) -> None:
     """Compare with the last live state of each venue, and note the new ones in `heard`."""
-    for feed in book.venues:
+    for feed in view.venues:
         if feed.state is State.LIVE:
             last = heard.get(feed.venue, 0)
             if feed.venue_seq < last:
@@ -204,8 +241,8 @@ def _judge_venue_order(heard: dict[str, int], book: Book) -> None:
             heard[feed.venue] = feed.venue_seq
 
 
-def _content(book: Book) -> tuple[object, ...]:
-    return (book.bids, book.asks, book.spread, book.live, book.venues)
+def _content(view: View) -> tuple[object, ...]:
+    return (*_sides(view), view.spread, view.live, view.venues)
 
 
 def _levels(venue: str, texts: msgspec.Raw, depth: int) -> list[Level]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
+from typing import Any
 
 import pytest
-from dragonfly_client import Book, Level, State, VenueFeed
+from dragonfly_client import Bbo, Book, Level, Liquidity, MergedLevel, Share, State, VenueFeed, View
 from oracle import Oracle, Truth, expected_spread, misordered
 
 BINANCE_BIDS = [["65.12", "1.0"], ["65.10", "2.0"]]
@@ -31,6 +32,11 @@ def truth_line(venue: str, venue_seq: int, bids: list[list[str]], asks: list[lis
 
 def feed(venue: str, venue_seq: int, state: State = State.LIVE, reason: str = "") -> VenueFeed:
     return VenueFeed(venue, state, reason, 0, venue_seq, None, 1, 2)
+
+
+def shared(book: Book) -> dict[str, Any]:
+    """Return what every kind of view has in common."""
+    return {one.name: getattr(book, one.name) for one in fields(View)}
 
 
 @pytest.fixture
@@ -89,6 +95,52 @@ def test_what_is_right_passes(oracle: Oracle, book: Book) -> None:
     assert oracle.judged == 4
     # A new aggregator starts its count again.
     assert oracle.first_violation([replace(nothing, seq=9), replace(book, epoch=2)]) is None
+
+
+@pytest.fixture
+def bbo(book: Book) -> Bbo:
+    return Bbo(bid=book.bids[0], ask=book.asks[0], **shared(book))
+
+
+@pytest.fixture
+def liquidity(book: Book) -> Liquidity:
+    """Two venues at 65.12 and at 65.13; the amounts at each add up."""
+    return Liquidity(
+        bids=(
+            MergedLevel(65.12, 6.0, (Share("kraken", 5.0), Share("binance", 1.0))),
+            MergedLevel(65.11, 6.0, (Share("kraken", 6.0),)),
+            MergedLevel(65.1, 2.0, (Share("binance", 2.0),)),
+        ),
+        asks=(
+            MergedLevel(65.13, 6.0, (Share("binance", 3.0), Share("kraken", 3.0))),
+            MergedLevel(65.2, 4.0, (Share("binance", 4.0),)),
+            MergedLevel(65.3, 7.0, (Share("kraken", 7.0),)),
+        ),
+        **shared(book),
+    )
+
+
+def test_other_views_are_judged_by_the_same_truth(
+    oracle: Oracle, bbo: Bbo, liquidity: Liquidity
+) -> None:
+    assert oracle.first_violation([bbo]) is None
+    assert oracle.first_violation([liquidity]) is None
+    for wrong in (
+        replace(bbo, bid=None),
+        replace(bbo, ask=Level("kraken", 65.13, 3.0)),
+        replace(liquidity, asks=liquidity.asks[:2]),
+        replace(liquidity, bids=(replace(liquidity.bids[0], amount=5.0), *liquidity.bids[1:])),
+        replace(
+            liquidity,
+            bids=(
+                replace(liquidity.bids[0], shares=liquidity.bids[0].shares[::-1]),
+                *liquidity.bids[1:],
+            ),
+        ),
+    ):
+        violation = oracle.first_violation([wrong])
+        assert violation is not None
+        assert violation.rule == "not the merge of the truth"
 
 
 def test_truth_knows_its_states_and_faults(oracle: Oracle) -> None:
@@ -167,14 +219,14 @@ def test_a_wrong_book_is_named(oracle: Oracle, book: Book, case: str) -> None:
     assert violation.rule == rule
     assert violation.position == 1
     assert violation.previous == book
-    assert str(violation.book) in str(violation)
+    assert str(violation.view) in str(violation)
 
 
 OUT_OF_ORDER: dict[str, tuple[str, Callable[[Book], Book]]] = {
     "an older seq": ("went back", lambda book: replace(book, seq=0)),
     "an older epoch": ("went back", lambda book: replace(book, epoch=0, seq=9)),
     "another book under the same seq": (
-        "two books of one seq",
+        "two views of one seq",
         lambda book: replace(book, venues=(feed("binance", 7), replace(book.venues[1], age_ns=9))),
     ),
     "another instrument": (
