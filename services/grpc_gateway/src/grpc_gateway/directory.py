@@ -41,13 +41,11 @@ class Directory:
         """Every venue that was ever reported, by name."""
         return sorted(self._venues.keys() | self._lists.keys())
 
-    @property
-    def live(self) -> bool:
+    def is_live(self) -> bool:
         """Whether any venue is live, by the word of an aggregator that is there."""
         return any(self._state_of(venue).venue.state is FeedState.LIVE for venue in self._venues)
 
-    @property
-    def complete(self) -> bool:
+    def is_complete(self) -> bool:
         """Whether every reported venue, and at least one, has said what it lists."""
         return bool(self._lists) and not self.unlisted
 

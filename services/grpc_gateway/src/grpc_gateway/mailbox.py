@@ -37,8 +37,10 @@ class Mailbox(Generic[K, S]):
     def put(self, key: K, state: S) -> None:
         """Leave the newest state of `key`; one that waits is replaced and keeps its place."""
         waiting = self._waiting.get(key)
-        replaced = 0 if waiting is None else waiting.replaced + 1
-        self._waiting[key] = Mail(key, state, replaced)
+        if waiting is not None:
+            self._waiting[key] = Mail(key, state, waiting.replaced + 1)
+            return
+        self._waiting[key] = Mail(key, state, 0)
         if len(self._waiting) == 1:
             self._on_mail()
 

@@ -59,8 +59,8 @@ async def serve(runtime: Runtime, options: Options) -> None:
     """
     gateway = _Gateway(runtime, options)
     try:
+        await gateway.start()
         async with asyncio.TaskGroup() as tasks:
-            await gateway.start()
             tasks.create_task(gateway.health.follow())
             await pump((gateway.subscriber,), gateway.settle)
     finally:
@@ -140,7 +140,7 @@ class _Gateway:
             counters.MISPLACED_BODIES.inc()
 
     def _say_health(self) -> None:
-        live = self._directory.live
+        live = self._directory.is_live()
         self.health.note(live=live)
         if live:
             self._runtime.ready()

@@ -215,7 +215,9 @@ class Servicer:
         directory = self._directory
         if instrument in self._always:
             return
-        if not await self._until_known(lambda: directory.lists(instrument) or directory.complete):
+        if not await self._until_known(
+            lambda: directory.lists(instrument) or directory.is_complete()
+        ):
             missing = ", ".join(directory.unlisted) or "any venue"
             raise _unavailable(
                 f"{instrument} is not listed so far, but the list of {missing} is not there yet:"

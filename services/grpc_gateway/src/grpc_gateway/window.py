@@ -28,8 +28,7 @@ class Window:
         """The number of the last update."""
         return self._sent
 
-    @property
-    def open(self) -> bool:
+    def may_send(self) -> bool:
         """Whether another update may be sent."""
         return self._acknowledged is None or self._sent - self._acknowledged < self.size
 

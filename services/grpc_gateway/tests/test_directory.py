@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+from dragonfly_common.messages import Instruments, Venue
+from dragonfly_common.types import FeedState
+from dragonfly_protos import market_data_pb2 as pb
+from grpc_gateway.directory import Directory
+
+
+def venue(
+    name: str = "kraken", state: FeedState = FeedState.LIVE, listener: str = "listener.1"
+) -> Venue:
+    return Venue(name, state, "" if state is FeedState.LIVE else "why", listener, 1, 3, 2)
+
+
+def venues_of(directory: Directory) -> list[pb.Venue]:
+    return list(pb.Venues.FromString(directory.encoded_venues).venues)
+
+
+def test_venues_are_told_by_name_with_all_that_was_said() -> None:
+    directory = Directory()
+    directory.hear_venue("a", venue("kraken"), 5)
+    directory.hear_venue("a", venue("binance", FeedState.STALE), 6)
+    binance, kraken = venues_of(directory)
+    assert (binance.venue, binance.state, binance.reason) == ("binance", pb.STATE_STALE, "why")
+    assert kraken == pb.Venue(
+        venue="kraken",
+        state=pb.STATE_LIVE,
+        listener="listener.1",
+        connections=1,
+        instruments=3,
+        instruments_live=2,
+        ts_pub=5,
+    )
+
+
+def test_every_feed_state_has_its_number_in_the_contract() -> None:
+    for state in FeedState:
+        directory = Directory()
+        directory.hear_venue("a", venue(state=state), 5)
+        assert venues_of(directory)[0].state == state.value
+
+
+def test_it_is_live_while_any_venue_is() -> None:
+    directory = Directory()
+    assert not directory.is_live()
+    directory.hear_venue("a", venue("kraken", FeedState.DOWN), 1)
+    assert not directory.is_live()
+    directory.hear_venue("a", venue("binance"), 1)
+    assert directory.is_live()
+
+
+def test_of_two_aggregators_the_one_that_sees_the_venue_live_is_believed() -> None:
+    directory = Directory()
+    directory.hear_venue("a", venue(), 1)
+    directory.hear_venue("b", venue(state=FeedState.DOWN), 2)
+    assert directory.is_live()
+    directory.lose("a", "silent", 3)
+    assert not directory.is_live()
+    assert venues_of(directory)[0].reason == "why"
+
+
+def test_when_the_last_aggregator_is_lost_every_venue_is_down() -> None:
+    directory = Directory()
+    directory.hear_venue("a", venue(), 1)
+    directory.lose("a", "silent", 9)
+    (down,) = venues_of(directory)
+    assert (down.state, down.reason, down.ts_pub) == (
+        pb.STATE_DOWN,
+        "aggregator lost: silent",
+        9,
+    )
+    directory.hear_venue("a", venue(), 10)
+    assert directory.is_live()
+
+
+def test_the_reason_of_the_latest_loss_is_told() -> None:
+    directory = Directory()
+    for reason in ("silent", "bye"):
+        directory.hear_venue("a", venue(), 1)
+        directory.lose("a", reason, 2)
+    assert venues_of(directory)[0].reason == "aggregator lost: bye"
+
+
+def test_losing_one_that_said_nothing_changes_nothing() -> None:
+    directory = Directory()
+    directory.hear_venue("a", venue(), 1)
+    unchanged = directory.newer_than(directory.version)
+    directory.lose("b", "silent", 2)
+    assert not unchanged()
+
+
+def test_the_version_rises_with_each_change_of_a_venue() -> None:
+    directory = Directory()
+    newer = directory.newer_than(directory.version)
+    assert not newer()
+    directory.hear_venue("a", venue(), 1)
+    assert newer()
+
+
+def test_instruments_name_the_venues_that_list_them() -> None:
+    directory = Directory()
+    directory.hear_instruments(Instruments("kraken", ("ETH-BTC", "LTC-BTC")))
+    directory.hear_instruments(Instruments("binance", ("ETH-BTC",)))
+    listed = pb.ListInstrumentsResponse.FromString(directory.encode_instruments("")).instruments
+    assert [(one.instrument, list(one.venues)) for one in listed] == [
+        ("ETH-BTC", ["binance", "kraken"]),
+        ("LTC-BTC", ["kraken"]),
+    ]
+    listed = pb.ListInstrumentsResponse.FromString(
+        directory.encode_instruments("binance")
+    ).instruments
+    assert [one.instrument for one in listed] == ["ETH-BTC"]
+
+
+def test_a_list_is_replaced_by_the_next_and_survives_its_aggregator() -> None:
+    directory = Directory()
+    directory.hear_instruments(Instruments("kraken", ("ETH-BTC",)))
+    directory.hear_instruments(Instruments("kraken", ("LTC-BTC",)))
+    directory.lose("a", "silent", 1)
+    assert directory.lists("LTC-BTC")
+    assert not directory.lists("ETH-BTC")
+
+
+def test_it_is_complete_when_every_reported_venue_has_said_what_it_lists() -> None:
+    directory = Directory()
+    assert not directory.is_complete()
+    directory.hear_venue("a", venue("kraken"), 1)
+    assert directory.unlisted == ["kraken"]
+    directory.hear_instruments(Instruments("kraken", ()))
+    assert directory.is_complete()
+    directory.hear_venue("a", venue("binance"), 1)
+    assert not directory.is_complete()
+    assert directory.venues == ["binance", "kraken"]
+    assert directory.has_list_of("")
+    assert directory.has_list_of("kraken")
+    assert not directory.has_list_of("binance")

@@ -1,0 +1,232 @@
+from __future__ import annotations
+
+from dragonfly_common.messages import View
+from dragonfly_common.topics import ViewKind
+from dragonfly_protos import market_data_pb2 as pb
+from gateway_world import make_book
+from grpc_gateway.mailbox import Mailbox
+from grpc_gateway.relay import UNHEARD_LIMIT_S, Reader, Relay, ViewKey
+
+ETH = ViewKey(ViewKind.BOOK, "ETH-BTC")
+LTC = ViewKey(ViewKind.BOOK, "LTC-BTC")
+LINGER_S = 5.0
+NOW_NS = 1_000
+
+
+class Asked:
+    """Stands for the bus: what is asked for at the moment."""
+
+    def __init__(self) -> None:
+        self.prefixes: list[str] = []
+
+    def subscribe(self, prefix: str) -> None:
+        self.prefixes.append(prefix)
+
+    def unsubscribe(self, prefix: str) -> None:
+        self.prefixes.remove(prefix)
+
+
+def make_relay(*always: ViewKey) -> tuple[Relay, Asked]:
+    asked = Asked()
+    return Relay(asked, LINGER_S, always), asked
+
+
+def make_reader() -> Reader:
+    return Mailbox(lambda: None)
+
+
+def view(text: bytes, *, live: bool = True) -> View:
+    return View(live, 10, text)
+
+
+def taken(reader: Reader) -> list[bytes]:
+    return [mail.state.at(10) for mail in iter(reader.take, None)]
+
+
+def test_a_view_goes_to_those_who_joined_it_only() -> None:
+    relay, _ = make_relay()
+    eth, both = make_reader(), make_reader()
+    relay.join(eth, ETH, 0)
+    relay.join(both, ETH, 0)
+    relay.join(both, LTC, 0)
+    relay.hear("a", 1, LTC, view(b"ltc"))
+    relay.hear("a", 1, ETH, view(b"eth"))
+    assert taken(eth) == [b"eth"]
+    assert taken(both) == [b"ltc", b"eth"]
+
+
+def test_who_joins_later_gets_the_present_state_at_once() -> None:
+    relay, _ = make_relay(ETH)
+    relay.hear("a", 1, ETH, view(b"old"))
+    relay.hear("a", 1, ETH, view(b"new"))
+    reader = make_reader()
+    relay.join(reader, ETH, 0)
+    assert taken(reader) == [b"new"]
+
+
+def test_interest_is_shared_and_lingers() -> None:
+    relay, asked = make_relay()
+    one, two = make_reader(), make_reader()
+    relay.join(one, ETH, 0)
+    relay.join(two, ETH, 0)
+    assert asked.prefixes == ["view.book.ETH-BTC."]
+    relay.leave(one, ETH, 10)
+    relay.settle(100, NOW_NS, ())
+    assert asked.prefixes == ["view.book.ETH-BTC."]
+    relay.leave(two, ETH, 100)
+    relay.settle(100 + LINGER_S - 0.1, NOW_NS, ())
+    assert asked.prefixes == ["view.book.ETH-BTC."]
+    relay.settle(100 + LINGER_S, NOW_NS, ())
+    assert asked.prefixes == []
+
+
+def test_who_comes_back_within_the_linger_finds_the_present_state() -> None:
+    relay, asked = make_relay()
+    reader = make_reader()
+    relay.join(reader, ETH, 0)
+    relay.leave(reader, ETH, 1)
+    relay.hear("a", 1, ETH, view(b"eth"))
+    relay.join(reader, ETH, 2)
+    relay.settle(100, NOW_NS, ())
+    assert taken(reader) == [b"eth"]
+    assert asked.prefixes == ["view.book.ETH-BTC."]
+
+
+def test_configured_views_are_asked_for_at_once_and_for_good() -> None:
+    relay, asked = make_relay(ETH)
+    reader = make_reader()
+    relay.join(reader, ETH, 0)
+    relay.leave(reader, ETH, 0)
+    relay.settle(1000, NOW_NS, ())
+    assert asked.prefixes == ["view.book.ETH-BTC."]
+
+
+def test_leaving_takes_what_waited_along() -> None:
+    relay, _ = make_relay()
+    reader = make_reader()
+    relay.join(reader, ETH, 0)
+    relay.hear("a", 1, ETH, view(b"eth"))
+    relay.leave(reader, ETH, 0)
+    relay.leave(reader, ETH, 0)
+    relay.leave(reader, LTC, 0)
+    assert taken(reader) == []
+
+
+def test_a_view_that_nobody_asked_for_is_not_kept() -> None:
+    relay, _ = make_relay()
+    relay.hear("a", 1, ETH, view(b"unasked"))
+    reader = make_reader()
+    relay.join(reader, ETH, 0)
+    assert taken(reader) == []
+
+
+def test_one_aggregator_speaks_at_a_time_the_one_that_started_last() -> None:
+    relay, _ = make_relay(ETH)
+    reader = make_reader()
+    relay.join(reader, ETH, 0)
+    relay.hear("new", 2, ETH, view(b"new 1"))
+    relay.hear("old", 1, ETH, view(b"old 1"))
+    relay.hear("new", 2, ETH, view(b"new 2"))
+    assert taken(reader) == [b"new 2"]
+    relay.hear("old", 1, ETH, view(b"old 2"))
+    assert taken(reader) == []
+
+
+def test_an_aggregator_with_live_data_is_preferred() -> None:
+    relay, _ = make_relay(ETH)
+    reader = make_reader()
+    relay.join(reader, ETH, 0)
+    relay.hear("old", 1, ETH, view(b"old live"))
+    relay.hear("new", 2, ETH, view(b"new dead", live=False))
+    assert taken(reader) == [b"old live"]
+    relay.hear("old", 1, ETH, view(b"old dead", live=False))
+    assert taken(reader) == [b"new dead"]
+
+
+def test_when_the_speaker_is_lost_the_next_best_is_shown_at_once() -> None:
+    relay, _ = make_relay(ETH)
+    reader = make_reader()
+    relay.join(reader, ETH, 0)
+    relay.hear("old", 1, ETH, view(b"old"))
+    relay.hear("new", 2, ETH, view(b"new"))
+    taken(reader)
+    relay.lose("new", "silent", NOW_NS)
+    assert taken(reader) == [b"old"]
+
+
+def test_losing_one_that_does_not_speak_shows_nothing() -> None:
+    relay, _ = make_relay(ETH)
+    reader = make_reader()
+    relay.join(reader, ETH, 0)
+    relay.hear("new", 2, ETH, view(b"new"))
+    relay.hear("old", 1, ETH, view(b"old"))
+    taken(reader)
+    relay.lose("old", "silent", NOW_NS)
+    relay.lose("nobody", "silent", NOW_NS)
+    assert taken(reader) == []
+
+
+def test_when_all_are_lost_the_gateway_says_so_to_those_there_and_those_who_join() -> None:
+    relay, _ = make_relay(ETH)
+    there, later = make_reader(), make_reader()
+    relay.join(there, ETH, 0)
+    relay.hear("a", 1, ETH, view(make_book().SerializeToString()))
+    taken(there)
+    relay.lose("a", "silent", NOW_NS)
+    relay.join(later, ETH, 0)
+    for reader in (there, later):
+        mail = reader.take()
+        assert mail is not None
+        assert not mail.state.from_aggregator
+        book = pb.Book.FromString(mail.state.at(1))
+        assert (book.live, book.epoch, len(book.bids)) == (False, 0, 0)
+        assert book.venues[0].reason == "aggregator lost: silent"
+
+
+def test_an_aggregator_that_comes_back_is_shown() -> None:
+    relay, _ = make_relay(ETH)
+    reader = make_reader()
+    relay.join(reader, ETH, 0)
+    relay.hear("a", 1, ETH, view(b"before"))
+    relay.lose("a", "silent", NOW_NS)
+    taken(reader)
+    relay.hear("a", 1, ETH, view(b"before"))
+    assert taken(reader) == [b"before"]
+
+
+def test_an_answer_that_stays_out_is_told_once() -> None:
+    relay, _ = make_relay()
+    reader = make_reader()
+    relay.join(reader, ETH, 10)
+    relay.settle(10 + UNHEARD_LIMIT_S / 2, NOW_NS, ["kraken"])
+    assert taken(reader) == []
+    relay.settle(10 + UNHEARD_LIMIT_S, NOW_NS, ["kraken"])
+    (body,) = taken(reader)
+    assert [(feed.venue, feed.reason) for feed in pb.Book.FromString(body).venues] == [
+        ("kraken", "no aggregator answers")
+    ]
+    relay.settle(100, NOW_NS, ["kraken"])
+    assert taken(reader) == []
+    relay.hear("a", 1, ETH, view(b"at last"))
+    assert taken(reader) == [b"at last"]
+
+
+def test_an_answer_in_time_is_not_followed_by_a_complaint() -> None:
+    relay, _ = make_relay()
+    reader = make_reader()
+    relay.join(reader, ETH, 0)
+    relay.hear("a", 1, ETH, view(b"eth"))
+    taken(reader)
+    relay.settle(100, NOW_NS, ())
+    assert taken(reader) == []
+
+
+def test_a_view_dropped_before_any_answer_is_no_longer_waited_for() -> None:
+    relay, asked = make_relay()
+    reader = make_reader()
+    relay.join(reader, ETH, 0)
+    relay.leave(reader, ETH, 0)
+    relay.settle(100, NOW_NS, ())
+    relay.settle(200, NOW_NS, ())
+    assert asked.prefixes == []
+    assert taken(reader) == []

@@ -1,0 +1,150 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+
+import pytest
+from dragonfly_common.errors import DecodeError
+from dragonfly_common.topics import ViewKind
+from dragonfly_protos import market_data_pb2 as pb
+from google.protobuf.message import DecodeError as ProtobufError
+from grpc_gateway.wire import SharedView, cut, seal, wrap
+from hypothesis import given
+from hypothesis import strategies as st
+
+names = st.text(max_size=12)
+numbers = st.floats(allow_nan=False)
+uint64s = st.integers(0, 2**64 - 1)
+int64s = st.integers(-(2**63), 2**63 - 1)
+depths = st.integers(0, 20)
+
+levels = st.lists(st.builds(pb.Level, venue=names, price=numbers, amount=numbers), max_size=15)
+shares = st.lists(st.builds(pb.Share, venue=names, amount=numbers), max_size=3)
+merged = st.lists(
+    st.builds(pb.MergedLevel, price=numbers, amount=numbers, shares=shares), max_size=15
+)
+feeds = st.lists(
+    st.builds(pb.VenueFeed, venue=names, reason=names, venue_seq=uint64s, ts_event=int64s),
+    max_size=4,
+)
+
+
+def views(kind: type[pb.Book | pb.Liquidity]) -> st.SearchStrategy[pb.Book | pb.Liquidity]:
+    side = levels if kind is pb.Book else merged
+    make: Callable[..., pb.Book | pb.Liquidity] = kind
+    return st.builds(
+        make,
+        spread=numbers,
+        bids=side,
+        asks=side,
+        instrument=names,
+        venues=feeds,
+        live=st.booleans(),
+        epoch=uint64s,
+        seq=uint64s,
+        ts_agg=int64s,
+    )
+
+
+any_view = st.one_of(views(pb.Book), views(pb.Liquidity))
+
+
+@given(any_view, depths)
+def test_cut_keeps_everything_but_the_levels_beyond_the_depth(
+    view: pb.Book | pb.Liquidity, depth: int
+) -> None:
+    expected = type(view).FromString(view.SerializeToString())
+    del expected.bids[depth:]
+    del expected.asks[depth:]
+    assert cut(view.SerializeToString(), depth) == expected.SerializeToString()
+
+
+@given(st.lists(views(pb.Book), min_size=1, max_size=3), depths)
+def test_cut_takes_fields_in_any_order(parts: list[pb.Book], depth: int) -> None:
+    body = b"".join(part.SerializeToString() for part in parts)
+    expected = pb.Book.FromString(body)
+    del expected.bids[depth:]
+    del expected.asks[depth:]
+    assert pb.Book.FromString(cut(body, depth)) == expected
+
+
+@given(st.binary(max_size=60), depths)
+def test_cut_of_arbitrary_bytes_is_an_error_or_is_understood_by_protobuf(
+    body: bytes, depth: int
+) -> None:
+    with suppress(DecodeError):
+        shorter = cut(body, depth)
+        assert len(shorter) <= len(body)
+        assert cut(shorter, depth) == shorter
+
+
+@given(any_view, st.data())
+def test_cut_of_a_torn_message_is_an_error_or_ends_at_a_field(
+    view: pb.Book | pb.Liquidity, data: st.DataObject
+) -> None:
+    body = view.SerializeToString()
+    torn = body[: data.draw(st.integers(0, len(body)))]
+    try:
+        type(view).FromString(torn)
+    except ProtobufError:
+        with pytest.raises(DecodeError):
+            cut(torn, 20)
+    else:
+        assert cut(torn, 20) == torn
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"\x0b\x0c",  # a group: proto3 has none
+        b"\x0e",  # wire type 6
+        b"\x12\x05abc",  # shorter than it says
+        b"\x09\x00\x00",  # half a double
+        b"\x80",  # half a varint
+        b"\x80" * 11 + b"\x00",  # a varint too long
+        b"\x12",  # no length
+    ],
+)
+def test_cut_refuses_what_is_no_message(body: bytes) -> None:
+    with pytest.raises(DecodeError, match="bad_view"):
+        cut(body, 1)
+
+
+@given(any_view, uint64s, int64s)
+def test_seal_appends_the_trailer(view: pb.Book | pb.Liquidity, replaced: int, ts_out: int) -> None:
+    read = type(view).FromString(seal(view.SerializeToString(), replaced, ts_out))
+    view.replaced, view.ts_out = replaced, ts_out
+    assert read == view
+
+
+def test_seal_omits_a_replaced_of_zero_as_protobuf_does() -> None:
+    assert seal(b"", 0, 5) == pb.Book(ts_out=5).SerializeToString()
+    assert seal(b"", 300, 5) == pb.Book(replaced=300, ts_out=5).SerializeToString()
+
+
+@given(any_view, st.integers(1, 2**64 - 1))
+def test_wrap_makes_a_session_update(view: pb.Book | pb.Liquidity, number: int) -> None:
+    if isinstance(view, pb.Book):
+        kind, expected = ViewKind.BOOK, pb.SessionUpdate(book=view, number=number)
+    else:
+        kind, expected = ViewKind.LIQUIDITY, pb.SessionUpdate(liquidity=view, number=number)
+    assert wrap(kind, view.SerializeToString(), number) == expected.SerializeToString()
+
+
+def test_wrap_of_a_bbo() -> None:
+    bbo = pb.Bbo(instrument="ETH-BTC")
+    wrapped = wrap(ViewKind.BBO, bbo.SerializeToString(), 1)
+    assert wrapped == pb.SessionUpdate(bbo=bbo, number=1).SerializeToString()
+
+
+def test_a_shared_view_is_cut_once_for_all() -> None:
+    level = pb.Level(price=1.0)
+    view = SharedView(pb.Book(bids=[level] * 5).SerializeToString(), 5)
+    assert view.at(2) is view.at(2)
+    assert len(pb.Book.FromString(view.at(2)).bids) == 2
+
+
+def test_a_shared_view_is_untouched_where_it_is_shallow_enough() -> None:
+    body = b"\xff not even protobuf"
+    assert SharedView(body, 5).at(5) is body
+    assert SharedView(body, 5).at(20) is body
