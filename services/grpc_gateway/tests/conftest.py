@@ -30,7 +30,9 @@ def options(upstream: str) -> Options:
         upstreams=(upstream,),
         bind="127.0.0.1:0",
         instruments=("ETH-BTC",),
-        limits=Limits(depth=10, max_instruments=3, window=4, acknowledge_within_s=0.5),
+        limits=Limits(
+            depth=10, max_instruments=3, window=4, acknowledge_within_s=0.5, patience_s=0.4
+        ),
         linger_s=0.1,
         max_streams=4,
         max_total_streams=6,

@@ -16,6 +16,7 @@ from google.protobuf.message import DecodeError, Message
 from grpc import StatusCode
 
 __all__ = [
+    "LONGEST_QUOTED",
     "MAX_WINDOW",
     "VIEW_KINDS",
     "RefusedError",
@@ -32,6 +33,7 @@ __all__ = [
 MAX_WINDOW: Final = 1024
 INSTRUMENT_METADATA: Final = "instrument"
 LONGEST_QUOTED: Final = 60
+"""How much of a bot's own words a sentence repeats."""
 
 M = TypeVar("M", bound=Message)
 

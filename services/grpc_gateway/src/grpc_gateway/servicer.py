@@ -22,6 +22,7 @@ from grpc_gateway.directory import Directory
 from grpc_gateway.mailbox import Mailbox
 from grpc_gateway.relay import Reader, Relay, ViewKey
 from grpc_gateway.requests import (
+    LONGEST_QUOTED,
     RefusedError,
     check_depth,
     check_instrument,
@@ -32,13 +33,11 @@ from grpc_gateway.requests import (
 from grpc_gateway.session import Session
 from grpc_gateway.streams import Stream, Streams, readable
 from grpc_gateway.window import Window
-from grpc_gateway.wire import SharedView, seal
+from grpc_gateway.wire import seal
 
 __all__ = ["Limits", "Servicer"]
 
 LEGACY_DEPTH: Final = 10
-PATIENCE_S: Final = 2.0
-"""How long a request waits for the instrument lists, or for a view's first state."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +48,8 @@ class Limits:
     max_instruments: int
     window: int
     acknowledge_within_s: float
+    patience_s: float = 2.0
+    """How long a request waits for the instrument lists, or for a view's first state."""
 
 
 class Servicer:
@@ -116,15 +117,16 @@ class Servicer:
 
     async def list_instruments(self, request: pb.ListInstrumentsRequest, context: Context) -> bytes:
         directory, venue = self._directory, request.venue
-        if not await self._until_known(lambda: directory.has_list_of(venue)):
-            if venue and directory.venues and venue not in directory.venues:
-                known = ", ".join(directory.venues)
-                raise RefusedError(
-                    StatusCode.NOT_FOUND, f"no venue {venue[:60]!r}: there are {known}"
-                )
-            missing = venue[:60] or "any venue"
+        await self._until_known(lambda: directory.has_list_of(venue) or directory.is_complete())
+        if directory.has_list_of(venue):
+            return directory.encode_instruments(venue)
+        if venue in directory.venues or not directory.venues:
+            missing = venue[:LONGEST_QUOTED] or "any venue"
             raise _unavailable(f"the instrument list of {missing} is not there yet: try later")
-        return directory.encode_instruments(venue)
+        known = ", ".join(directory.venues)
+        raise RefusedError(
+            StatusCode.NOT_FOUND, f"no venue {venue[:LONGEST_QUOTED]!r}: there are {known}"
+        )
 
     async def session(self, requests: AsyncIterator[bytes], context: Context) -> None:
         limits = self._limits
@@ -177,22 +179,23 @@ class Servicer:
         await self._require_listed(key.instrument)
         changes = Changes()
         mailbox: Reader = Mailbox(changes.tell)
-        state: SharedView | None = None
+        body: bytes | None = None
 
         def answered() -> bool:
-            nonlocal state
+            nonlocal body
             mail = mailbox.take()
             if mail is not None and mail.state.from_aggregator:
-                state = mail.state
-            return state is not None
+                body = readable(mail, depth)
+            return body is not None
 
+        patience_s = self._limits.patience_s
         with self._joined(mailbox, wishes):
-            await changes.until(answered, PATIENCE_S)
-        if state is None:
+            await changes.until(answered, patience_s)
+        if body is None:
             raise _unavailable(
-                f"no aggregator answered for {key.instrument} within {PATIENCE_S:g} s: try later"
+                f"no aggregator answered for {key.instrument} within {patience_s:g} s: try later"
             )
-        return seal(state.at(depth), 0, self._clock.now_ns())
+        return seal(body, 0, self._clock.now_ns())
 
     @contextmanager
     def _joined(self, mailbox: Reader, keys: Iterable[ViewKey]) -> Iterator[None]:
@@ -230,7 +233,7 @@ class Servicer:
             )
 
     async def _until_known(self, fact: Callable[[], bool]) -> bool:
-        return await self.directory_changes.until(fact, PATIENCE_S)
+        return await self.directory_changes.until(fact, self._limits.patience_s)
 
 
 async def _take_requests(session: Session, stream: Stream, requests: AsyncIterator[bytes]) -> None:
