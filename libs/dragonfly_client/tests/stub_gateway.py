@@ -65,7 +65,7 @@ class StubGateway:
         self.address = "127.0.0.1:0"
         self.venues = pb.Venues()
         self.newest: dict[Key, Message_] = {}
-        self.mailboxes: dict[Mailbox, set[Key]] = {}
+        self.sessions: set[_Session] = set()
         self.refuse_all: tuple[grpc.StatusCode, str] | None = None
         self.garble = False
         self.calls: Counter[str] = Counter()
@@ -102,9 +102,15 @@ class StubGateway:
     def publish(self, message: Message_) -> None:
         key = (VIEWS[type(message)], message.instrument)
         self.newest[key] = message
-        for mailbox, keys in self.mailboxes.items():
-            if key in keys:
-                mailbox.put(key, message)
+        for session in self.sessions:
+            if key in session.keys:
+                session.mailbox.put(key, message)
+
+    def abort_all(self, code: grpc.StatusCode, sentence: str) -> None:
+        """End every open session with a status."""
+        for session in self.sessions:
+            session.ended = (code, sentence)
+            session.mailbox.changed.set()
 
     async def until(self, condition: Callable[[], bool]) -> None:
         """Wait until `condition()` holds; it is asked whenever a bot did something."""
@@ -192,6 +198,7 @@ class StubGateway:
         self, requests: AsyncIterator[pb.SessionRequest], context: grpc.aio.ServicerContext
     ) -> AsyncIterator[bytes]:
         session = _Session(self)
+        self.sessions.add(session)
         self._count("opened")
         reader = asyncio.create_task(session.read(requests))
         try:
@@ -199,12 +206,14 @@ class StubGateway:
             async for update in session.updates():
                 self.sent += 1
                 yield b"\xff\xff" if self.garble else update.SerializeToString()
+            if session.ended is not None:
+                await context.abort(*session.ended)
         except asyncio.CancelledError:
             self.cancelled += 1
             raise
         finally:
             reader.cancel()
-            self.mailboxes.pop(session.mailbox, None)
+            self.sessions.discard(session)
             self._count("ended")
 
     def _count(self, what: str) -> None:
@@ -221,11 +230,11 @@ class _Session:
         self.mailbox = Mailbox()
         self._gateway = gateway
         self._refusals: list[pb.Refusal] = []
-        self._keys: set[Key] = set()
+        self.keys: set[Key] = set()
         self._window: int | None = None
         self._number = 0
         self._acked = 0
-        gateway.mailboxes[self.mailbox] = self._keys
+        self.ended: tuple[grpc.StatusCode, str] | None = None
 
     async def read(self, requests: AsyncIterator[pb.SessionRequest]) -> None:
         async for request in requests:
@@ -235,6 +244,7 @@ class _Session:
                         self._window = request.window
                     self._acked = request.ack
                     self._gateway.acked = request.ack
+                    self._gateway.calls["acks"] += 1
                 case "subscribe":
                     self._subscribe(request.subscribe)
             self.mailbox.changed.set()
@@ -246,7 +256,7 @@ class _Session:
             self._refusals.append(pb.Refusal(subscription=asked, message=refusal[1]))
             return
         key = (asked.view, asked.instrument)
-        self._keys.add(key)
+        self.keys.add(key)
         if key in self._gateway.newest:
             self.mailbox.put(key, self._gateway.newest[key])
 
@@ -254,6 +264,8 @@ class _Session:
         while True:
             while self._refusals:
                 yield self._numbered(pb.SessionUpdate(refusal=self._refusals.pop()))
+            if self.ended is not None:
+                return
             while self._may_send() and (taken := self.mailbox.take()) is not None:
                 (view, _), message = taken
                 update = pb.SessionUpdate()

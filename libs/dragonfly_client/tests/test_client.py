@@ -20,6 +20,7 @@ from dragonfly_client import (
     SettingError,
     State,
     UnavailableError,
+    _requests,
 )
 from dragonfly_protos import market_data_pb2 as pb
 from stub_gateway import StubGateway, make_bbo, make_book, make_liquidity, make_venues
@@ -276,3 +277,43 @@ def test_unusable_arguments_are_told_at_once() -> None:
         DragonflyClient(cert_file="/nowhere.pem")
     with pytest.raises(SettingError, match="no instrument"):
         DragonflyClient().books([])
+
+
+async def test_a_bot_that_works_for_long_shows_signs_of_life(
+    gateway: StubGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_requests, "SIGN_OF_LIFE_S", 0.01)
+    gateway.publish(make_book(seq=1))
+    client = DragonflyClient(gateway.address, window=1)
+    async with client, contextlib.aclosing(client.book("ETH-BTC")) as books:
+        await anext(books)
+        gateway.publish(make_book(seq=2))
+        await gateway.until(lambda: gateway.calls["acks"] >= 3)
+        # They open the window no further: what the bot has not processed is not acknowledged.
+        assert (gateway.acked, gateway.sent) == (0, 1)
+        assert (await anext(books)).seq == 2
+
+
+async def test_a_session_that_was_aborted_is_opened_anew(gateway: StubGateway) -> None:
+    gateway.publish(make_book(seq=1))
+    events: list[Event] = []
+    client = DragonflyClient(gateway.address, on_event=events.append)
+    async with client, contextlib.aclosing(client.book("ETH-BTC")) as books:
+        await anext(books)
+        gateway.abort_all(grpc.StatusCode.ABORTED, "no update was acknowledged for 2 s")
+        gateway.publish(make_book(seq=2))
+        await gateway.until(lambda: gateway.open_calls == 0)
+        assert (await anext(books)).seq == 2
+    assert [type(event) for event in events] == [Disconnected, Reconnected]
+
+
+async def test_a_hundred_dropped_streams_leave_nothing(gateway: StubGateway) -> None:
+    gateway.publish(make_book())
+    async with DragonflyClient(gateway.address) as client:
+        before = len(asyncio.all_tasks())
+        for _ in range(100):
+            async with contextlib.aclosing(client.book("ETH-BTC")) as books:
+                await anext(books)
+        await gateway.until(lambda: gateway.open_calls == 0)
+        assert gateway.calls["ended"] == 100
+        assert len(asyncio.all_tasks()) <= before + 2

@@ -110,6 +110,8 @@ def _header(frame: Frame, width: int) -> Text:
     )
     if frame.outage is not None:
         right = Text(f"{frame.outage} ", style=f"bold {ASK}")
+    elif frame.book is None:
+        right = Text(f"{frame.target} ", style=FAINT)
     else:
         live = sum(row.feed.state is State.LIVE for row in frame.venues)
         right = Text.assemble(

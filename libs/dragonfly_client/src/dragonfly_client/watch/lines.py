@@ -9,7 +9,7 @@ from dragonfly_client.messages import Book, Level, State
 from dragonfly_client.watch.statistics import Percentiles, Summary
 from dragonfly_client.watch.text import amount_text, decimals_of, duration_text, price_text
 
-__all__ = ["Moves", "summary_lines"]
+__all__ = ["Moves", "price_line", "summary_lines"]
 
 
 class Moves:
@@ -20,6 +20,7 @@ class Moves:
         self._moved: dict[str, Book] = {}
         self._states: dict[tuple[str, str], State] = {}
         self._changed: dict[tuple[str, str], str] = {}
+        self._decimals: dict[str, int] = {}
 
     def observe(self, book: Book) -> None:
         best = (_key(book.best_bid), _key(book.best_ask), book.live)
@@ -44,20 +45,25 @@ class Moves:
         lines = [f"{key[0]:<10} {change}" for key, change in self._changed.items()]
         self._changed.clear()
         if self._moved:
-            oldest = next(iter(self._moved))
-            lines.append(price_line(self._moved.pop(oldest)))
+            book = self._moved.pop(next(iter(self._moved)))
+            lines.append(price_line(book, self._decimals_of(book)))
         return lines
 
+    def _decimals_of(self, book: Book) -> int:
+        # Once shown to a decimal, always: columns that come and go are hard to read.
+        prices = [level.price for level in (book.best_bid, book.best_ask) if level is not None]
+        decimals = decimals_of(prices, at_least=self._decimals.get(book.instrument, 2))
+        self._decimals[book.instrument] = decimals
+        return decimals
 
-def price_line(book: Book) -> str:
+
+def price_line(book: Book, decimals: int) -> str:
     """Return the book's best prices in one line."""
     seconds, rest = divmod(book.ts_in, 1_000_000_000)
     clock = f"{datetime.fromtimestamp(seconds, UTC):%H:%M:%S}.{rest // 1_000_000:03}"
     live = sum(feed.state is State.LIVE for feed in book.venues)
     if not book.live:
         return f"{book.instrument:<10} {clock}  no venue is live"
-    prices = [level.price for level in (book.best_bid, book.best_ask) if level is not None]
-    decimals = decimals_of(prices)
     crossed = " CROSSED" if book.crossed else ""
     return (
         f"{book.instrument:<10} {clock}"

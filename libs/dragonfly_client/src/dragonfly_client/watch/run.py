@@ -21,6 +21,9 @@ from dragonfly_client.watch.statistics import Summary
 
 __all__ = ["picture", "run_watch"]
 
+CONNECT_TIMEOUT_S: Final = 10.0
+"""How long a watch waits for a gateway that is still starting."""
+
 PICTURE_WIDTH: Final = 96
 PICTURE_HEIGHT: Final = 20
 
@@ -52,7 +55,13 @@ async def run_watch(
         watch.on_event(event)
         screen.tell(event)
 
-    client = DragonflyClient(target, token=token, ca_file=ca_file, on_event=on_event)
+    client = DragonflyClient(
+        target,
+        token=token,
+        ca_file=ca_file,
+        connect_timeout_s=CONNECT_TIMEOUT_S,
+        on_event=on_event,
+    )
     try:
         async with client:
             with screen:

@@ -1,0 +1,167 @@
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from dataclasses import replace
+
+import pytest
+from dragonfly_client import Book, Hops, Level
+from dragonfly_client._decode import decode_book
+from dragonfly_client.watch.ladder import Frame, VenueRow, draw, venue_style
+from dragonfly_client.watch.statistics import Percentiles
+from dragonfly_protos import market_data_pb2 as pb
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rich.console import Console
+from stub_gateway import make_book
+
+NARROW = (80, 24)
+WIDE = (120, 40)
+
+
+def book_of(states: Mapping[str, tuple[pb.State, str]] | None = None, mid: float = 0.07) -> Book:
+    return decode_book(make_book(states=states, mid=mid), 0)
+
+
+def frame_of(book: Book | None, *, decimals: int = 8) -> Frame:
+    rows = [VenueRow(feed, 12_000_000, 104.0, None) for feed in (book.venues if book else ())]
+    return Frame("127.0.0.1:50051", "ETH-BTC", book, rows, decimals=decimals)
+
+
+def drawn(frame: Frame, size: tuple[int, int] = NARROW) -> list[str]:
+    width, height = size
+    console = Console(file=io.StringIO(), width=width, height=height, record=True)
+    console.print(draw(frame, width, height))
+    return console.export_text().splitlines()
+
+
+@pytest.mark.parametrize("size", [NARROW, WIDE])
+def test_the_picture_fits_the_terminal(size: tuple[int, int]) -> None:
+    frame = replace(
+        frame_of(book_of()),
+        hops=Hops(100_000, 150_000, 90_000, 210_000),
+        latency=Percentiles(400_000, 1_200_000),
+        notices=["12:00:01 kraken died (exit 137), started again"] * 5,
+        others=[replace(book_of(mid=65_000), instrument="BTC-USD")],
+    )
+    lines = drawn(frame, size)
+    assert len(lines) <= size[1]
+    assert all(len(line) <= size[0] for line in lines)
+
+
+def test_the_best_prices_face_each_other() -> None:
+    book = book_of()
+    lines = drawn(frame_of(book))
+    assert book.best_bid is not None
+    assert book.best_ask is not None
+    best, second = lines[2], lines[3]
+    left, right = best.split(" │ ")[0], best.split(" │ ")[1]
+    assert left.rstrip().endswith(f"{book.best_bid.price:.8f}")
+    assert left.strip("│ ").startswith(book.best_bid.venue)
+    assert right.startswith(f"{book.best_ask.price:.8f}")
+    assert right.rstrip("│ ").endswith(book.best_ask.venue)
+    assert f"{book.bids[1].price:.8f}" in second
+
+
+def test_all_ten_levels_are_there() -> None:
+    book = book_of()
+    text = "\n".join(drawn(frame_of(book)))
+    for level in (*book.bids, *book.asks):
+        assert f"{level.price:.8f}" in text
+
+
+def test_the_largest_amount_has_the_longest_bar() -> None:
+    levels = tuple(Level("kraken", 10.0 - n, amount) for n, amount in enumerate((1.0, 8.0, 0.001)))
+    lines = drawn(frame_of(replace(book_of(), bids=levels, asks=()), decimals=2))
+    bars = [line.count("█") for line in lines[2:5]]
+    assert bars[1] == max(bars)
+    assert bars[1] == pytest.approx(8 * bars[0], abs=8)
+    assert "▕" in lines[4]
+
+
+def test_a_crossed_market_says_so() -> None:
+    plain = book_of()
+    crossed = replace(
+        plain, spread=-0.00000012, bids=(Level("kraken", 0.07, 1.0),), asks=(Level("b", 0.0699, 1),)
+    )
+    text = "\n".join(drawn(frame_of(crossed)))
+    assert "spread -0.00000012" in text
+    assert "CROSSED" in text
+    assert "CROSSED" not in "\n".join(drawn(frame_of(plain)))
+
+
+def test_a_locked_market_says_so() -> None:
+    locked = replace(book_of(), spread=0.0)
+    assert "LOCKED" in "\n".join(drawn(frame_of(locked)))
+
+
+def test_a_venue_that_is_not_live_gives_its_reason() -> None:
+    book = book_of({"kraken": (pb.STATE_STALE, "silent for 3.0 s")})
+    lines = drawn(frame_of(book))
+    (row,) = (line for line in lines if "● kraken" in line)
+    assert "STALE" in row
+    assert "silent for 3.0 s" in row
+    assert "2/3 venues live" in lines[0]
+    assert not any("kraken" in line for line in lines[2:12])
+
+
+def test_no_live_venue_is_said_instead_of_an_empty_ladder() -> None:
+    names = ("binance", "bitstamp", "kraken")
+    book = book_of(dict.fromkeys(names, (pb.STATE_DOWN, "no listener")))
+    text = "\n".join(drawn(frame_of(book)))
+    assert "no venue is live" in text
+    assert text.count("no listener") == 3
+
+
+def test_before_the_first_book() -> None:
+    assert any("waiting for the first book of ETH-BTC" in line for line in drawn(frame_of(None)))
+
+
+def test_an_outage_takes_the_header() -> None:
+    frame = replace(frame_of(book_of()), outage="disconnected for 2 s: Socket closed")
+    assert "disconnected for 2 s: Socket closed" in drawn(frame)[0]
+
+
+def test_notices_and_other_instruments_stand_beneath() -> None:
+    frame = replace(
+        frame_of(book_of()),
+        notices=["one", "two", "three", "four"],
+        others=[replace(book_of(mid=65_000), instrument="BTC-USD")],
+    )
+    lines = [line.strip() for line in drawn(frame)]
+    assert lines[-3:] == ["two", "three", "four"]
+    assert lines[-4].startswith("BTC-USD")
+    assert "64,999.80" in lines[-4]
+
+
+def test_a_low_terminal_keeps_the_venues_and_cuts_the_depth() -> None:
+    lines = drawn(frame_of(book_of()), (80, 14))
+    assert len(lines) <= 14
+    assert any("● kraken" in line for line in lines)
+
+
+def test_a_venues_colour_is_its_own_for_good() -> None:
+    assert venue_style("kraken") != venue_style("binance")
+    assert venue_style("new-venue") == venue_style("new-venue")
+
+
+levels = st.lists(
+    st.builds(
+        Level,
+        st.sampled_from(["binance", "kraken", "a-venue-with-a-long-name", "é"]),
+        st.floats(1e-8, 1e6),
+        st.floats(1e-8, 1e9),
+    ),
+    max_size=20,
+).map(tuple)
+
+
+@settings(max_examples=60, deadline=None)
+@given(levels, levels, st.integers(60, 140), st.integers(12, 50))
+def test_any_book_fits_any_terminal(
+    bids: tuple[Level, ...], asks: tuple[Level, ...], width: int, height: int
+) -> None:
+    frame = frame_of(replace(book_of(), bids=bids, asks=asks))
+    lines = drawn(frame, (width, height))
+    assert len(lines) <= height
+    assert all(len(line) <= width for line in lines)

@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+from dragonfly_client import Book, State
+from dragonfly_client._decode import decode_book
+from dragonfly_client.watch.lines import Moves, price_line, summary_lines
+from dragonfly_client.watch.statistics import Fault, Percentiles, Summary
+from dragonfly_protos import market_data_pb2 as pb
+from stub_gateway import make_book
+
+T0 = 1_700_000_000_123_000_000  # 22:13:20.123 UTC
+
+
+def book_of(instrument: str = "ETH-BTC", *, mid: float = 0.07) -> Book:
+    return decode_book(make_book(instrument, mid=mid), T0)
+
+
+def test_a_line_says_the_best_prices() -> None:
+    book = replace(book_of(), spread=-4e-07)
+    line = price_line(book, 8)
+    assert line.startswith("ETH-BTC    22:13:20.123  bid ")
+    assert "@ 0.06999980 bitstamp" in line
+    assert "@ 0.07000020 bitstamp" in line
+    assert "spread -0.00000040 CROSSED  3/3 live" in line
+
+
+def test_a_line_without_a_side_or_without_anybody() -> None:
+    assert "ask none" in price_line(replace(book_of(), asks=(), spread=0.0), 8)
+    assert price_line(replace(book_of(), live=False), 8).endswith("no venue is live")
+
+
+def test_only_moves_are_told_and_only_the_newest() -> None:
+    moves = Moves()
+    moves.observe(book_of())
+    first = moves.take()
+    assert [line.split()[1] for line in first[:3]] == ["binance", "bitstamp", "kraken"]
+    assert len(first) == 4
+    moves.observe(book_of())
+    assert moves.take() == []
+    moves.observe(book_of(mid=0.071))
+    moves.observe(book_of(mid=0.072))
+    (line,) = moves.take()
+    assert "0.0720002 " in line
+
+
+def test_one_line_of_prices_at_a_time_the_longest_waiting_first() -> None:
+    moves = Moves()
+    moves.observe(book_of("A-B"))
+    moves.observe(book_of("C-D"))
+    moves.observe(book_of("A-B", mid=0.08))
+    prices = [[line for line in moves.take() if "bid" in line] for _ in range(3)]
+    assert [len(lines) for lines in prices] == [1, 1, 0]
+    assert prices[0][0].startswith("A-B")
+    assert "0.0800002 " in prices[0][0]
+
+
+def test_decimals_do_not_come_and_go() -> None:
+    moves = Moves()
+    moves.observe(book_of(mid=0.07000001))
+    moves.take()
+    moves.observe(book_of(mid=0.08))
+    assert "@ 0.08000020 " in moves.take()[-1]
+
+
+def test_a_venues_change_is_told_with_its_reason() -> None:
+    moves = Moves()
+    moves.observe(book_of())
+    moves.take()
+    stale = make_book(states={"kraken": (pb.STATE_STALE, "silent for 3 s")})
+    moves.observe(decode_book(stale, T0))
+    assert "ETH-BTC    kraken STALE: silent for 3 s" in moves.take()
+
+
+def test_the_summary() -> None:
+    summary = Summary(
+        instruments=("ETH-BTC",),
+        seconds=30.0,
+        books=900,
+        updates={"binance": 300, "kraken": 0},
+        latency=Percentiles(412_000, 1_900_000),
+        faults=(Fault("kraken", State.STALE, "silent", 2), Fault("x", State.DOWN, "", 1)),
+        reconnects=1,
+    )
+    assert list(summary_lines(summary)) == [
+        "ETH-BTC: 900 books in 30.0 s",
+        "  binance         300 updates      10.0/s",
+        "  kraken            0 updates       0.0/s",
+        "  latency    p50 412 µs  p99 1.90 ms",
+        "  reconnects 1",
+        "  fault      kraken STALE (silent), 2 times",
+        "  fault      x DOWN, once",
+    ]
+    nothing = replace(summary, faults=(), latency=None, seconds=0.0)
+    text = "\n".join(summary_lines(nothing))
+    assert "faults     none" in text
+    assert "not measured" in text

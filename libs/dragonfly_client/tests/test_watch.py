@@ -1,0 +1,222 @@
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import io
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from dragonfly_client import NotFoundError, UnavailableError, cli
+from dragonfly_client.watch import Summary, run_watch, screens
+from dragonfly_protos import market_data_pb2 as pb
+from rich.console import Console
+from stub_gateway import StubGateway, make_book
+
+COMMAND = [sys.executable, "-m", "dragonfly_common.cli", "watch"]
+
+
+@contextlib.asynccontextmanager
+async def moving(gateway: StubGateway) -> AsyncIterator[None]:
+    """Publish a book every few milliseconds, kraken's going stale now and then."""
+
+    async def publish() -> None:
+        for seq in range(1, 1 << 31):
+            stale = {"kraken": (pb.STATE_STALE, "silent for 1.0 s")} if seq % 40 > 30 else {}
+            gateway.publish(make_book(seq=seq, mid=0.07 + seq * 1e-7, states=stale))
+            await asyncio.sleep(0.005)
+
+    publishing = asyncio.create_task(publish())
+    yield
+    publishing.cancel()
+
+
+def plain_console() -> Console:
+    return Console(file=io.StringIO(), force_terminal=False, width=80)
+
+
+def printed(console: Console) -> str:
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+async def test_without_a_terminal_lines_and_a_summary(gateway: StubGateway) -> None:
+    console = plain_console()
+    async with moving(gateway):
+        summary = await run_watch(
+            gateway.address, ["ETH-BTC"], seconds=1.0, console=console, notices=lambda: ["told"]
+        )
+    lines = printed(console).splitlines()
+    prices = [line for line in lines if " bid " in line]
+    assert 2 <= len(prices) <= 11
+    assert lines.count("told") == 1
+    assert "ETH-BTC    kraken STALE: silent for 1.0 s" in lines
+    assert "\x1b" not in printed(console)
+    assert summary.updates["binance"] > 10
+    assert summary.latency is not None
+    assert [(fault.venue, fault.reason) for fault in summary.faults] == [
+        ("kraken", "silent for 1.0 s")
+    ]
+    assert f"ETH-BTC: {summary.books} books in 1.0 s" in lines
+    await gateway.until(lambda: gateway.open_calls == 0)
+
+
+async def test_in_a_terminal_a_ladder_that_stays(gateway: StubGateway, tmp_path: Path) -> None:
+    console = Console(file=io.StringIO(), force_terminal=True, width=80, height=24)
+    picture = tmp_path / "ladder.svg"
+    async with moving(gateway):
+        await run_watch(gateway.address, ["ETH-BTC"], seconds=0.4, console=console, svg=picture)
+    assert "spread" in printed(console)
+    assert "books in 0.4 s" in printed(console)
+    assert picture.read_text().startswith("<svg")
+    assert "bitstamp" in picture.read_text()
+
+
+async def test_a_cancellation_ends_with_the_summary(gateway: StubGateway) -> None:
+    console = plain_console()
+    async with moving(gateway):
+        watching = asyncio.create_task(
+            run_watch(gateway.address, ["ETH-BTC"], seconds=None, console=console)
+        )
+        await gateway.until(lambda: gateway.acked > 3)
+        watching.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await watching
+    assert "latency" in printed(console)
+    await gateway.until(lambda: gateway.open_calls == 0)
+
+
+async def test_a_reconnect_is_told_and_counted(gateway: StubGateway) -> None:
+    console = plain_console()
+
+    async def restart() -> None:
+        await gateway.until(lambda: gateway.acked > 3)
+        await gateway.stop()
+        await gateway.start()
+
+    async with moving(gateway):
+        restarting = asyncio.create_task(restart())
+        summary = await run_watch(gateway.address, ["ETH-BTC"], seconds=1.5, console=console)
+        await restarting
+    assert summary.reconnects == 1
+    assert re.search(
+        r"^disconnected: .+\nreconnected after \d\.\d\d s$", printed(console), re.MULTILINE
+    )
+
+
+async def test_what_the_gateway_refuses_is_raised(gateway: StubGateway) -> None:
+    with pytest.raises(NotFoundError, match="FOO-BAR"):
+        await run_watch(gateway.address, ["FOO-BAR"], seconds=1, console=plain_console())
+
+
+async def test_waiting_is_said(gateway: StubGateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(screens, "PATIENCE_S", 0.0)
+    console = plain_console()
+    watching: asyncio.Task[Summary] = asyncio.create_task(
+        run_watch(gateway.address, ["ETH-BTC"], seconds=0.2, console=console)
+    )
+    await gateway.until(lambda: gateway.open_calls == 1)
+    async with asyncio.timeout(10):
+        while "waiting" not in printed(console):  # noqa: ASYNC110  (a console tells nobody)
+            await asyncio.sleep(0.01)
+    gateway.publish(make_book())
+    await watching
+    assert f"waiting for the first book from {gateway.address}" in printed(console)
+
+
+async def test_no_gateway_ends_the_watch(
+    gateway: StubGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await gateway.stop()
+    monkeypatch.setattr("dragonfly_client.watch.run.CONNECT_TIMEOUT_S", 0.2)
+    with pytest.raises(UnavailableError, match="no gateway"):
+        await run_watch(gateway.address, ["ETH-BTC"], seconds=1, console=plain_console())
+
+
+def test_no_gateway_is_told_with_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dragonfly_client.watch.run.CONNECT_TIMEOUT_S", 0.1)
+    with pytest.raises(cli.NoGatewayError) as told:
+        cli.watch.main(["--gateway", "127.0.0.1:1"], standalone_mode=False)
+    assert "no gateway at 127.0.0.1:1 within 0.1 s" in str(told.value)
+    assert "start one with `dragonfly up`" in str(told.value)
+    assert told.value.exit_code == 69
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*COMMAND, *arguments], capture_output=True, text=True, timeout=30, check=False
+    )
+
+
+def test_the_command_prints_lines(stub_address: str) -> None:
+    ran = run("--gateway", stub_address, "--seconds", "0.5", "eth-btc", "BTC-USD")
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert "ETH-BTC BTC-USD: " in ran.stdout
+    assert "faults     none" in ran.stdout
+
+
+def test_the_command_lists(stub_address: str) -> None:
+    ran = run("--gateway", stub_address, "--list")
+    assert ran.returncode == 0
+    assert ran.stdout.splitlines() == ["ETH-BTC        binance", "BTC-USD        binance"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "sentence"),
+    [
+        (["FOO-BAR"], 2, "no venue lists FOO-BAR: see ListInstruments"),
+        (["nonsense"], 2, "'nonsense' is not an instrument"),
+        (["--ca-file", "/nowhere.pem"], 2, "ca_file '/nowhere.pem' cannot be read"),
+        (["--seconds", "0"], 2, "--seconds"),
+    ],
+)
+def test_a_mistake_is_one_sentence(
+    stub_address: str, arguments: list[str], code: int, sentence: str
+) -> None:
+    ran = run("--gateway", stub_address, *arguments)
+    assert ran.returncode == code
+    assert sentence in ran.stderr
+    assert "Traceback" not in ran.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_it_well(stub_address: str, number: signal.Signals) -> None:
+    command = [*COMMAND, "--gateway", stub_address]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as ran:
+        assert ran.stdout is not None
+        assert "ETH-BTC" in ran.stdout.readline()
+        ran.send_signal(number)
+        out, err = ran.communicate(timeout=10)
+    assert (ran.returncode, err) == (0, "")
+    assert "books in" in out
+
+
+def test_ctrl_c_gives_the_terminal_back(stub_address: str) -> None:
+    leader, follower = pty.openpty()
+    environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "80", "LINES": "24"}
+    command = [*COMMAND, "--gateway", stub_address]
+    with subprocess.Popen(
+        command, stdin=follower, stdout=follower, stderr=follower, env=environment
+    ) as ran:
+        os.close(follower)
+        seen = b""
+        while b"spread" not in seen:
+            seen += os.read(leader, 65536)
+        ran.send_signal(signal.SIGINT)
+        with contextlib.suppress(OSError):  # Linux ends a terminal's output so
+            while chunk := os.read(leader, 65536):
+                seen += chunk
+    os.close(leader)
+    assert ran.returncode == 0
+    enter, leave = seen.index(b"\x1b[?1049h"), seen.index(b"\x1b[?1049l")
+    assert enter < leave
+    assert b"books in" in seen[leave:]
+    assert b"\x1b[?25h" in seen
