@@ -68,6 +68,7 @@ class StubGateway:
         self.sessions: set[_Session] = set()
         self.refuse_all: tuple[grpc.StatusCode, str] | None = None
         self.garble = False
+        self.starting = False
         self.calls: Counter[str] = Counter()
         self.cancelled = 0
         self.acked = 0
@@ -153,6 +154,8 @@ class StubGateway:
     def _refusal(self, instrument: str, depth: int) -> tuple[grpc.StatusCode, str] | None:
         if depth > 20:
             return grpc.StatusCode.INVALID_ARGUMENT, f"depth {depth}: give 0 to 20"
+        if self.starting:
+            return grpc.StatusCode.UNAVAILABLE, "no venue's list is there yet: try later"
         if instrument not in self.known:
             return grpc.StatusCode.NOT_FOUND, f"no venue lists {instrument}: see ListInstruments"
         return None

@@ -15,6 +15,7 @@ from dragonfly_client import (
     InvalidRequestError,
     LimitError,
     NotFoundError,
+    NotReadyError,
     ProtocolError,
     Reconnected,
     SettingError,
@@ -317,3 +318,20 @@ async def test_a_hundred_dropped_streams_leave_nothing(gateway: StubGateway) -> 
         await gateway.until(lambda: gateway.open_calls == 0)
         assert gateway.calls["ended"] == 100
         assert len(asyncio.all_tasks()) <= before + 2
+
+
+async def test_a_gateway_that_is_still_starting_is_asked_again(gateway: StubGateway) -> None:
+    gateway.starting = True
+    gateway.publish(make_book())
+    async with DragonflyClient(gateway.address, random=lambda: 0.1) as client:
+        waiting = asyncio.ensure_future(anext(client.book("ETH-BTC")))
+        await gateway.until(lambda: gateway.calls["ended"] >= 2)
+        gateway.starting = False
+        assert (await waiting).seq == 1
+
+
+async def test_a_gateway_that_never_comes_up_says_so_itself(gateway: StubGateway) -> None:
+    gateway.starting = True
+    async with DragonflyClient(gateway.address, connect_timeout_s=0.1) as client:
+        with pytest.raises(NotReadyError, match=r"^no venue's list is there yet: try later$"):
+            await anext(client.book("ETH-BTC"))

@@ -7,17 +7,15 @@ import contextlib
 import time
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
-from typing import Final, TypeVar
+from typing import TypeVar
 
 from dragonfly_client._backoff import Backoff
-from dragonfly_client.errors import ClientError, UnavailableError
+from dragonfly_client.errors import ClientError, NotReadyError, UnavailableError
 from dragonfly_client.events import Disconnected, EventListener, Reconnected
 
 __all__ = ["Following", "follow"]
 
 T = TypeVar("T")
-
-_ENDED: Final = "the gateway ended the stream"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +47,7 @@ async def follow(
     worked = False
     lost_at: float | None = None
     while not following.closed.is_set():
-        reason = _ENDED
+        error: ClientError = UnavailableError("the gateway ended the stream")
         try:
             async with contextlib.aclosing(connect()) as messages:
                 async for message in messages:
@@ -59,10 +57,10 @@ async def follow(
                     worked = True
                     backoff.reset()
                     yield message
-        except ClientError as error:
-            if not error.retry:
+        except ClientError as cause:
+            if not cause.retry:
                 raise
-            reason = str(error)
+            error = cause
         except asyncio.CancelledError:
             if _consumer_cancelled() or not following.closed.is_set():
                 raise
@@ -70,15 +68,19 @@ async def follow(
         if following.closed.is_set():
             return
         if not worked and time.monotonic() >= deadline:
-            raise UnavailableError(
-                f"no gateway at {following.target} within {following.connect_timeout_s:g} s"
-                f" ({reason})"
-            )
+            raise _in_vain(error, following)
         if worked and lost_at is None:
             lost_at = time.monotonic()
-            following.on_event(Disconnected(name, reason))
+            following.on_event(Disconnected(name, str(error)))
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(following.closed.wait(), backoff.next_s())
+
+
+def _in_vain(error: ClientError, following: Following) -> ClientError:
+    if isinstance(error, NotReadyError):
+        return error
+    waited = f"{following.connect_timeout_s:g} s"
+    return UnavailableError(f"no gateway at {following.target} within {waited} ({error})")
 
 
 def _consumer_cancelled() -> bool:

@@ -14,14 +14,14 @@ from dragonfly_common.types import normalise_instrument
 from rich.console import Console
 
 from dragonfly_client.client import DEFAULT_TARGET, DragonflyClient
-from dragonfly_client.errors import ClientError, UnavailableError
+from dragonfly_client.errors import ClientError, NotReadyError, UnavailableError
 from dragonfly_client.watch import run_watch
 
 __all__ = ["watch"]
 
 
 class NoGatewayError(UserError):
-    """Nothing answers at the address."""
+    """Nothing answers at the address, or nothing is behind it yet."""
 
     exit_code = ExitCode.UNAVAILABLE
 
@@ -111,6 +111,8 @@ def _run(main: Coroutine[Any, Any, object]) -> None:
         asyncio.run(_until_signal(main))
     except asyncio.CancelledError:
         pass  # Asked to stop: the summary has been printed.
+    except NotReadyError as error:
+        raise NoGatewayError(str(error)) from None
     except UnavailableError as error:
         raise NoGatewayError(
             f"{error}: start one with `dragonfly up`, or name another with --gateway"

@@ -39,7 +39,13 @@ from dragonfly_client._decode import (
 )
 from dragonfly_client._follow import Following, follow
 from dragonfly_client._freshness import Freshness
-from dragonfly_client.errors import ClientError, SettingError, UnavailableError, error_of_status
+from dragonfly_client.errors import (
+    ClientError,
+    NotReadyError,
+    SettingError,
+    UnavailableError,
+    error_of_status,
+)
 from dragonfly_client.events import EventListener, log_event
 from dragonfly_client.messages import Bbo, Book, Instrument, Liquidity, Venue, View
 
@@ -205,20 +211,30 @@ class DragonflyClient:
         subscriptions = [
             pb.Subscription(view=kind.number, instrument=name, depth=depth) for name in names
         ]
-        connect = partial(self._calls.session, subscriptions, self._window)
-        return self._fresh(kind, follow(f"{kind.word} {' '.join(names)}", connect, self._following))
+        connect = partial(self._session, kind, subscriptions)
+        return self._fresh(follow(f"{kind.word} {' '.join(names)}", connect, self._following))
 
-    async def _fresh(self, kind: _Kind[V], stream: AsyncGenerator[View, None]) -> AsyncGenerator[V]:
-        freshness = Freshness()
+    async def _session(
+        self, kind: _Kind[V], subscriptions: Sequence[pb.Subscription]
+    ) -> AsyncGenerator[V, None]:
         try:
-            async with contextlib.aclosing(stream) as views:
+            async with contextlib.aclosing(
+                self._calls.session(subscriptions, self._window)
+            ) as views:
                 async for view in views:
-                    if freshness.admit(view):
-                        yield cast("V", view)
+                    yield cast("V", view)
         except SubscriptionRefusedError as refusal:
             # A session refuses with a sentence alone; the same request by itself, with its kind.
-            await kind.get(self, refusal.subscription.instrument, refusal.subscription.depth)
-            raise
+            with contextlib.suppress(UnavailableError):
+                await kind.get(self, refusal.subscription.instrument, refusal.subscription.depth)
+            raise NotReadyError(str(refusal)) from None
+
+    async def _fresh(self, stream: AsyncGenerator[V, None]) -> AsyncGenerator[V, None]:
+        freshness = Freshness()
+        async with contextlib.aclosing(stream) as views:
+            async for view in views:
+                if freshness.admit(view):
+                    yield view
 
     async def _get(self, method: str, request: Message) -> bytes:
         if self._following.closed.is_set():
@@ -236,10 +252,11 @@ class DragonflyClient:
                 wait_for_ready=True,
             )
         except grpc.aio.AioRpcError as status:
-            error = error_of_status(status.code(), status.details())
-            if not error.retry:
-                raise error from None
-            raise UnavailableError(f"no answer from a gateway at {self.target}: {error}") from None
+            if status.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
+                raise UnavailableError(
+                    f"no gateway at {self.target} within {self._request_timeout_s:g} s"
+                ) from None
+            raise error_of_status(status.code(), status.details()) from None
         return payload
 
 

@@ -24,6 +24,7 @@ __all__ = [
     "InvalidRequestError",
     "LimitError",
     "NotFoundError",
+    "NotReadyError",
     "ProtocolError",
     "RefusedError",
     "SettingError",
@@ -44,6 +45,10 @@ class UnavailableError(ClientError):
     """No gateway answered in time."""
 
     retry = True
+
+
+class NotReadyError(UnavailableError):
+    """The gateway is still starting; the message is its own sentence."""
 
 
 class ProtocolError(ClientError):
