@@ -117,9 +117,21 @@ def test_before_the_first_book() -> None:
     assert any("waiting for the first book of ETH-BTC" in line for line in drawn(frame_of(None)))
 
 
-def test_an_outage_takes_the_header() -> None:
+def test_an_outage_takes_the_header_and_voids_the_rest() -> None:
     frame = replace(frame_of(book_of()), outage="disconnected for 2 s: Socket closed")
-    assert "disconnected for 2 s: Socket closed" in drawn(frame)[0]
+    lines = drawn(frame)
+    assert "disconnected for 2 s: Socket closed" in lines[0]
+    text = "\n".join(lines[1:])
+    assert "holds no more" in text
+    assert "LIVE" not in text
+    assert "0.0699" not in text
+
+
+def test_the_height_stays_when_the_levels_go() -> None:
+    frame = frame_of(book_of())
+    for other in (frame_of(None), replace(frame, outage="disconnected")):
+        empty = replace(other, venues=frame.venues)
+        assert len(drawn(empty)) == len(drawn(frame))
 
 
 def test_notices_and_other_instruments_stand_beneath() -> None:

@@ -17,7 +17,6 @@ from typing import Final
 from rich import box
 from rich.console import Group, RenderableType
 from rich.panel import Panel
-from rich.table import Table
 from rich.text import Text
 
 from dragonfly_client.messages import Book, Hops, Level, State, VenueFeed
@@ -36,7 +35,8 @@ RIGHTWARDS: Final = ("", "▏", "▎", "▍", "▌", "▋", "▊", "▉")
 LEFTWARDS: Final = ("", "▕", "▕", "▐", "▐", "▐", "▐", "█")
 """The end of a bar by eighths of a cell: Unicode has fewer blocks that begin at the right."""
 
-WIDEST_VENUE: Final = 12
+VENUE_WIDTH: Final = 12
+USUAL_DEPTH: Final = 10
 NARROWEST: Final = 60
 
 BID: Final = "#2ebd85"
@@ -97,11 +97,10 @@ def draw(frame: Frame, width: int, height: int) -> RenderableType:
     """Return the picture of `frame` for a terminal of `width` by `height` cells."""
     width = max(NARROWEST, width)
     footer = _footer(frame, width)
-    book = frame.book
     # Header, the ladder's borders, the venues' headings and rows, the footer.
     levels = max(1, height - (1 + 2 + 1 + len(frame.venues)) - len(footer))
-    body = _waiting(frame) if book is None else _rows(book, frame, width - 4, levels)
-    return Group(_header(frame, width), _panel(frame, body), _venues(frame.venues), *footer)
+    body = _rows(frame, width - 4, levels)
+    return Group(_header(frame, width), _panel(frame, body), *_venues(frame, width), *footer)
 
 
 def _header(frame: Frame, width: int) -> Text:
@@ -125,7 +124,7 @@ def _header(frame: Frame, width: int) -> Text:
 
 def _panel(frame: Frame, body: RenderableType) -> Panel:
     book = frame.book
-    crossed = book is not None and book.crossed
+    crossed = book is not None and book.crossed and frame.outage is None
     return Panel(
         body,
         box=box.ROUNDED,
@@ -138,7 +137,7 @@ def _panel(frame: Frame, body: RenderableType) -> Panel:
 
 def _spread(frame: Frame) -> Text:
     book = frame.book
-    if book is None or book.mid is None:
+    if book is None or book.mid is None or frame.outage is not None:
         return Text("")
     mid = price_text(book.mid, min(10, frame.decimals + 1))
     points = basis_points(book.spread, book.mid) or 0.0
@@ -151,14 +150,22 @@ def _spread(frame: Frame) -> Text:
     return text.append(f"  mid {mid}", FAINT)
 
 
-def _waiting(frame: Frame) -> Text:
-    return Text(f"waiting for the first book of {frame.instrument} …", style=FAINT)
+def _rows(frame: Frame, width: int, levels: int) -> Text:
+    book = frame.book
+    if book is None:
+        words = Text().append(f"waiting for the first book of {frame.instrument} …", FAINT)
+    elif frame.outage is not None:
+        words = Text().append("what was shown here holds no more", f"bold {ASK}")
+    elif not (book.bids or book.asks):
+        words = Text().append("no venue is live: the reasons are below", f"bold {ASK}")
+    else:
+        return _levels(book, frame, width, levels)
+    # As high as a ladder, so that nothing jumps when one comes.
+    return words.append("\n" * (min(levels, USUAL_DEPTH) - 1))
 
 
-def _rows(book: Book, frame: Frame, width: int, levels: int) -> RenderableType:
+def _levels(book: Book, frame: Frame, width: int, levels: int) -> Text:
     bids, asks = book.bids[:levels], book.asks[:levels]
-    if not book.live or not (bids or asks):
-        return Text("no venue is live: the reasons are below", style=f"bold {ASK}")
     side = _Side.fitting((*bids, *asks), (width - 3) // 2, frame.decimals)
     rows = Text(no_wrap=True, overflow="crop")
     for place, (bid, ask) in enumerate(zip_longest(bids, asks)):
@@ -186,7 +193,7 @@ class _Side:
         """Return the widths that hold every one of `levels`; the bars have the rest."""
         return cls(
             width,
-            venue_width=min(WIDEST_VENUE, max(len(one.venue) for one in levels)) + 1,
+            venue_width=min(VENUE_WIDTH, max(len(one.venue) for one in levels)) + 1,
             amount_width=max(len(amount_text(one.amount)) for one in levels),
             price_width=max(len(price_text(one.price, decimals)) for one in levels),
             largest=max(one.amount for one in levels),
@@ -235,24 +242,28 @@ def _price_style(colour: str, best: bool) -> str:
     return f"bold {colour}" if best else colour
 
 
-def _venues(rows: Sequence[VenueRow]) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style=FAINT, expand=True)
-    table.add_column(" venue", width=12, no_wrap=True)
-    table.add_column("state", width=9, no_wrap=True)
-    for heading, width in (("age", 7), ("upd/s", 6), ("p50", 7), ("p99", 7)):
-        table.add_column(heading, justify="right", width=width, no_wrap=True)
-    table.add_column("", ratio=1, no_wrap=True, overflow="ellipsis")
-    for row in rows:
-        feed, style = row.feed, STATE_STYLES[row.feed.state]
-        table.add_row(
-            Text(f" ● {feed.venue}", venue_style(feed.venue)),
-            Text(feed.state.name, style),
-            duration_text(row.age_ns) if feed.ts_recv is not None else "—",
-            f"{row.updates_per_s:.0f}",
-            *_percentiles(row.latency),
-            Text(feed.reason, style),
-        )
-    return table
+def _venues(frame: Frame, width: int) -> list[Text]:
+    heading = f"   {'venue':<{VENUE_WIDTH}}{'state':<8}{'age':>9}{'upd/s':>8}{'p50':>10}{'p99':>10}"
+    lines = [Text().append(heading, FAINT)]
+    lines += [_venue(row, frame) for row in frame.venues]
+    for line in lines:
+        line.truncate(width, overflow="ellipsis")
+    return lines
+
+
+def _venue(row: VenueRow, frame: Frame) -> Text:
+    feed = row.feed
+    name = f"{feed.venue:<{VENUE_WIDTH}.{VENUE_WIDTH}}"
+    if frame.outage is not None:
+        return Text().append(f" ○ {name}—", FAINT)
+    text = Text.assemble((f" ● {name}", venue_style(feed.venue)))
+    style = STATE_STYLES[feed.state]
+    text.append(f"{feed.state.name:<8}", style)
+    text.append(f"{duration_text(row.age_ns) if feed.ts_recv is not None else '—':>9}")
+    if feed.state is not State.LIVE:
+        return text.append(f"  {feed.reason}", style)
+    p50, p99 = _percentiles(row.latency)
+    return text.append(f"{row.updates_per_s:>8.0f}{p50:>10}{p99:>10}")
 
 
 def _percentiles(latency: Percentiles | None) -> tuple[str, str]:
