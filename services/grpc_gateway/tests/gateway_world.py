@@ -9,6 +9,7 @@ from typing import Final, Self, TypeVar
 
 import grpc
 import grpc.aio
+import pytest
 from dragonfly_common.bus import Publisher, pump
 from dragonfly_common.clock import SystemClock
 from dragonfly_common.messages import Instruments, Venue, View
@@ -81,7 +82,9 @@ class Aggregator:
         self._pumping = asyncio.create_task(pump((self._publisher,), self._drain))
 
     async def close(self) -> None:
-        """Say bye and be gone."""
+        """Say bye and be gone; a second time it is gone already."""
+        if self._pumping.cancelled():
+            return
         self._pumping.cancel()
         with suppress(asyncio.CancelledError):
             await self._pumping
@@ -195,11 +198,16 @@ class Bot:
         """Return the status of a call, which is not OK."""
         if _METHODS[method].server_streaming:
             return await self.stream(method, request).end()
-        try:
+        with pytest.raises(grpc.aio.AioRpcError) as error:
             await self.get(method, request, timeout_s)
-        except grpc.aio.AioRpcError as error:
-            return error.code(), error.details() or ""
-        raise AssertionError("the call was answered")
+        return error.value.code(), error.value.details() or ""
+
+    async def status(self, method: str, payload: bytes) -> grpc.StatusCode:
+        """Return how a unary method ends for a payload, whatever it is."""
+        call = self.channel.unary_unary(_path(method))(payload)
+        async with asyncio.timeout(DEADLINE_S):
+            code: grpc.StatusCode = await call.code()
+        return code
 
     def _track(self, call: grpc.aio.Call) -> Call:
         self._calls.append(call)

@@ -1,0 +1,103 @@
+"""`dragonfly gateway` as a process, and bots that are processes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from dragonfly_protos import market_data_pb2 as pb
+from gateway_world import DEADLINE_S, Aggregator, Bot, RunningGateway, make_book, until
+from grpc import StatusCode
+from grpc_gateway import counters
+
+BOT_PROGRAM = Path(__file__).parent / "bot_program.py"
+COMMAND = (sys.executable, "-m", "dragonfly_common.cli", "gateway")
+
+
+@asynccontextmanager
+async def process(*command: str) -> AsyncIterator[asyncio.subprocess.Process]:
+    running = await asyncio.create_subprocess_exec(
+        *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+    )
+    try:
+        yield running
+    finally:
+        if running.returncode is None:
+            running.kill()
+        await running.communicate()
+
+
+async def ready_address(gateway: asyncio.subprocess.Process) -> str:
+    assert gateway.stderr is not None
+    async with asyncio.timeout(DEADLINE_S):
+        while True:
+            event = json.loads(await gateway.stderr.readline())
+            if event["event"] == "ready":
+                return str(event["address"])
+
+
+async def test_it_serves_and_stops_in_time_with_code_0(
+    aggregator: Aggregator, upstream: str
+) -> None:
+    aggregator.say(make_book())
+    options = ("--upstream", upstream, "--bind", "127.0.0.1:0", "--instrument", "eth-btc")
+    async with (
+        process(*COMMAND, *options, "--log-format", "json") as gateway,
+        Bot(await ready_address(gateway)) as bot,
+    ):
+        stream = bot.stream("BookSummary")
+        assert (await stream.read(pb.Book)).instrument == "ETH-BTC"
+        began = time.monotonic()
+        gateway.send_signal(signal.SIGTERM)
+        assert await stream.end() == (
+            StatusCode.UNAVAILABLE,
+            "gateway is stopping: connect to another",
+        )
+        assert await gateway.wait() == 0
+        assert time.monotonic() - began < 2.0
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "words"),
+    [
+        ((), 2, "Missing option '--upstream'"),
+        (("--upstream", "nowhere"), 78, "'nowhere' is not a bus address"),
+        (("--upstream", "ipc:///tmp/x", "--bind", "nowhere"), 78, "write HOST:PORT"),
+        (("--upstream", "ipc:///tmp/x", "--instrument", "x"), 2, "'x' is not an instrument"),
+        (("--upstream", "ipc:///tmp/x", "--depth", "21"), 2, "1<=x<=20"),
+        (("--upstream", "ipc:///tmp/x", "--window", "0"), 2, "1<=x<=1024"),
+        (("--upstream", "ipc:///tmp/x", "--max-streams", "0"), 2, "x>=1"),
+        (("--upstream", "ipc:///tmp/x", "--linger-s", "-1"), 2, "x>=0"),
+    ],
+)
+async def test_a_bad_option_is_a_sentence_and_no_traceback(
+    options: tuple[str, ...], code: int, words: str
+) -> None:
+    async with process(*COMMAND, *options) as gateway:
+        _, said = await gateway.communicate()
+        assert gateway.returncode == code
+        assert words in said.decode()
+        assert "Traceback" not in said.decode()
+
+
+@pytest.mark.parametrize("end", [signal.SIGSTOP, signal.SIGKILL])
+async def test_a_bot_that_is_frozen_or_killed_is_noticed(
+    aggregator: Aggregator, gateway: RunningGateway, end: signal.Signals
+) -> None:
+    aggregator.say(make_book())
+    async with process(sys.executable, str(BOT_PROGRAM), gateway.address) as bot:
+        assert bot.stdout is not None
+        async with asyncio.timeout(DEADLINE_S):
+            assert await bot.stdout.readline() == b"reading\n"
+        assert counters.STREAMS._value.get() == 1
+        began = time.monotonic()
+        bot.send_signal(end)
+        await until(lambda: counters.STREAMS._value.get() == 0)
+        assert time.monotonic() - began < 3.0

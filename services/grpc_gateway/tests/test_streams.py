@@ -1,0 +1,169 @@
+from __future__ import annotations
+
+import asyncio
+from contextlib import ExitStack
+
+import pytest
+from dragonfly_common.clock import ManualClock
+from dragonfly_common.topics import ViewKind
+from grpc import StatusCode
+from grpc_gateway import counters
+from grpc_gateway.mailbox import Mail
+from grpc_gateway.relay import ViewKey
+from grpc_gateway.requests import RefusedError
+from grpc_gateway.streams import STALLED_AFTER_S, Stream, Streams, readable
+from grpc_gateway.window import Window
+from grpc_gateway.wire import SharedView
+
+KEY = ViewKey(ViewKind.BOOK, "ETH-BTC")
+STOPPING = RefusedError(StatusCode.UNAVAILABLE, "stopping")
+
+
+def make_streams(*, per_client: int = 2, total: int = 3) -> tuple[Streams, ManualClock]:
+    clock = ManualClock()
+    return Streams(per_client, total, clock), clock
+
+
+async def test_limits_hold_per_client_and_in_total_and_places_are_given_back() -> None:
+    streams, _ = make_streams()
+    with ExitStack() as opened:
+        for client in ("a", "a", "b"):
+            opened.enter_context(streams.open(client))
+        with pytest.raises(RefusedError, match="2 streams are open on this connection"):
+            streams.open("a").__enter__()
+        with pytest.raises(RefusedError, match="3 streams are open at this gateway"):
+            streams.open("c").__enter__()
+        assert len(streams) == 3
+    assert len(streams) == 0
+    with streams.open("a"):
+        pass
+
+
+async def test_a_client_that_left_is_forgotten() -> None:
+    streams, _ = make_streams()
+    with streams.open("a"):
+        pass
+    assert not streams._by_client
+
+
+async def test_mail_wakes_its_stream() -> None:
+    streams, _ = make_streams()
+    with streams.open("a") as stream:
+        waiting = asyncio.create_task(stream.woken())
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        stream.mailbox.put(KEY, SharedView(b"", 1))
+        await waiting
+
+
+async def test_ending_interrupts_whatever_the_stream_waits_for() -> None:
+    streams, _ = make_streams()
+
+    async def serve() -> None:
+        with streams.open("a"):
+            await asyncio.Event().wait()
+
+    serving = asyncio.create_task(serve())
+    await asyncio.sleep(0)
+    streams.end_all(STOPPING)
+    with pytest.raises(RefusedError) as error:
+        await serving
+    assert error.value is STOPPING
+    assert len(streams) == 0
+    with pytest.raises(RefusedError, match="stopping"):
+        streams.open("a").__enter__()
+
+
+async def test_a_bot_that_leaves_is_a_cancellation_and_stays_one() -> None:
+    streams, _ = make_streams()
+
+    async def serve() -> None:
+        with streams.open("a"):
+            await asyncio.Event().wait()
+
+    serving = asyncio.create_task(serve())
+    await asyncio.sleep(0)
+    serving.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await serving
+    assert len(streams) == 0
+
+
+async def test_a_bot_that_leaves_while_its_stream_is_ended_is_a_cancellation() -> None:
+    streams, _ = make_streams()
+
+    async def serve() -> None:
+        with streams.open("a"):
+            await asyncio.Event().wait()
+
+    serving = asyncio.create_task(serve())
+    await asyncio.sleep(0)
+    streams.end_all(STOPPING)
+    serving.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await serving
+
+
+async def test_only_the_first_reason_ends_a_stream() -> None:
+    task = asyncio.create_task(_end_twice())
+    with pytest.raises(RefusedError, match="stopping"):
+        await task
+
+
+async def _end_twice() -> None:
+    stream = Stream("a")
+    with stream.ending():
+        stream.end(STOPPING)
+        stream.end(RefusedError(StatusCode.ABORTED, "another"))
+        await asyncio.Event().wait()
+
+
+async def test_a_bot_that_does_not_acknowledge_is_found_by_looking() -> None:
+    streams, clock = make_streams()
+
+    async def serve() -> None:
+        with streams.open("a") as stream:
+            stream.window = Window(4, limit_s=2.0)
+            stream.window.acknowledge(0, clock.monotonic())
+            stream.window.number_next(clock.monotonic())
+            await asyncio.Event().wait()
+
+    serving = asyncio.create_task(serve())
+    await asyncio.sleep(0)
+    clock.advance(2.0)
+    streams.look()
+    await asyncio.sleep(0)
+    assert not serving.done()
+    clock.advance(0.1)
+    streams.look()
+    with pytest.raises(RefusedError, match="no update was acknowledged for 2 s") as error:
+        await serving
+    assert error.value.code is StatusCode.ABORTED
+
+
+async def test_a_stall_is_told_once_per_episode() -> None:
+    streams, clock = make_streams()
+    before = counters.BOTS_STALLED._value.get()
+    with streams.open("a") as stream:
+        for _ in range(2):
+            stream.writing_since = clock.monotonic()
+            clock.advance(STALLED_AFTER_S + 0.1)
+            streams.look()
+            streams.look()
+            assert stream.stalled
+            stream.writing_since = None
+            streams.look()
+            assert not stream.stalled
+    assert counters.BOTS_STALLED._value.get() == before + 2
+
+
+def test_what_a_bot_missed_is_counted() -> None:
+    before = counters.REPLACED._value.get()
+    assert readable(Mail(KEY, SharedView(b"body", 1), 3), 10) == b"body"
+    assert counters.REPLACED._value.get() == before + 3
+
+
+def test_an_unreadable_view_is_counted() -> None:
+    before = counters.UNREADABLE_VIEWS._value.get()
+    assert readable(Mail(KEY, SharedView(b"\x12", 10), 0), 1) is None
+    assert counters.UNREADABLE_VIEWS._value.get() == before + 1
