@@ -7,13 +7,13 @@ file names in each, and one line in `venues/__init__.py`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Final, Protocol
 
 import msgspec
-
 from dragonfly_common.types import Side
 
 __all__ = [
+    "FRAME_ERROR_REASONS",
     "Acked",
     "Broken",
     "Closing",
@@ -64,6 +64,8 @@ class InstrumentSource(msgspec.Struct, frozen=True, kw_only=True):
 
     rest_path: str | None = None
     ws_request: str | None = None
+    max_reply_bytes: int = 64 * 2**20
+    """The largest list that we accept, decompressed; Binance's is the longest."""
 
 
 class Top(msgspec.Struct, frozen=True, gc=False):
@@ -83,7 +85,7 @@ class Unchanged(msgspec.Struct, frozen=True, gc=False):
 
 
 class Acked(msgspec.Struct, frozen=True):
-    """The venue accepted (un)subscriptions: all of `request_id`, or just `symbols` where it names them."""
+    """The venue accepted (un)subscriptions: all of `request_id`, or `symbols` where it names any."""
 
     request_id: int | None
     symbols: tuple[str, ...] = ()
@@ -111,7 +113,8 @@ class Closing(msgspec.Struct, frozen=True):
 class Broken(msgspec.Struct, frozen=True):
     """The book of `symbol` can no longer be trusted until it is subscribed anew.
 
-    `cause` is a counter label: `checksum`, `gap`, `no_snapshot`.
+    `cause` is a counter label: `checksum`, `no_snapshot`, `malformed` (one of its changes could not
+    be read), `reset` (its sequence went back for good).
     """
 
     symbol: str
@@ -119,11 +122,25 @@ class Broken(msgspec.Struct, frozen=True):
     detail: str
 
 
+FRAME_ERROR_REASONS: Final = frozenset(
+    {
+        "not_json",
+        "bad_shape",  # JSON, but not of a shape that the venue documents
+        "unknown_channel",
+        "bad_level",  # not finite, or a negative amount
+        "unsorted",
+        "bad_sequence",  # a stamp or counter that cannot be one
+        "out_of_order",  # a different book, not newer than the last
+        "not_instruments",
+    }
+)
+"""Why a frame can be refused: the labels of one counter."""
+
 Event = Top | Unchanged | Acked | Refused | Heard | Closing | Broken
 
 
 class FrameError(Exception):
-    """A frame that means nothing; `reason` is a counter label, never free text.
+    """A frame that means nothing; `reason` is one of `FRAME_ERROR_REASONS`, never free text.
 
     `symbol` is given where the frame still shows whose it was.
     """
@@ -146,7 +163,11 @@ class Decoder(Protocol):
         ...
 
     def forget(self, symbol: str) -> None:
-        """Drop all state of `symbol`: its next frame is its first."""
+        """Drop all state of `symbol`: its next book is its first.
+
+        Of a venue that sends deltas, what still arrives of the old subscription is `Unchanged`
+        until the next snapshot.
+        """
         ...
 
 

@@ -1,0 +1,80 @@
+"""What Binance is told, and what it answers.
+
+An unknown symbol is acknowledged like any other and then silent: only the instrument list and the
+time limit for a first book find it out. Errors name the request at most, never the symbol.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+from feed_listener.frames import read, write
+from feed_listener.venue import Acked, Closing, Event, FrameError, Refused
+
+__all__ = ["STREAM_SUFFIX", "SYMBOLS_PER_REQUEST", "request", "understand"]
+
+STREAM_SUFFIX: Final = "@depth20@100ms"
+SYMBOLS_PER_REQUEST: Final = 100
+"""No limit is documented; a hundred streams make a frame of about 3 kB."""
+
+
+class _Refusal(msgspec.Struct):
+    code: int
+    msg: str = ""
+
+
+class _Notice(msgspec.Struct):
+    e: str = ""
+
+
+class _Control(msgspec.Struct):
+    """An answer, an error (bare or wrapped), or a notice (bare or in a combined stream)."""
+
+    id: int | str | None = None
+    result: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    error: _Refusal | None = None
+    code: int | None = None
+    msg: str = ""
+    e: str = ""
+    stream: str | None = None
+    data: _Notice | None = None
+
+
+_CONTROL: Final = msgspec.json.Decoder(_Control)
+
+
+def request(method: str, symbols: Sequence[str], request_id: int) -> list[str]:
+    """Return the frames that SUBSCRIBE or UNSUBSCRIBE (`method`) the books of `symbols`."""
+    streams = [f"{symbol}{STREAM_SUFFIX}" for symbol in symbols]
+    return [
+        write({"method": method, "params": streams[i : i + SYMBOLS_PER_REQUEST], "id": request_id})
+        for i in range(0, len(streams), SYMBOLS_PER_REQUEST)
+    ]
+
+
+def understand(frame: bytes) -> Sequence[Event]:
+    """Return what a frame that is no book says.
+
+    Raises:
+        FrameError: it says nothing that is known.
+    """
+    control = read(_CONTROL, frame)
+    request_id = control.id if isinstance(control.id, int) else None
+    if "serverShutdown" in (control.e, control.data.e if control.data else ""):
+        return (Closing("serverShutdown"),)
+    if control.error is not None:
+        return (Refused(request_id, (), _reason(control.error.code, control.error.msg)),)
+    if control.code is not None:
+        return (Refused(request_id, (), _reason(control.code, control.msg)),)
+    if control.result is not msgspec.UNSET:
+        return (Acked(request_id),)
+    if control.stream is not None:
+        raise FrameError("unknown_channel", control.stream[:60])
+    raise FrameError("bad_shape", "neither a book nor an answer")
+
+
+def _reason(code: int, message: str) -> str:
+    return f"{message[:200]} (code {code})"

@@ -1,0 +1,66 @@
+"""Binance's rules. Source: binance/binance-spot-api-docs, web-socket-streams.md (2026-07)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from feed_listener.venue import Decoder, InstrumentSource, Limits, Liveness
+from feed_listener.venues.binance import control, instruments
+from feed_listener.venues.binance.feed import BinanceDecoder
+
+__all__ = ["Binance"]
+
+_LIFETIME_S: Final = 23.5 * 3600
+"""The venue cuts every connection at 24 h."""
+
+
+class Binance:
+    """The `Venue` of Binance Spot."""
+
+    name = "binance"
+    ws_url = "wss://stream.binance.com:9443"
+    rest_url = "https://api.binance.com"
+    compression = False
+    instruments = InstrumentSource(rest_path=instruments.REST_PATH)
+    limits = Limits(
+        streams_per_connection=1024,
+        symbols_per_request=control.SYMBOLS_PER_REQUEST,
+        # 5 a second in all, and pongs count: one is left for them.
+        requests_per_second=4.0,
+        # 300 in 5 min for an address, which replicas share.
+        connects_per_minute=30.0,
+        max_frame_bytes=2**18,
+        connection_lifetime_s=_LIFETIME_S,
+    )
+    liveness = Liveness(
+        # Books that rest were silent for 10.5 s, so silence is asked about with a ping.
+        probe_after_s=1.0,
+        stale_after_s=3.0,
+        reconnect_after_s=10.0,
+        first_book_timeout_s=20.0,
+    )
+
+    def connect_url(self, base: str) -> str:
+        """Return the URL of combined streams: only there does a frame name its symbol."""
+        return f"{base.rstrip('/')}/stream"
+
+    def subscribe(self, symbols: Sequence[str], request_id: int, depth: int) -> list[str]:
+        """Return the frames that ask for the best 20 levels, whatever `depth` of them is used."""
+        return control.request("SUBSCRIBE", symbols, request_id)
+
+    def unsubscribe(self, symbols: Sequence[str], request_id: int, depth: int) -> list[str]:
+        """Return the frames that end what `subscribe` asked for."""
+        return control.request("UNSUBSCRIBE", symbols, request_id)
+
+    def probe(self, request_id: int) -> str | None:
+        """Return None: a WebSocket ping, as the venue documents nothing of its own."""
+        return None
+
+    def parse_instruments(self, reply: bytes) -> dict[str, str] | None:
+        """Return {instrument: symbol}; see `Venue`."""
+        return instruments.parse(reply)
+
+    def decoder(self, depth: int) -> Decoder:
+        """Return a fresh decoder."""
+        return BinanceDecoder(depth)

@@ -1,0 +1,106 @@
+"""What Bitstamp's frames mean: a whole top of book each.
+
+    {"data":{"timestamp":"1643673600","microtimestamp":"1643673600123456","bids":[["38500.00","0.12"]],
+     "asks":[…]},"channel":"order_book_btcusd","event":"data"}
+
+`microtimestamp` strictly rises within a channel, so it is both the time and the sequence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+from dragonfly_common.types import Side
+
+from feed_listener.frames import read
+from feed_listener.levels import TopFilters, UnfamiliarText
+from feed_listener.venue import Event, FrameError
+from feed_listener.venues.bitstamp.control import CHANNEL_PREFIX, understand
+
+__all__ = ["BitstampDecoder"]
+
+_STAMP: Final = b'"microtimestamp":"'
+_BIDS: Final = b'"bids":['
+_ASKS: Final = b'"asks":['
+_CHANNEL: Final = b'"channel":"'
+_EVENT: Final = b'"event":"data"'
+_MAX_DIGITS: Final = 18
+_NS_PER_US: Final = 1000
+_MAX_STAMP_US: Final = (2**63 - 1) // _NS_PER_US
+
+
+class _Book(msgspec.Struct):
+    microtimestamp: int
+    bids: Side
+    asks: Side
+
+
+class _Frame(msgspec.Struct):
+    event: str
+    channel: str
+    data: _Book
+
+
+_FRAME: Final = msgspec.json.Decoder(_Frame, strict=False)
+
+
+class BitstampDecoder:
+    """The decoder of one connection to Bitstamp."""
+
+    def __init__(self, depth: int) -> None:
+        self._filters = TopFilters(depth, prefix=CHANNEL_PREFIX)
+
+    def feed(self, frame: bytes) -> Sequence[Event]:
+        """Return what `frame` says; see `Decoder`."""
+        stamp_at = frame.find(_STAMP)
+        if stamp_at < 0:
+            return understand(frame) if b'"microtimestamp"' not in frame else self._in_full(frame)
+        try:
+            return self._by_bytes(frame, stamp_at + len(_STAMP))
+        except UnfamiliarText:
+            return self._in_full(frame)
+
+    def forget(self, symbol: str) -> None:
+        """Drop all state of `symbol`."""
+        self._filters.forget(symbol)
+
+    def _by_bytes(self, frame: bytes, stamp_at: int) -> Sequence[Event]:
+        bids_at = frame.find(_BIDS)
+        asks_at = frame.find(_ASKS)
+        # From the end: both stand behind 5 kB of levels.
+        channel_at = frame.rfind(_CHANNEL)
+        stamp = frame[stamp_at : frame.find(b'"', stamp_at)]
+        if (
+            channel_at < 0
+            or bids_at < 0
+            or asks_at < 0
+            or frame.rfind(_EVENT) < 0
+            or not stamp.isdigit()
+            or len(stamp) > _MAX_DIGITS
+            or b"\\" in frame
+            or not frame.endswith(b"}")
+        ):
+            raise UnfamiliarText
+        stamp_us = _checked(int(stamp))
+        channel_at += len(_CHANNEL)
+        known = self._filters.of(frame[channel_at : frame.find(b'"', channel_at)])
+        return known.compare(
+            frame, bids_at + len(_BIDS), asks_at + len(_ASKS), stamp_us, stamp_us * _NS_PER_US
+        )
+
+    def _in_full(self, frame: bytes) -> Sequence[Event]:
+        message = read(_FRAME, frame)
+        if message.event != "data":
+            raise FrameError("unknown_channel", message.event[:60])
+        book = message.data
+        stamp_us = _checked(book.microtimestamp)
+        known = self._filters.of(message.channel.encode())
+        return known.whole(book.bids, book.asks, stamp_us, stamp_us * _NS_PER_US)
+
+
+def _checked(stamp_us: int) -> int:
+    if not 0 <= stamp_us <= _MAX_STAMP_US:
+        raise FrameError("bad_sequence", f"microtimestamp {stamp_us}")
+    return stamp_us

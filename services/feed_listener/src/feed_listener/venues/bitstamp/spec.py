@@ -1,0 +1,64 @@
+"""Bitstamp's rules. Source: bitstamp.net/websocket/v2, and limits measured live (2026-09)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from feed_listener.venue import Decoder, InstrumentSource, Limits, Liveness
+from feed_listener.venues.bitstamp import control, instruments
+from feed_listener.venues.bitstamp.feed import BitstampDecoder
+
+__all__ = ["Bitstamp"]
+
+
+class Bitstamp:
+    """The `Venue` of Bitstamp."""
+
+    name = "bitstamp"
+    ws_url = "wss://ws.bitstamp.net"
+    rest_url = "https://www.bitstamp.net"
+    compression = False
+    instruments = InstrumentSource(rest_path=instruments.REST_PATH)
+    limits = Limits(
+        # The 1025th channel closes the socket without a word.
+        streams_per_connection=1000,
+        symbols_per_request=1,
+        # Nothing is documented for the socket; REST allows 400 a second.
+        requests_per_second=50.0,
+        connects_per_minute=30.0,
+        max_frame_bytes=2**18,
+        # The venue cuts at 90 days.
+        connection_lifetime_s=89 * 86400.0,
+    )
+    liveness = Liveness(
+        # Books that rest were silent for 49 s, so silence is asked about with bts:heartbeat.
+        probe_after_s=1.0,
+        stale_after_s=3.0,
+        reconnect_after_s=10.0,
+        # No snapshot is sent on subscribing: the first book comes with the next change.
+        first_book_timeout_s=60.0,
+    )
+
+    def connect_url(self, base: str) -> str:
+        """Return `base`: the venue has no path."""
+        return base
+
+    def subscribe(self, symbols: Sequence[str], request_id: int, depth: int) -> list[str]:
+        """Return one frame a symbol; acknowledgements name the symbol, not `request_id`."""
+        return control.request("bts:subscribe", symbols)
+
+    def unsubscribe(self, symbols: Sequence[str], request_id: int, depth: int) -> list[str]:
+        """Return the frames that end what `subscribe` asked for."""
+        return control.request("bts:unsubscribe", symbols)
+
+    def probe(self, request_id: int) -> str | None:
+        """Return the venue's own heartbeat request."""
+        return control.HEARTBEAT
+
+    def parse_instruments(self, reply: bytes) -> dict[str, str] | None:
+        """Return {instrument: symbol}; see `Venue`."""
+        return instruments.parse(reply)
+
+    def decoder(self, depth: int) -> Decoder:
+        """Return a fresh decoder."""
+        return BitstampDecoder(depth)
