@@ -150,6 +150,10 @@ class Oracle:
                 raise _BrokenRuleError(
                     "state that never was", f"{feed.venue} names venue_seq {feed.venue_seq}"
                 )
+            if all(levels) and levels[0][0].price >= levels[1][0].price:
+                raise _BrokenRuleError(
+                    "venue crossed in itself", f"{feed.venue} at venue_seq {feed.venue_seq}"
+                )
             bids += levels[0]
             asks += levels[1]
         bids.sort(key=lambda level: (-level.price, -level.amount, level.venue))

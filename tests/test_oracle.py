@@ -46,6 +46,7 @@ def oracle() -> Oracle:
         [
             truth_line("binance", 7, BINANCE_BIDS, BINANCE_ASKS),
             truth_line("binance", 8, BINANCE_BIDS[1:], BINANCE_ASKS),
+            truth_line("binance", 9, BINANCE_ASKS, BINANCE_BIDS),
             truth_line("kraken", 100, KRAKEN_BIDS, KRAKEN_ASKS),
             json.dumps(fault),
         ]
@@ -144,7 +145,7 @@ def test_other_views_are_judged_by_the_same_truth(
 
 
 def test_truth_knows_its_states_and_faults(oracle: Oracle) -> None:
-    assert oracle.truth.count("binance", "ETH-BTC") == 2
+    assert oracle.truth.count("binance", "ETH-BTC") == 3
     assert oracle.truth.count("binance", "BTC-USD") == 0
     assert [(fault.kind, fault.venue) for fault in oracle.truth.faults] == [("gap", "kraken")]
 
@@ -179,6 +180,10 @@ WRONG: dict[str, tuple[str, Callable[[Book], Book]]] = {
     "a state that the venue never was in": (
         "state that never was",
         lambda book: replace(book, venues=(feed("binance", 6), feed("kraken", 100))),
+    ),
+    "a book that its venue had crossed": (
+        "venue crossed in itself",
+        lambda book: replace(book, venues=(feed("binance", 9), feed("kraken", 100))),
     ),
     "a spread not rounded once": (
         "wrong spread",

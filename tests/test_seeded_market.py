@@ -1,6 +1,91 @@
-"""A seeded market at 100 updates a second and venue, with faults on: never a wrong book.
+"""A seeded market at 100 updates a second and venue, with faults on: never a wrong view.
 
-Runs for a few seconds; with `--long` for the full 60.
+Runs for a few seconds; with `--long` for a full minute, and each fault again and again.
 """
 
 from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
+import pytest
+from dragonfly_client import DragonflyClient, View
+from oracle import Oracle, Truth
+from system import VENUES, Bot, System, live_venues
+
+SHORT_S = 12.0
+LONG_S = 60.0
+EVERY_S = 10
+INSTRUMENTS = ("ETH-BTC", "BTC-USD")
+
+# Staggered, so that each is seen alone and some overlap.
+FAULTS = (
+    "binance malformed at=2.0",
+    "binance duplicate at=2.2",
+    "binance reorder at=2.4",
+    "binance gap at=2.6",
+    "binance crossed at=3.0 for=0.5",
+    "binance close at=4.0",
+    "bitstamp reorder at=2.1",
+    "bitstamp malformed at=2.5",
+    "bitstamp duplicate at=2.9",
+    "bitstamp crossed at=3.5",
+    "bitstamp announced_close at=5.0 for=0.5",
+    "bitstamp reset at=7.0",
+    "kraken bad_checksum at=2.0",
+    "kraken gap at=3.0",
+    "kraken reorder at=4.0",
+    "kraken duplicate at=5.0",
+    "kraken malformed at=6.0",
+    "kraken bad_checksum at=6.5 for=0.5 instrument=ETH-BTC",
+    "kraken silence at=7.5 for=1.5",
+    "binance mute at=7.0 for=1.0",
+)
+
+
+async def keep(views: AsyncGenerator[View, None], kept: list[View]) -> None:
+    async with aclosing(views):
+        async for view in views:
+            kept.append(view)
+
+
+@pytest.mark.timeout(180)
+async def test_no_view_is_wrong_while_everything_fails(
+    system: System, pytestconfig: pytest.Config
+) -> None:
+    long = pytestconfig.getoption("--long")
+    again = f" every={EVERY_S}" if long else ""
+    duration_s = LONG_S if long else SHORT_S
+    await system.start(
+        simulator=("--rate", "100", "--seed", "11", *(f"--fault={f}{again}" for f in FAULTS)),
+        gateway=[f"--instrument={name}" for name in INSTRUMENTS],
+    )
+    bbos: list[View] = []
+    liquidities: list[View] = []
+    async with (
+        DragonflyClient(system.gateway_address) as client,
+        Bot(system.gateway_address, "ETH-BTC") as bot,
+        Bot(system.gateway_address, "BTC-USD") as other,
+    ):
+        collecting = [
+            asyncio.create_task(keep(client.bbo(["ETH-BTC"]), bbos)),
+            asyncio.create_task(keep(client.liquidity("ETH-BTC"), liquidities)),
+        ]
+        await asyncio.sleep(duration_s)
+        for each in (bot, other):
+            await each.until(
+                lambda book: live_venues(book) == set(VENUES), within_s=60, what="all live again"
+            )
+        for task in collecting:
+            task.cancel()
+        await asyncio.gather(*collecting, return_exceptions=True)
+
+    truth = Truth(system.truth_log.read_bytes().splitlines())
+    oracle = Oracle(truth)
+    for views in (bot.books, other.books, bbos, liquidities):
+        violation = oracle.first_violation(views)
+        assert violation is None, str(violation)
+        assert len(views) > 10 * duration_s
+    planned = {tuple(fault.split()[:2]) for fault in FAULTS}
+    assert {(fault.venue, fault.kind) for fault in truth.faults} == planned
