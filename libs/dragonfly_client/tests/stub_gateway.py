@@ -59,8 +59,15 @@ class Mailbox:
 class StubGateway:
     """Real sockets, the real messages, and counters of what bots did."""
 
-    def __init__(self, *, token: str | None = None, known: Iterable[str] = ("ETH-BTC",)) -> None:
+    def __init__(
+        self,
+        *,
+        token: str | None = None,
+        known: Iterable[str] = ("ETH-BTC",),
+        credentials: grpc.ServerCredentials | None = None,
+    ) -> None:
         self.token = token
+        self._credentials = credentials
         self.known = list(known)
         self.address = "127.0.0.1:0"
         self.venues = pb.Venues()
@@ -89,7 +96,10 @@ class StubGateway:
         server.add_generic_rpc_handlers(
             [grpc.method_handlers_generic_handler(SERVICE, self._handlers())]
         )
-        port = server.add_insecure_port(self.address)
+        if self._credentials is None:
+            port = server.add_insecure_port(self.address)
+        else:
+            port = server.add_secure_port(self.address, self._credentials)
         self.address = f"127.0.0.1:{port}"
         await server.start()
         self._server = server

@@ -269,6 +269,17 @@ async def test_bytes_that_mean_nothing_are_an_error_of_their_own(gateway: StubGa
             await anext(client.book("ETH-BTC"))
 
 
+@pytest.mark.parametrize("target", ["", "localhost", "http://localhost:50051", "a:b", "::1:50051"])
+def test_an_address_that_is_none_is_told_at_once(target: str) -> None:
+    with pytest.raises(SettingError, match="write HOST:PORT"):
+        DragonflyClient(target)
+
+
+@pytest.mark.parametrize("target", ["gateway-2.example:1", "[::1]:50051", "unix:/tmp/gateway.sock"])
+def test_an_address_may_be_a_name_or_a_file(target: str) -> None:
+    assert DragonflyClient(target).target == target
+
+
 def test_unusable_arguments_are_told_at_once() -> None:
     with pytest.raises(SettingError, match="window 0"):
         DragonflyClient(window=0)

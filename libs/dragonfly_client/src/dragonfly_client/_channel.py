@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Final
 
@@ -23,6 +24,8 @@ for a minute, whatever the keepalive says."""
 CONNECT_ATTEMPT_MS: Final = 3000
 LONGEST_CHANNEL_BACKOFF_MS: Final = 1000
 MAX_MESSAGE_BYTES: Final = 4 * 1024 * 1024
+
+_TARGET: Final = re.compile(r"([^\s:/\[\]]+|\[[0-9A-Fa-f:.]+\]):\d{1,5}|unix:\S+")
 
 _SERVICE: Final = pb.DESCRIPTOR.services_by_name["MarketData"]
 
@@ -50,6 +53,10 @@ class Connector:
         token: str | None = None,
         lookahead_bytes: int,
     ) -> None:
+        if not _TARGET.fullmatch(target):
+            raise SettingError(
+                f"{target[:80]!r} is no gateway's address: write HOST:PORT, e.g. 127.0.0.1:50051"
+            )
         if (cert_file is None) != (key_file is None):
             raise SettingError("cert_file and key_file belong together: give both or neither")
         self.target = target

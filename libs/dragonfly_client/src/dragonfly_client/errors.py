@@ -14,6 +14,7 @@ ClientError
 
 from __future__ import annotations
 
+import re
 from typing import ClassVar, Final
 
 import grpc
@@ -83,6 +84,8 @@ class UnsupportedError(RefusedError):
     """The gateway does not offer the method."""
 
 
+_ADDRESS: Final = re.compile(r"^[A-Z_]+: \S+: ")
+
 _REFUSALS: Final[dict[grpc.StatusCode, type[RefusedError]]] = {
     grpc.StatusCode.INVALID_ARGUMENT: InvalidRequestError,
     grpc.StatusCode.OUT_OF_RANGE: InvalidRequestError,
@@ -103,6 +106,6 @@ def error_of_status(code: grpc.StatusCode, details: str | None) -> ClientError:
 
 
 def _short(sentence: str) -> str:
-    """Return the end of a transport's story: `…: connect: Connection refused (111)`."""
+    """Return the end of a transport's story, without the address that the reader knows."""
     _, found, last = sentence.rpartition("last error: ")
-    return last.rpartition(": ")[2] if found else sentence
+    return _ADDRESS.sub("", last).removesuffix(": OK") if found else sentence
