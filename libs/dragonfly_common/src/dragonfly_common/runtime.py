@@ -28,11 +28,14 @@ from dragonfly_common.clock import Clock, SystemClock
 from dragonfly_common.errors import ExitCode, UserError
 from dragonfly_common.status import StatusServer
 
-__all__ = ["Runtime", "RuntimeOptions", "run_async", "run_loop", "runtime_options"]
+__all__ = ["SUPERVISED", "Runtime", "RuntimeOptions", "run_async", "run_loop", "runtime_options"]
 
 WATCHDOG_LIMIT_S: Final = 10.0
 WATCHDOG_TICK_S: Final = 1.0
 PAUSE_S: Final = 1.0
+
+SUPERVISED: Final = "DRAGONFLY_SUPERVISED"
+"""Set in the environment by a supervisor whose end, seen as the end of standard input, is ours."""
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -207,6 +210,8 @@ def run_loop(service: str, options: RuntimeOptions, main: Callable[[Runtime], No
 def _run(service: str, options: RuntimeOptions, start: Callable[[Runtime], None]) -> NoReturn:
     runtime = Runtime(service, options)
     runtime.start_watchdog(_expire)
+    if os.environ.get(SUPERVISED):
+        threading.Thread(target=_end_with_supervisor, daemon=True).start()
     try:
         start(runtime)
         code = ExitCode.STOPPED
@@ -242,6 +247,12 @@ def _note_signal(runtime: Runtime, number: signal.Signals) -> None:
     if not runtime.stopping:
         logger.info("stop requested", signal=number.name)
     runtime.stopping = True
+
+
+def _end_with_supervisor() -> None:
+    while os.read(sys.stdin.fileno(), 1024):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _expire() -> NoReturn:

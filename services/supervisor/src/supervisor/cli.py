@@ -1,0 +1,296 @@
+"""`dragonfly up` and `dragonfly demo`."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections import deque
+from collections.abc import Coroutine, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final
+
+import click
+from dragonfly_client.errors import ClientError
+from dragonfly_client.watch import run_watch
+from dragonfly_common.errors import ConfigError, ExitCode, UserError
+from dragonfly_common.status import split_host_port
+from dragonfly_common.types import MAX_DEPTH, normalise_instrument
+from rich.console import Console
+
+from supervisor.narration import Narrator
+from supervisor.plan import Options
+from supervisor.session import running_system
+from supervisor.supervision import LogLine
+
+__all__ = ["demo", "up"]
+
+VENUES: Final = ("binance", "bitstamp", "kraken")
+DEMO_SECONDS_WITHOUT_TERMINAL: Final = 30.0
+DEMO_NOTICES: Final = 4
+
+# What goes wrong in a demo, so that its viewer sees venues leave the book and come back.
+DEMO_FAULTS: Final = (
+    "kraken bad_checksum at=8 every=30",
+    "bitstamp close at=14 every=30",
+    "binance silence at=20 for=5 every=30",
+)
+
+
+class BotError(UserError):
+    """The demo's own bot was refused."""
+
+    exit_code = ExitCode.UNAVAILABLE
+
+
+def _venue_option(command: Any) -> Any:
+    return click.option(
+        "--venue",
+        "venues",
+        multiple=True,
+        default=VENUES,
+        show_default="all of " + ", ".join(VENUES),
+        metavar="NAME",
+        help="A venue to listen to; may be repeated.",
+    )(command)
+
+
+def _instrument_option(command: Any) -> Any:
+    return click.option(
+        "--instrument",
+        "instruments",
+        multiple=True,
+        default=("ETH-BTC",),
+        show_default=True,
+        metavar="BASE-QUOTE",
+        help="Always followed; the first is the gateway's default; may be repeated.",
+    )(command)
+
+
+def _depth_option(command: Any) -> Any:
+    return click.option(
+        "--depth",
+        type=click.IntRange(1, MAX_DEPTH),
+        default=10,
+        show_default=True,
+        help="Levels a side.",
+    )(command)
+
+
+@click.command()
+@_venue_option
+@_instrument_option
+@_depth_option
+@click.option(
+    "--gateway",
+    default="127.0.0.1:50051",
+    show_default=True,
+    metavar="HOST:PORT",
+    help="Where bots connect.",
+)
+@click.option(
+    "--simulated", is_flag=True, help="Simulate the venues instead of connecting to them."
+)
+@click.option(
+    "--ws-url", "ws_urls", multiple=True, metavar="VENUE=URL", help="Another stream address."
+)
+@click.option(
+    "--rest-url", "rest_urls", multiple=True, metavar="VENUE=URL", help="Another REST address."
+)
+@click.option(
+    "--ca-file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="PEM file of a private authority that venues' certificates may be signed by.",
+)
+@click.option(
+    "--log-level",
+    type=click.Choice(["debug", "info", "warning", "error"]),
+    default="info",
+    show_default=True,
+)
+def up(
+    *,
+    venues: tuple[str, ...],
+    instruments: tuple[str, ...],
+    depth: int,
+    gateway: str,
+    simulated: bool,
+    ws_urls: tuple[str, ...],
+    rest_urls: tuple[str, ...],
+    ca_file: Path | None,
+    log_level: str,
+) -> None:
+    """Run the whole system on this machine, and start again what dies.
+
+    \b
+    Example:
+      dragonfly up --venue binance --venue bitstamp --instrument ETH-BTC
+    """
+    split_host_port(gateway)
+    options = Options(
+        venues=_venues(venues),
+        instruments=_instruments(instruments),
+        gateway=gateway,
+        depth=depth,
+        ws_urls=_by_venue("--ws-url", ws_urls, venues),
+        rest_urls=_by_venue("--rest-url", rest_urls, venues),
+        ca_file=ca_file,
+        log_level=log_level,
+    )
+    _run(_up(options, simulated=simulated))
+
+
+@click.command()
+@_venue_option
+@_instrument_option
+@_depth_option
+@click.option(
+    "--seconds",
+    type=click.FloatRange(min=0, min_open=True),
+    help=f"End so long after the first book.  [default: at Ctrl-C; "
+    f"{DEMO_SECONDS_WITHOUT_TERMINAL:g} without a terminal]",
+)
+@click.option(
+    "--rate",
+    type=click.FloatRange(min=0),
+    default=10.0,
+    show_default=True,
+    help="Updates a second of each venue and instrument.",
+)
+@click.option("--seed", type=int, default=1, show_default=True, help="Of the simulated market.")
+@click.option(
+    "--fault",
+    "faults",
+    multiple=True,
+    metavar="SPEC",
+    help='What goes wrong, such as "kraken silence at=5 for=3".  [default: three, now and then]',
+)
+@click.option("--no-faults", is_flag=True, help="Let nothing go wrong.")
+@click.option(
+    "--svg",
+    type=click.Path(dir_okay=False, writable=True, path_type=Path),
+    help="Leave a picture of the last ladder in this file.",
+)
+def demo(
+    *,
+    venues: tuple[str, ...],
+    instruments: tuple[str, ...],
+    depth: int,
+    seconds: float | None,
+    rate: float,
+    seed: int,
+    faults: tuple[str, ...],
+    no_faults: bool,
+    svg: Path | None,
+) -> None:
+    """Run the whole system against simulated venues, and show a live ladder.
+
+    In a terminal a ladder until Ctrl-C; elsewhere a line when the best prices move, and a summary.
+
+    \b
+    Example:
+      dragonfly demo --seconds 20 --fault "kraken silence at=5 for=3"
+    """
+    venues = _venues(venues)
+    if no_faults:
+        faults = ()
+    elif not faults:
+        faults = tuple(spec for spec in DEMO_FAULTS if spec.split()[0] in venues)
+    simulator = ["--rate", str(rate), "--seed", str(seed)]
+    options = Options(
+        venues=venues,
+        instruments=_instruments(instruments),
+        gateway="127.0.0.1:0",
+        depth=depth,
+        log_level="warning",
+        simulator=[*simulator, *(word for spec in faults for word in ("--fault", spec))],
+    )
+    _run(_demo(options, seconds, svg))
+
+
+async def _up(options: Options, *, simulated: bool) -> None:
+    narrator = Narrator(Console(stderr=True, highlight=False))
+    async with running_system(
+        options, simulated=simulated, on_log=narrator.log, on_notice=narrator.notice
+    ) as system:
+        narrator.ready(options, system.gateway, system.control)
+        await system.until_refused()
+
+
+async def _demo(options: Options, seconds: float | None, svg: Path | None) -> None:
+    console = Console(highlight=False)
+    notices: deque[str] = deque(maxlen=DEMO_NOTICES)
+
+    def on_log(name: str, line: LogLine) -> None:
+        if line.get("level") in {"error", "critical"}:
+            notices.append(f"{name}: {line.get('event')}")
+
+    if seconds is None and not console.is_terminal:
+        seconds = DEMO_SECONDS_WITHOUT_TERMINAL
+    console.print("Starting three layers and a simulated market …", style="dim")
+    async with running_system(
+        options, simulated=True, on_log=on_log, on_notice=notices.append
+    ) as system:
+        watching = asyncio.ensure_future(
+            run_watch(
+                system.gateway,
+                options.instruments,
+                seconds=seconds,
+                console=console,
+                notices=lambda: list(notices),
+                svg=svg,
+            )
+        )
+        refused = asyncio.ensure_future(system.until_refused())
+        try:
+            await asyncio.wait({watching, refused}, return_when=asyncio.FIRST_COMPLETED)
+            if refused.done():
+                refused.result()
+            await watching
+        except ClientError as error:
+            raise BotError(str(error)) from None
+        finally:
+            refused.cancel()
+            watching.cancel()
+            await asyncio.gather(watching, refused, return_exceptions=True)
+
+
+def _run(main: Coroutine[Any, Any, None]) -> None:
+    """Run `main` until it ends or a signal does; what a signal ended is no failure."""
+
+    async def until_signal() -> None:
+        task = asyncio.ensure_future(main)
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, task.cancel)
+        with suppress(asyncio.CancelledError):
+            await task
+
+    asyncio.run(until_signal())
+
+
+def _venues(names: Sequence[str]) -> tuple[str, ...]:
+    for name in names:
+        if name not in VENUES:
+            raise ConfigError(f"{name!r} is not a venue: choose of {', '.join(VENUES)}")
+    return tuple(dict.fromkeys(names))
+
+
+def _instruments(names: Sequence[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(normalise_instrument(name) for name in names))
+
+
+def _by_venue(option: str, pairs: Sequence[str], venues: Sequence[str]) -> dict[str, str]:
+    """Return {venue: url} of `binance=wss://…` words; the listener judges the URL itself."""
+    found = {}
+    for pair in pairs:
+        venue, equals, url = pair.partition("=")
+        if not equals or not url:
+            raise ConfigError(f"{option} {pair!r} is not VENUE=URL: write binance=wss://host")
+        if venue not in venues:
+            raise ConfigError(
+                f"{option} {pair!r} names a venue that is not run: add --venue {venue}, "
+                f"or name one of {', '.join(venues)}"
+            )
+        found[venue] = url
+    return found

@@ -1,0 +1,129 @@
+"""From what a person asked for to the processes that do it. Pure.
+
+    simulator?          a port; the listeners are told its addresses
+    listener.<venue>    one per venue
+    aggregator          connects to every listener
+    gateway             connects to the aggregator; bots connect to it
+
+Order matters only for the simulator, whose address the listeners need: the bus waits for whoever is
+not there yet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Final, TypedDict
+from urllib.parse import urlsplit
+
+__all__ = ["Facts", "Options", "Process", "plan_services", "plan_simulator"]
+
+SIMULATOR: Final = "simulator"
+GATEWAY: Final = "gateway"
+
+
+class VenueAddresses(TypedDict):
+    """Where a simulated venue is."""
+
+    ws: str
+    rest: str
+
+
+class Facts(TypedDict, total=False):
+    """What a process says when it is ready."""
+
+    address: str
+    venues: dict[str, VenueAddresses]
+    control: str
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the system on this machine is to be."""
+
+    venues: Sequence[str]
+    instruments: Sequence[str]
+    gateway: str
+    depth: int
+    ws_urls: Mapping[str, str] = field(default_factory=dict)
+    rest_urls: Mapping[str, str] = field(default_factory=dict)
+    ca_file: Path | None = None
+    log_level: str = "info"
+    simulator: Sequence[str] = ()
+    """What the simulator is told beside venues, instruments and port."""
+
+
+@dataclass(frozen=True)
+class Process:
+    """A process to run: its name, and the words behind `dragonfly`."""
+
+    name: str
+    argv: tuple[str, ...]
+
+    def pinned(self, facts: Facts) -> Process:
+        """Return what to start after a death: at the very address that others know by now."""
+        if self.name == SIMULATOR and "control" in facts:
+            return self._with("--port", str(urlsplit(facts["control"]).port))
+        if self.name == GATEWAY and "address" in facts:
+            return self._with("--bind", facts["address"])
+        return self
+
+    def _with(self, option: str, value: str) -> Process:
+        argv = list(self.argv)
+        argv[argv.index(option) + 1] = value
+        return replace(self, argv=tuple(argv))
+
+
+def plan_simulator(options: Options) -> Process:
+    """Return the simulator, on a port of the machine's choice."""
+    argv = [
+        *("simulator", "--port", "0"),
+        *_each("--venue", options.venues),
+        *_each("--instrument", options.instruments),
+        *options.simulator,
+    ]
+    return _process(SIMULATOR, options, argv)
+
+
+def plan_services(options: Options, folder: Path) -> list[Process]:
+    """Return listeners, aggregator and gateway, joined by sockets in `folder`."""
+    listeners = {venue: f"ipc://{folder}/{venue}" for venue in options.venues}
+    aggregator = f"ipc://{folder}/aggregator"
+    depth = ("--depth", str(options.depth))
+    always = _each("--instrument", options.instruments)
+    processes = [
+        _process(
+            f"listener.{venue}",
+            options,
+            [
+                *("listener", "--venue", venue, "--bind", address),
+                *_given("--ws-url", options.ws_urls.get(venue)),
+                *_given("--rest-url", options.rest_urls.get(venue)),
+                *_given("--ca-file", options.ca_file),
+                *depth,
+                *always,
+            ],
+        )
+        for venue, address in listeners.items()
+    ]
+    merge = ["aggregator", "--bind", aggregator, *_each("--upstream", listeners.values())]
+    serve = ["gateway", "--bind", options.gateway, "--upstream", aggregator]
+    return [
+        *processes,
+        _process("aggregator", options, [*merge, *depth, *always]),
+        _process(GATEWAY, options, [*serve, *depth, *always]),
+    ]
+
+
+def _process(name: str, options: Options, argv: Sequence[str]) -> Process:
+    logging = ("--id", name, "--log-format", "json", "--log-level", options.log_level)
+    return Process(name, (*argv, *logging))
+
+
+def _each(option: str, values: Iterable[str]) -> list[str]:
+    return [word for value in values for word in (option, value)]
+
+
+def _given(option: str, value: object | None) -> tuple[str, ...]:
+    return () if value is None else (option, str(value))
