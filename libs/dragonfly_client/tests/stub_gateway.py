@@ -92,7 +92,13 @@ class StubGateway:
 
     async def start(self) -> None:
         """Serve at the address of before, or at a free port."""
-        server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
+        server = grpc.aio.server(
+            options=[
+                ("grpc.so_reuseport", 0),
+                ("grpc.keepalive_permit_without_calls", 1),
+                ("grpc.http2.min_recv_ping_interval_without_data_ms", 2500),
+            ]
+        )
         server.add_generic_rpc_handlers(
             [grpc.method_handlers_generic_handler(SERVICE, self._handlers())]
         )
