@@ -7,7 +7,7 @@ from typing import Final
 
 import click
 
-from dragonfly_common.errors import UserError
+from dragonfly_common.errors import ConfigError, UserError
 
 __all__ = ["main"]
 
@@ -49,7 +49,7 @@ def _installed() -> dict[str, EntryPoint]:
 
 
 def _missing(command: str, module: str | None) -> None:
-    raise click.ClickException(
+    raise ConfigError(
         f"`dragonfly {command}` needs the package {module}, which is not installed"
     )
 

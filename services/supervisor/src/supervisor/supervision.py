@@ -14,6 +14,7 @@ import sys
 from asyncio.subprocess import DEVNULL, PIPE
 from asyncio.subprocess import Process as Running
 from collections.abc import Callable
+from itertools import count
 from typing import Final
 
 import msgspec
@@ -29,6 +30,8 @@ LONGEST_RESTART_S: Final = 5.0
 # Alive for this long, a process has earned a quick restart again.
 SETTLED_S: Final = 10.0
 STOP_LIMIT_S: Final = 2.5
+# Never ready in so many starts: it will not be.
+MOST_FAILED_STARTS: Final = 5
 MAX_LINE_BYTES: Final = 1 << 20
 
 _FINAL: Final = {ExitCode.USAGE, ExitCode.CONFIG, ExitCode.UNAVAILABLE}
@@ -65,18 +68,20 @@ class Supervisor:
         """
         loop = asyncio.get_running_loop()
         pause_s = FIRST_RESTART_S
-        while True:
+        for start in count(1):
             started = loop.time()
             code, last_words = await self._run_once(process, ready)
             if self._stopping.is_set():
                 return
-            if not ready.done() and code in _FINAL:
-                raise RefusedError(last_words or f"{process.name} ended", ExitCode(code))
+            why = last_words or _meaning(code)
             if ready.done():
                 process = process.pinned(ready.result())
+            elif code in _FINAL:
+                raise RefusedError(why, ExitCode(code))
+            elif start == MOST_FAILED_STARTS:
+                raise RefusedError(f"{process.name} does not start: {why}", ExitCode.UNAVAILABLE)
             if loop.time() - started > SETTLED_S:
                 pause_s = FIRST_RESTART_S
-            why = last_words or _meaning(code)
             self._on_notice(f"{process.name} ended ({why}); started again in {pause_s:g} s")
             await asyncio.sleep(pause_s)
             if self._stopping.is_set():

@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+from supervisor.plan import Options, plan_services, plan_simulator
+
+OPTIONS = Options(
+    venues=("binance", "kraken"),
+    instruments=("ETH-BTC", "BTC-USD"),
+    gateway="127.0.0.1:50051",
+    depth=5,
+    ws_urls={"kraken": "ws://127.0.0.1:1/kraken"},
+    ca_file=Path("ca.pem"),
+)
+
+
+def words(argv: tuple[str, ...], option: str) -> list[str]:
+    return [argv[n + 1] for n, word in enumerate(argv) if word == option]
+
+
+def test_a_listener_per_venue_an_aggregator_and_a_gateway() -> None:
+    processes = plan_services(OPTIONS, Path("run"))
+    assert [process.name for process in processes] == [
+        "listener.binance",
+        "listener.kraken",
+        "aggregator",
+        "gateway",
+    ]
+    for process in processes:
+        assert words(process.argv, "--depth") == ["5"]
+        assert words(process.argv, "--instrument") == ["ETH-BTC", "BTC-USD"]
+        assert words(process.argv, "--id") == [process.name]
+
+
+def test_the_processes_are_joined() -> None:
+    binance, kraken, aggregator, gateway = plan_services(OPTIONS, Path("run"))
+    binds = [words(process.argv, "--bind") for process in (binance, kraken)]
+    assert [[upstream] for upstream in words(aggregator.argv, "--upstream")] == binds
+    assert words(gateway.argv, "--upstream") == words(aggregator.argv, "--bind")
+    assert words(gateway.argv, "--bind") == ["127.0.0.1:50051"]
+
+
+def test_a_venue_gets_its_own_addresses() -> None:
+    binance, kraken, *_ = plan_services(OPTIONS, Path("run"))
+    assert words(binance.argv, "--ws-url") == []
+    assert words(kraken.argv, "--ws-url") == ["ws://127.0.0.1:1/kraken"]
+    assert words(kraken.argv, "--ca-file") == ["ca.pem"]
+
+
+def test_what_dies_comes_back_at_the_address_that_others_know() -> None:
+    simulator = plan_simulator(OPTIONS).pinned({"control": "http://127.0.0.1:4711/control"})
+    assert words(simulator.argv, "--port") == ["4711"]
+    *_, aggregator, gateway = plan_services(OPTIONS, Path("run"))
+    assert words(gateway.pinned({"address": "127.0.0.1:4712"}).argv, "--bind") == ["127.0.0.1:4712"]
+    assert aggregator.pinned({"address": "ipc://elsewhere"}) == aggregator

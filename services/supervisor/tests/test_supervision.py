@@ -1,0 +1,160 @@
+"""Supervision of real processes: aggregators, which need nobody else to be well."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from dragonfly_common.errors import ExitCode
+from supervisor.plan import Facts, Process
+from supervisor.supervision import LogLine, RefusedError, Supervisor
+
+DEADLINE_S = 20.0
+
+
+def an_aggregator(folder: Path, *extra: str) -> Process:
+    upstream = ("--upstream", f"ipc://{folder}/nobody")
+    argv = ("aggregator", "--bind", f"ipc://{folder}/a", *upstream, "--log-format", "json")
+    return Process("aggregator", (*argv, *extra))
+
+
+class Watched:
+    """A supervisor, and what it said."""
+
+    def __init__(self) -> None:
+        self.logs: list[LogLine] = []
+        self.notices: list[str] = []
+        self.changed = asyncio.Event()
+        self.supervisor = Supervisor(self._log, self._notice)
+        self.tasks: list[asyncio.Task[None]] = []
+
+    def start(self, process: Process) -> asyncio.Future[Facts]:
+        ready: asyncio.Future[Facts] = asyncio.get_running_loop().create_future()
+        self.tasks.append(asyncio.create_task(self.supervisor.run(process, ready)))
+        return ready
+
+    def events(self, name: str) -> list[LogLine]:
+        return [line for line in self.logs if line["event"] == name]
+
+    async def until_ready(self, times: int) -> int:
+        """Return the id of the process that said it was ready as the `times`-th."""
+        async with asyncio.timeout(DEADLINE_S):
+            while len(self.events("ready")) < times:
+                self.changed.clear()
+                await self.changed.wait()
+        return self.supervisor._running["aggregator"].pid
+
+    def _log(self, name: str, line: LogLine) -> None:
+        self.logs.append(line)
+        self.changed.set()
+
+    def _notice(self, sentence: str) -> None:
+        self.notices.append(sentence)
+        self.changed.set()
+
+
+@pytest.fixture
+async def watched() -> AsyncIterator[Watched]:
+    watched = Watched()
+    yield watched
+    await watched.supervisor.stop()
+    for task in watched.tasks:
+        task.cancel()
+    await asyncio.gather(*watched.tasks, return_exceptions=True)
+
+
+def runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+async def test_what_is_killed_comes_back_and_it_is_said(watched: Watched, tmp_path: Path) -> None:
+    facts = await asyncio.wait_for(watched.start(an_aggregator(tmp_path)), DEADLINE_S)
+    assert facts["address"] == f"ipc://{tmp_path}/a"
+    first = await watched.until_ready(1)
+    os.kill(first, signal.SIGKILL)
+    assert await watched.until_ready(2) != first
+    (notice,) = watched.notices
+    assert "aggregator" in notice
+    assert "SIGKILL" in notice
+
+
+async def test_all_end_together(watched: Watched, tmp_path: Path) -> None:
+    await asyncio.wait_for(watched.start(an_aggregator(tmp_path)), DEADLINE_S)
+    pid = await watched.until_ready(1)
+    await watched.supervisor.stop()
+    assert not runs(pid)
+    assert watched.notices == []
+    assert watched.events("process ended") != []
+
+
+async def test_what_is_refused_is_said_and_not_tried_again(
+    watched: Watched, tmp_path: Path
+) -> None:
+    watched.start(an_aggregator(tmp_path, "--depth", "99"))
+    with pytest.raises(RefusedError, match="--depth") as refused:
+        await asyncio.wait_for(watched.tasks[0], DEADLINE_S)
+    assert refused.value.exit_code is ExitCode.USAGE
+    assert watched.notices == []
+
+
+async def test_what_hangs_is_killed(watched: Watched, tmp_path: Path) -> None:
+    await asyncio.wait_for(watched.start(an_aggregator(tmp_path)), DEADLINE_S)
+    pid = await watched.until_ready(1)
+    os.kill(pid, signal.SIGSTOP)
+    await watched.supervisor.stop()
+    assert not runs(pid)
+
+
+PROGRAM = """
+import asyncio, sys
+from supervisor.plan import Process
+from supervisor.supervision import Supervisor
+
+async def main():
+    supervisor = Supervisor(lambda name, line: None, lambda sentence: None)
+    ready = asyncio.get_running_loop().create_future()
+    task = asyncio.create_task(supervisor.run(Process("aggregator", tuple(sys.argv[1:])), ready))
+    await ready
+    print(supervisor._running["aggregator"].pid, flush=True)
+    await task
+
+asyncio.run(main())
+"""
+
+
+def test_a_killed_supervisor_leaves_nobody_behind(tmp_path: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, *an_aggregator(tmp_path).argv],
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as supervisor:
+        assert supervisor.stdout is not None
+        child = int(supervisor.stdout.readline())
+        # A file descriptor of the process tells when it ends, although it is nobody's child here.
+        watch = os.pidfd_open(child)
+        supervisor.kill()
+    ended = asyncio.run(_readable(watch))
+    os.close(watch)
+    assert ended
+
+
+async def _readable(descriptor: int) -> bool:
+    loop = asyncio.get_running_loop()
+    ended = asyncio.Event()
+    loop.add_reader(descriptor, ended.set)
+    try:
+        async with asyncio.timeout(DEADLINE_S):
+            await ended.wait()
+    finally:
+        loop.remove_reader(descriptor)
+    return ended.is_set()
