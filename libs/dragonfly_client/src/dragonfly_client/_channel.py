@@ -14,8 +14,8 @@ from dragonfly_client.errors import SettingError
 
 __all__ = ["Connector", "method_path"]
 
-KEEPALIVE_TIME_MS: Final = 5000
-"""A quiet connection is pinged this often; the gateway allows twice as much."""
+KEEPALIVE_TIME_MS: Final = 1000
+"""A quiet connection is pinged this often; the gateway allows twice as often."""
 
 PING_TIMEOUT_MS: Final = 2000
 """A ping unanswered for so long ends the connection. Without it a frozen gateway stays unnoticed
