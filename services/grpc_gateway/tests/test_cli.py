@@ -12,6 +12,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
+from dragonfly_common.cli import main
 from dragonfly_protos import market_data_pb2 as pb
 from gateway_world import DEADLINE_S, Aggregator, Bot, RunningGateway, make_book, until
 from grpc import StatusCode
@@ -65,24 +67,38 @@ async def test_it_serves_and_stops_in_time_with_code_0(
 
 
 @pytest.mark.parametrize(
-    ("options", "code", "words"),
+    ("options", "words"),
     [
-        ((), 2, "Missing option '--upstream'"),
-        (("--upstream", "nowhere"), 78, "'nowhere' is not a bus address"),
-        (("--upstream", "ipc:///tmp/x", "--bind", "nowhere"), 78, "write HOST:PORT"),
-        (("--upstream", "ipc:///tmp/x", "--instrument", "x"), 2, "'x' is not an instrument"),
-        (("--upstream", "ipc:///tmp/x", "--depth", "21"), 2, "1<=x<=20"),
-        (("--upstream", "ipc:///tmp/x", "--window", "0"), 2, "1<=x<=1024"),
-        (("--upstream", "ipc:///tmp/x", "--max-streams", "0"), 2, "x>=1"),
-        (("--upstream", "ipc:///tmp/x", "--linger-s", "-1"), 2, "x>=0"),
+        ((), "Missing option '--upstream'"),
+        (("--upstream", "ipc:///tmp/x", "--instrument", "x"), "'x' is not an instrument"),
+        (("--upstream", "ipc:///tmp/x", "--depth", "21"), "1<=x<=20"),
+        (("--upstream", "ipc:///tmp/x", "--window", "0"), "1<=x<=1024"),
+        (("--upstream", "ipc:///tmp/x", "--ack-timeout-s", "0"), "x>=0.1"),
+        (("--upstream", "ipc:///tmp/x", "--max-streams", "0"), "x>=1"),
+        (("--upstream", "ipc:///tmp/x", "--max-total-streams", "0"), "x>=1"),
+        (("--upstream", "ipc:///tmp/x", "--max-instruments", "no"), "not a valid integer"),
+        (("--upstream", "ipc:///tmp/x", "--linger-s", "-1"), "x>=0"),
     ],
 )
-async def test_a_bad_option_is_a_sentence_and_no_traceback(
-    options: tuple[str, ...], code: int, words: str
+def test_a_bad_option_is_a_sentence(options: tuple[str, ...], words: str) -> None:
+    outcome = CliRunner().invoke(main, ["gateway", *options])
+    assert outcome.exit_code == 2
+    assert words in outcome.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--upstream", "nowhere"), "'nowhere' is not a bus address"),
+        (("--upstream", "ipc:///tmp/x", "--bind", "nowhere"), "write HOST:PORT"),
+    ],
+)
+async def test_an_address_that_cannot_be_used_is_a_sentence(
+    options: tuple[str, ...], words: str
 ) -> None:
     async with process(*COMMAND, *options) as gateway:
         _, said = await gateway.communicate()
-        assert gateway.returncode == code
+        assert gateway.returncode == 78
         assert words in said.decode()
         assert "Traceback" not in said.decode()
 

@@ -32,6 +32,8 @@ from grpc_gateway.streams import Streams
 __all__ = ["Options", "serve"]
 
 STOP_GRACE_S: Final = 1.0
+# Every state from the bus is taken at once; timers of streams and views need no more than this.
+LOOK_INTERVAL_S: Final = 0.1
 # Beyond the streams that count: refusals in the making, unary calls, health, reflection.
 SPARE_CALLS: Final = 256
 
@@ -94,6 +96,8 @@ class _Gateway:
         )
         self.health = Health(service.full_name for service in SERVICES)
         self._server = _new_server(options, self._servicer, self.health)
+        self._told_version = -1
+        self._next_look = 0.0
 
     async def start(self) -> None:
         address = _listen(self._server, self._options.bind)
@@ -110,14 +114,18 @@ class _Gateway:
         self.subscriber.close()
 
     def settle(self) -> None:
-        """Take what the bus brought, and do what is due."""
-        clock = self._runtime.clock
+        """Take what the bus brought, and now and then look for what is due."""
         self._runtime.beat()
         for event in self.subscriber.drain():
             self._take(event)
-        self._relay.settle(clock.monotonic(), clock.now_ns(), self._directory.venues)
-        self._streams.look()
-        self._say_health()
+        if self._directory.version != self._told_version:
+            self._told_version = self._directory.version
+            self._say_health()
+        now = self._runtime.clock.monotonic()
+        if now >= self._next_look:
+            self._next_look = now + LOOK_INTERVAL_S
+            self._relay.settle(now, self._runtime.clock.now_ns(), self._directory.venues)
+            self._streams.look()
 
     def _take(self, event: Delivery | PublisherLost) -> None:
         if isinstance(event, PublisherLost):
