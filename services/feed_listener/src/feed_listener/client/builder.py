@@ -1,0 +1,70 @@
+"""One builder per protocol, chosen by a URL's scheme.
+
+Another protocol is one module with a `Client`, and its schemes here.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlsplit
+
+from dragonfly_common.errors import ConfigError
+
+from feed_listener.client.connection import Client
+from feed_listener.client.websocket import WebSocketClient
+
+__all__ = ["REST_SCHEMES", "STREAM_SCHEMES", "ClientOptions", "build_client", "check_url"]
+
+
+@dataclass(frozen=True)
+class ClientOptions:
+    """What a client is told of the venue it will talk to."""
+
+    tls: ssl.SSLContext
+    max_frame_bytes: int
+    compression: bool
+
+
+def _websocket(options: ClientOptions) -> Client:
+    return WebSocketClient(
+        tls=options.tls,
+        max_frame_bytes=options.max_frame_bytes,
+        compression=options.compression,
+    )
+
+
+_BUILDERS: Final[Mapping[str, Callable[[ClientOptions], Client]]] = {
+    "ws": _websocket,
+    "wss": _websocket,
+}
+STREAM_SCHEMES: Final = tuple(_BUILDERS)
+"""What a venue's stream can be reached by."""
+REST_SCHEMES: Final = ("http", "https")
+"""What a venue's list can be fetched by."""
+
+
+def build_client(url: str, options: ClientOptions) -> Client:
+    """Return a client for the protocol of `url`, as `check_url` let it pass."""
+    return _BUILDERS[urlsplit(url).scheme](options)
+
+
+def check_url(url: str, option: str, schemes: tuple[str, ...]) -> str:
+    """Return `url` without a closing slash, if it can be connected to.
+
+    Raises:
+        ConfigError: it cannot; the sentence names `option` and shows the form.
+    """
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
+        raise ConfigError(
+            f"{option} {url!r} is not a URL to connect to:"
+            f" write {' or '.join(schemes)}://host[:port][/path]"
+        )
+    return url.rstrip("/")

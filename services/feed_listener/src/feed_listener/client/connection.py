@@ -1,0 +1,54 @@
+"""What every protocol's client offers; the layers above know nothing else of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+__all__ = ["Client", "Connection"]
+
+
+class Connection(Protocol):
+    """An open connection to a venue."""
+
+    async def send(self, text: str) -> None:
+        """Send one frame.
+
+        Raises:
+            ClosedError: the connection is over.
+        """
+        ...
+
+    async def receive(self) -> bytes:
+        """Return the next frame. Cancelling loses nothing.
+
+        Raises:
+            ClosedError: the connection is over.
+        """
+        ...
+
+    async def ping(self, on_answer: Callable[[], None]) -> None:
+        """Ask the other end for a sign of life, below what the venue's protocol says.
+
+        The answer comes after all that the venue had sent before it read the ping.
+
+        Raises:
+            ClosedError: the connection is over.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Close within a bounded time, whatever the other end does."""
+        ...
+
+
+class Client(Protocol):
+    """Opens connections to one kind of URL."""
+
+    async def connect(self, url: str) -> Connection:
+        """Open a connection.
+
+        Raises:
+            ClientError: it could not be; the error says how soon to try again.
+        """
+        ...

@@ -1,0 +1,63 @@
+"""Every metric of the listener, spelled once. Labels are bound here where the path is hot."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from prometheus_client import Counter, Gauge
+
+__all__ = [
+    "ACK_TIMEOUTS",
+    "BROKEN",
+    "CONNECTIONS",
+    "CONNECTION_FAILURES",
+    "CONNECTION_LOSSES",
+    "FEEDS",
+    "FIRST_BOOK_TIMEOUTS",
+    "FRAMES",
+    "HANDOVERS",
+    "IGNORED_INTEREST",
+    "LIST_FAILURES",
+    "MALFORMED",
+    "PUBLISHED",
+    "REFUSALS",
+]
+
+FRAMES: Final = Counter("dragonfly_listener_frames_total", "Frames received from the venue.")
+PUBLISHED: Final = Counter("dragonfly_listener_published_total", "Changed tops put on the bus.")
+MALFORMED: Final = Counter(
+    "dragonfly_listener_malformed_total", "Frames that mean nothing, by reason.", ["reason"]
+)
+BROKEN: Final = Counter(
+    "dragonfly_listener_broken_total", "Books that were asked for anew, by cause.", ["cause"]
+)
+REFUSALS: Final = Counter(
+    "dragonfly_listener_refusals_total", "Requests that the venue refused, in whole or in part."
+)
+ACK_TIMEOUTS: Final = Counter(
+    "dragonfly_listener_ack_timeouts_total", "Subscriptions whose acknowledgement stayed out."
+)
+FIRST_BOOK_TIMEOUTS: Final = Counter(
+    "dragonfly_listener_first_book_timeouts_total", "Subscriptions whose first book stayed out."
+)
+CONNECTION_FAILURES: Final = Counter(
+    "dragonfly_listener_connection_failures_total", "Attempts that failed, by kind.", ["kind"]
+)
+CONNECTION_LOSSES: Final = Counter(
+    "dragonfly_listener_connection_losses_total",
+    "Connections that ended: closed, silent, lagging, frozen, not_reading, replaced.",
+    ["cause"],
+)
+HANDOVERS: Final = Counter(
+    "dragonfly_listener_handovers_total", "Connections replaced by a successor before they ended."
+)
+LIST_FAILURES: Final = Counter(
+    "dragonfly_listener_list_failures_total", "Instrument lists that could not be loaded."
+)
+IGNORED_INTEREST: Final = Counter(
+    "dragonfly_listener_ignored_interest_total",
+    "Subscriptions that were not followed: foreign (no book of an instrument), too_many.",
+    ["reason"],
+)
+CONNECTIONS: Final = Gauge("dragonfly_listener_connections", "Connections open at this moment.")
+FEEDS: Final = Gauge("dragonfly_listener_feeds", "Instruments followed, by state.", ["state"])

@@ -1,0 +1,224 @@
+"""Every followed instrument as it is published: its state, its top, and who speaks for it.
+
+A feed belongs to one source, a connection, at a time. While a successor of that connection warms
+up both send books; the feed passes over with the successor's first book that is not older than
+what was published, and never back while the successor lives. Each passing is a new `feed_epoch`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Protocol
+
+import structlog
+from dragonfly_common.clock import Clock
+from dragonfly_common.messages import Body, Book
+from dragonfly_common.topics import book_topic
+from dragonfly_common.types import FeedState
+
+from feed_listener import counters
+from feed_listener.feed_state import FeedEvent, next_state
+from feed_listener.venue import Top
+
+__all__ = ["Feed", "Feeds", "Outlet", "Source"]
+
+LIVE = FeedState.LIVE
+
+logger = structlog.get_logger()
+
+
+class Outlet(Protocol):
+    """Where states go: the bus's publisher."""
+
+    def publish(self, topic: str, body: Body) -> None: ...
+
+    def forget(self, topic: str) -> None: ...
+
+
+class Source(Protocol):
+    """Who sends books."""
+
+    @property
+    def tops(self) -> Mapping[str, tuple[Top, int]]:
+        """What stands at this moment by symbol, with the time it was received."""
+        ...
+
+
+class Feed:
+    """One instrument."""
+
+    __slots__ = (
+        "epoch",
+        "instrument",
+        "reason",
+        "source",
+        "state",
+        "symbol",
+        "topic",
+        "ts_event",
+        "ts_recv",
+        "venue_seq",
+    )
+
+    def __init__(self, instrument: str, topic: str) -> None:
+        self.instrument = instrument
+        self.topic = topic
+        self.symbol: str | None = None
+        self.state = FeedState.SYNCING
+        self.reason = ""
+        self.source: Source | None = None
+        self.epoch = 0
+        self.venue_seq = 0
+        self.ts_event: int | None = None
+        self.ts_recv = 0
+
+
+class Feeds:
+    """The feeds of one venue."""
+
+    def __init__(self, venue: str, outlet: Outlet, clock: Clock) -> None:
+        self._venue = venue
+        self._outlet = outlet
+        self._clock = clock
+        self._feeds: dict[str, Feed] = {}
+        self._by_symbol: dict[str, Feed] = {}
+        self._last_epoch = 0
+        self.on_change: Callable[[], None] = lambda: None
+        """Called after any change of any feed's state."""
+
+    def __contains__(self, instrument: object) -> bool:
+        return instrument in self._feeds
+
+    def __iter__(self) -> Iterator[Feed]:
+        return iter(self._feeds.values())
+
+    def __len__(self) -> int:
+        return len(self._feeds)
+
+    @property
+    def instruments(self) -> Iterable[str]:
+        return self._feeds.keys()
+
+    def symbol_of(self, instrument: str) -> str | None:
+        """Return what the venue calls a followed instrument, None while that is not known."""
+        return self._feeds[instrument].symbol
+
+    def follow(self, instrument: str, reason: str) -> None:
+        """Begin to publish `instrument`, SYNCING for `reason`."""
+        feed = Feed(instrument, book_topic(instrument, self._venue))
+        self._feeds[instrument] = feed
+        self._enter(feed, FeedState.SYNCING, reason)
+
+    def drop(self, instrument: str) -> None:
+        """Cease to publish `instrument`: what was said of it is void."""
+        feed = self._feeds.pop(instrument)
+        if feed.symbol is not None:
+            self._by_symbol.pop(feed.symbol, None)
+        self._outlet.forget(feed.topic)
+        self.on_change()
+
+    def bind(self, instrument: str, symbol: str | None) -> None:
+        """Set the symbol under which the venue sends `instrument`, None where it lists none."""
+        feed = self._feeds[instrument]
+        if feed.symbol is not None:
+            self._by_symbol.pop(feed.symbol, None)
+            feed.source = None
+        feed.symbol = symbol
+        if symbol is not None:
+            self._by_symbol[symbol] = feed
+
+    def top(self, source: Source, top: Top, ts_recv: int) -> None:
+        """Publish a changed top, if `source` speaks for its feed."""
+        feed = self._by_symbol.get(top.symbol)
+        if feed is None:
+            return
+        if feed.source is not source and not self._pass_to(source, feed, top.venue_seq):
+            return
+        self._publish_top(feed, top, ts_recv)
+
+    def same(self, source: Source, symbol: str) -> None:
+        """Take note of a book that changes nothing: it is news where the feed was not LIVE."""
+        feed = self._by_symbol.get(symbol)
+        if feed is None or (feed.source is source and feed.state is LIVE):
+            return
+        top, ts_recv = source.tops[symbol]
+        self.top(source, top, ts_recv)
+
+    def trust(self, source: Source) -> None:
+        """Make the feeds of `source` LIVE with what stands: what it sent before has been read."""
+        for symbol in source.tops:
+            self.same(source, symbol)
+
+    def tell(self, source: Source, symbols: Iterable[str], event: FeedEvent, reason: str) -> None:
+        """Apply what happened at `source` to those of `symbols` that no other speaks for."""
+        for symbol in symbols:
+            feed = self._by_symbol.get(symbol)
+            if feed is not None and (feed.source is source or feed.source is None):
+                self._apply(feed, event, reason)
+
+    def lose(self, source: Source, reason: str, heir: Source | None) -> list[str]:
+        """Take `source` out; what its `heir` has stands. Return the symbols that it has not."""
+        lost = []
+        for feed in self._by_symbol.values():
+            if feed.source is not source:
+                continue
+            feed.source = None
+            assert feed.symbol is not None
+            if heir is not None and feed.symbol in heir.tops:
+                top, ts_recv = heir.tops[feed.symbol]
+                self.top(heir, top, ts_recv)
+            else:
+                self._apply(feed, FeedEvent.LOST, reason)
+                lost.append(feed.symbol)
+        return lost
+
+    def without_source(self, symbols: Iterable[str], reason: str) -> None:
+        """Say of those of `symbols` that nobody speaks for that there is no connection."""
+        for symbol in symbols:
+            feed = self._by_symbol.get(symbol)
+            if feed is not None and feed.source is None:
+                self._apply(feed, FeedEvent.LOST, reason)
+
+    def set(self, instrument: str, event: FeedEvent, reason: str) -> None:
+        """Apply what is known of an instrument before any connection."""
+        self._apply(self._feeds[instrument], event, reason)
+
+    def _pass_to(self, source: Source, feed: Feed, venue_seq: int) -> bool:
+        if feed.source is not None and venue_seq < feed.venue_seq:
+            return False
+        feed.source = source
+        self._last_epoch = feed.epoch = max(self._last_epoch + 1, self._clock.now_ns())
+        return True
+
+    def _publish_top(self, feed: Feed, top: Top, ts_recv: int) -> None:
+        feed.venue_seq = top.venue_seq
+        feed.ts_event = top.ts_event
+        feed.ts_recv = ts_recv
+        if feed.state is not LIVE:
+            self._note(feed, next_state(feed.state, FeedEvent.BOOK) or LIVE, "")
+        self._outlet.publish(
+            feed.topic,
+            Book(LIVE, "", feed.epoch, top.venue_seq, top.ts_event, ts_recv, top.bids, top.asks),
+        )
+        counters.PUBLISHED.inc()
+
+    def _apply(self, feed: Feed, event: FeedEvent, reason: str) -> None:
+        state = next_state(feed.state, event)
+        if state is not None and (state, reason) != (feed.state, feed.reason):
+            self._enter(feed, state, reason)
+
+    def _enter(self, feed: Feed, state: FeedState, reason: str) -> None:
+        self._note(feed, state, reason)
+        self._outlet.publish(
+            feed.topic,
+            Book(state, reason, feed.epoch, feed.venue_seq, feed.ts_event, feed.ts_recv, (), ()),
+        )
+
+    def _note(self, feed: Feed, state: FeedState, reason: str) -> None:
+        if state is not feed.state:
+            logger.info(
+                "feed " + state.name.lower(), instrument=feed.instrument, reason=reason or None
+            )
+        feed.state = state
+        feed.reason = reason
+        self.on_change()

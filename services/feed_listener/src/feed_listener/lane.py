@@ -1,0 +1,189 @@
+"""One lane to the venue: always a connection, or the attempt at one, and its symbols.
+
+A lane outlives its connections. When one ends, or wants a successor, the next is opened; while
+both live the successor takes the symbols over one by one, and only then is the old one closed.
+Bots see no gap as long as the old one lives.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+import structlog
+
+from feed_listener import counters
+from feed_listener.backoff import Backoff
+from feed_listener.client import Client, ClientError, UnresponsiveError
+from feed_listener.feed_state import FeedEvent
+from feed_listener.pace import Pace
+from feed_listener.session import Session, Surroundings
+
+__all__ = ["Lane", "Road"]
+
+HANDOVER_LIMIT_S: Final = 60.0
+"""A symbol so quiet that its successor had no book for so long is taken over without."""
+MOST_SESSIONS: Final = 2
+LIFETIME_SPREAD: Final = 0.05
+"""Connections retire up to this part of their lifetime early, so that not all do at once."""
+
+logger = structlog.get_logger()
+
+
+class Road:
+    """How any lane gets its connections: by one client, at one pace, to one URL."""
+
+    def __init__(
+        self, around: Surroundings, client: Client, url: str, random: Callable[[], float]
+    ) -> None:
+        self.around = around
+        self.random = random
+        self._client = client
+        self._url = url
+        per_minute = around.venue.limits.connects_per_minute
+        self._pace = Pace(per_minute / 60, burst=max(1, round(per_minute / 6)))
+
+    async def open_session(self, on_news: Callable[[], None]) -> Session:
+        """Open a connection when the venue's limit allows.
+
+        Raises:
+            ClientError: it cannot be opened.
+        """
+        await asyncio.sleep(self._pace.take(self.around.clock.monotonic()))
+        connection = await self._client.connect(self._url)
+        lifetime_s = self.around.venue.limits.connection_lifetime_s or float("inf")
+        return Session(
+            connection,
+            self.around,
+            lifetime_s=lifetime_s * (1 - LIFETIME_SPREAD * self.random()),
+            on_news=on_news,
+        )
+
+
+class Lane:
+    """A set of symbols, and the connections that carry them."""
+
+    def __init__(self, road: Road) -> None:
+        self._road = road
+        self._feeds = road.around.feeds
+        self._clock = road.around.clock
+        self._backoff = Backoff(road.random)
+        self._sessions: list[Session] = []
+        self._opened_at = 0.0
+        self._failure = ""
+        self._retry_after_s = 0.0
+        self._wake = asyncio.Event()
+        self.symbols: set[str] = set()
+
+    @property
+    def connections(self) -> int:
+        return len(self._sessions)
+
+    def add(self, symbol: str) -> None:
+        """Carry `symbol` too."""
+        self.symbols.add(symbol)
+        if self._failure and not self._sessions:
+            self._feeds.without_source([symbol], self._failure)
+        for session in self._sessions:
+            session.want([symbol])
+
+    def remove(self, symbol: str) -> None:
+        """Carry `symbol` no more."""
+        self.symbols.discard(symbol)
+        for session in self._sessions:
+            session.unwant([symbol])
+
+    def distrust(self, error: UnresponsiveError) -> None:
+        """Drop all connections and open new ones: what they hold is old."""
+        for session in self._sessions:
+            self._feeds.tell(session, list(session.tops), FeedEvent.SILENT, str(error))
+            session.give_up(error)
+
+    async def run(self) -> None:
+        """Keep the lane connected until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            while True:
+                if self._wants_session():
+                    await self._open(group)
+                else:
+                    await self._news()
+                self._end_replaced()
+
+    def _wants_session(self) -> bool:
+        return not self._sessions or self._sessions[-1].retiring
+
+    async def _open(self, group: asyncio.TaskGroup) -> None:
+        if any(session.proven for session in self._sessions):
+            self._backoff.reset()
+        await asyncio.sleep(self._backoff.next_s(self._retry_after_s))
+        self._retry_after_s = 0.0
+        try:
+            session = await self._road.open_session(self._wake.set)
+        except ClientError as error:
+            counters.CONNECTION_FAILURES.labels(error.label).inc()
+            if str(error) != self._failure:
+                logger.warning("connection failed", reason=str(error), kind=error.label)
+            self._fail(error)
+            return
+        logger.info("connection opened", symbols=len(self.symbols))
+        self._failure = ""
+        self._opened_at = self._clock.monotonic()
+        self._sessions.append(session)
+        counters.CONNECTIONS.inc()
+        session.want(self.symbols)
+        group.create_task(self._serve(session))
+
+    async def _serve(self, session: Session) -> None:
+        try:
+            error = await session.serve()
+            counters.CONNECTION_LOSSES.labels(error.label).inc()
+            logger.info("connection ended", reason=str(error), kind=error.label)
+            self._bury(session, error)
+        finally:
+            counters.CONNECTIONS.dec()
+            await session.close()
+
+    def _bury(self, session: Session, error: ClientError) -> None:
+        if session.proven:
+            self._backoff.reset()
+        self._sessions.remove(session)
+        heir = self._sessions[-1] if self._sessions else None
+        lost = self._feeds.lose(session, str(error), heir)
+        if heir is None:
+            self._fail(error)
+        else:
+            reason = "its first book on the new connection is awaited"
+            self._feeds.tell(heir, lost, FeedEvent.ASKED, reason)
+            self._wake.set()
+
+    def _fail(self, error: ClientError) -> None:
+        self._retry_after_s = error.retry_after_s
+        self._failure = str(error)
+        if not self._sessions:
+            self._feeds.without_source(self.symbols, str(error))
+        self._wake.set()
+
+    def _end_replaced(self) -> None:
+        """End what the newest connection has replaced, or has had long enough to replace."""
+        if len(self._sessions) < 2:
+            return
+        replaced = self._sessions[:-1]
+        if not self._sessions[-1].complete and self._handover_left_s() > 0:
+            replaced = self._sessions[:-MOST_SESSIONS]
+        for old in replaced:
+            counters.HANDOVERS.inc()
+            old.give_up(UnresponsiveError("replaced", "replaced by a newer connection"))
+
+    def _handover_left_s(self) -> float:
+        return max(0.0, self._opened_at + HANDOVER_LIMIT_S - self._clock.monotonic())
+
+    async def _news(self) -> None:
+        if len(self._sessions) < 2:
+            await self._wake.wait()
+        else:
+            loop = asyncio.get_running_loop()
+            timer = loop.call_later(self._handover_left_s(), self._wake.set)
+            await self._wake.wait()
+            timer.cancel()
+        self._wake.clear()

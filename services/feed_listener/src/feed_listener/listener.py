@@ -1,0 +1,232 @@
+"""What is published: interest becomes instruments, instruments become the venue's symbols.
+
+Interest arrives on the bus as subscriptions. Each instrument of interest is a feed from its first
+subscription until a linger after its last; its symbol is looked up in the venue's list, and its
+books come from a lane.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+from dragonfly_common import messages
+from dragonfly_common.bus import Interest, Publisher, pump
+from dragonfly_common.runtime import Runtime
+from dragonfly_common.topics import (
+    HEARTBEAT_PREFIX,
+    STATUS_PREFIX,
+    instruments_topic,
+    parse_book_interest,
+    venue_topic,
+)
+from dragonfly_common.types import FeedState, is_instrument
+
+from feed_listener import counters
+from feed_listener.client import Client, UnresponsiveError
+from feed_listener.directory import Directory
+from feed_listener.feed_state import FeedEvent
+from feed_listener.feeds import Feeds
+from feed_listener.lane import Road
+from feed_listener.lanes import Lanes
+from feed_listener.pulse import FROZEN_S, Pulse
+from feed_listener.session import Surroundings
+from feed_listener.venue import Venue
+
+__all__ = ["Following", "Listener"]
+
+MOST_FEEDS: Final = 4096
+"""Interest beyond this is refused: nobody follows so many books of one venue in one process."""
+
+logger = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class Following:
+    """What is followed, and how."""
+
+    instruments: Sequence[str]
+    """Always on."""
+    depth: int
+    linger_s: float
+
+
+class Listener:
+    """One venue's listener."""
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        publisher: Publisher,
+        venue: Venue,
+        following: Following,
+        client: Client,
+        ws_url: str,
+        fetch: Callable[[], Awaitable[Mapping[str, str]]],
+        random: Callable[[], float],
+    ) -> None:
+        """`fetch` loads the venue's list; `random` returns [0, 1)."""
+        clock = runtime.clock
+        self._runtime = runtime
+        self._publisher = publisher
+        self._venue = venue
+        self._following = following
+        self._clock = clock
+        self._pulse = Pulse(clock)
+        self._feeds = Feeds(venue.name, publisher, clock)
+        self._directory = Directory(fetch, clock, random, self._list_changed)
+        around = Surroundings(
+            venue, following.depth, self._feeds, clock, self._pulse, self._directory.doubt
+        )
+        self._road = Road(around, client, venue.connect_url(ws_url), random)
+        self._lanes: Lanes
+        self._unwanted_since: dict[str, float] = {}
+        self._listed: Mapping[str, str] | None = None
+        self._status: messages.Venue | None = None
+        self._status_due = True
+
+    async def run(self) -> None:
+        """Listen until cancelled."""
+        self._feeds.on_change = self._feed_changed
+        async with asyncio.TaskGroup() as group:
+            self._lanes = Lanes(self._road, group)
+            for instrument in self._following.instruments:
+                self._follow(instrument)
+            group.create_task(self._directory.run())
+            group.create_task(pump([self._publisher], self._turn))
+
+    def _turn(self) -> None:
+        """Do what is due; called by the bus when something arrived, and four times a second."""
+        now = self._clock.monotonic()
+        paused_s = self._runtime.beat()
+        self._pulse.beat()
+        if paused_s > FROZEN_S:
+            reason = f"this process stood still for {paused_s:.1f} s"
+            self._lanes.distrust(UnresponsiveError("frozen", reason))
+        for interest in self._publisher.drain():
+            self._take_interest(interest, now)
+        self._drop_unwanted(now)
+        self._lanes.sweep(now)
+        self._say_status()
+
+    def _take_interest(self, interest: Interest, now: float) -> None:
+        if interest.prefix.startswith((HEARTBEAT_PREFIX, STATUS_PREFIX)):
+            return
+        instrument = parse_book_interest(interest.prefix)
+        if instrument is None or not is_instrument(instrument):
+            counters.IGNORED_INTEREST.labels("foreign").inc()
+        elif not interest.wanted:
+            self._unwanted_since.setdefault(instrument, now)
+        elif instrument in self._feeds:
+            self._unwanted_since.pop(instrument, None)
+        elif len(self._feeds) >= MOST_FEEDS:
+            counters.IGNORED_INTEREST.labels("too_many").inc()
+        else:
+            self._follow(instrument)
+
+    def _follow(self, instrument: str) -> None:
+        logger.info("instrument wanted", instrument=instrument)
+        self._feeds.follow(instrument, f"the instrument list of {self._venue.name} is awaited")
+        self._resolve(instrument)
+        if self._directory.symbols is not None and instrument not in self._directory.symbols:
+            self._directory.doubt()
+
+    def _drop_unwanted(self, now: float) -> None:
+        limit = now - self._following.linger_s
+        for instrument, since in list(self._unwanted_since.items()):
+            if since > limit:
+                continue
+            del self._unwanted_since[instrument]
+            if instrument in self._feeds and instrument not in self._following.instruments:
+                logger.info("instrument dropped", instrument=instrument)
+                self._leave(instrument)
+                self._feeds.drop(instrument)
+
+    def _leave(self, instrument: str) -> None:
+        symbol = self._feeds.symbol_of(instrument)
+        if symbol is not None:
+            self._lanes.remove(symbol)
+
+    def _list_changed(self) -> None:
+        listed = self._directory.symbols
+        if listed is not None and listed is not self._listed:
+            self._listed = listed
+            names = tuple(sorted(listed))
+            topic = instruments_topic(self._venue.name)
+            self._publisher.publish(topic, messages.Instruments(self._venue.name, names))
+        for instrument in list(self._feeds.instruments):
+            self._resolve(instrument)
+        self._status_due = True
+
+    def _resolve(self, instrument: str) -> None:
+        """Look the instrument up, and listen to its symbol, if the venue has one."""
+        name, listed = self._venue.name, self._directory.symbols
+        if listed is None:
+            if self._directory.failure is not None:
+                reason = (
+                    f"the instrument list of {name} is not to be had: {self._directory.failure}"
+                )
+                self._feeds.set(instrument, FeedEvent.LOST, reason)
+            return
+        symbol = listed.get(instrument)
+        if symbol is not None and symbol == self._feeds.symbol_of(instrument):
+            return
+        self._leave(instrument)
+        self._feeds.bind(instrument, symbol)
+        if symbol is None:
+            reason = f"{name} does not list {instrument}"
+            self._feeds.set(instrument, FeedEvent.UNLISTED, reason)
+        else:
+            self._feeds.set(instrument, FeedEvent.ASKED, f"connecting to {name}")
+            self._lanes.add(symbol)
+
+    def _feed_changed(self) -> None:
+        self._status_due = True
+
+    def _say_status(self) -> None:
+        connections = self._lanes.connections
+        known = self._status.connections if self._status is not None else -1
+        if not self._status_due and connections == known:
+            return
+        self._status_due = False
+        states = Counter(feed.state for feed in self._feeds)
+        for state in FeedState:
+            counters.FEEDS.labels(state.name.lower()).set(states[state])
+        state, reason = self._judge(states)
+        status = messages.Venue(
+            self._venue.name,
+            state,
+            reason,
+            self._runtime.instance,
+            connections,
+            len(self._feeds),
+            states[FeedState.LIVE],
+        )
+        if status != self._status:
+            self._status = status
+            self._publisher.publish(venue_topic(self._venue.name), status)
+            self._say_readiness(status)
+
+    def _judge(self, states: Counter[FeedState]) -> tuple[FeedState, str]:
+        """Return the venue's state: that of its best feed, or of its list where none says more."""
+        if self._directory.symbols is None:
+            if self._directory.failure is None:
+                return FeedState.SYNCING, "its instrument list is awaited"
+            return FeedState.DOWN, self._directory.failure
+        for state in (FeedState.LIVE, FeedState.STALE, FeedState.SYNCING, FeedState.DOWN):
+            if states[state]:
+                reasons = (feed.reason for feed in self._feeds if feed.state is state)
+                return state, next(reasons)
+        if states[FeedState.UNKNOWN]:
+            return FeedState.LIVE, "it lists none of the instruments that were asked for"
+        return FeedState.LIVE, "no instrument was asked for"
+
+    def _say_readiness(self, status: messages.Venue) -> None:
+        if status.state is FeedState.LIVE:
+            self._runtime.ready()
+        else:
+            self._runtime.not_ready(f"{status.venue} is {status.state.name}: {status.reason}")

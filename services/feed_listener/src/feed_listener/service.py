@@ -1,0 +1,60 @@
+"""Wiring: a venue, its client, the bus, and the listener between them."""
+
+from __future__ import annotations
+
+import random
+import ssl
+from contextlib import closing
+from dataclasses import dataclass
+
+from dragonfly_common.bus import Publisher
+from dragonfly_common.runtime import Runtime
+
+from feed_listener.client import ClientOptions, build_client
+from feed_listener.instrument_list import fetcher
+from feed_listener.listener import Following, Listener
+from feed_listener.venue import Venue
+
+__all__ = ["Options", "serve"]
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a listener is told."""
+
+    venue: Venue
+    bind: str
+    ws_url: str
+    rest_url: str
+    tls: ssl.SSLContext
+    following: Following
+
+
+async def serve(runtime: Runtime, options: Options) -> None:
+    """Listen until cancelled.
+
+    Raises:
+        UserError: the address cannot be bound, or a URL names no known protocol.
+    """
+    venue = options.venue
+    limits, source = venue.limits, venue.instruments
+    book_client = build_client(
+        options.ws_url, ClientOptions(options.tls, limits.max_frame_bytes, venue.compression)
+    )
+    list_client = build_client(
+        options.ws_url, ClientOptions(options.tls, source.max_reply_bytes, compression=True)
+    )
+    with closing(Publisher(options.bind, runtime.instance, runtime.clock)) as publisher:
+        listener = Listener(
+            runtime,
+            publisher,
+            venue,
+            options.following,
+            book_client,
+            options.ws_url,
+            fetcher(venue, list_client, options.ws_url, options.rest_url, options.tls),
+            random.random,
+        )
+        runtime.ready(address=publisher.address, venue=venue.name)
+        runtime.not_ready("starting")
+        await listener.run()

@@ -1,0 +1,340 @@
+"""One connection: receives, subscribes, and judges the venue's silence.
+
+Two tasks share it. `_receive` is the hot path: bytes, decoder, publication, nothing else. `_tend`
+does all that is due at a time: paced requests, probes, timeouts. Either ends the connection by
+raising a `ClientError`; what comes after is the lane's affair.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+from dragonfly_common.clock import Clock
+
+from feed_listener import counters
+from feed_listener.client import ClientError, Connection, UnresponsiveError
+from feed_listener.feed_state import FeedEvent
+from feed_listener.feeds import Feeds
+from feed_listener.lag import Lag
+from feed_listener.liveness import Silence, Vigil
+from feed_listener.pulse import Pulse
+from feed_listener.subscriber import Subscriber
+from feed_listener.venue import (
+    Acked,
+    Broken,
+    Closing,
+    Event,
+    FrameError,
+    Heard,
+    Refused,
+    Top,
+    Unchanged,
+    Venue,
+)
+
+__all__ = ["Session", "Surroundings"]
+
+SEND_LIMIT_S: Final = 5.0
+
+logger = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What all connections to one venue share."""
+
+    venue: Venue
+    depth: int
+    feeds: Feeds
+    clock: Clock
+    pulse: Pulse
+    doubt_list: Callable[[], None]
+    """Called when a listed symbol sends no book: the instrument list may be old."""
+
+
+class Session:
+    """One connection, from the moment it is open until it is given up."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        around: Surroundings,
+        *,
+        lifetime_s: float,
+        on_news: Callable[[], None],
+    ) -> None:
+        """Take over an open connection.
+
+        `on_news` is called when the session wants a successor, or has all its first books.
+        """
+        now = around.clock.monotonic()
+        self._connection = connection
+        self._around = around
+        self._venue = around.venue
+        self._feeds = around.feeds
+        self._clock = around.clock
+        self._decoder = around.venue.decoder(around.depth)
+        self._subscriber = Subscriber(around.venue, around.depth)
+        self._vigil = Vigil(around.venue.liveness, now)
+        self._lag = Lag(around.clock.now_ns() / 1e9, now)
+        self._on_news = on_news
+        self._wake = asyncio.Event()
+        self._retire_at = now + lifetime_s
+        self._stale = False
+        self._fence_at = math.inf
+        self._given_up: UnresponsiveError | None = None
+        self._malformed_reasons: set[str] = set()
+        self.tops: dict[str, tuple[Top, int]] = {}
+        self.retiring = False
+        """Whether a successor is wanted while this one still serves."""
+        self.proven = False
+        """Whether the venue has sent a book here: the address works."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether every wanted symbol has its first book, or was refused."""
+        return self._subscriber.settled
+
+    def want(self, symbols: Iterable[str]) -> None:
+        """Subscribe `symbols`."""
+        names = list(symbols)
+        self._subscriber.want(names, self._clock.monotonic())
+        self._feeds.tell(self, names, FeedEvent.ASKED, f"subscribing at {self._venue.name}")
+        self._wake.set()
+
+    def unwant(self, symbols: Iterable[str]) -> None:
+        """Unsubscribe `symbols`; what still arrives of them is ignored."""
+        names = list(symbols)
+        self._subscriber.unwant(names, self._clock.monotonic())
+        for name in names:
+            self._forget(name)
+        self._wake.set()
+
+    def give_up(self, error: UnresponsiveError) -> None:
+        """End the connection; nothing that it still holds is published."""
+        if self._given_up is None:
+            self._given_up = error
+            self._wake.set()
+
+    async def serve(self) -> ClientError:
+        """Serve until the connection ends; return why it did."""
+        reason: ClientError | None = None
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._receive())
+                group.create_task(self._tend())
+        except* ClientError as failures:
+            reason = _first(failures)
+        assert reason is not None  # both tasks run until one raises
+        return reason
+
+    async def close(self) -> None:
+        """Close the connection, within a bounded time."""
+        await self._connection.close()
+
+    async def _receive(self) -> None:
+        receive, decode, clock = self._connection.receive, self._decoder.feed, self._clock
+        vigil, pulse = self._vigil, self._around.pulse
+        while True:
+            frame = await receive()
+            ts_recv = clock.now_ns()
+            now = clock.monotonic()
+            if pulse.frozen_s(now) or self._given_up is not None:
+                # The buffers hold what was true before: `_tend` or the listener says the rest.
+                raise self._given_up or _frozen(pulse.frozen_s(now))
+            vigil.heard_at = now
+            counters.FRAMES.inc()
+            try:
+                events = decode(frame)
+            except FrameError as error:
+                self._malformed(error)
+                continue
+            for event in events:
+                self._take(event, ts_recv, now)
+            if self._stale:
+                self._wake.set()
+
+    def _take(self, event: Event, ts_recv: int, now: float) -> None:
+        if isinstance(event, Unchanged):
+            if event.symbol in self.tops and not self._stale:
+                self._feeds.same(self, event.symbol)
+        elif isinstance(event, Top):
+            self._take_top(event, ts_recv, now)
+        elif not isinstance(event, Heard):
+            self._take_control(event, now)
+
+    def _take_top(self, top: Top, ts_recv: int, now: float) -> None:
+        if top.symbol not in self.tops:
+            if not self._subscriber.booked(top.symbol, now):
+                return
+            self._first_book()
+        elif top.ts_event is not None and self._lag.observe(now, top.ts_event):
+            raise UnresponsiveError(
+                "lagging", f"what it sends is {self._lag.excess_s:.1f} s older than it was at first"
+            )
+        self.tops[top.symbol] = (top, ts_recv)
+        if not self._stale:
+            self._feeds.top(self, top, ts_recv)
+
+    def _first_book(self) -> None:
+        self.proven = True
+        self._wake.set()
+        if self._subscriber.settled:
+            self._on_news()
+
+    def _take_control(self, event: Acked | Refused | Closing | Broken, now: float) -> None:
+        match event:
+            case Acked():
+                waiting = self._subscriber.acked(event, now)
+                reason = f"subscribed at {self._venue.name}; its first book is awaited"
+                self._feeds.tell(self, waiting, FeedEvent.ASKED, reason)
+            case Refused():
+                counters.REFUSALS.inc()
+                logger.warning("request refused", symbols=event.symbols, reason=event.reason)
+                refused = self._subscriber.refused(event, now)
+                reason = f"{self._venue.name} refuses it: {event.reason}"
+                self._feeds.tell(self, refused, FeedEvent.UNLISTED, reason)
+                self._on_news()
+            case Closing():
+                self._retire(event.reason)
+            case Broken():
+                self._mend(event, now)
+        self._wake.set()
+
+    def _mend(self, broken: Broken, now: float) -> None:
+        if not self._subscriber.resync(broken.symbol, now):
+            return
+        counters.BROKEN.labels(broken.cause).inc()
+        logger.warning(
+            "book broken", symbol=broken.symbol, cause=broken.cause, detail=broken.detail
+        )
+        self._forget(broken.symbol)
+        reason = f"resyncing: {broken.cause.replace('_', ' ')} ({broken.detail})"
+        self._feeds.tell(self, [broken.symbol], FeedEvent.BROKEN, reason)
+
+    def _forget(self, symbol: str) -> None:
+        self.tops.pop(symbol, None)
+        self._decoder.forget(symbol)
+
+    def _malformed(self, error: FrameError) -> None:
+        counters.MALFORMED.labels(error.reason).inc()
+        if error.reason not in self._malformed_reasons:
+            self._malformed_reasons.add(error.reason)
+            logger.warning("frame malformed", reason=error.reason, detail=str(error)[:200])
+
+    def _retire(self, reason: str) -> None:
+        if not self.retiring:
+            logger.info("connection retires", reason=reason)
+            self.retiring = True
+            self._retire_at = math.inf
+            self._on_news()
+
+    async def _tend(self) -> None:
+        clock = self._clock
+        while self._given_up is None:
+            now = clock.monotonic()
+            await self._ask(now)
+            await self._judge_silence(now)
+            if now >= self._retire_at:
+                self._retire("it is old, and the venue would cut it")
+            await self._rest(clock.monotonic())
+        raise self._given_up
+
+    async def _ask(self, now: float) -> None:
+        turn = self._subscriber.turn(now)
+        name = self._venue.name
+        if turn.unacknowledged:
+            counters.ACK_TIMEOUTS.inc(len(turn.unacknowledged))
+            reason = f"{name} does not acknowledge the subscription; asking again"
+            self._feeds.tell(self, turn.unacknowledged, FeedEvent.ASKED, reason)
+        if turn.bookless:
+            counters.FIRST_BOOK_TIMEOUTS.inc(len(turn.bookless))
+            waited_s = self._venue.liveness.first_book_timeout_s
+            reason = f"{name} sent no book for {waited_s:g} s; asking again"
+            self._feeds.tell(self, turn.bookless, FeedEvent.ASKED, reason)
+            self._around.doubt_list()
+        for frame in turn.frames:
+            await self._send(frame)
+
+    async def _judge_silence(self, now: float) -> None:
+        silence = self._vigil.check(now)
+        if silence is Silence.PROBE:
+            await self._probe(now)
+        elif silence is Silence.STALE:
+            self._stale = True
+            reason = f"{self._venue.name} silent for {self._vigil.limit_s(silence):g} s"
+            logger.warning("connection silent", seconds=round(now - self._vigil.heard_at, 3))
+            self._feeds.tell(self, list(self.tops), FeedEvent.SILENT, reason)
+        elif silence is Silence.DEAD:
+            limit_s = self._vigil.limit_s(silence)
+            raise UnresponsiveError("silent", f"{self._venue.name} silent for {limit_s:g} s")
+        elif self._stale and silence is None:
+            await self._fence(now)
+
+    async def _fence(self, now: float) -> None:
+        """Ask for a sign that all has been read which was sent while nothing was heard."""
+        if now - self._vigil.heard_at >= self._vigil.limit_s(Silence.STALE):
+            return
+        if self._fence_at == math.inf:
+            self._fence_at = now
+            await self._ping(now)
+        elif now - self._fence_at >= self._vigil.limit_s(Silence.DEAD):
+            raise UnresponsiveError("silent", f"{self._venue.name} does not answer pings")
+
+    async def _probe(self, now: float) -> None:
+        request = self._subscriber.probe()
+        if request is None:
+            await self._ping(now)
+            return
+        self._subscriber.spend(now)
+        await self._send(request)
+
+    async def _ping(self, now: float) -> None:
+        self._subscriber.spend(now)
+        await self._connection.ping(self._answered)
+
+    def _answered(self) -> None:
+        now = self._clock.monotonic()
+        if self._given_up is not None or self._around.pulse.frozen_s(now):
+            return
+        self._vigil.heard_at = now
+        if self._stale:
+            self._stale = False
+            self._fence_at = math.inf
+            logger.info("connection heard again")
+            self._feeds.trust(self)
+
+    async def _send(self, text: str) -> None:
+        try:
+            async with asyncio.timeout(SEND_LIMIT_S):
+                await self._connection.send(text)
+        except TimeoutError:
+            raise UnresponsiveError(
+                "not_reading", f"{self._venue.name} read nothing for {SEND_LIMIT_S:g} s"
+            ) from None
+
+    async def _rest(self, now: float) -> None:
+        due_s = min(
+            self._subscriber.due_in(now), self._vigil.due_in(now), max(0.0, self._retire_at - now)
+        )
+        timer = asyncio.get_running_loop().call_later(due_s, self._wake.set)
+        await self._wake.wait()
+        timer.cancel()
+        self._wake.clear()
+
+
+def _frozen(seconds: float) -> UnresponsiveError:
+    return UnresponsiveError("frozen", f"this process stood still for {seconds:.1f} s")
+
+
+def _first(failures: BaseExceptionGroup[ClientError]) -> ClientError:
+    error: BaseException = failures
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    assert isinstance(error, ClientError)
+    return error

@@ -1,0 +1,300 @@
+"""What one connection asks of its venue, and what became of it. Pure: time is a parameter.
+
+A symbol goes through these stages; one request is under way at a time, because some venues answer
+errors without saying which request they mean:
+
+    QUEUED ─ask─▶ ASKED ─ack─▶ WAITING ─book─▶ FLOWING
+      ▲  ▲          │ refused      │ no book      │ resync, unwant
+      │  │          ▼              ▼              ▼
+      │  └──────  REFUSED ◀──    LEAVING ◀────────┘
+      └───── again ───────────────┘ └── gone
+
+An acknowledgement that stays out, a first book that stays out, and a broken book all end the same
+way: the symbol is asked for anew, patiently where it happens again and again.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Iterable, Sequence
+from enum import Enum, auto
+from typing import Final
+
+import msgspec
+
+from feed_listener.pace import Pace
+from feed_listener.venue import Acked, Refused, Venue
+
+__all__ = ["Subscriber", "Turn"]
+
+REFUSED_RETRY_S: Final = 60.0
+"""A refusal is asked about again: the venue may have changed its mind."""
+FIRST_PATIENCE_S: Final = 0.25
+LONGEST_PATIENCE_S: Final = 30.0
+CALM_S: Final = 60.0
+"""A symbol whole for this long is asked for without patience when it breaks."""
+
+
+class Turn(msgspec.Struct, frozen=True):
+    """What is to be done at this moment."""
+
+    frames: Sequence[str] = ()
+    """To send, in order."""
+    unacknowledged: Sequence[str] = ()
+    """Symbols whose acknowledgement stayed out."""
+    bookless: Sequence[str] = ()
+    """Symbols whose first book stayed out."""
+
+
+class _Stage(Enum):
+    QUEUED = auto()
+    ASKED = auto()
+    WAITING = auto()
+    FLOWING = auto()
+    REFUSED = auto()
+    LEAVING = auto()
+
+
+_TO_ASK: Final = frozenset({_Stage.QUEUED, _Stage.REFUSED, _Stage.LEAVING})
+
+
+class _Symbol:
+    """Where one symbol stands. `wanted` tells whether it is asked for again after LEAVING."""
+
+    def __init__(self, now: float) -> None:
+        self.stage = _Stage.QUEUED
+        self.wanted = True
+        self.alone = False
+        self.not_before = now
+        self.since = now
+        self.patience_s = 0.0
+
+    def enter(self, stage: _Stage, now: float) -> None:
+        self.stage = stage
+        self.since = now
+
+    def lose_patience(self, now: float) -> None:
+        """Put the next attempt off, longer each time that the last one did not hold."""
+        if self.stage is _Stage.FLOWING and now - self.since >= CALM_S:
+            self.patience_s = 0.0
+        self.not_before = now + self.patience_s
+        self.patience_s = min(LONGEST_PATIENCE_S, self.patience_s * 2 or FIRST_PATIENCE_S)
+
+
+class _Request:
+    """The one request that waits for its acknowledgement."""
+
+    def __init__(self, request_id: int, symbols: Iterable[str], *, subscribes: bool) -> None:
+        self.id = request_id
+        self.symbols = set(symbols)
+        self.subscribes = subscribes
+        self.deadline = math.inf
+
+
+class Subscriber:
+    """Keeps what a connection has subscribed equal to what is wanted of it."""
+
+    def __init__(self, venue: Venue, depth: int) -> None:
+        self._venue = venue
+        self._depth = depth
+        self._pace = Pace(venue.limits.requests_per_second)
+        self._symbols: dict[str, _Symbol] = {}
+        self._request: _Request | None = None
+        self._frames: deque[str] = deque()
+        self._last_id = 0
+
+    @property
+    def wanted(self) -> list[str]:
+        return [name for name, symbol in self._symbols.items() if symbol.wanted]
+
+    @property
+    def settled(self) -> bool:
+        """Whether every wanted symbol has its book, or the venue refused it."""
+        done = {_Stage.FLOWING, _Stage.REFUSED}
+        return all(s.stage in done for s in self._symbols.values() if s.wanted)
+
+    def want(self, names: Iterable[str], now: float) -> None:
+        for name in names:
+            symbol = self._symbols.get(name)
+            if symbol is None:
+                self._symbols[name] = _Symbol(now)
+            else:
+                symbol.wanted = True
+
+    def unwant(self, names: Iterable[str], now: float) -> None:
+        for name in names:
+            symbol = self._symbols.get(name)
+            if symbol is None:
+                continue
+            symbol.wanted = False
+            if symbol.stage in {_Stage.QUEUED, _Stage.REFUSED}:
+                del self._symbols[name]
+            elif symbol.stage is not _Stage.LEAVING:
+                symbol.enter(_Stage.LEAVING, now)
+
+    def resync(self, name: str, now: float) -> bool:
+        """Leave and ask again; return False where that is under way already."""
+        symbol = self._symbols.get(name)
+        if symbol is None or symbol.stage not in {_Stage.WAITING, _Stage.FLOWING}:
+            return False
+        symbol.lose_patience(now)
+        symbol.enter(_Stage.LEAVING, now)
+        return True
+
+    def booked(self, name: str, now: float) -> bool:
+        """Take note that a book of `name` came; return True when it is the first."""
+        symbol = self._symbols.get(name)
+        if symbol is None or symbol.stage in {_Stage.FLOWING, _Stage.LEAVING, _Stage.QUEUED}:
+            return False
+        symbol.enter(_Stage.FLOWING, now)
+        return True
+
+    def acked(self, ack: Acked, now: float) -> list[str]:
+        """Take an acknowledgement; return the symbols that now wait for their first book."""
+        request = self._request
+        if request is None:
+            return []
+        if ack.symbols:
+            answered = request.symbols & set(ack.symbols)
+            if ack.subscribed is not request.subscribes:
+                return []
+        else:
+            answered = set(request.symbols) if ack.request_id in {None, request.id} else set()
+        self._answer(request, answered)
+        if not request.subscribes:
+            for name in answered:
+                self._leave(name, now)
+            return []
+        waiting = [name for name in sorted(answered) if name in self._symbols]
+        for name in waiting:
+            if self._symbols[name].stage is _Stage.ASKED:
+                self._symbols[name].enter(_Stage.WAITING, now)
+        return waiting
+
+    def refused(self, refusal: Refused, now: float) -> list[str]:
+        """Take a refusal; return the symbols that the venue will not serve.
+
+        A batch refused as a whole is asked again one by one, so that the others do not suffer.
+        """
+        request = self._request
+        if request is None or refusal.request_id not in {None, request.id}:
+            return []
+        answered = request.symbols & set(refusal.symbols) or set(request.symbols)
+        unclear = len(answered) > 1 and not refusal.symbols
+        self._answer(request, answered)
+        if not request.subscribes:
+            # It does not know the subscription: then it is gone, which was the wish.
+            for name in answered:
+                self._leave(name, now)
+            return []
+        asked = [s for s in sorted(answered) if self._is(s, _Stage.ASKED)]
+        for name in asked:
+            symbol = self._symbols[name]
+            symbol.alone = unclear
+            symbol.enter(_Stage.QUEUED if unclear else _Stage.REFUSED, now)
+            symbol.not_before = now if unclear else now + REFUSED_RETRY_S
+        return [] if unclear else asked
+
+    def spend(self, now: float) -> None:
+        """Count a frame that the session sends by itself (a ping) against the venue's limit."""
+        self._pace.take(now)
+
+    def probe(self) -> str | None:
+        """Return the venue's own request for a sign of life, or None where it has none."""
+        self._last_id += 1
+        return self._venue.probe(self._last_id)
+
+    def turn(self, now: float) -> Turn:
+        """Return what is to be done now. Call it again after `due_in` seconds, or after news."""
+        unacknowledged = self._expire_request(now)
+        bookless = self._expire_books(now)
+        frames = []
+        while self._pace.wait_s(now) <= 0 and (self._frames or self._ask(now)):
+            self._pace.take(now)
+            frames.append(self._frames.popleft())
+            if not self._frames and self._request is not None:
+                self._request.deadline = now + self._venue.liveness.ack_timeout_s
+        return Turn(frames, unacknowledged, bookless)
+
+    def due_in(self, now: float) -> float:
+        """Return seconds until `turn` has something to do, if nothing else happens."""
+        if self._frames:
+            return self._pace.wait_s(now)
+        due = self._request.deadline if self._request else math.inf
+        for symbol in self._symbols.values():
+            if symbol.stage is _Stage.WAITING:
+                due = min(due, symbol.since + self._venue.liveness.first_book_timeout_s)
+            elif self._request is None and symbol.stage in _TO_ASK:
+                due = min(due, max(symbol.not_before, now + self._pace.wait_s(now)))
+        return max(0.0, due - now)
+
+    def _ask(self, now: float) -> bool:
+        """Begin the next request, if there is one and none is under way."""
+        if self._request is not None:
+            return False
+        leaving = [n for n, s in self._symbols.items() if s.stage is _Stage.LEAVING]
+        return self._begin(leaving, subscribes=False) or self._begin(
+            self._joining(now), subscribes=True
+        )
+
+    def _joining(self, now: float) -> list[str]:
+        due = [
+            name
+            for name, symbol in self._symbols.items()
+            if symbol.stage in {_Stage.QUEUED, _Stage.REFUSED} and now >= symbol.not_before
+        ]
+        alone = next((name for name in due if self._symbols[name].alone), None)
+        return [alone] if alone else due
+
+    def _begin(self, names: Sequence[str], *, subscribes: bool) -> bool:
+        batch = names[: self._venue.limits.symbols_per_request]
+        if not batch:
+            return False
+        self._last_id += 1
+        write = self._venue.subscribe if subscribes else self._venue.unsubscribe
+        self._frames.extend(write(batch, self._last_id, self._depth))
+        self._request = _Request(self._last_id, batch, subscribes=subscribes)
+        if subscribes:
+            for name in batch:
+                self._symbols[name].stage = _Stage.ASKED
+        return True
+
+    def _answer(self, request: _Request, answered: set[str]) -> None:
+        request.symbols -= answered
+        if not request.symbols:
+            self._request = None
+
+    def _leave(self, name: str, now: float) -> None:
+        symbol = self._symbols.get(name)
+        if symbol is None or symbol.stage is not _Stage.LEAVING:
+            return
+        if symbol.wanted:
+            symbol.enter(_Stage.QUEUED, now)
+        else:
+            del self._symbols[name]
+
+    def _expire_request(self, now: float) -> list[str]:
+        request = self._request
+        if request is None or now < request.deadline:
+            return []
+        self._request = None
+        late = [n for n in sorted(request.symbols) if self._is(n, _Stage.ASKED)]
+        for name in late:
+            self._symbols[name].enter(_Stage.QUEUED, now)
+        return late
+
+    def _expire_books(self, now: float) -> list[str]:
+        limit = now - self._venue.liveness.first_book_timeout_s
+        late = [
+            name
+            for name, symbol in self._symbols.items()
+            if symbol.stage is _Stage.WAITING and symbol.since <= limit
+        ]
+        for name in late:
+            self._symbols[name].enter(_Stage.LEAVING, now)
+        return late
+
+    def _is(self, name: str, stage: _Stage) -> bool:
+        symbol = self._symbols.get(name)
+        return symbol is not None and symbol.stage is stage
