@@ -2,9 +2,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from dragonfly_client import Book, State
 from dragonfly_client._decode import decode_book
-from dragonfly_client.watch.lines import Moves, price_line, summary_lines
+from dragonfly_client.watch.lines import Moves, added, price_line, summary_lines
 from dragonfly_client.watch.statistics import Fault, Percentiles, Summary
 from dragonfly_protos import market_data_pb2 as pb
 from stub_gateway import make_book
@@ -70,6 +71,23 @@ def test_a_venues_change_is_told_with_its_reason() -> None:
     stale = make_book(states={"kraken": (pb.STATE_STALE, "silent for 3 s")})
     moves.observe(decode_book(stale, T0))
     assert "ETH-BTC    kraken STALE: silent for 3 s" in moves.take()
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "new"),
+    [
+        ([], ["a"], ["a"]),
+        (["a"], ["a"], []),
+        (["a"], ["a", "a"], ["a"]),
+        (["a", "b", "c"], ["b", "c", "d"], ["d"]),
+        (["a", "b"], ["c", "d"], ["c", "d"]),
+        (["a", "b"], [], []),
+    ],
+)
+def test_only_what_came_to_the_end_is_new(
+    before: list[str], now: list[str], new: list[str]
+) -> None:
+    assert added(before, now) == new
 
 
 def test_the_summary() -> None:

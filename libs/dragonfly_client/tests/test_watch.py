@@ -173,6 +173,7 @@ def test_the_command_lists(stub_address: str) -> None:
         (["FOO-BAR"], 2, "no venue lists FOO-BAR: see ListInstruments"),
         (["nonsense"], 2, "'nonsense' is not an instrument"),
         (["--ca-file", "/nowhere.pem"], 2, "ca_file '/nowhere.pem' cannot be read"),
+        (["--svg", "/nowhere/ladder.svg"], 2, "its folder does not exist"),
         (["--gateway", "nowhere"], 2, "'nowhere' is no gateway's address: write HOST:PORT"),
         (["--seconds", "0"], 2, "--seconds"),
     ],

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 from dragonfly_client.messages import Book, Level, State
 from dragonfly_client.watch.statistics import Percentiles, Summary
 from dragonfly_client.watch.text import amount_text, decimals_of, duration_text, price_text
 
-__all__ = ["Moves", "price_line", "summary_lines"]
+__all__ = ["Moves", "added", "price_line", "summary_lines"]
 
 
 class Moves:
@@ -55,6 +55,15 @@ class Moves:
         decimals = decimals_of(prices, at_least=self._decimals.get(book.instrument, 2))
         self._decimals[book.instrument] = decimals
         return decimals
+
+
+def added(before: Sequence[str], now: Sequence[str]) -> Sequence[str]:
+    """Return what came to the end of a list of lines that may have lost some at its beginning."""
+    for lost in range(len(before)):
+        kept = len(before) - lost
+        if before[lost:] == now[:kept]:
+            return now[kept:]
+    return now
 
 
 def price_line(book: Book, decimals: int) -> str:

@@ -13,6 +13,7 @@ from typing import Final
 from rich.console import Console
 
 from dragonfly_client.client import DragonflyClient
+from dragonfly_client.errors import SettingError
 from dragonfly_client.events import Event
 from dragonfly_client.watch.ladder import Frame, draw
 from dragonfly_client.watch.screens import LadderScreen, LineScreen, Screen
@@ -46,8 +47,9 @@ async def run_watch(
     the last ladder.
 
     Raises:
-        ClientError: no gateway answers, or it refuses.
+        ClientError: no gateway answers, or it refuses; or `svg` has no folder to be in.
     """
+    _check(svg)
     watch = Watch(target, instruments, notices or list)
     screen = LadderScreen(console) if console.is_terminal else LineScreen(console)
 
@@ -105,6 +107,11 @@ async def _show(watch: Watch, screen: Screen, seconds: float | None) -> None:
         screen.show(watch)
         watch.drawn()
         await asyncio.sleep(wait_s)
+
+
+def _check(svg: Path | None) -> None:
+    if svg is not None and not svg.parent.is_dir():
+        raise SettingError(f"no picture can be left at {str(svg)!r}: its folder does not exist")
 
 
 def _finish(watch: Watch, screen: Screen, svg: Path | None) -> None:

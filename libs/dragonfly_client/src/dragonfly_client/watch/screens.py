@@ -12,7 +12,7 @@ from rich.text import Text
 from dragonfly_client.events import Disconnected, Event, Reconnected
 from dragonfly_client.messages import Book
 from dragonfly_client.watch.ladder import draw
-from dragonfly_client.watch.lines import Moves, summary_lines
+from dragonfly_client.watch.lines import Moves, added, summary_lines
 from dragonfly_client.watch.state import Watch
 
 __all__ = ["LadderScreen", "LineScreen", "Screen"]
@@ -99,7 +99,7 @@ class LineScreen:
             self._impatient_at = None
             self._print(f"waiting for the first book from {watch.target} …")
         notices = watch.notices()
-        for line in (*(one for one in notices if one not in self._noticed), *self._moves.take()):
+        for line in (*added(self._noticed, notices), *self._moves.take()):
             self._print(line)
         self._noticed = notices
 
