@@ -1,0 +1,87 @@
+"""A venue's book as text, and what a venue says it trades."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import Protocol
+
+from venue_simulator.recordings import TextLevel
+
+__all__ = ["BookState", "Books", "Levels", "Listing", "cross"]
+
+Levels = tuple[TextLevel, ...]
+"""(price, amount) as the venue prints them, best first."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BookState:
+    """One state of one book. Two states are the same only where they are one object."""
+
+    venue_seq: int
+    ts_ns: int
+    """When this became the truth, by the simulator's clock."""
+    bids: Levels
+    asks: Levels
+    crossed: bool = False
+    """By a fault: best bid at or above best ask."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """One instrument as one venue lists it."""
+
+    instrument: str
+    symbol: str
+    price_decimals: int
+    """As printed."""
+    amount_decimals: int
+    """As printed."""
+    tick_decimals: int
+    """Of the smallest price step; fewer than printed where the venue pads with zeros."""
+    lot_decimals: int
+    """Of the smallest amount step."""
+    tradable: bool = True
+
+    @property
+    def base(self) -> str:
+        return self.instrument.partition("-")[0]
+
+    @property
+    def quote(self) -> str:
+        return self.instrument.partition("-")[2]
+
+    @property
+    def tick(self) -> str:
+        return power_of_ten(self.tick_decimals, self.price_decimals)
+
+    @property
+    def lot(self) -> str:
+        return power_of_ten(self.lot_decimals, self.amount_decimals)
+
+
+class Books(Protocol):
+    """What a venue's protocol may know of its market."""
+
+    def listings(self) -> list[Listing]: ...
+
+    def listing(self, symbol: str) -> Listing | None:
+        """Return what the venue lists under its own name `symbol`, or None."""
+        ...
+
+    def state(self, symbol: str) -> BookState | None:
+        """Return the book of `symbol` as it stands, or None where it is not traded."""
+        ...
+
+
+def cross(state: BookState) -> BookState:
+    """Return `state` with its best bid at its second ask; a book too thin for it stays as it is."""
+    if not state.bids or len(state.asks) < 2:
+        return state
+    best = (state.asks[1][0], state.bids[0][1])
+    return replace(state, bids=(best, *state.bids[1:]), crossed=True)
+
+
+def power_of_ten(decimals: int, printed: int) -> str:
+    """Return 10⁻ᵈᵉᶜⁱᵐᵃˡˢ as text with `printed` decimals (5, 8 → `0.00001000`)."""
+    return f"{Decimal(1).scaleb(-decimals):.{printed}f}"

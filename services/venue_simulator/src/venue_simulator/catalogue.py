@@ -1,0 +1,59 @@
+"""The instruments of the simulated world, and at which venues they trade."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from random import Random
+from typing import Final
+
+__all__ = ["ALWAYS_MOVING", "CATALOGUE", "Asset", "invent"]
+
+EVERYWHERE: Final = frozenset({"binance", "bitstamp", "kraken"})
+
+ALWAYS_MOVING: Final = ("ETH-BTC", "BTC-USD")
+"""Trade from the start; all others once somebody asks for them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """One instrument of the simulated world."""
+
+    instrument: str
+    price: float
+    """About which it drifts."""
+    venues: frozenset[str] = EVERYWHERE
+    tradable: bool = True
+    """Otherwise it is listed, and halted."""
+
+    @property
+    def amount(self) -> float:
+        """Return the size of a usual level: the same value in every instrument."""
+        quote = self.instrument.partition("-")[2]
+        return {"BTC": 0.1, "ETH": 2.0}.get(quote, 6000.0) / self.price
+
+
+CATALOGUE: Final = (
+    Asset("ETH-BTC", 0.0702),
+    Asset("BTC-USD", 61_250.0),
+    Asset("ETH-USD", 4_300.0),
+    Asset("BTC-EUR", 56_800.0),
+    Asset("ETH-EUR", 3_990.0),
+    Asset("SOL-USD", 182.5),
+    Asset("XRP-USD", 1.12),
+    Asset("ADA-USD", 0.684),
+    Asset("DOGE-USD", 0.2105),
+    Asset("LTC-USD", 96.4),
+    Asset("LTC-BTC", 0.001574),
+    Asset("LINK-USD", 18.66),
+    Asset("DOT-USD", 5.21),
+    Asset("XLM-USD", 0.3155),
+    Asset("BNB-BTC", 0.01092, frozenset({"binance"})),
+    Asset("GALA-EUR", 0.01633, frozenset({"bitstamp"})),
+    Asset("XMR-USD", 291.7, frozenset({"kraken"})),
+    Asset("LUNA-USD", 0.0651, tradable=False),
+)
+
+
+def invent(instrument: str, seed: int) -> Asset:
+    """Return an asset that the catalogue does not know; its price follows from `seed`."""
+    return Asset(instrument, 10 ** Random(f"{seed}/{instrument}").uniform(-2, 4))  # noqa: S311 - no secret

@@ -1,0 +1,211 @@
+"""`dragonfly simulator` and `dragonfly fault`."""
+
+from __future__ import annotations
+
+import json
+import ssl
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlencode
+
+import click
+from dragonfly_common.errors import ConfigError
+from dragonfly_common.runtime import RuntimeOptions, run_async, runtime_options
+from dragonfly_common.types import normalise_instrument
+
+from venue_simulator.faults import FaultKind, parse_planned_fault
+from venue_simulator.options import Options
+from venue_simulator.service import serve
+from venue_simulator.venues import VENUES
+
+__all__ = ["fault", "simulator"]
+
+CONTROL_TIMEOUT_S: Final = 5.0
+MAX_RATE: Final = 1000.0
+
+
+class _FaultSpec(click.types.StringParamType):
+    """Text with spaces in it; several in one environment variable stand between semicolons."""
+
+    name = "spec"
+    envvar_list_splitter = ";"
+
+
+@click.command()
+@click.option(
+    "--venue",
+    "venues",
+    multiple=True,
+    type=click.Choice(sorted(VENUES)),
+    help="May be repeated.  [default: all]",
+)
+@click.option(
+    "--instrument",
+    "instruments",
+    multiple=True,
+    metavar="BASE-QUOTE",
+    help="Moves from the start, as ETH-BTC and BTC-USD do; may be repeated.",
+)
+@click.option("--host", default="127.0.0.1", show_default=True, help="Where to listen.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=0,
+    help="One port for all venues, REST and control.  [default: any free one]",
+)
+@click.option(
+    "--rate",
+    type=click.FloatRange(0, MAX_RATE),
+    default=10.0,
+    show_default=True,
+    help="Updates a second, of each instrument at each venue.",
+)
+@click.option("--seed", type=int, default=1, show_default=True, help="Of the market.")
+@click.option(
+    "--captures",
+    type=click.Path(path_type=Path),
+    help="Play the recordings in this folder instead of the seeded market.",
+)
+@click.option(
+    "--speed",
+    type=click.FloatRange(0, min_open=True),
+    default=1.0,
+    show_default=True,
+    help="Of the recordings; 2 is twice as fast.",
+)
+@click.option(
+    "--truth-log",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Append every state of every book to this file, one JSON object a line.",
+)
+@click.option(
+    "--fault",
+    "faults",
+    multiple=True,
+    type=_FaultSpec(),
+    metavar="SPEC",
+    help='"VENUE KIND [at=S] [for=S] [every=S] [instrument=BASE-QUOTE]"; may be repeated. '
+    "For the kinds see `dragonfly fault --help`.",
+)
+@click.option("--tls-cert", type=click.Path(path_type=Path), help="PEM; needs --tls-key.")
+@click.option("--tls-key", type=click.Path(path_type=Path), help="PEM; needs --tls-cert.")
+@runtime_options
+def simulator(
+    *,
+    venues: tuple[str, ...],
+    instruments: tuple[str, ...],
+    host: str,
+    port: int,
+    rate: float,
+    seed: int,
+    captures: Path | None,
+    speed: float,
+    truth_log: Path | None,
+    faults: tuple[str, ...],
+    tls_cert: Path | None,
+    tls_key: Path | None,
+    runtime: RuntimeOptions,
+) -> None:
+    """Simulate venues that speak the real protocols.
+
+    \b
+    Example:
+      dragonfly simulator --port 9000 --rate 100 \\
+          --fault "kraken silence at=5 for=3 every=20"
+    """
+    names = venues or tuple(VENUES)
+    options = Options(
+        venues=names,
+        instruments=tuple(normalise_instrument(name) for name in instruments),
+        host=host,
+        port=port,
+        rate=rate,
+        seed=seed,
+        captures=captures,
+        speed=speed,
+        truth_log=truth_log,
+        faults=tuple(parse_planned_fault(text, names) for text in faults),
+        tls_cert=tls_cert,
+        tls_key=tls_key,
+    )
+    run_async("simulator", runtime, lambda process: serve(process, options))
+
+
+@click.command(
+    epilog="Kinds: " + ", ".join(FaultKind) + ".",
+)
+@click.option(
+    "--control",
+    required=True,
+    metavar="URL",
+    help="The `control` address that the simulator logs when it is ready.",
+)
+@click.option("--instrument", metavar="BASE-QUOTE", help="Only this one.  [default: all]")
+@click.option(
+    "--seconds",
+    type=click.FloatRange(min=0),
+    help="How long it lasts.  [default: the next frame alone, or 3 s where it is a state]",
+)
+@click.option(
+    "--ca-file",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="PEM of the authority of a simulator with TLS.",
+)
+@click.argument("venue")
+@click.argument("kind")
+def fault(
+    *,
+    control: str,
+    instrument: str | None,
+    seconds: float | None,
+    ca_file: Path | None,
+    venue: str,
+    kind: str,
+) -> None:
+    """Let KIND go wrong at VENUE of a running simulator.
+
+    \b
+    Example:
+      dragonfly fault --control http://127.0.0.1:9000/control kraken silence --seconds 5
+    """
+    query = {"venue": venue, "kind": kind, "instrument": instrument, "seconds": seconds}
+    given = {name: value for name, value in query.items() if value is not None}
+    click.echo(_get(f"{control.rstrip('/')}/fault?{urlencode(given)}", control, ca_file))
+
+
+def _get(url: str, control: str, ca_file: Path | None) -> str:
+    """Return the reply of a simulator's control page.
+
+    Raises:
+        ConfigError: nobody is there, or the simulator refuses; the message says why.
+    """
+    if not url.startswith(("http://", "https://")):
+        raise ConfigError(
+            f"--control {control} is no address of a control page: "
+            "give the `control` that the simulator logs when it is ready"
+        )
+    try:
+        tls = ssl.create_default_context(cafile=ca_file)
+        opener = urllib.request.build_opener(
+            urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=tls)
+        )
+        with opener.open(url, timeout=CONTROL_TIMEOUT_S) as reply:
+            return str(reply.read().decode())
+    except urllib.error.HTTPError as refusal:
+        raise ConfigError(_reason(refusal)) from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "reason", error)
+        raise ConfigError(
+            f"no simulator answers at {control}: {reason}; "
+            "give the `control` address that it logs when it is ready"
+        ) from None
+
+
+def _reason(refusal: urllib.error.HTTPError) -> str:
+    with refusal:
+        try:
+            return str(json.loads(refusal.read())["error"])
+        except (ValueError, KeyError, TypeError):
+            return f"{refusal.url} answered {refusal.code}: it is no simulator's control page"

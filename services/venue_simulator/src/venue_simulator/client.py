@@ -1,0 +1,152 @@
+"""One client of one venue: its session's actions performed, its connection kept alive."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Iterable
+
+import structlog
+from websockets.exceptions import ConnectionClosed
+
+from venue_simulator import counters
+from venue_simulator.connection import VenueConnection
+from venue_simulator.exchange import Exchange
+from venue_simulator.faults import FaultKind
+from venue_simulator.venue import (
+    Action,
+    HangUp,
+    Liveness,
+    Reply,
+    Session,
+    Stream,
+    Subscribe,
+    Unsubscribe,
+)
+
+__all__ = ["Client"]
+
+logger = structlog.get_logger()
+
+
+class Client:
+    """A member of an exchange, for as long as its connection is open."""
+
+    def __init__(self, connection: VenueConnection, exchange: Exchange, session: Session) -> None:
+        self._connection = connection
+        self._exchange = exchange
+        self._session = session
+        self._venue = exchange.venue.name
+        self._loop = asyncio.get_running_loop()
+        self._streams: set[Stream] = set()
+        self._heard_from_us = self._idle_since = self._loop.time()
+        self._tasks = asyncio.TaskGroup()
+
+    async def stay(self) -> None:
+        """Serve the client until its connection ends."""
+        connection, exchange = self._connection, self._exchange
+        connection.is_silent = lambda: exchange.faults.lasts(FaultKind.SILENCE)
+        connection.on_control = self._receive_control
+        exchange.members.add(self)
+        counters.CLIENTS.labels(self._venue).inc()
+        logger.info("client connected", venue=self._venue, clients=len(exchange.members))
+        try:
+            async with self._tasks:
+                self._perform(self._session.open(self._now_ns()))
+                keeping = self._keep_alive(exchange.venue.liveness)
+                await self._receive()
+                for task in keeping:
+                    task.cancel()
+        finally:
+            exchange.members.discard(self)
+            for stream in self._streams:
+                exchange.unsubscribe(self, stream)
+            counters.CLIENTS.labels(self._venue).dec()
+            logger.info("client left", venue=self._venue, clients=len(exchange.members))
+
+    def push(self, frame: bytes) -> None:
+        self._heard_from_us = self._loop.time()
+        if not self._connection.push(frame):
+            counters.DROPPED_CLIENTS.labels(self._venue).inc()
+            logger.warning("client dropped", venue=self._venue, reason="reads too slowly")
+            self._connection.reset()
+
+    def announce_close(self) -> None:
+        self.push(self._session.announce_close(self._now_ns()).encode())
+
+    def hang_up(self, code: int, reason: str) -> None:
+        self._tasks.create_task(self._connection.close(code, reason))
+
+    def reset(self) -> None:
+        self._connection.reset()
+
+    async def _receive(self) -> None:
+        try:
+            async for message in self._connection:
+                frame = message.encode() if isinstance(message, str) else message
+                self._perform(self._session.receive(frame, self._now_ns()))
+        except ConnectionClosed:
+            return
+
+    def _receive_control(self) -> None:
+        self._perform(self._session.receive_control(self._now_ns()))
+
+    def _perform(self, actions: Iterable[Action]) -> None:
+        for action in actions:
+            match action:
+                case Reply(text):
+                    self.push(text.encode())
+                case Subscribe(stream):
+                    self._streams.add(stream)
+                    self._exchange.subscribe(self, action)
+                case Unsubscribe(stream):
+                    self._streams.discard(stream)
+                    self._idle_since = self._loop.time()
+                    self._exchange.unsubscribe(self, stream)
+                case HangUp(code, reason):
+                    self.hang_up(code, reason)
+
+    def _keep_alive(self, liveness: Liveness) -> list[asyncio.Task[None]]:
+        keeping = []
+        if liveness.ping_interval_s is not None:
+            keeping.append(self._ping(liveness.ping_interval_s, liveness.pong_timeout_s))
+        if liveness.heartbeat_interval_s is not None:
+            frame = liveness.heartbeat.encode()
+            keeping.append(self._beat(liveness.heartbeat_interval_s, frame))
+        if liveness.idle_limit_s is not None:
+            keeping.append(self._expel_idle(liveness.idle_limit_s))
+        return [self._tasks.create_task(each) for each in keeping]
+
+    async def _ping(self, interval_s: float, timeout_s: float) -> None:
+        while True:
+            await asyncio.sleep(interval_s)
+            try:
+                answered = await self._connection.ping(str(self._now_ns() // 1_000_000))
+            except ConnectionClosed:
+                return
+            self._loop.call_later(timeout_s, self._expel_mute, answered)
+
+    def _expel_mute(self, answered: Awaitable[float]) -> None:
+        if isinstance(answered, asyncio.Future) and not answered.done():
+            logger.info("client dropped", venue=self._venue, reason="answers no ping")
+            self._connection.reset()
+
+    async def _beat(self, interval_s: float, frame: bytes) -> None:
+        while True:
+            quiet_s = self._loop.time() - self._heard_from_us
+            if quiet_s < interval_s:
+                await asyncio.sleep(interval_s - quiet_s)
+            elif self._streams:
+                self.push(frame)
+            else:
+                await asyncio.sleep(interval_s)
+
+    async def _expel_idle(self, limit_s: float) -> None:
+        while True:
+            idle_s = 0.0 if self._streams else self._loop.time() - self._idle_since
+            if idle_s >= limit_s:
+                self.hang_up(1000, "idle")
+                return
+            await asyncio.sleep(limit_s - idle_s)
+
+    def _now_ns(self) -> int:
+        return self._exchange.clock.now_ns()

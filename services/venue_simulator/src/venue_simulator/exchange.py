@@ -1,0 +1,187 @@
+"""One venue at work: its books, who follows them, and what goes wrong."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from dragonfly_common.clock import Clock
+
+from venue_simulator import counters
+from venue_simulator.book import BookState, Levels, Listing, cross
+from venue_simulator.faults import ActiveFaults, FaultKind
+from venue_simulator.feed import Feed, Follower
+from venue_simulator.truth import Truth
+from venue_simulator.venue import FakeVenue, FirstFrame, Stream, Subscribe
+
+__all__ = ["Exchange", "Member", "TradedBook"]
+
+
+class Member(Follower, Protocol):
+    """A connected client as its exchange sees it."""
+
+    def announce_close(self) -> None:
+        """Tell it, in the venue's own way, that its connection will be closed."""
+        ...
+
+    def hang_up(self, code: int, reason: str) -> None:
+        """Close its connection properly."""
+        ...
+
+    def reset(self) -> None:
+        """Cut its connection with a TCP reset."""
+        ...
+
+
+@dataclass(eq=False)
+class TradedBook:
+    """One instrument at one venue; without a state until somebody wants it."""
+
+    listing: Listing
+    state: BookState | None = None
+    feeds: dict[Stream, Feed] = field(default_factory=dict)
+
+
+class Exchange:
+    """Knows its books by the venue's own names; implements `Books` for the venue's protocol."""
+
+    def __init__(
+        self, venue: FakeVenue, clock: Clock, truth: Truth, quiet_first_frame_s: float | None
+    ) -> None:
+        """Open a venue that lists nothing yet.
+
+        `quiet_first_frame_s`: a stream that begins with the next change gets the whole book when
+        that has not come for so long; None waits for the change for ever, as the venue does.
+        """
+        self.venue = venue
+        self.clock = clock
+        self.faults = ActiveFaults()
+        self.members: set[Member] = set()
+        self.audible = asyncio.Event()
+        """Cleared while the venue is silent."""
+        self.audible.set()
+        self.want: Callable[[str], None] = lambda _: None
+        """Told the instrument that somebody wants; whoever moves the market sets it."""
+        self._truth = truth
+        self._quiet_first_frame_s = quiet_first_frame_s
+        self._books: dict[str, TradedBook] = {}
+        self._states = counters.STATES.labels(venue.name)
+        self._frames_sent = counters.FRAMES_SENT.labels(venue.name)
+
+    def add(self, listing: Listing) -> TradedBook:
+        book = self._books[listing.symbol] = TradedBook(listing)
+        return book
+
+    def listings(self) -> list[Listing]:
+        return [book.listing for book in self._books.values() if self._known(book)]
+
+    def listing(self, symbol: str) -> Listing | None:
+        book = self._books.get(symbol)
+        return book.listing if book is not None and self._known(book) else None
+
+    def state(self, symbol: str) -> BookState | None:
+        book = self._books.get(symbol)
+        if book is None or not self._known(book) or not book.listing.tradable:
+            return None
+        if book.state is None:
+            self.want(book.listing.instrument)
+        return book.state
+
+    def subscriptions(self) -> dict[str, int]:
+        """Return the number of streams that are followed, by instrument."""
+        return {
+            book.listing.instrument: len(book.feeds) for book in self._books.values() if book.feeds
+        }
+
+    def subscribe(self, member: Member, request: Subscribe) -> None:
+        """Feed a stream to `member`; to one of an unknown symbol, nothing ever comes."""
+        stream = request.stream
+        state = self.state(stream.symbol)
+        if state is None:
+            return
+        book = self._books[stream.symbol]
+        feed = book.feeds.get(stream)
+        if feed is None:
+            feed = book.feeds[stream] = Feed(self.venue, stream, state)
+        if request.first_frame is FirstFrame.AT_ONCE:
+            feed.wait(member)
+            self._publish(book)
+        else:
+            feed.follow(member)
+        if request.first_frame is FirstFrame.ON_CHANGE:
+            self._end_quiet_later(member, book, feed)
+        self.want(book.listing.instrument)
+
+    def unsubscribe(self, member: Member, stream: Stream) -> None:
+        book = self._books.get(stream.symbol)
+        feed = None if book is None else book.feeds.get(stream)
+        if book is None or feed is None:
+            return
+        feed.leave(member)
+        if feed.deserted:
+            del book.feeds[stream]
+
+    def advance(
+        self, book: TradedBook, bids: Levels, asks: Levels, venue_seq: int | None = None
+    ) -> None:
+        """Make these levels the truth, write that down, then send it."""
+        now_ns = self.clock.now_ns()
+        if venue_seq is None:
+            previous = 0 if book.state is None else book.state.venue_seq
+            venue_seq = self.venue.next_seq(previous, now_ns)
+        state = BookState(venue_seq, now_ns, bids, asks)
+        instrument = book.listing.instrument
+        if self.faults.befalls_book(FaultKind.CROSSED, instrument):
+            state = cross(state)
+        book.state = state
+        self._states.inc()
+        self._truth.note_state(self.venue.name, instrument, state)
+        if book.feeds:
+            self._publish(book)
+
+    def catch_up(self) -> None:
+        """Publish what books became while they were mute."""
+        for book in self._books.values():
+            self._publish(book)
+
+    def _publish(self, book: TradedBook) -> None:
+        if book.state is None or self._is_mute(book):
+            return
+        instrument = book.listing.instrument
+        kinds = self.faults.on_frame(instrument)
+        befell = False
+        for feed in book.feeds.values():
+            before = feed.frames_sent
+            befell |= feed.publish(book.state, kinds)
+            self._frames_sent.inc(feed.frames_sent - before)
+        if befell and kinds:
+            self.faults.spend(kinds, instrument)
+
+    def _end_quiet_later(self, member: Member, book: TradedBook, feed: Feed) -> None:
+        """Send the whole book if no change did so by then.
+
+        A real book moves sooner or later; a simulated one may stand still for ever.
+        """
+        if self._quiet_first_frame_s is None:
+            return
+        frames_sent = feed.frames_sent
+
+        def end_quiet() -> None:
+            if member not in self.members or book.feeds.get(feed.stream) is not feed:
+                return
+            if self._is_mute(book):
+                self._end_quiet_later(member, book, feed)
+            elif feed.frames_sent == frames_sent:
+                feed.send_whole(member)
+                self._frames_sent.inc()
+
+        asyncio.get_running_loop().call_later(self._quiet_first_frame_s, end_quiet)
+
+    def _known(self, book: TradedBook) -> bool:
+        return not self.faults.lasts(FaultKind.UNKNOWN_SYMBOL, book.listing.instrument)
+
+    def _is_mute(self, book: TradedBook) -> bool:
+        mute = self.faults.lasts(FaultKind.MUTE, book.listing.instrument)
+        return mute or not self._known(book)

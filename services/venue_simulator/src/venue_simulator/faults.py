@@ -1,0 +1,259 @@
+"""What can go wrong at a venue, how that is written down, and what of it goes wrong right now.
+
+A fault is a moment or a state:
+
+    moments           close, reset, announced_close
+    states            silence, mute, not_accepting, unknown_symbol, rest_429, rest_slow
+    spoilt frames     malformed, gap, duplicate, reorder, bad_checksum
+    spoilt books      crossed
+
+States last until they are ended. A spoilt frame or book without a duration is the next one alone;
+with a duration it is each one while that lasts.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from dragonfly_common.errors import ConfigError, UserError
+from dragonfly_common.types import normalise_instrument
+
+__all__ = [
+    "DEFAULT_SECONDS",
+    "FRAME_FAULTS",
+    "MOMENTS",
+    "ActiveFaults",
+    "Fault",
+    "FaultKind",
+    "PlannedFault",
+    "make_fault",
+    "parse_planned_fault",
+]
+
+DEFAULT_SECONDS: Final = 3.0
+"""How long a state lasts, and how long before it is kept a closing is announced."""
+
+
+class FaultKind(StrEnum):
+    """Every way in which a simulated venue fails; the value is what a person writes."""
+
+    CLOSE = "close"
+    """All connections are closed properly, code 1001."""
+    RESET = "reset"
+    """All connections are cut with a TCP reset."""
+    ANNOUNCED_CLOSE = "announced_close"
+    """All clients are told, in the venue's own way; the closing follows."""
+    SILENCE = "silence"
+    """Open sockets on which nothing is sent, not even pongs; new ones are not answered."""
+    MUTE = "mute"
+    """Books stop; acknowledgements, heartbeats, pings and pongs go on."""
+    NOT_ACCEPTING = "not_accepting"
+    """New connections are reset."""
+    UNKNOWN_SYMBOL = "unknown_symbol"
+    """The venue does not know the instrument: not listed, not fed."""
+    REST_429 = "rest_429"
+    """REST says that it was asked too often."""
+    REST_SLOW = "rest_slow"
+    """REST answers late, with what was true when it was asked."""
+    MALFORMED = "malformed"
+    """A book frame is cut in half."""
+    GAP = "gap"
+    """A book frame is not sent."""
+    DUPLICATE = "duplicate"
+    """A book frame is sent twice."""
+    REORDER = "reorder"
+    """A book frame is sent after its successor."""
+    BAD_CHECKSUM = "bad_checksum"
+    """A book frame's checksum does not hold (Kraken; others have none)."""
+    CROSSED = "crossed"
+    """The book itself is crossed."""
+
+
+MOMENTS: Final = frozenset({FaultKind.CLOSE, FaultKind.RESET, FaultKind.ANNOUNCED_CLOSE})
+FRAME_FAULTS: Final = frozenset(
+    {
+        FaultKind.MALFORMED,
+        FaultKind.GAP,
+        FaultKind.DUPLICATE,
+        FaultKind.REORDER,
+        FaultKind.BAD_CHECKSUM,
+    }
+)
+OF_A_BOOK: Final = FRAME_FAULTS | {FaultKind.MUTE, FaultKind.UNKNOWN_SYMBOL, FaultKind.CROSSED}
+"""Faults that may be confined to one instrument."""
+ONE_SHOT: Final = FRAME_FAULTS | {FaultKind.CROSSED}
+"""Faults that without a duration spoil the next frame or book only."""
+
+_RULE: Final = "write VENUE KIND [at=S] [for=S] [every=S] [instrument=BASE-QUOTE]"
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One fault; `seconds` None is a moment, or the next frame alone."""
+
+    venue: str
+    kind: FaultKind
+    instrument: str | None = None
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedFault:
+    """A fault that comes `at_s` seconds after the start, and again `every_s`."""
+
+    fault: Fault
+    at_s: float
+    every_s: float | None
+
+
+def make_fault(
+    venue: str,
+    kind: str,
+    instrument: str | None = None,
+    seconds: float | None = None,
+    *,
+    venues: Iterable[str],
+) -> Fault:
+    """Return the fault that a person named.
+
+    Raises:
+        ConfigError: there is no such venue or kind, or what is said of it does not fit.
+        InstrumentError: `instrument` is not one.
+    """
+    known = sorted(venues)
+    if venue not in known:
+        raise ConfigError(f"no simulated venue {venue!r} for a fault: name {_one_of(known)}")
+    if kind not in list(FaultKind):
+        raise ConfigError(f"no fault {kind!r}: name {_one_of(list(FaultKind))}")
+    which = FaultKind(kind)
+    if instrument is not None and which not in OF_A_BOOK:
+        raise ConfigError(
+            f"{kind} takes no instrument, it befalls the whole venue: "
+            f"leave it out, or name {_one_of(sorted(OF_A_BOOK))}"
+        )
+    if instrument is None and which is FaultKind.UNKNOWN_SYMBOL:
+        raise ConfigError("unknown_symbol needs an instrument: add one, for example ETH-BTC")
+    if seconds is not None and which in {FaultKind.CLOSE, FaultKind.RESET}:
+        raise ConfigError(f"{kind} is a moment and takes no seconds: leave them out")
+    if seconds is None and which not in ONE_SHOT | {FaultKind.CLOSE, FaultKind.RESET}:
+        seconds = DEFAULT_SECONDS
+    name = None if instrument is None else normalise_instrument(instrument)
+    return Fault(venue, which, name, seconds)
+
+
+def parse_planned_fault(text: str, venues: Iterable[str]) -> PlannedFault:
+    """Return what `kraken silence at=5 for=3 every=20` says.
+
+    Raises:
+        UserError: it breaks a rule; the message names the text and the rule.
+    """
+    words = text.split()
+    if len(words) < 2 or any("=" in word for word in words[:2]):
+        raise ConfigError(f"{text!r} is not a fault: {_RULE}")
+    options = _parse_options(text, words[2:])
+    try:
+        fault = make_fault(
+            words[0],
+            words[1],
+            options.get("instrument"),
+            _parse_seconds(options, "for"),
+            venues=venues,
+        )
+        every_s = _parse_seconds(options, "every")
+        at_s = _parse_seconds(options, "at")
+        _check_period(fault, every_s)
+    except UserError as error:
+        raise ConfigError(f"in the fault {text!r}: {error}") from None
+    return PlannedFault(fault, at_s or 0.0, every_s)
+
+
+class ActiveFaults:
+    """What goes wrong at one venue right now. Pure: others keep the time."""
+
+    def __init__(self) -> None:
+        self._lasting: Counter[tuple[FaultKind, str | None]] = Counter()
+        self._armed: Counter[tuple[FaultKind, str | None]] = Counter()
+
+    def begin(self, kind: FaultKind, instrument: str | None) -> None:
+        """Let it last until `end`; each beginning has its own end."""
+        self._lasting[kind, instrument] += 1
+
+    def end(self, kind: FaultKind, instrument: str | None) -> None:
+        self._take(self._lasting, (kind, instrument))
+
+    def arm(self, kind: FaultKind, instrument: str | None) -> None:
+        """Let it befall the next frame or book."""
+        self._armed[kind, instrument] += 1
+
+    def lasts(self, kind: FaultKind, instrument: str | None = None) -> bool:
+        """Return whether it befalls the venue, or this instrument of it."""
+        lasting = self._lasting
+        return bool(lasting) and ((kind, None) in lasting or (kind, instrument) in lasting)
+
+    def befalls_book(self, kind: FaultKind, instrument: str) -> bool:
+        """Return whether it befalls the book's next state, and disarm it."""
+        armed = self._take(self._armed, (kind, instrument)) or self._take(self._armed, (kind, None))
+        return armed or self.lasts(kind, instrument)
+
+    def on_frame(self, instrument: str) -> frozenset[FaultKind]:
+        """Return what befalls a frame of `instrument` that is about to be sent."""
+        if not (self._lasting or self._armed):
+            return frozenset()
+        both = self._lasting.keys() | self._armed.keys()
+        return frozenset(kind for kind, name in both if name in {None, instrument}) & FRAME_FAULTS
+
+    def spend(self, kinds: Iterable[FaultKind], instrument: str) -> None:
+        """Disarm what was armed for the next frame: that one was sent."""
+        for kind in kinds:
+            for name in (instrument, None):
+                if self._take(self._armed, (kind, name)):
+                    break
+
+    @staticmethod
+    def _take(
+        counts: Counter[tuple[FaultKind, str | None]], key: tuple[FaultKind, str | None]
+    ) -> bool:
+        if key not in counts:
+            return False
+        counts[key] -= 1
+        if not counts[key]:
+            del counts[key]
+        return True
+
+
+def _parse_options(text: str, words: Iterable[str]) -> Mapping[str, str]:
+    options: dict[str, str] = {}
+    for word in words:
+        name, equals, value = word.partition("=")
+        if name not in {"at", "for", "every", "instrument"} or not (equals and value):
+            raise ConfigError(f"{word!r} in the fault {text!r} is no part of one: {_RULE}")
+        options[name] = value
+    return options
+
+
+def _parse_seconds(options: Mapping[str, str], name: str) -> float | None:
+    if name not in options:
+        return None
+    try:
+        seconds = float(options[name])
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds < float("inf"):
+        raise ConfigError(f"{name}={options[name]} is no number of seconds: write {name}=2.5")
+    return seconds
+
+
+def _check_period(fault: Fault, every_s: float | None) -> None:
+    if every_s is not None and every_s <= (fault.seconds or 0.0):
+        raise ConfigError(
+            f"every={every_s:g} comes before the fault is over: let it exceed "
+            f"{fault.seconds or 0:g} seconds"
+        )
+
+
+def _one_of(names: Iterable[str]) -> str:
+    return ", ".join(names)

@@ -1,0 +1,67 @@
+"""What a simulator is told, and what of it does not fit together."""
+
+from __future__ import annotations
+
+import ssl
+from dataclasses import dataclass
+from pathlib import Path
+
+from dragonfly_common.errors import ConfigError
+
+from venue_simulator.faults import PlannedFault
+
+__all__ = ["Options", "tls_context"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """All of a simulator's settings; the defaults suit tests."""
+
+    venues: tuple[str, ...] = ("binance", "bitstamp", "kraken")
+    instruments: tuple[str, ...] = ()
+    """Trade from the start, beside those that always do."""
+    host: str = "127.0.0.1"
+    port: int = 0
+    rate: float = 0.0
+    """States a second, for each book at each venue; with 0 the market moves by `step` alone."""
+    seed: int = 1
+    captures: Path | None = None
+    """Play recordings instead of the seeded market."""
+    speed: float = 1.0
+    truth_log: Path | None = None
+    keep_truth: bool = False
+    """Also in memory, without bound: for tests."""
+    faults: tuple[PlannedFault, ...] = ()
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    quiet_first_frame_s: float | None = 0.2
+    """Where a venue sends no book before its next change (Binance, Bitstamp) and none comes, the
+    book is sent after this; None keeps a subscriber of a quiet book waiting, as the venue does."""
+
+
+def tls_context(options: Options) -> ssl.SSLContext | None:
+    """Return what the server needs for TLS, or None for plain sockets.
+
+    Raises:
+        ConfigError: one of certificate and key is missing, or not one.
+    """
+    cert, key = options.tls_cert, options.tls_key
+    if cert is None and key is None:
+        return None
+    if cert is None or key is None:
+        given, missing = (
+            ("--tls-key", "--tls-cert") if cert is None else ("--tls-cert", "--tls-key")
+        )
+        raise ConfigError(f"{given} was given without {missing}: TLS needs both")
+    for path in (cert, key):
+        if not path.is_file():
+            raise ConfigError(f"no TLS file {str(path)!r}: name a PEM file that exists")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    try:
+        context.load_cert_chain(cert, key)
+    except (ssl.SSLError, OSError) as error:
+        raise ConfigError(
+            f"{str(cert)!r} and {str(key)!r} are no certificate and its key: "
+            f"{error.strerror or error}; name two PEM files that belong together"
+        ) from None
+    return context

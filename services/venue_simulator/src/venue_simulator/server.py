@@ -1,0 +1,182 @@
+"""One port for everything: WebSockets, REST and the control page, told apart by their paths.
+
+/<venue>/<the venue's own path>     WebSocket where the request asks for one, else REST
+/control/<what>                     faults, subscriptions, steps
+"""
+
+from __future__ import annotations
+
+import asyncio
+import http
+import logging
+import ssl
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from itertools import count
+from typing import Final
+from urllib.parse import parse_qsl, urlsplit
+
+from dragonfly_common.errors import AddressError
+from websockets.asyncio.server import ServerConnection, serve
+from websockets.datastructures import Headers
+from websockets.http11 import Request, Response
+
+from venue_simulator.client import Client
+from venue_simulator.connection import VenueConnection
+from venue_simulator.exchange import Exchange
+from venue_simulator.faults import FaultKind
+from venue_simulator.venue import RestReply
+
+__all__ = ["Address", "Control", "serve_exchanges"]
+
+SLOW_REST_S: Final = 3.0
+MAX_REQUEST_BYTES: Final = 64 * 1024
+OPEN_TIMEOUT_S: Final = 60.0
+"""Longer than any silence: a silent venue leaves a handshake unanswered."""
+CLOSE_TIMEOUT_S: Final = 0.5
+FIRST_CONNECTION_ID: Final = 13_834_774_380_200_032_777
+"""Kraken's ids exceed what a double holds; ours do too."""
+
+Control = Callable[[str, Mapping[str, str]], RestReply]
+"""Answers the control page: path below `/control`, query."""
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where the server listens."""
+
+    host: str
+    port: int
+    tls: bool
+
+    def url(self, scheme: str, path: str) -> str:
+        """Return `scheme://host:port/path`, the scheme with an s over TLS."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{scheme}{'s' if self.tls else ''}://{host}:{self.port}/{path}"
+
+
+@asynccontextmanager
+async def serve_exchanges(
+    exchanges: Mapping[str, Exchange],
+    control: Control,
+    host: str,
+    port: int,
+    tls: ssl.SSLContext | None,
+) -> AsyncIterator[Address]:
+    """Listen until the context ends.
+
+    Raises:
+        AddressError: the address is taken, or not of this machine.
+    """
+    front = _Front(exchanges, control)
+    serving = serve(
+        front.serve_socket,
+        host,
+        port,
+        ssl=tls,
+        process_request=front.process_request,
+        create_connection=VenueConnection,
+        server_header=None,
+        open_timeout=OPEN_TIMEOUT_S,
+        ping_interval=None,  # each venue has its own rhythm
+        close_timeout=CLOSE_TIMEOUT_S,
+        max_size=MAX_REQUEST_BYTES,
+        logger=_silent_logger(),
+    )
+    try:
+        server = await serving
+    except (OSError, OverflowError) as error:
+        raise AddressError(
+            f"cannot listen on {host}:{port}: {getattr(error, 'strerror', None) or error}; "
+            "choose another --port or --host"
+        ) from None
+    try:
+        bound_host, bound_port = server.sockets[0].getsockname()[:2]
+        yield Address(bound_host, bound_port, tls is not None)
+    finally:
+        for exchange in exchanges.values():
+            exchange.audible.set()
+        server.close()
+        await server.wait_closed()
+
+
+class _Front:
+    """Sends each request to where it belongs."""
+
+    def __init__(self, exchanges: Mapping[str, Exchange], control: Control) -> None:
+        self._exchanges = exchanges
+        self._control = control
+        self._connection_ids = count(FIRST_CONNECTION_ID)
+
+    async def process_request(
+        self, connection: ServerConnection, request: Request
+    ) -> Response | None:
+        """Answer a plain request, or return None to go on with a WebSocket handshake."""
+        place, path = _split(request.path)
+        if place == "control":
+            parts = urlsplit(path)
+            return _response(self._control(parts.path, dict(parse_qsl(parts.query))))
+        exchange = self._exchanges.get(place)
+        if exchange is None:
+            return _not_found(f"no simulated venue {place!r} here")
+        if exchange.faults.lasts(FaultKind.NOT_ACCEPTING):
+            return await _refuse(connection)
+        if request.headers.get("Upgrade", "").lower() == "websocket":
+            await exchange.audible.wait()
+            if exchange.venue.accepts(path):
+                return None
+            return _not_found(f"{exchange.venue.name} has no WebSocket at {path!r}")
+        return await _rest(exchange, path)
+
+    async def serve_socket(self, connection: ServerConnection) -> None:
+        assert isinstance(connection, VenueConnection)
+        assert connection.request is not None
+        place, path = _split(connection.request.path)
+        exchange = self._exchanges[place]
+        session = exchange.venue.session(path, exchange, next(self._connection_ids))
+        await Client(connection, exchange, session).stay()
+
+
+async def _rest(exchange: Exchange, path: str) -> Response:
+    """Answer as things stand now, even if that leaves late."""
+    if exchange.faults.lasts(FaultKind.REST_429):
+        return _response(exchange.venue.rate_limited)
+    parts = urlsplit(path)
+    query = dict(parse_qsl(parts.query))
+    reply = exchange.venue.rest(parts.path, query, exchange, exchange.clock.now_ns())
+    if exchange.faults.lasts(FaultKind.REST_SLOW):
+        await asyncio.sleep(SLOW_REST_S)
+    return _response(reply)
+
+
+async def _refuse(connection: ServerConnection) -> Response:
+    assert isinstance(connection, VenueConnection)
+    connection.reset()
+    await connection.lost()
+    return _response(RestReply(b"", 503))  # which nobody hears any more
+
+
+def _split(path: str) -> tuple[str, str]:
+    """Return ("binance", "/ws?x") of `/binance/ws?x`."""
+    parts = urlsplit(path)
+    place, slash, rest = parts.path.removeprefix("/").partition("/")
+    query = f"?{parts.query}" if parts.query else ""
+    return place, f"{slash}{rest}{query}"
+
+
+def _response(reply: RestReply) -> Response:
+    headers = Headers({**reply.headers, "Connection": "close"})
+    headers["Content-Length"] = str(len(reply.body))
+    return Response(reply.status, http.HTTPStatus(reply.status).phrase, headers, reply.body)
+
+
+def _not_found(text: str) -> Response:
+    return _response(RestReply(text.encode(), 404, {"Content-Type": "text/plain; charset=utf-8"}))
+
+
+def _silent_logger() -> logging.Logger:
+    """Return a logger that says nothing: what matters of a connection is an event of our own."""
+    silent = logging.getLogger("venue_simulator.websockets")
+    silent.disabled = True
+    return silent

@@ -1,0 +1,40 @@
+"""The simulator as a process."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+from dragonfly_common.runtime import Runtime
+
+from venue_simulator.options import Options
+from venue_simulator.simulator import Simulator, running_simulator
+
+__all__ = ["serve"]
+
+BEAT_INTERVAL_S: Final = 0.5
+
+
+async def serve(runtime: Runtime, options: Options) -> None:
+    """Simulate until cancelled.
+
+    Raises:
+        UserError: the options name something that cannot be had.
+    """
+    async with running_simulator(options, runtime.clock) as simulator:
+        runtime.ready(**_facts(simulator))
+        while True:
+            runtime.beat()
+            await asyncio.sleep(BEAT_INTERVAL_S)
+
+
+def _facts(simulator: Simulator) -> dict[str, object]:
+    address = simulator.address
+    return {
+        "address": f"{address.host}:{address.port}",
+        "venues": {
+            venue: {"ws": simulator.ws_url(venue), "rest": simulator.rest_url(venue)}
+            for venue in simulator.venues
+        },
+        "control": simulator.control_url,
+    }

@@ -1,0 +1,179 @@
+"""All that a fake venue must supply; sockets, timers and faults are generic.
+
+Everything here is pure: frames in, actions out; states in, frames out. A venue is one folder under
+`venues/`, with the same file names in each, and one line in `venues/__init__.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from typing import Protocol
+
+from venue_simulator.book import Books, BookState, Levels, Listing
+from venue_simulator.catalogue import Asset
+
+__all__ = [
+    "Action",
+    "FakeVenue",
+    "FirstFrame",
+    "HangUp",
+    "Liveness",
+    "Reply",
+    "RestReply",
+    "Session",
+    "Stream",
+    "Subscribe",
+    "Unsubscribe",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """One feed of one book. Subscribers of equal streams get equal bytes."""
+
+    name: str
+    """As the venue spells it."""
+    symbol: str
+    kind: str
+    depth: int
+    wrapped: bool = False
+    """Binance: in a `{"stream":…,"data":…}` around the payload."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """Send this to the client that asked."""
+
+    text: str
+
+
+class FirstFrame(Enum):
+    """How a stream begins."""
+
+    AT_ONCE = auto()
+    """With the whole book as it stands."""
+    ON_CHANGE = auto()
+    """With the book's next change; the whole book where that does not come soon."""
+    NEVER = auto()
+    """With the book's next change, whenever that comes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subscribe:
+    """Feed the stream to this client; a symbol that nobody trades stays silent."""
+
+    stream: Stream
+    first_frame: FirstFrame
+
+
+@dataclass(frozen=True, slots=True)
+class Unsubscribe:
+    stream: Stream
+
+
+@dataclass(frozen=True, slots=True)
+class HangUp:
+    """Close this client's connection with a WebSocket close code."""
+
+    code: int
+    reason: str
+
+
+Action = Reply | Subscribe | Unsubscribe | HangUp
+
+
+@dataclass(frozen=True, slots=True)
+class RestReply:
+    """What a REST request gets."""
+
+    body: bytes
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Liveness:
+    """What the venue does while nothing happens."""
+
+    ping_interval_s: float | None = None
+    """WebSocket ping frames to the client; their payload is the time in ms."""
+    pong_timeout_s: float = 60.0
+    """A client that answers no ping for this long is cut."""
+    heartbeat_interval_s: float | None = None
+    """`heartbeat` after so long without any frame, once something is subscribed."""
+    heartbeat: str = ""
+    idle_limit_s: float | None = None
+    """A client that subscribes to nothing for this long is cut."""
+
+
+class Session(Protocol):
+    """One client's conversation with the venue."""
+
+    def open(self, now_ns: int) -> Sequence[Action]:
+        """Return what happens upon connecting."""
+        ...
+
+    def receive(self, frame: bytes, now_ns: int) -> Sequence[Action]:
+        """Return what a frame of the client leads to, be it nonsense or not."""
+        ...
+
+    def receive_control(self, now_ns: int) -> Sequence[Action]:
+        """Return what a ping or pong frame leads to; its pong is sent anyway."""
+        ...
+
+    def announce_close(self, now_ns: int) -> str:
+        """Return the frame by which the venue says that it will close this connection."""
+        ...
+
+
+class FakeVenue(Protocol):
+    """One venue's protocol."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def liveness(self) -> Liveness: ...
+
+    @property
+    def rate_limited(self) -> RestReply:
+        """What REST answers to a client that asks too often."""
+        ...
+
+    def list_asset(self, asset: Asset) -> Listing:
+        """Return how the venue lists an asset of the seeded market."""
+        ...
+
+    def list_recorded(self, instrument: str, symbol: str, levels: Levels) -> Listing:
+        """Return how the venue lists a recorded book, of which `levels` are an example."""
+        ...
+
+    def next_seq(self, previous: int, now_ns: int) -> int:
+        """Return the `venue_seq` of a book's next state; `previous` is 0 at first."""
+        ...
+
+    def accepts(self, path: str) -> bool:
+        """Say whether there is a WebSocket at `path`, query included."""
+        ...
+
+    def session(self, path: str, books: Books, connection_id: int) -> Session:
+        """Return a client's conversation; it connected to `path`, query included."""
+        ...
+
+    def first_frame(self, stream: Stream, state: BookState) -> str | None:
+        """Return what a new subscriber gets, or None where the stream begins with a change."""
+        ...
+
+    def frame(self, stream: Stream, before: BookState, after: BookState) -> str | None:
+        """Return what joined subscribers get, or None where the stream does not show the change."""
+        ...
+
+    def spoil_checksum(self, frame: str) -> str:
+        """Return `frame` with a checksum that does not hold; as it is where there is none."""
+        ...
+
+    def rest(self, path: str, query: Mapping[str, str], books: Books, now_ns: int) -> RestReply:
+        """Answer a GET request."""
+        ...

@@ -1,0 +1,111 @@
+"""A client's conversation with Bitstamp. Source: bitstamp.net/websocket/v2.
+
+An unknown lower-case pair is acknowledged and stays silent for ever, as do the channels of orders
+and trades, which are not simulated.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from typing import Final
+from urllib.parse import urlsplit
+
+import msgspec
+
+from venue_simulator.venue import Action, FirstFrame, HangUp, Reply, Stream, Subscribe, Unsubscribe
+from venue_simulator.venues.bitstamp import frames
+
+__all__ = ["BitstampSession", "accepts"]
+
+MAX_FRAME_BYTES: Final = 512
+CHANNELS_PER_CONNECTION: Final = 1024
+
+_CHANNEL: Final = re.compile(
+    r"(?P<kind>order_book|diff_order_book|detail_order_book|live_orders|live_trades)"
+    r"_(?P<symbol>[a-z0-9][a-z0-9.-]*)"
+)
+
+
+class _Data(msgspec.Struct):
+    channel: str
+
+
+class _Request(msgspec.Struct):
+    event: str
+    data: _Data | None = None
+
+
+def accepts(path: str) -> bool:
+    """Return whether `path` is the root: Bitstamp has no other."""
+    return urlsplit(path).path in {"", "/"}
+
+
+class BitstampSession:
+    """One channel per frame, each acknowledged by its name."""
+
+    def __init__(self) -> None:
+        self._channels: dict[str, Stream] = {}
+
+    def open(self, now_ns: int) -> Sequence[Action]:
+        return []
+
+    def receive(self, frame: bytes, now_ns: int) -> Sequence[Action]:
+        if len(frame) > MAX_FRAME_BYTES:
+            return [HangUp(1009, "")]
+        try:
+            request = msgspec.json.decode(frame, type=_Request)
+        except msgspec.ValidationError:
+            return [_error("Bad subscription string.")]
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return [_error("Incorrect JSON format.")]
+        return self._perform(request)
+
+    def receive_control(self, now_ns: int) -> Sequence[Action]:
+        return []
+
+    def announce_close(self, now_ns: int) -> str:
+        return _event("bts:request_reconnect", "", "")
+
+    def _perform(self, request: _Request) -> Sequence[Action]:
+        match request:
+            case _Request("bts:heartbeat"):
+                return [Reply(_event("bts:heartbeat", "", {"status": "success"}))]
+            case _Request("bts:subscribe", _Data(channel)):
+                return self._subscribe(channel)
+            case _Request("bts:unsubscribe", _Data(channel)):
+                return self._unsubscribe(channel)
+            case _:
+                return [_error("Bad subscription string.")]
+
+    def _subscribe(self, channel: str) -> Sequence[Action]:
+        match = _CHANNEL.fullmatch(channel)
+        if match is None:
+            return [_error("Invalid channel provided.")]
+        ack = Reply(_event("bts:subscription_succeeded", channel, {}))
+        if channel in self._channels:
+            return [ack]
+        if len(self._channels) == CHANNELS_PER_CONNECTION:
+            return [HangUp(1000, "")]
+        stream = Stream(channel, match["symbol"], match["kind"], frames.WHOLE_DEPTH)
+        self._channels[channel] = stream
+        if match["kind"] not in {frames.WHOLE, frames.DIFF}:
+            return [ack]
+        return [ack, Subscribe(stream, FirstFrame.ON_CHANGE)]
+
+    def _unsubscribe(self, channel: str) -> Sequence[Action]:
+        if _CHANNEL.fullmatch(channel) is None:
+            return [_error("Invalid channel provided.")]
+        ack = Reply(_event("bts:unsubscription_succeeded", channel, {}))
+        stream = self._channels.pop(channel, None)
+        return [ack] if stream is None else [ack, Unsubscribe(stream)]
+
+
+def _event(event: str, channel: str, data: object) -> str:
+    fields = {"event": event, "channel": channel, "data": data}
+    return json.dumps(fields, separators=(",", ":"))
+
+
+def _error(message: str) -> Reply:
+    return Reply(_event("bts:error", "", {"code": None, "message": message}))

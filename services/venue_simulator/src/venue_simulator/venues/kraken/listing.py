@@ -1,0 +1,43 @@
+"""How Kraken spells, counts and rounds."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from venue_simulator.book import Levels, Listing
+from venue_simulator.catalogue import Asset
+from venue_simulator.decimals import decimals_of, tick_decimals
+
+__all__ = ["list_asset", "list_recorded", "next_seq", "rest_name"]
+
+QTY_DECIMALS: Final = 8
+
+_REST_NAMES: Final = {"BTC": "XBT", "DOGE": "XDG"}
+
+
+def list_asset(asset: Asset) -> Listing:
+    ticks = tick_decimals(asset.price, least=1)
+    return Listing(
+        instrument=asset.instrument,
+        symbol=asset.instrument.replace("-", "/"),
+        price_decimals=ticks,
+        amount_decimals=QTY_DECIMALS,
+        tick_decimals=ticks,
+        lot_decimals=QTY_DECIMALS,
+        tradable=asset.tradable,
+    )
+
+
+def list_recorded(instrument: str, symbol: str, levels: Levels) -> Listing:
+    price, amount = decimals_of(levels)
+    return Listing(instrument, symbol, price, amount, price, amount)
+
+
+def next_seq(previous: int, now_ns: int) -> int:
+    """Return the next message's timestamp in µs: Kraken numbers nothing."""
+    return max(previous + 1, now_ns // 1000)
+
+
+def rest_name(asset: str) -> str:
+    """Return the name that REST and the first socket use (`BTC` → `XBT`)."""
+    return _REST_NAMES.get(asset, asset)
