@@ -85,7 +85,7 @@ class Unchanged(msgspec.Struct, frozen=True, gc=False):
 
 
 class Acked(msgspec.Struct, frozen=True):
-    """The venue accepted (un)subscriptions: all of `request_id`, or `symbols` where it names any."""
+    """The venue accepted (un)subscriptions: of all `request_id`, or of the `symbols` it names."""
 
     request_id: int | None
     symbols: tuple[str, ...] = ()

@@ -21,6 +21,8 @@ class Binance:
     name = "binance"
     ws_url = "wss://stream.binance.com:9443"
     rest_url = "https://api.binance.com"
+    # Measured on loopback: deflate saves 92 % of the bytes (1.1 kB to 0.1), and adds 1.7 µs of
+    # inflating and some 25 µs of median latency through the WebSocket layer. Latency decides.
     compression = False
     instruments = InstrumentSource(rest_path=instruments.REST_PATH)
     limits = Limits(

@@ -17,6 +17,8 @@ class Bitstamp:
     name = "bitstamp"
     ws_url = "wss://ws.bitstamp.net"
     rest_url = "https://www.bitstamp.net"
+    # Measured on loopback: deflate saves 62 % of the bytes (5.3 kB to 2.0), and adds 24 µs of
+    # inflating, eight times what the change filter takes. Latency decides.
     compression = False
     instruments = InstrumentSource(rest_path=instruments.REST_PATH)
     limits = Limits(

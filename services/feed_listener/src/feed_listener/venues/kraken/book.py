@@ -13,6 +13,7 @@ Rules (docs.kraken.com, websocket-v2/book and the book-checksum-v2 guide):
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left
 from collections.abc import Sequence
 from decimal import Decimal
@@ -31,6 +32,7 @@ __all__ = ["Change", "KrakenBook", "RawLevel", "read_changes"]
 CHECKSUM_LEVELS: Final = 10
 
 _MAX_NUMBER_BYTES: Final = 64
+_EXPONENT: Final = re.compile(rb"[0-9]{1,30}(?:\.[0-9]{1,30})?[eE][+-]?[0-9]{1,2}")
 
 
 class RawLevel(msgspec.Struct, gc=False):
@@ -73,10 +75,8 @@ def _digits(number: bytes) -> bytes:
 
 def _digits_of_exponent(number: bytes) -> bytes:
     """Return the digits of a number such as 1e-08, as if it were printed in full."""
-    if len(number) < _MAX_NUMBER_BYTES and number[:1].isdigit():
-        value = Decimal(number.decode("ascii", "replace"))
-        if -_MAX_NUMBER_BYTES < value.adjusted() < _MAX_NUMBER_BYTES:
-            return format(value, "f").replace(".", "").lstrip("0").encode()
+    if _EXPONENT.fullmatch(number):
+        return format(Decimal(number.decode()), "f").replace(".", "").lstrip("0").encode()
     raise FrameError("bad_level", repr(number[:_MAX_NUMBER_BYTES]))
 
 

@@ -79,7 +79,8 @@ class KrakenDecoder:
     def feed(self, frame: bytes) -> Sequence[Event]:
         """Return what `frame` says; see `Decoder`."""
         try:
-            if b'"channel":"book"' not in frame:
+            # Other frames name the channel too, inside their result.
+            if not frame.startswith(b'{"channel":"book"'):
                 channel, events = understand(frame)
                 if channel != "book":
                     return events

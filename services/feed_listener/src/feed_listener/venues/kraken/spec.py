@@ -17,6 +17,8 @@ class Kraken:
     name = "kraken"
     ws_url = "wss://ws.kraken.com"
     rest_url = "https://api.kraken.com"
+    # Measured on loopback: deflate saves 77 % of the bytes, but 185 are one packet anyway, and adds
+    # 0.9 µs of inflating and some 15 µs of median latency through the WebSocket layer.
     compression = False
     instruments = InstrumentSource(ws_request=control.INSTRUMENT_REQUEST)
     limits = Limits(

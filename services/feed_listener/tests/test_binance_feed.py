@@ -1,0 +1,104 @@
+"""Binance's partial books."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from feed_listener.venue import Event, FrameError, Top, Unchanged
+from feed_listener.venues.binance.feed import BinanceDecoder
+from hypothesis import given
+from hypothesis import strategies as st
+
+BIDS = [["0.07000000", "1.5"], ["0.06990000", "2"]]
+ASKS = [["0.07010000", "1"], ["0.07020000", "3"]]
+
+
+def book(seq: int, bids: list[list[str]] = BIDS, asks: list[list[str]] = ASKS) -> dict[str, Any]:
+    data = {"lastUpdateId": seq, "bids": bids, "asks": asks}
+    return {"stream": "ethbtc@depth20@100ms", "data": data}
+
+
+def compact(message: object) -> bytes:
+    return json.dumps(message, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def one(events: Sequence[Event]) -> Event:
+    (event,) = events
+    return event
+
+
+def test_a_book_becomes_a_top_without_a_time() -> None:
+    top = one(BinanceDecoder(10).feed(compact(book(160))))
+    assert top == Top(
+        "ethbtc", 160, None, ((0.07, 1.5), (0.0699, 2.0)), ((0.0701, 1.0), (0.0702, 3.0))
+    )
+
+
+def test_symbols_of_one_connection_do_not_mix() -> None:
+    decoder = BinanceDecoder(10)
+    for symbol in ("ethbtc", "btcusdt", "币安人生usdt"):
+        message = book(160) | {"stream": f"{symbol}@depth20@100ms"}
+        top = one(decoder.feed(compact(message)))
+        assert isinstance(top, Top)
+        assert top.symbol == symbol
+        assert one(decoder.feed(compact(message))) == Unchanged(symbol)
+        escaped = json.dumps(message).encode()
+        assert one(decoder.feed(escaped)) == Unchanged(symbol)
+
+
+def test_forgetting_begins_a_symbol_anew() -> None:
+    decoder = BinanceDecoder(10)
+    decoder.feed(compact(book(160)))
+    decoder.forget("ethbtc")
+    assert isinstance(one(decoder.feed(compact(book(7)))), Top)
+
+
+@pytest.mark.parametrize(
+    "stream", ["ethbtc@depth", "ethbtc@depth5@100ms", "@depth20@100ms", "ethbtc"]
+)
+def test_other_streams_are_refused(stream: str) -> None:
+    with pytest.raises(FrameError) as caught:
+        BinanceDecoder(10).feed(compact(book(160) | {"stream": stream}))
+    assert caught.value.reason == "unknown_channel"
+
+
+@pytest.mark.parametrize("seq", ["-1", str(2**63), "9" * 5000, "1.5", '"x"', "null", "[1]"])
+def test_ids_that_cannot_be_are_refused(seq: str) -> None:
+    frame = compact(book(160)).replace(b":160,", f":{seq},".encode())
+    with pytest.raises(FrameError) as caught:
+        BinanceDecoder(10).feed(frame)
+    assert caught.value.reason in {"bad_sequence", "bad_shape", "not_json"}
+
+
+def test_levels_below_depth_are_not_even_parsed() -> None:
+    nonsense = [*BIDS, ["not a price", "1"]]
+    top = one(BinanceDecoder(2).feed(compact(book(160, bids=nonsense))))
+    assert isinstance(top, Top)
+    assert len(top.bids) == 2
+
+
+def test_an_escaped_key_is_no_key() -> None:
+    message = {'x"bids': [["9", "9"]], **book(160)}
+    top = one(BinanceDecoder(10).feed(compact(message)))
+    assert isinstance(top, Top)
+    assert top.bids[0] == (0.07, 1.5)
+
+
+@given(st.data())
+def test_key_order_and_white_space_do_not_matter(data: st.DataObject) -> None:
+    """The same run of books, laid out at random: bytes and full decode take turns."""
+    decoder, plain = BinanceDecoder(3), BinanceDecoder(3)
+    prices = st.lists(st.integers(1, 20), max_size=6, unique=True)
+    for seq in range(1, 7):
+        bids = [[f"1.{tick:02}", f"{seq // 3}.5"] for tick in sorted(data.draw(prices))[::-1]]
+        asks = [[f"2.{tick:02}", "0.25"] for tick in sorted(data.draw(prices))]
+        message = book(seq, bids, asks)
+        inner = dict(data.draw(st.permutations(list(message["data"].items()))))
+        outer = dict(data.draw(st.permutations([("stream", message["stream"]), ("data", inner)])))
+        spaces = data.draw(st.sampled_from([(",", ":"), (", ", ": "), (" ,", " : "), (",", ": ")]))
+        indent = data.draw(st.sampled_from([None, None, 1]))
+        laid_out = json.dumps(outer, separators=spaces, indent=indent).encode()
+        assert one(decoder.feed(laid_out)) == one(plain.feed(compact(message)))
