@@ -47,7 +47,8 @@ async def test_bots_are_told_when_the_aggregator_is_lost_and_when_it_is_back(
         assert [(feed.venue, feed.state) for feed in lost.venues] == [("kraken", pb.STATE_DOWN)]
         assert lost.venues[0].reason.startswith("aggregator lost")
         down = (await venues.read(pb.Venues)).venues[0]
-        assert (down.state, down.reason) == (pb.STATE_DOWN, "aggregator lost: bye")
+        assert down.state == pb.STATE_DOWN
+        assert down.reason.startswith("aggregator lost")
         joined = await bot.stream("StreamBook", ETH).read(pb.Book)
         assert not joined.live
         restarted = Aggregator(upstream)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import ExitStack
+from typing import NoReturn
 
 import pytest
 from dragonfly_common.clock import ManualClock
@@ -72,6 +73,49 @@ async def test_ending_interrupts_whatever_the_stream_waits_for() -> None:
     assert len(streams) == 0
     with pytest.raises(RefusedError, match="stopping"):
         streams.open("a").__enter__()
+
+
+class Writing:
+    """Stands for a call: a write that takes until it is let through."""
+
+    def __init__(self) -> None:
+        self.through = asyncio.Event()
+        self.written: list[bytes] = []
+
+    def peer(self) -> str:
+        return "a"
+
+    def invocation_metadata(self) -> None: ...
+
+    async def write(self, message: bytes) -> None:
+        await self.through.wait()
+        self.written.append(message)
+
+    async def abort(self, code: StatusCode, details: str) -> NoReturn:
+        raise AssertionError(f"{code}: {details}")
+
+
+@pytest.mark.parametrize("gets_through", [True, False])
+async def test_a_write_on_its_way_is_cut_only_if_it_does_not_get_through(
+    gets_through: bool,
+) -> None:
+    streams, clock = make_streams()
+    writing = Writing()
+
+    async def serve() -> None:
+        with streams.open("a") as stream:
+            async with asyncio.TaskGroup():  # as a session does, which would wrap an error
+                await stream.write(writing, b"last words", clock.monotonic())
+                raise AssertionError("the stream went on")
+
+    serving = asyncio.create_task(serve())
+    await asyncio.sleep(0)
+    streams.end_all(STOPPING)
+    if gets_through:
+        writing.through.set()
+    with pytest.raises(RefusedError, match="stopping"):
+        await serving
+    assert writing.written == ([b"last words"] if gets_through else [])
 
 
 async def test_a_bot_that_leaves_is_a_cancellation_and_stays_one() -> None:

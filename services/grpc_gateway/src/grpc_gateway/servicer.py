@@ -15,7 +15,6 @@ from dragonfly_protos import market_data_pb2 as pb
 from dragonfly_protos import orderbook_pb2
 from grpc import StatusCode
 
-from grpc_gateway import counters
 from grpc_gateway.changes import Changes
 from grpc_gateway.context import Context
 from grpc_gateway.directory import Directory
@@ -208,10 +207,7 @@ class Servicer:
                 self._relay.leave(mailbox, key, self._clock.monotonic())
 
     async def _write(self, stream: Stream, context: Context, payload: bytes) -> None:
-        stream.writing_since = self._clock.monotonic()
-        await context.write(payload)
-        stream.writing_since = None
-        counters.UPDATES_SENT.inc()
+        await stream.write(context, payload, self._clock.monotonic())
 
     async def _require_listed(self, instrument: str) -> None:
         """Refuse an instrument that no venue lists; wait for the lists if they are not there."""

@@ -14,6 +14,7 @@ from dragonfly_common.errors import DecodeError
 from grpc import StatusCode
 
 from grpc_gateway import counters
+from grpc_gateway.context import Context
 from grpc_gateway.mailbox import Mail, Mailbox
 from grpc_gateway.relay import Reader, ViewKey
 from grpc_gateway.requests import RefusedError
@@ -23,6 +24,7 @@ from grpc_gateway.wire import SharedView
 __all__ = ["Stream", "Streams", "readable"]
 
 STALLED_AFTER_S: Final = 1.0
+CUT_WRITE_AFTER_S: Final = 0.2
 
 logger = structlog.get_logger()
 
@@ -42,6 +44,7 @@ class Stream:
         self._task = task
         self._woken = asyncio.Event()
         self._ending: RefusedError | None = None
+        self._cutting: asyncio.TimerHandle | None = None
 
     def wake(self) -> None:
         """Let `woken` return."""
@@ -52,11 +55,28 @@ class Stream:
         await self._woken.wait()
         self._woken.clear()
 
+    async def write(self, context: Context, payload: bytes, now: float) -> None:
+        """Send a message; waits while the transport is full because the bot does not read."""
+        self.writing_since = now
+        await context.write(payload)
+        self.writing_since = None
+        counters.UPDATES_SENT.inc()
+        if self._ending is not None:
+            self._task.cancel()  # `end` left it to this write to get through first
+            await asyncio.sleep(0)
+
     def end(self, error: RefusedError) -> None:
         """End the stream with `error`, even where it waits for a bot that does not read."""
-        if self._ending is None:
-            self._ending = error
+        if self._ending is not None:
+            return
+        self._ending = error
+        if self.writing_since is None:
             self._task.cancel()
+        else:
+            # A write on its way must not be cancelled: gRPC could send no status after it. It ends
+            # the stream itself, unless it does not get through.
+            loop = asyncio.get_running_loop()
+            self._cutting = loop.call_later(CUT_WRITE_AFTER_S, self._task.cancel)
 
     @contextmanager
     def ending(self) -> Iterator[None]:
@@ -67,6 +87,9 @@ class Stream:
             if self._ending is None or self._task.uncancel() > 0:
                 raise  # the bot left, or the server aborts the call
             raise self._ending from None
+        finally:
+            if self._cutting is not None:
+                self._cutting.cancel()
 
 
 class Streams:
