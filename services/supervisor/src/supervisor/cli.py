@@ -18,7 +18,7 @@ from dragonfly_common.status import split_host_port
 from dragonfly_common.types import MAX_DEPTH, normalise_instrument
 from rich.console import Console
 
-from supervisor.narration import Narrator
+from supervisor.narration import LEVELS, Narrator
 from supervisor.plan import Options
 from supervisor.session import running_system
 from supervisor.supervision import LogLine
@@ -104,9 +104,10 @@ def _depth_option(command: Any) -> Any:
 )
 @click.option(
     "--log-level",
-    type=click.Choice(["debug", "info", "warning", "error"]),
+    type=click.Choice(LEVELS),
     default="info",
     show_default=True,
+    help="The least that is worth a line.",
 )
 def up(
     *,
@@ -135,9 +136,8 @@ def up(
         ws_urls=_by_venue("--ws-url", ws_urls, venues),
         rest_urls=_by_venue("--rest-url", rest_urls, venues),
         ca_file=ca_file,
-        log_level=log_level,
     )
-    _run(_up(options, simulated=simulated))
+    _run(_up(options, log_level, simulated=simulated))
 
 
 @click.command()
@@ -202,14 +202,13 @@ def demo(
         instruments=_instruments(instruments),
         gateway="127.0.0.1:0",
         depth=depth,
-        log_level="warning",
         simulator=[*simulator, *(word for spec in faults for word in ("--fault", spec))],
     )
     _run(_demo(options, seconds, svg))
 
 
-async def _up(options: Options, *, simulated: bool) -> None:
-    narrator = Narrator(Console(stderr=True, highlight=False))
+async def _up(options: Options, log_level: str, *, simulated: bool) -> None:
+    narrator = Narrator(Console(stderr=True, highlight=False), log_level)
     async with running_system(
         options, simulated=simulated, on_log=narrator.log, on_notice=narrator.notice
     ) as system:

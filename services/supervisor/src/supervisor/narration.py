@@ -10,7 +10,9 @@ from rich.text import Text
 from supervisor.plan import Options
 from supervisor.supervision import LogLine
 
-__all__ = ["Narrator"]
+__all__ = ["LEVELS", "Narrator"]
+
+LEVELS: Final = ("info", "warning", "error")
 
 _COLOURS: Final = {"warning": "yellow", "error": "red", "critical": "bold red"}
 # Of each line these are said in other ways, or are the same all along.
@@ -21,16 +23,20 @@ NAME_WIDTH: Final = 17
 class Narrator:
     """Prints one line per event."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, log_level: str) -> None:
+        """Print to `console` what is at least of `log_level`."""
         self._console = console
+        self._hidden = LEVELS[: LEVELS.index(log_level)]
 
     def log(self, process: str, line: LogLine) -> None:
         """Print one event of a process's log."""
         level = str(line.get("level", "info"))
+        if level in self._hidden:
+            return
         text = Text(f"{process:<{NAME_WIDTH}}", style="cyan")
         text.append(f" {line.get('event', '')}", style=_COLOURS.get(level, "default"))
         for key, value in line.items():
-            if key not in _SAID:
+            if key not in _SAID and value is not None:
                 text.append(f"  {key}=", style="dim").append(str(value))
         self._print(text)
         if "exception" in line:

@@ -49,7 +49,6 @@ class Options:
     ws_urls: Mapping[str, str] = field(default_factory=dict)
     rest_urls: Mapping[str, str] = field(default_factory=dict)
     ca_file: Path | None = None
-    log_level: str = "info"
     simulator: Sequence[str] = ()
     """What the simulator is told beside venues, instruments and port."""
 
@@ -83,7 +82,7 @@ def plan_simulator(options: Options) -> Process:
         *_each("--instrument", options.instruments),
         *options.simulator,
     ]
-    return _process(SIMULATOR, options, argv)
+    return _process(SIMULATOR, argv)
 
 
 def plan_services(options: Options, folder: Path) -> list[Process]:
@@ -95,7 +94,6 @@ def plan_services(options: Options, folder: Path) -> list[Process]:
     processes = [
         _process(
             f"listener.{venue}",
-            options,
             [
                 *("listener", "--venue", venue, "--bind", address),
                 *_given("--ws-url", options.ws_urls.get(venue)),
@@ -111,13 +109,14 @@ def plan_services(options: Options, folder: Path) -> list[Process]:
     serve = ["gateway", "--bind", options.gateway, "--upstream", aggregator]
     return [
         *processes,
-        _process("aggregator", options, [*merge, *depth, *always]),
-        _process(GATEWAY, options, [*serve, *depth, *always]),
+        _process("aggregator", [*merge, *depth, *always]),
+        _process(GATEWAY, [*serve, *depth, *always]),
     ]
 
 
-def _process(name: str, options: Options, argv: Sequence[str]) -> Process:
-    logging = ("--id", name, "--log-format", "json", "--log-level", options.log_level)
+def _process(name: str, argv: Sequence[str]) -> Process:
+    # At the level that says "ready": what is shown of it is for the reader of the log to choose.
+    logging = ("--id", name, "--log-format", "json", "--log-level", "info")
     return Process(name, (*argv, *logging))
 
 
