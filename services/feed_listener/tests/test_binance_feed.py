@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from feed_listener.venues.binance.feed import BinanceDecoder
 from hypothesis import given
 from hypothesis import strategies as st
 
+CAPTURES = Path(__file__).parents[4] / "shared" / "captures" / "binance"
 BIDS = [["0.07000000", "1.5"], ["0.06990000", "2"]]
 ASKS = [["0.07010000", "1"], ["0.07020000", "3"]]
 
@@ -102,3 +104,25 @@ def test_key_order_and_white_space_do_not_matter(data: st.DataObject) -> None:
         indent = data.draw(st.sampled_from([None, None, 1]))
         laid_out = json.dumps(outer, separators=spaces, indent=indent).encode()
         assert one(decoder.feed(laid_out)) == one(plain.feed(compact(message)))
+
+
+@pytest.mark.captures
+def test_recorded_books_are_read_as_a_json_decoder_reads_them() -> None:
+    """REST books of four pairs have the stream's shape, and a thousand levels."""
+    if not CAPTURES.is_dir():
+        pytest.skip(f"no recorded captures at {CAPTURES}")
+    decoder = BinanceDecoder(10)
+    books = 0
+    for line in (CAPTURES / "BINANCE.http.0.0").read_text().splitlines():
+        _, arrow, text = line.partition(" -> ")
+        if not arrow:
+            continue
+        data = json.loads(text.partition(": ")[2])
+        books += 1
+        message = {"stream": f"pair{books}@depth20@100ms", "data": data}
+        top = one(decoder.feed(compact(message)))
+        assert isinstance(top, Top)
+        for side, levels in ((top.bids, data["bids"]), (top.asks, data["asks"])):
+            assert side == tuple((float(price), float(amount)) for price, amount in levels[:10])
+        assert one(decoder.feed(json.dumps(message).encode())) == Unchanged(top.symbol)
+    assert books == 4

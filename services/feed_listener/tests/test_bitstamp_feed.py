@@ -134,11 +134,13 @@ def test_recorded_books_are_read_as_a_json_decoder_reads_them() -> None:
     if not CAPTURES.is_dir():
         pytest.skip(f"no recorded captures at {CAPTURES}")
     decoder = BitstampDecoder(10)
+    books = 0
     for line in (CAPTURES / "BITSTAMP.http.0.0").read_text().splitlines():
         url, arrow, text = line.partition(" -> ")
         if not arrow:
             continue
         data = json.loads(text.partition(": ")[2])
+        books += 1
         channel = f"order_book_{url.rstrip('/').rpartition('/')[2]}"
         message = {"data": data, "channel": channel, "event": "data"}
         top = one(decoder.feed(compact(message)))
@@ -146,3 +148,4 @@ def test_recorded_books_are_read_as_a_json_decoder_reads_them() -> None:
         for side, levels in ((top.bids, data["bids"]), (top.asks, data["asks"])):
             assert side == tuple((float(price), float(amount)) for price, amount in levels[:10])
         assert one(decoder.feed(json.dumps(message).encode())) == Unchanged(top.symbol)
+    assert books == 10

@@ -19,7 +19,7 @@ from math import inf, isfinite
 from typing import Final
 
 import msgspec
-from dragonfly_common.types import Side
+from dragonfly_common.types import Level, Side
 
 from feed_listener.venue import Broken, Event, FrameError, Top, Unchanged
 
@@ -64,20 +64,29 @@ def usable(levels: Side, depth: int, *, falling: bool) -> Side:
     Raises:
         FrameError: `bad_level` (not finite, negative amount) or `unsorted` (not strictly).
     """
+    best = levels[:depth]
     last = inf if falling else 0.0
-    kept: list[tuple[float, float]] = []
-    for level in levels:
-        price, amount = level
+    for price, amount in best:
         in_order = 0.0 < price < last if falling else last < price < inf
-        if in_order and 0.0 < amount < inf:
-            last = price
-            kept.append(level)
-            if len(kept) == depth:
-                break
-        elif not isfinite(price) or not isfinite(amount) or amount < 0.0:
+        if not (in_order and 0.0 < amount < inf):
+            return _sifted(levels, depth, falling=falling)
+        last = price
+    return best
+
+
+def _sifted(levels: Side, depth: int, *, falling: bool) -> Side:
+    """Do the work of `usable` where some level is to be left out, or refused."""
+    kept: list[Level] = []
+    for price, amount in levels:
+        if not (isfinite(price) and isfinite(amount) and amount >= 0.0):
             raise FrameError("bad_level", f"{price} {amount}")
-        elif price > 0.0 and amount > 0.0:
-            raise FrameError("unsorted", f"{price} after {last}")
+        if price <= 0.0 or amount == 0.0:
+            continue
+        if kept and (price >= kept[-1][0] if falling else price <= kept[-1][0]):
+            raise FrameError("unsorted", f"{price} after {kept[-1][0]}")
+        kept.append((price, amount))
+        if len(kept) == depth:
+            break
     return tuple(kept)
 
 

@@ -36,6 +36,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
     streams_per_connection: int
     symbols_per_request: int
+    """Symbols that one call of `Venue.subscribe` may name; it may make several frames of them."""
     requests_per_second: float
     """Frames that we send, of any kind, on one connection."""
     connects_per_minute: float

@@ -24,7 +24,8 @@ class Bitstamp:
     limits = Limits(
         # The 1025th channel closes the socket without a word.
         streams_per_connection=1000,
-        symbols_per_request=1,
+        # A frame names one channel; so many frames are asked for at a time, which answers name.
+        symbols_per_request=25,
         # Nothing is documented for the socket; REST allows 400 a second.
         requests_per_second=50.0,
         connects_per_minute=30.0,

@@ -17,7 +17,6 @@ import re
 from bisect import bisect_left
 from collections.abc import Sequence
 from decimal import Decimal
-from itertools import chain
 from math import inf
 from typing import Final
 from zlib import crc32
@@ -134,7 +133,7 @@ class KrakenBook:
 
     def checksum(self) -> int:
         """Return the CRC32 that the venue must have computed (rule 4)."""
-        best = chain(self._asks.texts[:CHECKSUM_LEVELS], self._bids.texts[:CHECKSUM_LEVELS])
+        best = self._asks.texts[:CHECKSUM_LEVELS] + self._bids.texts[:CHECKSUM_LEVELS]
         return crc32(b"".join(best))
 
     def top(self, depth: int) -> tuple[Side, Side]:
