@@ -8,7 +8,6 @@ MANIFESTS := $(addsuffix /pyproject.toml,$(PACKAGES)) constraints.txt
 EDITABLE := $(foreach package,$(PACKAGES),-e ./$(package))
 DEV := grpcio-tools hypothesis import-linter mypy pytest pytest-asyncio pytest-randomly \
        pytest-timeout ruff types-protobuf
-TYPED := $(addsuffix /src,$(PACKAGES)) $(addsuffix /tests,$(PACKAGES)) tests bench conftest.py
 INSTALL = PIP_CONSTRAINT=constraints.txt $(BIN)/python -m pip install --disable-pip-version-check -q
 
 .DEFAULT_GOAL := help
@@ -30,7 +29,9 @@ test: $(VENV)/.tools
 check: $(VENV)/.tools
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy $(TYPED)
+	for part in $(PACKAGES); do $(BIN)/mypy $$part/src $$part/tests || exit 1; done
+	$(BIN)/mypy conftest.py
+	$(BIN)/mypy tests bench
 	$(BIN)/lint-imports
 	$(BIN)/python protos/generate.py --check
 

@@ -21,7 +21,7 @@ levels = st.lists(st.tuples(names, numbers, numbers), max_size=5)
 
 
 @given(names, numbers, levels, levels, st.booleans(), stamps, stamps, stamps)
-def test_a_book_reads_back(  # noqa: PLR0917 - hypothesis passes by position
+def test_a_book_reads_back(
     instrument: str,
     spread: float,
     bids: list[tuple[str, float, float]],
@@ -57,7 +57,7 @@ def test_a_book_reads_back(  # noqa: PLR0917 - hypothesis passes by position
     stamps,
     stamps,
 )
-def test_a_feed_reads_back(  # noqa: PLR0917 - hypothesis passes by position
+def test_a_feed_reads_back(
     venue: str,
     state: FeedState,
     reason: str,
