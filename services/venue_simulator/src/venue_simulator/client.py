@@ -40,6 +40,7 @@ class Client:
         self._streams: set[Stream] = set()
         self._heard_from_us = self._idle_since = self._loop.time()
         self._tasks = asyncio.TaskGroup()
+        self._leaving = False
 
     async def stay(self) -> None:
         """Serve the client until its connection ends."""
@@ -54,6 +55,7 @@ class Client:
                 self._perform(self._session.open(self._now_ns()))
                 keeping = self._keep_alive(exchange.venue.liveness)
                 await self._receive()
+                self._leaving = True
                 for task in keeping:
                     task.cancel()
         finally:
@@ -74,7 +76,8 @@ class Client:
         self.push(self._session.announce_close(self._now_ns()).encode())
 
     def hang_up(self, code: int, reason: str) -> None:
-        self._tasks.create_task(self._connection.close(code, reason))
+        if not self._leaving:
+            self._tasks.create_task(self._connection.close(code, reason))
 
     def reset(self) -> None:
         self._connection.reset()

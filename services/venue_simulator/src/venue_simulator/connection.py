@@ -30,7 +30,9 @@ class VenueConnection(ServerConnection):
 
     def push(self, frame: bytes) -> bool:
         """Send a text frame without waiting; return False where too much is unsent already."""
-        if self.protocol.state is not State.OPEN or self.is_silent():
+        if self.protocol.state is not State.OPEN or self.transport.is_closing():
+            return True
+        if self.is_silent():
             return True
         self.protocol.send_text(frame)
         self.send_data()

@@ -17,6 +17,7 @@ from itertools import count
 from typing import Final
 from urllib.parse import parse_qsl, urlsplit
 
+import structlog
 from dragonfly_common.errors import AddressError
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.datastructures import Headers
@@ -37,6 +38,8 @@ OPEN_TIMEOUT_S: Final = 60.0
 CLOSE_TIMEOUT_S: Final = 0.5
 FIRST_CONNECTION_ID: Final = 13_834_774_380_200_032_777
 """Kraken's ids exceed what a double holds; ours do too."""
+
+logger = structlog.get_logger()
 
 Control = Callable[[str, Mapping[str, str]], RestReply]
 """Answers the control page: path below `/control`, query."""
@@ -82,7 +85,7 @@ async def serve_exchanges(
         ping_interval=None,  # each venue has its own rhythm
         close_timeout=CLOSE_TIMEOUT_S,
         max_size=MAX_REQUEST_BYTES,
-        logger=_silent_logger(),
+        logger=_bugs_only(),
     )
     try:
         server = await serving
@@ -175,8 +178,17 @@ def _not_found(text: str) -> Response:
     return _response(RestReply(text.encode(), 404, {"Content-Type": "text/plain; charset=utf-8"}))
 
 
-def _silent_logger() -> logging.Logger:
-    """Return a logger that says nothing: what matters of a connection is an event of our own."""
-    silent = logging.getLogger("venue_simulator.websockets")
-    silent.disabled = True
-    return silent
+def _bugs_only() -> logging.Logger:
+    """Return a logger for websockets by which only our own bugs are heard, as our own event."""
+    bugs = logging.getLogger("venue_simulator.websockets")
+    bugs.setLevel(logging.ERROR)
+    bugs.propagate = False
+    if not bugs.handlers:
+        bugs.addHandler(_Bugs())
+    return bugs
+
+
+class _Bugs(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.msg != "opening handshake failed":  # a client's nonsense, which it was told
+            logger.error("connection failed", detail=record.getMessage(), exc_info=record.exc_info)

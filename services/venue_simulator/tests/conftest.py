@@ -1,0 +1,33 @@
+"""Simulators that end with the test."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+from venue_simulator.options import Options
+from venue_simulator.simulator import Simulator, running_simulator
+
+# Tests are imported one by one (importlib), so what stands beside them has to be made findable.
+sys.path.insert(0, str(Path(__file__).parent))
+
+
+@pytest.fixture
+async def simulate() -> AsyncIterator[Callable[..., Awaitable[Simulator]]]:
+    """Return what starts simulators; their markets move by `step` alone, and keep the truth."""
+    async with AsyncExitStack() as stack:
+
+        async def start(**options: Any) -> Simulator:
+            settings = {"keep_truth": True, "quiet_first_frame_s": None, **options}
+            return await stack.enter_async_context(running_simulator(Options(**settings)))
+
+        yield start
+
+
+@pytest.fixture
+async def simulator(simulate: Callable[..., Awaitable[Simulator]]) -> Simulator:
+    return await simulate()
