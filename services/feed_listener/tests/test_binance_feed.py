@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from feed_listener.venue import Event, FrameError, Top, Unchanged
 from feed_listener.venues.binance.feed import BinanceDecoder
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 CAPTURES = Path(__file__).parents[4] / "shared" / "captures" / "binance"
@@ -89,6 +89,7 @@ def test_an_escaped_key_is_no_key() -> None:
     assert top.bids[0] == (0.07, 1.5)
 
 
+@settings(max_examples=60, deadline=None)
 @given(st.data())
 def test_key_order_and_white_space_do_not_matter(data: st.DataObject) -> None:
     """The same run of books, laid out at random: bytes and full decode take turns."""

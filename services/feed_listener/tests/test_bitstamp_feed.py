@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from feed_listener.venue import Event, FrameError, Top, Unchanged
 from feed_listener.venues.bitstamp.feed import BitstampDecoder
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 CAPTURES = Path(__file__).parents[4] / "shared" / "captures" / "bitstamp"
@@ -111,6 +111,7 @@ def test_bad_frames_are_refused_and_the_next_good_one_works(
     assert isinstance(one(decoder.feed(compact(book(STAMP + 2, BIDS[:1])))), Top)
 
 
+@settings(max_examples=60, deadline=None)
 @given(st.data())
 def test_key_order_and_white_space_do_not_matter(data: st.DataObject) -> None:
     """The same run of books, laid out at random: bytes and full decode take turns."""

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from feed_listener.venue import FrameError
 from feed_listener.venues.kraken.book import Change, KrakenBook, RawLevel, read_changes
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 # The guide's example, docs.kraken.com/api/docs/guides/spot-ws-book-v2.
@@ -105,6 +105,7 @@ def test_exponents_are_read_as_if_printed_in_full() -> None:
     assert change == Change((1e-08, 25.0), b"125")
 
 
+@settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(st.booleans(), st.integers(1, 30), st.integers(0, 4)), max_size=60))
 def test_the_book_is_what_a_dictionary_would_hold(steps: list[tuple[bool, int, int]]) -> None:
     made = KrakenBook(1000)

@@ -19,7 +19,7 @@ from feed_listener.levels import (
     usable,
 )
 from feed_listener.venue import FRAME_ERROR_REASONS, Broken, FrameError, Top, Unchanged
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 TextSide = list[tuple[str, str]]
@@ -57,6 +57,7 @@ class Frames:
 
 
 class TestNumbers:
+    @settings(max_examples=60, deadline=None)
     @given(DECIMALS)
     def test_a_level_is_the_double_nearest_to_its_text(self, text: str) -> None:
         ((price, _),) = SIDE_TEXT.decode(f'[["{text}","1"]]')
@@ -221,6 +222,7 @@ class TestOrder:
 
 
 class TestBothWays:
+    @settings(max_examples=60, deadline=None)
     @given(st.data())
     def test_bytes_say_what_a_full_decode_says(self, data: st.DataObject) -> None:
         """A run of random books, each seen both ways, one filter for each way."""
