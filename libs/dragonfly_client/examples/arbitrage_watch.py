@@ -35,8 +35,7 @@ def gain(book: Book, fee_bp: float) -> tuple[float, float]:
 
 async def main(gateway: str, instrument: str, fee_bp: float) -> None:
     crossed_since: int | None = None
-    # A bot that decides on each book wants it fresh rather than early: one update at a time.
-    async with DragonflyClient(gateway, window=1) as client:
+    async with DragonflyClient(gateway) as client:
         async for book in client.book(instrument):
             amount, total = gain(book, fee_bp)
             if amount and crossed_since is None and book.best_bid and book.best_ask:

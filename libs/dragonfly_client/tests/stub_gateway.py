@@ -96,7 +96,7 @@ class StubGateway:
             options=[
                 ("grpc.so_reuseport", 0),
                 ("grpc.keepalive_permit_without_calls", 1),
-                ("grpc.http2.min_recv_ping_interval_without_data_ms", 500),
+                ("grpc.http2.min_ping_interval_without_data_ms", 500),
             ]
         )
         server.add_generic_rpc_handlers(

@@ -93,7 +93,7 @@ async def test_a_slow_bot_gets_the_newest_state_and_is_told_what_it_replaced(
     gateway: StubGateway,
 ) -> None:
     gateway.publish(make_book(seq=1))
-    client = DragonflyClient(gateway.address, window=1)
+    client = DragonflyClient(gateway.address)
     async with client, contextlib.aclosing(client.book("ETH-BTC")) as books:
         await anext(books)
         for seq in range(2, 500):
@@ -296,7 +296,7 @@ async def test_a_bot_that_works_for_long_shows_signs_of_life(
 ) -> None:
     monkeypatch.setattr(_requests, "SIGN_OF_LIFE_S", 0.01)
     gateway.publish(make_book(seq=1))
-    client = DragonflyClient(gateway.address, window=1)
+    client = DragonflyClient(gateway.address)
     async with client, contextlib.aclosing(client.book("ETH-BTC")) as books:
         await anext(books)
         gateway.publish(make_book(seq=2))

@@ -73,6 +73,16 @@ def test_a_fault_counts_once_per_episode() -> None:
     )
 
 
+def test_the_particulars_of_an_episode_do_not_make_another_fault() -> None:
+    statistics = Statistics()
+    for checksum in (1, 2, 3):
+        statistics.observe(book(feed("a", 0)))
+        reason = f"resyncing: checksum (the venue says {checksum})"
+        statistics.observe(book(feed("a", 0, State.SYNCING, reason)))
+    (fault,) = statistics.summary([], 1).faults
+    assert (fault.reason, fault.times) == ("resyncing: checksum", 3)
+
+
 def test_coming_up_is_no_fault_unless_it_never_ends() -> None:
     statistics = Statistics()
     statistics.observe(book(feed("a", 0, State.DOWN, "no listener"), feed("b", 0, State.SYNCING)))

@@ -52,8 +52,8 @@ from dragonfly_client.messages import Bbo, Book, Instrument, Liquidity, Venue, V
 __all__ = ["DEFAULT_TARGET", "DEFAULT_WINDOW", "DragonflyClient"]
 
 DEFAULT_TARGET: Final = "127.0.0.1:50051"
-DEFAULT_WINDOW: Final = 2
-"""Updates in flight to a bot: one that it works on, and the next one, already on its way."""
+DEFAULT_WINDOW: Final = 1
+"""Updates in flight to a bot: the one that it works on. What it gets next is the newest then."""
 
 V = TypeVar("V", bound=View)
 
@@ -78,9 +78,9 @@ class DragonflyClient:
         key_file: PEM file of that certificate's key.
         token: sent as `authorization: Bearer …`; anyone on the way reads it unless TLS is on.
         window: updates that may be on their way to the bot unacknowledged; the gateway replaces
-            what comes beyond them by the newest state, so a slow bot is at most so many states
-            behind. 1 is the freshest for a bot that computes long, more suits a distant gateway.
-            None acknowledges nothing: the transport's read-ahead is then the only bound.
+            what comes beyond them by the newest state. With 1 a bot always gets the newest, once
+            per round trip; more suit a distant gateway, and a slow bot is then so many states
+            behind. None acknowledges nothing: the transport's read-ahead is then the only bound.
         lookahead_bytes: the transport's read-ahead; raise it on a long fast line.
         connect_timeout_s: how long a stream waits for a gateway that never answered.
         request_timeout_s: how long a get may take.

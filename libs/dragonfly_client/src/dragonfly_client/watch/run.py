@@ -25,6 +25,9 @@ __all__ = ["picture", "run_watch"]
 CONNECT_TIMEOUT_S: Final = 10.0
 """How long a watch waits for a gateway that is still starting."""
 
+WINDOW: Final = 8
+"""A watch keeps up; it wants to time each book, not the wait for an acknowledgement."""
+
 PICTURE_WIDTH: Final = 96
 PICTURE_HEIGHT: Final = 20
 
@@ -61,6 +64,7 @@ async def run_watch(
         target,
         token=token,
         ca_file=ca_file,
+        window=WINDOW,
         connect_timeout_s=CONNECT_TIMEOUT_S,
         on_event=on_event,
     )

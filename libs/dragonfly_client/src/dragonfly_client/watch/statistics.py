@@ -187,7 +187,8 @@ class Statistics:
         return True
 
     def _count_fault(self, key: tuple[str, str], feed: VenueFeed) -> None:
-        fault = (feed.venue, feed.state, feed.reason)
+        # What stands in brackets is of one episode: figures, checksums, times.
+        fault = (feed.venue, feed.state, feed.reason.partition(" (")[0])
         if feed.state is State.LIVE:
             self._was_live.add(key)
             self._not_yet_live.pop(key, None)
