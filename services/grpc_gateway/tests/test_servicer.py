@@ -308,6 +308,31 @@ async def test_without_any_list_it_is_said_what_is_missing(bot: Bot) -> None:
     ]
 
 
+async def test_venues_that_have_sent_no_list_yet_are_named(upstream: str, bot: Bot) -> None:
+    aggregator = Aggregator(upstream)
+    aggregator.say_venue("kraken")
+    aggregator.say_venue("binance")
+    aggregator.say_instruments("ETH-BTC", venue="binance")
+    request = pb.BookRequest(instrument="LTC-BTC")
+    assert await bot.refusal("StreamBook", request) == (
+        StatusCode.UNAVAILABLE,
+        "LTC-BTC is not listed so far, but the list of kraken is not there yet: try later",
+    )
+    code, _ = await bot.refusal("ListInstruments", pb.ListInstrumentsRequest(venue="kraken"))
+    assert code is StatusCode.UNAVAILABLE
+    await aggregator.close()
+
+
+async def test_no_list_at_all_is_not_an_unknown_venue(upstream: str, bot: Bot) -> None:
+    aggregator = Aggregator(upstream)
+    aggregator.say_venue("kraken")
+    assert await bot.refusal("ListInstruments") == (
+        StatusCode.UNAVAILABLE,
+        "the instrument list of any venue is not there yet: try later",
+    )
+    await aggregator.close()
+
+
 async def test_a_bot_that_stops_reading_gets_the_newest_and_harms_nobody(
     aggregator: Aggregator, gateway: RunningGateway
 ) -> None:

@@ -20,7 +20,7 @@ from grpc_gateway.absence import absent_view
 from grpc_gateway.mailbox import Mailbox
 from grpc_gateway.wire import SharedView
 
-__all__ = ["Interest", "Reader", "Relay", "ViewKey"]
+__all__ = ["Reader", "Relay", "Upstream", "ViewKey"]
 
 UNHEARD_LIMIT_S: Final = 1.0
 """A view that no aggregator sent for so long after it was asked for is told to be absent."""
@@ -34,7 +34,7 @@ class ViewKey(NamedTuple):
 Reader = Mailbox[ViewKey, SharedView]
 
 
-class Interest(Protocol):
+class Upstream(Protocol):
     """Where views are asked for: a `Subscriber`."""
 
     def subscribe(self, prefix: str) -> None: ...
@@ -69,9 +69,9 @@ class _Entry:
 class Relay:
     """All views of one gateway."""
 
-    def __init__(self, interest: Interest, linger_s: float, always: Iterable[ViewKey] = ()) -> None:
+    def __init__(self, upstream: Upstream, linger_s: float, always: Iterable[ViewKey] = ()) -> None:
         """`always` are asked for at once and for good."""
-        self._interest = interest
+        self._upstream = upstream
         self._linger_s = linger_s
         self._always = frozenset(always)
         self._entries: dict[ViewKey, _Entry] = {}
@@ -129,14 +129,14 @@ class Relay:
             del self._unread[key]
             del self._entries[key]
             self._unheard.pop(key, None)
-            self._interest.unsubscribe(view_topic(*key))
+            self._upstream.unsubscribe(view_topic(*key))
         for key in [key for key, at in self._unheard.items() if at <= now]:
             del self._unheard[key]
             self._entries[key].show(key, _absent(key, b"", venues, "no aggregator answers", now_ns))
 
     def _ask(self, key: ViewKey) -> _Entry:
         entry = self._entries[key] = _Entry()
-        self._interest.subscribe(view_topic(*key))
+        self._upstream.subscribe(view_topic(*key))
         return entry
 
 

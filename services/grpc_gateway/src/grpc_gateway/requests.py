@@ -18,7 +18,6 @@ from grpc import StatusCode
 __all__ = [
     "LONGEST_QUOTED",
     "MAX_WINDOW",
-    "VIEW_KINDS",
     "RefusedError",
     "check_depth",
     "check_instrument",
@@ -37,7 +36,7 @@ LONGEST_QUOTED: Final = 60
 
 M = TypeVar("M", bound=Message)
 
-VIEW_KINDS: Final[dict[int, ViewKind]] = {
+_VIEW_KINDS: Final[dict[int, ViewKind]] = {
     pb.VIEW_BOOK: ViewKind.BOOK,
     pb.VIEW_BBO: ViewKind.BBO,
     pb.VIEW_LIQUIDITY: ViewKind.LIQUIDITY,
@@ -101,7 +100,7 @@ def check_depth(depth: int, most: int) -> int:
 
 def check_view(view: int) -> ViewKind:
     """Return the kind of view that a subscription names."""
-    kind = VIEW_KINDS.get(view)
+    kind = _VIEW_KINDS.get(view)
     if kind is None:
         what = "no view" if view == pb.VIEW_UNSPECIFIED else f"view {view} is not known"
         raise _invalid(f"{what}: give VIEW_BOOK, VIEW_BBO or VIEW_LIQUIDITY")

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Final
 
 import grpc.aio
-import structlog
 from dragonfly_common.bus import Delivery, PublisherLost, Subscriber, pump
 from dragonfly_common.errors import AddressError
 from dragonfly_common.messages import Instruments, Venue, View
@@ -36,8 +35,6 @@ STOP_GRACE_S: Final = 1.0
 LOOK_INTERVAL_S: Final = 0.1
 # Beyond the streams that count: refusals in the making, unary calls, health, reflection.
 SPARE_CALLS: Final = 256
-
-logger = structlog.get_logger()
 
 
 @dataclass(frozen=True)

@@ -119,7 +119,7 @@ class Servicer:
         await self._until_known(lambda: directory.has_list_of(venue) or directory.is_complete())
         if directory.has_list_of(venue):
             return directory.encode_instruments(venue)
-        if venue in directory.venues or not directory.venues:
+        if not venue or venue in directory.venues or not directory.venues:
             missing = venue[:LONGEST_QUOTED] or "any venue"
             raise _unavailable(f"the instrument list of {missing} is not there yet: try later")
         known = ", ".join(directory.venues)
