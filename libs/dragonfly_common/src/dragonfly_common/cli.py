@@ -49,9 +49,7 @@ def _installed() -> dict[str, EntryPoint]:
 
 
 def _missing(command: str, module: str | None) -> None:
-    raise ConfigError(
-        f"`dragonfly {command}` needs the package {module}, which is not installed"
-    )
+    raise ConfigError(f"`dragonfly {command}` needs the package {module}, which is not installed")
 
 
 @click.group(
