@@ -4,7 +4,7 @@ import pytest
 from dragonfly_client import ProtocolError, State
 from dragonfly_client._decode import decode_book, decode_update, parse
 from dragonfly_protos import market_data_pb2 as pb
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 
@@ -29,6 +29,7 @@ def test_an_update_from_the_future_is_passed_over() -> None:
     assert decode_update(pb.SessionUpdate(number=3), 0) is None
 
 
+@settings(max_examples=60, deadline=None)
 @given(st.binary(max_size=200))
 def test_any_bytes_are_a_message_or_a_protocol_error(payload: bytes) -> None:
     try:

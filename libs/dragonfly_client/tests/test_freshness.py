@@ -3,7 +3,7 @@ from __future__ import annotations
 from dragonfly_client._decode import decode_book
 from dragonfly_client._freshness import Freshness
 from dragonfly_client.messages import Book
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from stub_gateway import make_book
 
@@ -14,6 +14,7 @@ def book(epoch: int, seq: int, instrument: str = "ETH-BTC") -> Book:
     return decode_book(make_book(instrument, epoch=epoch, seq=seq), 0)
 
 
+@settings(max_examples=60, deadline=None)
 @given(stamps)
 def test_what_is_admitted_never_goes_back(stamps: list[tuple[int, int]]) -> None:
     freshness = Freshness()

@@ -6,7 +6,7 @@ import pytest
 from dragonfly_client import Book, State, VenueFeed
 from dragonfly_client._decode import decode_book
 from dragonfly_client.watch.statistics import Histogram, Rates, Recent, Statistics
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from stub_gateway import make_book
 
@@ -123,6 +123,7 @@ def test_recent_forgets() -> None:
     assert percentiles.p99_ns == 100
 
 
+@settings(max_examples=60, deadline=None)
 @given(st.lists(st.integers(-5, 10**11), min_size=1, max_size=200))
 def test_the_histogram_is_within_two_percent(values: list[int]) -> None:
     histogram = Histogram()
