@@ -29,6 +29,11 @@ from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha import reflection_pb2
 
 ETH = pb.BookRequest(instrument="ETH-BTC")
+PINGS_OFTEN = (
+    ("grpc.keepalive_time_ms", 600),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.max_pings_without_data", 0),
+)
 
 
 async def test_bots_are_told_when_the_aggregator_is_lost_and_when_it_is_back(
@@ -101,6 +106,18 @@ async def test_a_body_under_the_wrong_topic_is_counted(aggregator: Aggregator, b
     await until(lambda: counters.MISPLACED_BODIES._value.get() == before + 1)
     said = aggregator.say(make_book())
     assert (await bot.stream("StreamBook", ETH).read(pb.Book)).seq == said.seq
+
+
+async def test_a_bot_that_pings_on_a_quiet_market_is_not_sent_away(
+    aggregator: Aggregator, gateway: RunningGateway
+) -> None:
+    aggregator.say(make_book())
+    async with gateway.bot(PINGS_OFTEN) as bot:
+        stream = bot.stream("StreamBook", ETH)
+        await stream.read(pb.Book)
+        await asyncio.sleep(2.5)  # four pings; without leave, the third ends the connection
+        said = aggregator.say(make_book())
+        assert (await stream.read(pb.Book)).seq == said.seq
 
 
 async def test_reflection_shows_both_contracts(bot: Bot) -> None:
