@@ -109,19 +109,21 @@ class Oracle:
 
     def first_violation(self, views: Iterable[View]) -> Violation | None:
         """Judge what one bot received of one view of one instrument, in its order."""
-        previous: View | None = None
+        spoken: View | None = None
         heard: dict[str, int] = {}
         for position, view in enumerate(views):
             try:
                 self._judge(view)
-                if previous is None or view.epoch != previous.epoch:
+                if spoken is None or view.epoch > spoken.epoch:
                     heard = {}
-                if previous is not None:
-                    _judge_order(previous, view)
+                if spoken is not None:
+                    _judge_order(spoken, view)
                 _judge_venue_order(heard, view)
             except _BrokenRuleError as broken:
-                return Violation(broken.rule, broken.detail, view, position, previous)
-            previous = view
+                return Violation(broken.rule, broken.detail, view, position, spoken)
+            # Epoch 0 is the gateway's own word, that no aggregator speaks for the view.
+            if view.epoch != 0:
+                spoken = view
             self._judged += 1
         return None
 
@@ -221,11 +223,15 @@ def _judge_names(view: View, live: Sequence[VenueFeed], levels: Iterable[_AnyLev
         raise _BrokenRuleError("level of a venue that is not live", ", ".join(sorted(strangers)))
     if view.live is not bool(live):
         raise _BrokenRuleError("wrong `live`", f"{view.live} with {len(live)} live venues")
+    if view.live and view.epoch == 0:
+        raise _BrokenRuleError("live without an aggregator", "epoch 0")
 
 
 def _judge_order(previous: View, view: View) -> None:
     if view.instrument != previous.instrument:
         raise _BrokenRuleError("another instrument", f"{previous.instrument} came before")
+    if view.epoch == 0:
+        return
     before, now = (previous.epoch, previous.seq), (view.epoch, view.seq)
     if now < before:
         raise _BrokenRuleError("went back", f"(epoch, seq) {now} after {before}")

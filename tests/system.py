@@ -16,7 +16,8 @@ import sys
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Final, Self
+from typing import IO, Final, Self, cast
+from urllib.request import urlopen
 
 from dragonfly_client import Book, DragonflyClient, Event, State
 
@@ -121,6 +122,7 @@ class System:
         self.simulated: Facts = {}
         self.gateway_address = ""
         self.processes: dict[str, Process] = {}
+        self._arguments: dict[str, Sequence[str]] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -144,13 +146,27 @@ class System:
         aggregator: Sequence[str] = (),
         gateway: Sequence[str] = (),
     ) -> None:
-        """Start all layers; the arguments are options for each."""
+        """Start all layers, and wait until the gateway knows what each venue lists.
+
+        The arguments are options for each layer.
+        """
         await self.start_simulator(*simulator)
         await asyncio.gather(
             *(self.start_listener(venue, *listener) for venue in venues),
             self.start_aggregator(*aggregator, venues=venues),
             self.start_gateway(*gateway),
         )
+        await self.listed(venues)
+
+    async def listed(self, venues: Sequence[str] = VENUES) -> None:
+        """Wait until the gateway knows what each of `venues` lists."""
+        async with DragonflyClient(self.gateway_address) as client:
+
+            async def known() -> bool:
+                found = {venue for one in await client.instruments() for venue in one.venues}
+                return found >= set(venues)
+
+            await eventually(known, within_s=START_DEADLINE_S, what="the venues' instruments")
 
     async def start_simulator(self, *options: str) -> None:
         arguments = ("simulator", "--truth-log", str(self.truth_log), *options)
@@ -158,7 +174,8 @@ class System:
 
     async def start_listener(self, venue: str, *options: str) -> None:
         """Start the listener of a simulated venue."""
-        urls = self.simulated["venues"][venue]  # type: ignore[index]  # a fact is any JSON
+        venues = cast("dict[str, dict[str, str]]", self.simulated["venues"])
+        urls = venues[venue]
         await self._ready(
             f"listener-{venue}",
             (
@@ -179,16 +196,28 @@ class System:
         )
 
     async def start_gateway(self, *options: str) -> None:
-        bind = self.gateway_address or "127.0.0.1:0"
         facts = await self._ready(
             "gateway",
-            ("gateway", f"--upstream={self.address('aggregator')}", f"--bind={bind}", *options),
+            ("gateway", f"--upstream={self.address('aggregator')}", "--bind=127.0.0.1:0", *options),
         )
         self.gateway_address = str(facts["address"])
 
     async def restart(self, name: str) -> None:
-        """Start a process that ended, with the options it had."""
-        await self._ready(name, self.processes[name].arguments)
+        """Start a process that ended, with the options it had, where it was."""
+        arguments = self._arguments[name]
+        if name == "gateway":
+            arguments = (*arguments, f"--bind={self.gateway_address}")
+        await self._ready(name, arguments)
+
+    async def subscriptions(self) -> dict[str, set[str]]:
+        """Return which instruments of each venue anybody follows at this moment."""
+        followed = await asyncio.to_thread(self._control, "/subscriptions")
+        return {venue: set(instruments) for venue, instruments in followed.items()}
+
+    def _control(self, path: str) -> dict[str, list[str]]:
+        with urlopen(f"{self.simulated['control']}{path}") as reply:
+            answer: dict[str, list[str]] = json.load(reply)
+            return answer
 
     def address(self, name: str) -> str:
         """Return the bus address on which the process `name` publishes."""
@@ -207,10 +236,8 @@ class System:
         )
 
     async def _ready(self, name: str, arguments: Sequence[str]) -> Facts:
-        command = (*arguments, "--log-format", "json")
-        if "--id" not in command:
-            command = (*command, "--id", name)
-        process = self._spawn(name, command)
+        self._arguments[name] = arguments
+        process = self._spawn(name, (*arguments, "--id", name, "--log-format", "json"))
         return await process.event("ready")
 
     def _spawn(self, name: str, arguments: Sequence[str]) -> Process:
@@ -224,8 +251,8 @@ class Bot:
 
     def __init__(self, address: str, *instruments: str) -> None:
         self.books: list[Book] = []
-        self.newest: dict[tuple[str, str], int] = {}
-        """The last live venue_seq by (venue, instrument)."""
+        self.latest: dict[str, Book] = {}
+        """The last book of each instrument."""
         self.events: list[Event] = []
         self._instruments = instruments
         self._client = DragonflyClient(address, on_event=self.events.append)
@@ -277,9 +304,7 @@ class Bot:
         try:
             async for book in self._client.books(self._instruments):
                 self.books.append(book)
-                for feed in book.venues:
-                    if feed.state is State.LIVE:
-                        self.newest[feed.venue, book.instrument] = feed.venue_seq
+                self.latest[book.instrument] = book
                 self._answer(book)
         except Exception as error:
             for _, future in self._awaited:

@@ -62,7 +62,7 @@ def book() -> Book:
         spread=0.01,
         venues=(feed("binance", 7), feed("kraken", 100)),
         live=True,
-        epoch=1,
+        epoch=2,
         seq=1,
         ts_agg=3,
         replaced=0,
@@ -94,8 +94,10 @@ def test_what_is_right_passes(oracle: Oracle, book: Book) -> None:
 
     assert oracle.first_violation([book, book, without_kraken, nothing]) is None
     assert oracle.judged == 4
+    # The gateway's own word, that no aggregator is there, stands outside of the count.
+    assert oracle.first_violation([book, replace(nothing, epoch=0, seq=0), book]) is None
     # A new aggregator starts its count again.
-    assert oracle.first_violation([replace(nothing, seq=9), replace(book, epoch=2)]) is None
+    assert oracle.first_violation([replace(nothing, seq=9), replace(book, epoch=3)]) is None
 
 
 @pytest.fixture
@@ -229,7 +231,11 @@ def test_a_wrong_book_is_named(oracle: Oracle, book: Book, case: str) -> None:
 
 OUT_OF_ORDER: dict[str, tuple[str, Callable[[Book], Book]]] = {
     "an older seq": ("went back", lambda book: replace(book, seq=0)),
-    "an older epoch": ("went back", lambda book: replace(book, epoch=0, seq=9)),
+    "an older epoch": ("went back", lambda book: replace(book, epoch=1, seq=9)),
+    "levels by the word of the gateway": (
+        "live without an aggregator",
+        lambda book: replace(book, epoch=0),
+    ),
     "another book under the same seq": (
         "two views of one seq",
         lambda book: replace(book, venues=(feed("binance", 7), replace(book.venues[1], age_ns=9))),
