@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import random
 
@@ -61,10 +62,8 @@ def test_an_envelope_survives_the_wire(
 
 @given(st.binary(max_size=60))
 def test_noise_is_a_decode_error_or_a_message(payload: bytes) -> None:
-    try:
+    with contextlib.suppress(DecodeError):
         codec.decode_body(codec.decode_envelope(payload).body)
-    except DecodeError as error:
-        assert error.reason in {"bad_envelope", "schema_version", "bad_body"}
 
 
 def test_each_failure_has_its_label() -> None:

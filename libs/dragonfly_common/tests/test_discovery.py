@@ -9,8 +9,14 @@ from dragonfly_common.errors import AddressError, ExitCode
 
 @pytest.mark.parametrize(
     "address",
-    ["ipc:///run/dragonfly/aggregator", "tcp://127.0.0.1:5551", "tcp://*:0", "tcp://[::1]:5551"]
-    + ["tcp://listener-binance:5551", "inproc://anything"],
+    [
+        "ipc:///run/dragonfly/aggregator",
+        "tcp://127.0.0.1:5551",
+        "tcp://*:0",
+        "tcp://[::1]:5551",
+        "tcp://listener-binance:5551",
+        "inproc://anything",
+    ],
 )
 def test_an_address_is_accepted(address: str) -> None:
     assert check_address(address) == address

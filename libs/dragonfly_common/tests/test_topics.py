@@ -56,8 +56,19 @@ def test_status_topics_share_a_prefix_that_nothing_else_has() -> None:
 
 @pytest.mark.parametrize(
     "topic",
-    ["", "book.", "book..", "book...", "book.ETH-BTC", "book.ETH-BTC.", "book.ETH-BTC.kraken"]
-    + ["view.book.ETH-BTC.", "Book.ETH-BTC.kraken.", "book.ETH-BTC..", "book..kraken."],
+    [
+        "",
+        "book.",
+        "book..",
+        "book...",
+        "book.ETH-BTC",
+        "book.ETH-BTC.",
+        "book.ETH-BTC.kraken",
+        "view.book.ETH-BTC.",
+        "Book.ETH-BTC.kraken.",
+        "book.ETH-BTC..",
+        "book..kraken.",
+    ],
 )
 def test_what_is_no_book_topic_is_none(topic: str) -> None:
     assert parse_book_topic(topic) is None
@@ -65,8 +76,20 @@ def test_what_is_no_book_topic_is_none(topic: str) -> None:
 
 @pytest.mark.parametrize(
     "topic",
-    ["", "view", "view.", "view..", "view.book", "view.book.", "view.book..", "view.book.ETH-BTC"]
-    + ["view.ladder.ETH-BTC.", "book.ETH-BTC.kraken.", "VIEW.book.ETH-BTC.", "view.bookETH-BTC."],
+    [
+        "",
+        "view",
+        "view.",
+        "view..",
+        "view.book",
+        "view.book.",
+        "view.book..",
+        "view.book.ETH-BTC",
+        "view.ladder.ETH-BTC.",
+        "book.ETH-BTC.kraken.",
+        "VIEW.book.ETH-BTC.",
+        "view.bookETH-BTC.",
+    ],
 )
 def test_what_is_no_view_topic_is_none(topic: str) -> None:
     assert parse_view_topic(topic) is None

@@ -27,8 +27,21 @@ def test_a_name_is_normalised(written: str, meant: str) -> None:
 
 @pytest.mark.parametrize(
     "written",
-    ["", "ETHBTC", "ETH/BTC", "ETH_BTC", "ETH-", "-BTC", "ETH--BTC", "ETH-BTC-USD", "E TH-BTC"]
-    + [".ETH-BTC", "ETH-BTC\x00", "A" * 21 + "-BTC", "view.book.ETH-"],
+    [
+        "",
+        "ETHBTC",
+        "ETH/BTC",
+        "ETH_BTC",
+        "ETH-",
+        "-BTC",
+        "ETH--BTC",
+        "ETH-BTC-USD",
+        "E TH-BTC",
+        ".ETH-BTC",
+        "ETH-BTC\x00",
+        "A" * 21 + "-BTC",
+        "view.book.ETH-",
+    ],
 )
 def test_what_is_no_name_is_refused_in_one_sentence(written: str) -> None:
     with pytest.raises(InstrumentError, match="write BASE-QUOTE, for example ETH-BTC") as caught:
