@@ -179,6 +179,8 @@ def _server_options(options: Options) -> list[tuple[str, int]]:
         ("grpc.http2.max_pings_without_data", 0),
         # Bots may ping this often; the default would send them away for a ping in five minutes.
         ("grpc.http2.min_ping_interval_without_data_ms", 500),
+        # Nor for pings that a busy machine delivered close together: a ping costs next to nothing.
+        ("grpc.http2.max_ping_strikes", 0),
         # Above the limit that refuses with a sentence: beyond this one a call waits unseen.
         ("grpc.max_concurrent_streams", options.max_streams + SPARE_CALLS),
         ("grpc.max_receive_message_length", 64 * 1024),
