@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -88,4 +90,6 @@ def listener(
         tls=trusted(ca_file),
         following=Following(names, depth, linger_s),
     )
-    run_async("listener", runtime, lambda process: serve(process, options))
+    # On one machine the listeners of several venues must not share a name on the bus.
+    name = runtime.instance or f"listener-{venue.name}@{socket.gethostname()}"
+    run_async("listener", replace(runtime, instance=name), lambda process: serve(process, options))

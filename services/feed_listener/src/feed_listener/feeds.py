@@ -39,6 +39,11 @@ class Source(Protocol):
     """Who sends books."""
 
     @property
+    def rank(self) -> int:
+        """Higher for the newer of two connections."""
+        ...
+
+    @property
     def tops(self) -> Mapping[str, tuple[Top, int]]:
         """What stands at this moment by symbol, with the time it was received."""
         ...
@@ -184,7 +189,9 @@ class Feeds:
         self._apply(self._feeds[instrument], event, reason)
 
     def _pass_to(self, source: Source, feed: Feed, venue_seq: int) -> bool:
-        if feed.source is not None and venue_seq < feed.venue_seq:
+        if feed.source is not None and (
+            source.rank < feed.source.rank or venue_seq < feed.venue_seq
+        ):
             return False
         feed.source = source
         self._last_epoch = feed.epoch = max(self._last_epoch + 1, self._clock.now_ns())

@@ -8,6 +8,7 @@ Bots see no gap as long as the old one lives.
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable
 from typing import Final
 
@@ -42,6 +43,7 @@ class Road:
         self._client = client
         self._url = url
         per_minute = around.venue.limits.connects_per_minute
+        self._opened = 0
         self._pace = Pace(per_minute / 60, burst=max(1, round(per_minute / 6)))
 
     async def open_session(self, on_news: Callable[[], None]) -> Session:
@@ -52,10 +54,12 @@ class Road:
         """
         await asyncio.sleep(self._pace.take(self.around.clock.monotonic()))
         connection = await self._client.connect(self._url)
-        lifetime_s = self.around.venue.limits.connection_lifetime_s or float("inf")
+        self._opened += 1
+        lifetime_s = self.around.venue.limits.connection_lifetime_s or math.inf
         return Session(
             connection,
             self.around,
+            rank=self._opened,
             lifetime_s=lifetime_s * (1 - LIFETIME_SPREAD * self.random()),
             on_news=on_news,
         )

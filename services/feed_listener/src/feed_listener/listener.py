@@ -27,13 +27,13 @@ from dragonfly_common.topics import (
 from dragonfly_common.types import FeedState, is_instrument
 
 from feed_listener import counters
-from feed_listener.client import Client, UnresponsiveError
+from feed_listener.client import Client
 from feed_listener.directory import Directory
 from feed_listener.feed_state import FeedEvent
 from feed_listener.feeds import Feeds
 from feed_listener.lane import Road
 from feed_listener.lanes import Lanes
-from feed_listener.pulse import FROZEN_S, Pulse
+from feed_listener.pulse import Pulse
 from feed_listener.session import Surroundings
 from feed_listener.venue import Venue
 
@@ -76,7 +76,7 @@ class Listener:
         self._venue = venue
         self._following = following
         self._clock = clock
-        self._pulse = Pulse(clock)
+        self._pulse = Pulse(clock.monotonic())
         self._feeds = Feeds(venue.name, publisher, clock)
         self._directory = Directory(fetch, clock, random, self._list_changed)
         around = Surroundings(
@@ -102,11 +102,9 @@ class Listener:
     def _turn(self) -> None:
         """Do what is due; called by the bus when something arrived, and four times a second."""
         now = self._clock.monotonic()
-        paused_s = self._runtime.beat()
-        self._pulse.beat()
-        if paused_s > FROZEN_S:
-            reason = f"this process stood still for {paused_s:.1f} s"
-            self._lanes.distrust(UnresponsiveError("frozen", reason))
+        if (frozen := self._pulse.beat(now)) is not None:
+            self._lanes.distrust(frozen)
+        self._runtime.beat()
         for interest in self._publisher.drain():
             self._take_interest(interest, now)
         self._drop_unwanted(now)

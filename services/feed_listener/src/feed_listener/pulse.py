@@ -1,10 +1,10 @@
-"""Whether this process stood still: what its sockets then hold is old."""
+"""Whether this process stood still: what its sockets then hold is old.."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from dragonfly_common.clock import Clock
+from feed_listener.client.errors import UnresponsiveError
 
 __all__ = ["FROZEN_S", "Pulse"]
 
@@ -14,14 +14,18 @@ FROZEN_S: Final = 1.0
 class Pulse:
     """When the main loop last ran. Whoever reads a socket asks first whether that is long ago."""
 
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._beat_at = clock.monotonic()
+    def __init__(self, now: float) -> None:
+        self._beat_at = now
 
-    def beat(self) -> None:
-        self._beat_at = self._clock.monotonic()
+    def beat(self, now: float) -> UnresponsiveError | None:
+        """Say that the main loop runs; return what to drop connections with if it stood still."""
+        frozen = self.frozen(now)
+        self._beat_at = now
+        return frozen
 
-    def frozen_s(self, now: float) -> float:
-        """Return how long the process stood still before `now`; 0.0 if it did not."""
+    def frozen(self, now: float) -> UnresponsiveError | None:
+        """Return an error if the process stood still before `now`."""
         still_s = now - self._beat_at
-        return still_s if still_s > FROZEN_S else 0.0
+        if still_s <= FROZEN_S:
+            return None
+        return UnresponsiveError("frozen", f"this process stood still for {still_s:.1f} s")

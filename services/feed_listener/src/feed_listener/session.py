@@ -40,6 +40,7 @@ from feed_listener.venue import (
 __all__ = ["Session", "Surroundings"]
 
 SEND_LIMIT_S: Final = 5.0
+PROVEN_S: Final = 10.0
 
 logger = structlog.get_logger()
 
@@ -65,11 +66,13 @@ class Session:
         connection: Connection,
         around: Surroundings,
         *,
+        rank: int,
         lifetime_s: float,
         on_news: Callable[[], None],
     ) -> None:
         """Take over an open connection.
 
+        `rank` is higher for a newer connection, `lifetime_s` how long until a successor is wanted;
         `on_news` is called when the session wants a successor, or has all its first books.
         """
         now = around.clock.monotonic()
@@ -84,16 +87,22 @@ class Session:
         self._lag = Lag(around.clock.now_ns() / 1e9, now)
         self._on_news = on_news
         self._wake = asyncio.Event()
+        self._opened_at = now
         self._retire_at = now + lifetime_s
         self._stale = False
         self._fence_at = math.inf
         self._given_up: UnresponsiveError | None = None
         self._malformed_reasons: set[str] = set()
+        self.rank = rank
         self.tops: dict[str, tuple[Top, int]] = {}
         self.retiring = False
         """Whether a successor is wanted while this one still serves."""
-        self.proven = False
-        """Whether the venue has sent a book here: the address works."""
+
+    @property
+    def proven(self) -> bool:
+        """Whether it has served for a while: trouble from here on is new trouble."""
+        served_s = self._clock.monotonic() - self._opened_at
+        return bool(self.tops) and served_s >= PROVEN_S
 
     @property
     def complete(self) -> bool:
@@ -144,9 +153,8 @@ class Session:
             frame = await receive()
             ts_recv = clock.now_ns()
             now = clock.monotonic()
-            if pulse.frozen_s(now) or self._given_up is not None:
-                # The buffers hold what was true before: `_tend` or the listener says the rest.
-                raise self._given_up or _frozen(pulse.frozen_s(now))
+            if (ended := self._given_up or pulse.frozen(now)) is not None:
+                raise ended  # what is still in the buffers is old
             vigil.heard_at = now
             counters.FRAMES.inc()
             try:
@@ -182,7 +190,6 @@ class Session:
             self._feeds.top(self, top, ts_recv)
 
     def _first_book(self) -> None:
-        self.proven = True
         self._wake.set()
         if self._subscriber.settled:
             self._on_news()
@@ -300,7 +307,7 @@ class Session:
 
     def _answered(self) -> None:
         now = self._clock.monotonic()
-        if self._given_up is not None or self._around.pulse.frozen_s(now):
+        if self._given_up is not None or self._around.pulse.frozen(now) is not None:
             return
         self._vigil.heard_at = now
         if self._stale:
@@ -326,10 +333,6 @@ class Session:
         await self._wake.wait()
         timer.cancel()
         self._wake.clear()
-
-
-def _frozen(seconds: float) -> UnresponsiveError:
-    return UnresponsiveError("frozen", f"this process stood still for {seconds:.1f} s")
 
 
 def _first(failures: BaseExceptionGroup[ClientError]) -> ClientError:

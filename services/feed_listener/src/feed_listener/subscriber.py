@@ -166,10 +166,9 @@ class Subscriber:
             for name in answered:
                 self._leave(name, now)
             return []
-        waiting = [name for name in sorted(answered) if name in self._symbols]
+        waiting = [name for name in sorted(answered) if self._is(name, _Stage.ASKED)]
         for name in waiting:
-            if self._symbols[name].stage is _Stage.ASKED:
-                self._symbols[name].enter(_Stage.WAITING, now)
+            self._symbols[name].enter(_Stage.WAITING, now)
         return waiting
 
     def refused(self, refusal: Refused, now: float) -> list[str]:

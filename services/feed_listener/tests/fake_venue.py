@@ -1,0 +1,295 @@
+"""A small venue: its rules as the listener wants them, and a real server that speaks by them."""
+
+from __future__ import annotations
+
+import asyncio
+import http
+import json
+import ssl
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import Any, Final, Self
+
+from feed_listener.venue import (
+    Acked,
+    Broken,
+    Closing,
+    Decoder,
+    Event,
+    FrameError,
+    Heard,
+    InstrumentSource,
+    Limits,
+    Liveness,
+    Refused,
+    Top,
+    Unchanged,
+)
+from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.exceptions import ConnectionClosed
+from websockets.http11 import Request, Response
+
+__all__ = ["DEADLINE_S", "FakeServer", "FakeVenue", "eventually"]
+
+DEADLINE_S: Final = 10.0
+
+LIMITS: Final = Limits(
+    streams_per_connection=100,
+    symbols_per_request=10,
+    requests_per_second=1000.0,
+    connects_per_minute=60_000.0,
+    max_frame_bytes=2**16,
+)
+# Long enough for nothing to happen by itself.
+CALM: Final = Liveness(
+    probe_after_s=20.0,
+    stale_after_s=30.0,
+    reconnect_after_s=40.0,
+    first_book_timeout_s=30.0,
+    ack_timeout_s=30.0,
+)
+
+Levels = Sequence[tuple[float, float]]
+
+
+async def eventually(holds: Callable[[], bool], what: str, *, within_s: float = DEADLINE_S) -> None:
+    """Return as soon as `holds` does; fail with `what` when it does not."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + within_s
+    while not holds():
+        assert loop.time() < deadline, f"not within {within_s} s: {what}"
+        await asyncio.sleep(0.005)
+
+
+class FakeDecoder:
+    """Reads the fake venue's frames."""
+
+    def __init__(self) -> None:
+        self.last: dict[str, tuple[object, object]] = {}
+        self.forgotten: list[str] = []
+
+    def feed(self, frame: bytes) -> Sequence[Event]:
+        try:
+            told = json.loads(frame)
+        except ValueError:
+            raise FrameError("not_json") from None
+        match told["t"]:
+            case "book":
+                return (self._book(told),)
+            case "ack":
+                return (Acked(told["id"], tuple(told.get("symbols", ()))),)
+            case "refused":
+                return (Refused(told["id"], tuple(told["symbols"]), told["why"]),)
+            case "broken":
+                return (Broken(told["s"], "checksum", "1 is not 2"),)
+            case "closing":
+                return (Closing("maintenance"),)
+            case _:
+                return (Heard(),)
+
+    def forget(self, symbol: str) -> None:
+        self.forgotten.append(symbol)
+        self.last.pop(symbol, None)
+
+    def _book(self, told: dict[str, Any]) -> Event:
+        symbol = told["s"]
+        if self.last.get(symbol) == (told["b"], told["a"]):
+            return Unchanged(symbol)
+        self.last[symbol] = (told["b"], told["a"])
+        bids = tuple((p, a) for p, a in told["b"])
+        asks = tuple((p, a) for p, a in told["a"])
+        return Top(symbol, told["seq"], told.get("ts"), bids, asks)
+
+
+class FakeVenue:
+    """The rules of a venue that has none of its own."""
+
+    name = "fake"
+    ws_url = "wss://ws.fake.example"
+    rest_url = "https://fake.example"
+    compression = False
+
+    def __init__(
+        self,
+        *,
+        limits: Limits = LIMITS,
+        liveness: Liveness = CALM,
+        instruments: InstrumentSource | None = None,
+        probes: bool = False,
+    ) -> None:
+        self.limits = limits
+        self.liveness = liveness
+        self.instruments = instruments or InstrumentSource(rest_path="/list")
+        self.probes = probes
+        self.decoders: list[FakeDecoder] = []
+
+    def connect_url(self, base: str) -> str:
+        return f"{base}/stream"
+
+    def subscribe(self, symbols: Sequence[str], request_id: int, depth: int) -> list[str]:
+        return [_frame(op="sub", id=request_id, symbols=list(symbols))]
+
+    def unsubscribe(self, symbols: Sequence[str], request_id: int, depth: int) -> list[str]:
+        return [_frame(op="unsub", id=request_id, symbols=list(symbols))]
+
+    def probe(self, request_id: int) -> str | None:
+        return _frame(op="probe", id=request_id, symbols=[]) if self.probes else None
+
+    def parse_instruments(self, reply: bytes) -> dict[str, str] | None:
+        try:
+            told = json.loads(reply)
+        except ValueError:
+            raise FrameError("not_json") from None
+        return told.get("list") if isinstance(told, dict) else None
+
+    def decoder(self, depth: int) -> Decoder:
+        made = FakeDecoder()
+        self.decoders.append(made)
+        return made
+
+
+class FakeServer:
+    """Serves the fake venue on a free port of this machine."""
+
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+        self.listed = {"ETH-BTC": "ethbtc", "BTC-USD": "btcusd", "SOL-USD": "solusd"}
+        self.requests: list[dict[str, Any]] = []
+        self.connections: list[ServerConnection] = []
+        self.subscribed: dict[ServerConnection, set[str]] = {}
+        self.acks = True
+        self.refuses: set[str] = set()
+        self.first_books = True
+        self.list_status = http.HTTPStatus.OK
+        self.stream_status: http.HTTPStatus | None = None
+        self.retry_after: str | None = None
+        self.opened = 0
+        self._books: dict[str, dict[str, Any]] = {}
+        self._tls = tls
+        self._server: Server
+
+    async def __aenter__(self) -> Self:
+        self._server = await serve(
+            self._converse,
+            "127.0.0.1",
+            0,
+            process_request=self._answer_http,
+            ssl=self._tls,
+            ping_interval=None,
+            close_timeout=0.2,
+        )
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        for connection in self.connections:
+            connection.transport.resume_reading()
+        self._server.close(close_connections=True)
+        await self._server.wait_closed()
+
+    @property
+    def port(self) -> int:
+        port: int = self._server.sockets[0].getsockname()[1]
+        return port
+
+    @property
+    def ws_url(self) -> str:
+        return f"{'wss' if self._tls else 'ws'}://127.0.0.1:{self.port}"
+
+    @property
+    def rest_url(self) -> str:
+        return f"{'https' if self._tls else 'http'}://127.0.0.1:{self.port}"
+
+    @property
+    def open(self) -> list[ServerConnection]:
+        """The connections that have not ended."""
+        return [connection for connection in self.connections if connection in self.subscribed]
+
+    def asked(self, op: str) -> list[list[str]]:
+        """Return the symbols of each request `op` so far."""
+        return [request["symbols"] for request in self.requests if request["op"] == op]
+
+    async def book(self, symbol: str, seq: int, price: float, *, ts: int | None = None) -> None:
+        """Send a book around `price` to whoever subscribed, and keep it for who will."""
+        book = {
+            "t": "book",
+            "s": symbol,
+            "seq": seq,
+            "ts": ts,
+            "b": [[price - 1, 1.0], [price - 2, 2.0]],
+            "a": [[price + 1, 1.0], [price + 2, 2.0]],
+        }
+        self._books[symbol] = book
+        await self.send(book, symbol)
+
+    async def send(self, frame: dict[str, Any] | str, symbol: str | None = None) -> None:
+        """Send to every connection, or to those that subscribed `symbol`."""
+        text = frame if isinstance(frame, str) else json.dumps(frame)
+        for connection, symbols in list(self.subscribed.items()):
+            if symbol is None or symbol in symbols:
+                await connection.send(text)
+
+    def deafen(self) -> None:
+        """Read nothing any more: neither requests nor pings are answered."""
+        for connection in self.open:
+            connection.transport.pause_reading()
+
+    def hear(self) -> None:
+        """Read again, beginning with what came meanwhile."""
+        for connection in self.open:
+            connection.transport.resume_reading()
+
+    async def _converse(self, connection: ServerConnection) -> None:
+        self.opened += 1
+        self.connections.append(connection)
+        self.subscribed[connection] = set()
+        try:
+            async for text in connection:
+                await self._take(connection, json.loads(text))
+        except ConnectionClosed:
+            pass
+        finally:
+            del self.subscribed[connection]
+
+    async def _take(self, connection: ServerConnection, request: dict[str, Any]) -> None:
+        self.requests.append(request)
+        symbols = self.subscribed[connection]
+        refused = sorted(self.refuses & set(request["symbols"]))
+        match request["op"]:
+            case "list":
+                await connection.send(_frame(t="hello"))
+                await connection.send(_frame(list=self.listed))
+                return
+            case "probe":
+                await connection.send(_frame(t="pong"))
+                return
+            case "sub":
+                symbols |= set(request["symbols"]) - set(refused)
+            case "unsub":
+                symbols -= set(request["symbols"])
+        if refused and request["op"] == "sub":
+            why = _frame(t="refused", id=request["id"], symbols=refused, why="not supported")
+            await connection.send(why)
+        if self.acks:
+            await connection.send(_frame(t="ack", id=request["id"]))
+        if request["op"] == "sub" and self.first_books:
+            for symbol in sorted(symbols & set(request["symbols"]) & set(self._books)):
+                await connection.send(json.dumps(self._books[symbol]))
+
+    async def _answer_http(self, connection: ServerConnection, request: Request) -> Response | None:
+        if request.path == "/list":
+            response = connection.respond(self.list_status, json.dumps({"list": self.listed}))
+        elif self.stream_status is not None:
+            response = connection.respond(self.stream_status, "no")
+        else:
+            return None
+        if self.retry_after is not None:
+            response.headers["Retry-After"] = self.retry_after
+        return response
+
+
+def _frame(**told: object) -> str:
+    return json.dumps(told)

@@ -1,0 +1,197 @@
+"""A whole listener in the test's own loop, and a consumer on the bus that keeps what it hears."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+from collections.abc import AsyncIterator, Callable, Sequence
+from itertools import groupby
+from pathlib import Path
+
+from dragonfly_common.bus import Delivery, Publisher, PublisherLost, Subscriber, pump
+from dragonfly_common.clock import Clock, SystemClock
+from dragonfly_common.messages import Body, Book, Instruments, Venue
+from dragonfly_common.runtime import Runtime, RuntimeOptions
+from dragonfly_common.topics import STATUS_PREFIX, book_interest, book_topic
+from dragonfly_common.types import FeedState
+from fake_venue import DEADLINE_S, FakeServer, FakeVenue, eventually
+from feed_listener.client import ClientOptions, build_client, trusted
+from feed_listener.instrument_list import fetcher
+from feed_listener.listener import Following, Listener
+
+__all__ = ["Consumer", "SkippingClock", "listening"]
+
+
+class SkippingClock(SystemClock):
+    """The machine's clock, which a test can let skip as if the process had stood still."""
+
+    def __init__(self) -> None:
+        self.skipped_s = 0.0
+
+    def monotonic(self) -> float:
+        return SystemClock.monotonic() + self.skipped_s
+
+
+class KeepingPublisher(Publisher):
+    """Keeps all it published: on the bus a newer state may replace one that nobody saw."""
+
+    def __init__(self, address: str, publisher_id: str, clock: Clock) -> None:
+        super().__init__(address, publisher_id, clock)
+        self.published: list[tuple[str, Body]] = []
+
+    def publish(self, topic: str, body: Body) -> None:
+        self.published.append((topic, body))
+        super().publish(topic, body)
+
+
+class Consumer:
+    """What an aggregator would see."""
+
+    def __init__(self, publisher: KeepingPublisher) -> None:
+        self._publisher = publisher
+        self._subscriber = Subscriber([publisher.address], SystemClock())
+        self._subscriber.subscribe(STATUS_PREFIX)
+        self.books: dict[str, list[Book]] = {}
+        self.venues: list[Venue] = []
+        self.lists: list[Instruments] = []
+
+    async def run(self) -> None:
+        """Hear until cancelled."""
+        await pump([self._subscriber], self._drain)
+
+    def want(self, instrument: str) -> None:
+        self._subscriber.subscribe(book_interest(instrument))
+
+    def leave(self, instrument: str) -> None:
+        self._subscriber.unsubscribe(book_interest(instrument))
+
+    def of(self, instrument: str) -> list[Book]:
+        """Return the books of `instrument` that came over the bus."""
+        return self.books.get(book_topic(instrument, "fake"), [])
+
+    def said(self, instrument: str) -> list[Book]:
+        """Return every book of `instrument` that was published."""
+        topic = book_topic(instrument, "fake")
+        bodies = (body for published, body in self._publisher.published if published == topic)
+        return [body for body in bodies if isinstance(body, Book)]
+
+    def states(self, instrument: str) -> list[FeedState]:
+        """Return the states of `instrument`, each change once."""
+        return [state for state, _ in groupby(book.state for book in self.said(instrument))]
+
+    async def saying(self, instrument: str, reason: str) -> Book:
+        """Return the first book of `instrument` that was published for `reason`."""
+
+        def found() -> list[Book]:
+            return [book for book in self.said(instrument) if reason in book.reason]
+
+        await eventually(lambda: bool(found()), f"{instrument} {reason!r}")
+        return found()[0]
+
+    def last(self, instrument: str) -> Book | None:
+        books = self.of(instrument)
+        return books[-1] if books else None
+
+    async def book(
+        self,
+        instrument: str,
+        fits: Callable[[Book], bool],
+        what: str,
+        *,
+        within_s: float = DEADLINE_S,
+    ) -> Book:
+        """Return the last book of `instrument`, as soon as it fits."""
+
+        def fitting() -> bool:
+            last = self.last(instrument)
+            return last is not None and fits(last)
+
+        await eventually(fitting, f"{instrument} {what}", within_s=within_s)
+        last = self.last(instrument)
+        assert last is not None
+        return last
+
+    async def state(
+        self, instrument: str, state: FeedState, *, within_s: float = DEADLINE_S
+    ) -> Book:
+        """Return the last book of `instrument`, as soon as it is in `state`."""
+        return await self.book(
+            instrument, lambda book: book.state is state, state.name, within_s=within_s
+        )
+
+    async def live(self, instrument: str, venue_seq: int) -> Book:
+        """Return the book of `venue_seq`, as soon as it is LIVE."""
+        return await self.book(
+            instrument,
+            lambda book: book.state is FeedState.LIVE and book.venue_seq == venue_seq,
+            f"LIVE at {venue_seq}",
+        )
+
+    async def venue(self, fits: Callable[[Venue], bool], what: str) -> Venue:
+        """Return the last venue state, as soon as it fits."""
+
+        def fitting() -> bool:
+            return bool(self.venues) and fits(self.venues[-1])
+
+        await eventually(fitting, f"venue {what}")
+        return self.venues[-1]
+
+    def close(self) -> None:
+        self._subscriber.close()
+
+    def _drain(self) -> None:
+        for event in self._subscriber.drain():
+            # A test machine may be slow enough for a listener to seem lost.
+            if not isinstance(event, PublisherLost):
+                self._take(event)
+
+    def _take(self, delivery: Delivery) -> None:
+        match delivery.body:
+            case Book():
+                self.books.setdefault(delivery.topic, []).append(delivery.body)
+            case Venue():
+                self.venues.append(delivery.body)
+            case Instruments():
+                self.lists.append(delivery.body)
+
+
+@contextlib.asynccontextmanager
+async def listening(
+    server: FakeServer,
+    folder: Path,
+    *,
+    venue: FakeVenue | None = None,
+    instruments: Sequence[str] = (),
+    linger_s: float = 0.0,
+    clock: SkippingClock | None = None,
+    ca_file: Path | None = None,
+) -> AsyncIterator[Consumer]:
+    """Run a listener to `server`, and a consumer of what it publishes."""
+    clock = clock or SkippingClock()
+    venue = venue or FakeVenue()
+    runtime = Runtime("listener", RuntimeOptions(), clock)
+    tls = trusted(ca_file)
+    client = build_client(server.ws_url, ClientOptions(tls, 2**16, compression=False))
+    publisher = KeepingPublisher(f"ipc://{folder}/listener.ipc", "listener@test", clock)
+    listener = Listener(
+        runtime,
+        publisher,
+        venue,
+        Following(instruments, 10, linger_s),
+        client,
+        server.ws_url,
+        fetcher(venue, client, server.ws_url, server.rest_url, tls),
+        random.Random(1).random,
+    )
+    consumer = Consumer(publisher)
+    tasks = [asyncio.create_task(listener.run()), asyncio.create_task(consumer.run())]
+    try:
+        yield consumer
+        assert not any(task.done() for task in tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        consumer.close()
+        publisher.close()

@@ -1,0 +1,245 @@
+"""The client layer against real servers: WebSocket, HTTP, TLS."""
+
+from __future__ import annotations
+
+import asyncio
+import http
+import socket
+from pathlib import Path
+
+import feed_listener.client
+import pytest
+from dragonfly_common.errors import ConfigError
+from fake_venue import FakeServer, eventually
+from feed_listener.client import (
+    REST_SCHEMES,
+    STREAM_SCHEMES,
+    CertificateError,
+    ClientError,
+    ClientOptions,
+    ClosedError,
+    Connection,
+    ProtocolError,
+    RejectedError,
+    UnreachableError,
+    build_client,
+    check_url,
+    fetch,
+    trusted,
+    websocket,
+)
+from feed_listener.client.errors import LONGEST_RETRY_AFTER_S, PATIENT_RETRY_S
+
+
+async def connect(
+    url: str, ca_file: Path | None = None, max_frame_bytes: int = 2**16
+) -> Connection:
+    options = ClientOptions(trusted(ca_file), max_frame_bytes, compression=False)
+    return await build_client(url, options).connect(url)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def test_the_package_exports_what_it_says() -> None:
+    for name in feed_listener.client.__all__:
+        assert hasattr(feed_listener.client, name)
+
+
+async def test_frames_go_both_ways_as_bytes(server: FakeServer) -> None:
+    connection = await connect(server.ws_url)
+    await connection.send('{"op": "probe", "id": 1, "symbols": []}')
+    assert await connection.receive() == b'{"t": "pong"}'
+    await connection.close()
+
+
+async def test_a_cancelled_receive_loses_nothing(server: FakeServer) -> None:
+    connection = await connect(server.ws_url)
+    receiving = asyncio.ensure_future(connection.receive())
+    await asyncio.sleep(0)
+    receiving.cancel()
+    await asyncio.gather(receiving, return_exceptions=True)
+    await server.send("kept")
+    assert await connection.receive() == b"kept"
+    await connection.close()
+
+
+async def test_a_ping_is_answered(server: FakeServer) -> None:
+    connection = await connect(server.ws_url)
+    answered = asyncio.Event()
+    await connection.ping(answered.set)
+    await answered.wait()
+    await connection.close()
+
+
+async def test_a_ping_that_the_end_overtakes_is_not(server: FakeServer) -> None:
+    connection = await connect(server.ws_url)
+    await eventually(lambda: bool(server.open), "the connection")
+    server.deafen()
+    answers: list[bool] = []
+    await connection.ping(lambda: answers.append(True))
+    await connection.close()
+    assert not answers
+
+
+async def test_the_end_of_a_connection_says_why(server: FakeServer) -> None:
+    connection = await connect(server.ws_url)
+    await eventually(lambda: bool(server.open), "the connection")
+    await server.open[0].close(1012, "restarting")
+    with pytest.raises(ClosedError, match="closed the connection with code 1012: restarting"):
+        await connection.receive()
+    for use in (connection.send("x"), connection.ping(lambda: None)):
+        with pytest.raises(ClosedError):
+            await use
+
+
+async def test_a_cut_connection_is_closed_too(server: FakeServer) -> None:
+    connection = await connect(server.ws_url)
+    await eventually(lambda: bool(server.open), "the connection")
+    server.open[0].transport.abort()
+    with pytest.raises(ClosedError, match="was cut"):
+        await connection.receive()
+
+
+async def test_a_frame_above_the_limit_ends_the_connection(server: FakeServer) -> None:
+    connection = await connect(server.ws_url, max_frame_bytes=1000)
+    await eventually(lambda: bool(server.open), "the connection")
+    await server.send("x" * 1001)
+    with pytest.raises(ClosedError, match="1009"):
+        await connection.receive()
+
+
+async def test_closing_is_bounded_whatever_the_venue_does(
+    server: FakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(websocket, "CLOSE_TIMEOUT_S", 0.1)
+    connection = await connect(server.ws_url)
+    await eventually(lambda: bool(server.open), "the connection")
+    server.deafen()
+    async with asyncio.timeout(5):
+        await connection.close()
+
+
+async def test_nobody_there() -> None:
+    with pytest.raises(UnreachableError, match="cannot be reached"):
+        await connect(f"ws://127.0.0.1:{free_port()}")
+    with pytest.raises(UnreachableError, match="cannot be reached"):
+        await fetch(f"http://127.0.0.1:{free_port()}", trusted(None), 1000)
+
+
+async def test_a_name_that_means_nothing() -> None:
+    with pytest.raises(UnreachableError, match="cannot be reached"):
+        await connect("ws://no-such-venue.invalid")
+    with pytest.raises(UnreachableError, match="cannot be reached"):
+        await fetch("http://no-such-venue.invalid", trusted(None), 1000)
+
+
+@pytest.mark.parametrize(
+    ("status", "retry_after", "wait_s"),
+    [
+        (http.HTTPStatus.TOO_MANY_REQUESTS, "7", 7.0),
+        (http.HTTPStatus.TOO_MANY_REQUESTS, None, PATIENT_RETRY_S),
+        (http.HTTPStatus.TOO_MANY_REQUESTS, "9999999", LONGEST_RETRY_AFTER_S),
+        (http.HTTPStatus.FORBIDDEN, "tomorrow", PATIENT_RETRY_S),
+        (http.HTTPStatus.BAD_GATEWAY, None, 0.0),
+        (http.HTTPStatus.SERVICE_UNAVAILABLE, "3", 3.0),
+    ],
+)
+async def test_a_rejection_says_when_to_come_back(
+    server: FakeServer, status: http.HTTPStatus, retry_after: str | None, wait_s: float
+) -> None:
+    server.stream_status = server.list_status = status
+    server.retry_after = retry_after
+    with pytest.raises(RejectedError, match=f"answered HTTP {status}") as by_websocket:
+        await connect(server.ws_url)
+    with pytest.raises(RejectedError, match=f"answered HTTP {status}") as by_http:
+        await fetch(f"{server.rest_url}/list", trusted(None), 1000)
+    assert by_websocket.value.retry_after_s == by_http.value.retry_after_s == wait_s
+
+
+async def test_what_speaks_another_protocol() -> None:
+    async def mumble(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readline()
+        writer.write(b"220 mail.example ESMTP\r\n\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(mumble, "127.0.0.1", 0) as other:
+        port = other.sockets[0].getsockname()[1]
+        with pytest.raises(ProtocolError, match="does not speak WebSocket"):
+            await connect(f"ws://127.0.0.1:{port}")
+        with pytest.raises(ProtocolError, match="does not speak HTTP"):
+            await fetch(f"http://127.0.0.1:{port}", trusted(None), 1000)
+
+
+async def test_what_accepts_and_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(websocket, "OPEN_TIMEOUT_S", 0.05)
+    with (
+        socket.create_server(("127.0.0.1", 0)) as mute,
+        pytest.raises(UnreachableError, match=r"did not answer within 0\.05 s"),
+    ):
+        await connect(f"ws://127.0.0.1:{mute.getsockname()[1]}")
+
+
+async def test_a_reply_over_http(server: FakeServer) -> None:
+    assert b"ethbtc" in await fetch(f"{server.rest_url}/list", trusted(None), 1000)
+
+
+async def test_a_reply_above_the_limit_is_refused(server: FakeServer) -> None:
+    with pytest.raises(ProtocolError, match="more than 10 bytes"):
+        await fetch(f"{server.rest_url}/list", trusted(None), 10)
+
+
+async def test_a_private_authority_is_trusted_when_named(tls_server: FakeServer, pki: Path) -> None:
+    connection = await connect(tls_server.ws_url, pki / "ca.pem")
+    await connection.close()
+    assert await fetch(f"{tls_server.rest_url}/list", trusted(pki / "ca.pem"), 1000)
+
+
+@pytest.mark.parametrize("authority", [None, "stranger.pem"])
+async def test_nobody_else_is_trusted(
+    tls_server: FakeServer, pki: Path, authority: str | None
+) -> None:
+    ca_file = pki / authority if authority else None
+    with pytest.raises(CertificateError, match=r"not to be trusted .* --ca-file") as by_websocket:
+        await connect(tls_server.ws_url, ca_file)
+    with pytest.raises(CertificateError, match=r"not to be trusted .* --ca-file"):
+        await fetch(f"{tls_server.rest_url}/list", trusted(ca_file), 1000)
+    assert by_websocket.value.retry_after_s == PATIENT_RETRY_S
+
+
+async def test_a_certificate_for_another_name_is_not(tls_server: FakeServer, pki: Path) -> None:
+    url = tls_server.ws_url.replace("127.0.0.1", "localhost")
+    with pytest.raises(CertificateError, match="not to be trusted"):
+        await connect(url, pki / "ca.pem")
+
+
+async def test_plain_text_is_not_taken_for_tls(server: FakeServer) -> None:
+    with pytest.raises(ClientError):
+        await connect(server.ws_url.replace("ws://", "wss://"))
+
+
+@pytest.mark.parametrize("content", [None, "no certificate\n", ""])
+def test_a_ca_file_of_no_use_is_said_in_a_sentence(tmp_path: Path, content: str | None) -> None:
+    file = tmp_path / "ca.pem"
+    if content is not None:
+        file.write_text(content)
+    with pytest.raises(ConfigError, match=r"--ca-file '.*ca\.pem' .*PEM file"):
+        trusted(file)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["venue.example", "http://venue.example", "ws://", "ws://venue:99999", "ws://venue:0", ""],
+)
+def test_a_url_of_no_use_is_said_in_a_sentence(url: str) -> None:
+    with pytest.raises(ConfigError, match=r"--ws-url .* write ws or wss://host"):
+        check_url(url, "--ws-url", STREAM_SCHEMES)
+
+
+def test_a_good_url_loses_its_closing_slash() -> None:
+    assert check_url("wss://venue.example/ws/", "--ws-url", STREAM_SCHEMES).endswith("/ws")
+    assert check_url("https://venue.example", "--rest-url", REST_SCHEMES)

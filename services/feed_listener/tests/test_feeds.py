@@ -1,0 +1,190 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+from dragonfly_common.clock import ManualClock
+from dragonfly_common.messages import Body, Book
+from dragonfly_common.types import FeedState
+from feed_listener.feed_state import FeedEvent
+from feed_listener.feeds import Feeds
+from feed_listener.venue import Top
+
+TOPIC = "book.ETH-BTC.fake."
+
+
+class Said:
+    """An outlet that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.books: list[Book] = []
+        self.forgotten: list[str] = []
+
+    def publish(self, topic: str, body: Body) -> None:
+        assert topic == TOPIC
+        assert isinstance(body, Book)
+        self.books.append(body)
+
+    def forget(self, topic: str) -> None:
+        self.forgotten.append(topic)
+
+    @property
+    def states(self) -> list[FeedState]:
+        return [book.state for book in self.books]
+
+
+class Sender:
+    """A source that has sent some tops."""
+
+    def __init__(self, rank: int = 1) -> None:
+        self.rank = rank
+        self._tops: dict[str, tuple[Top, int]] = {}
+
+    @property
+    def tops(self) -> Mapping[str, tuple[Top, int]]:
+        return self._tops
+
+    def send(self, feeds: Feeds, venue_seq: int, ts_recv: int = 5) -> None:
+        top = Top("ethbtc", venue_seq, None, ((10.0 + venue_seq, 1.0),), ((99.0, 1.0),))
+        self._tops["ethbtc"] = (top, ts_recv)
+        feeds.top(self, top, ts_recv)
+
+
+@pytest.fixture
+def said() -> Said:
+    return Said()
+
+
+@pytest.fixture
+def feeds(said: Said) -> Feeds:
+    made = Feeds("fake", said, ManualClock())
+    made.follow("ETH-BTC", "list awaited")
+    made.bind("ETH-BTC", "ethbtc")
+    return made
+
+
+def test_a_feed_begins_with_its_state_and_reason(feeds: Feeds, said: Said) -> None:
+    assert said.books == [Book(FeedState.SYNCING, "list awaited", 0, 0, None, 0, (), ())]
+
+
+def test_a_top_makes_it_live_and_carries_the_levels(feeds: Feeds, said: Said) -> None:
+    Sender().send(feeds, 7, ts_recv=12)
+    book = said.books[-1]
+    assert (book.state, book.reason, book.venue_seq, book.ts_recv) == (FeedState.LIVE, "", 7, 12)
+    assert book.bids == ((17.0, 1.0),)
+    assert book.feed_epoch > 0
+
+
+def test_an_unchanged_book_is_no_news_while_live(feeds: Feeds, said: Said) -> None:
+    sender = Sender()
+    sender.send(feeds, 7)
+    feeds.same(sender, "ethbtc")
+    assert said.states == [FeedState.SYNCING, FeedState.LIVE]
+
+
+def test_an_unchanged_book_revives_a_stale_feed(feeds: Feeds, said: Said) -> None:
+    sender = Sender()
+    sender.send(feeds, 7)
+    live = said.books[-1]
+    feeds.tell(sender, ["ethbtc"], FeedEvent.SILENT, "silent for 3 s")
+    stale = said.books[-1]
+    assert (stale.state, stale.reason, stale.bids) == (FeedState.STALE, "silent for 3 s", ())
+    feeds.same(sender, "ethbtc")
+    assert said.books[-1] == live
+
+
+def test_the_same_state_for_the_same_reason_is_said_once(feeds: Feeds, said: Said) -> None:
+    sender = Sender()
+    for _ in range(3):
+        feeds.tell(sender, ["ethbtc"], FeedEvent.LOST, "refused")
+    feeds.tell(sender, ["ethbtc"], FeedEvent.LOST, "timed out")
+    assert [book.reason for book in said.books[1:]] == ["refused", "timed out"]
+
+
+def test_a_successor_takes_over_unseen(feeds: Feeds, said: Said) -> None:
+    old, new = Sender(1), Sender(2)
+    old.send(feeds, 7)
+    feeds.tell(new, ["ethbtc"], FeedEvent.ASKED, "subscribing")
+    old.send(feeds, 8)
+    new.send(feeds, 8)
+    old.send(feeds, 9)
+    new.send(feeds, 10)
+    # What the old one says after the passing, 9, is ignored.
+    assert [book.venue_seq for book in said.books[1:]] == [7, 8, 8, 10]
+    assert set(said.states[1:]) == {FeedState.LIVE}
+    epochs = [book.feed_epoch for book in said.books[1:]]
+    assert epochs == sorted(epochs)
+
+
+def test_a_successor_that_lags_waits(feeds: Feeds, said: Said) -> None:
+    old, new = Sender(1), Sender(2)
+    old.send(feeds, 7)
+    new.send(feeds, 6)
+    assert [book.venue_seq for book in said.books[1:]] == [7]
+    new.send(feeds, 7)
+    assert said.books[-1].feed_epoch > said.books[-2].feed_epoch
+
+
+def test_what_an_heir_has_stands_when_the_old_one_ends(feeds: Feeds, said: Said) -> None:
+    old, new = Sender(1), Sender(2)
+    old.send(feeds, 7)
+    new.send(feeds, 6)
+    assert feeds.lose(old, "closed", new) == []
+    assert said.states == [FeedState.SYNCING, FeedState.LIVE, FeedState.LIVE]
+    assert said.books[-1].venue_seq == 6
+
+
+def test_without_an_heir_it_is_down(feeds: Feeds, said: Said) -> None:
+    old = Sender()
+    old.send(feeds, 7)
+    assert feeds.lose(old, "closed", Sender()) == ["ethbtc"]
+    assert (said.books[-1].state, said.books[-1].reason) == (FeedState.DOWN, "closed")
+
+
+def test_an_old_connection_serves_again_when_its_successor_fails(feeds: Feeds, said: Said) -> None:
+    old, new = Sender(1), Sender(2)
+    old.send(feeds, 7)
+    new.send(feeds, 8)
+    feeds.lose(new, "closed", old)
+    old.send(feeds, 9)
+    epochs = [book.feed_epoch for book in said.books[1:]]
+    assert epochs == sorted(epochs)
+    assert said.books[-1].venue_seq == 9
+    assert said.states[-1] is FeedState.LIVE
+
+
+def test_only_the_source_of_a_feed_may_speak_of_it(feeds: Feeds, said: Said) -> None:
+    old, new = Sender(1), Sender(2)
+    old.send(feeds, 7)
+    feeds.tell(new, ["ethbtc"], FeedEvent.BROKEN, "checksum")
+    feeds.without_source(["ethbtc"], "unreachable")
+    assert said.states[-1] is FeedState.LIVE
+
+
+def test_a_dropped_feed_is_void(feeds: Feeds, said: Said) -> None:
+    sender = Sender()
+    sender.send(feeds, 7)
+    feeds.drop("ETH-BTC")
+    assert said.forgotten == [TOPIC]
+    count = len(said.books)
+    sender.send(feeds, 8)
+    assert len(said.books) == count
+
+
+def test_a_new_symbol_ends_what_the_old_one_said(feeds: Feeds, said: Said) -> None:
+    sender = Sender()
+    sender.send(feeds, 7)
+    feeds.bind("ETH-BTC", "xethxxbt")
+    count = len(said.books)
+    sender.send(feeds, 8)
+    assert len(said.books) == count
+
+
+def test_each_change_is_told(feeds: Feeds) -> None:
+    told: list[FeedState] = []
+    feeds.on_change = lambda: told.append(next(iter(feeds)).state)
+    sender = Sender()
+    sender.send(feeds, 7)
+    sender.send(feeds, 8)
+    feeds.set("ETH-BTC", FeedEvent.UNLISTED, "delisted")
+    assert told == [FeedState.LIVE, FeedState.UNKNOWN]

@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+import pytest
+from fake_venue import FakeServer, FakeVenue, eventually
+from feed_listener import instrument_list
+from feed_listener.client import (
+    ClientOptions,
+    RejectedError,
+    UnreachableError,
+    build_client,
+    trusted,
+)
+from feed_listener.instrument_list import Fetch, fetcher
+from feed_listener.venue import FrameError, InstrumentSource
+
+BY_WEBSOCKET = InstrumentSource(ws_request='{"op": "list", "id": 1, "symbols": []}')
+
+
+def fetch_from(server: FakeServer, venue: FakeVenue) -> Fetch:
+    tls = trusted(None)
+    client = build_client(server.ws_url, ClientOptions(tls, 2**16, compression=False))
+    return fetcher(venue, client, server.ws_url, server.rest_url, tls)
+
+
+async def test_a_list_by_rest(server: FakeServer) -> None:
+    assert await fetch_from(server, FakeVenue())() == server.listed
+
+
+async def test_a_list_on_a_websocket_of_its_own(server: FakeServer) -> None:
+    assert await fetch_from(server, FakeVenue(instruments=BY_WEBSOCKET))() == server.listed
+    assert server.opened == 1
+    await eventually(lambda: not server.open, "its end")
+
+
+async def test_a_list_that_stays_out(server: FakeServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(instrument_list, "REPLY_LIMIT_S", 0.05)
+    mute = InstrumentSource(ws_request='{"op": "probe", "id": 1, "symbols": []}')
+    with pytest.raises(UnreachableError, match="sent no instrument list within"):
+        await fetch_from(server, FakeVenue(instruments=mute))()
+
+
+async def test_an_empty_list_is_none(server: FakeServer) -> None:
+    server.listed = {}
+    with pytest.raises(FrameError, match="empty"):
+        await fetch_from(server, FakeVenue())()
+
+
+async def test_a_rejected_list(server: FakeServer) -> None:
+    server.list_status = type(server.list_status).TOO_MANY_REQUESTS
+    with pytest.raises(RejectedError):
+        await fetch_from(server, FakeVenue())()

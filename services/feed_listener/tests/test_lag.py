@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+from feed_listener.lag import Lag
+
+START = 1_700_000_000.0
+
+
+def stamp(second: float) -> int:
+    return round((START + second) * 1e9)
+
+
+def test_a_steady_distance_is_no_lag() -> None:
+    lag = Lag(START, 0.0)
+    assert not any(lag.observe(t, stamp(t - 5.0)) for t in range(60))
+
+
+def test_falling_behind_for_two_seconds_is() -> None:
+    lag = Lag(START, 0.0)
+    lag.observe(0.0, stamp(-0.1))
+    assert not lag.observe(10.0, stamp(8.5))
+    assert not lag.observe(11.0, stamp(9.5))
+    assert lag.observe(12.1, stamp(10.5))
+    assert round(lag.excess_s, 1) == 1.5
+
+
+def test_one_message_in_time_ends_it() -> None:
+    lag = Lag(START, 0.0)
+    lag.observe(0.0, stamp(0.0))
+    assert not lag.observe(10.0, stamp(8.0))
+    assert not lag.observe(11.0, stamp(10.9))
+    assert not lag.observe(12.1, stamp(10.0))
+
+
+def test_a_recording_is_not_judged_by_our_clock() -> None:
+    lag = Lag(START, 0.0)
+    assert not any(lag.observe(t, stamp(-1e6 + t / 2)) for t in range(100))

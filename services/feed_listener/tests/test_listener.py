@@ -1,0 +1,174 @@
+"""From a venue's socket to the bus, with everything real but the venue."""
+
+from __future__ import annotations
+
+import http
+import socket
+from pathlib import Path
+
+import pytest
+from dragonfly_common.messages import Instruments
+from dragonfly_common.types import FeedState
+from fake_venue import FakeServer, eventually
+from feed_listener import directory
+from listening import SkippingClock, listening
+
+SYNCING = FeedState.SYNCING
+LIVE = FeedState.LIVE
+STALE = FeedState.STALE
+DOWN = FeedState.DOWN
+UNKNOWN = FeedState.UNKNOWN
+
+
+async def test_interest_becomes_a_subscription_and_its_book_comes_back(
+    server: FakeServer, tmp_path: Path
+) -> None:
+    await server.book("ethbtc", 5, 10.0, ts=123)
+    async with listening(server, tmp_path) as consumer:
+        consumer.want("ETH-BTC")
+        book = await consumer.live("ETH-BTC", 5)
+        assert book.bids == ((9.0, 1.0), (8.0, 2.0))
+        assert book.asks == ((11.0, 1.0), (12.0, 2.0))
+        assert (book.reason, book.ts_event) == ("", 123)
+        assert book.ts_recv > 0
+        assert server.asked("sub") == [["ethbtc"]]
+
+
+async def test_configured_instruments_need_no_interest(server: FakeServer, tmp_path: Path) -> None:
+    async with listening(server, tmp_path, instruments=["ETH-BTC", "BTC-USD"]):
+        await eventually(lambda: bool(server.asked("sub")), "a subscription")
+        assert sorted(server.asked("sub")[0]) == ["btcusd", "ethbtc"]
+
+
+async def test_only_changes_are_published(server: FakeServer, tmp_path: Path) -> None:
+    await server.book("ethbtc", 1, 10.0)
+    async with listening(server, tmp_path, instruments=["ETH-BTC"]) as consumer:
+        consumer.want("ETH-BTC")
+        await consumer.live("ETH-BTC", 1)
+        for seq in range(2, 6):
+            await server.book("ethbtc", seq, 10.0)
+        await server.book("ethbtc", 6, 11.0)
+        await consumer.live("ETH-BTC", 6)
+        seqs = [book.venue_seq for book in consumer.of("ETH-BTC") if book.state is LIVE]
+        assert seqs == [1, 6]
+
+
+async def test_nobody_left_means_unsubscribed(server: FakeServer, tmp_path: Path) -> None:
+    await server.book("ethbtc", 1, 10.0)
+    async with listening(server, tmp_path, instruments=["BTC-USD"]) as consumer:
+        consumer.want("ETH-BTC")
+        await consumer.live("ETH-BTC", 1)
+        consumer.leave("ETH-BTC")
+        await eventually(lambda: server.asked("unsub") == [["ethbtc"]], "the farewell")
+        status = await consumer.venue(lambda v: v.instruments == 1, "with one instrument")
+        assert status.connections == 1
+        await server.book("ethbtc", 2, 11.0)
+        consumer.want("ETH-BTC")
+        await consumer.live("ETH-BTC", 2)
+        assert consumer.states("ETH-BTC") == [SYNCING, LIVE, SYNCING, LIVE]
+
+
+async def test_interest_that_returns_within_the_linger_keeps_it(
+    server: FakeServer, tmp_path: Path
+) -> None:
+    await server.book("ethbtc", 1, 10.0)
+    async with listening(server, tmp_path, linger_s=60.0) as consumer:
+        consumer.want("ETH-BTC")
+        first = await consumer.live("ETH-BTC", 1)
+        consumer.leave("ETH-BTC")
+        consumer.want("ETH-BTC")
+        await server.book("ethbtc", 2, 11.0)
+        assert (await consumer.live("ETH-BTC", 2)).feed_epoch == first.feed_epoch
+        assert server.asked("unsub") == []
+
+
+async def test_an_unlisted_instrument_is_unknown(server: FakeServer, tmp_path: Path) -> None:
+    async with listening(server, tmp_path) as consumer:
+        consumer.want("XYZ-ABC")
+        book = await consumer.state("XYZ-ABC", UNKNOWN)
+        assert book.reason == "fake does not list XYZ-ABC"
+        assert not server.connections
+
+
+async def test_an_instrument_listed_later_is_found(
+    server: FakeServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(directory, "LEAST_REFRESH_S", 0.05)
+    await server.book("xyzabc", 1, 10.0)
+    async with listening(server, tmp_path) as consumer:
+        await eventually(lambda: bool(consumer.lists), "the list")
+        server.listed["XYZ-ABC"] = "xyzabc"
+        consumer.want("XYZ-ABC")
+        await consumer.live("XYZ-ABC", 1)
+        assert consumer.lists[-1] == Instruments(
+            "fake", ("BTC-USD", "ETH-BTC", "SOL-USD", "XYZ-ABC")
+        )
+
+
+async def test_a_delisted_instrument_becomes_unknown(
+    server: FakeServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(directory, "LEAST_REFRESH_S", 0.05)
+    await server.book("ethbtc", 1, 10.0)
+    async with listening(server, tmp_path, instruments=["ETH-BTC"]) as consumer:
+        consumer.want("ETH-BTC")
+        await consumer.live("ETH-BTC", 1)
+        del server.listed["ETH-BTC"]
+        consumer.want("NEW-ONE")
+        await consumer.state("ETH-BTC", UNKNOWN)
+        await eventually(lambda: server.asked("unsub") == [["ethbtc"]], "the farewell")
+
+
+async def test_a_list_that_cannot_be_had_is_down_and_retried(
+    server: FakeServer, tmp_path: Path
+) -> None:
+    server.list_status = http.HTTPStatus.BAD_GATEWAY
+    await server.book("ethbtc", 1, 10.0)
+    async with listening(server, tmp_path) as consumer:
+        consumer.want("ETH-BTC")
+        book = await consumer.state("ETH-BTC", DOWN)
+        assert "instrument list of fake is not to be had" in book.reason
+        assert "HTTP 502" in book.reason
+        assert (await consumer.venue(lambda v: v.state is DOWN, "DOWN")).connections == 0
+        server.list_status = http.HTTPStatus.OK
+        await consumer.live("ETH-BTC", 1)
+
+
+async def test_a_frozen_process_trusts_nothing_that_it_holds(
+    server: FakeServer, tmp_path: Path
+) -> None:
+    clock = SkippingClock()
+    await server.book("ethbtc", 1, 10.0)
+    async with listening(server, tmp_path, clock=clock, instruments=["ETH-BTC"]) as consumer:
+        consumer.want("ETH-BTC")
+        before = await consumer.live("ETH-BTC", 1)
+        clock.skipped_s = 60.0
+        await consumer.saying("ETH-BTC", "stood still for 60.")
+        await consumer.book(
+            "ETH-BTC", lambda book: book.feed_epoch > before.feed_epoch, "of a new epoch"
+        )
+        assert consumer.states("ETH-BTC") == [SYNCING, LIVE, STALE, DOWN, SYNCING, LIVE]
+        assert server.opened == 2
+
+
+async def test_the_venue_says_how_it_is(server: FakeServer, tmp_path: Path) -> None:
+    await server.book("ethbtc", 1, 10.0)
+    async with listening(server, tmp_path) as consumer:
+        idle = await consumer.venue(lambda v: v.state is LIVE, "LIVE")
+        assert (idle.reason, idle.connections) == ("no instrument was asked for", 0)
+        assert consumer.lists[-1].names == ("BTC-USD", "ETH-BTC", "SOL-USD")
+        consumer.want("ETH-BTC")
+        busy = await consumer.venue(lambda v: v.instruments_live == 1, "with a live instrument")
+        assert (busy.listener, busy.connections, busy.instruments) == (
+            f"listener@{socket.gethostname()}",
+            1,
+            1,
+        )
+
+
+async def test_foreign_subscriptions_are_ignored(server: FakeServer, tmp_path: Path) -> None:
+    async with listening(server, tmp_path) as consumer:
+        consumer.want("not an instrument")
+        consumer.want("ETH-BTC")
+        await consumer.venue(lambda v: v.connections == 1, "connected")
+        assert consumer.venues[-1].instruments == 1

@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+from feed_listener.liveness import Silence, Vigil
+from feed_listener.venue import Liveness
+from hypothesis import given
+from hypothesis import strategies as st
+
+RULE = Liveness(
+    probe_after_s=1.0, stale_after_s=3.0, reconnect_after_s=10.0, first_book_timeout_s=5.0
+)
+
+
+def test_a_silence_grows_step_by_step_and_each_step_is_said_once() -> None:
+    vigil = Vigil(RULE, 100.0)
+    said = [vigil.check(100.0 + tick / 2) for tick in range(25)]
+    assert [silence for silence in said if silence is not None] == [
+        Silence.PROBE,
+        Silence.STALE,
+        Silence.DEAD,
+    ]
+    assert said[1:3] == [None, Silence.PROBE]
+    assert said[6] is Silence.STALE
+    assert said[20] is Silence.DEAD
+
+
+def test_a_frame_begins_it_again() -> None:
+    vigil = Vigil(RULE, 100.0)
+    assert vigil.check(103.5) is Silence.STALE
+    vigil.heard_at = 104.0
+    assert vigil.check(104.5) is None
+    assert vigil.check(105.0) is Silence.PROBE
+
+
+def test_steps_that_were_slept_through_are_not_said() -> None:
+    vigil = Vigil(RULE, 100.0)
+    assert vigil.check(150.0) is Silence.DEAD
+    assert vigil.check(151.0) is None
+
+
+@given(st.lists(st.floats(0.0, 4.0), min_size=1, max_size=30))
+def test_it_is_always_due_when_the_next_step_is(pauses: list[float]) -> None:
+    vigil, now = Vigil(RULE, 0.0), 0.0
+    for number, pause in enumerate(pauses):
+        now += pause
+        if number % 3 == 0:
+            vigil.heard_at = now
+        vigil.check(now)
+        due_s = vigil.due_in(now)
+        if due_s < 100.0:
+            assert vigil.check(now + due_s * 0.99 - 1e-6) is None
+            assert vigil.check(now + due_s + 1e-6) is not None
+            now += due_s + 1e-6

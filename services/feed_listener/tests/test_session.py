@@ -1,0 +1,184 @@
+"""One connection: what it makes of silence, nonsense, refusals and what stays out."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import msgspec
+from dragonfly_common.types import FeedState
+from fake_venue import CALM, FakeServer, FakeVenue, eventually
+from listening import SkippingClock, listening
+
+SYNCING = FeedState.SYNCING
+LIVE = FeedState.LIVE
+STALE = FeedState.STALE
+DOWN = FeedState.DOWN
+UNKNOWN = FeedState.UNKNOWN
+
+
+async def test_a_refused_symbol_is_unknown_and_the_others_are_not(
+    server: FakeServer, tmp_path: Path
+) -> None:
+    server.refuses = {"ethbtc"}
+    await server.book("btcusd", 1, 10.0)
+    async with listening(server, tmp_path, instruments=["ETH-BTC", "BTC-USD"]) as consumer:
+        consumer.want("ETH-BTC")
+        consumer.want("BTC-USD")
+        assert (await consumer.state("ETH-BTC", UNKNOWN)).reason == "fake refuses it: not supported"
+        await consumer.live("BTC-USD", 1)
+
+
+async def test_a_silent_socket_is_stale_by_a_timer_and_live_again(
+    server: FakeServer, tmp_path: Path
+) -> None:
+    nervous = msgspec.structs.replace(CALM, probe_after_s=0.1, stale_after_s=0.3)
+    await server.book("ethbtc", 1, 10.0)
+    async with listening(
+        server, tmp_path, venue=FakeVenue(liveness=nervous), instruments=["ETH-BTC"]
+    ) as consumer:
+        consumer.want("ETH-BTC")
+        before = await consumer.live("ETH-BTC", 1)
+        server.deafen()
+        stale = await consumer.state("ETH-BTC", STALE)
+        assert (stale.reason, stale.bids) == ("fake silent for 0.3 s", ())
+        assert (await consumer.venue(lambda v: v.state is STALE, "STALE")).instruments_live == 0
+        server.hear()
+        assert await consumer.state("ETH-BTC", LIVE) == before
+
+
+async def test_quiet_is_not_stale_while_pings_are_answered(
+    server: FakeServer, tmp_path: Path
+) -> None:
+    nervous = msgspec.structs.replace(CALM, probe_after_s=0.05, stale_after_s=0.3)
+    await server.book("ethbtc", 1, 10.0)
+    for probes in (False, True):
+        folder = tmp_path / str(probes)
+        folder.mkdir()
+        venue = FakeVenue(liveness=nervous, probes=probes)
+        async with listening(server, folder, venue=venue, instruments=["ETH-BTC"]) as consumer:
+            consumer.want("ETH-BTC")
+            await consumer.live("ETH-BTC", 1)
+            # Twice the limit.
+            await asyncio.sleep(0.6)
+            assert consumer.states("ETH-BTC") == [SYNCING, LIVE]
+
+
+async def test_a_dead_connection_is_given_up_and_replaced(
+    server: FakeServer, tmp_path: Path
+) -> None:
+    nervous = msgspec.structs.replace(
+        CALM, probe_after_s=0.1, stale_after_s=0.2, reconnect_after_s=0.4
+    )
+    await server.book("ethbtc", 1, 10.0)
+    async with listening(
+        server, tmp_path, venue=FakeVenue(liveness=nervous), instruments=["ETH-BTC"]
+    ) as consumer:
+        consumer.want("ETH-BTC")
+        before = await consumer.live("ETH-BTC", 1)
+        server.deafen()
+        await consumer.state("ETH-BTC", STALE)
+        after = await consumer.state("ETH-BTC", LIVE)
+        assert after.feed_epoch > before.feed_epoch
+        assert consumer.states("ETH-BTC") == [SYNCING, LIVE, STALE, DOWN, SYNCING, LIVE]
+        assert server.opened == 2
+
+
+async def test_a_broken_book_is_resynced_alone(server: FakeServer, tmp_path: Path) -> None:
+    await server.book("ethbtc", 1, 10.0)
+    await server.book("btcusd", 1, 20.0)
+    venue = FakeVenue()
+    async with listening(
+        server, tmp_path, venue=venue, instruments=["ETH-BTC", "BTC-USD"]
+    ) as consumer:
+        consumer.want("ETH-BTC")
+        consumer.want("BTC-USD")
+        before = await consumer.live("ETH-BTC", 1)
+        await consumer.live("BTC-USD", 1)
+        await server.send({"t": "broken", "s": "ethbtc"})
+        broken = await consumer.saying("ETH-BTC", "resyncing: checksum (1 is not 2)")
+        assert (broken.state, broken.bids) == (SYNCING, ())
+        await eventually(lambda: len(server.asked("sub")) == 2, "the new subscription")
+        after = await consumer.state("ETH-BTC", LIVE)
+        assert after.feed_epoch == before.feed_epoch
+        assert server.asked("unsub") == [["ethbtc"]]
+        assert server.asked("sub")[1:] == [["ethbtc"]]
+        assert venue.decoders[0].forgotten == ["ethbtc"]
+        assert consumer.states("BTC-USD") == [SYNCING, LIVE]
+        assert server.opened == 1
+
+
+async def test_a_first_book_that_stays_out_is_asked_for_anew(
+    server: FakeServer, tmp_path: Path
+) -> None:
+    impatient = msgspec.structs.replace(CALM, first_book_timeout_s=0.1)
+    async with listening(
+        server, tmp_path, venue=FakeVenue(liveness=impatient), instruments=["ETH-BTC"]
+    ) as consumer:
+        consumer.want("ETH-BTC")
+        await consumer.saying("ETH-BTC", "fake sent no book for 0.1 s; asking again")
+        await eventually(lambda: len(server.asked("sub")) >= 3, "two more subscriptions")
+        await server.book("ethbtc", 1, 10.0)
+        await consumer.live("ETH-BTC", 1)
+
+
+async def test_an_acknowledgement_that_stays_out_is_asked_for_again(
+    server: FakeServer, tmp_path: Path
+) -> None:
+    impatient = msgspec.structs.replace(CALM, ack_timeout_s=0.1)
+    server.acks = False
+    async with listening(
+        server, tmp_path, venue=FakeVenue(liveness=impatient), instruments=["ETH-BTC"]
+    ) as consumer:
+        consumer.want("ETH-BTC")
+        await consumer.saying("ETH-BTC", "fake does not acknowledge")
+        server.acks = True
+        await consumer.saying("ETH-BTC", "its first book is awaited")
+
+
+async def test_what_waited_in_a_frozen_process_is_never_published(
+    server: FakeServer, tmp_path: Path
+) -> None:
+    clock = SkippingClock()
+    await server.book("ethbtc", 1, 10.0)
+    async with listening(server, tmp_path, clock=clock, instruments=["ETH-BTC"]) as consumer:
+        consumer.want("ETH-BTC")
+        before = await consumer.live("ETH-BTC", 1)
+        clock.skipped_s = 60.0
+        # It is read before the main loop has noticed anything.
+        await server.book("ethbtc", 2, 11.0)
+        after = await consumer.live("ETH-BTC", 2)
+        assert after.feed_epoch > before.feed_epoch
+        assert 2 not in [
+            b.venue_seq for b in consumer.said("ETH-BTC") if b.feed_epoch < after.feed_epoch
+        ]
+
+
+async def test_malformed_frames_disturb_nothing(server: FakeServer, tmp_path: Path) -> None:
+    await server.book("ethbtc", 1, 10.0)
+    async with listening(server, tmp_path, instruments=["ETH-BTC"]) as consumer:
+        consumer.want("ETH-BTC")
+        await consumer.live("ETH-BTC", 1)
+        for _ in range(100):
+            await server.send("{")
+        await server.book("ethbtc", 2, 11.0)
+        await consumer.live("ETH-BTC", 2)
+        assert server.opened == 1
+
+
+async def test_a_connection_that_lags_is_replaced(server: FakeServer, tmp_path: Path) -> None:
+    clock = SkippingClock()
+    await server.book("ethbtc", 1, 10.0, ts=clock.now_ns())
+    async with listening(server, tmp_path, instruments=["ETH-BTC"]) as consumer:
+        consumer.want("ETH-BTC")
+        await consumer.live("ETH-BTC", 1)
+        await server.book("ethbtc", 2, 11.0, ts=clock.now_ns())
+        seq = 2
+        until = clock.monotonic() + 8.0
+        while server.opened == 1:
+            assert clock.monotonic() < until
+            seq += 1
+            late = clock.now_ns() - 1_500_000_000
+            await server.book("ethbtc", seq, 10.0 + seq, ts=late)
+            await consumer.book("ETH-BTC", lambda book: book.venue_seq >= seq, "next")  # noqa: B023 -- awaited here
+        assert (await consumer.saying("ETH-BTC", "older than it was")).state is DOWN

@@ -1,0 +1,282 @@
+from __future__ import annotations
+
+import json
+
+import msgspec
+from fake_venue import CALM, LIMITS, FakeVenue
+from feed_listener.subscriber import REFUSED_RETRY_S, Subscriber
+from feed_listener.venue import Acked, Refused
+from hypothesis import given
+from hypothesis import strategies as st
+
+NOW = 1000.0
+IMPATIENT = msgspec.structs.replace(CALM, ack_timeout_s=2.0, first_book_timeout_s=5.0)
+
+
+def subscriber(**limits: float) -> Subscriber:
+    replaced = msgspec.structs.replace(LIMITS, **limits)
+    return Subscriber(FakeVenue(limits=replaced, liveness=IMPATIENT), depth=10)
+
+
+def requests(asked: Subscriber, now: float) -> list[tuple[str, list[str]]]:
+    """Return (operation, symbols) of what it sends at `now`."""
+    frames = map(json.loads, asked.turn(now).frames)
+    return [(frame["op"], frame["symbols"]) for frame in frames]
+
+
+def flowing(*symbols: str) -> Subscriber:
+    made = subscriber()
+    made.want(symbols, NOW)
+    made.turn(NOW)
+    made.acked(Acked(1), NOW)
+    for symbol in symbols:
+        assert made.booked(symbol, NOW)
+    return made
+
+
+def test_what_is_wanted_is_asked_for_in_one_request() -> None:
+    asked = subscriber()
+    asked.want(["a", "b"], NOW)
+    assert requests(asked, NOW) == [("sub", ["a", "b"])]
+    assert requests(asked, NOW) == []
+
+
+def test_requests_hold_no_more_symbols_than_the_venue_takes() -> None:
+    asked = subscriber(symbols_per_request=2)
+    asked.want(["a", "b", "c"], NOW)
+    assert requests(asked, NOW) == [("sub", ["a", "b"])]
+    asked.acked(Acked(1), NOW)
+    assert requests(asked, NOW + 1) == [("sub", ["c"])]
+
+
+def test_requests_keep_the_venues_pace() -> None:
+    asked = subscriber(symbols_per_request=1, requests_per_second=2.0)
+    asked.want(["a", "b"], NOW)
+    assert len(requests(asked, NOW)) == 1
+    asked.acked(Acked(1), NOW + 0.1)
+    assert requests(asked, NOW + 0.1) == []
+    assert round(asked.due_in(NOW + 0.1), 6) == 0.4
+    assert len(requests(asked, NOW + 0.5)) == 1
+
+
+def test_frames_that_the_session_sends_count_too() -> None:
+    asked = subscriber(requests_per_second=2.0)
+    asked.spend(NOW)
+    asked.want(["a"], NOW)
+    assert requests(asked, NOW) == []
+    assert requests(asked, NOW + 0.5) == [("sub", ["a"])]
+
+
+def test_a_late_acknowledgement_is_asked_for_again() -> None:
+    asked = subscriber()
+    asked.want(["a"], NOW)
+    asked.turn(NOW)
+    assert asked.due_in(NOW) == 2.0
+    turn = asked.turn(NOW + 2.0)
+    assert turn.unacknowledged == ["a"]
+    assert len(turn.frames) == 1
+    assert asked.acked(Acked(1), NOW + 2.1) == []
+    assert asked.acked(Acked(2), NOW + 2.2) == ["a"]
+
+
+def test_an_acknowledgement_of_one_symbol_leaves_the_others_waiting() -> None:
+    asked = subscriber()
+    asked.want(["a", "b"], NOW)
+    asked.turn(NOW)
+    assert asked.acked(Acked(None, ("b",)), NOW) == ["b"]
+    assert asked.turn(NOW + 2.0).unacknowledged == ["a"]
+
+
+def test_a_book_before_its_acknowledgement_is_as_good() -> None:
+    asked = subscriber()
+    asked.want(["a"], NOW)
+    asked.turn(NOW)
+    assert asked.booked("a", NOW)
+    assert asked.settled
+    assert asked.turn(NOW + 60.0).unacknowledged == []
+
+
+def test_a_first_book_that_stays_out_is_asked_for_anew() -> None:
+    asked = subscriber()
+    asked.want(["a"], NOW)
+    asked.turn(NOW)
+    asked.acked(Acked(1), NOW + 1.0)
+    assert not asked.settled
+    assert asked.due_in(NOW + 1.0) == 5.0
+    turn = asked.turn(NOW + 6.0)
+    assert turn.bookless == ["a"]
+    assert [json.loads(frame)["op"] for frame in turn.frames] == ["unsub"]
+    asked.acked(Acked(2), NOW + 6.1)
+    assert requests(asked, NOW + 6.2) == [("sub", ["a"])]
+
+
+def test_a_broken_book_is_left_and_asked_for_alone() -> None:
+    asked = flowing("a", "b")
+    assert asked.resync("a", NOW + 1.0)
+    assert not asked.resync("a", NOW + 1.0)
+    assert requests(asked, NOW + 1.0) == [("unsub", ["a"])]
+    assert not asked.booked("a", NOW + 1.05)
+    asked.acked(Acked(2), NOW + 1.1)
+    assert requests(asked, NOW + 1.2) == [("sub", ["a"])]
+    assert asked.booked("a", NOW + 1.3)
+
+
+def test_a_book_that_breaks_again_and_again_is_asked_for_patiently() -> None:
+    asked, now = flowing("a"), NOW
+    waits = []
+    for _ in range(10):
+        now += 1.0
+        broken_at = now
+        asked.resync("a", now)
+        asked.turn(now)
+        asked.acked(Acked(None), now)
+        now += asked.due_in(now)
+        assert requests(asked, now) == [("sub", ["a"])]
+        asked.acked(Acked(None), now)
+        asked.booked("a", now)
+        waits.append(round(now - broken_at, 2))
+    assert waits[:5] == [0.0, 0.25, 0.5, 1.0, 2.0]
+    assert waits[-1] == 30.0
+    asked.resync("a", now + 100.0)
+    asked.turn(now + 100.0)
+    asked.acked(Acked(None), now + 100.0)
+    assert requests(asked, now + 100.1) == [("sub", ["a"])]
+
+
+def test_what_is_no_longer_wanted_is_left() -> None:
+    asked = flowing("a", "b")
+    asked.unwant(["a"], NOW)
+    assert asked.wanted == ["b"]
+    assert requests(asked, NOW + 1.0) == [("unsub", ["a"])]
+    asked.acked(Acked(2), NOW + 1.1)
+    assert asked.turn(NOW + 1.2).frames == []
+    assert not asked.booked("a", NOW + 1.3)
+
+
+def test_what_was_never_asked_for_is_not_left() -> None:
+    asked = subscriber()
+    asked.want(["a"], NOW)
+    asked.unwant(["a", "never"], NOW)
+    assert requests(asked, NOW) == []
+
+
+def test_wanted_again_while_leaving_is_asked_for_again() -> None:
+    asked = flowing("a")
+    asked.unwant(["a"], NOW)
+    asked.turn(NOW + 0.5)
+    asked.want(["a"], NOW)
+    asked.acked(Acked(2), NOW + 0.6)
+    assert requests(asked, NOW + 1.0) == [("sub", ["a"])]
+
+
+def test_left_before_it_was_acknowledged() -> None:
+    asked = subscriber()
+    asked.want(["a"], NOW)
+    asked.turn(NOW)
+    asked.unwant(["a"], NOW)
+    assert asked.acked(Acked(1), NOW + 0.5) == []
+    assert requests(asked, NOW + 1.0) == [("unsub", ["a"])]
+
+
+def test_a_refused_symbol_rests_and_is_asked_for_later() -> None:
+    asked = subscriber()
+    asked.want(["a", "b"], NOW)
+    asked.turn(NOW)
+    assert asked.refused(Refused(1, ("a",), "not supported"), NOW) == ["a"]
+    asked.acked(Acked(1, ("b",)), NOW)
+    asked.booked("b", NOW)
+    assert asked.settled
+    assert requests(asked, NOW + 1.0) == []
+    assert requests(asked, NOW + REFUSED_RETRY_S) == [("sub", ["a"])]
+
+
+def test_a_batch_refused_as_a_whole_is_asked_for_one_by_one() -> None:
+    asked = subscriber()
+    asked.want(["a", "bad"], NOW)
+    asked.turn(NOW)
+    assert asked.refused(Refused(None, (), "invalid request"), NOW) == []
+    assert requests(asked, NOW + 1.0) == [("sub", ["a"])]
+    asked.acked(Acked(2), NOW + 1.1)
+    asked.booked("a", NOW + 1.1)
+    assert requests(asked, NOW + 1.2) == [("sub", ["bad"])]
+    assert asked.refused(Refused(3, (), "invalid request"), NOW + 1.3) == ["bad"]
+
+
+def test_a_refused_farewell_is_a_farewell() -> None:
+    asked = flowing("a")
+    asked.resync("a", NOW)
+    asked.turn(NOW + 0.5)
+    assert asked.refused(Refused(None, (), "not subscribed"), NOW) == []
+    assert requests(asked, NOW + 1.0) == [("sub", ["a"])]
+
+
+def test_answers_to_nothing_mean_nothing() -> None:
+    asked = subscriber()
+    assert asked.acked(Acked(7, ("a",)), NOW) == []
+    assert asked.refused(Refused(7, ("a",), "?"), NOW) == []
+    asked.want(["a"], NOW)
+    asked.turn(NOW)
+    assert asked.acked(Acked(None, ("other",)), NOW) == []
+    assert asked.refused(Refused(99, (), "?"), NOW) == []
+
+
+NAMES = st.sampled_from(["a", "b", "c", "d"])
+STEPS = st.one_of(
+    st.tuples(st.just("want"), NAMES),
+    st.tuples(st.just("unwant"), NAMES),
+    st.tuples(st.just("resync"), NAMES),
+    st.tuples(st.just("lose"), NAMES),
+    st.tuples(st.just("refuse"), NAMES),
+)
+
+
+@given(st.lists(STEPS, max_size=40))
+def test_the_venue_ends_up_with_exactly_what_is_wanted(steps: list[tuple[str, str]]) -> None:
+    """Whatever happens, and whatever answers get lost, time brings both to agree."""
+    asked = subscriber(symbols_per_request=3, requests_per_second=10.0)
+    wanted: set[str] = set()
+    subscribed: set[str] = set()
+    now, losing, refusing = NOW, False, False
+
+    def talk() -> None:
+        nonlocal losing, refusing
+        for text in asked.turn(now).frames:
+            frame = json.loads(text)
+            if losing:
+                losing = False
+                continue
+            if frame["op"] == "sub":
+                if refusing:
+                    refusing = False
+                    asked.refused(Refused(frame["id"], (), "no"), now)
+                    continue
+                subscribed.update(frame["symbols"])
+            else:
+                subscribed.difference_update(frame["symbols"])
+            asked.acked(Acked(frame["id"]), now)
+            for symbol in frame["symbols"] if frame["op"] == "sub" else ():
+                asked.booked(symbol, now)
+
+    for step, name in steps:
+        match step:
+            case "want":
+                wanted.add(name)
+                asked.want([name], now)
+            case "unwant":
+                wanted.discard(name)
+                asked.unwant([name], now)
+            case "resync":
+                asked.resync(name, now)
+            case "lose":
+                losing = True
+            case "refuse":
+                refusing = True
+        now += 0.05
+        talk()
+    losing = refusing = False
+    for _ in range(200):
+        now += min(asked.due_in(now), 100.0) + 0.01
+        talk()
+    assert set(asked.wanted) == wanted
+    assert subscribed == wanted
+    assert asked.settled
