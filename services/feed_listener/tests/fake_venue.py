@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import http
 import json
 import ssl
@@ -230,7 +231,8 @@ class FakeServer:
         text = frame if isinstance(frame, str) else json.dumps(frame)
         for connection, symbols in list(self.subscribed.items()):
             if symbol is None or symbol in symbols:
-                await connection.send(text)
+                with contextlib.suppress(ConnectionClosed):
+                    await connection.send(text)
 
     def deafen(self) -> None:
         """Read nothing any more: neither requests nor pings are answered."""

@@ -129,15 +129,23 @@ def test_what_an_heir_has_stands_when_the_old_one_ends(feeds: Feeds, said: Said)
     old, new = Sender(1), Sender(2)
     old.send(feeds, 7)
     new.send(feeds, 6)
-    assert feeds.lose(old, "closed", new) == []
+    feeds.lose(old, "closed", new)
     assert said.states == [FeedState.SYNCING, FeedState.LIVE, FeedState.LIVE]
     assert said.books[-1].venue_seq == 6
+
+
+def test_an_heir_without_its_book_is_awaited(feeds: Feeds, said: Said) -> None:
+    old = Sender(1)
+    old.send(feeds, 7)
+    feeds.lose(old, "closed", Sender(2))
+    assert said.states[-1] is FeedState.SYNCING
+    assert "new connection is awaited" in said.books[-1].reason
 
 
 def test_without_an_heir_it_is_down(feeds: Feeds, said: Said) -> None:
     old = Sender()
     old.send(feeds, 7)
-    assert feeds.lose(old, "closed", Sender()) == ["ethbtc"]
+    feeds.lose(old, "closed", None)
     assert (said.books[-1].state, said.books[-1].reason) == (FeedState.DOWN, "closed")
 
 
@@ -156,7 +164,7 @@ def test_an_old_connection_serves_again_when_its_successor_fails(feeds: Feeds, s
 def test_only_the_source_of_a_feed_may_speak_of_it(feeds: Feeds, said: Said) -> None:
     old, new = Sender(1), Sender(2)
     old.send(feeds, 7)
-    feeds.tell(new, ["ethbtc"], FeedEvent.BROKEN, "checksum")
+    feeds.tell(new, ["ethbtc"], FeedEvent.VOID, "checksum")
     feeds.without_source(["ethbtc"], "unreachable")
     assert said.states[-1] is FeedState.LIVE
 

@@ -3,7 +3,7 @@
                  ASKED            BOOK              SILENT
        DOWN ───────────▶ SYNCING ──────▶ LIVE ─────────────▶ STALE
         ▲                   ▲              │ ▲                  │
-        │ LOST              └──── BROKEN ──┘ └────── BOOK ──────┘
+        │ LOST              └───── VOID ───┘ └────── BOOK ──────┘
         └── from everywhere but UNKNOWN        UNLISTED ──▶ UNKNOWN from everywhere
 
 Only a book makes a feed LIVE. Asking for a feed that is LIVE changes nothing: that is how a
@@ -38,8 +38,9 @@ class FeedEvent(Enum):
     """Its connection sent a book that can be trusted."""
     SILENT = auto()
     """Its connection says nothing, against the venue's own rule; or this process stood still."""
-    BROKEN = auto()
-    """Its book contradicts what the venue says of it."""
+    VOID = auto()
+    """Its book is void, and its connection will have another: a checksum failed, or a successor
+    took over that has none yet."""
     LOST = auto()
     """There is no connection for it, or no way to find out its symbol."""
     UNLISTED = auto()
@@ -57,7 +58,7 @@ TRANSITIONS: Final[Mapping[FeedEvent, Mapping[FeedState, FeedState | None]]] = {
     },
     FeedEvent.BOOK: {SYNCING: LIVE, LIVE: None, STALE: LIVE, DOWN: LIVE, UNKNOWN: LIVE},
     FeedEvent.SILENT: {SYNCING: None, LIVE: STALE, STALE: STALE, DOWN: None, UNKNOWN: None},
-    FeedEvent.BROKEN: {SYNCING: SYNCING, LIVE: SYNCING, STALE: SYNCING, DOWN: None, UNKNOWN: None},
+    FeedEvent.VOID: {SYNCING: SYNCING, LIVE: SYNCING, STALE: SYNCING, DOWN: None, UNKNOWN: None},
     FeedEvent.LOST: {SYNCING: DOWN, LIVE: DOWN, STALE: DOWN, DOWN: DOWN, UNKNOWN: None},
     FeedEvent.UNLISTED: {
         SYNCING: UNKNOWN,

@@ -161,21 +161,19 @@ class Feeds:
             if feed is not None and (feed.source is source or feed.source is None):
                 self._apply(feed, event, reason)
 
-    def lose(self, source: Source, reason: str, heir: Source | None) -> list[str]:
-        """Take `source` out; what its `heir` has stands. Return the symbols that it has not."""
-        lost = []
-        for feed in self._by_symbol.values():
+    def lose(self, source: Source, reason: str, heir: Source | None) -> None:
+        """Take `source` out; what its `heir` has stands, the rest waits for it."""
+        for symbol, feed in self._by_symbol.items():
             if feed.source is not source:
                 continue
             feed.source = None
-            assert feed.symbol is not None
-            if heir is not None and feed.symbol in heir.tops:
-                top, ts_recv = heir.tops[feed.symbol]
-                self.top(heir, top, ts_recv)
-            else:
+            if heir is None:
                 self._apply(feed, FeedEvent.LOST, reason)
-                lost.append(feed.symbol)
-        return lost
+            elif symbol in heir.tops:
+                self.same(heir, symbol)
+            else:
+                awaited = "its first book on the new connection is awaited"
+                self._apply(feed, FeedEvent.VOID, awaited)
 
     def without_source(self, symbols: Iterable[str], reason: str) -> None:
         """Say of those of `symbols` that nobody speaks for that there is no connection."""

@@ -153,13 +153,10 @@ class Lane:
             self._backoff.reset()
         self._sessions.remove(session)
         heir = self._sessions[-1] if self._sessions else None
-        lost = self._feeds.lose(session, str(error), heir)
+        self._feeds.lose(session, str(error), heir)
         if heir is None:
             self._fail(error)
-        else:
-            reason = "its first book on the new connection is awaited"
-            self._feeds.tell(heir, lost, FeedEvent.ASKED, reason)
-            self._wake.set()
+        self._wake.set()
 
     def _fail(self, error: ClientError) -> None:
         self._retry_after_s = error.retry_after_s

@@ -222,7 +222,7 @@ class Session:
         )
         self._forget(broken.symbol)
         reason = f"resyncing: {broken.cause.replace('_', ' ')} ({broken.detail})"
-        self._feeds.tell(self, [broken.symbol], FeedEvent.BROKEN, reason)
+        self._feeds.tell(self, [broken.symbol], FeedEvent.VOID, reason)
 
     def _forget(self, symbol: str) -> None:
         self.tops.pop(symbol, None)
