@@ -39,6 +39,10 @@ class Watched:
         self.tasks.append(asyncio.create_task(self.supervisor.run(process, ready)))
         return ready
 
+    async def stop(self) -> None:
+        await self.supervisor.stop()
+        await asyncio.gather(*self.tasks, return_exceptions=True)
+
     def events(self, name: str) -> list[LogLine]:
         return [line for line in self.logs if line["event"] == name]
 
@@ -63,10 +67,7 @@ class Watched:
 async def watched() -> AsyncIterator[Watched]:
     watched = Watched()
     yield watched
-    await watched.supervisor.stop()
-    for task in watched.tasks:
-        task.cancel()
-    await asyncio.gather(*watched.tasks, return_exceptions=True)
+    await watched.stop()
 
 
 def runs(pid: int) -> bool:
@@ -91,7 +92,7 @@ async def test_what_is_killed_comes_back_and_it_is_said(watched: Watched, tmp_pa
 async def test_all_end_together(watched: Watched, tmp_path: Path) -> None:
     await asyncio.wait_for(watched.start(an_aggregator(tmp_path)), DEADLINE_S)
     pid = await watched.until_ready(1)
-    await watched.supervisor.stop()
+    await watched.stop()
     assert not runs(pid)
     assert watched.notices == []
     assert watched.events("process ended") != []
@@ -111,7 +112,7 @@ async def test_what_hangs_is_killed(watched: Watched, tmp_path: Path) -> None:
     await asyncio.wait_for(watched.start(an_aggregator(tmp_path)), DEADLINE_S)
     pid = await watched.until_ready(1)
     os.kill(pid, signal.SIGSTOP)
-    await watched.supervisor.stop()
+    await watched.stop()
     assert not runs(pid)
 
 

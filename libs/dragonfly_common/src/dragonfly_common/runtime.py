@@ -101,6 +101,7 @@ class Runtime:
         self.instance = options.instance or f"{service}@{socket.gethostname()}"
         self.clock: Clock = clock or SystemClock()
         self.stopping = False
+        self.stopped_by: str | None = None
         self._unready: str | None = "starting"
         self._said_ready = False
         self._last_beat = self.clock.monotonic()
@@ -141,6 +142,11 @@ class Runtime:
             logger.warning("process paused", seconds=round(since, 3))
         return since
 
+    def stop(self, number: signal.Signals) -> None:
+        """Note that a signal asked the process to end."""
+        self.stopping = True
+        self.stopped_by = number.name
+
     def close(self) -> None:
         if self._status:
             self._status.close()
@@ -175,7 +181,7 @@ def run_async(
         loop = asyncio.get_running_loop()
 
         def stop(number: signal.Signals) -> None:
-            _note_signal(runtime, number)
+            runtime.stop(number)
             task.cancel()
 
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -197,8 +203,9 @@ def run_loop(service: str, options: RuntimeOptions, main: Callable[[Runtime], No
     """Run a plain loop, which ends itself once `runtime.stopping`; end the process."""
 
     def start(runtime: Runtime) -> None:
+        # No logging here: the signal may have interrupted a log line, whose lock is held.
         def stop(number: int, frame: FrameType | None) -> None:
-            _note_signal(runtime, signal.Signals(number))
+            runtime.stop(signal.Signals(number))
 
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, stop)
@@ -226,7 +233,7 @@ def _run(service: str, options: RuntimeOptions, start: Callable[[Runtime], None]
     finally:
         runtime.stopping = True
         runtime.close()
-    logger.info("process ended", code=int(code))
+    logger.info("process ended", code=int(code), signal=runtime.stopped_by)
     sys.exit(code)
 
 
@@ -243,12 +250,6 @@ def _code_of_group(group: BaseExceptionGroup[BaseException]) -> ExitCode:
     return ExitCode.BUG
 
 
-def _note_signal(runtime: Runtime, number: signal.Signals) -> None:
-    if not runtime.stopping:
-        logger.info("stop requested", signal=number.name)
-    runtime.stopping = True
-
-
 def _end_with_supervisor() -> None:
     while os.read(sys.stdin.fileno(), 1024):
         pass
@@ -256,6 +257,5 @@ def _end_with_supervisor() -> None:
 
 
 def _expire() -> NoReturn:
-    logger.critical("watchdog expired", limit_s=WATCHDOG_LIMIT_S)
-    sys.stderr.flush()
+    # Not a word: the main loop may be stuck in the log itself. The exit code says it all.
     os._exit(ExitCode.WATCHDOG)

@@ -66,8 +66,6 @@ async def running_system(
             yield System(gateway["address"], control, failed)
         finally:
             await supervisor.stop()
-            for task in tasks:
-                task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             if failed.done() and not failed.cancelled():
                 failed.exception()

@@ -14,6 +14,7 @@ import sys
 from asyncio.subprocess import DEVNULL, PIPE
 from asyncio.subprocess import Process as Running
 from collections.abc import Callable
+from contextlib import suppress
 from itertools import count
 from typing import Final
 
@@ -61,7 +62,7 @@ class Supervisor:
         self._stopping = asyncio.Event()
 
     async def run(self, process: Process, ready: asyncio.Future[Facts]) -> None:
-        """Keep `process` running until cancelled; `ready` gets what it says when it is first ready.
+        """Keep `process` running until `stop`; `ready` gets what it says when it is first ready.
 
         Raises:
             RefusedError: it ended before it was ever ready, and would do so again.
@@ -83,8 +84,8 @@ class Supervisor:
             if loop.time() - started > SETTLED_S:
                 pause_s = FIRST_RESTART_S
             self._on_notice(f"{process.name} ended ({why}); started again in {pause_s:g} s")
-            await asyncio.sleep(pause_s)
-            if self._stopping.is_set():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), pause_s)
                 return
             pause_s = min(2 * pause_s, LONGEST_RESTART_S)
 
