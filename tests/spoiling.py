@@ -42,6 +42,7 @@ class SpoilingProxy:
         self.spoilt = 0
         self._venue_url = venue_url
         self._random = Random(seed)
+        self._listeners: set[ServerConnection] = set()
 
     @contextlib.asynccontextmanager
     async def serving(self) -> AsyncIterator[str]:
@@ -49,6 +50,10 @@ class SpoilingProxy:
         async with serve(self._join, "127.0.0.1", 0, compression=None) as server:
             host, port = next(iter(server.sockets)).getsockname()[:2]
             yield f"ws://{host}:{port}"
+
+    async def cut(self) -> None:
+        """Close every connection, as a venue may at any time."""
+        await asyncio.gather(*(listener.close() for listener in self._listeners))
 
     async def _join(self, listener: ServerConnection) -> None:
         assert listener.request is not None
@@ -61,6 +66,7 @@ class SpoilingProxy:
                 await venue.close()
 
             requests = asyncio.create_task(hand_on_requests())
+            self._listeners.add(listener)
             try:
                 async for frame in venue:
                     assert isinstance(frame, str)
@@ -71,5 +77,6 @@ class SpoilingProxy:
             except ConnectionClosed:
                 pass
             finally:
+                self._listeners.discard(listener)
                 requests.cancel()
                 await asyncio.gather(requests, return_exceptions=True)

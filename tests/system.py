@@ -174,8 +174,7 @@ class System:
 
     async def start_listener(self, venue: str, *options: str) -> None:
         """Start the listener of a simulated venue."""
-        venues = cast("dict[str, dict[str, str]]", self.simulated["venues"])
-        urls = venues[venue]
+        urls = self.urls(venue)
         await self._ready(
             f"listener-{venue}",
             (
@@ -201,6 +200,10 @@ class System:
             ("gateway", f"--upstream={self.address('aggregator')}", "--bind=127.0.0.1:0", *options),
         )
         self.gateway_address = str(facts["address"])
+
+    def urls(self, venue: str) -> dict[str, str]:
+        """Return the addresses of a simulated venue: `ws` and `rest`."""
+        return cast("dict[str, dict[str, str]]", self.simulated["venues"])[venue]
 
     async def restart(self, name: str) -> None:
         """Start a process that ended, with the options it had, where it was."""

@@ -6,14 +6,14 @@ from contextlib import AsyncExitStack
 
 from dragonfly_client import DragonflyClient
 from oracle import Oracle, Truth
-from system import Bot, System
+from system import Bot, System, eventually
 
 OTHERS = 19
 MORE_BOOKS = 200
 
 
 async def test_a_stalled_bot_among_twenty(system: System) -> None:
-    await system.start(simulator=("--rate", "100"), gateway=("--max-streams", "64"))
+    await system.start(simulator=("--rate", "100"))
     async with AsyncExitStack() as stack:
         bots = [
             await stack.enter_async_context(Bot(system.gateway_address, "ETH-BTC"))
@@ -23,14 +23,13 @@ async def test_a_stalled_bot_among_twenty(system: System) -> None:
         stalled = client.book("ETH-BTC")
         before = await anext(stalled)
 
-        for bot in bots:
-            # Far more than any buffer on the way to the stalled one may hold.
-            enough = len(bot.books) + MORE_BOOKS
-            await bot.until(
-                lambda _, bot=bot, enough=enough: len(bot.books) >= enough,  # type: ignore[misc]
-                within_s=30,
-                what=f"{MORE_BOOKS} more books for each other bot",
-            )
+        # Far more than any buffer on the way to the stalled one may hold.
+        enough = [len(bot.books) + MORE_BOOKS for bot in bots]
+        await eventually(
+            lambda: all(len(bot.books) >= count for bot, count in zip(bots, enough, strict=True)),
+            within_s=30,
+            what=f"{MORE_BOOKS} more books for each other bot",
+        )
         newest = max(bot.books[-1].seq for bot in bots)
 
         on_the_way = 0
