@@ -1,0 +1,116 @@
+"""`dragonfly up`: what is killed is started again, no book is wrong, nothing stays behind."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+from pathlib import Path
+
+from oracle import Oracle, Truth
+from system import VENUES, Bot, Process, System, eventually, live_venues
+
+START_S = 20.0
+GONE_S = 5.0
+WHOLE_S = 15.0
+STOP_S = 10.0
+
+
+def children(parent: Process) -> dict[str, int]:
+    """Return the processes that `up` runs at this moment: their ids by their names."""
+    found = {}
+    for entry in Path("/proc").iterdir():
+        try:
+            status = (entry / "stat").read_text().rpartition(")")[2].split()
+            command = (entry / "cmdline").read_text().split("\0")
+        except OSError:
+            continue  # no process, or no longer one
+        if int(status[1]) == parent.pid and "--id" in command:
+            found[command[command.index("--id") + 1]] = int(entry.name)
+    return found
+
+
+async def gateway_of(up: Process) -> str:
+    """Return where bots connect, as `up` prints it."""
+    found: list[str] = []
+
+    def printed() -> bool:
+        assert up.running, up.log.read_text()
+        found.extend(re.findall(r"bots +(127\.0\.0\.1:\d+)", up.log.read_text()))
+        return bool(found)
+
+    await eventually(printed, within_s=START_S, what="`up` says where bots connect")
+    return found[0]
+
+
+async def all_live(bot: Bot, received: int) -> None:
+    await bot.until(
+        lambda book: len(bot.books) > received and live_venues(book) == set(VENUES),
+        within_s=WHOLE_S,
+        what="all venues live",
+    )
+
+
+async def test_whatever_is_killed_comes_back(system: System) -> None:
+    await system.start_simulator("--rate", "20")
+    urls = [
+        f"--{kind}-url={venue}={system.urls(venue)[kind]}"
+        for venue in VENUES
+        for kind in ("ws", "rest")
+    ]
+    up = system.run("up", "--gateway=127.0.0.1:0", *urls)
+    async with Bot(await gateway_of(up), "ETH-BTC") as bot:
+        await all_live(bot, 0)
+        assert children(up).keys() == {"aggregator", "gateway", *(f"listener.{v}" for v in VENUES)}
+
+        for venue in VENUES:
+            os.kill(children(up)[f"listener.{venue}"], signal.SIGKILL)
+            await bot.until(
+                lambda book, venue=venue: venue not in live_venues(book),  # type: ignore[misc]
+                within_s=GONE_S,
+                what=f"{venue} gone",
+            )
+            await all_live(bot, len(bot.books))
+
+        os.kill(children(up)["aggregator"], signal.SIGKILL)
+        await bot.until(lambda book: not book.live, within_s=GONE_S, what="nothing live")
+        await all_live(bot, len(bot.books))
+
+        os.kill(children(up)["gateway"], signal.SIGKILL)
+        await eventually(lambda: bool(bot.events), within_s=GONE_S, what="the bot cut off")
+        await all_live(bot, len(bot.books))
+
+        last = children(up)
+        up.signal(signal.SIGTERM)
+        assert await up.ended(within_s=STOP_S) == 0
+        await eventually(
+            lambda: not any(Path(f"/proc/{pid}").exists() for pid in last.values()),
+            within_s=STOP_S,
+            what="every child ended",
+        )
+
+    violation = Oracle(Truth(system.truth_log.read_bytes().splitlines())).first_violation(bot.books)
+    assert violation is None, str(violation)
+
+
+async def test_an_orphan_ends_itself(system: System) -> None:
+    """`up` itself may be killed -9: what it ran must not live on unseen."""
+    up = system.run("up", "--simulated", "--gateway=127.0.0.1:0")
+    await gateway_of(up)
+    orphans = children(up)
+    assert len(orphans) == len(VENUES) + 3
+
+    up.kill()
+    await eventually(
+        lambda: not any(Path(f"/proc/{pid}").exists() for pid in orphans.values()),
+        within_s=STOP_S,
+        what="every orphan ended",
+    )
+
+
+async def test_demo_ends_by_itself_with_a_summary(system: System) -> None:
+    demo = system.run("demo", "--seconds", "3", "--no-faults")
+    assert await demo.ended(within_s=START_S + 3) == 0
+    printed = demo.log.read_text()
+    for word in (*VENUES, "p50", "p99"):
+        assert word in printed
