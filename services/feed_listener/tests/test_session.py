@@ -6,8 +6,10 @@ import asyncio
 from pathlib import Path
 
 import msgspec
+import pytest
 from dragonfly_common.types import FeedState
 from fake_venue import CALM, FakeServer, FakeVenue, eventually
+from feed_listener import lag
 from listening import SkippingClock, listening
 
 SYNCING = FeedState.SYNCING
@@ -166,7 +168,10 @@ async def test_malformed_frames_disturb_nothing(server: FakeServer, tmp_path: Pa
         assert server.opened == 1
 
 
-async def test_a_connection_that_lags_is_replaced(server: FakeServer, tmp_path: Path) -> None:
+async def test_a_connection_that_lags_is_replaced(
+    server: FakeServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lag, "PATIENCE_S", 0.2)
     clock = SkippingClock()
     await server.book("ethbtc", 1, 10.0, ts=clock.now_ns())
     async with listening(server, tmp_path, instruments=["ETH-BTC"]) as consumer:

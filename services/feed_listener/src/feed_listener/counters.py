@@ -15,7 +15,6 @@ __all__ = [
     "FEEDS",
     "FIRST_BOOK_TIMEOUTS",
     "FRAMES",
-    "HANDOVERS",
     "IGNORED_INTEREST",
     "LIST_FAILURES",
     "MALFORMED",
@@ -47,9 +46,6 @@ CONNECTION_LOSSES: Final = Counter(
     "dragonfly_listener_connection_losses_total",
     "Connections that ended: closed, silent, lagging, frozen, not_reading, replaced.",
     ["cause"],
-)
-HANDOVERS: Final = Counter(
-    "dragonfly_listener_handovers_total", "Connections replaced by a successor before they ended."
 )
 LIST_FAILURES: Final = Counter(
     "dragonfly_listener_list_failures_total", "Instrument lists that could not be loaded."

@@ -44,7 +44,8 @@ class Road:
         self._url = url
         per_minute = around.venue.limits.connects_per_minute
         self._opened = 0
-        self._pace = Pace(per_minute / 60, burst=max(1, round(per_minute / 6)))
+        # The limits are of many minutes, so half a minute's worth may come at once.
+        self._pace = Pace(per_minute / 60, burst=max(1, round(per_minute / 2)))
 
     async def open_session(self, on_news: Callable[[], None]) -> Session:
         """Open a connection when the venue's limit allows.
@@ -115,7 +116,9 @@ class Lane:
                 self._end_replaced()
 
     def _wants_session(self) -> bool:
-        return not self._sessions or self._sessions[-1].retiring
+        if not self._sessions:
+            return True
+        return self._sessions[-1].retiring and len(self._sessions) < MOST_SESSIONS
 
     async def _open(self, group: asyncio.TaskGroup) -> None:
         if any(session.proven for session in self._sessions):
@@ -169,22 +172,18 @@ class Lane:
         """End what the newest connection has replaced, or has had long enough to replace."""
         if len(self._sessions) < 2:
             return
-        replaced = self._sessions[:-1]
-        if not self._sessions[-1].complete and self._handover_left_s() > 0:
-            replaced = self._sessions[:-MOST_SESSIONS]
-        for old in replaced:
-            counters.HANDOVERS.inc()
-            old.give_up(UnresponsiveError("replaced", "replaced by a newer connection"))
+        if self._sessions[-1].complete or self._handover_left_s() == 0.0:
+            for old in self._sessions[:-1]:
+                old.give_up(UnresponsiveError("replaced", "replaced by a newer connection"))
 
     def _handover_left_s(self) -> float:
         return max(0.0, self._opened_at + HANDOVER_LIMIT_S - self._clock.monotonic())
 
     async def _news(self) -> None:
-        if len(self._sessions) < 2:
-            await self._wake.wait()
-        else:
-            loop = asyncio.get_running_loop()
-            timer = loop.call_later(self._handover_left_s(), self._wake.set)
-            await self._wake.wait()
+        left_s = self._handover_left_s() if len(self._sessions) > 1 else 0.0
+        loop = asyncio.get_running_loop()
+        timer = loop.call_later(left_s, self._wake.set) if left_s > 0.0 else None
+        await self._wake.wait()
+        if timer is not None:
             timer.cancel()
         self._wake.clear()

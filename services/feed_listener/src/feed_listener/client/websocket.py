@@ -29,7 +29,7 @@ from feed_listener.client.tls import certificate_sentence
 __all__ = ["WebSocketClient"]
 
 OPEN_TIMEOUT_S: Final = 5.0
-CLOSE_TIMEOUT_S: Final = 1.0
+CLOSE_TIMEOUT_S: Final = 0.5
 # Frames that the library may hold before it stops reading: a burst, not a backlog.
 QUEUE_FRAMES: Final = (256, 64)
 
