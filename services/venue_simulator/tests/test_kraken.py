@@ -109,7 +109,7 @@ async def test_what_a_client_rebuilds_is_the_truth(simulator: Simulator, depth: 
         assert ack["result"]["depth"] == depth
         mirror.apply(await wire.hear())
         known = {state.venue_seq: state for state in states}
-        for _ in range(300):
+        for _ in range(150):
             simulator.step()
             await wire.say({"method": "ping"})
             message = await wire.hear()

@@ -25,6 +25,10 @@ __all__ = ["fault", "simulator"]
 CONTROL_TIMEOUT_S: Final = 5.0
 MAX_RATE: Final = 1000.0
 
+_NO_CONTROL: Final = (
+    "{} is no control page: give --control the `control` that the simulator logs when it is ready"
+)
+
 
 class _FaultSpec(click.types.StringParamType):
     """Text with spaces in it; several in one environment variable stand between semicolons."""
@@ -36,14 +40,12 @@ class _FaultSpec(click.types.StringParamType):
 @click.command()
 @click.option(
     "--venue",
-    "venues",
     multiple=True,
     type=click.Choice(sorted(VENUES)),
     help="May be repeated.  [default: all]",
 )
 @click.option(
     "--instrument",
-    "instruments",
     multiple=True,
     metavar="BASE-QUOTE",
     help="Moves from the start, as ETH-BTC and BTC-USD do; may be repeated.",
@@ -82,7 +84,6 @@ class _FaultSpec(click.types.StringParamType):
 )
 @click.option(
     "--fault",
-    "faults",
     multiple=True,
     type=_FaultSpec(),
     metavar="SPEC",
@@ -94,8 +95,8 @@ class _FaultSpec(click.types.StringParamType):
 @runtime_options
 def simulator(
     *,
-    venues: tuple[str, ...],
-    instruments: tuple[str, ...],
+    venue: tuple[str, ...],
+    instrument: tuple[str, ...],
     host: str,
     port: int,
     rate: float,
@@ -103,7 +104,7 @@ def simulator(
     captures: Path | None,
     speed: float,
     truth_log: Path | None,
-    faults: tuple[str, ...],
+    fault: tuple[str, ...],
     tls_cert: Path | None,
     tls_key: Path | None,
     runtime: RuntimeOptions,
@@ -115,10 +116,10 @@ def simulator(
       dragonfly simulator --port 9000 --rate 100 \\
           --fault "kraken silence at=5 for=3 every=20"
     """
-    names = venues or tuple(VENUES)
+    names = venue or tuple(VENUES)
     options = Options(
         venues=names,
-        instruments=tuple(normalise_instrument(name) for name in instruments),
+        instruments=tuple(normalise_instrument(name) for name in instrument),
         host=host,
         port=port,
         rate=rate,
@@ -126,7 +127,7 @@ def simulator(
         captures=captures,
         speed=speed,
         truth_log=truth_log,
-        faults=tuple(parse_planned_fault(text, names) for text in faults),
+        faults=tuple(parse_planned_fault(text, names) for text in fault),
         tls_cert=tls_cert,
         tls_key=tls_key,
     )
@@ -172,7 +173,10 @@ def fault(
     """
     query = {"venue": venue, "kind": kind, "instrument": instrument, "seconds": seconds}
     given = {name: value for name, value in query.items() if value is not None}
-    click.echo(_get(f"{control.rstrip('/')}/fault?{urlencode(given)}", control, ca_file))
+    reply = _get(f"{control.rstrip('/')}/fault?{urlencode(given)}", control, ca_file)
+    if not reply.startswith('{"fault":'):
+        raise ConfigError(_NO_CONTROL.format(control))
+    click.echo(reply)
 
 
 def _get(url: str, control: str, ca_file: Path | None) -> str:
@@ -182,10 +186,7 @@ def _get(url: str, control: str, ca_file: Path | None) -> str:
         ConfigError: nobody is there, or the simulator refuses; the message says why.
     """
     if not url.startswith(("http://", "https://")):
-        raise ConfigError(
-            f"--control {control} is no address of a control page: "
-            "give the `control` that the simulator logs when it is ready"
-        )
+        raise ConfigError(_NO_CONTROL.format(control))
     try:
         tls = ssl.create_default_context(cafile=ca_file)
         opener = urllib.request.build_opener(
@@ -208,4 +209,4 @@ def _reason(refusal: urllib.error.HTTPError) -> str:
         try:
             return str(json.loads(refusal.read())["error"])
         except (ValueError, KeyError, TypeError):
-            return f"{refusal.url} answered {refusal.code}: it is no simulator's control page"
+            return _NO_CONTROL.format(refusal.url)

@@ -36,6 +36,8 @@ SPACING: Final = 6e-5
 TOP_LEVELS: Final = 10
 CHANGES_BELOW_TOP: Final = 0.15
 """Of all steps, those that leave the ten best levels alone unless the price moves."""
+AMOUNT_CHANGES: Final = 0.7
+"""Of all changes; the others add or remove levels."""
 
 
 class BookWalk:
@@ -105,20 +107,16 @@ class _Side:
         del self._keys[MAX_LEVELS:], self._levels[MAX_LEVELS:]
 
     def change(self, index: int) -> None:
-        """Change, remove or split off the level at `index`."""
-        kind = self._random.random()
-        if kind < 0.15:
-            del self._keys[index], self._levels[index]
-        elif kind < 0.3 and self._keys[index] + 1 < self._keys[index + 1]:
-            self._insert(
-                index + 1, self._random.randrange(self._keys[index], self._keys[index + 1])
-            )
-        else:
+        """Change the amount at `index`, or where that gap is wide fill it, and thin it if not."""
+        if self._random.random() < AMOUNT_CHANGES:
             self._levels[index] = (self._levels[index][0], self._amount())
+        elif self._keys[index + 1] - self._keys[index] > 2 * self._spacing:
+            key = self._random.randrange(self._keys[index] + 1, self._keys[index + 1])
+            self._insert(index + 1, key)
+        else:
+            del self._keys[index], self._levels[index]
 
     def _insert(self, index: int, key: int) -> None:
-        if index and self._keys[index - 1] == key:
-            return
         self._keys.insert(index, key)
         self._levels.insert(index, (self._price_form.text(abs(key)), self._amount()))
 

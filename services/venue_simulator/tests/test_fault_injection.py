@@ -1,0 +1,324 @@
+"""Every fault, as a client suffers it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+from dragonfly_common.errors import UserError
+from venue_client import Message, Wire, dial, eventually, get, last_state
+from venue_simulator.faults import FaultKind, PlannedFault, parse_planned_fault
+from venue_simulator.simulator import Simulator
+from venue_simulator.venues import VENUES
+from venue_simulator.venues.kraken.frames import checksum
+from websockets.exceptions import ConnectionClosed, InvalidMessage
+
+PATHS = {"binance": "/stream", "bitstamp": "", "kraken": "/v2"}
+REST_PATHS = {
+    "binance": "/api/v3/exchangeInfo",
+    "bitstamp": "/api/v2/trading-pairs-info/",
+    "kraken": "/0/public/AssetPairs",
+}
+ANY_VENUE = pytest.mark.parametrize("venue", sorted(VENUES))
+
+
+@asynccontextmanager
+async def subscribed(simulator: Simulator, venue: str) -> AsyncIterator[Wire]:
+    """Connect, subscribe ETH-BTC, and get over all that comes before the first change."""
+    async with dial(simulator.ws_url(venue) + PATHS[venue]) as wire:
+        if venue == "binance":
+            await wire.say({"method": "SUBSCRIBE", "params": ["ethbtc@depth20@100ms"], "id": 1})
+        elif venue == "bitstamp":
+            channel = {"channel": "order_book_ethbtc"}
+            await wire.say({"event": "bts:subscribe", "data": channel})
+        else:
+            params = {"channel": "book", "symbol": ["ETH/BTC"], "depth": 100}
+            await wire.say({"method": "subscribe", "params": params})
+            await wire.hear_where(lambda message: message.get("type") == "snapshot")
+        await eventually(lambda: "ETH-BTC" in simulator.subscriptions(venue), "subscribed")
+        if venue != "kraken":
+            await wire.hear()
+        yield wire
+
+
+async def next_book(wire: Wire) -> Message:
+    return await wire.hear_where(is_book)
+
+
+def is_book(message: Message) -> bool:
+    return "depth" in message.get("stream", "") or message.get("channel", "").startswith(
+        ("book", "order_book")
+    )
+
+
+def seq_of(message: Message) -> int | str:
+    data = message["data"]
+    if isinstance(data, list):
+        return str(data[0]["timestamp"])
+    return str(data.get("lastUpdateId") or data["microtimestamp"])
+
+
+@ANY_VENUE
+async def test_close(simulator: Simulator, venue: str) -> None:
+    async with subscribed(simulator, venue) as wire:
+        simulator.faults.inject(venue, "close")
+        assert await wire.closed() == 1001
+    await eventually(lambda: not simulator.clients(venue), "the client gone")
+    assert simulator.subscriptions(venue) == {}
+
+
+@ANY_VENUE
+async def test_reset(simulator: Simulator, venue: str) -> None:
+    async with subscribed(simulator, venue) as wire:
+        simulator.faults.inject(venue, "reset")
+        with pytest.raises(ConnectionClosed) as raised:
+            await wire.frame()
+        assert isinstance(raised.value.__cause__, ConnectionResetError)
+
+
+@ANY_VENUE
+async def test_a_close_spares_the_other_venues(simulator: Simulator, venue: str) -> None:
+    (other, *_) = [name for name in VENUES if name != venue]
+    async with subscribed(simulator, other) as wire:
+        simulator.faults.inject(venue, "close")
+        simulator.faults.inject(venue, "silence")
+        simulator.step()
+        await next_book(wire)
+
+
+@ANY_VENUE
+async def test_silence_lets_nothing_out(simulator: Simulator, venue: str) -> None:
+    async with subscribed(simulator, venue) as wire:
+        with simulator.silence(venue):
+            simulator.step()
+            pong = asyncio.ensure_future(await wire.socket.ping())
+            await wire.say({"event": "bts:heartbeat", "method": "ping"})
+            handshake = asyncio.create_task(shake_hands(simulator, venue))
+            await talk_elsewhere(simulator, venue)
+            assert not pong.done()
+            assert not handshake.done()
+        await handshake
+        sent_in_silence = last_state(simulator, venue).venue_seq
+        simulator.step()
+        message = await next_book(wire)
+        assert str(sent_in_silence) != seq_of(message)
+        assert not pong.done()
+        async with asyncio.timeout(10):
+            await (await wire.socket.ping())
+
+
+async def talk_elsewhere(simulator: Simulator, venue: str) -> None:
+    """Let the simulator answer others for a while: what it had to say here would be out by then."""
+    (other, *_) = [name for name in VENUES if name != venue]
+    async with dial(simulator.ws_url(other) + PATHS[other]) as wire:
+        for _ in range(3):
+            await (await wire.socket.ping())
+
+
+async def shake_hands(simulator: Simulator, venue: str) -> None:
+    async with dial(simulator.ws_url(venue) + PATHS[venue]):
+        pass
+
+
+@ANY_VENUE
+async def test_mute_stops_books_and_nothing_else(simulator: Simulator, venue: str) -> None:
+    async with subscribed(simulator, venue) as wire:
+        with simulator.mute(venue):
+            simulator.step(2)
+            async with asyncio.timeout(10):
+                await (await wire.socket.ping())
+            await wire.say({"event": "bts:heartbeat", "method": "ping"})
+            assert not is_book(await wire.hear())
+        message = await next_book(wire)
+    assert_is(message, simulator, venue)
+
+
+def assert_is(message: Message, simulator: Simulator, venue: str) -> None:
+    """Assert that a book frame shows the truth as it stands."""
+    state = last_state(simulator, venue)
+    data = message["data"]
+    if venue == "kraken":
+        assert data[0]["checksum"] == checksum(state.bids, state.asks)
+    else:
+        assert seq_of(message) == str(state.venue_seq)
+
+
+async def test_who_subscribes_to_a_mute_book_gets_it_afterwards(simulator: Simulator) -> None:
+    async with dial(simulator.ws_url("kraken") + "/v2") as wire:
+        with simulator.mute("kraken", "ETH-BTC"):
+            params = {"channel": "book", "symbol": ["ETH/BTC"], "depth": 10}
+            await wire.say({"method": "subscribe", "params": params})
+            assert (await wire.hear())["channel"] == "status"
+            assert (await wire.hear())["success"] is True
+            await wire.say({"method": "ping"})
+            assert (await wire.hear())["method"] == "pong"
+        message = await wire.hear()
+    assert message["type"] == "snapshot"
+    assert_is(message, simulator, "kraken")
+
+
+@ANY_VENUE
+async def test_malformed(simulator: Simulator, venue: str) -> None:
+    async with subscribed(simulator, venue) as wire:
+        simulator.faults.inject(venue, "malformed")
+        simulator.step()
+        with pytest.raises(json.JSONDecodeError):
+            await wire.hear()
+        simulator.step()
+        assert_is(await next_book(wire), simulator, venue)
+
+
+@ANY_VENUE
+async def test_gap(simulator: Simulator, venue: str) -> None:
+    async with subscribed(simulator, venue) as wire:
+        simulator.faults.inject(venue, "gap", "ETH-BTC")
+        simulator.step()
+        simulator.step()
+        assert_is(await next_book(wire), simulator, venue)
+
+
+@ANY_VENUE
+async def test_duplicate(simulator: Simulator, venue: str) -> None:
+    async with subscribed(simulator, venue) as wire:
+        simulator.faults.inject(venue, "duplicate")
+        simulator.step()
+        assert await wire.frame() == await wire.frame()
+        simulator.step()
+        assert_is(await next_book(wire), simulator, venue)
+
+
+@ANY_VENUE
+async def test_reorder(simulator: Simulator, venue: str) -> None:
+    async with subscribed(simulator, venue) as wire:
+        simulator.faults.inject(venue, "reorder")
+        simulator.step(3)
+        times = [seq_of(await next_book(wire)) for _ in range(3)]
+    first, second, third = sorted(times)
+    assert times == [second, first, third]
+
+
+async def test_bad_checksum(simulator: Simulator) -> None:
+    async with subscribed(simulator, "kraken") as wire:
+        simulator.faults.inject("kraken", "bad_checksum")
+        simulator.step()
+        wrong = await next_book(wire)
+        state = last_state(simulator, "kraken")
+        assert wrong["data"][0]["checksum"] != checksum(state.bids, state.asks)
+        simulator.step()
+        assert_is(await next_book(wire), simulator, "kraken")
+
+
+@ANY_VENUE
+async def test_crossed(simulator: Simulator, venue: str) -> None:
+    async with subscribed(simulator, venue) as wire:
+        simulator.faults.inject(venue, "crossed", "ETH-BTC")
+        simulator.step()
+        state = last_state(simulator, venue)
+        assert state.crossed
+        assert float(state.bids[0][0]) > float(state.asks[0][0])
+        assert_is(await next_book(wire), simulator, venue)
+        assert not last_state(simulator, venue, "BTC-USD").crossed
+        simulator.step()
+        assert not last_state(simulator, venue).crossed
+        assert_is(await next_book(wire), simulator, venue)
+
+
+@ANY_VENUE
+async def test_a_fault_with_seconds_befalls_every_frame(simulator: Simulator, venue: str) -> None:
+    async with subscribed(simulator, venue) as wire:
+        with simulator.during(venue, FaultKind.MALFORMED):
+            simulator.step(3)
+        simulator.step()
+        for _ in range(3):
+            with pytest.raises(json.JSONDecodeError):
+                await wire.hear()
+        assert_is(await next_book(wire), simulator, venue)
+
+
+@ANY_VENUE
+async def test_unknown_symbol(simulator: Simulator, venue: str) -> None:
+    listed = simulator.rest_url(venue) + REST_PATHS[venue]
+    async with subscribed(simulator, venue) as wire:
+        everything = str((await get(listed)).body)
+        with simulator.during(venue, FaultKind.UNKNOWN_SYMBOL, "ETH-BTC"):
+            simulator.step()
+            fewer = str((await get(listed)).body)
+            await wire.say({"event": "bts:heartbeat", "method": "ping"})
+            assert not is_book(await wire.hear())
+        assert_is(await next_book(wire), simulator, venue)
+    assert any(name in everything for name in ("ETHBTC", "ethbtc", "ETHXBT"))
+    assert not any(name in fewer for name in ("ETHBTC", "ethbtc", "ETHXBT"))
+
+
+async def test_an_unknown_symbol_is_refused_by_kraken(simulator: Simulator) -> None:
+    async with dial(simulator.ws_url("kraken") + "/v2") as wire:
+        await wire.hear()
+        with simulator.during("kraken", FaultKind.UNKNOWN_SYMBOL, "ETH-BTC"):
+            params = {"channel": "book", "symbol": ["ETH/BTC"]}
+            answer = await wire.ask({"method": "subscribe", "params": params})
+        assert answer["error"] == "Currency pair not supported ETH/BTC"
+
+
+@ANY_VENUE
+async def test_not_accepting(simulator: Simulator, venue: str) -> None:
+    with simulator.during(venue, FaultKind.NOT_ACCEPTING):
+        with pytest.raises((ConnectionError, InvalidMessage)):
+            await shake_hands(simulator, venue)
+        with pytest.raises(OSError, match="reset"):
+            await get(simulator.rest_url(venue) + REST_PATHS[venue])
+    await shake_hands(simulator, venue)
+
+
+@ANY_VENUE
+async def test_rest_429(simulator: Simulator, venue: str) -> None:
+    with simulator.during(venue, FaultKind.REST_429):
+        reply = await get(simulator.rest_url(venue) + REST_PATHS[venue])
+    assert (reply.status, reply.headers["Retry-After"]) == (429, "1")
+    assert (await get(simulator.rest_url(venue) + REST_PATHS[venue])).status == 200
+
+
+async def test_rest_slow(simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("venue_simulator.server.SLOW_REST_S", 0.2)
+    url = simulator.rest_url("binance") + "/api/v3/depth?symbol=ETHBTC"
+    asked_at = last_state(simulator, "binance").venue_seq
+    with simulator.during("binance", FaultKind.REST_SLOW):
+        started = asyncio.get_running_loop().time()
+        reply = await get(url)
+        assert asyncio.get_running_loop().time() - started >= 0.2
+    assert reply.body["lastUpdateId"] == asked_at
+
+
+async def test_a_state_ends_by_itself(simulator: Simulator) -> None:
+    simulator.faults.inject("kraken", "rest_429", seconds=0.02)
+    url = simulator.rest_url("kraken") + REST_PATHS["kraken"]
+    async with asyncio.timeout(10):
+        while (await get(url)).status == 429:
+            pass
+
+
+async def test_planned_faults_happen_again(
+    simulate: Callable[..., Awaitable[Simulator]],
+) -> None:
+    planned: PlannedFault = parse_planned_fault("kraken close at=0.01 every=0.02", VENUES)
+    simulator = await simulate(faults=(planned,))
+    await eventually(lambda: len(simulator.truth.faults) >= 3, "three times closed")
+    assert {fault.kind for fault in simulator.truth.faults} == {FaultKind.CLOSE}
+
+
+async def test_a_fault_that_is_none_is_refused(simulator: Simulator) -> None:
+    with pytest.raises(UserError, match="earthquake"):
+        simulator.faults.inject("kraken", "earthquake")
+    assert simulator.truth.faults == []
+
+
+async def test_a_closing_announced_to_somebody_who_left_hurts_nobody(simulator: Simulator) -> None:
+    async with subscribed(simulator, "kraken"):
+        simulator.faults.inject("kraken", "announced_close", seconds=0.05)
+    await eventually(lambda: not simulator.clients("kraken"), "the client gone")
+    async with subscribed(simulator, "kraken") as wire:
+        await eventually(lambda: not simulator.faults._timers, "the announced closing over")
+        simulator.step()
+        await next_book(wire)

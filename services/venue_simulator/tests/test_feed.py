@@ -1,0 +1,123 @@
+"""One stream's frames: made once, spoilt alike for all, and never before the whole book."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from venue_simulator.book import BookState
+from venue_simulator.faults import FaultKind
+from venue_simulator.feed import Feed
+from venue_simulator.venue import Stream
+from venue_simulator.venues import VENUES
+
+FIRST = BookState(1, 0, (("9", "1"), ("8", "1")), (("10", "1"), ("11", "1")))
+
+
+def after(state: BookState) -> BookState:
+    amount = str(state.venue_seq + 1)
+    return replace(state, venue_seq=state.venue_seq + 1, bids=(("9", amount), *state.bids[1:]))
+
+
+SECOND, THIRD, FOURTH = after(FIRST), after(after(FIRST)), after(after(after(FIRST)))
+
+KRAKEN = VENUES["kraken"]
+STREAM = Stream("book", "ETH/BTC", "book", 10)
+
+
+class Follower:
+    def __init__(self) -> None:
+        self.heard: list[str] = []
+
+    def push(self, frame: bytes) -> None:
+        self.heard.append(frame.decode())
+
+
+def update(before: BookState, state: BookState) -> str:
+    frame = KRAKEN.frame(STREAM, before, state)
+    assert frame is not None
+    return frame
+
+
+@pytest.fixture
+def feed() -> Feed:
+    return Feed(KRAKEN, STREAM, FIRST)
+
+
+@pytest.fixture
+def follower(feed: Feed) -> Follower:
+    follower = Follower()
+    feed.follow(follower)
+    return follower
+
+
+def test_all_followers_get_the_same_frame(feed: Feed, follower: Follower) -> None:
+    other = Follower()
+    feed.follow(other)
+    assert feed.publish(SECOND, ())
+    assert follower.heard == other.heard == [update(FIRST, SECOND)]
+    assert feed.frames_sent == 2
+
+
+def test_a_state_is_sent_once(feed: Feed, follower: Follower) -> None:
+    feed.publish(SECOND, ())
+    assert not feed.publish(SECOND, ())
+    assert len(follower.heard) == 1
+
+
+def test_states_that_were_not_published_are_made_up_for(feed: Feed, follower: Follower) -> None:
+    feed.publish(FOURTH, ())
+    assert follower.heard == [update(FIRST, FOURTH)]
+
+
+def test_who_waits_gets_the_whole_book_and_then_changes(feed: Feed, follower: Follower) -> None:
+    late = Follower()
+    feed.wait(late)
+    feed.publish(SECOND, ())
+    feed.publish(THIRD, ())
+    assert late.heard == [KRAKEN.first_frame(STREAM, SECOND), update(SECOND, THIRD)]
+    assert follower.heard == [update(FIRST, SECOND), update(SECOND, THIRD)]
+
+
+def test_who_leaves_hears_no_more(feed: Feed, follower: Follower) -> None:
+    waiting = Follower()
+    feed.wait(waiting)
+    for each in (follower, waiting):
+        assert not feed.deserted
+        feed.leave(each)
+    assert feed.deserted
+    assert not feed.publish(SECOND, {FaultKind.GAP}), "nobody was there to miss it"
+    assert follower.heard == waiting.heard == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "spoilt"),
+    [
+        (FaultKind.GAP, lambda frame: []),
+        (FaultKind.DUPLICATE, lambda frame: [frame, frame]),
+        (FaultKind.MALFORMED, lambda frame: [frame[: len(frame) // 2]]),
+        (FaultKind.BAD_CHECKSUM, lambda frame: [KRAKEN.spoil_checksum(frame)]),
+        (FaultKind.REORDER, lambda frame: []),
+    ],
+)
+def test_a_spoilt_frame(feed: Feed, follower: Follower, kind: FaultKind, spoilt: object) -> None:
+    assert feed.publish(SECOND, {kind})
+    assert callable(spoilt)
+    assert follower.heard == spoilt(update(FIRST, SECOND))
+
+
+def test_a_frame_held_back_comes_after_its_successor(feed: Feed, follower: Follower) -> None:
+    feed.publish(SECOND, {FaultKind.REORDER})
+    feed.publish(THIRD, {FaultKind.REORDER})
+    feed.publish(FOURTH, {FaultKind.REORDER})
+    assert follower.heard == [update(SECOND, THIRD), update(FIRST, SECOND)]
+
+
+def test_an_unchanged_window_befalls_nothing(feed: Feed, follower: Follower) -> None:
+    assert not feed.publish(replace(FIRST, venue_seq=2), {FaultKind.GAP})
+    assert follower.heard == []
+
+
+@pytest.mark.parametrize("venue", ["binance", "bitstamp"])
+def test_who_has_no_checksum_cannot_spoil_it(venue: str) -> None:
+    assert VENUES[venue].spoil_checksum('{"checksum":1}') == '{"checksum":1}'
