@@ -6,6 +6,7 @@ Runs for a few seconds; with `--long` for a full minute, and each fault again an
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
@@ -16,7 +17,7 @@ from system import VENUES, Bot, System, live_venues
 
 SHORT_S = 12.0
 LONG_S = 60.0
-EVERY_S = 10
+AGAIN_S = 10
 INSTRUMENTS = ("ETH-BTC", "BTC-USD")
 
 # Staggered, so that each is seen alone and some overlap.
@@ -44,6 +45,11 @@ FAULTS = (
 )
 
 
+def again(fault: str, later_s: int) -> str:
+    """Return the fault as it comes `later_s` seconds later."""
+    return re.sub(r"at=([\d.]+)", lambda at: f"at={float(at[1]) + later_s}", fault)
+
+
 async def keep(views: AsyncGenerator[View, None], kept: list[View]) -> None:
     async with aclosing(views):
         async for view in views:
@@ -55,10 +61,10 @@ async def test_no_view_is_wrong_while_everything_fails(
     system: System, pytestconfig: pytest.Config
 ) -> None:
     long = pytestconfig.getoption("--long")
-    again = f" every={EVERY_S}" if long else ""
     duration_s = LONG_S if long else SHORT_S
+    faults = [again(f, later) for f in FAULTS for later in range(0, int(duration_s) - 9, AGAIN_S)]
     await system.start(
-        simulator=("--rate", "100", "--seed", "11", *(f"--fault={f}{again}" for f in FAULTS)),
+        simulator=("--rate", "100", "--seed", "11", *(f"--fault={f}" for f in faults)),
         gateway=[f"--instrument={name}" for name in INSTRUMENTS],
     )
     bbos: list[View] = []
