@@ -116,7 +116,10 @@ class _Front:
         self, connection: ServerConnection, request: Request
     ) -> Response | None:
         """Answer a plain request, or return None to go on with a WebSocket handshake."""
-        place, path = _split(request.path)
+        try:
+            place, path = _split(request.path)
+        except ValueError:
+            return _not_found(f"{request.path!r} is no path")
         if place == "control":
             parts = urlsplit(path)
             return _response(self._control(parts.path, dict(parse_qsl(parts.query))))
@@ -125,11 +128,8 @@ class _Front:
             return _not_found(f"no simulated venue {place!r} here")
         if exchange.faults.lasts(FaultKind.NOT_ACCEPTING):
             return await _refuse(connection)
-        if request.headers.get("Upgrade", "").lower() == "websocket":
-            await exchange.audible.wait()
-            if exchange.venue.accepts(path):
-                return None
-            return _not_found(f"{exchange.venue.name} has no WebSocket at {path!r}")
+        if "websocket" in (value.lower() for value in request.headers.get_all("Upgrade")):
+            return await _open(exchange, path)
         return await _rest(exchange, path)
 
     async def serve_socket(self, connection: ServerConnection) -> None:
@@ -139,6 +139,13 @@ class _Front:
         exchange = self._exchanges[place]
         session = exchange.venue.session(path, exchange, next(self._connection_ids))
         await Client(connection, exchange, session).stay()
+
+
+async def _open(exchange: Exchange, path: str) -> Response | None:
+    await exchange.audible.wait()
+    if exchange.venue.accepts(path):
+        return None
+    return _not_found(f"{exchange.venue.name} has no WebSocket at {path!r}")
 
 
 async def _rest(exchange: Exchange, path: str) -> Response:
@@ -161,11 +168,16 @@ async def _refuse(connection: ServerConnection) -> Response:
 
 
 def _split(path: str) -> tuple[str, str]:
-    """Return ("binance", "/ws?x") of `/binance/ws?x`."""
-    parts = urlsplit(path)
-    place, slash, rest = parts.path.removeprefix("/").partition("/")
-    query = f"?{parts.query}" if parts.query else ""
-    return place, f"{slash}{rest}{query}"
+    """Return ("binance", "/ws?x") of `/binance/ws?x`.
+
+    Raises:
+        ValueError: what is left is not a path.
+    """
+    place, slash, rest = path.removeprefix("/").partition("/")
+    place, question, query = place.partition("?")
+    below = f"{slash}{rest}{question}{query}"
+    urlsplit(below)
+    return place, below
 
 
 def _response(reply: RestReply) -> Response:

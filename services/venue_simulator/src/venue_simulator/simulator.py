@@ -46,6 +46,9 @@ class Driver(Protocol):
 class Simulator:
     """A running simulator, as tests and its own control page see it."""
 
+    address: Address
+    """Set once it listens, which is before anybody can ask."""
+
     def __init__(
         self,
         exchanges: Mapping[str, Exchange],
@@ -57,16 +60,6 @@ class Simulator:
         self.truth = truth
         self._exchanges = exchanges
         self._driver = driver
-        self._address: Address | None = None
-
-    @property
-    def address(self) -> Address:
-        assert self._address is not None, "it listens before anybody can ask"
-        return self._address
-
-    @address.setter
-    def address(self, address: Address) -> None:
-        self._address = address
 
     @property
     def venues(self) -> tuple[str, ...]:

@@ -36,6 +36,10 @@ class _Request(msgspec.Struct):
     id: int | str | None = None
 
 
+class _Identified(msgspec.Struct):
+    id: int | str | None = None
+
+
 def accepts(path: str) -> bool:
     """Return whether `path` is `/stream`, `/ws` or `/ws/<stream>`."""
     bare = urlsplit(path).path
@@ -149,10 +153,8 @@ def _error(code: int, text: str, request_id: _Id) -> Reply:
 
 
 def _id_of(frame: bytes) -> _Id:
-    class Identified(msgspec.Struct):
-        id: int | str | None = None
-
+    """Return the id of a request that is otherwise wrong, or None where even that is."""
     try:
-        return msgspec.json.decode(frame, type=Identified).id
-    except msgspec.ValidationError:
+        return msgspec.json.decode(frame, type=_Identified).id
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None

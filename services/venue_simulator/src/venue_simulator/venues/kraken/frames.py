@@ -39,6 +39,8 @@ def frame(stream: Stream, before: BookState, after: BookState) -> str | None:
     asks = _window_changes(before.asks, after.asks, stream.depth)
     if not (bids or asks):
         return None
+    if after.venue_seq % 2:
+        bids.reverse()  # Kraken keeps no order among the levels of one message
     if after.venue_seq % REPEAT_EVERY == 0:
         bids = [*((price, "1.00000000") for price, _ in bids[-1:]), *bids]
     return _message("update", stream, after, bids, asks)
@@ -71,8 +73,7 @@ def _window_changes(before: Levels, after: Levels, depth: int) -> list[TextLevel
     if vanished:
         book = dict(after)
         changes += [(price, "0.00000000") for price, _ in old if price not in book]
-    changes += [level for level in new if amounts.get(level[0]) != level[1]]
-    return changes
+    return [*changes, *(level for level in new if amounts.get(level[0]) != level[1])]
 
 
 def _message(

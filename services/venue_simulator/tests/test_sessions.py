@@ -1,0 +1,86 @@
+"""No frame of a client is more than a mistake."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from venue_simulator.book import BookState, Listing
+from venue_simulator.catalogue import CATALOGUE
+from venue_simulator.venue import FakeVenue, HangUp, Reply, Session, Subscribe
+from venue_simulator.venues import VENUES
+
+PATHS = {"binance": "/stream", "bitstamp": "", "kraken": "/v2"}
+WORDS = (
+    *("method", "params", "id", "event", "data", "channel", "symbol", "depth", "req_id"),
+    *("SUBSCRIBE", "UNSUBSCRIBE", "SET_PROPERTY", "combined", "subscribe", "unsubscribe", "book"),
+    *("bts:subscribe", "ethbtc@depth20", "ETH/BTC", "order_book_ethbtc", "ping", "instrument"),
+)
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.sampled_from(WORDS) | st.text(),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.sampled_from(WORDS) | st.text(), inner, max_size=4)
+    ),
+    max_leaves=12,
+)
+frames = st.binary(max_size=100) | values.map(lambda value: json.dumps(value).encode())
+
+
+class NoBooks:
+    """A venue that lists everything and trades nothing."""
+
+    def __init__(self, venue: FakeVenue) -> None:
+        self._listings = [venue.list_asset(asset) for asset in CATALOGUE]
+
+    def listings(self) -> list[Listing]:
+        return self._listings
+
+    def listing(self, symbol: str) -> Listing | None:
+        return next((one for one in self._listings if one.symbol == symbol), None)
+
+    def state(self, symbol: str) -> BookState | None:
+        return None
+
+
+def session_of(name: str) -> Session:
+    venue = VENUES[name]
+    return venue.session(PATHS[name], NoBooks(venue), 1)
+
+
+@pytest.mark.parametrize("venue", sorted(VENUES))
+def test_any_frame_gets_an_answer_or_a_hang_up(venue: str) -> None:
+    receive: Callable[[bytes, int], object] = session_of(venue).receive
+
+    @settings(max_examples=300)
+    @given(frames, st.integers(0, 100))
+    def check(frame: bytes, seconds: int) -> None:
+        actions = receive(frame, seconds * 1_000_000_000)
+        assert isinstance(actions, list)
+        assert actions
+        assert isinstance(actions[0], Reply | HangUp)
+
+    check()
+
+
+@pytest.mark.parametrize(
+    ("venue", "frame"),
+    [
+        ("binance", b'{"method":"SUBSCRIBE","params":["ethbtc@depth20@100ms"],"id":1}'),
+        ("bitstamp", b'{"event":"bts:subscribe","data":{"channel":"order_book_ethbtc"}}'),
+        (
+            "kraken",
+            b'{"method":"subscribe","params":{"channel":"book","symbol":["ETH/BTC"]}}',
+        ),
+    ],
+)
+def test_the_acknowledgement_comes_first(venue: str, frame: bytes) -> None:
+    session = session_of(venue)
+    ack, subscription = session.receive(frame, 0)
+    assert isinstance(ack, Reply)
+    assert isinstance(subscription, Subscribe)
+    assert not any(isinstance(action, Subscribe) for action in session.receive(frame, 0))
