@@ -175,6 +175,16 @@ async def test_what_speaks_another_protocol() -> None:
             await fetch(f"http://127.0.0.1:{port}", trusted(None), 1000)
 
 
+async def test_what_accepts_and_hangs_up() -> None:
+    async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readline()
+        writer.close()
+
+    async with await asyncio.start_server(hang_up, "127.0.0.1", 0) as other:
+        with pytest.raises(UnreachableError, match="hung up before it answered"):
+            await connect(f"ws://127.0.0.1:{other.sockets[0].getsockname()[1]}")
+
+
 async def test_what_accepts_and_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(websocket, "OPEN_TIMEOUT_S", 0.05)
     with (

@@ -76,6 +76,7 @@ class Lane:
         self._backoff = Backoff(road.random)
         self._sessions: list[Session] = []
         self._opened_at = 0.0
+        self._tried = False
         self._failure = ""
         self._retry_after_s = 0.0
         self._wake = asyncio.Event()
@@ -123,7 +124,9 @@ class Lane:
     async def _open(self, group: asyncio.TaskGroup) -> None:
         if any(session.proven for session in self._sessions):
             self._backoff.reset()
-        await asyncio.sleep(self._backoff.next_s(self._retry_after_s))
+        if self._tried:
+            await asyncio.sleep(self._backoff.next_s(self._retry_after_s))
+        self._tried = True
         self._retry_after_s = 0.0
         try:
             session = await self._road.open_session(self._wake.set)

@@ -74,6 +74,7 @@ class Listener:
         self._runtime = runtime
         self._publisher = publisher
         self._venue = venue
+        self._connecting = f"connecting to {venue.name}"
         self._following = following
         self._clock = clock
         self._pulse = Pulse(clock.monotonic())
@@ -128,10 +129,14 @@ class Listener:
 
     def _follow(self, instrument: str) -> None:
         logger.info("instrument wanted", instrument=instrument)
-        self._feeds.follow(instrument, f"the instrument list of {self._venue.name} is awaited")
+        listed = self._directory.symbols
+        if listed is None:
+            self._feeds.follow(instrument, f"the instrument list of {self._venue.name} is awaited")
+        else:
+            self._feeds.follow(instrument, self._connecting)
+            if instrument not in listed:
+                self._directory.doubt()
         self._resolve(instrument)
-        if self._directory.symbols is not None and instrument not in self._directory.symbols:
-            self._directory.doubt()
 
     def _drop_unwanted(self, now: float) -> None:
         limit = now - self._following.linger_s
@@ -179,7 +184,7 @@ class Listener:
             reason = f"{name} does not list {instrument}"
             self._feeds.set(instrument, FeedEvent.UNLISTED, reason)
         else:
-            self._feeds.set(instrument, FeedEvent.ASKED, f"connecting to {name}")
+            self._feeds.set(instrument, FeedEvent.ASKED, self._connecting)
             self._lanes.add(symbol)
 
     def _feed_changed(self) -> None:

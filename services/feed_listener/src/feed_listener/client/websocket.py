@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import (
     ConnectionClosed,
+    InvalidMessage,
     InvalidStatus,
     WebSocketException,
 )
@@ -106,6 +107,8 @@ def _failure(url: str, error: Exception) -> ClientError:
         return RejectedError(url, response.status_code, response.headers.get("Retry-After"))
     if isinstance(error, TimeoutError):
         return UnreachableError(f"{url} did not answer within {OPEN_TIMEOUT_S:g} s")
+    if isinstance(error, InvalidMessage) and isinstance(error.__cause__, EOFError):
+        return UnreachableError(f"{url} hung up before it answered")
     if isinstance(error, OSError) and not isinstance(error, ssl.SSLError):
         return UnreachableError(f"{url} cannot be reached: {_plain(error)}")
     return ProtocolError(f"{url} does not speak WebSocket: {_plain(error)}")
