@@ -40,6 +40,8 @@ class SpoilingProxy:
     def __init__(self, venue_url: str, seed: int) -> None:
         self.copies = 0
         self.spoilt = 0
+        self.connections = 0
+        """How often a listener connected."""
         self._venue_url = venue_url
         self._random = Random(seed)
         self._listeners: set[ServerConnection] = set()
@@ -67,6 +69,7 @@ class SpoilingProxy:
 
             requests = asyncio.create_task(hand_on_requests())
             self._listeners.add(listener)
+            self.connections += 1
             try:
                 async for frame in venue:
                     assert isinstance(frame, str)

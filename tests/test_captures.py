@@ -12,7 +12,7 @@ from system import VENUES, Bot, System
 from venue_simulator.recordings import Recording, TextLevel, load_recordings
 
 CAPTURES = Path(__file__).parents[2] / "shared" / "captures"
-SPEED = 5
+SPEED = 8
 DEPTH = 10
 LONGEST_RECORDING_S = 30
 

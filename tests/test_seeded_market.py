@@ -15,7 +15,7 @@ from dragonfly_client import DragonflyClient, View
 from oracle import Oracle, Truth
 from system import VENUES, Bot, System, live_venues
 
-SHORT_S = 12.0
+SHORT_S = 10.0
 LONG_S = 60.0
 AGAIN_S = 10
 INSTRUMENTS = ("ETH-BTC", "BTC-USD")

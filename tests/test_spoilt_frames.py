@@ -1,16 +1,17 @@
-"""A venue that sends thousands of damaged frames: the listener counts them and lives on."""
+"""Venues that send thousands of damaged frames: the listeners count them and live on."""
 
 from __future__ import annotations
 
+from contextlib import AsyncExitStack
 from urllib.request import urlopen
 
-import pytest
 from oracle import Oracle, Truth
 from spoiling import SpoilingProxy
 from system import VENUES, Bot, System, eventually, live_venues
 
 SPOILT = 3000
 COPIES = 50
+MORE = 50
 START_S = 20.0
 WHOLE_S = 30.0
 
@@ -22,37 +23,55 @@ def counted(address: str, metric: str) -> float:
     return sum(float(line.split()[-1]) for line in lines if line.startswith(metric))
 
 
-@pytest.mark.parametrize("venue", VENUES)
-async def test_damaged_frames_are_counted_and_survived(system: System, venue: str) -> None:
+async def test_damaged_frames_are_counted_and_survived(system: System) -> None:
     await system.start_simulator("--rate", "50")
-    proxy = SpoilingProxy(system.urls(venue)["ws"], seed=5)
-    async with proxy.serving() as url:
-        await system.start_listener(venue, f"--ws-url={url}", "--status=127.0.0.1:0")
-        await system.start_aggregator(venues=[venue])
+    proxies = {venue: SpoilingProxy(system.urls(venue)["ws"], seed=5) for venue in VENUES}
+    async with AsyncExitStack() as stack:
+        for venue, proxy in proxies.items():
+            url = await stack.enter_async_context(proxy.serving())
+            await system.start_listener(venue, f"--ws-url={url}", "--status=127.0.0.1:0")
+        await system.start_aggregator()
         await system.start_gateway()
-        await system.listed([venue])
-        listener = system.processes[f"listener-{venue}"]
-        status = str((await listener.event("ready"))["status"])
-        async with Bot(system.gateway_address, "ETH-BTC") as bot:
-            await bot.until(lambda book: book.live, within_s=START_S, what="a live book")
+        await system.listed()
+        bot = await stack.enter_async_context(Bot(system.gateway_address, "ETH-BTC"))
+        await bot.until(
+            lambda book: live_venues(book) == set(VENUES), within_s=START_S, what="all venues live"
+        )
 
+        for proxy in proxies.values():
             proxy.copies = COPIES
-            await eventually(
-                lambda: proxy.spoilt >= SPOILT, within_s=WHOLE_S, what=f"{SPOILT} damaged frames"
-            )
+        await eventually(
+            lambda: all(proxy.spoilt >= SPOILT for proxy in proxies.values()),
+            within_s=WHOLE_S,
+            what=f"{SPOILT} damaged frames from each venue",
+        )
+        # Damage that made another good frame is out once the venues are asked anew.
+        before = {venue: proxy.connections for venue, proxy in proxies.items()}
+        for proxy in proxies.values():
             proxy.copies = 0
-            # Whatever was damaged in passing as a good frame is out once the venue was asked anew.
             await proxy.cut()
-            await bot.until(lambda book: not book.live, within_s=WHOLE_S, what="the cut noticed")
-            healed = len(bot.books)
-            await bot.until(
-                lambda book: live_venues(book) == {venue} and len(bot.books) > healed + 20,
-                within_s=WHOLE_S,
-                what="good books again",
-            )
+        await eventually(
+            lambda: all(proxies[venue].connections > count for venue, count in before.items()),
+            within_s=WHOLE_S,
+            what="every listener connected again",
+        )
+        healing = len(bot.books)
+        await bot.until(
+            lambda book: live_venues(book) == set(VENUES) and len(bot.books) > healing + MORE,
+            within_s=WHOLE_S,
+            what="all venues live again",
+        )
+        healed = len(bot.books)
+        await eventually(
+            lambda: len(bot.books) > healed + MORE, within_s=WHOLE_S, what="more good books"
+        )
 
-    assert listener.running
-    assert counted(status, "dragonfly_listener_malformed_total") > SPOILT / 10
-    books = [book for book in bot.books[healed:] if book.live]
-    violation = Oracle(Truth(system.truth_log.read_bytes().splitlines())).first_violation(books)
+        for venue in VENUES:
+            listener = system.processes[f"listener-{venue}"]
+            assert listener.running
+            status = str((await listener.event("ready"))["status"])
+            assert counted(status, "dragonfly_listener_malformed_total") > SPOILT / 10
+    violation = Oracle(Truth(system.truth_log.read_bytes().splitlines())).first_violation(
+        bot.books[healed:]
+    )
     assert violation is None, str(violation)
