@@ -64,11 +64,14 @@ class Exchange:
         self.audible.set()
         self.want: Callable[[str], None] = lambda _: None
         """Told the instrument that somebody wants; whoever moves the market sets it."""
+        self.states_made = 0
+        self.frames_sent = 0
+        """Of books; replies and heartbeats are not counted."""
         self._truth = truth
         self._quiet_first_frame_s = quiet_first_frame_s
         self._books: dict[str, TradedBook] = {}
-        self._states = counters.STATES.labels(venue.name)
-        self._frames_sent = counters.FRAMES_SENT.labels(venue.name)
+        self._states_counter = counters.STATES.labels(venue.name)
+        self._frames_counter = counters.FRAMES_SENT.labels(venue.name)
 
     def add(self, listing: Listing) -> TradedBook:
         book = self._books[listing.symbol] = TradedBook(listing)
@@ -136,7 +139,8 @@ class Exchange:
         if self.faults.befalls_book(FaultKind.CROSSED, instrument):
             state = cross(state)
         book.state = state
-        self._states.inc()
+        self.states_made += 1
+        self._states_counter.inc()
         self._truth.note_state(self.venue.name, instrument, state)
         if book.feeds:
             self._publish(book)
@@ -155,9 +159,13 @@ class Exchange:
         for feed in book.feeds.values():
             before = feed.frames_sent
             befell |= feed.publish(book.state, kinds)
-            self._frames_sent.inc(feed.frames_sent - before)
+            self._count_frames(feed.frames_sent - before)
         if befell and kinds:
             self.faults.spend(kinds, instrument)
+
+    def _count_frames(self, count: int) -> None:
+        self.frames_sent += count
+        self._frames_counter.inc(count)
 
     def _end_quiet_later(self, member: Member, book: TradedBook, feed: Feed) -> None:
         """Send the whole book if no change did so by then.
@@ -175,7 +183,7 @@ class Exchange:
                 self._end_quiet_later(member, book, feed)
             elif feed.frames_sent == frames_sent:
                 feed.send_whole(member)
-                self._frames_sent.inc()
+                self._count_frames(1)
 
         asyncio.get_running_loop().call_later(self._quiet_first_frame_s, end_quiet)
 

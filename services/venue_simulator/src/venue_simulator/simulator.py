@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractContextManager, asynccontextmanager, closing
 from typing import Protocol
 
+import structlog
 from dragonfly_common.clock import Clock, SystemClock
 from dragonfly_common.errors import ConfigError
 
@@ -31,6 +32,8 @@ from venue_simulator.venue import RestReply
 from venue_simulator.venues import VENUES
 
 __all__ = ["Simulator", "running_simulator"]
+
+logger = structlog.get_logger()
 
 
 class Driver(Protocol):
@@ -140,7 +143,17 @@ async def running_simulator(
                 driver.start()
                 for planned in options.faults:
                     faults.plan(planned)
-                yield simulator
+                try:
+                    yield simulator
+                finally:
+                    _say_what_was_done(exchanges)
+
+
+def _say_what_was_done(exchanges: Mapping[str, Exchange]) -> None:
+    for name, exchange in exchanges.items():
+        logger.info(
+            "venue closed", venue=name, states=exchange.states_made, frames=exchange.frames_sent
+        )
 
 
 def _driver(options: Options, exchanges: Mapping[str, Exchange]) -> Driver:
