@@ -164,6 +164,7 @@ class FakeServer:
         self.stream_status: http.HTTPStatus | None = None
         self.retry_after: str | None = None
         self.opened = 0
+        self.rejected = 0
         self._books: dict[str, dict[str, Any]] = {}
         self._tls = tls
         self._server: Server
@@ -285,6 +286,7 @@ class FakeServer:
         if request.path == "/list":
             response = connection.respond(self.list_status, json.dumps({"list": self.listed}))
         elif self.stream_status is not None:
+            self.rejected += 1
             response = connection.respond(self.stream_status, "no")
         else:
             return None

@@ -132,3 +132,41 @@ async def test_a_strange_authority_is_down_and_says_so(
     async with listening(tls_server, tmp_path, ca_file=pki / "stranger.pem") as consumer:
         consumer.want("ETH-BTC")
         assert "--ca-file" in (await consumer.state("ETH-BTC", DOWN)).reason
+
+
+async def test_an_old_connection_serves_while_no_successor_can_be_had(
+    server: FakeServer, tmp_path: Path
+) -> None:
+    await server.book("ethbtc", 1, 10.0)
+    async with listening(server, tmp_path, instruments=["ETH-BTC"]) as consumer:
+        consumer.want("ETH-BTC")
+        await consumer.live("ETH-BTC", 1)
+        old = server.open[0]
+        server.stream_status = http.HTTPStatus.SERVICE_UNAVAILABLE
+        await server.send({"t": "closing"})
+        await eventually(lambda: server.rejected >= 3, "three attempts")
+        await server.book("ethbtc", 2, 11.0)
+        await consumer.live("ETH-BTC", 2)
+        server.stream_status = None
+        await eventually(lambda: old not in server.open, "the old connection's end")
+        assert consumer.states("ETH-BTC") == [SYNCING, LIVE]
+
+
+async def test_a_successor_that_dies_leaves_the_old_connection_serving(
+    server: FakeServer, tmp_path: Path
+) -> None:
+    await server.book("ethbtc", 1, 10.0)
+    async with listening(server, tmp_path, instruments=["ETH-BTC"]) as consumer:
+        consumer.want("ETH-BTC")
+        await consumer.live("ETH-BTC", 1)
+        old = server.open[0]
+        server.first_books = False
+        await server.send({"t": "closing"})
+        await eventually(lambda: len(server.asked("sub")) == 2, "the successor's subscription")
+        await server.open[1].close()
+        await eventually(lambda: server.opened == 3, "another successor")
+        assert old in server.open
+        await server.book("ethbtc", 2, 11.0)
+        await consumer.live("ETH-BTC", 2)
+        await eventually(lambda: old not in server.open, "the old connection's end")
+        assert consumer.states("ETH-BTC") == [SYNCING, LIVE]
