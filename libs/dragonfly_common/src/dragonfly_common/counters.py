@@ -24,7 +24,8 @@ BUS_PUBLISHED: Final = Counter("dragonfly_bus_published_total", "Messages put on
 BUS_RECEIVED: Final = Counter("dragonfly_bus_received_total", "Messages taken off the bus.")
 BUS_DROPPED: Final = Counter(
     "dragonfly_bus_dropped_total",
-    "Messages not passed on: duplicate, old_epoch, replaced (a newer one waited), oversized.",
+    "Messages not passed on: duplicate; old_epoch, new_epoch, foreign_publisher (another process "
+    "spoke where one is followed); replaced (a newer one came with it); oversized (not sent).",
     ["reason"],
 )
 BUS_GAPS: Final = Counter(
@@ -37,7 +38,9 @@ BUS_REASKED: Final = Counter(
     "dragonfly_bus_reasked_total", "Last values asked for again after a heartbeat showed a loss."
 )
 BUS_LOST_PUBLISHERS: Final = Counter(
-    "dragonfly_bus_lost_publishers_total", "Publishers lost: silent, disconnected, bye.", ["reason"]
+    "dragonfly_bus_lost_publishers_total",
+    "Publishers lost: silent, disconnected, handshake, bye, superseded, removed.",
+    ["reason"],
 )
 BUS_REOPENED: Final = Counter(
     "dragonfly_bus_reopened_total", "Sockets replaced by fresh ones, by reason.", ["reason"]

@@ -17,6 +17,7 @@ _SHAPES: Final = {
     ),
     "inproc": (re.compile(r"inproc://.+"), "inproc://name"),
 }
+_PORT_ZERO: Final = re.compile(r"^tcp://.*:0+$")
 # sun_path holds 108 bytes with its closing zero.
 _MAX_IPC_BYTES: Final = 107
 
@@ -48,5 +49,13 @@ def resolve(upstream: str) -> tuple[str, ...]:
 
     One today: the one given. A host name of several addresses becomes several here, and
     `Subscriber.follow` connects and disconnects accordingly.
+
+    Raises:
+        AddressError: it is not an address of the bus, or one that only a publisher can bind.
     """
-    return (check_address(upstream),)
+    if check_address(upstream).startswith(("tcp://*:", "ipc://*")) or _PORT_ZERO.search(upstream):
+        raise AddressError(
+            f"{upstream!r} is an address to bind: an upstream names one host and its port, or one "
+            "path"
+        )
+    return (upstream,)

@@ -1,69 +1,102 @@
-"""Which messages are news: per publisher an epoch, per topic a sequence. Pure.
+"""What the messages of one connection say about each other. Pure.
 
-1. A publisher's epoch is its start; only the highest one seen is listened to. A higher one voids
-   all that was said before; a lower one is a process that should be dead.
-2. Within an epoch a topic's `seq` only rises. What is not higher is a duplicate, which is legal: a
-   last value re-sent for one subscriber reaches every subscriber.
-3. A `seq` that jumps is a loss. It needs no repair: a message is a whole state.
-4. A loss before a quiet spell shows in the heartbeat, whose digest names the last `seq` of each
-   topic that changed. A heartbeat that was itself lost leaves every topic in doubt.
+1. A connection is one process: its publisher and its epoch are those of its first message. What
+   names another publisher or epoch is refused; it says nothing about the one that is there.
+2. A topic's `seq` only rises. What is not higher is a duplicate, which is legal: a last value
+   re-sent for one subscriber reaches every subscriber.
+3. A `seq` that jumps is a loss. It needs no repair: a message is a whole state. A jump beyond
+   all reason is refused.
+4. Beats are numbered without a gap and never re-sent. After a beat that is not the next one, any
+   topic may have been lost: all are in doubt.
+5. A beat's digest names the last `seq` of each topic that was sent since the beat before. A
+   connection keeps its order, so all of that has arrived by then, and both differences count:
+   who has less missed something; who has more was told a number that the publisher never gave, and
+   would take all up to it for duplicates. Either way the topic is in doubt.
+
+A topic in doubt is asked for again. So one damaged message, whatever number it claims, costs one
+topic at most the time until the beat that follows its next change; and where the first message of
+a connection lied about who speaks (rule 1), nothing else on it is accepted, so that the connection
+counts as silent and is replaced.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from enum import Enum, auto
+from collections.abc import Collection, Mapping
+from enum import Enum
+from typing import Final
 
-__all__ = ["Sequencer", "Verdict"]
+__all__ = ["EVERY_TOPIC", "Sequencer", "Verdict"]
+
+EVERY_TOPIC: Final = None
+"""In doubt: whatever is followed."""
+
+MOST_LOST: Final = 100_000
+"""A minute and more of the busiest topic; beats are lost with it, and nobody waits so long."""
 
 
 class Verdict(Enum):
-    FRESH = auto()
-    DUPLICATE = auto()
-    OLD_EPOCH = auto()
+    """Whether a message is news; else why not, as a counter's label."""
+
+    FRESH = "fresh"
+    DUPLICATE = "duplicate"
+    FOREIGN = "foreign_publisher"
+    OLD_EPOCH = "old_epoch"
+    NEW_EPOCH = "new_epoch"
+    WILD = "wild_seq"
 
 
 class Sequencer:
-    """What one consumer has seen of every publisher."""
+    """What was heard on one connection, from its first message on."""
 
-    def __init__(self) -> None:
-        self._epochs: dict[str, int] = {}
-        self._seqs: dict[str, dict[str, int]] = {}
+    def __init__(self, publisher: str, epoch: int) -> None:
+        self.publisher = publisher
+        self.epoch = epoch
         self.lost = 0
         """Messages that were numbered and never arrived."""
-
-    def epoch(self, publisher: str) -> int | None:
-        """Return the highest epoch seen of `publisher`."""
-        return self._epochs.get(publisher)
+        self._seqs: dict[str, int] = {}
+        self._beat: int | None = None
 
     def judge(self, publisher: str, epoch: int, topic: str, seq: int) -> Verdict:
-        """Say whether a message is news, and remember it if so."""
-        known = self._epochs.get(publisher, -1)
-        if epoch < known:
-            return Verdict.OLD_EPOCH
-        if epoch > known:
-            self._epochs[publisher] = epoch
-            self._seqs[publisher] = {}
-        seqs = self._seqs.setdefault(publisher, {})
-        last = seqs.get(topic)
+        """Say whether a state is news, and remember it if so."""
+        verdict = self.recognise(publisher, epoch)
+        if verdict is not Verdict.FRESH:
+            return verdict
+        last = self._seqs.get(topic)
         if last is not None:
             if seq <= last:
                 return Verdict.DUPLICATE
+            if seq - last > MOST_LOST:
+                return Verdict.WILD
             self.lost += seq - last - 1
-        seqs[topic] = seq
+        self._seqs[topic] = seq
         return Verdict.FRESH
 
-    def behind(self, publisher: str, digest: Mapping[str, int]) -> list[str]:
-        """Return the topics of `digest` whose last message never arrived here."""
-        seqs = self._seqs.get(publisher, {})
-        return [topic for topic, seq in digest.items() if seqs.get(topic, 0) < seq]
+    def recognise(self, publisher: str, epoch: int) -> Verdict:
+        """Say whether it is this connection's process that speaks."""
+        if publisher != self.publisher:
+            return Verdict.FOREIGN
+        if epoch != self.epoch:
+            return Verdict.OLD_EPOCH if epoch < self.epoch else Verdict.NEW_EPOCH
+        return Verdict.FRESH
 
-    def forget(self, publisher: str) -> None:
-        """Void what `publisher` said, so that its last values are news again; keep its epoch."""
-        self._seqs.pop(publisher, None)
+    def hear_beat(self, seq: int, digest: Mapping[str, int]) -> Collection[str] | None:
+        """Return the topics that a beat puts in doubt; EVERY_TOPIC after a lost one."""
+        expected = seq if self._beat is None else self._beat + 1
+        self._beat = seq
+        doubted = []
+        for topic, last in digest.items():
+            known = self._seqs.get(topic, 0)
+            if known != last:
+                doubted.append(topic)
+            if not 0 <= last - known <= MOST_LOST:
+                self._seqs.pop(topic, None)
+        if seq == expected:
+            return doubted
+        if 0 < seq - expected <= MOST_LOST:
+            self.lost += seq - expected
+        return EVERY_TOPIC
 
     def forget_prefix(self, prefix: str) -> None:
-        """Void what anybody said under `prefix`: it is no longer listened to."""
-        for seqs in self._seqs.values():
-            for topic in [topic for topic in seqs if topic.startswith(prefix)]:
-                del seqs[topic]
+        """Take what is said under `prefix` for news again."""
+        for topic in [topic for topic in self._seqs if topic.startswith(prefix)]:
+            del self._seqs[topic]

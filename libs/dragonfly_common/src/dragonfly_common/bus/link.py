@@ -1,7 +1,7 @@
-"""One upstream's socket and its monitor. Whatever goes wrong is mended in one way: a fresh socket.
+"""One upstream: its socket, its monitor, and what the process at its other end has said.
 
-A fresh socket holds nothing that a dead publisher said, sends every subscription again, and so is
-answered with last values.
+Whatever goes wrong is mended in one way: a fresh socket. It holds nothing that a dead publisher
+said, sends every subscription again, and so is answered with last values.
 """
 
 from __future__ import annotations
@@ -15,6 +15,9 @@ from zmq.utils.monitor import parse_monitor_message
 
 from dragonfly_common import counters
 from dragonfly_common.bus import options
+from dragonfly_common.errors import AddressError
+from dragonfly_common.messages import Envelope
+from dragonfly_common.sequencing import Sequencer
 
 __all__ = ["Link"]
 
@@ -22,7 +25,7 @@ __all__ = ["Link"]
 REOPEN_INTERVAL_S: Final = 0.2
 
 # Timers must run even while a publisher sends faster than this process reads.
-MOST_AT_ONCE: Final = 20_000
+MOST_AT_ONCE: Final = 5_000
 
 _HANDSHAKE_FAILURES: Final = {
     zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL: "no_detail",
@@ -37,17 +40,28 @@ class Link:
     """A connection to one address, opened anew as often as it takes."""
 
     def __init__(self, address: str, prefixes: Iterable[str], now: float) -> None:
+        """Connect to `address`, which need not be served yet.
+
+        Raises:
+            AddressError: no socket can connect to an address like this.
+        """
         self.address = address
-        self.publisher: str | None = None
-        """Who speaks here, once heard. An address is one publisher's at a time."""
+        self.speaker: Sequencer | None = None
+        """Who speaks here, once heard."""
+        self.newest: dict[str, Envelope] = {}
+        """What was read and not handed on yet, by topic."""
         self._prefixes = set(prefixes)
         self._opened_at = now
         self._reopen_at: float | None = None
+        self._complained = False
         self._open()
 
     def subscribe(self, prefix: str) -> None:
         if prefix not in self._prefixes:
             self._prefixes.add(prefix)
+            if self.speaker:
+                # A word of it may have come after the last unsubscription: its repetition is news.
+                self.speaker.forget_prefix(prefix)
             if self._reopen_at is None:
                 self._socket.subscribe(prefix)
 
@@ -60,8 +74,10 @@ class Link:
     def ask_again(self, prefix: str) -> None:
         """Ask the publisher for its last values under `prefix`."""
         if self._reopen_at is None:
-            self._socket.unsubscribe(prefix)
+            # A socket counts its subscriptions and passes on each, but only the last
+            # unsubscription: in this order the publisher's side never stops being subscribed.
             self._socket.subscribe(prefix)
+            self._socket.unsubscribe(prefix)
 
     def receive(self) -> Iterator[list[bytes]]:
         """Yield what has arrived, without waiting."""
@@ -69,7 +85,7 @@ class Link:
             if self._reopen_at is not None:
                 return
             try:
-                yield self._socket.recv_multipart(zmq.NOBLOCK)
+                yield options.receive(self._socket)
             except zmq.Again:
                 return
 
@@ -79,18 +95,30 @@ class Link:
         while self._reopen_at is None and options.readable(self._monitor):
             event = parse_monitor_message(self._monitor.recv_multipart(zmq.NOBLOCK))["event"]
             if event == zmq.EVENT_DISCONNECTED:
-                reason = "disconnected"
+                reason = reason or "disconnected"
             elif event in _HANDSHAKE_FAILURES:
+                reason = "handshake"
                 kind = _HANDSHAKE_FAILURES[zmq.Event(event)]
                 counters.BUS_HANDSHAKE_FAILURES.labels(kind).inc()
-                logger.warning("handshake failed", address=self.address, kind=kind)
-                reason = "handshake"
+                self.complain("handshake failed", kind=kind)
         return reason
+
+    def complain(self, event: str, **facts: object) -> None:
+        """Log that something is wrong here; once until somebody is heard."""
+        if not self._complained:
+            self._complained = True
+            logger.warning(event, address=self.address, **facts)
+
+    def hear(self, speaker: Sequencer) -> None:
+        """Note who speaks here."""
+        self.speaker = speaker
+        self._complained = False
 
     def replace(self, reason: str, now: float) -> None:
         """Close the socket with all that it holds; a fresh one follows now or shortly."""
         counters.BUS_REOPENED.labels(reason).inc()
-        self.publisher = None
+        self.speaker = None
+        self.newest.clear()
         self._close()
         self._reopen_at = max(now, self._opened_at + REOPEN_INTERVAL_S)
         self.tick(now)
@@ -114,13 +142,20 @@ class Link:
             self._close()
 
     def _open(self) -> None:
-        self._socket = options.new_subscriber()
+        self._socket = options.new_subscriber(self.address)
         self._monitor = self._socket.get_monitor_socket(
             zmq.EVENT_DISCONNECTED | sum(_HANDSHAKE_FAILURES)
         )
         for prefix in sorted(self._prefixes):
             self._socket.subscribe(prefix)
-        self._socket.connect(self.address)
+        try:
+            self._socket.connect(self.address)
+        except zmq.ZMQError as error:
+            self._close()
+            raise AddressError(
+                f"cannot connect to {self.address}: {error.strerror}; write ipc:///path or "
+                "tcp://host:port of a running process"
+            ) from None
 
     def _close(self) -> None:
         self._socket.disable_monitor()

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import socket as sockets
 from bisect import bisect_left, insort
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
+from typing import Final
 
 import msgspec
+import structlog
 import zmq
 
 from dragonfly_common import codec, counters
@@ -16,10 +19,15 @@ from dragonfly_common.bus.options import readable
 from dragonfly_common.clock import Clock
 from dragonfly_common.discovery import check_address
 from dragonfly_common.errors import AddressError
-from dragonfly_common.messages import Body, Envelope, Heartbeat
+from dragonfly_common.messages import Body, Heartbeat
 from dragonfly_common.topics import heartbeat_topic
 
 __all__ = ["Interest", "Publisher"]
+
+# A beat must stay below the limit of size that states have; what is over waits for the next.
+MOST_NAMED: Final = 10_000
+
+logger = structlog.get_logger()
 
 
 class Interest(msgspec.Struct, frozen=True):
@@ -47,30 +55,40 @@ class Publisher:
         self._topics: list[str] = []
         self._seqs: dict[str, int] = {}
         self._changed: dict[str, int] = {}
+        self._sent = 0
         self._beat_topic = heartbeat_topic(publisher_id)
         self._next_beat = clock.monotonic()
         self._socket = _bind(check_address(address))
         self.address = self._socket.getsockopt_string(zmq.LAST_ENDPOINT)
 
     def publish(self, topic: str, body: Body) -> None:
-        """Send a state, and keep it for those who subscribe later."""
-        frames = self._number(topic, body)
+        """Send a state, and keep it for those who subscribe later.
+
+        A state too large for any subscriber is counted, logged and not sent.
+        """
+        payload = self._encode(topic, body)
+        if len(payload) > options.MAX_STATE_BYTES:
+            # A subscriber would hang up on it, come back, be answered with it, and hang up again.
+            counters.BUS_DROPPED.labels("oversized").inc()
+            logger.error("state too large", topic=topic, bytes=len(payload))
+            return
         if topic not in self._last:
             insort(self._topics, topic)
-        self._last[topic] = frames
+        self._last[topic] = frames = (topic.encode(), payload)
         self._changed[topic] = self._seqs[topic]
-        self._send(frames)
+        self._send(*frames)
 
     def forget(self, topic: str) -> None:
         """Void the last value of `topic`: later subscribers hear nothing of it."""
         if self._last.pop(topic, None):
-            self._topics.remove(topic)
+            del self._topics[bisect_left(self._topics, topic)]
         self._changed.pop(topic, None)
 
     def drain(self) -> list[Interest]:
         """Return what consumers asked for since the last call; answer each with its last values."""
         interests = []
-        while (frame := self._receive()) is not None:
+        while self.pending():
+            frame = self._socket.recv(zmq.NOBLOCK)
             if frame[:1] not in {b"\x00", b"\x01"}:
                 counters.BUS_UNDECODABLE.labels("not_a_subscription").inc()
                 continue
@@ -80,8 +98,7 @@ class Publisher:
                 counters.BUS_UNDECODABLE.labels("subscription_not_text").inc()
                 continue
             if interest.wanted:
-                for frames in self._under(interest.prefix):
-                    self._send(frames)
+                self._answer(interest.prefix)
             interests.append(interest)
         return interests
 
@@ -106,48 +123,40 @@ class Publisher:
         """Return what to wait on."""
         return [self._socket]
 
-    def _under(self, prefix: str) -> Iterator[tuple[bytes, bytes]]:
+    def _answer(self, prefix: str) -> None:
         topics = self._topics
         for index in range(bisect_left(topics, prefix), len(topics)):
-            if not topics[index].startswith(prefix):
+            topic = topics[index]
+            if not topic.startswith(prefix):
                 return
-            yield self._last[topics[index]]
+            # The next beat names it, so that an answer that overflowed is asked for again.
+            self._changed[topic] = self._seqs[topic]
+            self._send(*self._last[topic])
 
     def _beat(self, *, bye: bool) -> None:
-        digest, self._changed = self._changed, {}
-        self._send(self._number(self._beat_topic, Heartbeat(digest, bye)))
-
-    def _number(self, topic: str, body: Body) -> tuple[bytes, bytes]:
-        seq = self._seqs.get(topic, 0) + 1
-        self._seqs[topic] = seq
-        envelope = Envelope(
-            codec.SCHEMA_VERSION,
-            self.publisher_id,
-            self.epoch,
-            seq,
-            self._clock.now_ns(),
-            codec.encode_body(body),
+        named = list(islice(self._changed, MOST_NAMED))
+        digest = {topic: self._changed.pop(topic) for topic in named}
+        self._send(
+            self._beat_topic.encode(), self._encode(self._beat_topic, Heartbeat(digest, bye))
         )
-        return topic.encode(), codec.encode_envelope(envelope)
+        counters.BUS_PUBLISHED.inc(self._sent)
+        self._sent = 0
 
-    def _send(self, frames: tuple[bytes, bytes]) -> None:
-        # An XPUB never blocks: it drops for a subscriber whose pipe is full.
-        self._socket.send_multipart(frames, zmq.NOBLOCK)
-        counters.BUS_PUBLISHED.inc()
+    def _encode(self, topic: str, body: Body) -> bytes:
+        seq = self._seqs[topic] = self._seqs.get(topic, 0) + 1
+        return codec.encode_message(self.publisher_id, self.epoch, seq, self._clock.now_ns(), body)
+
+    def _send(self, topic: bytes, payload: bytes) -> None:
+        options.send(self._socket, topic, payload)
+        self._sent += 1
         if self.on_pending is not None and self.pending():
             self.on_pending()
-
-    def _receive(self) -> bytes | None:
-        try:
-            return self._socket.recv(zmq.NOBLOCK)
-        except zmq.Again:
-            return None
 
 
 def _bind(address: str) -> zmq.Socket[bytes]:
     if address.startswith("ipc://"):
-        _refuse_if_served(Path(address[6:]), address)
-    socket = options.new_publisher()
+        _refuse_if_taken(Path(address[6:]), address)
+    socket = options.new_publisher(address)
     try:
         socket.bind(address)
     except zmq.ZMQError as error:
@@ -158,8 +167,11 @@ def _bind(address: str) -> zmq.Socket[bytes]:
     return socket
 
 
-def _refuse_if_served(path: Path, address: str) -> None:
-    # ZeroMQ unlinks the path and binds anew: a second process would silently cut the first one off.
+def _refuse_if_taken(path: Path, address: str) -> None:
+    # ZeroMQ unlinks the path, whatever it is, and binds anew: a file would be gone, and a second
+    # process would silently cut the first one off.
+    if path.exists() and not path.is_socket():
+        raise AddressError(f"cannot bind {address}: it is no socket; choose another --bind")
     probe = sockets.socket(sockets.AF_UNIX)
     try:
         probe.connect(str(path))

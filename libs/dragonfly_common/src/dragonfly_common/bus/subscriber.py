@@ -1,9 +1,15 @@
-"""The receiving end: follows publishers, hands on news and losses, and nothing else."""
+"""The receiving end: follows publishers, hands on news and losses, and nothing else.
+
+A publisher's name belongs to its newest process. While that one is followed, and for ten seconds
+after its last beat, an older one is refused wherever it speaks; a newer one takes the name over.
+After that the name is free: a clock that was set back must not silence a publisher for ever.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import Final
 
 import msgspec
 import structlog
@@ -11,23 +17,27 @@ import zmq
 
 from dragonfly_common import codec, counters
 from dragonfly_common.bus.link import Link
-from dragonfly_common.bus.options import SILENCE_LIMIT_S, readable
+from dragonfly_common.bus.options import MUTE_LIMIT_S, SILENCE_LIMIT_S, readable
 from dragonfly_common.clock import Clock
 from dragonfly_common.discovery import resolve
 from dragonfly_common.errors import DecodeError
 from dragonfly_common.messages import Body, Envelope, Heartbeat
-from dragonfly_common.sequencing import Sequencer, Verdict
+from dragonfly_common.sequencing import EVERY_TOPIC, Sequencer, Verdict
 from dragonfly_common.staleness import Silence
 from dragonfly_common.topics import HEARTBEAT_PREFIX
 
 __all__ = ["Delivery", "PublisherLost", "Subscriber"]
 
+NAME_HELD_S: Final = 10.0
+
 logger = structlog.get_logger()
 
-_DUPLICATE = counters.BUS_DROPPED.labels("duplicate")
-_OLD_EPOCH = counters.BUS_DROPPED.labels("old_epoch")
+_DROPPED = {
+    verdict: counters.BUS_DROPPED.labels(verdict.value)
+    for verdict in Verdict
+    if verdict is not Verdict.FRESH
+}
 _REPLACED = counters.BUS_DROPPED.labels("replaced")
-_FOREIGN = counters.BUS_DROPPED.labels("foreign_publisher")
 
 
 class Delivery(msgspec.Struct, frozen=True, gc=False):
@@ -57,35 +67,43 @@ class Subscriber:
         Raises:
             AddressError: an upstream is malformed.
         """
+        self.on_pending: Callable[[], None] | None = None
+        """Called when a subscription found messages waiting, which then raise no further edge."""
         self._clock = clock
         self._prefixes = {HEARTBEAT_PREFIX}
         self._links: dict[str, Link] = {}
-        self._sequencer = Sequencer()
-        self._silence: Silence[str] = Silence(SILENCE_LIMIT_S)
+        self._speaking: Silence[str] = Silence(SILENCE_LIMIT_S)
+        self._mute: Silence[str] = Silence(MUTE_LIMIT_S)
+        self._names: dict[str, tuple[int, float]] = {}
         self._losses: list[PublisherLost] = []
         self.follow(address for upstream in upstreams for address in resolve(upstream))
 
     def follow(self, addresses: Iterable[str]) -> None:
         """Connect to exactly `addresses` from now on."""
         wanted = set(addresses)
+        now = self._clock.monotonic()
         for address in self._links.keys() - wanted:
-            self._lose(self._links[address], "removed")
-            self._links.pop(address).close()
+            link = self._links.pop(address)
+            self._lose(link, "removed")
+            self._mute.forget(address)
+            link.close()
         for address in wanted - self._links.keys():
-            self._links[address] = Link(address, self._prefixes, self._clock.monotonic())
+            self._links[address] = Link(address, self._prefixes, now)
+            self._mute.heard(address, now)
 
     def subscribe(self, prefix: str) -> None:
         """Ask every publisher for the states under `prefix`, last values first."""
         self._prefixes.add(prefix)
         for link in self._links.values():
             link.subscribe(prefix)
+        self._tell_pending()
 
     def unsubscribe(self, prefix: str) -> None:
         """Stop asking for `prefix`."""
         self._prefixes.discard(prefix)
-        self._sequencer.forget_prefix(prefix)
         for link in self._links.values():
             link.unsubscribe(prefix)
+        self._tell_pending()
 
     def drain(self) -> list[Delivery | PublisherLost]:
         """Return the losses and the news since the last call; of each topic only the newest.
@@ -93,30 +111,33 @@ class Subscriber:
         Losses come first: they void what was handed on before this call.
         """
         # Timers before traffic: when this process stood still, what its sockets hold is old, and
-        # those who seem silent are dropped with it and asked afresh.
+        # those who seem silent are dropped with it and asked afresh. All that is read counts as
+        # heard at the beginning, so that standing still in the midst of it shows in the same way.
+        now = self._clock.monotonic()
         self.tick()
-        newest: dict[tuple[str, str], Envelope] = {}
         for link in self._links.values():
-            reason = link.trouble()
-            if reason:
+            if reason := link.trouble():
                 self._replace(link, reason)
-            for frames in link.receive():
-                self._take(link, frames, newest)
+            self._read(link, now)
+        if self._clock.monotonic() - now >= SILENCE_LIMIT_S:
+            self.tick()
         losses, self._losses = self._losses, []
-        lost = {loss.publisher for loss in losses}
-        deliveries = [
-            delivery
-            for (topic, publisher), envelope in newest.items()
-            if self._links_speak(publisher, lost) and (delivery := _open(topic, envelope))
-        ]
+        deliveries: list[Delivery] = []
+        for link in self._links.values():
+            deliveries += filter(None, map(_open, link.newest.items()))
+            link.newest.clear()
         return [*losses, *deliveries]
 
     def tick(self) -> float:
         """Replace the sockets of silent publishers; return seconds until the next look."""
         now = self._clock.monotonic()
-        for address in self._silence.silent(now):
+        for address in self._speaking.silent(now):
             self._replace(self._links[address], "silent")
-        due = [self._silence.due_in(now)]
+        for address in self._mute.silent(now):
+            self._replace(self._links[address], "mute")
+        if self._losses:
+            return 0.0
+        due = [self._speaking.due_in(now), self._mute.due_in(now)]
         due += [wait for link in self._links.values() if (wait := link.tick(now)) is not None]
         return min(due, default=math.inf)
 
@@ -133,97 +154,102 @@ class Subscriber:
         """Return what to wait on; it changes when a socket is replaced."""
         return [socket for link in self._links.values() for socket in link.sockets()]
 
-    def _links_speak(self, publisher: str, lost: set[str]) -> bool:
-        # Lost in this very call: what it said before that is void, unless a fresh socket heard it.
-        return publisher not in lost or any(
-            link.publisher == publisher for link in self._links.values()
-        )
+    def _tell_pending(self) -> None:
+        if self.on_pending is not None and self.pending():
+            self.on_pending()
 
-    def _take(
-        self, link: Link, frames: list[bytes], newest: dict[tuple[str, str], Envelope]
-    ) -> None:
-        counters.BUS_RECEIVED.inc()
-        try:
-            topic, envelope = _parse(frames)
-        except DecodeError as error:
-            counters.BUS_UNDECODABLE.labels(error.reason).inc()
+    def _read(self, link: Link, now: float) -> None:
+        received = 0
+        for frames in link.receive():
+            received += 1
+            try:
+                topic, envelope = _parse(frames)
+                self._take(link, topic, envelope, now)
+            except DecodeError as error:
+                counters.BUS_UNDECODABLE.labels(error.reason).inc()
+        if received:
+            counters.BUS_RECEIVED.inc(received)
+        if link.speaker and link.speaker.lost:
+            counters.BUS_GAPS.inc(link.speaker.lost)
+            link.speaker.lost = 0
+
+    def _take(self, link: Link, topic: str, envelope: Envelope, now: float) -> None:
+        speaker = link.speaker or self._meet(link, envelope, now)
+        if speaker is None:
             return
-        publisher = envelope.publisher
-        if link.publisher is None:
-            if any(other.publisher == publisher for other in self._links.values()):
-                _FOREIGN.inc()
-                return
-            link.publisher = publisher
-            logger.info("publisher heard", publisher=publisher, address=link.address)
-        elif link.publisher != publisher:
-            _FOREIGN.inc()
-            return
-        if not self._is_news(publisher, topic, envelope):
-            return
-        self._silence.heard(link.address, self._clock.monotonic())
         if topic.startswith(HEARTBEAT_PREFIX):
-            self._hear_beat(link, envelope)
+            self._hear_beat(link, speaker, envelope, now)
             return
-        key = (topic, publisher)
-        if key in newest:
+        verdict = speaker.judge(envelope.publisher, envelope.epoch, topic, envelope.seq)
+        if verdict is not Verdict.FRESH:
+            _DROPPED[verdict].inc()
+            return
+        self._speaking.heard(link.address, now)
+        if topic in link.newest:
             _REPLACED.inc()
-        newest[key] = envelope
+        link.newest[topic] = envelope
 
-    def _is_news(self, publisher: str, topic: str, envelope: Envelope) -> bool:
-        lost_before = self._sequencer.lost
-        verdict = self._sequencer.judge(publisher, envelope.epoch, topic, envelope.seq)
-        if verdict is Verdict.FRESH:
-            if lost := self._sequencer.lost - lost_before:
-                self._count_gap(publisher, topic, lost)
-            return True
-        (_DUPLICATE if verdict is Verdict.DUPLICATE else _OLD_EPOCH).inc()
-        return False
+    def _meet(self, link: Link, envelope: Envelope, now: float) -> Sequencer | None:
+        """Return who speaks on a new connection, unless the name is a newer process's."""
+        publisher, epoch = envelope.publisher, envelope.epoch
+        newest, held_until = self._names.get(publisher, (epoch, now))
+        verdict = Verdict.OLD_EPOCH if epoch < newest and now < held_until else Verdict.FRESH
+        for other in self._links.values():
+            if other.speaker and other.speaker.publisher == publisher:
+                if epoch > other.speaker.epoch:
+                    self._replace(other, "superseded")
+                else:
+                    same = epoch == other.speaker.epoch
+                    verdict = Verdict.FOREIGN if same else Verdict.OLD_EPOCH
+        if verdict is not Verdict.FRESH:
+            _DROPPED[verdict].inc()
+            link.complain("publisher refused", publisher=publisher, reason=verdict.value)
+            return None
+        logger.info("publisher heard", publisher=publisher, address=link.address)
+        link.hear(Sequencer(publisher, epoch))
+        self._mute.forget(link.address)
+        self._speaking.heard(link.address, now)
+        return link.speaker
 
-    def _count_gap(self, publisher: str, topic: str, lost: int) -> None:
-        counters.BUS_GAPS.inc(lost)
-        if topic.startswith(HEARTBEAT_PREFIX):
-            # The digest that never came may have named any topic.
-            self._ask_again(publisher, self._prefixes - {HEARTBEAT_PREFIX})
-
-    def _hear_beat(self, link: Link, envelope: Envelope) -> None:
-        try:
-            beat = codec.decode_body(envelope.body)
-        except DecodeError as error:
-            counters.BUS_UNDECODABLE.labels(error.reason).inc()
+    def _hear_beat(self, link: Link, speaker: Sequencer, envelope: Envelope, now: float) -> None:
+        verdict = speaker.recognise(envelope.publisher, envelope.epoch)
+        if verdict is not Verdict.FRESH:
+            _DROPPED[verdict].inc()
             return
+        beat = codec.decode_body(envelope.body)
         if not isinstance(beat, Heartbeat):
-            counters.BUS_UNDECODABLE.labels("not_a_heartbeat").inc()
-        elif beat.bye:
+            raise DecodeError("not_a_heartbeat")
+        self._names[speaker.publisher] = (speaker.epoch, now + NAME_HELD_S)
+        self._speaking.heard(link.address, now)
+        if beat.bye:
             self._replace(link, "bye")
-        else:
-            behind = self._sequencer.behind(envelope.publisher, beat.digest)
-            self._ask_again(
-                envelope.publisher,
-                {prefix for prefix in self._prefixes if any(t.startswith(prefix) for t in behind)},
-            )
+            return
+        doubted = speaker.hear_beat(envelope.seq, beat.digest)
+        for prefix in self._covering(doubted):
+            counters.BUS_REASKED.inc()
+            link.ask_again(prefix)
 
-    def _ask_again(self, publisher: str, prefixes: Iterable[str]) -> None:
-        for link in self._links.values():
-            if link.publisher == publisher:
-                for prefix in prefixes:
-                    counters.BUS_REASKED.inc()
-                    link.ask_again(prefix)
+    def _covering(self, topics: Collection[str] | None) -> Collection[str]:
+        """Return the prefixes that ask for `topics`."""
+        if topics is EVERY_TOPIC:
+            return self._prefixes - {HEARTBEAT_PREFIX}
+        beginnings = {topic[:end] for topic in topics for end in range(len(topic) + 1)}
+        return beginnings & self._prefixes
 
     def _replace(self, link: Link, reason: str) -> None:
+        now = self._clock.monotonic()
         self._lose(link, reason)
-        link.replace(reason, self._clock.monotonic())
+        link.replace(reason, now)
+        self._mute.heard(link.address, now)
 
     def _lose(self, link: Link, reason: str) -> None:
-        self._silence.forget(link.address)
-        if link.publisher is None:
+        self._speaking.forget(link.address)
+        if link.speaker is None:
             return
+        publisher = link.speaker.publisher
         counters.BUS_LOST_PUBLISHERS.labels(reason).inc()
-        logger.warning(
-            "publisher lost", publisher=link.publisher, address=link.address, reason=reason
-        )
-        self._sequencer.forget(link.publisher)
-        self._losses.append(PublisherLost(link.publisher, reason))
-        link.publisher = None
+        logger.warning("publisher lost", publisher=publisher, address=link.address, reason=reason)
+        self._losses.append(PublisherLost(publisher, reason))
 
 
 def _parse(frames: list[bytes]) -> tuple[str, Envelope]:
@@ -236,7 +262,8 @@ def _parse(frames: list[bytes]) -> tuple[str, Envelope]:
     return topic, codec.decode_envelope(frames[1])
 
 
-def _open(topic: str, envelope: Envelope) -> Delivery | None:
+def _open(received: tuple[str, Envelope]) -> Delivery | None:
+    topic, envelope = received
     try:
         body = codec.decode_body(envelope.body)
     except DecodeError as error:

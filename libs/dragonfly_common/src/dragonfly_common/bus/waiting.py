@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import os
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -44,42 +45,55 @@ class Waiter:
 
 async def pump(endpoints: Sequence[Endpoint], on_activity: Callable[[], None]) -> None:
     """Call `on_activity`, which drains the ends, whenever there is something; until cancelled."""
-    loop = asyncio.get_running_loop()
     wake = asyncio.Event()
-    watched: set[int] = set()
+    watch = _Watch(wake.set)
     for endpoint in endpoints:
-        if isinstance(endpoint, Publisher):
-            endpoint.on_pending = wake.set
+        endpoint.on_pending = wake.set
     try:
         while True:
             on_activity()
             due = min(LONGEST_WAIT_S, *(endpoint.tick() for endpoint in endpoints))
-            _watch(loop, endpoints, watched, wake)
+            watch.follow([socket for endpoint in endpoints for socket in endpoint.sockets()])
             if any(endpoint.pending() for endpoint in endpoints):
                 await asyncio.sleep(0)
-                continue
-            timer = loop.call_later(max(0.0, due), wake.set)
-            await wake.wait()
-            timer.cancel()
+            else:
+                await _wait(wake, max(0.0, due))
             wake.clear()
     finally:
-        for fd in watched:
-            loop.remove_reader(fd)
+        watch.follow([])
+        for endpoint in endpoints:
+            endpoint.on_pending = None
 
 
-def _watch(
-    loop: asyncio.AbstractEventLoop,
-    endpoints: Sequence[Endpoint],
-    watched: set[int],
-    wake: asyncio.Event,
-) -> None:
-    current = {descriptor(socket) for endpoint in endpoints for socket in endpoint.sockets()}
-    if current == watched:
-        return
-    # A closed socket's number may be another's by now, so whatever changed is watched anew.
-    for fd in watched:
-        loop.remove_reader(fd)
-    for fd in current:
-        loop.add_reader(fd, wake.set)
-    watched.clear()
-    watched.update(current)
+async def _wait(wake: asyncio.Event, longest_s: float) -> None:
+    timer = asyncio.get_running_loop().call_later(longest_s, wake.set)
+    try:
+        await wake.wait()
+    finally:
+        timer.cancel()
+
+
+class _Watch:
+    """Calls back when a socket may have something, through a copy of its file descriptor.
+
+    A copy, because a socket is closed without a word to the loop, and its number is soon another's:
+    the copy is ours until it is taken out of the loop.
+    """
+
+    def __init__(self, call: Callable[[], None]) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._call = call
+        self._copies: dict[zmq.Socket[bytes], int] = {}
+
+    def follow(self, sockets: Sequence[zmq.Socket[bytes]]) -> None:
+        """Watch exactly `sockets` from now on."""
+        if self._copies.keys() == set(sockets):
+            return
+        for socket in self._copies.keys() - set(sockets):
+            copy = self._copies.pop(socket)
+            self._loop.remove_reader(copy)
+            os.close(copy)
+        for socket in sockets:
+            if socket not in self._copies:
+                self._copies[socket] = os.dup(descriptor(socket))
+                self._loop.add_reader(self._copies[socket], self._call)
