@@ -13,6 +13,7 @@ from dragonfly_common.errors import AddressError, ExitCode
         "ipc:///run/dragonfly/aggregator",
         "tcp://127.0.0.1:5551",
         "tcp://*:0",
+        "tcp://127.0.0.1:0",
         "tcp://[::1]:5551",
         "tcp://listener-binance:5551",
         "inproc://anything",
@@ -20,7 +21,6 @@ from dragonfly_common.errors import AddressError, ExitCode
 )
 def test_an_address_is_accepted(address: str) -> None:
     assert check_address(address) == address
-    assert resolve(address) == (address,)
 
 
 @pytest.mark.parametrize(
@@ -53,3 +53,17 @@ def test_a_path_that_no_socket_can_have_is_refused() -> None:
     assert check_address("ipc://" + "/a" * 53)
     with pytest.raises(AddressError, match="may have 107 bytes"):
         check_address("ipc://" + "/a" * 54)
+
+
+@pytest.mark.parametrize("address", ["ipc:///run/x", "tcp://listener:5551", "inproc://x"])
+def test_an_upstream_stands_for_itself(address: str) -> None:
+    assert resolve(address) == (address,)
+
+
+@pytest.mark.parametrize(
+    "address", ["tcp://*:5551", "tcp://127.0.0.1:0", "tcp://[::]:00", "ipc://*"]
+)
+def test_an_upstream_is_somewhere(address: str) -> None:
+    assert check_address(address)
+    with pytest.raises(AddressError, match="is an address to bind"):
+        resolve(address)
