@@ -14,6 +14,9 @@ import pytest
 DEADLINE_S = 15.0
 AT_ONCE = 3
 
+# Whichever test comes first waits for all commands.
+pytestmark = pytest.mark.timeout(180)
+
 
 def run(arguments: Sequence[str], **environment: str) -> tuple[int | None, str]:
     """Run a `dragonfly` command that should refuse; return its exit code and what it printed."""
