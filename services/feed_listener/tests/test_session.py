@@ -168,6 +168,43 @@ async def test_malformed_frames_disturb_nothing(server: FakeServer, tmp_path: Pa
         assert server.opened == 1
 
 
+async def test_a_connection_that_sends_nothing_but_nonsense_is_replaced(
+    server: FakeServer, tmp_path: Path
+) -> None:
+    nervous = msgspec.structs.replace(CALM, stale_after_s=0.5)
+    await server.book("ethbtc", 1, 10.0)
+    async with listening(
+        server, tmp_path, venue=FakeVenue(liveness=nervous), instruments=["ETH-BTC"]
+    ) as consumer:
+        consumer.want("ETH-BTC")
+        before = await consumer.live("ETH-BTC", 1)
+
+        async def rave() -> None:
+            while server.opened == 1:
+                await server.send("{")
+                await asyncio.sleep(0)
+
+        raving = asyncio.create_task(rave())
+        assert (await consumer.saying("ETH-BTC", "nothing but nonsense")).bids == ()
+        await raving
+        assert (await consumer.state("ETH-BTC", LIVE)).feed_epoch > before.feed_epoch
+
+
+async def test_a_late_frame_of_an_ended_subscription_hides_nothing(
+    server: FakeServer, tmp_path: Path
+) -> None:
+    venue = FakeVenue()
+    await server.book("ethbtc", 1, 10.0)
+    async with listening(server, tmp_path, venue=venue, instruments=["ETH-BTC"]) as consumer:
+        consumer.want("ETH-BTC")
+        await consumer.live("ETH-BTC", 1)
+        late = {"t": "book", "s": "btcusd", "seq": 1, "b": [[9.0, 1.0]], "a": [[11.0, 1.0]]}
+        await server.send(late)
+        await server.book("ethbtc", 2, 11.0)
+        await consumer.live("ETH-BTC", 2)
+        assert venue.decoders[0].forgotten == ["btcusd"]
+
+
 async def test_a_connection_that_lags_is_replaced(
     server: FakeServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -93,6 +93,7 @@ class Session:
         self._fence_at = math.inf
         self._given_up: UnresponsiveError | None = None
         self._malformed_reasons: set[str] = set()
+        self._nonsense_since = math.inf
         self.rank = rank
         self.tops: dict[str, tuple[Top, int]] = {}
         self.retiring = False
@@ -160,8 +161,9 @@ class Session:
             try:
                 events = decode(frame)
             except FrameError as error:
-                self._malformed(error)
+                self._malformed(error, now)
                 continue
+            self._nonsense_since = math.inf
             for event in events:
                 self._take(event, ts_recv, now)
             if self._stale:
@@ -179,6 +181,8 @@ class Session:
     def _take_top(self, top: Top, ts_recv: int, now: float) -> None:
         if top.symbol not in self.tops:
             if not self._subscriber.booked(top.symbol, now):
+                # Of a subscription that has ended: the next one's first book is news again.
+                self._decoder.forget(top.symbol)
                 return
             self._first_book()
         elif top.ts_event is not None and self._lag.observe(now, top.ts_event):
@@ -228,8 +232,12 @@ class Session:
         self.tops.pop(symbol, None)
         self._decoder.forget(symbol)
 
-    def _malformed(self, error: FrameError) -> None:
+    def _malformed(self, error: FrameError, now: float) -> None:
         counters.MALFORMED.labels(error.reason).inc()
+        self._nonsense_since = min(self._nonsense_since, now)
+        if now - self._nonsense_since >= self._venue.liveness.stale_after_s:
+            # It talks, and nothing of it can be used: what it said before grows old unseen.
+            raise UnresponsiveError("malformed", f"{self._venue.name} sends nothing but nonsense")
         if error.reason not in self._malformed_reasons:
             self._malformed_reasons.add(error.reason)
             logger.warning("frame malformed", reason=error.reason, detail=str(error)[:200])
