@@ -34,6 +34,7 @@ class _InstalledCommands(click.Group):
                 short_help=f"(needs {missing}, which is not installed)",
                 context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
             )
+        _name_variables(command, cmd_name)
         return command
 
     def invoke(self, ctx: click.Context) -> object:
@@ -48,13 +49,21 @@ def _installed() -> dict[str, EntryPoint]:
     return {found.name: found for found in entry_points(group=ENTRY_POINTS)}
 
 
+def _name_variables(command: click.Command, name: str) -> None:
+    """Name each option's environment variable after the option itself: DRAGONFLY_GATEWAY_BIND."""
+    for parameter in command.params:
+        if isinstance(parameter, click.Option) and parameter.envvar is None:
+            option = max(parameter.opts, key=len).lstrip("-")
+            parameter.envvar = f"DRAGONFLY_{name}_{option}".upper().replace("-", "_")
+
+
 def _missing(command: str, module: str | None) -> None:
     raise ConfigError(f"`dragonfly {command}` needs the package {module}, which is not installed")
 
 
 @click.group(
     cls=_InstalledCommands,
-    context_settings={"auto_envvar_prefix": "DRAGONFLY", "help_option_names": ["-h", "--help"]},
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.version_option(version("dragonfly-common"), prog_name="dragonfly")
 def main() -> None:
