@@ -3,22 +3,46 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-PACKAGES := $(wildcard libs/*) $(wildcard services/*)
+FRESH := $(VENV)-fresh
+PACKAGES := $(patsubst %/pyproject.toml,%,$(wildcard libs/*/pyproject.toml services/*/pyproject.toml))
 MANIFESTS := $(addsuffix /pyproject.toml,$(PACKAGES)) constraints.txt
 EDITABLE := $(foreach package,$(PACKAGES),-e ./$(package))
+BUILD := hatchling editables
 DEV := grpcio-tools hypothesis import-linter mypy pytest pytest-asyncio pytest-randomly \
        pytest-timeout ruff types-protobuf
-INSTALL = PIP_CONSTRAINT=constraints.txt $(BIN)/python -m pip install --disable-pip-version-check -q
+
+# Builds get what is installed instead of an environment of their own, whose versions nothing would pin.
+PIP_INSTALL := python -m pip install --disable-pip-version-check --no-build-isolation
+PIP_LOG := $(VENV)/pip.log
+
+# $(call install,what,words for pip): a dot a second, and where it fails pip's last words and a remedy.
+define install
+	@printf 'Installing %s ' '$(1)'
+	@$(BIN)/$(PIP_INSTALL) -c constraints.txt $(2) >$(PIP_LOG) 2>&1 & pip=$$!; \
+	while kill -0 $$pip 2>/dev/null; do printf .; sleep 1; done; echo; \
+	wait $$pip || { grep '^ERROR' $(PIP_LOG) >&2; echo "Could not install $(1): is the package index reachable from here? All that pip said is in $(PIP_LOG)" >&2; exit 1; }
+endef
+
+# $(call pin,title,words for pip): add what pip newly installs as a section of constraints.new.
+define pin
+	$(FRESH)/bin/$(PIP_INSTALL) -q -c $(FRESH)/all $(2)
+	$(FRESH)/bin/python -m pip freeze --all --exclude-editable | grep -v '^pip==' | LC_ALL=C sort >$(FRESH)/now
+	{ printf '\n# %s\n' '$(1)'; LC_ALL=C comm -13 $(FRESH)/before $(FRESH)/now; } >>constraints.new
+	mv $(FRESH)/now $(FRESH)/before
+endef
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check format protos constraints clean
 
 help:
-	@echo "make demo     three simulated venues, the whole system, a live ladder"
-	@echo "make test     the tests"
-	@echo "make check    format, lint, types, imports, and whether generated code is current"
-	@echo "make format   mend format and lint where a tool can"
-	@echo "make protos   generate the Python of protos/"
+	@echo "make demo         three simulated venues, the whole system, a live ladder"
+	@echo "make test         the tests"
+	@echo "make check        format, lint, types, imports, and whether generated code is current"
+	@echo "make format       mend format and lint where a tool can"
+	@echo "make protos       generate the Python of protos/"
+	@echo "make constraints  pin the newest versions of everything"
+	@echo "make clean        remove what the others made"
+	@echo "ARGS=\"…\" goes to the demo or to pytest; PYTHON=… is the Python to set up with"
 
 demo: $(VENV)/.installed
 	@$(BIN)/dragonfly demo $(ARGS)
@@ -30,7 +54,7 @@ check: $(VENV)/.tools
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	for part in $(PACKAGES); do $(BIN)/mypy $$part/src $$part/tests || exit 1; done
-	$(BIN)/mypy conftest.py
+	$(BIN)/mypy conftest.py protos/generate.py
 	$(BIN)/mypy tests bench
 	$(BIN)/lint-imports
 	$(BIN)/python protos/generate.py --check
@@ -42,33 +66,40 @@ format: $(VENV)/.tools
 protos: $(VENV)/.tools
 	$(BIN)/python protos/generate.py
 
-# Newest versions of everything, written down.
+# With the oldest Python that is supported: it needs every backport that others need.
 constraints:
-	rm -rf $(VENV)-fresh
-	$(PYTHON) -m venv $(VENV)-fresh
-	$(VENV)-fresh/bin/python -m pip install -q hatchling $(EDITABLE) $(DEV)
-	(grep '^#' constraints.txt; $(VENV)-fresh/bin/python -m pip freeze --exclude-editable --all \
-	    | grep -vE '^(pip|setuptools)==') > constraints.new
+	rm -rf $(FRESH)
+	$(PYTHON) -m venv $(FRESH)
+	$(FRESH)/bin/python -m pip install -q --upgrade setuptools $(BUILD) $(EDITABLE) $(DEV)
+	$(FRESH)/bin/python -m pip freeze --all --exclude-editable | grep -v '^pip==' >constraints.all
+	rm -rf $(FRESH)
+	$(PYTHON) -m venv $(FRESH)
+	$(FRESH)/bin/python -m pip uninstall -q -y setuptools
+	mv constraints.all $(FRESH)/all
+	: >$(FRESH)/before
+	echo '# Every version that is installed, written by `make constraints`.' >constraints.new
+	$(call pin,To build the packages,$(BUILD))
+	$(call pin,To run them,$(EDITABLE))
+	$(call pin,To test and check them,$(DEV))
 	mv constraints.new constraints.txt
-	rm -rf $(VENV)-fresh
+	rm -rf $(FRESH)
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(FRESH) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 
 $(VENV)/.python:
 	@command -v $(PYTHON) >/dev/null || { echo "There is no $(PYTHON): install Python 3.11 or later, or say which with PYTHON=…" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$(PYTHON) is $$($(PYTHON) -V 2>&1), and 3.11 or later is needed: say which with PYTHON=…" >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "$(PYTHON) has no venv module: install it (on Debian: python3-venv)" >&2; exit 1; }
-	@echo "Setting up $(VENV) …"
+	@echo "Setting up $(VENV) with $$($(PYTHON) -V)"
 	@$(PYTHON) -m venv $(VENV)
 	@touch $@
 
 $(VENV)/.installed: $(VENV)/.python $(MANIFESTS)
-	@echo "Installing the packages …"
-	@$(INSTALL) $(EDITABLE) || { echo "The packages could not be installed: is the package index reachable from here?" >&2; exit 1; }
+	$(call install,what builds the packages,$(BUILD))
+	$(call install,the packages and what they need,$(EDITABLE))
 	@touch $@
 
 $(VENV)/.tools: $(VENV)/.installed
-	@echo "Installing the tools for tests and checks …"
-	@$(INSTALL) $(DEV) || { echo "The tools could not be installed: is the package index reachable from here?" >&2; exit 1; }
+	$(call install,the tools for tests and checks,$(DEV))
 	@touch $@
