@@ -74,9 +74,12 @@ def test_a_late_acknowledgement_is_asked_for_again() -> None:
     assert asked.due_in(NOW) == 2.0
     turn = asked.turn(NOW + 2.0)
     assert turn.unacknowledged == ["a"]
+    # It may be subscribed all the same, and a venue refuses to do so twice: it is left first.
     assert len(turn.frames) == 1
     assert asked.acked(Acked(1), NOW + 2.1) == []
-    assert asked.acked(Acked(2), NOW + 2.2) == ["a"]
+    assert asked.refused(Refused(2, (), "not subscribed"), NOW + 2.1) == []
+    assert requests(asked, NOW + 2.1) == [("sub", ["a"])]
+    assert asked.acked(Acked(3), NOW + 2.2) == ["a"]
 
 
 def test_an_acknowledgement_of_one_symbol_leaves_the_others_waiting() -> None:

@@ -10,7 +10,7 @@ errors without saying which request they mean:
       └───── again ───────────────┘ └── gone
 
 An acknowledgement that stays out, a first book that stays out, and a broken book all end the same
-way: the symbol is asked for anew, patiently where it happens again and again.
+way: the symbol is left and asked for anew, patiently where it happens again and again.
 """
 
 from __future__ import annotations
@@ -280,7 +280,8 @@ class Subscriber:
         self._request = None
         late = [n for n in sorted(request.symbols) if self._is(n, _Stage.ASKED)]
         for name in late:
-            self._symbols[name].enter(_Stage.QUEUED, now)
+            # The venue may have subscribed it and only not said so; it refuses a second time.
+            self._symbols[name].enter(_Stage.LEAVING, now)
         return late
 
     def _expire_books(self, now: float) -> list[str]:
