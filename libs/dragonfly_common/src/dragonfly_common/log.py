@@ -38,6 +38,7 @@ def configure(level: str, log_format: LogFormat, service: str, instance: str) ->
             logging.getLevelNamesMapping()[level.upper()]
         ),
         logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
-        cache_logger_on_first_use=True,
+        # Not cached: a test that configures the log of a process must not leave it to the next one.
+        cache_logger_on_first_use=False,
     )
     structlog.contextvars.bind_contextvars(service=service, instance=instance)
