@@ -17,6 +17,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Final, Self, cast
+from urllib.parse import urlencode
 from urllib.request import urlopen
 
 from dragonfly_client import Book, DragonflyClient, Event, State
@@ -212,6 +213,11 @@ class System:
             arguments = (*arguments, f"--bind={self.gateway_address}")
         await self._ready(name, arguments)
 
+    async def fault(self, venue: str, kind: str, seconds: float | None = None) -> None:
+        """Let something go wrong at a simulated venue, now."""
+        given = {"venue": venue, "kind": kind} | ({"seconds": seconds} if seconds else {})
+        await asyncio.to_thread(self._control, f"/fault?{urlencode(given)}")
+
     async def subscriptions(self) -> dict[str, set[str]]:
         """Return which instruments of each venue anybody follows at this moment."""
         followed = await asyncio.to_thread(self._control, "/subscriptions")
@@ -220,7 +226,7 @@ class System:
     def _control(self, path: str) -> dict[str, list[str]]:
         with urlopen(f"{self.simulated['control']}{path}") as reply:
             answer: dict[str, list[str]] = json.load(reply)
-            return answer
+        return answer
 
     def address(self, name: str) -> str:
         """Return the bus address on which the process `name` publishes."""

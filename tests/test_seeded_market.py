@@ -95,3 +95,31 @@ async def test_no_view_is_wrong_while_everything_fails(
         assert len(views) > 10 * duration_s
     planned = {tuple(fault.split()[:2]) for fault in FAULTS}
     assert {(fault.venue, fault.kind) for fault in truth.faults} == planned
+
+
+async def test_a_resync_that_falls_into_a_silence_ends_well(system: System) -> None:
+    """The venue takes the new subscription, says nothing of it, and refuses it the second time."""
+    await system.start(simulator=("--rate", "100"))
+    async with Bot(system.gateway_address, "ETH-BTC") as bot:
+
+        async def whole() -> None:
+            await bot.until(
+                lambda book: live_venues(book) == set(VENUES), within_s=20, what="all venues live"
+            )
+
+        async def break_kraken() -> None:
+            await system.fault("kraken", "bad_checksum")
+            await bot.until(
+                lambda book: "kraken" not in live_venues(book), within_s=10, what="kraken broken"
+            )
+
+        await whole()
+        await break_kraken()
+        await whole()
+        # From the second one on, the listener waits a little before it subscribes again.
+        await break_kraken()
+        await system.fault("kraken", "silence", seconds=2.7)
+        await whole()
+
+    violation = Oracle(Truth(system.truth_log.read_bytes().splitlines())).first_violation(bot.books)
+    assert violation is None, str(violation)
