@@ -25,7 +25,8 @@ BUS_RECEIVED: Final = Counter("dragonfly_bus_received_total", "Messages taken of
 BUS_DROPPED: Final = Counter(
     "dragonfly_bus_dropped_total",
     "Messages not passed on: duplicate; old_epoch, new_epoch, foreign_publisher (another process "
-    "spoke where one is followed); replaced (a newer one came with it); oversized (not sent).",
+    "spoke where one is followed); wild_seq; replaced (a newer one came with it); void (its "
+    "publisher was lost before it could be); oversized (not sent).",
     ["reason"],
 )
 BUS_GAPS: Final = Counter(

@@ -38,6 +38,7 @@ _DROPPED = {
     if verdict is not Verdict.FRESH
 }
 _REPLACED = counters.BUS_DROPPED.labels("replaced")
+_VOID = counters.BUS_DROPPED.labels("void")
 
 
 class Delivery(msgspec.Struct, frozen=True, gc=False):
@@ -245,8 +246,10 @@ class Subscriber:
     def _lose(self, link: Link, reason: str) -> None:
         self._speaking.forget(link.address)
         if link.speaker is None:
+            link.complain("upstream not heard", reason=reason)
             return
         publisher = link.speaker.publisher
+        _VOID.inc(len(link.newest))
         counters.BUS_LOST_PUBLISHERS.labels(reason).inc()
         logger.warning("publisher lost", publisher=publisher, address=link.address, reason=reason)
         self._losses.append(PublisherLost(publisher, reason))

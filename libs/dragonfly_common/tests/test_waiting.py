@@ -1,0 +1,219 @@
+"""Nobody who waits for the bus sleeps through anything, on any loop."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import uvloop
+from bus_world import DEADLINE_S, Ear, Voice, World, say
+from dragonfly_common.bus import Publisher, Subscriber, Waiter, options, pump, subscriber, waiting
+
+NEVER_S = 3600.0
+
+LoopFactory = Callable[[], asyncio.AbstractEventLoop]
+
+
+@pytest.fixture(params=[asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
+def runner(request: pytest.FixtureRequest) -> Iterator[asyncio.Runner]:
+    with asyncio.Runner(loop_factory=request.param) as runner:
+        yield runner
+
+
+@pytest.fixture
+def no_timers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave nothing that would wake a sleeper but what arrives."""
+    monkeypatch.setattr(waiting, "LONGEST_WAIT_S", NEVER_S)
+    monkeypatch.setattr(options, "BEAT_INTERVAL_S", NEVER_S)
+    monkeypatch.setattr(subscriber, "SILENCE_LIMIT_S", NEVER_S)
+    monkeypatch.setattr(subscriber, "MUTE_LIMIT_S", NEVER_S)
+
+
+class Pumped:
+    """An end that is pumped, and a way to wait for what its turns bring."""
+
+    def __init__(self, end: Voice | Ear) -> None:
+        self._end = end
+        self._turned = asyncio.Event()
+        self._task = asyncio.create_task(pump([_endpoint(end)], self._turn))
+
+    def _turn(self) -> None:
+        self._end.turn()
+        self._turned.set()
+
+    async def until(self, condition: Callable[..., object], *arguments: object) -> None:
+        async with asyncio.timeout(DEADLINE_S):
+            while not condition(*arguments):
+                self._turned.clear()
+                await self._turned.wait()
+
+    async def stop(self) -> None:
+        self._task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await self._task
+
+
+def _endpoint(end: Voice | Ear) -> Publisher | Subscriber:
+    return end.publisher if isinstance(end, Voice) else end.subscriber
+
+
+def is_heard(ear: Ear, topic: str, number: int) -> bool:
+    return ear.last(topic) == number
+
+
+def are_lost(ear: Ear, times: int) -> bool:
+    return len(ear.losses) == times
+
+
+def open_files() -> int:
+    return len([*Path("/proc/self/fd").iterdir()])
+
+
+@pytest.mark.usefixtures("no_timers")
+def test_no_wake_up_is_lost_while_others_publish_and_subscribe(
+    world: World, runner: asyncio.Runner
+) -> None:
+    voice = world.voice()
+    ear = world.ear(voice.publisher.address)
+
+    async def scenario() -> None:
+        speaking, listening = Pumped(voice), Pumped(ear)
+        chance = random.Random(5)
+        said: dict[str, int] = {}
+        for number in range(1000):
+            topic = f"{chance.randrange(20)}."
+            # In any order, and with others in between: each takes edges that the pumps wait for.
+            for step in chance.sample(("publish", "subscribe", "yield", "unsubscribe"), 4):
+                if step == "publish":
+                    said[topic] = number
+                    voice.publisher.publish(topic, say(number))
+                elif step == "subscribe":
+                    ear.subscriber.subscribe(topic)
+                elif step == "unsubscribe":
+                    ear.subscriber.unsubscribe(f"{chance.randrange(20)}.")
+                else:
+                    await asyncio.sleep(0)
+            ear.subscriber.subscribe(topic)
+            await listening.until(is_heard, ear, topic, said[topic])
+        await speaking.stop()
+        await listening.stop()
+
+    runner.run(scenario())
+
+
+@pytest.mark.usefixtures("no_timers")
+def test_a_replaced_socket_wakes_its_pump(world: World, runner: asyncio.Runner) -> None:
+    """A fresh socket often has the descriptor of the one that was closed."""
+    peer = world.hand_made()
+    ear = world.ear(peer.address, prefixes=["a."])
+
+    async def scenario() -> None:
+        listening = Pumped(ear)
+
+        async def asked(times: int) -> None:
+            async with asyncio.timeout(DEADLINE_S):
+                while peer.asked.count(b"\x01a.") < times:
+                    peer.turn()
+                    await asyncio.sleep(0)
+
+        for times in range(1, 8):
+            await asked(times)
+            peer.send("a.", times, say(times))
+            await listening.until(is_heard, ear, "a.", times)
+            peer.beat(1, bye=True)
+            await listening.until(are_lost, ear, times)
+        await listening.stop()
+
+    runner.run(scenario())
+
+
+def test_who_is_cancelled_leaves_nothing_in_the_loop(world: World, runner: asyncio.Runner) -> None:
+    voice = world.voice()
+    ear = world.ear(voice.publisher.address, prefixes=["a."])
+
+    async def pumped() -> None:
+        speaking, listening = Pumped(voice), Pumped(ear)
+        voice.publisher.publish("a.", say(1))
+        await listening.until(ear.heard)
+        await speaking.stop()
+        await listening.stop()
+
+    async def scenario() -> None:
+        await pumped()
+        before = open_files()
+        for _ in range(20):
+            await pumped()
+        assert open_files() == before
+        assert voice.publisher.on_pending is None
+
+    runner.run(scenario())
+
+
+def test_what_goes_wrong_in_a_turn_ends_the_pump(world: World, runner: asyncio.Runner) -> None:
+    voice = world.voice()
+
+    def fail() -> None:
+        raise LookupError
+
+    with pytest.raises(LookupError):
+        runner.run(pump([voice.publisher], fail))
+    assert voice.publisher.on_pending is None
+
+
+def test_a_pump_turns_now_and_then_when_nothing_happens(
+    world: World, runner: asyncio.Runner
+) -> None:
+    voice = world.voice()
+
+    async def scenario() -> None:
+        turns = 0
+        enough = asyncio.Event()
+
+        def turn() -> None:
+            nonlocal turns
+            turns += 1
+            if turns == 4:
+                enough.set()
+
+        task = asyncio.create_task(pump([voice.publisher], turn))
+        async with asyncio.timeout(DEADLINE_S):
+            await enough.wait()
+        task.cancel()
+
+    runner.run(scenario())
+
+
+@pytest.mark.usefixtures("no_timers")
+def test_a_plain_loop_waits_until_something_arrives(world: World) -> None:
+    voice = world.voice()
+    ear = world.ear(voice.publisher.address, prefixes=["a."])
+    world.until(lambda: voice.wanted)
+    waiter = Waiter([ear.subscriber])
+
+    def publish() -> None:
+        voice.publisher.publish("a.", say(1))
+
+    thread = threading.Timer(0.05, publish)
+    thread.start()
+    started = time.monotonic()
+    while not ear.heard():
+        waiter.wait(NEVER_S)
+        ear.turn()
+    thread.join()
+    assert time.monotonic() - started < DEADLINE_S
+
+
+def test_a_plain_loop_waits_no_longer_than_it_was_told(world: World) -> None:
+    ear = world.ear(world.address())
+    waiter = Waiter([ear.subscriber])
+    started = time.monotonic()
+    waiter.wait(0.0)
+    waiter.wait(-1.0)
+    assert time.monotonic() - started < 0.2
+    waiter.wait(NEVER_S)
+    assert 0.2 < time.monotonic() - started < DEADLINE_S
