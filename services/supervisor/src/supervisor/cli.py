@@ -4,43 +4,34 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections import deque
 from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
 import click
-from dragonfly_client.errors import ClientError
-from dragonfly_client.watch import run_watch
-from dragonfly_common.errors import ConfigError, ExitCode, UserError
+from dragonfly_common.errors import ConfigError
 from dragonfly_common.status import split_host_port
 from dragonfly_common.types import MAX_DEPTH, normalise_instrument
 from rich.console import Console
 
+from supervisor.demonstration import SECONDS_WITHOUT_TERMINAL, demonstrate, usual_faults
 from supervisor.narration import LEVELS, Narrator
 from supervisor.plan import Options
 from supervisor.session import running_system
-from supervisor.supervision import LogLine
 
 __all__ = ["demo", "up"]
 
 VENUES: Final = ("binance", "bitstamp", "kraken")
-DEMO_SECONDS_WITHOUT_TERMINAL: Final = 30.0
-DEMO_NOTICES: Final = 4
-
-# What goes wrong in a demo, so that its viewer sees venues leave the book and come back.
-DEMO_FAULTS: Final = (
-    "kraken bad_checksum at=8 every=30",
-    "bitstamp close at=14 every=30",
-    "binance silence at=20 for=5 every=30",
-)
+# The terminal may go away too (SIGHUP), and nothing may stay behind.
+_ENDING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-class BotError(UserError):
-    """The demo's own bot was refused."""
+class _FaultSpec(click.types.StringParamType):
+    """Text with spaces in it; several in one environment variable stand between semicolons."""
 
-    exit_code = ExitCode.UNAVAILABLE
+    name = "spec"
+    envvar_list_splitter = ";"
 
 
 def _venue_option(command: Any) -> Any:
@@ -128,6 +119,11 @@ def up(
       dragonfly up --venue binance --venue bitstamp --instrument ETH-BTC
     """
     split_host_port(gateway)
+    if simulated and (ws_urls or rest_urls or ca_file):
+        raise ConfigError(
+            "--simulated venues are where the simulator puts them: "
+            "leave out --simulated, or --ws-url, --rest-url and --ca-file"
+        )
     options = Options(
         venues=_venues(venues),
         instruments=_instruments(instruments),
@@ -148,7 +144,7 @@ def up(
     "--seconds",
     type=click.FloatRange(min=0, min_open=True),
     help=f"End so long after the first book.  [default: at Ctrl-C; "
-    f"{DEMO_SECONDS_WITHOUT_TERMINAL:g} without a terminal]",
+    f"{SECONDS_WITHOUT_TERMINAL:g} without a terminal]",
 )
 @click.option(
     "--rate",
@@ -162,8 +158,9 @@ def up(
     "--fault",
     "faults",
     multiple=True,
+    type=_FaultSpec(),
     metavar="SPEC",
-    help='What goes wrong, such as "kraken silence at=5 for=3".  [default: three, now and then]',
+    help='What goes wrong, such as "kraken silence at=5 for=3".  [default: each venue, in turn]',
 )
 @click.option("--no-faults", is_flag=True, help="Let nothing go wrong.")
 @click.option(
@@ -195,7 +192,7 @@ def demo(
     if no_faults:
         faults = ()
     elif not faults:
-        faults = tuple(spec for spec in DEMO_FAULTS if spec.split()[0] in venues)
+        faults = tuple(usual_faults(venues))
     simulator = ["--rate", str(rate), "--seed", str(seed)]
     options = Options(
         venues=venues,
@@ -204,54 +201,16 @@ def demo(
         depth=depth,
         simulator=[*simulator, *(word for spec in faults for word in ("--fault", spec))],
     )
-    _run(_demo(options, seconds, svg))
+    _run(demonstrate(options, seconds, svg))
 
 
 async def _up(options: Options, log_level: str, *, simulated: bool) -> None:
-    narrator = Narrator(Console(stderr=True, highlight=False), log_level)
-    async with running_system(
-        options, simulated=simulated, on_log=narrator.log, on_notice=narrator.notice
-    ) as system:
-        narrator.ready(options, system.gateway, system.control)
-        await system.until_refused()
-
-
-async def _demo(options: Options, seconds: float | None, svg: Path | None) -> None:
-    console = Console(highlight=False)
-    notices: deque[str] = deque(maxlen=DEMO_NOTICES)
-
-    def on_log(name: str, line: LogLine) -> None:
-        if line.get("level") in {"error", "critical"}:
-            notices.append(f"{name}: {line.get('event')}")
-
-    if seconds is None and not console.is_terminal:
-        seconds = DEMO_SECONDS_WITHOUT_TERMINAL
-    console.print("Starting three layers and a simulated market …", style="dim")
-    async with running_system(
-        options, simulated=True, on_log=on_log, on_notice=notices.append
-    ) as system:
-        watching = asyncio.ensure_future(
-            run_watch(
-                system.gateway,
-                options.instruments,
-                seconds=seconds,
-                console=console,
-                notices=lambda: list(notices),
-                svg=svg,
-            )
-        )
-        refused = asyncio.ensure_future(system.until_refused())
-        try:
-            await asyncio.wait({watching, refused}, return_when=asyncio.FIRST_COMPLETED)
-            if refused.done():
-                refused.result()
-            await watching
-        except ClientError as error:
-            raise BotError(str(error)) from None
-        finally:
-            refused.cancel()
-            watching.cancel()
-            await asyncio.gather(watching, refused, return_exceptions=True)
+    with Narrator(Console(stderr=True, highlight=False), log_level) as narrator:
+        async with running_system(
+            options, simulated=simulated, on_log=narrator.log, on_notice=narrator.notice
+        ) as system:
+            narrator.ready(options, system.gateway, system.control)
+            await system.until_refused()
 
 
 def _run(main: Coroutine[Any, Any, None]) -> None:
@@ -260,8 +219,15 @@ def _run(main: Coroutine[Any, Any, None]) -> None:
     async def until_signal() -> None:
         task = asyncio.ensure_future(main)
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, task.cancel)
+
+        def end() -> None:
+            # Once: a second Ctrl-C would only interrupt the ending, which is soon over.
+            for number in _ENDING:
+                loop.add_signal_handler(number, lambda: None)
+            task.cancel()
+
+        for number in _ENDING:
+            loop.add_signal_handler(number, end)
         with suppress(asyncio.CancelledError):
             await task
 

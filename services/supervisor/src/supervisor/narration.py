@@ -1,8 +1,17 @@
-"""What `up` tells the person at the terminal: every process's log in one voice."""
+"""What a person at the terminal is told of many processes' logs.
+
+`up` prints each event as a line, through `Narrator`. A demo shows the last few that matter beneath
+its ladder, from `Ticker`.
+"""
 
 from __future__ import annotations
 
-from typing import Final
+import queue
+import threading
+from collections import deque
+from contextlib import suppress
+from types import TracebackType
+from typing import Final, Self
 
 from rich.console import Console
 from rich.text import Text
@@ -10,23 +19,46 @@ from rich.text import Text
 from supervisor.plan import Options
 from supervisor.supervision import LogLine
 
-__all__ = ["LEVELS", "Narrator"]
+__all__ = ["LEVELS", "Narrator", "Ticker"]
 
 LEVELS: Final = ("info", "warning", "error")
+NAME_WIDTH: Final = 17
+TICKER_LINES: Final = 4
+# A terminal that was stopped (Ctrl-S) must hold up nobody: what it cannot take is dropped.
+MAX_WAITING_LINES: Final = 1000
+LAST_LINES_LIMIT_S: Final = 0.5
 
 _COLOURS: Final = {"warning": "yellow", "error": "red", "critical": "bold red"}
 # Of each line these are said in other ways, or are the same all along.
-_SAID: Final = {"event", "level", "timestamp", "service", "instance", "exception"}
-NAME_WIDTH: Final = 17
+_SAID: Final = {"event", "level", "timestamp", "service", "instance", "exception", "venues"}
+_FEED: Final = "feed "
+_LIVE: Final = "feed live"
 
 
 class Narrator:
-    """Prints one line per event."""
+    """Prints one line per event, from a thread of its own; a context manager."""
 
     def __init__(self, console: Console, log_level: str) -> None:
         """Print to `console` what is at least of `log_level`."""
         self._console = console
         self._hidden = LEVELS[: LEVELS.index(log_level)]
+        self._waiting: queue.Queue[Text | None] = queue.Queue(MAX_WAITING_LINES)
+        self._dropped = 0
+        self._printer = threading.Thread(target=self._print_all, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._printer.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        with suppress(queue.Full):
+            self._waiting.put_nowait(None)
+        self._printer.join(LAST_LINES_LIMIT_S)
 
     def log(self, process: str, line: LogLine) -> None:
         """Print one event of a process's log."""
@@ -34,17 +66,18 @@ class Narrator:
         if level in self._hidden:
             return
         text = Text(f"{process:<{NAME_WIDTH}}", style="cyan")
-        text.append(f" {line.get('event', '')}", style=_COLOURS.get(level, "default"))
+        text.append(f" {printable(line.get('event', ''))}", style=_COLOURS.get(level, "default"))
         for key, value in line.items():
             if key not in _SAID and value is not None:
-                text.append(f"  {key}=", style="dim").append(str(value))
-        self._print(text)
-        if "exception" in line:
-            self._print(Text(str(line["exception"]), style="red"))
+                text.append(f"  {printable(key)}=", style="dim").append(printable(value))
+        self._tell(text)
+        for traced in str(line.get("exception", "")).splitlines():
+            self._tell(Text(printable(traced), style="red"))
 
     def notice(self, sentence: str) -> None:
         """Print what the supervisor itself did."""
-        self._print(Text(f"{'up':<{NAME_WIDTH}} ", style="cyan").append(sentence, style="yellow"))
+        prefix = Text(f"{'up':<{NAME_WIDTH}} ", style="cyan")
+        self._tell(prefix.append(printable(sentence), style="yellow"))
 
     def ready(self, options: Options, gateway: str, control: str | None) -> None:
         """Print where everything is, and what to do next."""
@@ -55,14 +88,80 @@ class Narrator:
             ("watch it", f"dragonfly watch --gateway {gateway} {options.instruments[0]}"),
         ]
         if control:
+            venue = options.venues[-1]
             rows.append(
-                ("break it", f"dragonfly fault --control {control} kraken silence --seconds 5")
+                ("break it", f"dragonfly fault --control {control} {venue} silence --seconds 5")
             )
         rows.append(("end it", "Ctrl-C"))
-        self._print(Text("\nDragonflyBot is up", style="bold green"))
+        self._tell(Text("\nDragonflyBot is up", style="bold green"))
         for name, value in rows:
-            self._print(Text(f"  {name:<12} ", style="dim").append(value, style="bold"))
-        self._print(Text(""))
+            self._tell(Text(f"  {name:<12} ", style="dim").append(value, style="bold"))
+        self._tell(Text(""))
 
-    def _print(self, text: Text) -> None:
-        self._console.print(text, soft_wrap=True)
+    def _tell(self, text: Text) -> None:
+        try:
+            self._waiting.put_nowait(text)
+        except queue.Full:
+            self._dropped += 1
+
+    def _print_all(self) -> None:
+        # Whoever read the lines is gone: the processes run on, unheard.
+        with suppress(BrokenPipeError):
+            while (text := self._waiting.get()) is not None:
+                self._console.print(text, soft_wrap=True)
+                if self._dropped and self._waiting.empty():
+                    dropped, self._dropped = self._dropped, 0
+                    self._console.print(f"({dropped} lines were dropped: the terminal stood still)")
+
+
+class Ticker:
+    """The last few things that went wrong, and came right again, a line each."""
+
+    def __init__(self) -> None:
+        self._lines: deque[str] = deque(maxlen=TICKER_LINES)
+        self._broken: set[tuple[str, object]] = set()
+
+    @property
+    def lines(self) -> list[str]:
+        """What to show, newest last."""
+        return list(self._lines)
+
+    def log(self, process: str, line: LogLine) -> None:
+        """Take one event of a process's log."""
+        sentence = self._sentence(process, line)
+        if sentence is not None:
+            time = str(line.get("timestamp", ""))[11:19]
+            self._lines.append(printable(f"{time} {sentence}".strip()))
+
+    def notice(self, sentence: str) -> None:
+        """Take what the supervisor itself did."""
+        self._lines.append(printable(sentence))
+
+    def _sentence(self, process: str, line: LogLine) -> str | None:
+        event = str(line.get("event"))
+        if event == "fault injected":
+            return f"simulated: {line.get('venue')} {line.get('fault')}"
+        if event.startswith(_FEED):
+            return self._of_feed(process, line, event)
+        if line.get("level") in {"error", "critical"}:
+            return f"{process}: {event}"
+        return None
+
+    def _of_feed(self, process: str, line: LogLine, event: str) -> str | None:
+        feed = (process, line.get("instrument"))
+        name = f"{process.removeprefix('listener.')} {line.get('instrument')}"
+        if event != _LIVE:
+            self._broken.add(feed)
+            return f"{name} {event.removeprefix(_FEED).upper()}: {line.get('reason')}"
+        if feed in self._broken:
+            self._broken.remove(feed)
+            return f"{name} LIVE again"
+        return None  # the first time is no news
+
+
+def printable(value: object) -> str:
+    """Return `value` as text that moves no cursor: venues have a say in what is logged."""
+    text = str(value)
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)

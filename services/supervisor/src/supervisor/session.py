@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import tempfile
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from supervisor.plan import Facts, Options, Process, plan_services, plan_simulator
 from supervisor.supervision import LogLine, Supervisor
 
 __all__ = ["System", "running_system"]
+
+LONGEST_FOLDER_BYTES: Final = 107 - len("/dragonfly-12345678/aggregator")
 
 
 class System:
@@ -53,8 +56,7 @@ async def running_system(
         tasks.append(task)
         return ready
 
-    # A short path, because that of a socket may have 107 bytes.
-    with tempfile.TemporaryDirectory(prefix="dragonfly-") as folder:
+    with tempfile.TemporaryDirectory(prefix="dragonfly-", dir=_short_folder()) as folder:
         try:
             control = None
             if simulated:
@@ -69,6 +71,14 @@ async def running_system(
             await asyncio.gather(*tasks, return_exceptions=True)
             if failed.done() and not failed.cancelled():
                 failed.exception()
+
+
+def _short_folder() -> str:
+    """Return where sockets can be: the path of one may have 107 bytes, some TMPDIR alone has."""
+    folder = tempfile.gettempdir()
+    if len(os.fsencode(folder)) <= LONGEST_FOLDER_BYTES:
+        return folder
+    return "/tmp"  # noqa: S108 - a folder of a random name, for its owner only, is made in it
 
 
 def _at_simulator(options: Options, facts: Facts) -> Options:

@@ -24,7 +24,7 @@ from dragonfly_common.runtime import SUPERVISED
 
 from supervisor.plan import Facts, Process
 
-__all__ = ["LogLine", "RefusedError", "Supervisor"]
+__all__ = ["LogLine", "RefusedError", "Supervisor", "restart_pause_s"]
 
 FIRST_RESTART_S: Final = 0.1
 LONGEST_RESTART_S: Final = 5.0
@@ -68,7 +68,7 @@ class Supervisor:
             RefusedError: it ended before it was ever ready, and would do so again.
         """
         loop = asyncio.get_running_loop()
-        pause_s = FIRST_RESTART_S
+        pause_s = 0.0
         for start in count(1):
             started = loop.time()
             code, last_words = await self._run_once(process, ready)
@@ -81,13 +81,11 @@ class Supervisor:
                 raise RefusedError(why, ExitCode(code))
             elif start == MOST_FAILED_STARTS:
                 raise RefusedError(f"{process.name} does not start: {why}", ExitCode.UNAVAILABLE)
-            if loop.time() - started > SETTLED_S:
-                pause_s = FIRST_RESTART_S
+            pause_s = restart_pause_s(pause_s, alive_s=loop.time() - started)
             self._on_notice(f"{process.name} ended ({why}); started again in {pause_s:g} s")
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), pause_s)
                 return
-            pause_s = min(2 * pause_s, LONGEST_RESTART_S)
 
     async def stop(self) -> None:
         """End every process: asked first, killed after a while."""
@@ -119,6 +117,8 @@ class Supervisor:
             limit=MAX_LINE_BYTES,
         )
         self._running[process.name] = child
+        if self._stopping.is_set():  # while it was being started, so that `stop` did not see it
+            _signal(child, signal.SIGKILL)
         try:
             last_words = await self._follow_log(process.name, child, ready)
             return await child.wait(), last_words
@@ -132,7 +132,7 @@ class Supervisor:
         """Hand on the log until it ends; return the sentence that the process ended with."""
         assert child.stderr is not None
         last_words = None
-        while line := await child.stderr.readline():
+        while (line := await _read_line(child.stderr)) is not None:
             text = line.decode(errors="replace").rstrip()
             if text.startswith("Error: "):
                 last_words = text.removeprefix("Error: ")
@@ -143,6 +143,21 @@ class Supervisor:
             if text:
                 self._on_log(name, event)
         return last_words
+
+
+def restart_pause_s(last_s: float, *, alive_s: float) -> float:
+    """Return how long to wait before a start, after a pause of `last_s` and a life of `alive_s`."""
+    if last_s == 0 or alive_s > SETTLED_S:
+        return FIRST_RESTART_S
+    return min(2 * last_s, LONGEST_RESTART_S)
+
+
+async def _read_line(stream: asyncio.StreamReader) -> bytes | None:
+    """Return the next line, None at the end; of a line that is too long nothing is kept."""
+    try:
+        return await stream.readline() or None
+    except ValueError:
+        return b"a line of the log was too long"
 
 
 def _parse(line: bytes, text: str) -> LogLine:
@@ -158,7 +173,7 @@ def _signal(child: Running, number: signal.Signals) -> None:
 
 
 def _meaning(code: int) -> str:
-    if code < 0:
+    if -code in set(signal.Signals):
         return f"signal {signal.Signals(-code).name}"
     if code in set(ExitCode):
         return f"exit code {code}, {ExitCode(code).name.lower()}"

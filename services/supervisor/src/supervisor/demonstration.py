@@ -1,0 +1,82 @@
+"""The demo: the whole system against simulated venues that fail now and then, and a bot."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from dragonfly_client.errors import ClientError
+from dragonfly_client.watch import Summary, run_watch
+from dragonfly_common.errors import ExitCode, UserError
+from rich.console import Console
+
+from supervisor.narration import Ticker
+from supervisor.plan import Options
+from supervisor.session import System, running_system
+
+__all__ = ["SECONDS_WITHOUT_TERMINAL", "demonstrate", "usual_faults"]
+
+SECONDS_WITHOUT_TERMINAL: Final = 30.0
+
+# So that a viewer sees venues leave the book and come back: one at once, one that cannot be reached
+# for a while, one that goes silent on an open socket. All of it within half a minute.
+_USUAL_FAULTS: Final = (
+    "kraken bad_checksum at=8 every=30",
+    "bitstamp not_accepting at=13 for=2 every=30",
+    "bitstamp close at=13.1 every=30",
+    "binance silence at=20 for=7 every=30",
+)
+
+
+class BotError(UserError):
+    """The demo's own bot was refused."""
+
+    exit_code = ExitCode.UNAVAILABLE
+
+
+def usual_faults(venues: Sequence[str]) -> list[str]:
+    """Return what goes wrong unless somebody says otherwise, of `venues`."""
+    return [spec for spec in _USUAL_FAULTS if spec.split()[0] in venues]
+
+
+async def demonstrate(options: Options, seconds: float | None, svg: Path | None) -> None:
+    """Run the system of `options` and watch it: `seconds`, or until cancelled in a terminal.
+
+    Raises:
+        UserError: a process cannot run as it was told to, or refused the bot.
+    """
+    console = Console(highlight=False)
+    if seconds is None and not console.is_terminal:
+        seconds = SECONDS_WITHOUT_TERMINAL
+    console.print("Starting the venues' simulator and the three layers …", style="dim")
+    ticker = Ticker()
+    async with running_system(
+        options, simulated=True, on_log=ticker.log, on_notice=ticker.notice
+    ) as system:
+        watch = run_watch(
+            system.gateway,
+            options.instruments,
+            seconds=seconds,
+            console=console,
+            notices=lambda: ticker.lines,
+            svg=svg,
+        )
+        await _while_it_runs(system, asyncio.ensure_future(watch))
+
+
+async def _while_it_runs(system: System, watching: asyncio.Future[Summary]) -> None:
+    refused = asyncio.ensure_future(system.until_refused())
+    try:
+        either: tuple[asyncio.Future[Any], ...] = (watching, refused)
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        if refused.done():
+            refused.result()
+        await watching
+    except ClientError as error:
+        raise BotError(str(error)) from None
+    finally:
+        refused.cancel()
+        watching.cancel()
+        await asyncio.gather(watching, refused, return_exceptions=True)
