@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import select
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -66,6 +67,10 @@ def is_heard(ear: Ear, topic: str, number: int) -> bool:
     return ear.last(topic) == number
 
 
+def is_wanted(voice: Voice, prefix: str) -> bool:
+    return prefix in voice.wanted
+
+
 def are_lost(ear: Ear, times: int) -> bool:
     return len(ear.losses) == times
 
@@ -102,6 +107,57 @@ def test_no_wake_up_is_lost_while_others_publish_and_subscribe(
             await listening.until(is_heard, ear, topic, said[topic])
         await speaking.stop()
         await listening.stop()
+
+    runner.run(scenario())
+
+
+def wait_for_edge(end: Publisher | Subscriber) -> None:
+    """Block until the descriptor says that something came, so that the loop knows nothing yet."""
+    descriptors = [options.descriptor(socket) for socket in end.sockets()]
+    readable, _, _ = select.select(descriptors, [], [], DEADLINE_S)
+    assert readable
+
+
+@pytest.mark.usefixtures("no_timers")
+def test_subscribing_leaves_the_edge_of_a_message(world: World, runner: asyncio.Runner) -> None:
+    voice = world.voice()
+    ear = world.ear(voice.publisher.address, prefixes=["a."])
+    world.until(lambda: voice.wanted)
+
+    async def scenario() -> None:
+        listening = Pumped(ear)
+        for number in range(0, 40, 2):
+            voice.publisher.publish("a.", say(number))
+            await listening.until(is_heard, ear, "a.", number)
+            voice.publisher.publish("a.", say(number + 1))
+            wait_for_edge(ear.subscriber)
+            if number % 4:
+                ear.subscriber.subscribe(f"{number}.")
+            else:
+                ear.subscriber.unsubscribe(f"{number - 2}.")
+            await listening.until(is_heard, ear, "a.", number + 1)
+        await listening.stop()
+
+    runner.run(scenario())
+
+
+@pytest.mark.usefixtures("no_timers")
+def test_publishing_takes_the_edge_of_a_subscription_and_says_so(
+    world: World, runner: asyncio.Runner
+) -> None:
+    voice = world.voice()
+    ear = world.ear(voice.publisher.address, prefixes=["a."])
+    world.until(lambda: voice.wanted)
+
+    async def scenario() -> None:
+        speaking = Pumped(voice)
+        await speaking.until(lambda: True)
+        for number in range(20):
+            ear.subscriber.subscribe(f"{number}.")
+            wait_for_edge(voice.publisher)
+            voice.publisher.publish("nobody listens", say(number))
+            await speaking.until(is_wanted, voice, f"{number}.")
+        await speaking.stop()
 
     runner.run(scenario())
 

@@ -8,7 +8,7 @@ After that the name is free: a clock that was set back must not silence a publis
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Final
 
 import msgspec
@@ -68,8 +68,6 @@ class Subscriber:
         Raises:
             AddressError: an upstream is malformed.
         """
-        self.on_pending: Callable[[], None] | None = None
-        """Called when a subscription found messages waiting, which then raise no further edge."""
         self._clock = clock
         self._prefixes = {HEARTBEAT_PREFIX}
         self._links: dict[str, Link] = {}
@@ -97,14 +95,12 @@ class Subscriber:
         self._prefixes.add(prefix)
         for link in self._links.values():
             link.subscribe(prefix)
-        self._tell_pending()
 
     def unsubscribe(self, prefix: str) -> None:
         """Stop asking for `prefix`."""
         self._prefixes.discard(prefix)
         for link in self._links.values():
             link.unsubscribe(prefix)
-        self._tell_pending()
 
     def drain(self) -> list[Delivery | PublisherLost]:
         """Return the losses and the news since the last call; of each topic only the newest.
@@ -154,10 +150,6 @@ class Subscriber:
     def sockets(self) -> list[zmq.Socket[bytes]]:
         """Return what to wait on; it changes when a socket is replaced."""
         return [socket for link in self._links.values() for socket in link.sockets()]
-
-    def _tell_pending(self) -> None:
-        if self.on_pending is not None and self.pending():
-            self.on_pending()
 
     def _read(self, link: Link, now: float) -> None:
         received = 0

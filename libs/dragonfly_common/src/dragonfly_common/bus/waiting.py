@@ -47,8 +47,9 @@ async def pump(endpoints: Sequence[Endpoint], on_activity: Callable[[], None]) -
     """Call `on_activity`, which drains the ends, whenever there is something; until cancelled."""
     wake = asyncio.Event()
     watch = _Watch(wake.set)
-    for endpoint in endpoints:
-        endpoint.on_pending = wake.set
+    publishers = [endpoint for endpoint in endpoints if isinstance(endpoint, Publisher)]
+    for publisher in publishers:
+        publisher.on_pending = wake.set
     try:
         while True:
             on_activity()
@@ -61,8 +62,8 @@ async def pump(endpoints: Sequence[Endpoint], on_activity: Callable[[], None]) -
             wake.clear()
     finally:
         watch.follow([])
-        for endpoint in endpoints:
-            endpoint.on_pending = None
+        for publisher in publishers:
+            publisher.on_pending = None
 
 
 async def _wait(wake: asyncio.Event, longest_s: float) -> None:
