@@ -1,6 +1,15 @@
 from __future__ import annotations
 
+import os
+import signal
 import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -17,6 +26,9 @@ from dragonfly_common.cli import main
         (["up", "--ws-url", "wss://x"], "--ws-url", "binance=wss://host"),
         (["up", "--venue", "kraken", "--ws-url", "binance=ws://x"], "binance=ws://x", "--venue"),
         (["up", "--ca-file", "/no/such/file"], "/no/such/file", "does not exist"),
+        (["up", "--simulated", "--ws-url", "kraken=ws://x"], "--simulated", "leave out"),
+        (["up", "--ws-url", "kraken=ftp://x"], "ftp://x", "wss"),
+        (["demo", "--fault", "kraken nonsense"], "nonsense", "silence"),
         (["demo", "--seconds", "0"], "--seconds", "x>0"),
         (["demo", "--rate", "-1"], "--rate", "x>=0"),
         (["demo", "--venue", "mtgox"], "mtgox", "binance"),
@@ -39,3 +51,113 @@ def test_a_taken_gateway_port_is_one_sentence_and_the_end() -> None:
     assert result.exit_code not in {0, 1}
     (sentence,) = [line for line in result.stderr.splitlines() if line.startswith("Error:")]
     assert address in sentence
+
+
+@contextmanager
+def run(folder: Path, *argv: str) -> Iterator[subprocess.Popen[str]]:
+    """Run a command whose files would be left in `folder`."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "dragonfly_common.cli", *argv],
+        env=os.environ | {"TMPDIR": str(folder)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def session_of(process: subprocess.Popen[str]) -> list[int]:
+    """Return the ids of what `process` runs at this moment."""
+    return [
+        int(entry.name)
+        for entry in Path("/proc").iterdir()
+        if entry.name.isdigit() and _parent(entry) == process.pid
+    ]
+
+
+def _parent(entry: Path) -> int | None:
+    try:
+        return int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+    except OSError:
+        return None  # it ended meanwhile
+
+
+def until(process: subprocess.Popen[str], word: str) -> None:
+    assert process.stdout is not None
+    for line in process.stdout:
+        if word in line:
+            return
+    pytest.fail(f"{word!r} was never said")
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory() as name:  # shorter than pytest's: sockets will be in it
+        yield Path(name)
+
+
+@pytest.mark.parametrize(
+    ("number", "moment"),
+    [
+        (signal.SIGINT, "simulator  "),
+        (signal.SIGINT, "DragonflyBot is up"),
+        (signal.SIGTERM, "DragonflyBot is up"),
+        (signal.SIGHUP, "DragonflyBot is up"),
+    ],
+)
+def test_a_signal_ends_up_and_leaves_nothing_behind(
+    folder: Path, number: signal.Signals, moment: str
+) -> None:
+    with run(folder, "up", "--simulated", "--gateway", "127.0.0.1:0") as up:
+        until(up, moment)
+        ran = session_of(up)
+        assert ran != []
+        up.send_signal(number)
+        up.send_signal(number)  # an impatient person's second one changes nothing
+        output, _ = up.communicate(timeout=20)
+        assert up.returncode == 0, output
+        assert "Traceback" not in output
+    assert not [pid for pid in ran if Path(f"/proc/{pid}").exists()]
+    assert list(folder.iterdir()) == []
+
+
+def test_the_demo_with_its_usual_faults_ends_by_itself(folder: Path) -> None:
+    with run(folder, "demo", "--seconds", "0.2") as demo:
+        output, _ = demo.communicate(timeout=30)
+    assert demo.returncode == 0, output
+    assert "books in 0.2 s" in output
+    assert list(folder.iterdir()) == []
+
+
+def test_a_demo_whose_reader_left_ends(folder: Path) -> None:
+    with run(folder, "demo", "--seconds", "30") as demo:
+        until(demo, "LIVE")
+        ran = session_of(demo)
+        assert demo.stdout is not None
+        demo.stdout.close()
+        demo.wait(timeout=20)
+    assert not [pid for pid in ran if Path(f"/proc/{pid}").exists()]
+    assert list(folder.iterdir()) == []
+
+
+def test_up_runs_on_when_nobody_reads_it(folder: Path) -> None:
+    with run(folder, "up", "--simulated", "--gateway", "127.0.0.1:0", "--venue", "kraken") as up:
+        until(up, "DragonflyBot is up")
+        assert up.stdout is not None
+        up.stdout.close()
+        ran = session_of(up)
+        (listener,) = [
+            pid for pid in ran if b"listener.kraken" in Path(f"/proc/{pid}/cmdline").read_bytes()
+        ]
+        os.kill(listener, signal.SIGKILL)  # there is much to say, and all must come back
+        deadline = time.monotonic() + 20
+        while len(set(session_of(up)) - set(ran)) != 1:
+            assert up.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        up.send_signal(signal.SIGTERM)
+        assert up.wait(timeout=20) == 0
+    assert list(folder.iterdir()) == []

@@ -7,13 +7,14 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
 from dragonfly_common.errors import ExitCode
+from supervisor import supervision
 from supervisor.plan import Facts, Process
-from supervisor.supervision import LogLine, RefusedError, Supervisor
+from supervisor.supervision import LogLine, RefusedError, Supervisor, restart_pause_s
 
 DEADLINE_S = 20.0
 
@@ -48,11 +49,14 @@ class Watched:
 
     async def until_ready(self, times: int) -> int:
         """Return the id of the process that said it was ready as the `times`-th."""
+        await self.until(lambda: len(self.events("ready")) >= times)
+        return self.supervisor._running["aggregator"].pid
+
+    async def until(self, condition: Callable[[], bool]) -> None:
         async with asyncio.timeout(DEADLINE_S):
-            while len(self.events("ready")) < times:
+            while not condition():
                 self.changed.clear()
                 await self.changed.wait()
-        return self.supervisor._running["aggregator"].pid
 
     def _log(self, name: str, line: LogLine) -> None:
         self.logs.append(line)
@@ -114,6 +118,85 @@ async def test_what_hangs_is_killed(watched: Watched, tmp_path: Path) -> None:
     os.kill(pid, signal.SIGSTOP)
     await watched.stop()
     assert not runs(pid)
+
+
+@pytest.mark.parametrize(
+    ("last_s", "alive_s", "expected_s"),
+    [
+        (0, 0.01, 0.1),
+        (0.1, 0.01, 0.2),
+        (0.2, 9.9, 0.4),
+        (3.2, 0.01, 5.0),
+        (5.0, 0.01, 5.0),
+        (5.0, 10.1, 0.1),
+    ],
+)
+def test_a_process_that_keeps_dying_is_started_ever_later(
+    last_s: float, alive_s: float, expected_s: float
+) -> None:
+    assert restart_pause_s(last_s, alive_s=alive_s) == pytest.approx(expected_s)
+
+
+@pytest.fixture
+def programs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a process's words be those of Python, so that it can be any program."""
+    monkeypatch.setattr(supervision, "COMMAND", (sys.executable, "-c"))
+
+
+def says(*lines: str) -> str:
+    return "import sys, time, os;" + "".join(f"print({line!r}, file=sys.stderr);" for line in lines)
+
+
+READY = '{"event": "ready", "address": "a"}'
+
+
+@pytest.mark.usefixtures("programs")
+@pytest.mark.parametrize(
+    ("ending", "why"),
+    [
+        ("sys.exit(70)", "exit code 70, watchdog"),
+        ("sys.exit(3)", "exit code 3"),
+        ("print('Error: no luck', file=sys.stderr); sys.exit(69)", "no luck"),
+        ("os.kill(os.getpid(), 40)", "exit code -40"),
+    ],
+)
+async def test_it_is_said_how_a_process_ended(watched: Watched, ending: str, why: str) -> None:
+    watched.start(Process("aggregator", (says(READY) + ending,)))
+    await watched.until(lambda: len(watched.notices) > 1)
+    first, second, *_ = watched.notices
+    assert first == f"aggregator ended ({why}); started again in 0.1 s"
+    assert second == f"aggregator ended ({why}); started again in 0.2 s"
+
+
+@pytest.mark.usefixtures("programs")
+async def test_what_is_never_ready_is_given_up(watched: Watched) -> None:
+    watched.start(Process("aggregator", (says() + "sys.exit(1)",)))
+    with pytest.raises(RefusedError, match="does not start: exit code 1, bug"):
+        await asyncio.wait_for(watched.tasks[0], DEADLINE_S)
+
+
+@pytest.mark.usefixtures("programs")
+async def test_a_line_without_an_end_is_no_more_than_a_line(watched: Watched) -> None:
+    program = says("not JSON", "x" * 5_000, READY) + "time.sleep(99)"
+    limit = 1_000
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(supervision, "MAX_LINE_BYTES", limit)
+        ready = watched.start(Process("aggregator", (program,)))
+        assert await asyncio.wait_for(ready, DEADLINE_S) == {"address": "a"}
+    assert watched.events("not JSON") != []
+    assert watched.events("a line of the log was too long") != []
+
+
+async def test_a_stop_while_a_process_is_being_started_waits_for_nobody(
+    watched: Watched, tmp_path: Path
+) -> None:
+    watched.start(an_aggregator(tmp_path))
+    await asyncio.sleep(0)  # it is on its way, and not yet anybody's to signal
+    assert watched.supervisor._running == {}
+    async with asyncio.timeout(DEADLINE_S):
+        await watched.stop()
+    assert watched.supervisor._running == {}
+    assert watched.events("ready") == []
 
 
 PROGRAM = """

@@ -100,18 +100,19 @@ class Narrator:
 
     def _tell(self, text: Text) -> None:
         try:
+            if self._dropped:
+                said = f"({self._dropped} lines were dropped: the terminal stood still)"
+                self._waiting.put_nowait(Text(said, style="yellow"))
+                self._dropped = 0
             self._waiting.put_nowait(text)
         except queue.Full:
             self._dropped += 1
 
     def _print_all(self) -> None:
-        # Whoever read the lines is gone: the processes run on, unheard.
-        with suppress(BrokenPipeError):
+        # That is how rich ends when whoever read the lines is gone: the processes run on, unheard.
+        with suppress(SystemExit):
             while (text := self._waiting.get()) is not None:
                 self._console.print(text, soft_wrap=True)
-                if self._dropped and self._waiting.empty():
-                    dropped, self._dropped = self._dropped, 0
-                    self._console.print(f"({dropped} lines were dropped: the terminal stood still)")
 
 
 class Ticker:

@@ -26,6 +26,8 @@ from supervisor.plan import Facts, Process
 
 __all__ = ["LogLine", "RefusedError", "Supervisor", "restart_pause_s"]
 
+# `dragonfly`, also where no folder of scripts is on the path.
+COMMAND: Final = (sys.executable, "-m", "dragonfly_common.cli")
 FIRST_RESTART_S: Final = 0.1
 LONGEST_RESTART_S: Final = 5.0
 # Alive for this long, a process has earned a quick restart again.
@@ -106,7 +108,8 @@ class Supervisor:
         self, process: Process, ready: asyncio.Future[Facts]
     ) -> tuple[int, str | None]:
         child = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "dragonfly_common.cli", *process.argv),
+            *COMMAND,
+            *process.argv,
             # It reads nothing: that this pipe closes tells it that its supervisor is gone.
             stdin=PIPE,
             stdout=DEVNULL,

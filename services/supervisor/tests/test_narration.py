@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+import io
+import threading
+import time
+
+import pytest
+from rich.console import Console
+from supervisor.narration import MAX_WAITING_LINES, Narrator, Ticker, printable
+from supervisor.plan import Options
+
+DEADLINE_S = 20.0
+OPTIONS = Options(venues=("kraken",), instruments=("ETH-BTC",), gateway="127.0.0.1:0", depth=10)
+
+
+def narrated(narrator: Narrator, output: io.StringIO) -> list[str]:
+    """Return what is printed once all is printed."""
+    narrator.__exit__(None, None, None)
+    return output.getvalue().splitlines()
+
+
+def a_narrator(output: io.StringIO, level: str = "info") -> Narrator:
+    return Narrator(Console(file=output, width=200), level).__enter__()
+
+
+def test_an_event_is_a_line_in_the_name_of_its_process() -> None:
+    output = io.StringIO()
+    narrator = a_narrator(output)
+    narrator.log(
+        "listener.kraken",
+        {
+            "event": "feed stale",
+            "level": "info",
+            "timestamp": "t",
+            "reason": "silent",
+            "cause": None,
+        },
+    )
+    assert narrated(narrator, output) == ["listener.kraken   feed stale  reason=silent"]
+
+
+def test_what_is_below_the_level_is_not_said() -> None:
+    output = io.StringIO()
+    narrator = a_narrator(output, "warning")
+    narrator.log("gateway", {"event": "ready", "level": "info"})
+    narrator.log("gateway", {"event": "stream slow", "level": "warning"})
+    narrator.notice("gateway ended")
+    assert [line.split()[-1] for line in narrated(narrator, output)] == ["slow", "ended"]
+
+
+def test_a_traceback_keeps_its_lines() -> None:
+    output = io.StringIO()
+    narrator = a_narrator(output)
+    narrator.log("gateway", {"event": "process failed", "level": "error", "exception": "a\nb"})
+    assert narrated(narrator, output)[1:] == ["a", "b"]
+
+
+def test_the_block_says_where_bots_connect_and_what_to_do_next() -> None:
+    output = io.StringIO()
+    narrator = a_narrator(output)
+    narrator.ready(OPTIONS, "127.0.0.1:4711", "http://127.0.0.1:4712/control")
+    text = "\n".join(narrated(narrator, output))
+    assert "dragonfly watch --gateway 127.0.0.1:4711 ETH-BTC" in text
+    assert "kraken (simulated)" in text
+    assert "dragonfly fault --control http://127.0.0.1:4712/control kraken silence" in text
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("größer → 1", "größer → 1"),
+        (1.5, "1.5"),
+        ("\x1b[2Jgone\r\n", "\\x1b[2Jgone\\r\\n"),
+        ("\u202eback", "\\u202eback"),
+    ],
+)
+def test_nothing_that_is_logged_moves_the_cursor(value: object, expected: str) -> None:
+    assert printable(value) == expected
+
+
+class StoppedTerminal(io.StringIO):
+    """Takes its first line only when it is released."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.taken = threading.Event()
+        self.released = threading.Event()
+
+    def write(self, text: str) -> int:
+        self.taken.set()
+        assert self.released.wait(DEADLINE_S)
+        return super().write(text)
+
+
+def test_a_terminal_that_stands_still_holds_up_nobody() -> None:
+    terminal = StoppedTerminal()
+    narrator = a_narrator(terminal)
+    narrator.notice("first")
+    assert terminal.taken.wait(DEADLINE_S)
+    for _ in range(MAX_WAITING_LINES + 7):
+        narrator.notice("more")
+    terminal.released.set()
+    deadline = time.monotonic() + DEADLINE_S
+    while not narrator._waiting.empty():
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+    narrator.notice("last")
+    lines = [line.removeprefix(f"{'up':<17} ") for line in narrated(narrator, terminal)]
+    dropped = "(7 lines were dropped: the terminal stood still)"
+    assert lines == ["first", *["more"] * MAX_WAITING_LINES, dropped, "last"]
+
+
+def feed_line(event: str, **facts: object) -> dict[str, object]:
+    return {
+        "event": event,
+        "timestamp": "2026-01-02T03:04:05.678Z",
+        "instrument": "ETH-BTC",
+        **facts,
+    }
+
+
+def test_a_viewer_is_told_what_leaves_and_what_comes_back() -> None:
+    ticker = Ticker()
+    ticker.log("listener.kraken", feed_line("feed live"))
+    assert ticker.lines == []
+    ticker.log("simulator", feed_line("fault injected", venue="kraken", fault="silence"))
+    ticker.log("listener.kraken", feed_line("feed stale", reason="silent for 3 s"))
+    ticker.log("listener.kraken", feed_line("feed live"))
+    ticker.log("listener.kraken", feed_line("feed live"))
+    assert ticker.lines == [
+        "03:04:05 simulated: kraken silence",
+        "03:04:05 kraken ETH-BTC STALE: silent for 3 s",
+        "03:04:05 kraken ETH-BTC LIVE again",
+    ]
+
+
+def test_a_viewer_is_told_of_errors_and_restarts_only_the_last_few() -> None:
+    ticker = Ticker()
+    ticker.log("gateway", {"event": "stream ended", "level": "info"})
+    for number in range(9):
+        ticker.log("gateway", {"event": f"process failed {number}", "level": "error"})
+    ticker.notice("gateway ended; started again in 0.1 s")
+    assert ticker.lines == [
+        *(f"gateway: process failed {number}" for number in (6, 7, 8)),
+        "gateway ended; started again in 0.1 s",
+    ]
