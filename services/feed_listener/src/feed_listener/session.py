@@ -40,7 +40,7 @@ from feed_listener.venue import (
 __all__ = ["Session", "Surroundings"]
 
 SEND_LIMIT_S: Final = 5.0
-PROVEN_S: Final = 10.0
+PROVEN_S: Final = 2.0
 
 logger = structlog.get_logger()
 

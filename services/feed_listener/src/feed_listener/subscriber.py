@@ -31,8 +31,8 @@ __all__ = ["Subscriber", "Turn"]
 REFUSED_RETRY_S: Final = 60.0
 """A refusal is asked about again: the venue may have changed its mind."""
 FIRST_PATIENCE_S: Final = 0.25
-LONGEST_PATIENCE_S: Final = 30.0
-CALM_S: Final = 60.0
+LONGEST_PATIENCE_S: Final = 5.0
+CALM_S: Final = 20.0
 """A symbol whole for this long is asked for without patience when it breaks."""
 
 
