@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import click
+from dragonfly_common.options import depth_option, instrument_option, linger_option
 from dragonfly_common.runtime import RuntimeOptions, run_loop, runtime_options
-from dragonfly_common.types import MAX_DEPTH, normalise_instrument
 
 from aggregator.service import Options, serve
 
@@ -26,27 +26,9 @@ __all__ = ["aggregator"]
     metavar="ADDRESS",
     help="Where gateways subscribe: ipc:///path, tcp://host:port.",
 )
-@click.option(
-    "--instrument",
-    "instruments",
-    multiple=True,
-    metavar="BASE-QUOTE",
-    help="Always followed, asked for or not; may be repeated.",
-)
-@click.option(
-    "--depth",
-    type=click.IntRange(1, MAX_DEPTH),
-    default=10,
-    show_default=True,
-    help="Levels a side.",
-)
-@click.option(
-    "--linger-s",
-    type=click.FloatRange(min=0),
-    default=10.0,
-    show_default=True,
-    help="How long a view is kept after the last gateway left it.",
-)
+@instrument_option()
+@depth_option()
+@linger_option("How long a view is kept after the last gateway left it.")
 @runtime_options
 def aggregator(
     *,
@@ -64,6 +46,5 @@ def aggregator(
       dragonfly aggregator --upstream ipc:///tmp/binance.ipc \\
           --upstream ipc:///tmp/kraken.ipc --bind ipc:///tmp/aggregator.ipc
     """
-    names = tuple(dict.fromkeys(normalise_instrument(name) for name in instruments))
-    options = Options(upstreams, bind, names, depth, linger_s)
+    options = Options(upstreams, bind, instruments, depth, linger_s)
     run_loop("aggregator", runtime, lambda process: serve(process, options))

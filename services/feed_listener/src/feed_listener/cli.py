@@ -8,8 +8,8 @@ from pathlib import Path
 
 import click
 from dragonfly_common.discovery import check_address
+from dragonfly_common.options import depth_option, instrument_option, linger_option
 from dragonfly_common.runtime import RuntimeOptions, run_async, runtime_options
-from dragonfly_common.types import MAX_DEPTH, normalise_instrument
 
 from feed_listener.client import REST_SCHEMES, STREAM_SCHEMES, check_url, trusted
 from feed_listener.listener import Following
@@ -33,20 +33,8 @@ __all__ = ["listener"]
     metavar="ADDRESS",
     help="Where aggregators subscribe: ipc:///path, tcp://host:port.",
 )
-@click.option(
-    "--instrument",
-    "instruments",
-    multiple=True,
-    metavar="BASE-QUOTE",
-    help="Always followed, asked for or not; may be repeated.",
-)
-@click.option(
-    "--depth",
-    type=click.IntRange(1, MAX_DEPTH),
-    default=10,
-    show_default=True,
-    help="Levels a side.",
-)
+@instrument_option()
+@depth_option()
 @click.option("--ws-url", metavar="URL", help="Base of the WebSocket, instead of the venue's own.")
 @click.option("--rest-url", metavar="URL", help="Base of the HTTP API, instead of the venue's own.")
 @click.option(
@@ -54,13 +42,7 @@ __all__ = ["listener"]
     type=click.Path(path_type=Path),
     help="PEM file of a private authority, trusted beside the machine's own.",
 )
-@click.option(
-    "--linger-s",
-    type=click.FloatRange(min=0),
-    default=10.0,
-    show_default=True,
-    help="How long an instrument is kept after the last aggregator left it.",
-)
+@linger_option("How long an instrument is kept after the last aggregator left it.")
 @runtime_options
 def listener(
     *,
@@ -81,14 +63,13 @@ def listener(
       dragonfly listener --venue kraken --bind ipc:///tmp/kraken.ipc --instrument BTC-USD
     """
     venue = find_venue(venue_name)
-    names = tuple(dict.fromkeys(normalise_instrument(name) for name in instruments))
     options = Options(
         venue=venue,
         bind=check_address(bind),
         ws_url=check_url(ws_url or venue.ws_url, "--ws-url", STREAM_SCHEMES),
         rest_url=check_url(rest_url or venue.rest_url, "--rest-url", REST_SCHEMES),
         tls=trusted(ca_file),
-        following=Following(names, depth, linger_s),
+        following=Following(instruments, depth, linger_s),
     )
     # On one machine the listeners of several venues must not share a name on the bus.
     name = runtime.instance or f"listener-{venue.name}@{socket.gethostname()}"

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import click
+from dragonfly_common.options import depth_option, instrument_option, linger_option
 from dragonfly_common.runtime import RuntimeOptions, run_async, runtime_options
-from dragonfly_common.types import MAX_DEPTH, normalise_instrument
 
 from grpc_gateway.requests import MAX_WINDOW
 from grpc_gateway.service import Options, serve
@@ -29,27 +29,11 @@ __all__ = ["gateway"]
     metavar="HOST:PORT",
     help="Where bots connect; port 0 takes a free one.",
 )
-@click.option(
-    "--instrument",
-    "instruments",
-    multiple=True,
-    metavar="BASE-QUOTE",
-    help="Always followed, asked for or not; may be repeated. The first is BookSummary's default.",
+@instrument_option(
+    "Always followed, asked for or not; may be repeated. The first is BookSummary's default."
 )
-@click.option(
-    "--depth",
-    type=click.IntRange(1, MAX_DEPTH),
-    default=10,
-    show_default=True,
-    help="Levels a side that a bot may ask for.",
-)
-@click.option(
-    "--linger-s",
-    type=click.FloatRange(min=0),
-    default=10.0,
-    show_default=True,
-    help="How long a view is asked for after the last bot left it.",
-)
+@depth_option("Levels a side that a bot may ask for.")
+@linger_option("How long a view is asked for after the last bot left it.")
 @click.option(
     "--max-streams",
     type=click.IntRange(min=1),
@@ -109,7 +93,7 @@ def gateway(
     options = Options(
         upstreams=upstreams,
         bind=bind,
-        instruments=tuple(dict.fromkeys(normalise_instrument(name) for name in instruments)),
+        instruments=instruments,
         limits=Limits(depth, max_instruments, window, ack_timeout_s),
         linger_s=linger_s,
         max_streams=max_streams,

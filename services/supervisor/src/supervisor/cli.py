@@ -11,8 +11,8 @@ from typing import Any, Final
 
 import click
 from dragonfly_common.errors import ConfigError
+from dragonfly_common.options import depth_option, instrument_option
 from dragonfly_common.status import split_host_port
-from dragonfly_common.types import MAX_DEPTH, normalise_instrument
 from rich.console import Console
 
 from supervisor.demonstration import SECONDS_WITHOUT_TERMINAL, demonstrate, usual_faults
@@ -46,32 +46,15 @@ def _venue_option(command: Any) -> Any:
     )(command)
 
 
-def _instrument_option(command: Any) -> Any:
-    return click.option(
-        "--instrument",
-        "instruments",
-        multiple=True,
-        default=("ETH-BTC",),
-        show_default=True,
-        metavar="BASE-QUOTE",
-        help="Always followed; the first is the gateway's default; may be repeated.",
-    )(command)
-
-
-def _depth_option(command: Any) -> Any:
-    return click.option(
-        "--depth",
-        type=click.IntRange(1, MAX_DEPTH),
-        default=10,
-        show_default=True,
-        help="Levels a side.",
-    )(command)
+_instrument_option: Final = instrument_option(
+    "Always followed; the first is the gateway's default; may be repeated.", ("ETH-BTC",)
+)
 
 
 @click.command()
 @_venue_option
 @_instrument_option
-@_depth_option
+@depth_option()
 @click.option(
     "--gateway",
     default="127.0.0.1:50051",
@@ -126,7 +109,7 @@ def up(
         )
     options = Options(
         venues=_venues(venues),
-        instruments=_instruments(instruments),
+        instruments=instruments,
         gateway=gateway,
         depth=depth,
         ws_urls=_by_venue("--ws-url", ws_urls, venues),
@@ -139,7 +122,7 @@ def up(
 @click.command()
 @_venue_option
 @_instrument_option
-@_depth_option
+@depth_option()
 @click.option(
     "--seconds",
     type=click.FloatRange(min=0, min_open=True),
@@ -196,7 +179,7 @@ def demo(
     simulator = ["--rate", str(rate), "--seed", str(seed)]
     options = Options(
         venues=venues,
-        instruments=_instruments(instruments),
+        instruments=instruments,
         gateway="127.0.0.1:0",
         depth=depth,
         simulator=[*simulator, *(word for spec in faults for word in ("--fault", spec))],
@@ -239,10 +222,6 @@ def _venues(names: Sequence[str]) -> tuple[str, ...]:
         if name not in VENUES:
             raise ConfigError(f"{name!r} is not a venue: choose of {', '.join(VENUES)}")
     return tuple(dict.fromkeys(names))
-
-
-def _instruments(names: Sequence[str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(normalise_instrument(name) for name in names))
 
 
 def _by_venue(option: str, pairs: Sequence[str], venues: Sequence[str]) -> dict[str, str]:
