@@ -174,7 +174,7 @@ class World:
         publishers = [end.publisher for end in self._open if isinstance(end, Voice)]
         subscribers = [end.subscriber for end in self._open if isinstance(end, Ear)]
         if publishers or subscribers:
-            Waiter([*publishers, *subscribers]).wait(0.01)
+            Waiter([*publishers, *subscribers]).wait(0.002)
 
     def until(self, condition: Callable[[], object]) -> None:
         """Drive all ends until `condition` holds."""

@@ -163,10 +163,10 @@ def test_replaced_sockets_leave_no_descriptor_behind(world: World) -> None:
 
     replace()
     before = open_files()
-    for _ in range(100):
+    for _ in range(50):
         replace()
     # The library closes in its own time.
-    world.until(lambda: open_files() <= before + 5)
+    world.until(lambda: open_files() <= before + 3)
 
 
 def test_a_flood_is_read_in_portions_so_that_timers_run(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import sys
-from typing import Final, Literal
+from contextlib import suppress
+from typing import Final, Literal, TextIO
 
 import structlog
 
@@ -16,19 +17,29 @@ LOG_LEVELS: Final = ("debug", "info", "warning", "error")
 
 
 def configure(level: str, log_format: LogFormat, service: str, instance: str) -> None:
-    """Send every log line of this process to standard error.
+    """Send every log line of this process, of whichever thread, to standard error.
 
     `auto` is for people where standard error is a terminal, and JSON elsewhere.
     """
+
+    def sign(
+        logger: structlog.typing.WrappedLogger, method: str, event: structlog.typing.EventDict
+    ) -> structlog.typing.EventDict:
+        event.setdefault("service", service)
+        event.setdefault("instance", instance)
+        return event
+
     for_people = log_format == "console" or (log_format == "auto" and sys.stderr.isatty())
     renderer: structlog.typing.Processor = (
-        structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+        )
         if for_people
         else structlog.processors.JSONRenderer()
     )
     structlog.configure(
         processors=[
-            structlog.contextvars.merge_contextvars,
+            sign,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
@@ -37,8 +48,21 @@ def configure(level: str, log_format: LogFormat, service: str, instance: str) ->
         wrapper_class=structlog.make_filtering_bound_logger(
             logging.getLevelNamesMapping()[level.upper()]
         ),
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        logger_factory=lambda *_: _Log(sys.stderr),
         # Not cached: a test that configures the log of a process must not leave it to the next one.
         cache_logger_on_first_use=False,
     )
-    structlog.contextvars.bind_contextvars(service=service, instance=instance)
+
+
+class _Log(structlog.WriteLogger):
+    """Writes lines as long as somebody reads them: when the reader is gone, work goes on."""
+
+    def __init__(self, file: TextIO) -> None:
+        super().__init__(file)
+
+    def msg(self, message: str) -> None:
+        with suppress(OSError):
+            super().msg(message)
+
+    log = debug = info = warn = warning = msg
+    fatal = failure = err = error = critical = exception = msg

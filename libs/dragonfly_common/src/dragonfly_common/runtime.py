@@ -3,7 +3,8 @@
 A service hands its main function to `run_async` or `run_loop` and never returns from there: the
 process ends with an `ExitCode` that its supervisor understands. It ends in one of four ways: it was
 asked to stop (SIGTERM, SIGINT), a person's mistake (one sentence), a bug (a traceback on the log),
-or the watchdog found that its main loop stood still.
+or the watchdog found that its main loop stood still. Once it has begun to end nothing holds it up,
+neither a thread that hangs nor a log that nobody reads: the watchdog sees to that too.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from dataclasses import dataclass
 from types import FrameType
 from typing import Any, Final, NoReturn, ParamSpec, TypeVar, cast
@@ -33,6 +36,11 @@ __all__ = ["SUPERVISED", "Runtime", "RuntimeOptions", "run_async", "run_loop", "
 WATCHDOG_LIMIT_S: Final = 10.0
 WATCHDOG_TICK_S: Final = 1.0
 PAUSE_S: Final = 1.0
+
+END_LIMIT_S: Final = 1.8
+"""From the signal to the end; two seconds are promised."""
+LAST_WORDS_S: Final = 0.1
+LONGEST_ID: Final = 100
 
 SUPERVISED: Final = "DRAGONFLY_SUPERVISED"
 """Set in the environment by a supervisor whose end, seen as the end of standard input, is ours."""
@@ -60,6 +68,7 @@ def runtime_options(command: Callable[..., R]) -> Callable[..., R]:
         "--id",
         "instance",
         metavar="NAME",
+        callback=_check_id,
         help="This process's name on the bus; must be its own.  [default: service@host]",
     )
     @click.option(
@@ -93,6 +102,14 @@ def runtime_options(command: Callable[..., R]) -> Callable[..., R]:
     return with_runtime
 
 
+def _check_id(ctx: click.Context, option: click.Parameter, name: str | None) -> str | None:
+    if name is not None and not (0 < len(name) <= LONGEST_ID and name.isprintable()):
+        raise click.BadParameter(
+            f"{name[:LONGEST_ID]!r} is not a name: write 1 to {LONGEST_ID} printable characters"
+        )
+    return name
+
+
 class Runtime:
     """What a service's main function may ask of, and must tell, the process it runs in."""
 
@@ -102,6 +119,8 @@ class Runtime:
         self.clock: Clock = clock or SystemClock()
         self.stopping = False
         self.stopped_by: str | None = None
+        self._ending = threading.Event()
+        self._code = ExitCode.STOPPED
         self._unready: str | None = "starting"
         self._said_ready = False
         self._last_beat = self.clock.monotonic()
@@ -142,30 +161,43 @@ class Runtime:
             logger.warning("process paused", seconds=round(since, 3))
         return since
 
-    def stop(self, number: signal.Signals) -> None:
-        """Note that a signal asked the process to end."""
+    def stop(self, number: int) -> None:
+        """Begin to end because of a signal.
+
+        Logs nothing: the signal may have interrupted a log line, whose lock is held.
+        """
+        if not self.stopping:
+            self.stopped_by = signal.Signals(number).name
+            self.end(ExitCode.STOPPED)
+
+    def end(self, code: ExitCode) -> None:
+        """Begin to end: from now on it may take `END_LIMIT_S`."""
         self.stopping = True
-        self.stopped_by = number.name
+        self._code = code
+        self._ending.set()
 
     def close(self) -> None:
         if self._status:
             self._status.close()
 
-    def start_watchdog(self, expire: Callable[[], None]) -> None:
-        """Watch the beats from a thread; call `expire` once when they stay out."""
-        threading.Thread(target=self._watch, args=(expire,), daemon=True).start()
+    def start_watchdog(self) -> None:
+        """Watch from a thread that the main loop beats, and that the end is one."""
+        threading.Thread(target=self._watch, name="watchdog", daemon=True).start()
 
-    def _watch(self, expire: Callable[[], None]) -> None:
-        wait = threading.Event().wait
-        while not self.stopping:
+    def _watch(self) -> None:
+        while not self._ending.is_set():
             before = self.clock.monotonic()
-            wait(WATCHDOG_TICK_S)
+            self._ending.wait(WATCHDOG_TICK_S)
             now = self.clock.monotonic()
             # When this thread itself overslept, the whole process stood still: no one's fault.
             overslept = now - before > 2 * WATCHDOG_TICK_S
             if not overslept and now - self._last_beat > WATCHDOG_LIMIT_S:
-                expire()
-                return
+                _say_briefly(logger.critical, "watchdog expired", limit_s=WATCHDOG_LIMIT_S)
+                os._exit(ExitCode.WATCHDOG)
+        time.sleep(END_LIMIT_S)
+        hanging = [thread.name for thread in threading.enumerate() if not thread.daemon]
+        _say_briefly(logger.warning, "end forced", limit_s=END_LIMIT_S, threads=hanging)
+        os._exit(self._code)
 
 
 def run_async(
@@ -180,9 +212,11 @@ def run_async(
         task = asyncio.ensure_future(main(runtime))
         loop = asyncio.get_running_loop()
 
-        def stop(number: signal.Signals) -> None:
-            runtime.stop(number)
-            task.cancel()
+        def stop(number: int) -> None:
+            # Once: a second signal must not cut short what the first one began.
+            if not runtime.stopping:
+                runtime.stop(number)
+                task.cancel()
 
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop, number)
@@ -203,9 +237,8 @@ def run_loop(service: str, options: RuntimeOptions, main: Callable[[Runtime], No
     """Run a plain loop, which ends itself once `runtime.stopping`; end the process."""
 
     def start(runtime: Runtime) -> None:
-        # No logging here: the signal may have interrupted a log line, whose lock is held.
         def stop(number: int, frame: FrameType | None) -> None:
-            runtime.stop(signal.Signals(number))
+            runtime.stop(number)
 
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, stop)
@@ -215,26 +248,33 @@ def run_loop(service: str, options: RuntimeOptions, main: Callable[[Runtime], No
 
 
 def _run(service: str, options: RuntimeOptions, start: Callable[[Runtime], None]) -> NoReturn:
-    runtime = Runtime(service, options)
-    runtime.start_watchdog(_expire)
+    try:
+        runtime = Runtime(service, options)
+    except UserError as error:
+        sys.exit(_code_of_mistake(error))
+    runtime.start_watchdog()
     if os.environ.get(SUPERVISED):
         threading.Thread(target=_end_with_supervisor, daemon=True).start()
+    code = ExitCode.BUG
     try:
         start(runtime)
         code = ExitCode.STOPPED
     except UserError as error:
-        click.echo(f"Error: {error}", err=True)
-        code = error.exit_code
+        code = _code_of_mistake(error)
     except BaseExceptionGroup as group:
         code = _code_of_group(group)
     except Exception:
         logger.exception("process failed")
-        code = ExitCode.BUG
     finally:
-        runtime.stopping = True
+        runtime.end(code)
         runtime.close()
     logger.info("process ended", code=int(code), signal=runtime.stopped_by)
     sys.exit(code)
+
+
+def _code_of_mistake(error: UserError) -> ExitCode:
+    click.echo(f"Error: {error}", err=True)
+    return error.exit_code
 
 
 def _code_of_group(group: BaseExceptionGroup[BaseException]) -> ExitCode:
@@ -244,18 +284,21 @@ def _code_of_group(group: BaseExceptionGroup[BaseException]) -> ExitCode:
         error: BaseException = mistakes
         while isinstance(error, BaseExceptionGroup):
             error = error.exceptions[0]
-        click.echo(f"Error: {error}", err=True)
-        return cast("UserError", error).exit_code
+        return _code_of_mistake(cast("UserError", error))
     logger.error("process failed", exc_info=group)
     return ExitCode.BUG
 
 
 def _end_with_supervisor() -> None:
-    while os.read(sys.stdin.fileno(), 1024):
-        pass
+    with suppress(OSError):
+        while os.read(0, 1024):
+            pass
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-def _expire() -> NoReturn:
-    # Not a word: the main loop may be stuck in the log itself. The exit code says it all.
-    os._exit(ExitCode.WATCHDOG)
+def _say_briefly(say: Callable[..., object], event: str, **facts: object) -> None:
+    """Log an event if the log takes it; what is stuck may be the log itself."""
+    words = threading.Thread(target=say, args=(event,), kwargs=facts, daemon=True)
+    with suppress(RuntimeError):  # the interpreter is too far gone to start a thread
+        words.start()
+        words.join(LAST_WORDS_S)
