@@ -13,6 +13,17 @@ settings.register_profile("dragonfly", deadline=None)
 settings.load_profile("dragonfly")
 
 
+# A process forces its own end when it takes long; a command called within a test must not end the
+# tests. Far more than a suite takes, and a thread that waits for it is a daemon.
+A_DAY_S = 86_400.0
+
+
+@pytest.fixture(autouse=True)
+def no_forced_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a command that a test calls in this very process end without a deadline."""
+    monkeypatch.setattr("dragonfly_common.runtime.END_LIMIT_S", A_DAY_S, raising=False)
+
+
 @pytest.fixture(autouse=True)
 def log_of_its_own() -> Iterator[None]:
     """Undo what a test made of the log: a command's goes to a stream that ends with its test."""

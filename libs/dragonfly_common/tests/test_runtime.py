@@ -19,9 +19,15 @@ from typing import Any
 import click
 import pytest
 from click.testing import CliRunner
-from dragonfly_common import runtime as runtime_module
 from dragonfly_common.clock import ManualClock
-from dragonfly_common.runtime import SUPERVISED, Runtime, RuntimeOptions, runtime_options
+from dragonfly_common.runtime import (
+    END_LIMIT_S,
+    LAST_WORDS_S,
+    SUPERVISED,
+    Runtime,
+    RuntimeOptions,
+    runtime_options,
+)
 
 DEADLINE_S = 20.0
 PROMISED_S = 2.0
@@ -477,4 +483,4 @@ def test_a_bad_value_is_named_in_one_sentence(argument: str, named: str) -> None
 
 
 def test_the_promise_leaves_room_for_the_end() -> None:
-    assert runtime_module.END_LIMIT_S + runtime_module.LAST_WORDS_S < PROMISED_S
+    assert END_LIMIT_S + LAST_WORDS_S < PROMISED_S
