@@ -6,10 +6,12 @@ its ladder, from `Ticker`.
 
 from __future__ import annotations
 
+import os
 import queue
 import threading
 from collections import deque
 from contextlib import suppress
+from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
@@ -109,10 +111,14 @@ class Narrator:
             self._dropped += 1
 
     def _print_all(self) -> None:
-        # That is how rich ends when whoever read the lines is gone: the processes run on, unheard.
-        with suppress(SystemExit):
+        try:
             while (text := self._waiting.get()) is not None:
                 self._console.print(text, soft_wrap=True)
+        except SystemExit:
+            # That is rich's word for a reader who is gone. The processes run on, unheard, and what
+            # is still buffered must not fail when this one ends.
+            with Path(os.devnull).open("w") as nowhere:
+                os.dup2(nowhere.fileno(), self._console.file.fileno())
 
 
 class Ticker:
