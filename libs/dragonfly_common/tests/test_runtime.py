@@ -344,6 +344,27 @@ def test_the_end_of_its_supervisor_is_its_own(child: Callable[..., Child]) -> No
     assert service.ended()[:2] == (0, "cleaned\n")
 
 
+def test_a_command_that_ends_within_another_program_does_not_end_that(
+    child: Callable[..., Child],
+) -> None:
+    program = child("""
+        module.END_LIMIT_S = 0.1
+
+        def main(runtime):
+            runtime.ready()
+
+        try:
+            run_loop("service", OPTIONS, main)
+        except SystemExit as end:
+            print(end.code, flush=True)
+        sys.stdin.read()
+    """)
+    program.event("process ended")
+    with pytest.raises(subprocess.TimeoutExpired):
+        program.process.wait(0.5)
+    assert program.ended()[:2] == (0, "0\n")
+
+
 # The watchdog
 
 IMPATIENT = """

@@ -16,7 +16,6 @@ import signal
 import socket
 import sys
 import threading
-import time
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
@@ -120,6 +119,7 @@ class Runtime:
         self.stopping = False
         self.stopped_by: str | None = None
         self._ending = threading.Event()
+        self._ended = threading.Event()
         self._code = ExitCode.STOPPED
         self._unready: str | None = "starting"
         self._said_ready = False
@@ -180,6 +180,11 @@ class Runtime:
         if self._status:
             self._status.close()
 
+    def release(self) -> None:
+        """Force no end where nothing is left to hold it up: other things may go on in this process."""
+        if not _unended_threads():
+            self._ended.set()
+
     def start_watchdog(self) -> None:
         """Watch from a thread that the main loop beats, and that the end is one."""
         threading.Thread(target=self._watch, name="watchdog", daemon=True).start()
@@ -194,10 +199,10 @@ class Runtime:
             if not overslept and now - self._last_beat > WATCHDOG_LIMIT_S:
                 _say_briefly(logger.critical, "watchdog expired", limit_s=WATCHDOG_LIMIT_S)
                 os._exit(ExitCode.WATCHDOG)
-        time.sleep(END_LIMIT_S)
-        hanging = [thread.name for thread in threading.enumerate() if not thread.daemon]
-        _say_briefly(logger.warning, "end forced", limit_s=END_LIMIT_S, threads=hanging)
-        os._exit(self._code)
+        if not self._ended.wait(END_LIMIT_S):
+            threads = [thread.name for thread in _unended_threads()]
+            _say_briefly(logger.warning, "end forced", limit_s=END_LIMIT_S, threads=threads)
+            os._exit(self._code)
 
 
 def run_async(
@@ -269,6 +274,7 @@ def _run(service: str, options: RuntimeOptions, start: Callable[[Runtime], None]
         runtime.end(code)
         runtime.close()
     logger.info("process ended", code=int(code), signal=runtime.stopped_by)
+    runtime.release()
     sys.exit(code)
 
 
@@ -294,6 +300,12 @@ def _end_with_supervisor() -> None:
         while os.read(0, 1024):
             pass
     os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _unended_threads() -> list[threading.Thread]:
+    """Return the threads that the interpreter waits for before it ends."""
+    main = threading.main_thread()
+    return [thread for thread in threading.enumerate() if not thread.daemon and thread is not main]
 
 
 def _say_briefly(say: Callable[..., object], event: str, **facts: object) -> None:
