@@ -181,7 +181,7 @@ class Runtime:
             self._status.close()
 
     def release(self) -> None:
-        """Force no end where nothing is left to hold it up: other things may go on in this process."""
+        """Force no end where nothing is left to hold it up: the program may go on."""
         if not _unended_threads():
             self._ended.set()
 
