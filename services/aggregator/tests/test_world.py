@@ -111,6 +111,16 @@ def test_a_lost_listener_leaves_every_book_at_once(make_book: MakeBook) -> None:
     assert [(status.venue, status.state) for status in relayed] == [("kraken", FeedState.DOWN)]
 
 
+def test_a_lost_listener_shows_also_where_it_had_said_nothing_yet() -> None:
+    world = new_world()
+    world.hear_venue("a", venue("kraken", "a"))
+    world.want(ViewKind.BOOK, "ETH-BTC")
+    world.settle(0.0, NOW_NS)
+    world.lose("a", "silent")
+    (feed,) = only_book(world.settle(0.0, NOW_NS)).venues
+    assert (feed.state, feed.reason) == (pb.STATE_DOWN, "listener lost: silent")
+
+
 def test_a_listener_that_is_back_is_believed_again(make_book: MakeBook) -> None:
     world = new_world()
     world.want(ViewKind.BOOK, "ETH-BTC")

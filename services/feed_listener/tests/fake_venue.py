@@ -83,6 +83,8 @@ class FakeDecoder:
                 return (Refused(told["id"], tuple(told["symbols"]), told["why"]),)
             case "broken":
                 return (Broken(told["s"], "checksum", "1 is not 2"),)
+            case "unsound":
+                raise FrameError("unsorted", symbol=told["s"])
             case "closing":
                 return (Closing("maintenance"),)
             case _:

@@ -190,6 +190,39 @@ async def test_a_connection_that_sends_nothing_but_nonsense_is_replaced(
         assert (await consumer.state("ETH-BTC", LIVE)).feed_epoch > before.feed_epoch
 
 
+async def test_a_symbol_whose_frames_are_all_refused_is_resynced(
+    server: FakeServer, tmp_path: Path
+) -> None:
+    nervous = msgspec.structs.replace(CALM, stale_after_s=0.5)
+    await server.book("ethbtc", 1, 10.0)
+    await server.book("btcusd", 1, 20.0)
+    async with listening(
+        server,
+        tmp_path,
+        venue=FakeVenue(liveness=nervous),
+        instruments=["ETH-BTC", "BTC-USD"],
+    ) as consumer:
+        consumer.want("ETH-BTC")
+        consumer.want("BTC-USD")
+        await consumer.live("ETH-BTC", 1)
+        await consumer.live("BTC-USD", 1)
+
+        async def mislead() -> None:
+            seq = 1
+            while not server.asked("unsub"):
+                seq += 1
+                await server.send({"t": "unsound", "s": "ethbtc"})
+                await server.book("btcusd", seq, 20.0 + seq)
+                await asyncio.sleep(0)
+
+        misleading = asyncio.create_task(mislead())
+        assert (await consumer.saying("ETH-BTC", "resyncing: malformed")).bids == ()
+        await misleading
+        await consumer.state("ETH-BTC", LIVE)
+        assert consumer.states("BTC-USD") == [SYNCING, LIVE]
+        assert server.asked("unsub") == [["ethbtc"]]
+
+
 async def test_a_late_frame_of_an_ended_subscription_hides_nothing(
     server: FakeServer, tmp_path: Path
 ) -> None:

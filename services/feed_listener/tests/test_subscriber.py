@@ -283,3 +283,12 @@ def test_the_venue_ends_up_with_exactly_what_is_wanted(steps: list[tuple[str, st
     assert set(asked.wanted) == wanted
     assert subscribed == wanted
     assert asked.settled
+
+
+def test_an_unsubscription_that_nobody_acknowledges_holds_up_nothing() -> None:
+    asked = flowing("a")
+    asked.unwant(["a"], NOW)
+    assert requests(asked, NOW + 1.0) == [("unsub", ["a"])]
+    asked.want(["b"], NOW + 1.0)
+    assert requests(asked, NOW + 1.0) == []
+    assert requests(asked, NOW + 100.0) == [("sub", ["b"])]

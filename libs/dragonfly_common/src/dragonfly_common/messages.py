@@ -6,11 +6,19 @@ a lost one is healed by the next.
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
 
 from dragonfly_common.types import FeedState, Side
 
 __all__ = ["Body", "Book", "Envelope", "Heartbeat", "Instruments", "Venue", "View"]
+
+
+Number = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+"""A time, an epoch or a sequence: what every contract downstream can carry."""
+
+Count = Annotated[int, msgspec.Meta(ge=0, le=2**32 - 1)]
 
 
 class Envelope(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -21,9 +29,9 @@ class Envelope(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     version: int
     publisher: str
-    epoch: int
-    seq: int
-    ts_pub: int
+    epoch: Number
+    seq: Number
+    ts_pub: Number
     body: msgspec.Raw
 
 
@@ -37,10 +45,10 @@ class Book(msgspec.Struct, frozen=True, array_like=True, tag="book", gc=False):
 
     state: FeedState
     reason: str
-    feed_epoch: int
-    venue_seq: int
-    ts_event: int | None
-    ts_recv: int
+    feed_epoch: Number
+    venue_seq: Number
+    ts_event: Number | None
+    ts_recv: Number
     bids: Side
     asks: Side
 
@@ -60,9 +68,9 @@ class Venue(msgspec.Struct, frozen=True, array_like=True, tag="venue", gc=False)
     state: FeedState
     reason: str
     listener: str
-    connections: int
-    instruments: int
-    instruments_live: int
+    connections: Count
+    instruments: Count
+    instruments_live: Count
 
 
 class Instruments(msgspec.Struct, frozen=True, array_like=True, tag="instruments", gc=False):

@@ -60,14 +60,17 @@ def serve(runtime: Runtime, options: Options) -> None:
         runtime.ready(address=publisher.address)
         while not runtime.stopping:
             runtime.beat()
-            for interest in publisher.drain():
-                _take_interest(world, interest, runtime.clock.monotonic())
+            # Listeners before gateways: whoever subscribes is answered with last values, and after
+            # this process stood still those hold only once its own silent listeners are voided.
             for event in subscriber.drain():
                 _take_event(world, event)
-            now = runtime.clock.monotonic()
-            _perform(world.settle(now, runtime.clock.now_ns()), publisher, subscriber)
+            _settle(world, runtime, publisher, subscriber)
+            for interest in publisher.drain():
+                _take_interest(world, interest, runtime.clock.monotonic())
+            _settle(world, runtime, publisher, subscriber)
             _say_readiness(runtime, world)
-            waiter.wait(min(LONGEST_WAIT_S, max(0.0, world.due_in(now))))
+            due_s = world.due_in(runtime.clock.monotonic())
+            waiter.wait(min(LONGEST_WAIT_S, max(0.0, due_s)))
 
 
 def _take_interest(world: World, interest: Interest, now: float) -> None:
@@ -102,6 +105,11 @@ def _take_event(world: World, event: Delivery | PublisherLost) -> None:
         world.hear_instruments(body)
     else:
         counters.MISPLACED_BODIES.inc()
+
+
+def _settle(world: World, runtime: Runtime, publisher: Publisher, subscriber: Subscriber) -> None:
+    now, now_ns = runtime.clock.monotonic(), runtime.clock.now_ns()
+    _perform(world.settle(now, now_ns), publisher, subscriber)
 
 
 def _perform(effects: Effects, publisher: Publisher, subscriber: Subscriber) -> None:

@@ -150,6 +150,8 @@ class World:
             if publisher in by_listener:
                 by_listener[publisher] = Venue(venue, FeedState.DOWN, reason, publisher, 0, 0, 0)
                 self._relay(venue)
+                # Also where it had said nothing yet: what stands for it there is the venue's state.
+                self._dirty.update(dict.fromkeys(self._markets))
 
     def due_in(self, now: float) -> float:
         """Return seconds until `settle` has something to drop."""

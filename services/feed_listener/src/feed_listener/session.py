@@ -94,6 +94,7 @@ class Session:
         self._given_up: UnresponsiveError | None = None
         self._malformed_reasons: set[str] = set()
         self._nonsense_since = math.inf
+        self._refused_since: dict[str, float] = {}
         self.rank = rank
         self.tops: dict[str, tuple[Top, int]] = {}
         self.retiring = False
@@ -170,6 +171,8 @@ class Session:
                 self._wake.set()
 
     def _take(self, event: Event, ts_recv: int, now: float) -> None:
+        if self._refused_since and isinstance(event, Top | Unchanged):
+            self._refused_since.pop(event.symbol, None)
         if isinstance(event, Unchanged):
             if event.symbol in self.tops and not self._stale:
                 self._feeds.same(self, event.symbol)
@@ -238,9 +241,19 @@ class Session:
         if now - self._nonsense_since >= self._venue.liveness.stale_after_s:
             # It talks, and nothing of it can be used: what it said before grows old unseen.
             raise UnresponsiveError("malformed", f"{self._venue.name} sends nothing but nonsense")
+        if error.symbol in self.tops:
+            self._doubt(error, now)
         if error.reason not in self._malformed_reasons:
             self._malformed_reasons.add(error.reason)
             logger.warning("frame malformed", reason=error.reason, detail=str(error)[:200])
+
+    def _doubt(self, error: FrameError, now: float) -> None:
+        """Resync a symbol whose frames have all been refused for as long as silence may last."""
+        assert error.symbol is not None
+        since = self._refused_since.setdefault(error.symbol, now)
+        if now - since >= self._venue.liveness.stale_after_s:
+            del self._refused_since[error.symbol]
+            self._mend(Broken(error.symbol, "malformed", str(error)), now)
 
     def _retire(self, reason: str) -> None:
         if not self.retiring:

@@ -278,6 +278,11 @@ class Subscriber:
         if request is None or now < request.deadline:
             return []
         self._request = None
+        if not request.subscribes:
+            # Asked once, that is enough: nothing else may wait for a venue that says nothing.
+            for name in sorted(request.symbols):
+                self._leave(name, now)
+            return []
         late = [n for n in sorted(request.symbols) if self._is(n, _Stage.ASKED)]
         for name in late:
             # The venue may have subscribed it and only not said so; it refuses a second time.

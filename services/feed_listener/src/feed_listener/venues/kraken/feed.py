@@ -19,7 +19,7 @@ import msgspec
 from dragonfly_common.types import Side
 
 from feed_listener.frames import read
-from feed_listener.levels import MAX_SYMBOLS
+from feed_listener.levels import MAX_SEQ, MAX_SYMBOLS
 from feed_listener.venue import Broken, Event, FrameError, Top, Unchanged
 from feed_listener.venues.kraken.book import (
     CHECKSUM_LEVELS,
@@ -122,8 +122,10 @@ class KrakenDecoder:
         ts_event = None
         if timestamp is not None:
             stamp_us = (timestamp - _EPOCH) // _MICROSECOND
-            ts_event = stamp_us * _NS_PER_US
-            known.seq = max(known.seq, stamp_us)
+            # The checksum does not cover it: a stamp that cannot be one is none.
+            if 0 <= stamp_us <= MAX_SEQ // _NS_PER_US:
+                ts_event = stamp_us * _NS_PER_US
+                known.seq = max(known.seq, stamp_us)
         bids, asks = known.book.top(self._depth)
         if bids == known.bids and asks == known.asks:
             return known.same
