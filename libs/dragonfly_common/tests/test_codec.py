@@ -16,16 +16,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 TEXT = st.text(max_size=12)
-COUNT = st.integers(0, 2**63 - 1)
+NUMBER = st.integers(0, 2**63 - 1)
+COUNT = st.integers(0, 2**32 - 1)
 LEVEL = st.tuples(st.floats(allow_nan=False), st.floats(allow_nan=False))
 SIDE = st.lists(LEVEL, max_size=4).map(tuple)
 STATE = st.sampled_from(FeedState)
 BODY: st.SearchStrategy[Body] = st.one_of(
-    st.builds(Book, STATE, TEXT, COUNT, COUNT, st.none() | COUNT, COUNT, SIDE, SIDE),
+    st.builds(Book, STATE, TEXT, NUMBER, NUMBER, st.none() | NUMBER, NUMBER, SIDE, SIDE),
     st.builds(View, st.booleans(), st.integers(1, 20), st.binary(max_size=40)),
     st.builds(Venue, TEXT, STATE, TEXT, TEXT, COUNT, COUNT, COUNT),
     st.builds(Instruments, TEXT, st.lists(TEXT, max_size=4).map(tuple)),
-    st.builds(Heartbeat, st.dictionaries(TEXT, COUNT, max_size=4), st.booleans()),
+    st.builds(Heartbeat, st.dictionaries(TEXT, NUMBER, max_size=4), st.booleans()),
 )
 BOOK = Book(FeedState.LIVE, "", 1, 2, None, 3, ((1.5, 2.0),), ((2.5, 1.0),))
 
@@ -45,7 +46,7 @@ def test_a_body_survives_the_wire(body: Body) -> None:
     assert codec.decode_body(codec.encode_body(body)) == body
 
 
-@given(TEXT, COUNT, COUNT, COUNT, BODY)
+@given(TEXT, NUMBER, NUMBER, NUMBER, BODY)
 def test_an_envelope_survives_the_wire(
     publisher: str, epoch: int, seq: int, ts_pub: int, body: Body
 ) -> None:
@@ -76,7 +77,8 @@ def test_each_failure_has_its_label() -> None:
     assert reason_of(array([1, "p", 1, 2, 3, ["ladder", 1]])) == "bad_body"
     assert reason_of(array([1, "p", 1, 2, 3, ["book", 9, "", 1, 2, None, 3, [], []]])) == "bad_body"
     assert reason_of(array([1, "p", 1, 2, 3, None])) == "bad_body"
-    assert reason_of(array([1, "p", 1, -2.5, 3, None])) == "bad_envelope"
+    for seq in (-1, -2.5, 2**63, None):
+        assert reason_of(array([1, "p", 1, seq, 3, None])) == "bad_envelope"
 
 
 def test_text_that_is_not_utf8_is_a_decode_error() -> None:

@@ -82,12 +82,9 @@ class Link:
     def receive(self) -> Iterator[list[bytes]]:
         """Yield what has arrived, without waiting."""
         for _ in range(MOST_AT_ONCE):
-            if self._reopen_at is not None:
+            if self._reopen_at is not None or not options.readable(self._socket):
                 return
-            try:
-                yield options.receive(self._socket)
-            except zmq.Again:
-                return
+            yield options.receive(self._socket)
 
     def trouble(self) -> str | None:
         """Return why this socket must be replaced, if its monitor says so."""

@@ -65,9 +65,10 @@ _SUBSCRIBER: Final[_Options] = {
 }
 
 
-# Precomputed: combining flags costs as much as a send.
+# As plain numbers: combining flags of their own type costs as much as a send.
 _FIRST: Final = int(zmq.SNDMORE | zmq.NOBLOCK)
 _LAST: Final = int(zmq.NOBLOCK)
+_READABLE: Final = int(zmq.POLLIN)
 
 
 def new_publisher(address: str) -> zmq.Socket[bytes]:
@@ -102,7 +103,7 @@ def readable(socket: zmq.Socket[bytes]) -> bool:
     """Say whether a receive would return at once."""
     events = socket.getsockopt(zmq.EVENTS)
     assert isinstance(events, int)
-    return bool(events & zmq.POLLIN)
+    return bool(events & _READABLE)
 
 
 def descriptor(socket: zmq.Socket[bytes]) -> int:

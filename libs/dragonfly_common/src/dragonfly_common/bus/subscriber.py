@@ -113,9 +113,9 @@ class Subscriber:
         now = self._clock.monotonic()
         self.tick()
         for link in self._links.values():
-            if reason := link.trouble():
+            # Last words first: whoever says bye hangs up at once.
+            if not self._read(link, now) and (reason := link.trouble()):
                 self._replace(link, reason)
-            self._read(link, now)
         if self._clock.monotonic() - now >= SILENCE_LIMIT_S:
             self.tick()
         losses, self._losses = self._losses, []
@@ -151,7 +151,8 @@ class Subscriber:
         """Return what to wait on; it changes when a socket is replaced."""
         return [socket for link in self._links.values() for socket in link.sockets()]
 
-    def _read(self, link: Link, now: float) -> None:
+    def _read(self, link: Link, now: float) -> int:
+        """Take what has arrived; return how many messages that were."""
         received = 0
         for frames in link.receive():
             received += 1
@@ -165,6 +166,7 @@ class Subscriber:
         if link.speaker and link.speaker.lost:
             counters.BUS_GAPS.inc(link.speaker.lost)
             link.speaker.lost = 0
+        return received
 
     def _take(self, link: Link, topic: str, envelope: Envelope, now: float) -> None:
         speaker = link.speaker or self._meet(link, envelope, now)
