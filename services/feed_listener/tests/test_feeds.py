@@ -39,6 +39,7 @@ class Sender:
     def __init__(self, rank: int = 1) -> None:
         self.rank = rank
         self._tops: dict[str, tuple[Top, int]] = {}
+        self.trusted = True
 
     @property
     def tops(self) -> Mapping[str, tuple[Top, int]]:
@@ -140,6 +141,17 @@ def test_an_heir_without_its_book_is_awaited(feeds: Feeds, said: Said) -> None:
     feeds.lose(old, "closed", Sender(2))
     assert said.states[-1] is FeedState.SYNCING
     assert "new connection is awaited" in said.books[-1].reason
+
+
+def test_an_heir_that_is_not_trusted_revives_nothing(feeds: Feeds, said: Said) -> None:
+    old, new = Sender(1), Sender(2)
+    old.send(feeds, 7)
+    new.send(feeds, 8)
+    old.trusted = False
+    feeds.lose(new, "cut", heir=old)
+    assert (said.books[-1].state, said.books[-1].bids) == (FeedState.SYNCING, ())
+    feeds.trust(old)
+    assert said.books[-1].state is FeedState.LIVE
 
 
 def test_without_an_heir_it_is_down(feeds: Feeds, said: Said) -> None:

@@ -44,6 +44,11 @@ class Source(Protocol):
         ...
 
     @property
+    def trusted(self) -> bool:
+        """Whether what it sent last still stands: it is neither silent, given up nor frozen."""
+        ...
+
+    @property
     def tops(self) -> Mapping[str, tuple[Top, int]]:
         """What stands at this moment by symbol, with the time it was received."""
         ...
@@ -169,7 +174,7 @@ class Feeds:
             feed.source = None
             if heir is None:
                 self._apply(feed, FeedEvent.LOST, reason)
-            elif symbol in heir.tops:
+            elif heir.trusted and symbol in heir.tops:
                 self.same(heir, symbol)
             else:
                 awaited = "its first book on the new connection is awaited"

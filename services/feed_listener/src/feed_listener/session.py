@@ -107,6 +107,12 @@ class Session:
         return bool(self.tops) and served_s >= PROVEN_S
 
     @property
+    def trusted(self) -> bool:
+        """Whether its last books still stand."""
+        frozen = self._around.pulse.frozen(self._clock.monotonic())
+        return not (self._stale or self._given_up or frozen)
+
+    @property
     def complete(self) -> bool:
         """Whether every wanted symbol has its first book, or was refused."""
         return self._subscriber.settled
