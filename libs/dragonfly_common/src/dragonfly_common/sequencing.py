@@ -7,7 +7,8 @@
 3. A `seq` that jumps is a loss. It needs no repair: a message is a whole state. A jump beyond
    all reason is refused.
 4. Beats are numbered without a gap and never re-sent. After a beat that is not the next one, any
-   topic may have been lost: all are in doubt.
+   topic may have been lost: all are in doubt. It is said with the first beat that follows its
+   predecessor again: to ask for everything while messages are being lost makes it worse.
 5. A beat's digest names the last `seq` of each topic that was sent since the beat before. A
    connection keeps its order, so all of that has arrived by then, and both differences count:
    who has less missed something; who has more was told a number that the publisher never gave, and
@@ -55,6 +56,7 @@ class Sequencer:
         """Messages that were numbered and never arrived."""
         self._seqs: dict[str, int] = {}
         self._beat: int | None = None
+        self._beat_missing = False
 
     def judge(self, publisher: str, epoch: int, topic: str, seq: int) -> Verdict:
         """Say whether a state is news, and remember it if so."""
@@ -80,7 +82,7 @@ class Sequencer:
         return Verdict.FRESH
 
     def hear_beat(self, seq: int, digest: Mapping[str, int]) -> Collection[str] | None:
-        """Return the topics that a beat puts in doubt; EVERY_TOPIC after a lost one."""
+        """Return the topics that are in doubt now; EVERY_TOPIC when a lost beat is over."""
         expected = seq if self._beat is None else self._beat + 1
         self._beat = seq
         doubted = []
@@ -90,11 +92,14 @@ class Sequencer:
                 doubted.append(topic)
             if not 0 <= last - known <= MOST_LOST:
                 self._seqs.pop(topic, None)
-        if seq == expected:
-            return doubted
-        if 0 < seq - expected <= MOST_LOST:
-            self.lost += seq - expected
-        return EVERY_TOPIC
+        if seq != expected:
+            self._beat_missing = True
+            if 0 < seq - expected <= MOST_LOST:
+                self.lost += seq - expected
+        elif self._beat_missing:
+            self._beat_missing = False
+            return EVERY_TOPIC
+        return doubted
 
     def forget_prefix(self, prefix: str) -> None:
         """Take what is said under `prefix` for news again."""

@@ -17,7 +17,7 @@ from dragonfly_common import counters
 from dragonfly_common.bus import options
 from dragonfly_common.errors import AddressError
 from dragonfly_common.messages import Envelope
-from dragonfly_common.sequencing import Sequencer
+from dragonfly_common.sequencing import Sequencer, Verdict
 
 __all__ = ["Link"]
 
@@ -50,6 +50,8 @@ class Link:
         """Who speaks here, once heard."""
         self.newest: dict[str, Envelope] = {}
         """What was read and not handed on yet, by topic."""
+        self.refused = False
+        """Whether something that was said here since it is open was not for us to believe."""
         self._prefixes = set(prefixes)
         self._opened_at = now
         self._reopen_at: float | None = None
@@ -109,7 +111,12 @@ class Link:
     def hear(self, speaker: Sequencer) -> None:
         """Note who speaks here."""
         self.speaker = speaker
-        self._complained = False
+        self.refused = self._complained = False
+
+    def refuse(self, publisher: str, why: Verdict) -> None:
+        """Note that nobody was believed here yet."""
+        self.refused = True
+        self.complain("publisher refused", publisher=publisher, reason=why.value)
 
     def replace(self, reason: str, now: float) -> None:
         """Close the socket with all that it holds; a fresh one follows now or shortly."""
@@ -139,6 +146,7 @@ class Link:
             self._close()
 
     def _open(self) -> None:
+        self.refused = False
         self._socket = options.new_subscriber(self.address)
         self._monitor = self._socket.get_monitor_socket(
             zmq.EVENT_DISCONNECTED | sum(_HANDSHAKE_FAILURES)

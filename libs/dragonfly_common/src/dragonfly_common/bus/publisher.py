@@ -56,7 +56,8 @@ class Publisher:
         self._seqs: dict[str, int] = {}
         self._changed: dict[str, int] = {}
         self._sent = 0
-        self._beat_topic = heartbeat_topic(publisher_id)
+        self._beat_topic = heartbeat_topic(publisher_id).encode()
+        self._beats = 0
         self._next_beat = clock.monotonic()
         self._socket = _bind(check_address(address))
         self.address = self._socket.getsockopt_string(zmq.LAST_ENDPOINT)
@@ -66,7 +67,8 @@ class Publisher:
 
         A state too large for any subscriber is counted, logged and not sent.
         """
-        payload = self._encode(topic, body)
+        seq = self._seqs.get(topic, 0) + 1
+        payload = self._encode(seq, body)
         if len(payload) > options.MAX_STATE_BYTES:
             # A subscriber would hang up on it, come back, be answered with it, and hang up again.
             counters.BUS_DROPPED.labels("oversized").inc()
@@ -75,7 +77,7 @@ class Publisher:
         if topic not in self._last:
             insort(self._topics, topic)
         self._last[topic] = frames = (topic.encode(), payload)
-        self._changed[topic] = self._seqs[topic]
+        self._seqs[topic] = self._changed[topic] = seq
         self._send(*frames)
 
     def forget(self, topic: str) -> None:
@@ -136,14 +138,12 @@ class Publisher:
     def _beat(self, *, bye: bool) -> None:
         named = list(islice(self._changed, MOST_NAMED))
         digest = {topic: self._changed.pop(topic) for topic in named}
-        self._send(
-            self._beat_topic.encode(), self._encode(self._beat_topic, Heartbeat(digest, bye))
-        )
+        self._beats += 1
+        self._send(self._beat_topic, self._encode(self._beats, Heartbeat(digest, bye)))
         counters.BUS_PUBLISHED.inc(self._sent)
         self._sent = 0
 
-    def _encode(self, topic: str, body: Body) -> bytes:
-        seq = self._seqs[topic] = self._seqs.get(topic, 0) + 1
+    def _encode(self, seq: int, body: Body) -> bytes:
         return codec.encode_message(self.publisher_id, self.epoch, seq, self._clock.now_ns(), body)
 
     def _send(self, topic: bytes, payload: bytes) -> None:

@@ -198,9 +198,11 @@ class Subscriber:
                     verdict = Verdict.FOREIGN if same else Verdict.OLD_EPOCH
         if verdict is not Verdict.FRESH:
             _DROPPED[verdict].inc()
-            link.complain("publisher refused", publisher=publisher, reason=verdict.value)
+            link.refuse(publisher, verdict)
             return None
         logger.info("publisher heard", publisher=publisher, address=link.address)
+        if link.refused:
+            self._ask_again(link, EVERY_TOPIC)
         link.hear(Sequencer(publisher, epoch))
         self._mute.forget(link.address)
         self._speaking.heard(link.address, now)
@@ -219,17 +221,17 @@ class Subscriber:
         if beat.bye:
             self._replace(link, "bye")
             return
-        doubted = speaker.hear_beat(envelope.seq, beat.digest)
-        for prefix in self._covering(doubted):
+        self._ask_again(link, speaker.hear_beat(envelope.seq, beat.digest))
+
+    def _ask_again(self, link: Link, topics: Collection[str] | None) -> None:
+        if topics is EVERY_TOPIC:
+            prefixes = self._prefixes
+        else:
+            beginnings = {topic[:end] for topic in topics for end in range(len(topic) + 1)}
+            prefixes = beginnings & self._prefixes
+        for prefix in prefixes - {HEARTBEAT_PREFIX}:
             counters.BUS_REASKED.inc()
             link.ask_again(prefix)
-
-    def _covering(self, topics: Collection[str] | None) -> Collection[str]:
-        """Return the prefixes that ask for `topics`."""
-        if topics is EVERY_TOPIC:
-            return self._prefixes - {HEARTBEAT_PREFIX}
-        beginnings = {topic[:end] for topic in topics for end in range(len(topic) + 1)}
-        return beginnings & self._prefixes
 
     def _replace(self, link: Link, reason: str) -> None:
         now = self._clock.monotonic()
