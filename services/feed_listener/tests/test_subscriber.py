@@ -291,4 +291,8 @@ def test_an_unsubscription_that_nobody_acknowledges_holds_up_nothing() -> None:
     assert requests(asked, NOW + 1.0) == [("unsub", ["a"])]
     asked.want(["b"], NOW + 1.0)
     assert requests(asked, NOW + 1.0) == []
-    assert requests(asked, NOW + 100.0) == [("sub", ["b"])]
+    assert requests(asked, NOW + 31.0) == [("sub", ["b"])]
+    asked.acked(Acked(3), NOW + 31.0)
+    asked.booked("b", NOW + 31.0)
+    assert requests(asked, NOW + 32.0) == []
+    assert requests(asked, NOW + 100.0) == [("unsub", ["a"])]

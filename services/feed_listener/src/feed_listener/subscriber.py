@@ -30,6 +30,8 @@ __all__ = ["Subscriber", "Turn"]
 
 REFUSED_RETRY_S: Final = 60.0
 """A refusal is asked about again: the venue may have changed its mind."""
+LEAVE_RETRY_S: Final = 60.0
+"""An unsubscription without an answer is sent again, seldom: others wait meanwhile."""
 FIRST_PATIENCE_S: Final = 0.25
 LONGEST_PATIENCE_S: Final = 5.0
 CALM_S: Final = 20.0
@@ -67,6 +69,7 @@ class _Symbol:
         self.wanted = True
         self.alone = False
         self.not_before = now
+        self.leave_after = now
         self.since = now
         self.patience_s = 0.0
 
@@ -121,6 +124,7 @@ class Subscriber:
                 self._symbols[name] = _Symbol(now)
             else:
                 symbol.wanted = True
+                symbol.leave_after = now
 
     def unwant(self, names: Iterable[str], now: float) -> None:
         for name in names:
@@ -225,17 +229,25 @@ class Subscriber:
             if symbol.stage is _Stage.WAITING:
                 due = min(due, symbol.since + self._venue.liveness.first_book_timeout_s)
             elif self._request is None and symbol.stage in _TO_ASK:
-                due = min(due, max(symbol.not_before, now + self._pace.wait_s(now)))
+                leaving = symbol.stage is _Stage.LEAVING
+                at = symbol.leave_after if leaving else symbol.not_before
+                due = min(due, max(at, now + self._pace.wait_s(now)))
         return max(0.0, due - now)
 
     def _ask(self, now: float) -> bool:
         """Begin the next request, if there is one and none is under way."""
         if self._request is not None:
             return False
-        leaving = [n for n, s in self._symbols.items() if s.stage is _Stage.LEAVING]
-        return self._begin(leaving, subscribes=False) or self._begin(
+        return self._begin(self._going(now), subscribes=False) or self._begin(
             self._joining(now), subscribes=True
         )
+
+    def _going(self, now: float) -> list[str]:
+        return [
+            name
+            for name, symbol in self._symbols.items()
+            if symbol.stage is _Stage.LEAVING and now >= symbol.leave_after
+        ]
 
     def _joining(self, now: float) -> list[str]:
         due = [
@@ -273,15 +285,21 @@ class Subscriber:
         else:
             del self._symbols[name]
 
+    def _doubt_leaving(self, name: str, now: float) -> None:
+        if self._is(name, _Stage.LEAVING) and not self._symbols[name].wanted:
+            self._symbols[name].leave_after = now + LEAVE_RETRY_S
+        else:
+            self._leave(name, now)
+
     def _expire_request(self, now: float) -> list[str]:
         request = self._request
         if request is None or now < request.deadline:
             return []
         self._request = None
         if not request.subscribes:
-            # Asked once, that is enough: nothing else may wait for a venue that says nothing.
+            # Nothing else may wait for a venue that says nothing.
             for name in sorted(request.symbols):
-                self._leave(name, now)
+                self._doubt_leaving(name, now)
             return []
         late = [n for n in sorted(request.symbols) if self._is(n, _Stage.ASKED)]
         for name in late:
