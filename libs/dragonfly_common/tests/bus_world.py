@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 
 import zmq
@@ -11,6 +12,7 @@ from dragonfly_common import codec
 from dragonfly_common.bus import Delivery, Interest, Publisher, PublisherLost, Subscriber, Waiter
 from dragonfly_common.bus.options import new_publisher
 from dragonfly_common.clock import Clock, SystemClock
+from dragonfly_common.discovery import LookUp, look_up
 from dragonfly_common.errors import AddressError
 from dragonfly_common.messages import Body, Heartbeat, View
 from dragonfly_common.topics import heartbeat_topic
@@ -79,6 +81,24 @@ class Ear:
         ]
 
 
+class NameService:
+    """Answers what a test says, after a while if it says so."""
+
+    def __init__(self, *addresses: str) -> None:
+        self.addresses: Collection[str] = addresses
+        self.failing = False
+        self.asked = 0
+        self.answering = threading.Event()
+        self.answering.set()
+
+    def __call__(self, name: str) -> Collection[str]:
+        self.asked += 1
+        assert self.answering.wait(DEADLINE_S)
+        if self.failing:
+            raise OSError("Temporary failure in name resolution")
+        return self.addresses
+
+
 class HandMade:
     """Speaks on the bus without the publisher's rules."""
 
@@ -125,9 +145,14 @@ class World:
         return f"ipc://{self._folder}/{self._names}"
 
     def voice(
-        self, address: str | None = None, name: str = "p", clock: Clock | None = None
+        self,
+        address: str | None = None,
+        name: str = "p",
+        clock: Clock | None = None,
+        look_up: LookUp | None = None,
     ) -> Voice:
-        voice = Voice(Publisher(address or self.address(), name, clock or self.clock))
+        clock = clock or self.clock
+        voice = Voice(Publisher(address or self.address(), name, clock, look_up=look_up))
         self._open[voice] = None
         return voice
 
@@ -142,8 +167,14 @@ class World:
                 assert time.monotonic() < deadline
                 self.turn()
 
-    def ear(self, *upstreams: str, prefixes: Iterable[str] = (), clock: Clock | None = None) -> Ear:
-        ear = Ear(Subscriber(upstreams, clock or self.clock))
+    def ear(
+        self,
+        *upstreams: str,
+        prefixes: Iterable[str] = (),
+        clock: Clock | None = None,
+        look_up: LookUp = look_up,
+    ) -> Ear:
+        ear = Ear(Subscriber(upstreams, clock or self.clock, look_up=look_up))
         self._open[ear] = None
         for prefix in prefixes:
             ear.subscriber.subscribe(prefix)

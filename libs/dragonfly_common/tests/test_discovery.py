@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from dragonfly_common.discovery import check_address, resolve
+from dragonfly_common.discovery import check_address, check_upstream
 from dragonfly_common.errors import AddressError, ExitCode
 
 
@@ -36,6 +36,8 @@ def test_an_address_is_accepted(address: str) -> None:
         ("tcp://:5551", "tcp://host:5551"),
         ("tcp://a b:5551", "tcp://host:5551"),
         ("tcp://host:5551/path", "tcp://host:5551"),
+        ("tcp://a;b:1", "tcp://host:5551"),
+        ("tcp://*host:1", "tcp://host:5551"),
         ("inproc://", "inproc://name"),
     ],
 )
@@ -56,8 +58,8 @@ def test_a_path_that_no_socket_can_have_is_refused() -> None:
 
 
 @pytest.mark.parametrize("address", ["ipc:///run/x", "tcp://listener:5551", "inproc://x"])
-def test_an_upstream_stands_for_itself(address: str) -> None:
-    assert resolve(address) == (address,)
+def test_an_upstream_is_accepted(address: str) -> None:
+    assert check_upstream(address) == address
 
 
 @pytest.mark.parametrize(
@@ -66,4 +68,4 @@ def test_an_upstream_stands_for_itself(address: str) -> None:
 def test_an_upstream_is_somewhere(address: str) -> None:
     assert check_address(address)
     with pytest.raises(AddressError, match="is an address to bind"):
-        resolve(address)
+        check_upstream(address)

@@ -16,6 +16,7 @@ __all__ = [
     "BUS_RECEIVED",
     "BUS_REOPENED",
     "BUS_UNDECODABLE",
+    "NAME_FAILURES",
     "PAUSES",
     "READY",
 ]
@@ -40,7 +41,7 @@ BUS_REASKED: Final = Counter(
 )
 BUS_LOST_PUBLISHERS: Final = Counter(
     "dragonfly_bus_lost_publishers_total",
-    "Publishers lost: silent, disconnected, handshake, bye, superseded, removed.",
+    "Publishers lost: silent, disconnected, handshake, bye, superseded.",
     ["reason"],
 )
 BUS_REOPENED: Final = Counter(
@@ -48,6 +49,9 @@ BUS_REOPENED: Final = Counter(
 )
 BUS_HANDSHAKE_FAILURES: Final = Counter(
     "dragonfly_bus_handshake_failures_total", "Bus handshakes that failed, by kind.", ["kind"]
+)
+NAME_FAILURES: Final = Counter(
+    "dragonfly_name_failures_total", "Look-ups of host names in bus addresses that had no answer."
 )
 PAUSES: Final = Counter(
     "dragonfly_pauses_total", "Times that this process stood still for over a second."

@@ -6,6 +6,7 @@ said, sends every subscription again, and so is answered with last values.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from typing import Final
 
@@ -142,8 +143,10 @@ class Link:
         return [self._socket, self._monitor] if self._reopen_at is None else []
 
     def close(self) -> None:
+        """Close the socket for good."""
         if self._reopen_at is None:
             self._close()
+        self._reopen_at = math.inf
 
     def _open(self) -> None:
         self.refused = False

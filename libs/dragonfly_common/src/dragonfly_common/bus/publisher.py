@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import socket as sockets
 from bisect import bisect_left, insort
 from collections.abc import Callable
 from itertools import islice
-from pathlib import Path
 from typing import Final
 
 import msgspec
@@ -15,10 +13,10 @@ import zmq
 
 from dragonfly_common import codec, counters
 from dragonfly_common.bus import options
+from dragonfly_common.bus.binding import Binding
 from dragonfly_common.bus.options import readable
 from dragonfly_common.clock import Clock
-from dragonfly_common.discovery import check_address
-from dragonfly_common.errors import AddressError
+from dragonfly_common.discovery import LookUp, OwnAddresses
 from dragonfly_common.messages import Body, Heartbeat
 from dragonfly_common.topics import heartbeat_topic
 
@@ -40,8 +38,13 @@ class Interest(msgspec.Struct, frozen=True):
 class Publisher:
     """One bound socket that many subscribers connect to."""
 
-    def __init__(self, address: str, publisher_id: str, clock: Clock) -> None:
+    def __init__(
+        self, address: str, publisher_id: str, clock: Clock, *, look_up: LookUp | None = None
+    ) -> None:
         """Bind `address`; `publisher_id` must be this process's own on the whole bus.
+
+        Of a host name those addresses are bound that are this machine's own, as they change: a
+        machine on two networks serves only one of them.
 
         Raises:
             AddressError: the address is malformed, taken, or cannot be bound here.
@@ -59,8 +62,13 @@ class Publisher:
         self._beat_topic = heartbeat_topic(publisher_id).encode()
         self._beats = 0
         self._next_beat = clock.monotonic()
-        self._socket = _bind(check_address(address))
-        self.address = self._socket.getsockopt_string(zmq.LAST_ENDPOINT)
+        self._binding = Binding(address, look_up or OwnAddresses())
+        self._socket = self._binding.socket
+
+    @property
+    def address(self) -> str:
+        """Where subscribers connect; a name as it was given until it leads here."""
+        return self._binding.address
 
     def publish(self, topic: str, body: Body) -> None:
         """Send a state, and keep it for those who subscribe later.
@@ -105,9 +113,10 @@ class Publisher:
         return interests
 
     def tick(self) -> float:
-        """Beat if it is time; return seconds until the next beat."""
+        """Beat if it is time, following the bound name; return seconds until the next beat."""
         now = self._clock.monotonic()
         if now >= self._next_beat:
+            self._binding.follow()
             self._beat(bye=False)
             self._next_beat = now + options.BEAT_INTERVAL_S
         return self._next_beat - now
@@ -115,7 +124,7 @@ class Publisher:
     def close(self) -> None:
         """Say bye, so that consumers need not wait for silence, and close."""
         self._beat(bye=True)
-        self._socket.close(linger=options.BYE_LINGER_MS)
+        self._binding.close(options.BYE_LINGER_MS)
 
     def pending(self) -> bool:
         """Say whether subscriptions wait to be drained."""
@@ -151,34 +160,3 @@ class Publisher:
         self._sent += 1
         if self.on_pending is not None and self.pending():
             self.on_pending()
-
-
-def _bind(address: str) -> zmq.Socket[bytes]:
-    if address.startswith("ipc://"):
-        _refuse_if_taken(Path(address[6:]), address)
-    socket = options.new_publisher(address)
-    try:
-        socket.bind(address)
-    except zmq.ZMQError as error:
-        socket.close()
-        raise AddressError(
-            f"cannot bind {address}: {error.strerror}; stop what holds it or choose another --bind"
-        ) from None
-    return socket
-
-
-def _refuse_if_taken(path: Path, address: str) -> None:
-    # ZeroMQ unlinks the path, whatever it is, and binds anew: a file would be gone, and a second
-    # process would silently cut the first one off.
-    if path.exists() and not path.is_socket():
-        raise AddressError(f"cannot bind {address}: it is no socket; choose another --bind")
-    probe = sockets.socket(sockets.AF_UNIX)
-    try:
-        probe.connect(str(path))
-    except OSError:
-        return
-    finally:
-        probe.close()
-    raise AddressError(
-        f"cannot bind {address}: a running process serves it; stop that or choose another --bind"
-    )

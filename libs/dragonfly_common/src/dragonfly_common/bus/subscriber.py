@@ -8,7 +8,7 @@ After that the name is free: a clock that was set back must not silence a publis
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
 import msgspec
@@ -19,7 +19,7 @@ from dragonfly_common import codec, counters
 from dragonfly_common.bus.link import Link
 from dragonfly_common.bus.options import MUTE_LIMIT_S, SILENCE_LIMIT_S, readable
 from dragonfly_common.clock import Clock
-from dragonfly_common.discovery import resolve
+from dragonfly_common.discovery import Discovery, LookUp, check_upstream, look_up
 from dragonfly_common.errors import DecodeError
 from dragonfly_common.messages import Body, Envelope, Heartbeat
 from dragonfly_common.sequencing import EVERY_TOPIC, Sequencer, Verdict
@@ -29,6 +29,8 @@ from dragonfly_common.topics import HEARTBEAT_PREFIX
 __all__ = ["Delivery", "PublisherLost", "Subscriber"]
 
 NAME_HELD_S: Final = 10.0
+SETTLED_S: Final = 1.0
+"""Who was not heard by then is not counted on."""
 
 logger = structlog.get_logger()
 
@@ -62,8 +64,12 @@ class PublisherLost(msgspec.Struct, frozen=True):
 class Subscriber:
     """Follows the publishers at any number of addresses, a socket each."""
 
-    def __init__(self, upstreams: Sequence[str], clock: Clock) -> None:
+    def __init__(
+        self, upstreams: Sequence[str], clock: Clock, *, look_up: LookUp = look_up
+    ) -> None:
         """Connect to `upstreams`; who is not there yet is waited for.
+
+        A host name stands for all its addresses, which are followed as they change.
 
         Raises:
             AddressError: an upstream is malformed.
@@ -75,20 +81,21 @@ class Subscriber:
         self._mute: Silence[str] = Silence(MUTE_LIMIT_S)
         self._names: dict[str, tuple[int, float]] = {}
         self._losses: list[PublisherLost] = []
-        self.follow(address for upstream in upstreams for address in resolve(upstream))
+        self._settled_at = clock.monotonic() + SETTLED_S
+        self._discovery = Discovery(map(check_upstream, upstreams), look_up)
+        self._followed: frozenset[str] = frozenset()
+        self._follow()
 
-    def follow(self, addresses: Iterable[str]) -> None:
-        """Connect to exactly `addresses` from now on."""
-        wanted = set(addresses)
-        now = self._clock.monotonic()
-        for address in self._links.keys() - wanted:
-            link = self._links.pop(address)
-            self._lose(link, "removed")
-            self._mute.forget(address)
-            link.close()
-        for address in wanted - self._links.keys():
-            self._links[address] = Link(address, self._prefixes, now)
-            self._mute.heard(address, now)
+    @property
+    def publishers(self) -> set[str]:
+        """The names of the publishers that are heard now."""
+        return {link.speaker.publisher for link in self._links.values() if link.speaker}
+
+    def settled(self, now: float) -> bool:
+        """Say whether `publishers` can be counted on: all were heard, or had their second."""
+        if now >= self._settled_at:
+            return True
+        return self._discovery.complete and all(link.speaker for link in self._links.values())
 
     def subscribe(self, prefix: str) -> None:
         """Ask every publisher for the states under `prefix`, last values first."""
@@ -112,7 +119,7 @@ class Subscriber:
         # heard at the beginning, so that standing still in the midst of it shows in the same way.
         now = self._clock.monotonic()
         self.tick()
-        for link in self._links.values():
+        for link in [*self._links.values()]:
             # Last words first: whoever says bye hangs up at once.
             if not self._read(link, now) and (reason := link.trouble()):
                 self._replace(link, reason)
@@ -126,7 +133,8 @@ class Subscriber:
         return [*losses, *deliveries]
 
     def tick(self) -> float:
-        """Replace the sockets of silent publishers; return seconds until the next look."""
+        """Follow names, replace silent publishers' sockets; return seconds until the next look."""
+        self._follow()
         now = self._clock.monotonic()
         for address in self._speaking.silent(now):
             self._replace(self._links[address], "silent")
@@ -139,6 +147,7 @@ class Subscriber:
         return min(due, default=math.inf)
 
     def close(self) -> None:
+        self._discovery.close()
         for link in self._links.values():
             link.close()
         self._links.clear()
@@ -150,6 +159,27 @@ class Subscriber:
     def sockets(self) -> list[zmq.Socket[bytes]]:
         """Return what to wait on; it changes when a socket is replaced."""
         return [socket for link in self._links.values() for socket in link.sockets()]
+
+    def _follow(self) -> None:
+        """Connect to all addresses that are known now, and to no other."""
+        wanted = self._discovery.addresses
+        if wanted is self._followed:
+            return
+        self._followed = wanted
+        now = self._clock.monotonic()
+        for address in wanted - self._links.keys():
+            self._links[address] = Link(address, self._prefixes, now)
+            self._mute.heard(address, now)
+        for link in [*self._links.values()]:
+            # Its name is taken away from a process that begins to stop. Until it has handed over,
+            # it speaks: what it says is true for as long as it says it.
+            if link.address not in wanted and link.speaker is None:
+                self._drop(link)
+
+    def _drop(self, link: Link) -> None:
+        del self._links[link.address]
+        self._mute.forget(link.address)
+        link.close()
 
     def _read(self, link: Link, now: float) -> int:
         """Take what has arrived; return how many messages that were."""
@@ -189,7 +219,7 @@ class Subscriber:
         publisher, epoch = envelope.publisher, envelope.epoch
         newest, held_until = self._names.get(publisher, (epoch, now))
         verdict = Verdict.OLD_EPOCH if epoch < newest and now < held_until else Verdict.FRESH
-        for other in self._links.values():
+        for other in [*self._links.values()]:
             if other.speaker and other.speaker.publisher == publisher:
                 if epoch > other.speaker.epoch:
                     self._replace(other, "superseded")
@@ -236,6 +266,9 @@ class Subscriber:
     def _replace(self, link: Link, reason: str) -> None:
         now = self._clock.monotonic()
         self._lose(link, reason)
+        if link.address not in self._followed:
+            self._drop(link)
+            return
         link.replace(reason, now)
         self._mute.heard(link.address, now)
 

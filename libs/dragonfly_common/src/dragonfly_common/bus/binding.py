@@ -1,0 +1,99 @@
+"""A publisher's socket, bound where it was told: once, or wherever a name leads to this machine."""
+
+from __future__ import annotations
+
+import socket as sockets
+from pathlib import Path
+
+import structlog
+import zmq
+
+from dragonfly_common.bus import options
+from dragonfly_common.discovery import Discovery, LookUp, check_address
+from dragonfly_common.errors import AddressError
+
+__all__ = ["Binding"]
+
+logger = structlog.get_logger()
+
+
+class Binding:
+    """One socket, and the addresses at which it can be found."""
+
+    def __init__(self, address: str, look_up: LookUp) -> None:
+        """Bind `address`; what a host name stands for is bound by `follow`, when it is known.
+
+        Raises:
+            AddressError: the address is malformed, taken, or cannot be bound here.
+        """
+        self._told = check_address(address)
+        self._bound: dict[str, str] = {}
+        self._followed: frozenset[str] = frozenset()
+        self._complained = False
+        if address.startswith("ipc://"):
+            _refuse_if_taken(Path(address[6:]), address)
+        self.socket = options.new_publisher(address)
+        self._discovery = Discovery([address], look_up)
+        if address in self._discovery.addresses:
+            try:
+                self._rebind()
+            except AddressError:
+                self.close()
+                raise
+
+    @property
+    def address(self) -> str:
+        """Where the socket is bound now, blanks between; where it shall be while it is not."""
+        return " ".join(self._bound.values()) or self._told
+
+    def follow(self) -> None:
+        """Bind what the name stands for now, and let go of what it does not."""
+        try:
+            self._rebind()
+            self._complained = False
+        except AddressError as error:
+            if not self._complained:
+                self._complained = True
+                logger.warning("bus not bound", address=self._told, reason=str(error))
+
+    def close(self, linger_ms: int = 0) -> None:
+        self._discovery.close()
+        self.socket.close(linger=linger_ms)
+
+    def _rebind(self) -> None:
+        wanted = self._discovery.addresses
+        if wanted is self._followed:
+            return
+        for address in self._bound.keys() - wanted:
+            self.socket.unbind(self._bound.pop(address))
+        for address in wanted - self._bound.keys():
+            self._bind(address)
+        self._followed = wanted
+
+    def _bind(self, address: str) -> None:
+        self.socket.setsockopt(zmq.IPV6, int("[" in address))
+        try:
+            self.socket.bind(address)
+        except zmq.ZMQError as error:
+            raise AddressError(
+                f"cannot bind {address}: {error.strerror}; stop what holds it or choose another "
+                "--bind"
+            ) from None
+        self._bound[address] = self.socket.getsockopt_string(zmq.LAST_ENDPOINT)
+
+
+def _refuse_if_taken(path: Path, address: str) -> None:
+    # ZeroMQ unlinks the path, whatever it is, and binds anew: a file would be gone, and a second
+    # process would silently cut the first one off.
+    if path.exists() and not path.is_socket():
+        raise AddressError(f"cannot bind {address}: it is no socket; choose another --bind")
+    probe = sockets.socket(sockets.AF_UNIX)
+    try:
+        probe.connect(str(path))
+    except OSError:
+        return
+    finally:
+        probe.close()
+    raise AddressError(
+        f"cannot bind {address}: a running process serves it; stop that or choose another --bind"
+    )
