@@ -57,11 +57,11 @@ def test_a_change_is_told_and_what_changes_nothing_is_not(make_book: MakeBook) -
     world = new_world()
     world.want(ViewKind.BOOK, "ETH-BTC")
     world.settle(0.0, NOW_NS)
-    world.hear_book("a", "ETH-BTC", "kraken", make_book(venue_seq=1), 1)
+    world.hear_book("a", "ETH-BTC", "kraken", make_book(venue_seq=1), 1, 0.0)
     first = only_book(world.settle(0.0, NOW_NS))
-    world.hear_book("a", "ETH-BTC", "kraken", make_book(venue_seq=2), 2)
+    world.hear_book("a", "ETH-BTC", "kraken", make_book(venue_seq=2), 2, 0.0)
     assert books(world.settle(0.0, NOW_NS)) == []
-    world.hear_book("a", "ETH-BTC", "kraken", make_book(((1.5, 1.0),), venue_seq=3), 3)
+    world.hear_book("a", "ETH-BTC", "kraken", make_book(((1.5, 1.0),), venue_seq=3), 3, 0.0)
     second = only_book(world.settle(0.0, NOW_NS))
     assert (first.epoch, second.epoch) == (EPOCH, EPOCH)
     assert second.seq == first.seq + 1
@@ -73,9 +73,9 @@ def test_each_view_is_told_only_of_its_own_changes(make_book: MakeBook) -> None:
     world = new_world()
     for kind in ViewKind:
         world.want(kind, "ETH-BTC")
-    world.hear_book("a", "ETH-BTC", "kraken", make_book(((2.0, 1.0), (1.0, 1.0)), ()), 1)
+    world.hear_book("a", "ETH-BTC", "kraken", make_book(((2.0, 1.0), (1.0, 1.0)), ()), 1, 0.0)
     world.settle(0.0, NOW_NS)
-    world.hear_book("a", "ETH-BTC", "kraken", make_book(((2.0, 1.0), (1.0, 9.0)), ()), 1)
+    world.hear_book("a", "ETH-BTC", "kraken", make_book(((2.0, 1.0), (1.0, 9.0)), ()), 1, 0.0)
     topics = [topic for topic, _ in world.settle(0.0, NOW_NS).publish]
     assert topics == ["view.book.ETH-BTC.", "view.liquidity.ETH-BTC."]
 
@@ -83,10 +83,10 @@ def test_each_view_is_told_only_of_its_own_changes(make_book: MakeBook) -> None:
 def test_a_state_alone_is_a_change(make_book: MakeBook) -> None:
     world = new_world()
     world.want(ViewKind.BBO, "ETH-BTC")
-    world.hear_book("a", "ETH-BTC", "kraken", make_book((), (), state=FeedState.SYNCING), 1)
+    world.hear_book("a", "ETH-BTC", "kraken", make_book((), (), state=FeedState.SYNCING), 1, 0.0)
     world.settle(0.0, NOW_NS)
     down = make_book((), (), state=FeedState.DOWN, reason="refused")
-    world.hear_book("a", "ETH-BTC", "kraken", down, 1)
+    world.hear_book("a", "ETH-BTC", "kraken", down, 1, 0.0)
     assert [topic for topic, _ in world.settle(0.0, NOW_NS).publish] == ["view.bbo.ETH-BTC."]
 
 
@@ -95,10 +95,10 @@ def test_a_lost_listener_leaves_every_book_at_once(make_book: MakeBook) -> None:
     world.hear_venue("a", venue("kraken", "a"))
     for instrument in ("ETH-BTC", "BTC-USD"):
         world.want(ViewKind.BOOK, instrument)
-        world.hear_book("a", instrument, "kraken", make_book(), 1)
-        world.hear_book("b", instrument, "binance", make_book(((0.9, 1.0),)), 1)
+        world.hear_book("a", instrument, "kraken", make_book(), 1, 0.0)
+        world.hear_book("b", instrument, "binance", make_book(((0.9, 1.0),)), 1, 0.0)
     world.settle(0.0, NOW_NS)
-    world.lose("a", "silent")
+    world.lose("a", "silent", 0.0)
     effects = world.settle(0.0, NOW_NS)
     for instrument in ("ETH-BTC", "BTC-USD"):
         (book,) = books(effects, f"view.book.{instrument}.")
@@ -116,7 +116,7 @@ def test_a_lost_listener_shows_also_where_it_had_said_nothing_yet() -> None:
     world.hear_venue("a", venue("kraken", "a"))
     world.want(ViewKind.BOOK, "ETH-BTC")
     world.settle(0.0, NOW_NS)
-    world.lose("a", "silent")
+    world.lose("a", "silent", 0.0)
     (feed,) = only_book(world.settle(0.0, NOW_NS)).venues
     assert (feed.state, feed.reason) == (pb.STATE_DOWN, "listener lost: silent")
 
@@ -124,31 +124,33 @@ def test_a_lost_listener_shows_also_where_it_had_said_nothing_yet() -> None:
 def test_a_listener_that_is_back_is_believed_again(make_book: MakeBook) -> None:
     world = new_world()
     world.want(ViewKind.BOOK, "ETH-BTC")
-    world.hear_book("a", "ETH-BTC", "kraken", make_book(), 1)
-    world.lose("a", "disconnected")
+    world.hear_book("a", "ETH-BTC", "kraken", make_book(), 1, 0.0)
+    world.lose("a", "disconnected", 0.0)
     world.settle(0.0, NOW_NS)
-    world.hear_book("a", "ETH-BTC", "kraken", make_book(), 1)
+    world.hear_book("a", "ETH-BTC", "kraken", make_book(), 1, 0.0)
     assert only_book(world.settle(0.0, NOW_NS)).live
 
 
 def test_a_standby_takes_over_when_the_first_listener_is_lost(make_book: MakeBook) -> None:
     world = new_world()
     world.want(ViewKind.BOOK, "ETH-BTC")
-    world.hear_book("a", "ETH-BTC", "kraken", make_book(((1.1, 1.0),), venue_seq=7), 1)
-    world.hear_book("b", "ETH-BTC", "kraken", make_book(((1.2, 1.0),), venue_seq=6), 1)
+    world.hear_book("a", "ETH-BTC", "kraken", make_book(((1.1, 1.0),), venue_seq=7), 1, 0.0)
+    world.hear_book("b", "ETH-BTC", "kraken", make_book(((1.2, 1.0),), venue_seq=6), 1, 0.0)
     assert [level.price for level in only_book(world.settle(0.0, NOW_NS)).bids] == [1.1]
-    world.lose("a", "silent")
-    assert [level.price for level in only_book(world.settle(0.0, NOW_NS)).bids] == [1.2]
-    world.hear_book("c", "ETH-BTC", "kraken", make_book(((1.3, 1.0),), venue_seq=5), 1)
-    world.lose("b", "silent")
-    assert [level.price for level in only_book(world.settle(0.0, NOW_NS)).bids] == [1.3]
+    world.lose("a", "silent", 0.0)
+    assert world.settle(0.0, NOW_NS) == Effects()
+    held_s = world.due_in(0.0)
+    assert [level.price for level in only_book(world.settle(held_s, NOW_NS)).bids] == [1.2]
+    world.hear_book("c", "ETH-BTC", "kraken", make_book(((1.3, 1.0),), venue_seq=8), 1, 1.0)
+    world.lose("b", "silent", 1.0)
+    assert [level.price for level in only_book(world.settle(1.0, NOW_NS)).bids] == [1.3]
 
 
 def test_a_crossed_venue_is_out_and_says_so(make_book: MakeBook) -> None:
     world = new_world()
     world.want(ViewKind.BOOK, "ETH-BTC")
     crossed = make_book(((2.0, 1.0),), ((1.0, 1.0),))
-    assert world.hear_book("a", "ETH-BTC", "kraken", crossed, 1) == "crossed"
+    assert world.hear_book("a", "ETH-BTC", "kraken", crossed, 1, 0.0) == "crossed"
     book = only_book(world.settle(0.0, NOW_NS))
     assert not book.live
     assert not book.bids
@@ -159,7 +161,7 @@ def test_a_crossed_venue_is_out_and_says_so(make_book: MakeBook) -> None:
 def test_an_unwanted_view_is_dropped_after_the_linger(make_book: MakeBook) -> None:
     world = new_world()
     world.want(ViewKind.BOOK, "ETH-BTC")
-    world.hear_book("a", "ETH-BTC", "kraken", make_book(), 1)
+    world.hear_book("a", "ETH-BTC", "kraken", make_book(), 1, 0.0)
     seq = only_book(world.settle(0.0, NOW_NS)).seq
     world.unwant(ViewKind.BOOK, "ETH-BTC", now=100.0)
     assert world.due_in(100.0) == LINGER_S
@@ -183,7 +185,7 @@ def test_wanted_again_within_the_linger_nothing_happens() -> None:
 def test_a_configured_instrument_stays(make_book: MakeBook) -> None:
     world = new_world(always=("ETH-BTC",))
     assert world.settle(0.0, NOW_NS).subscribe == ["book.ETH-BTC."]
-    world.hear_book("a", "ETH-BTC", "kraken", make_book(), 1)
+    world.hear_book("a", "ETH-BTC", "kraken", make_book(), 1, 0.0)
     world.want(ViewKind.BOOK, "ETH-BTC")
     assert only_book(world.settle(0.0, NOW_NS)).live
     world.unwant(ViewKind.BOOK, "ETH-BTC", now=0.0)
@@ -204,5 +206,5 @@ def test_live_means_that_some_venue_is() -> None:
     for state in (FeedState.SYNCING, FeedState.LIVE):
         world.hear_venue("a", venue("kraken", "a", state))
         heard.append(world.live)
-    world.lose("a", "bye")
+    world.lose("a", "bye", 0.0)
     assert [*heard, world.live] == [False, False, True, False]

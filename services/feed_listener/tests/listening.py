@@ -12,7 +12,9 @@ from pathlib import Path
 from dragonfly_common.bus import Delivery, Publisher, PublisherLost, Subscriber, pump
 from dragonfly_common.clock import Clock, SystemClock
 from dragonfly_common.messages import Body, Book, Instruments, Venue
+from dragonfly_common.peers import Peers
 from dragonfly_common.runtime import Runtime, RuntimeOptions
+from dragonfly_common.sharing import Share
 from dragonfly_common.topics import STATUS_PREFIX, book_interest, book_topic
 from dragonfly_common.types import FeedState
 from fake_venue import DEADLINE_S, FakeServer, FakeVenue, eventually
@@ -177,6 +179,7 @@ async def listening(
     listener = Listener(
         runtime,
         publisher,
+        Peers((), publisher, Share(publisher.publisher_id), clock),
         venue,
         Following(instruments, 10, linger_s),
         client,

@@ -5,7 +5,7 @@ from dragonfly_common.topics import ViewKind
 from dragonfly_protos import market_data_pb2 as pb
 from gateway_world import make_book
 from grpc_gateway.mailbox import Mailbox
-from grpc_gateway.relay import UNHEARD_LIMIT_S, Reader, Relay, ViewKey
+from grpc_gateway.relay import HOLD_S, UNHEARD_LIMIT_S, Reader, Relay, ViewKey
 
 ETH = ViewKey(ViewKind.BOOK, "ETH-BTC")
 LTC = ViewKey(ViewKind.BOOK, "LTC-BTC")
@@ -49,16 +49,16 @@ def test_a_view_goes_to_those_who_joined_it_only() -> None:
     relay.join(eth, ETH, 0)
     relay.join(both, ETH, 0)
     relay.join(both, LTC, 0)
-    relay.hear("a", 1, LTC, view(b"ltc"))
-    relay.hear("a", 1, ETH, view(b"eth"))
+    relay.hear("a", 1, LTC, view(b"ltc"), 0.0)
+    relay.hear("a", 1, ETH, view(b"eth"), 0.0)
     assert taken(eth) == [b"eth"]
     assert taken(both) == [b"ltc", b"eth"]
 
 
 def test_who_joins_later_gets_the_present_state_at_once() -> None:
     relay, _ = make_relay(ETH)
-    relay.hear("a", 1, ETH, view(b"old"))
-    relay.hear("a", 1, ETH, view(b"new"))
+    relay.hear("a", 1, ETH, view(b"old"), 0.0)
+    relay.hear("a", 1, ETH, view(b"new"), 0.0)
     reader = make_reader()
     relay.join(reader, ETH, 0)
     assert taken(reader) == [b"new"]
@@ -85,7 +85,7 @@ def test_who_comes_back_within_the_linger_finds_the_present_state() -> None:
     reader = make_reader()
     relay.join(reader, ETH, 0)
     relay.leave(reader, ETH, 1)
-    relay.hear("a", 1, ETH, view(b"eth"))
+    relay.hear("a", 1, ETH, view(b"eth"), 0.0)
     relay.join(reader, ETH, 2)
     relay.settle(100, NOW_NS, ())
     assert taken(reader) == [b"eth"]
@@ -105,7 +105,7 @@ def test_leaving_takes_what_waited_along() -> None:
     relay, _ = make_relay()
     reader = make_reader()
     relay.join(reader, ETH, 0)
-    relay.hear("a", 1, ETH, view(b"eth"))
+    relay.hear("a", 1, ETH, view(b"eth"), 0.0)
     relay.leave(reader, ETH, 0)
     relay.leave(reader, ETH, 0)
     relay.leave(reader, LTC, 0)
@@ -114,21 +114,21 @@ def test_leaving_takes_what_waited_along() -> None:
 
 def test_a_view_that_nobody_asked_for_is_not_kept() -> None:
     relay, _ = make_relay()
-    relay.hear("a", 1, ETH, view(b"unasked"))
+    relay.hear("a", 1, ETH, view(b"unasked"), 0.0)
     reader = make_reader()
     relay.join(reader, ETH, 0)
     assert taken(reader) == []
 
 
-def test_one_aggregator_speaks_at_a_time_the_one_that_started_last() -> None:
+def test_one_aggregator_speaks_at_a_time() -> None:
     relay, _ = make_relay(ETH)
     reader = make_reader()
     relay.join(reader, ETH, 0)
-    relay.hear("new", 2, ETH, view(b"new 1"))
-    relay.hear("old", 1, ETH, view(b"old 1"))
-    relay.hear("new", 2, ETH, view(b"new 2"))
+    relay.hear("new", 2, ETH, view(b"new 1"), 0.0)
+    relay.hear("old", 1, ETH, view(b"old 1"), 0.0)
+    relay.hear("new", 2, ETH, view(b"new 2"), 0.0)
     assert taken(reader) == [b"new 2"]
-    relay.hear("old", 1, ETH, view(b"old 2"))
+    relay.hear("old", 1, ETH, view(b"old 2"), 0.0)
     assert taken(reader) == []
 
 
@@ -136,10 +136,10 @@ def test_an_aggregator_with_live_data_is_preferred() -> None:
     relay, _ = make_relay(ETH)
     reader = make_reader()
     relay.join(reader, ETH, 0)
-    relay.hear("old", 1, ETH, view(b"old live"))
-    relay.hear("new", 2, ETH, view(b"new dead", live=False))
+    relay.hear("old", 1, ETH, view(b"old live"), 0.0)
+    relay.hear("new", 2, ETH, view(b"new dead", live=False), 0.0)
     assert taken(reader) == [b"old live"]
-    relay.hear("old", 1, ETH, view(b"old dead", live=False))
+    relay.hear("old", 1, ETH, view(b"old dead", live=False), 0.0)
     assert taken(reader) == [b"new dead"]
 
 
@@ -147,22 +147,22 @@ def test_when_the_speaker_is_lost_the_next_best_is_shown_at_once() -> None:
     relay, _ = make_relay(ETH)
     reader = make_reader()
     relay.join(reader, ETH, 0)
-    relay.hear("old", 1, ETH, view(b"old"))
-    relay.hear("new", 2, ETH, view(b"new"))
+    relay.hear("old", 1, ETH, view(b"old"), 0.0)
+    relay.hear("new", 2, ETH, view(b"new"), 0.0)
     taken(reader)
-    relay.lose("new", "silent", NOW_NS)
-    assert taken(reader) == [b"old"]
+    relay.lose("old", "silent", 0.0, NOW_NS)
+    assert taken(reader) == [b"new"]
 
 
 def test_losing_one_that_does_not_speak_shows_nothing() -> None:
     relay, _ = make_relay(ETH)
     reader = make_reader()
     relay.join(reader, ETH, 0)
-    relay.hear("new", 2, ETH, view(b"new"))
-    relay.hear("old", 1, ETH, view(b"old"))
+    relay.hear("new", 2, ETH, view(b"new"), 0.0)
+    relay.hear("old", 1, ETH, view(b"old"), 0.0)
     taken(reader)
-    relay.lose("old", "silent", NOW_NS)
-    relay.lose("nobody", "silent", NOW_NS)
+    relay.lose("old", "silent", 0.0, NOW_NS)
+    relay.lose("nobody", "silent", 0.0, NOW_NS)
     assert taken(reader) == []
 
 
@@ -170,9 +170,9 @@ def test_when_all_are_lost_the_gateway_says_so_to_those_there_and_those_who_join
     relay, _ = make_relay(ETH)
     there, later = make_reader(), make_reader()
     relay.join(there, ETH, 0)
-    relay.hear("a", 1, ETH, view(make_book().SerializeToString()))
+    relay.hear("a", 1, ETH, view(make_book().SerializeToString()), 0.0)
     taken(there)
-    relay.lose("a", "silent", NOW_NS)
+    relay.lose("a", "silent", 0.0, NOW_NS)
     relay.join(later, ETH, 0)
     for reader in (there, later):
         mail = reader.take()
@@ -187,10 +187,10 @@ def test_an_aggregator_that_comes_back_is_shown() -> None:
     relay, _ = make_relay(ETH)
     reader = make_reader()
     relay.join(reader, ETH, 0)
-    relay.hear("a", 1, ETH, view(b"before"))
-    relay.lose("a", "silent", NOW_NS)
+    relay.hear("a", 1, ETH, view(b"before"), 0.0)
+    relay.lose("a", "silent", 0.0, NOW_NS)
     taken(reader)
-    relay.hear("a", 1, ETH, view(b"before"))
+    relay.hear("a", 1, ETH, view(b"before"), 0.0)
     assert taken(reader) == [b"before"]
 
 
@@ -207,7 +207,7 @@ def test_an_answer_that_stays_out_is_told_once() -> None:
     ]
     relay.settle(100, NOW_NS, ["kraken"])
     assert taken(reader) == []
-    relay.hear("a", 1, ETH, view(b"at last"))
+    relay.hear("a", 1, ETH, view(b"at last"), 0.0)
     assert taken(reader) == [b"at last"]
 
 
@@ -215,7 +215,7 @@ def test_an_answer_in_time_is_not_followed_by_a_complaint() -> None:
     relay, _ = make_relay()
     reader = make_reader()
     relay.join(reader, ETH, 0)
-    relay.hear("a", 1, ETH, view(b"eth"))
+    relay.hear("a", 1, ETH, view(b"eth"), 0.0)
     taken(reader)
     relay.settle(100, NOW_NS, ())
     assert taken(reader) == []
@@ -230,3 +230,71 @@ def test_a_view_dropped_before_any_answer_is_no_longer_waited_for() -> None:
     relay.settle(200, NOW_NS, ())
     assert asked.prefixes == []
     assert taken(reader) == []
+
+
+def ahead(**heads: int) -> View:
+    """Return a live view in which each named venue is as far as that."""
+    feeds = [
+        pb.VenueFeed(venue=venue, state=pb.STATE_LIVE, venue_seq=seq)
+        for venue, seq in heads.items()
+    ]
+    return view(pb.Book(venues=feeds).SerializeToString())
+
+
+def two_speakers(first: View, second: View) -> tuple[Relay, Reader]:
+    """Return a relay that shows `first`, of "a", while "b" says `second`."""
+    relay, _ = make_relay(ETH)
+    reader = make_reader()
+    relay.join(reader, ETH, 0)
+    relay.hear("a", 2, ETH, first, 0.0)
+    assert taken(reader) == [first.body]
+    relay.hear("b", 1, ETH, second, 0.0)
+    return relay, reader
+
+
+def test_another_aggregator_is_shown_where_it_is_ahead() -> None:
+    first, second = ahead(kraken=5, binance=5), ahead(kraken=5, binance=6)
+    relay, reader = two_speakers(first, second)
+    assert taken(reader) == [second.body]
+    relay.hear("a", 2, ETH, ahead(kraken=5, binance=6), 0.0)
+    assert taken(reader) == []
+    further = ahead(kraken=6, binance=6)
+    relay.hear("a", 2, ETH, further, 0.0)
+    assert taken(reader) == [further.body]
+
+
+def test_another_aggregator_is_not_shown_where_a_venue_is_behind_or_out() -> None:
+    for second in (ahead(kraken=4, binance=9), ahead(binance=9)):
+        _, reader = two_speakers(ahead(kraken=5, binance=5), second)
+        assert taken(reader) == []
+
+
+def test_what_stood_stands_until_the_successor_has_caught_up() -> None:
+    relay, reader = two_speakers(ahead(kraken=5), ahead(kraken=4))
+    relay.hear_gone("a", ETH, 0.0, NOW_NS)
+    relay.hear("b", 1, ETH, ahead(kraken=4), 0.1)
+    relay.settle(0.1, NOW_NS, ())
+    assert taken(reader) == []
+    caught_up = ahead(kraken=5)
+    relay.hear("b", 1, ETH, caught_up, 0.2)
+    assert taken(reader) == [caught_up.body]
+    behind = ahead(kraken=3)  # alone now, it is believed whatever it says
+    relay.hear("b", 1, ETH, behind, 0.3)
+    assert taken(reader) == [behind.body]
+
+
+def test_a_successor_that_does_not_catch_up_is_shown_in_the_end() -> None:
+    behind = ahead(kraken=4)
+    relay, reader = two_speakers(ahead(kraken=5), behind)
+    relay.lose("a", "silent", 0.0, NOW_NS)
+    relay.settle(HOLD_S - 0.01, NOW_NS, ())
+    assert taken(reader) == []
+    relay.settle(HOLD_S, NOW_NS, ())
+    assert taken(reader) == [behind.body]
+
+
+def test_nothing_stands_for_a_successor_that_is_not_live() -> None:
+    out = view(b"", live=False)
+    relay, reader = two_speakers(ahead(kraken=5), out)
+    relay.lose("a", "silent", 0.0, NOW_NS)
+    assert taken(reader) == [out.body]

@@ -12,7 +12,17 @@ import msgspec
 
 from dragonfly_common.types import FeedState, Side
 
-__all__ = ["Body", "Book", "Envelope", "Heartbeat", "Instruments", "Venue", "View"]
+__all__ = [
+    "Body",
+    "Book",
+    "Claim",
+    "Envelope",
+    "Gone",
+    "Heartbeat",
+    "Instruments",
+    "Venue",
+    "View",
+]
 
 
 Number = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
@@ -80,6 +90,20 @@ class Instruments(msgspec.Struct, frozen=True, array_like=True, tag="instruments
     names: tuple[str, ...]
 
 
+class Gone(msgspec.Struct, frozen=True, array_like=True, tag="gone", gc=False):
+    """Its publisher speaks for this topic no longer: another replica does."""
+
+
+class Claim(msgspec.Struct, frozen=True, array_like=True, tag="claim", gc=False):
+    """What a replica tells the others of its service: which instruments it has ready.
+
+    One that is `leaving` ends as soon as the others have them too.
+    """
+
+    leaving: bool
+    keys: frozenset[str]
+
+
 class Heartbeat(msgspec.Struct, frozen=True, array_like=True, tag="heartbeat", gc=False):
     """Proof of life: the last `seq` of each topic that changed since the last one.
 
@@ -90,5 +114,5 @@ class Heartbeat(msgspec.Struct, frozen=True, array_like=True, tag="heartbeat", g
     bye: bool = False
 
 
-Body = Book | View | Venue | Instruments | Heartbeat
+Body = Book | View | Venue | Instruments | Gone | Claim | Heartbeat
 """Anything an envelope may hold."""

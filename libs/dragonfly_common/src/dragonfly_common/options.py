@@ -9,7 +9,7 @@ import click
 
 from dragonfly_common.types import MAX_DEPTH, normalise_instrument
 
-__all__ = ["depth_option", "instrument_option", "linger_option"]
+__all__ = ["depth_option", "instrument_option", "linger_option", "replica_options"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -46,3 +46,22 @@ def linger_option(says: str) -> Callable[[F], F]:
     return click.option(
         "--linger-s", type=click.FloatRange(min=0), default=10.0, show_default=True, help=says
     )
+
+
+def replica_options(command: F) -> F:
+    """Add `--peer`, as `peers`, and `--redundancy`."""
+    command = click.option(
+        "--redundancy",
+        type=click.IntRange(min=1),
+        default=1,
+        show_default=True,
+        help="Replicas that carry each instrument; 2 is a hot standby.",
+    )(command)
+    return click.option(
+        "--peer",
+        "peers",
+        multiple=True,
+        metavar="ADDRESS",
+        help="Where the replicas of this service publish, itself included; may be repeated. A host "
+        "name stands for all its addresses. They share the instruments.",
+    )(command)

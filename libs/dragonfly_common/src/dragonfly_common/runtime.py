@@ -118,6 +118,9 @@ class Runtime:
         self.clock: Clock = clock or SystemClock()
         self.stopping = False
         self.stopped_by: str | None = None
+        self.on_stop: Callable[[Callable[[], object]], object] = lambda end: end()
+        """Called once where a signal asks an asyncio service to stop, with what ends it: so that it
+        may finish something first. The limit for its end holds all the same."""
         self._ending = threading.Event()
         self._ended = threading.Event()
         self._code = ExitCode.STOPPED
@@ -221,7 +224,7 @@ def run_async(
             # Once: a second signal must not cut short what the first one began.
             if not runtime.stopping:
                 runtime.stop(number)
-                task.cancel()
+                runtime.on_stop(task.cancel)
 
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop, number)

@@ -4,6 +4,7 @@
     view.<kind>.<instrument>.         aggregator → gateway
     status.venue.<venue>.             listener → aggregator → gateway
     status.instruments.<venue>.       listener → aggregator → gateway
+    share.                            replica → replicas of the same service
     hb.<publisher>                    every publisher → its subscribers
 
 A topic closes with a dot because ZeroMQ subscribes by prefix: without it, the interest in
@@ -17,6 +18,7 @@ from typing import Final
 
 __all__ = [
     "HEARTBEAT_PREFIX",
+    "SHARE_TOPIC",
     "STATUS_PREFIX",
     "ViewKind",
     "book_interest",
@@ -32,6 +34,7 @@ __all__ = [
 
 HEARTBEAT_PREFIX: Final = "hb."
 STATUS_PREFIX: Final = "status."
+SHARE_TOPIC: Final = "share."
 
 
 class ViewKind(StrEnum):

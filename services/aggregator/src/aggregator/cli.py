@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import click
-from dragonfly_common.options import depth_option, instrument_option, linger_option
+from dragonfly_common.options import (
+    depth_option,
+    instrument_option,
+    linger_option,
+    replica_options,
+)
 from dragonfly_common.runtime import RuntimeOptions, run_loop, runtime_options
 
 from aggregator.service import Options, serve
@@ -29,6 +34,7 @@ __all__ = ["aggregator"]
 @instrument_option()
 @depth_option()
 @linger_option("How long a view is kept after the last gateway left it.")
+@replica_options
 @runtime_options
 def aggregator(
     *,
@@ -37,6 +43,8 @@ def aggregator(
     instruments: tuple[str, ...],
     depth: int,
     linger_s: float,
+    peers: tuple[str, ...],
+    redundancy: int,
     runtime: RuntimeOptions,
 ) -> None:
     """Merge the tops of many listeners into one book per instrument.
@@ -46,5 +54,5 @@ def aggregator(
       dragonfly aggregator --upstream ipc:///tmp/binance.ipc \\
           --upstream ipc:///tmp/kraken.ipc --bind ipc:///tmp/aggregator.ipc
     """
-    options = Options(upstreams, bind, instruments, depth, linger_s)
+    options = Options(upstreams, bind, instruments, depth, linger_s, peers, redundancy)
     run_loop("aggregator", runtime, lambda process: serve(process, options))

@@ -13,10 +13,13 @@ from typing import Final
 
 import structlog
 from dragonfly_common.bus import Delivery, Interest, Publisher, PublisherLost, Subscriber, Waiter
-from dragonfly_common.messages import Book, Instruments, Venue
+from dragonfly_common.messages import Book, Gone, Instruments, Venue
+from dragonfly_common.peers import Peers
 from dragonfly_common.runtime import Runtime
+from dragonfly_common.sharing import Share
 from dragonfly_common.topics import (
     HEARTBEAT_PREFIX,
+    SHARE_TOPIC,
     STATUS_PREFIX,
     parse_book_topic,
     parse_view_topic,
@@ -29,6 +32,7 @@ from aggregator.world import Effects, World
 __all__ = ["Options", "serve"]
 
 LONGEST_WAIT_S: Final = 0.25
+LEAVING_WAIT_S: Final = 0.02
 
 logger = structlog.get_logger()
 
@@ -42,39 +46,53 @@ class Options:
     instruments: Sequence[str]
     depth: int
     linger_s: float
+    peers: Sequence[str] = ()
+    redundancy: int = 1
 
 
 def serve(runtime: Runtime, options: Options) -> None:
-    """Aggregate until the runtime is stopping.
+    """Aggregate until the runtime is stopping, and what is carried is handed over.
 
     Raises:
         AddressError: an address is malformed or taken.
     """
+    share = Share(runtime.instance, options.redundancy)
     with (
         closing(Publisher(options.bind, runtime.instance, runtime.clock)) as publisher,
         closing(Subscriber(options.upstreams, runtime.clock)) as subscriber,
+        closing(Peers(options.peers, publisher, share, runtime.clock)) as peers,
     ):
         subscriber.subscribe(STATUS_PREFIX)
-        world = World(publisher.epoch, options.depth, options.linger_s, options.instruments)
-        waiter = Waiter((publisher, subscriber))
+        world = World(publisher.epoch, options.depth, options.linger_s, options.instruments, share)
+        waiter = Waiter((publisher, subscriber, *peers.subscribers))
         runtime.ready(address=publisher.address)
-        while not runtime.stopping:
+        while not _may_end(runtime, peers):
             runtime.beat()
+            peers.turn()
             # Listeners before gateways: whoever subscribes is answered with last values, and after
             # this process stood still those hold only once its own silent listeners are voided.
+            now = runtime.clock.monotonic()
             for event in subscriber.drain():
-                _take_event(world, event)
+                _take_event(world, event, now)
             _settle(world, runtime, publisher, subscriber)
             for interest in publisher.drain():
                 _take_interest(world, interest, runtime.clock.monotonic())
             _settle(world, runtime, publisher, subscriber)
             _say_readiness(runtime, world)
             due_s = world.due_in(runtime.clock.monotonic())
-            waiter.wait(min(LONGEST_WAIT_S, max(0.0, due_s)))
+            waiter.wait(min(LEAVING_WAIT_S if share.leaving else LONGEST_WAIT_S, max(0.0, due_s)))
+
+
+def _may_end(runtime: Runtime, peers: Peers) -> bool:
+    if not runtime.stopping:
+        return False
+    if not peers.share.leaving:
+        peers.leave()
+    return peers.may_end()
 
 
 def _take_interest(world: World, interest: Interest, now: float) -> None:
-    if interest.prefix.startswith((HEARTBEAT_PREFIX, STATUS_PREFIX)):
+    if interest.prefix.startswith((HEARTBEAT_PREFIX, STATUS_PREFIX, SHARE_TOPIC)):
         return
     view = parse_view_topic(interest.prefix)
     if view is None or not is_instrument(view[1]):
@@ -90,17 +108,20 @@ def _take_interest(world: World, interest: Interest, now: float) -> None:
         world.unwant(kind, instrument, now)
 
 
-def _take_event(world: World, event: Delivery | PublisherLost) -> None:
+def _take_event(world: World, event: Delivery | PublisherLost, now: float) -> None:
+    publisher = event.publisher
     if isinstance(event, PublisherLost):
-        world.lose(event.publisher, event.reason)
+        world.lose(publisher, event.reason, now)
         return
     body = event.body
     if isinstance(body, Book) and (key := parse_book_topic(event.topic)):
-        fault = world.hear_book(event.publisher, *key, body, event.ts_pub)
+        fault = world.hear_book(publisher, *key, body, event.ts_pub, now)
         if fault:
             counters.BOOKS_CONTRADICTORY.labels(fault).inc()
+    elif isinstance(body, Gone) and (key := parse_book_topic(event.topic)):
+        world.hear_gone(publisher, *key, now)
     elif isinstance(body, Venue):
-        world.hear_venue(event.publisher, body)
+        world.hear_venue(publisher, body)
     elif isinstance(body, Instruments):
         world.hear_instruments(body)
     else:

@@ -1,7 +1,8 @@
 """The one world view: what every listener said, what gateways want, what must be told. Pure.
 
 Facts come in (`hear`, `lose`, `want`), and `settle` returns what follows from them: views that
-changed, status to relay, interest to pass on. The time is a parameter throughout.
+changed, status to relay, interest to pass on. Of the instruments that are wanted it computes those
+that its share of them says. The time is a parameter throughout.
 """
 
 from __future__ import annotations
@@ -9,9 +10,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Final
 
-from dragonfly_common.messages import Body, Book, Instruments, Venue, View
+from dragonfly_common.messages import Body, Book, Gone, Instruments, Venue, View
+from dragonfly_common.sharing import Share
 from dragonfly_common.topics import (
     ViewKind,
     book_interest,
@@ -20,14 +23,18 @@ from dragonfly_common.topics import (
     view_topic,
 )
 from dragonfly_common.types import FeedState
+from msgspec.structs import replace
 
 from aggregator.encoding import encode_feed_age, encode_view
-from aggregator.feeds import Feed, absent_feed, lost_feed, take_book
+from aggregator.feeds import Feed, absent_feed, take_book
 from aggregator.merging import Merged, merge
+from aggregator.voices import Voices
 
 __all__ = ["Effects", "World"]
 
 SYNCING_REASON: Final = "asked for"
+COMPLETE_WITHIN_S: Final = 0.5
+"""Where others speak for an instrument too, it is told of when each venue has answered, or then."""
 
 
 @dataclass
@@ -53,35 +60,43 @@ class _Told:
 class _Market:
     """One instrument: what listeners say of it, and which views of it are wanted."""
 
-    feeds: dict[str, dict[str, Feed]] = field(default_factory=dict)
-    """venue → publisher → feed."""
+    feeds: dict[str, Voices] = field(default_factory=dict)
+    """By venue."""
     wanted: dict[ViewKind, _Told] = field(default_factory=dict)
     lingering: dict[ViewKind, float] = field(default_factory=dict)
     """Kinds nobody wants any more → when they are dropped."""
-
-    def feed_of(self, venue: str) -> Feed | None:
-        """Return the feed that speaks for `venue`: a live one, and of those the newest."""
-        return max(
-            self.feeds.get(venue, {}).values(),
-            key=lambda feed: (feed.state is FeedState.LIVE, feed.venue_seq),
-            default=None,
-        )
+    carried_since: float | None = None
+    """None while another replica computes its views."""
 
 
 class World:
     """All instruments of one aggregator."""
 
-    def __init__(self, epoch: int, depth: int, linger_s: float, always: Iterable[str] = ()) -> None:
-        """`always` are instruments that stay subscribed upstream whether or not anybody asks."""
+    def __init__(
+        self,
+        epoch: int,
+        depth: int,
+        linger_s: float,
+        always: Iterable[str] = (),
+        share: Share | None = None,
+    ) -> None:
+        """`always` are instruments that stay subscribed upstream whether or not anybody asks.
+
+        `share` says which instruments are computed here; without one, all are.
+        """
         self._epoch = epoch
         self._depth = depth
         self._linger_s = linger_s
         self._always = set(always)
+        self._share = share or Share("aggregator")
         self._markets: dict[str, _Market] = {}
         self._venues: dict[str, dict[str, Venue]] = {}
         self._lost: set[str] = set()
+        self._ready: set[str] = set()
         self._seqs: dict[tuple[ViewKind, str], int] = {}
         self._dirty: dict[str, None] = {}
+        self._timers: dict[str, float] = {}
+        """Instruments to look at again whether or not anything is heard of them."""
         self._effects = Effects()
         for instrument in self._always:
             self._market(instrument)
@@ -106,20 +121,24 @@ class World:
             market.lingering[kind] = now + self._linger_s
 
     def hear_book(
-        self, publisher: str, instrument: str, venue: str, book: Book, ts_pub: int
+        self, publisher: str, instrument: str, venue: str, book: Book, ts_pub: int, now: float
     ) -> str | None:
         """Take a listener's book; return a counter label if it contradicts itself."""
-        self._lost.discard(publisher)
         market = self._markets.get(instrument)
         if market is None:
             return None
         feed = take_book(venue, book, ts_pub, self._depth)
-        by_publisher = market.feeds.setdefault(venue, {})
-        by_publisher[publisher] = feed
-        if len(by_publisher) > 1:
-            self._drop_lost(by_publisher)
-        self._dirty[instrument] = None
+        voices = market.feeds.get(venue)
+        if voices is None:
+            voices = market.feeds[venue] = Voices()
+        self._note(instrument, voices, now, changed=voices.hear(publisher, feed, now))
         return feed.fault
+
+    def hear_gone(self, publisher: str, instrument: str, venue: str, now: float) -> None:
+        """Take a listener's word that other replicas of it carry an instrument by now."""
+        market = self._markets.get(instrument)
+        if market is not None and (voices := market.feeds.get(venue)):
+            self._note(instrument, voices, now, changed=voices.release(publisher, now))
 
     def hear_venue(self, publisher: str, status: Venue) -> None:
         """Take what a listener says of its venue, and relay it."""
@@ -137,35 +156,36 @@ class World:
         """Relay what a venue lists."""
         self._effects.publish.append((instruments_topic(listing.venue), listing))
 
-    def lose(self, publisher: str, why: str) -> None:
+    def lose(self, publisher: str, why: str, now: float) -> None:
         """Void all that a listener said: its levels leave every book with the next `settle`."""
         self._lost.add(publisher)
         reason = f"listener lost: {why}"
         for instrument, market in self._markets.items():
-            for by_publisher in market.feeds.values():
-                if publisher in by_publisher:
-                    by_publisher[publisher] = lost_feed(by_publisher[publisher], reason)
-                    self._dirty[instrument] = None
+            for voices in market.feeds.values():
+                changed = voices.lose(publisher, reason, now)
+                self._note(instrument, voices, now, changed=changed)
         for venue, by_listener in self._venues.items():
             if publisher in by_listener:
                 by_listener[publisher] = Venue(venue, FeedState.DOWN, reason, publisher, 0, 0, 0)
+                if len(by_listener) > 1:
+                    self._drop_lost(by_listener)
                 self._relay(venue)
                 # Also where it had said nothing yet: what stands for it there is the venue's state.
                 self._dirty.update(dict.fromkeys(self._markets))
 
     def due_in(self, now: float) -> float:
-        """Return seconds until `settle` has something to drop."""
-        return min(
-            (at - now for market in self._markets.values() for at in market.lingering.values()),
-            default=math.inf,
-        )
+        """Return seconds until `settle` has something to do whatever is heard."""
+        drops = (at for market in self._markets.values() for at in market.lingering.values())
+        return min((at - now for at in chain(drops, self._timers.values())), default=math.inf)
 
     def settle(self, now: float, now_ns: int) -> Effects:
         """Return all that follows from what was heard since the last call."""
         self._drop_unwanted(now)
+        self._move(now)
+        self._look(now)
         for instrument in self._dirty:
             if instrument in self._markets:
-                self._publish_changes(instrument, self._markets[instrument], now_ns)
+                self._publish_changes(instrument, self._markets[instrument], now, now_ns)
         self._dirty.clear()
         effects, self._effects = self._effects, Effects()
         return effects
@@ -174,15 +194,50 @@ class World:
         market = self._markets.get(instrument)
         if market is None:
             market = self._markets[instrument] = _Market()
-            self._effects.subscribe.append(book_interest(instrument))
+            self._share.want(instrument)
         return market
 
-    def _publish_changes(self, instrument: str, market: _Market, now_ns: int) -> None:
-        if not market.wanted:
+    def _move(self, now: float) -> None:
+        """Begin to compute what has become ours, and end what other aggregators do by now."""
+        moves = self._share.settle(now)
+        for instrument in moves.take:
+            self._markets[instrument].carried_since = now
+            self._effects.subscribe.append(book_interest(instrument))
+            self._dirty[instrument] = None
+        for instrument in moves.release:
+            market = self._markets[instrument]
+            market.carried_since = None
+            market.feeds.clear()
+            self._note_ready(instrument, ready=False)
+            self._effects.unsubscribe.append(book_interest(instrument))
+            for kind, told in market.wanted.items():
+                market.wanted[kind] = _Told(told.seq)
+                self._effects.publish.append((view_topic(kind, instrument), Gone()))
+
+    def _note(self, instrument: str, voices: Voices, now: float, *, changed: bool) -> None:
+        if changed:
+            self._dirty[instrument] = None
+        if voices.held_until is not None:
+            self._look_at(instrument, voices.held_until)
+
+    def _look_at(self, instrument: str, at: float) -> None:
+        self._timers[instrument] = min(at, self._timers.get(instrument, at))
+
+    def _look(self, now: float) -> None:
+        for instrument in [name for name, at in self._timers.items() if at <= now]:
+            del self._timers[instrument]
+            self._dirty[instrument] = None
+            market = self._markets.get(instrument)
+            for voices in market.feeds.values() if market else ():
+                voices.look(now)
+
+    def _publish_changes(self, instrument: str, market: _Market, now: float, now_ns: int) -> None:
+        if not market.wanted or self._is_awaited(instrument, market, now):
             return
         feeds = [self._feed(market, venue) for venue in sorted({*market.feeds, *self._venues})]
         states = tuple((feed.venue, feed.state, feed.reason) for feed in feeds)
         live = any(feed.state is FeedState.LIVE for feed in feeds)
+        self._note_ready(instrument, ready=live)
         encoded_feeds: bytes | None = None
         for kind, told in market.wanted.items():
             merged = merge(kind, feeds, self._depth)
@@ -204,22 +259,54 @@ class World:
             view = View(live, self._depth, body)
             self._effects.publish.append((view_topic(kind, instrument), view))
 
+    def _is_awaited(self, instrument: str, market: _Market, now: float) -> bool:
+        """Say whether others tell of an instrument, or did until now and not all is here yet."""
+        if market.carried_since is None:
+            return True
+        if self._share.alone:
+            return False
+        complete_at = market.carried_since + COMPLETE_WITHIN_S
+        answered = all(
+            venue in market.feeds or self._venue_state(venue).state is FeedState.DOWN
+            for venue in self._venues
+        )
+        if answered or now >= complete_at:
+            return False
+        self._look_at(instrument, complete_at)
+        return True
+
+    def _note_ready(self, instrument: str, *, ready: bool) -> None:
+        if ready is not (instrument in self._ready):
+            self._ready ^= {instrument}
+            self._share.note_ready(self._ready)
+
     def _feed(self, market: _Market, venue: str) -> Feed:
-        feed = market.feed_of(venue)
-        if feed is not None:
-            return feed
+        voices = market.feeds.get(venue)
+        if voices is not None and voices.believed is not None:
+            return voices.believed
         status = self._venue_state(venue)
         if status.state is FeedState.DOWN:
             return absent_feed(venue, FeedState.DOWN, status.reason)
         return absent_feed(venue, FeedState.SYNCING, SYNCING_REASON)
 
-    def _drop_lost(self, by_publisher: dict[str, Feed] | dict[str, Venue]) -> None:
-        # What a lost publisher left behind is kept only while nobody else speaks for the venue.
-        for publisher in self._lost & by_publisher.keys():
-            del by_publisher[publisher]
+    def _drop_lost(self, by_listener: dict[str, Venue]) -> None:
+        # What a lost listener left behind is kept only while nobody else speaks for the venue.
+        for publisher in self._lost & by_listener.keys():
+            del by_listener[publisher]
 
     def _venue_state(self, venue: str) -> Venue:
-        return max(self._venues[venue].values(), key=lambda status: status.state is FeedState.LIVE)
+        """Return what all replicas of a venue's listener say of it, as one."""
+        said = self._venues[venue].values()
+        if len(said) == 1:
+            return next(iter(said))
+        best = max(said, key=lambda status: status.state is FeedState.LIVE)
+        return replace(
+            best,
+            listener=", ".join(sorted(status.listener for status in said)),
+            connections=sum(status.connections for status in said),
+            instruments=sum(status.instruments for status in said),
+            instruments_live=sum(status.instruments_live for status in said),
+        )
 
     def _relay(self, venue: str) -> None:
         self._effects.publish.append((venue_topic(venue), self._venue_state(venue)))
@@ -232,7 +319,10 @@ class World:
                 self._effects.forget.append(view_topic(kind, instrument))
             if not market.wanted and instrument not in self._always:
                 del self._markets[instrument]
-                self._effects.unsubscribe.append(book_interest(instrument))
+                self._note_ready(instrument, ready=False)
+                self._share.unwant(instrument)
+                if market.carried_since is not None:
+                    self._effects.unsubscribe.append(book_interest(instrument))
 
 
 def _encode_feeds(feeds: Iterable[Feed], now_ns: int) -> bytes:

@@ -8,7 +8,12 @@ from pathlib import Path
 
 import click
 from dragonfly_common.discovery import check_address
-from dragonfly_common.options import depth_option, instrument_option, linger_option
+from dragonfly_common.options import (
+    depth_option,
+    instrument_option,
+    linger_option,
+    replica_options,
+)
 from dragonfly_common.runtime import RuntimeOptions, run_async, runtime_options
 
 from feed_listener.client import REST_SCHEMES, STREAM_SCHEMES, check_url, trusted
@@ -43,6 +48,7 @@ __all__ = ["listener"]
     help="PEM file of a private authority, trusted beside the machine's own.",
 )
 @linger_option("How long an instrument is kept after the last aggregator left it.")
+@replica_options
 @runtime_options
 def listener(
     *,
@@ -54,6 +60,8 @@ def listener(
     rest_url: str | None,
     ca_file: Path | None,
     linger_s: float,
+    peers: tuple[str, ...],
+    redundancy: int,
     runtime: RuntimeOptions,
 ) -> None:
     """Listen to one venue and publish its changed tops of book.
@@ -70,6 +78,8 @@ def listener(
         rest_url=check_url(rest_url or venue.rest_url, "--rest-url", REST_SCHEMES),
         tls=trusted(ca_file),
         following=Following(instruments, depth, linger_s),
+        peers=peers,
+        redundancy=redundancy,
     )
     # On one machine the listeners of several venues must not share a name on the bus.
     name = runtime.instance or f"listener-{venue.name}@{socket.gethostname()}"

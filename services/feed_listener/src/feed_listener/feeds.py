@@ -12,7 +12,7 @@ from typing import Protocol
 
 import structlog
 from dragonfly_common.clock import Clock
-from dragonfly_common.messages import Body, Book
+from dragonfly_common.messages import Body, Book, Gone
 from dragonfly_common.topics import book_topic
 from dragonfly_common.types import FeedState
 
@@ -115,17 +115,19 @@ class Feeds:
 
     def follow(self, instrument: str, reason: str) -> None:
         """Begin to publish `instrument`, SYNCING for `reason`."""
-        feed = Feed(instrument, book_topic(instrument, self._venue))
+        feed = Feed(instrument, self._topic(instrument))
         self._feeds[instrument] = feed
         self._enter(feed, FeedState.SYNCING, reason)
 
+    def release(self, instrument: str) -> None:
+        """Cease to publish `instrument`, which another replica carries by now, and say so."""
+        self._end(instrument)
+        self._outlet.publish(self._topic(instrument), Gone())
+
     def drop(self, instrument: str) -> None:
-        """Cease to publish `instrument`: what was said of it is void."""
-        feed = self._feeds.pop(instrument)
-        if feed.symbol is not None:
-            self._by_symbol.pop(feed.symbol, None)
-        self._outlet.forget(feed.topic)
-        self.on_change()
+        """Cease to publish `instrument`, if it was: what was said of it is void."""
+        self._end(instrument)
+        self._outlet.forget(self._topic(instrument))
 
     def bind(self, instrument: str, symbol: str | None) -> None:
         """Set the symbol under which the venue sends `instrument`, None where it lists none."""
@@ -190,6 +192,15 @@ class Feeds:
     def set(self, instrument: str, event: FeedEvent, reason: str) -> None:
         """Apply what is known of an instrument before any connection."""
         self._apply(self._feeds[instrument], event, reason)
+
+    def _end(self, instrument: str) -> None:
+        feed = self._feeds.pop(instrument, None)
+        if feed is not None and feed.symbol is not None:
+            self._by_symbol.pop(feed.symbol, None)
+        self.on_change()
+
+    def _topic(self, instrument: str) -> str:
+        return book_topic(instrument, self._venue)
 
     def _pass_to(self, source: Source, feed: Feed, venue_seq: int) -> bool:
         if feed.source is not None and (

@@ -1,8 +1,8 @@
 """What is published: interest becomes instruments, instruments become the venue's symbols.
 
-Interest arrives on the bus as subscriptions. Each instrument of interest is a feed from its first
-subscription until a linger after its last; its symbol is looked up in the venue's list, and its
-books come from a lane.
+Interest arrives on the bus as subscriptions. An instrument is of interest from its first
+subscription until a linger after its last. Those of them that this replica carries are feeds: the
+symbol is looked up in the venue's list, and the books come from a lane.
 """
 
 from __future__ import annotations
@@ -16,9 +16,11 @@ from typing import Final
 import structlog
 from dragonfly_common import messages
 from dragonfly_common.bus import Interest, Publisher, pump
+from dragonfly_common.peers import Peers
 from dragonfly_common.runtime import Runtime
 from dragonfly_common.topics import (
     HEARTBEAT_PREFIX,
+    SHARE_TOPIC,
     STATUS_PREFIX,
     instruments_topic,
     parse_book_interest,
@@ -37,10 +39,12 @@ from feed_listener.pulse import Pulse
 from feed_listener.session import Surroundings
 from feed_listener.venue import Venue
 
-__all__ = ["Following", "Listener"]
+__all__ = ["MOST_FEEDS", "Following", "Listener"]
 
 MOST_FEEDS: Final = 4096
-"""Interest beyond this is refused: nobody follows so many books of one venue in one process."""
+"""What is asked for beyond this waits for room: nobody follows so many books in one process."""
+MOST_WANTED: Final = 1 << 16
+"""Interest beyond this is refused: no venue lists so many instruments."""
 
 logger = structlog.get_logger()
 
@@ -62,6 +66,7 @@ class Listener:
         self,
         runtime: Runtime,
         publisher: Publisher,
+        peers: Peers,
         venue: Venue,
         following: Following,
         client: Client,
@@ -73,6 +78,8 @@ class Listener:
         clock = runtime.clock
         self._runtime = runtime
         self._publisher = publisher
+        self._peers = peers
+        self._share = peers.share
         self._venue = venue
         self._connecting = f"connecting to {venue.name}"
         self._following = following
@@ -89,16 +96,18 @@ class Listener:
         self._listed: Mapping[str, str] | None = None
         self._status: messages.Venue | None = None
         self._status_due = True
+        self._end: Callable[[], object] | None = None
 
     async def run(self) -> None:
-        """Listen until cancelled."""
+        """Listen until cancelled; asked to stop, hand over to the other replicas first."""
         self._feeds.on_change = self._feed_changed
+        self._runtime.on_stop = self._leave_to_peers
         async with asyncio.TaskGroup() as group:
             self._lanes = Lanes(self._road, group)
             for instrument in self._following.instruments:
-                self._follow(instrument)
+                self._share.want(instrument)
             group.create_task(self._directory.run())
-            group.create_task(pump([self._publisher], self._turn))
+            group.create_task(pump([self._publisher, *self._peers.subscribers], self._turn))
 
     def _turn(self) -> None:
         """Do what is due; called by the bus when something arrived, and four times a second."""
@@ -109,23 +118,41 @@ class Listener:
         for interest in self._publisher.drain():
             self._take_interest(interest, now)
         self._drop_unwanted(now)
+        self._peers.turn()
+        self._move(now)
         self._lanes.sweep(now)
         self._say_status()
+        if self._end is not None and self._peers.may_end():
+            self._end()
+
+    def _leave_to_peers(self, end: Callable[[], object]) -> None:
+        self._peers.leave()
+        self._end = end
+
+    def _move(self, now: float) -> None:
+        """Begin what has become this replica's to carry, and end what others do by now."""
+        moves = self._share.settle(now)
+        for instrument in moves.take:
+            self._follow(instrument)
+        for instrument in moves.release:
+            logger.info("instrument released", instrument=instrument)
+            self._leave(instrument)
+            self._feeds.release(instrument)
 
     def _take_interest(self, interest: Interest, now: float) -> None:
-        if interest.prefix.startswith((HEARTBEAT_PREFIX, STATUS_PREFIX)):
+        if interest.prefix.startswith((HEARTBEAT_PREFIX, STATUS_PREFIX, SHARE_TOPIC)):
             return
         instrument = parse_book_interest(interest.prefix)
         if instrument is None or not is_instrument(instrument):
             counters.IGNORED_INTEREST.labels("foreign").inc()
         elif not interest.wanted:
             self._unwanted_since.setdefault(instrument, now)
-        elif instrument in self._feeds:
+        elif instrument in self._share.wanted:
             self._unwanted_since.pop(instrument, None)
-        elif len(self._feeds) >= MOST_FEEDS:
+        elif len(self._share.wanted) >= MOST_WANTED:
             counters.IGNORED_INTEREST.labels("too_many").inc()
         else:
-            self._follow(instrument)
+            self._share.want(instrument)
 
     def _follow(self, instrument: str) -> None:
         logger.info("instrument wanted", instrument=instrument)
@@ -144,13 +171,14 @@ class Listener:
             if since > limit:
                 continue
             del self._unwanted_since[instrument]
-            if instrument in self._feeds and instrument not in self._following.instruments:
+            if instrument in self._share.wanted and instrument not in self._following.instruments:
                 logger.info("instrument dropped", instrument=instrument)
+                self._share.unwant(instrument)
                 self._leave(instrument)
                 self._feeds.drop(instrument)
 
     def _leave(self, instrument: str) -> None:
-        symbol = self._feeds.symbol_of(instrument)
+        symbol = self._feeds.symbol_of(instrument) if instrument in self._feeds else None
         if symbol is not None:
             self._lanes.remove(symbol)
 
@@ -197,6 +225,9 @@ class Listener:
             return
         self._status_due = False
         states = Counter(feed.state for feed in self._feeds)
+        self._share.note_ready(
+            feed.instrument for feed in self._feeds if feed.state is FeedState.LIVE
+        )
         for state in FeedState:
             counters.FEEDS.labels(state.name.lower()).set(states[state])
         state, reason = self._judge(states)

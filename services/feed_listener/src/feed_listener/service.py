@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import random
 import ssl
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
 from dragonfly_common.bus import Publisher
+from dragonfly_common.peers import Peers
 from dragonfly_common.runtime import Runtime
+from dragonfly_common.sharing import Share
 
 from feed_listener.client import ClientOptions, build_client
 from feed_listener.instrument_list import fetcher
-from feed_listener.listener import Following, Listener
+from feed_listener.listener import MOST_FEEDS, Following, Listener
 from feed_listener.venue import Venue
 
 __all__ = ["Options", "serve"]
@@ -28,6 +31,8 @@ class Options:
     rest_url: str
     tls: ssl.SSLContext
     following: Following
+    peers: Sequence[str] = ()
+    redundancy: int = 1
 
 
 async def serve(runtime: Runtime, options: Options) -> None:
@@ -44,10 +49,15 @@ async def serve(runtime: Runtime, options: Options) -> None:
     list_client = build_client(
         options.ws_url, ClientOptions(options.tls, source.max_reply_bytes, compression=True)
     )
-    with closing(Publisher(options.bind, runtime.instance, runtime.clock)) as publisher:
+    share = Share(runtime.instance, options.redundancy, MOST_FEEDS)
+    with (
+        closing(Publisher(options.bind, runtime.instance, runtime.clock)) as publisher,
+        closing(Peers(options.peers, publisher, share, runtime.clock)) as peers,
+    ):
         listener = Listener(
             runtime,
             publisher,
+            peers,
             venue,
             options.following,
             book_client,

@@ -1,4 +1,4 @@
-"""The gateway's own word: what bots are told of a view that no aggregator speaks for. Pure."""
+"""What a view says of venues: read where two aggregators speak, written where none does. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dragonfly_common.topics import ViewKind
 from dragonfly_protos import market_data_pb2 as pb
 from google.protobuf.message import DecodeError
 
-__all__ = ["absent_view"]
+__all__ = ["absent_view", "heads"]
 
 _MESSAGES: Final[dict[ViewKind, type[pb.Book | pb.Bbo | pb.Liquidity]]] = {
     ViewKind.BOOK: pb.Book,
@@ -41,6 +41,13 @@ def absent_view(
     in_order = [feeds[venue] for venue in sorted(feeds)]
     view = _MESSAGES[kind](instrument=instrument, venues=in_order, ts_agg=now_ns)
     return view.SerializeToString()
+
+
+def heads(kind: ViewKind, body: bytes) -> dict[str, int]:
+    """Return the `venue_seq` of each venue that is live in an encoded view."""
+    return {
+        feed.venue: feed.venue_seq for feed in _feeds_of(kind, body) if feed.state == pb.STATE_LIVE
+    }
 
 
 def _feeds_of(kind: ViewKind, body: bytes) -> Iterable[pb.VenueFeed]:

@@ -1,22 +1,27 @@
 """Which bots read which views, and what each view last was. Pure: time and the bus are parameters.
 
 Views come in as bytes and go out into mailboxes; interest in them goes upstream once, however many
-bots share it, and lingers after the last one left. One aggregator speaks for a view at a time: a
-live one, and of those the one that started last; when it is lost, the next best; when all are lost,
-the gateway itself says so.
+bots share it, and lingers after the last one left.
+
+One aggregator speaks for a view at a time. Another one that has a live view takes its place where
+that view is ahead: no venue in it is behind what is shown, and some venue is further. So nothing
+goes back while an instrument moves from one aggregator to another. When the speaker is gone, what
+it said last stands until another has caught up, for a moment at most; when all are gone, the
+gateway itself says so.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Final, NamedTuple, Protocol
 
 from dragonfly_common.messages import View
 from dragonfly_common.topics import ViewKind, view_topic
 from dragonfly_common.types import MAX_DEPTH
 
-from grpc_gateway.absence import absent_view
+from grpc_gateway.absence import absent_view, heads
 from grpc_gateway.mailbox import Mailbox
 from grpc_gateway.wire import SharedView
 
@@ -24,6 +29,8 @@ __all__ = ["Reader", "Relay", "Upstream", "ViewKey"]
 
 UNHEARD_LIMIT_S: Final = 1.0
 """A view that no aggregator sent for so long after it was asked for is told to be absent."""
+HOLD_S: Final = 0.5
+"""How long a view stands whose aggregator is gone while another one has it, and is behind."""
 
 
 class ViewKey(NamedTuple):
@@ -41,19 +48,36 @@ class Upstream(Protocol):
     def unsubscribe(self, prefix: str) -> None: ...
 
 
-class _Said(NamedTuple):
-    """What one aggregator last said of a view; the greater one is shown."""
+class _Said:
+    """What one aggregator last said of a view."""
 
-    live: bool
-    epoch: int
-    publisher: str
-    state: SharedView
-    body: bytes
+    def __init__(self, kind: ViewKind, view: View, epoch: int) -> None:
+        self.live = view.live
+        self.epoch = epoch
+        self.body = view.body
+        self.state = SharedView(view.body, view.depth)
+        self._kind = kind
+
+    @cached_property
+    def heads(self) -> dict[str, int]:
+        """How far each live venue is: decoded where another aggregator speaks of it too."""
+        return heads(self._kind, self.body)
+
+    def covers(self, other: _Said) -> bool:
+        """Say whether no venue here is behind where it is in `other`."""
+        return all(self.heads.get(venue, -1) >= at for venue, at in other.heads.items())
+
+    def is_ahead_of(self, other: _Said) -> bool:
+        return self.covers(other) and self.heads != other.heads
 
 
 @dataclass
 class _Entry:
     said: dict[str, _Said] = field(default_factory=dict)
+    believed: _Said | None = None
+    """What is shown, unless that is the gateway's own word."""
+    held_until: float | None = None
+    """Until when `believed` stands though its speaker is gone, None while it is there."""
     shown: SharedView | None = None
     readers: set[Reader] = field(default_factory=set)
 
@@ -62,8 +86,14 @@ class _Entry:
         for reader in self.readers:
             reader.put(key, state)
 
+    def believe(self, key: ViewKey, said: _Said) -> None:
+        """Show what an aggregator said."""
+        self.believed, self.held_until = said, None
+        self.show(key, said.state)
+
     def best(self) -> _Said:
-        return max(self.said.values(), key=lambda said: said[:3])
+        """Return the live view that is furthest, else that of the aggregator that started last."""
+        return max(self.said.values(), key=lambda said: (said.live, len(said.heads), said.epoch))
 
 
 class Relay:
@@ -100,28 +130,30 @@ class Relay:
         if not entry.readers and key not in self._always:
             self._unread[key] = now + self._linger_s
 
-    def hear(self, publisher: str, epoch: int, key: ViewKey, view: View) -> None:
+    def hear(self, publisher: str, epoch: int, key: ViewKey, view: View, now: float) -> None:
         """Take an aggregator's view, and show it unless a better one is being shown."""
         entry = self._entries.get(key)
         if entry is None:
             return
         self._unheard.pop(key, None)
-        state = SharedView(view.body, view.depth)
-        entry.said[publisher] = _Said(view.live, epoch, publisher, state, view.body)
-        best = entry.best()
-        if best.state is not entry.shown:
-            entry.show(key, best.state)
+        before = entry.said.get(publisher)
+        said = entry.said[publisher] = _Said(key.kind, view, epoch)
+        if entry.held_until is None and (
+            len(entry.said) == 1 or (said.live and before is entry.believed)
+        ):
+            entry.believe(key, said)
+        else:
+            _choose(entry, key, now)
 
-    def lose(self, publisher: str, reason: str, now_ns: int) -> None:
+    def hear_gone(self, publisher: str, key: ViewKey, now: float, now_ns: int) -> None:
+        """Take an aggregator's word that another one computes a view by now."""
+        if key in self._entries:
+            self._void(publisher, key, "aggregator left it", now, now_ns)
+
+    def lose(self, publisher: str, reason: str, now: float, now_ns: int) -> None:
         """Void all that an aggregator said, and show what takes its place."""
-        for key, entry in self._entries.items():
-            lost = entry.said.pop(publisher, None)
-            if lost is None:
-                continue
-            if not entry.said:
-                entry.show(key, _absent(key, lost.body, (), f"aggregator lost: {reason}", now_ns))
-            elif entry.shown is lost.state:
-                entry.show(key, entry.best().state)
+        for key in self._entries:
+            self._void(publisher, key, f"aggregator lost: {reason}", now, now_ns)
 
     def settle(self, now: float, now_ns: int, venues: Iterable[str]) -> None:
         """Drop views that nobody came back for; say that an aggregator owes an answer."""
@@ -130,14 +162,44 @@ class Relay:
             del self._entries[key]
             self._unheard.pop(key, None)
             self._upstream.unsubscribe(view_topic(*key))
+        for key, entry in self._entries.items():
+            if entry.held_until is not None and entry.held_until <= now:
+                entry.believe(key, entry.best())
         for key in [key for key, at in self._unheard.items() if at <= now]:
             del self._unheard[key]
             self._entries[key].show(key, _absent(key, b"", venues, "no aggregator answers", now_ns))
+
+    def _void(self, publisher: str, key: ViewKey, reason: str, now: float, now_ns: int) -> None:
+        entry = self._entries[key]
+        lost = entry.said.pop(publisher, None)
+        if lost is None:
+            return
+        if not entry.said:
+            entry.believed = entry.held_until = None
+            entry.show(key, _absent(key, lost.body, (), reason, now_ns))
+        elif entry.believed is lost:
+            _choose(entry, key, now)
 
     def _ask(self, key: ViewKey) -> _Entry:
         entry = self._entries[key] = _Entry()
         self._upstream.subscribe(view_topic(*key))
         return entry
+
+
+def _choose(entry: _Entry, key: ViewKey, now: float) -> None:
+    """Show what is to be believed of what several aggregators say."""
+    best, believed = entry.best(), entry.believed
+    if believed is None or not best.live or not believed.live:
+        if best is not believed:
+            entry.believe(key, best)
+        return
+    is_there = any(said is believed for said in entry.said.values())
+    better = _Said.is_ahead_of if is_there else _Said.covers
+    successor = next((said for said in entry.said.values() if better(said, believed)), None)
+    if successor is not None and successor.live:
+        entry.believe(key, successor)
+    elif not is_there:
+        entry.held_until = entry.held_until or now + HOLD_S
 
 
 def _absent(

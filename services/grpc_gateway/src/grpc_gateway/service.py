@@ -11,7 +11,7 @@ from typing import Final
 import grpc.aio
 from dragonfly_common.bus import Delivery, PublisherLost, Subscriber, pump
 from dragonfly_common.errors import AddressError
-from dragonfly_common.messages import Instruments, Venue, View
+from dragonfly_common.messages import Gone, Instruments, Venue, View
 from dragonfly_common.runtime import Runtime
 from dragonfly_common.status import split_host_port
 from dragonfly_common.topics import STATUS_PREFIX, ViewKind, parse_view_topic
@@ -113,28 +113,30 @@ class _Gateway:
     def settle(self) -> None:
         """Take what the bus brought, and now and then look for what is due."""
         self._runtime.beat()
+        now = self._runtime.clock.monotonic()
         for event in self.subscriber.drain():
-            self._take(event)
+            self._take(event, now)
         if self._directory.version != self._told_version:
             self._told_version = self._directory.version
             self._say_health()
-        now = self._runtime.clock.monotonic()
         if now >= self._next_look:
             self._next_look = now + LOOK_INTERVAL_S
             self._relay.settle(now, self._runtime.clock.now_ns(), self._directory.venues)
             self._streams.look()
 
-    def _take(self, event: Delivery | PublisherLost) -> None:
+    def _take(self, event: Delivery | PublisherLost, now: float) -> None:
+        now_ns = self._runtime.clock.now_ns()
         if isinstance(event, PublisherLost):
-            now_ns = self._runtime.clock.now_ns()
-            self._relay.lose(event.publisher, event.reason, now_ns)
+            self._relay.lose(event.publisher, event.reason, now, now_ns)
             self._directory.lose(event.publisher, event.reason, now_ns)
             self._servicer.directory_changes.tell()
             return
         body = event.body
         if isinstance(body, View) and (key := parse_view_topic(event.topic)):
             counters.VIEWS_HEARD.inc()
-            self._relay.hear(event.publisher, event.epoch, ViewKey(*key), body)
+            self._relay.hear(event.publisher, event.epoch, ViewKey(*key), body, now)
+        elif isinstance(body, Gone) and (key := parse_view_topic(event.topic)):
+            self._relay.hear_gone(event.publisher, ViewKey(*key), now, now_ns)
         elif isinstance(body, Venue):
             self._directory.hear_venue(event.publisher, body, event.ts_pub)
             self._servicer.directory_changes.tell()

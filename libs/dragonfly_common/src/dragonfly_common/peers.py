@@ -1,0 +1,112 @@
+"""A replica among the others of its service: what it tells them, what it hears of them.
+
+The names of the replicas' addresses are all they need to be told. Who is there is who beats, and
+who owns what follows from that alone (`sharing`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import structlog
+
+from dragonfly_common.bus import Publisher, PublisherLost, Subscriber
+from dragonfly_common.bus.options import SILENCE_LIMIT_S
+from dragonfly_common.clock import Clock
+from dragonfly_common.messages import Claim
+from dragonfly_common.sharing import Share
+from dragonfly_common.topics import SHARE_TOPIC
+
+__all__ = ["Peers"]
+
+CLAIM_INTERVAL_S: Final = 0.05
+"""While an instrument after another becomes ready, the others are told this often."""
+LEAVE_LIMIT_S: Final = 1.2
+"""How long the others may take to be ready; two seconds are promised until the end."""
+LAST_S: Final = 0.1
+"""Between the last claim that was awaited and the end: consumers hear the others by then."""
+DOUBT_S: Final = 0.5
+"""After this process stood still it seems alone, until the others are heard again."""
+
+logger = structlog.get_logger()
+
+
+class Peers:
+    """Drives a `Share` with what comes from the bus."""
+
+    def __init__(
+        self, addresses: Sequence[str], publisher: Publisher, share: Share, clock: Clock
+    ) -> None:
+        """Follow the replicas at `addresses`, which may include this one; none: there are none.
+
+        Raises:
+            AddressError: an address is malformed.
+        """
+        self.share = share
+        self.subscribers = [Subscriber(addresses, clock)] if addresses else []
+        """What to wait on: one, or none."""
+        self._publisher = publisher
+        self._clock = clock
+        self._said: Claim | None = None
+        self._next_claim = 0.0
+        self._last_turn = clock.monotonic()
+        self._closed_until = 0.0
+        self._settled = False
+        self._leaving_since: float | None = None
+        self._over_since: float | None = None
+        share.open = not addresses
+        for subscriber in self.subscribers:
+            subscriber.subscribe(SHARE_TOPIC)
+
+    def turn(self) -> None:
+        """Take what arrived, and tell what changed."""
+        now = self._clock.monotonic()
+        for subscriber in self.subscribers:
+            self._hear(subscriber)
+            self._settled = self._settled or subscriber.settled(now)
+            self._doubt_after_pause(now)
+            self.share.open = self._settled and now >= self._closed_until
+            self._tell(now)
+
+    def leave(self) -> None:
+        """Begin to hand over; `may_end` says when that is done."""
+        self._leaving_since = self._clock.monotonic()
+        self.share.leave()
+
+    def may_end(self) -> bool:
+        """Say whether the others have all, or have had their time."""
+        now = self._clock.monotonic()
+        if self._leaving_since is None or self.share.alone:
+            return True
+        if self.share.handed_over and self._over_since is None:
+            self._over_since = now
+        return (
+            self._over_since is not None and now - self._over_since >= LAST_S
+        ) or now - self._leaving_since >= LEAVE_LIMIT_S
+
+    def close(self) -> None:
+        for subscriber in self.subscribers:
+            subscriber.close()
+
+    def _hear(self, subscriber: Subscriber) -> None:
+        for event in subscriber.drain():
+            if event.publisher == self.share.me:
+                continue
+            if isinstance(event, PublisherLost):
+                logger.info("peer lost", peer=event.publisher, reason=event.reason)
+                self.share.lose(event.publisher)
+            elif isinstance(event.body, Claim):
+                self.share.hear(event.publisher, event.body)
+
+    def _doubt_after_pause(self, now: float) -> None:
+        if now - self._last_turn >= SILENCE_LIMIT_S:
+            self._closed_until = now + DOUBT_S
+        self._last_turn = now
+
+    def _tell(self, now: float) -> None:
+        claim = self.share.claim
+        if claim != self._said and (now >= self._next_claim or claim.leaving):
+            self._said = claim
+            self._next_claim = now + CLAIM_INTERVAL_S
+            self._publisher.publish(SHARE_TOPIC, claim)

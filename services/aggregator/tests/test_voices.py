@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from aggregator.feeds import Feed, take_book
+from aggregator.voices import HOLD_S, Voices
+from dragonfly_common.messages import Book
+from dragonfly_common.types import FeedState
+from hypothesis import given
+from hypothesis import strategies as st
+
+MakeBook = Callable[..., Book]
+Say = Callable[..., Feed]
+
+
+@pytest.fixture
+def say(make_book: MakeBook) -> Say:
+    """Return what makes a listener's word: its `venue_seq`, and its state if that is not LIVE."""
+
+    def make(venue_seq: int, state: FeedState = FeedState.LIVE) -> Feed:
+        return take_book("kraken", make_book(state=state, venue_seq=venue_seq), 1, 10)
+
+    return make
+
+
+def test_each_state_counts_once_whoever_brings_it_first(say: Say) -> None:
+    voices = Voices()
+    assert voices.hear("a", say(1), 0.0)
+    assert not voices.hear("b", say(1), 0.0)
+    assert voices.hear("b", first := say(2), 0.0)
+    assert not voices.hear("a", say(2), 0.0)
+    assert voices.believed is first
+    assert voices.hear("a", say(3), 0.0)
+
+
+def test_losing_one_of_two_that_are_level_changes_nothing(say: Say) -> None:
+    voices = Voices()
+    voices.hear("a", say(1), 0.0)
+    voices.hear("b", same := say(1), 0.0)
+    assert voices.lose("a", "silent", 0.0)
+    assert voices.believed is same
+
+
+def test_what_was_ahead_stands_until_the_other_has_caught_up(say: Say) -> None:
+    voices = Voices()
+    voices.hear("a", ahead := say(5), 0.0)
+    voices.hear("b", say(3), 0.0)
+    assert not voices.lose("a", "silent", 1.0)
+    assert not voices.hear("b", say(4), 1.1)
+    assert voices.believed is ahead
+    assert voices.held_until == 1.0 + HOLD_S
+    assert voices.hear("b", caught_up := say(5), 1.2)
+    assert voices.believed is caught_up
+    assert voices.held_until is None
+
+
+def test_it_does_not_stand_for_long(say: Say) -> None:
+    voices = Voices()
+    voices.hear("a", say(5), 0.0)
+    voices.hear("b", behind := say(3), 0.0)
+    voices.release("a", 1.0)
+    assert not voices.look(1.0 + HOLD_S / 2)
+    assert voices.look(1.0 + HOLD_S)
+    assert voices.believed is behind
+
+
+def test_it_does_not_stand_once_nobody_is_live(say: Say) -> None:
+    voices = Voices()
+    voices.hear("a", say(5), 0.0)
+    voices.hear("b", say(3), 0.0)
+    voices.lose("a", "silent", 1.0)
+    assert voices.hear("b", say(3, FeedState.STALE), 1.1)
+    assert voices.believed is not None
+    assert voices.believed.state is FeedState.STALE
+
+
+def test_one_that_is_not_live_is_not_believed_while_another_is(say: Say) -> None:
+    voices = Voices()
+    voices.hear("a", say(5), 0.0)
+    voices.hear("b", level := say(5), 0.0)
+    voices.hear("a", say(6, FeedState.STALE), 0.0)
+    assert voices.believed is level
+
+
+def test_a_lone_one_is_believed_whatever_it_says(say: Say) -> None:
+    voices = Voices()
+    for feed in (say(5), say(3), say(3, FeedState.DOWN), say(1)):
+        assert voices.hear("a", feed, 0.0)
+        assert voices.believed is feed
+
+
+def test_the_last_one_lost_is_remembered_as_down_until_somebody_speaks(say: Say) -> None:
+    voices = Voices()
+    voices.hear("a", say(5), 0.0)
+    assert voices.lose("a", "listener lost: silent", 1.0)
+    assert voices.believed is not None
+    assert (voices.believed.state, voices.believed.bids) == (FeedState.DOWN, ())
+    assert voices.hear("b", fresh := say(1), 2.0)
+    assert voices.believed is fresh
+
+
+def test_the_last_one_that_leaves_leaves_nothing(say: Say) -> None:
+    voices = Voices()
+    voices.hear("a", say(5), 0.0)
+    assert voices.release("a", 1.0)
+    assert voices.believed is None
+    assert not voices.release("a", 1.0)
+
+
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(1, 3)), max_size=30))
+def test_no_step_back_while_anybody_live_is_there(steps: list[tuple[str, int]]) -> None:
+    """Replicas that only go forward, dying now and then: the venue only goes forward."""
+    voices = Voices()
+    at = dict.fromkeys("abc", 0)
+    book = Book(FeedState.LIVE, "", 1, 0, None, 1, ((1.0, 1.0),), ((2.0, 1.0),))
+    shown = 0
+    voices.hear("z", _word(book, 0), 0.0)  # somebody is always there
+    for number, (name, step) in enumerate(steps):
+        if step == 3:
+            voices.lose(name, "silent", number * 1e-3)
+        else:
+            at[name] += step
+            voices.hear(name, _word(book, at[name]), number * 1e-3)
+        assert voices.believed is not None
+        assert voices.believed.venue_seq >= shown
+        shown = voices.believed.venue_seq
+
+
+def _word(book: Book, venue_seq: int) -> Feed:
+    return take_book(
+        "kraken", Book(book.state, "", 1, venue_seq, None, 1, book.bids, book.asks), 1, 10
+    )
