@@ -75,7 +75,6 @@ class Subscriber:
             AddressError: an upstream is malformed.
         """
         self._clock = clock
-        self._started_at = clock.monotonic()
         self._prefixes = {HEARTBEAT_PREFIX}
         self._links: dict[str, Link] = {}
         self._speaking: Silence[str] = Silence(SILENCE_LIMIT_S)
@@ -152,9 +151,6 @@ class Subscriber:
         for link in self._links.values():
             link.close()
         self._links.clear()
-
-    def settled(self, now: float) -> bool:
-        return all(link.speaker for link in self._links.values()) or now - self._started_at >= 1.0
 
     def pending(self) -> bool:
         """Say whether something waits to be drained."""
