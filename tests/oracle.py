@@ -58,6 +58,15 @@ class Truth:
         """Return how many states the book went through."""
         return len(self._states.get((venue, instrument), {}))
 
+    def lasting(self, venue: str, instrument: str, depth: int, least_ns: int) -> list[int]:
+        """Return the `venue_seq` of the states that changed the top and stood for `least_ns`."""
+        states = list(self._states.get((venue, instrument), {}).values())
+        tops = [(_levels(venue, s.bids, depth), _levels(venue, s.asks, depth)) for s in states]
+        changed = [
+            s for s, top, before in zip(states, tops, [None, *tops], strict=False) if top != before
+        ]
+        return [s.venue_seq for s, after in pairwise(changed) if after.ts - s.ts >= least_ns]
+
     def levels(
         self, venue: str, instrument: str, venue_seq: int, depth: int
     ) -> tuple[list[Level], list[Level]] | None:
@@ -110,20 +119,19 @@ class Oracle:
     def first_violation(self, views: Iterable[View]) -> Violation | None:
         """Judge what one bot received of one view of one instrument, in its order."""
         spoken: View | None = None
+        by_epoch: dict[int, View] = {}
         heard: dict[str, int] = {}
         for position, view in enumerate(views):
             try:
                 self._judge(view)
-                if spoken is None or view.epoch > spoken.epoch:
-                    heard = {}
-                if spoken is not None:
-                    _judge_order(spoken, view)
+                # Several aggregators may speak in turn: each numbers its own views.
+                _judge_order(spoken, by_epoch.get(view.epoch), view)
                 _judge_venue_order(heard, view)
             except _BrokenRuleError as broken:
                 return Violation(broken.rule, broken.detail, view, position, spoken)
             # Epoch 0 is the gateway's own word, that no aggregator speaks for the view.
             if view.epoch != 0:
-                spoken = view
+                spoken = by_epoch[view.epoch] = view
             self._judged += 1
         return None
 
@@ -227,16 +235,16 @@ def _judge_names(view: View, live: Sequence[VenueFeed], levels: Iterable[_AnyLev
         raise _BrokenRuleError("live without an aggregator", "epoch 0")
 
 
-def _judge_order(previous: View, view: View) -> None:
-    if view.instrument != previous.instrument:
-        raise _BrokenRuleError("another instrument", f"{previous.instrument} came before")
-    if view.epoch == 0:
+def _judge_order(spoken: View | None, previous: View | None, view: View) -> None:
+    """Compare with what was said before, and with what the same aggregator said."""
+    if spoken is not None and view.instrument != spoken.instrument:
+        raise _BrokenRuleError("another instrument", f"{spoken.instrument} came before")
+    if previous is None:
         return
-    before, now = (previous.epoch, previous.seq), (view.epoch, view.seq)
-    if now < before:
-        raise _BrokenRuleError("went back", f"(epoch, seq) {now} after {before}")
-    if now == before and _content(view) != _content(previous):
-        raise _BrokenRuleError("two views of one seq", f"(epoch, seq) {now}")
+    if view.seq < previous.seq:
+        raise _BrokenRuleError("went back", f"seq {view.seq} after {previous.seq}")
+    if view.seq == previous.seq and _content(view) != _content(previous):
+        raise _BrokenRuleError("two views of one seq", f"(epoch, seq) {view.epoch, view.seq}")
 
 
 def _judge_venue_order(heard: dict[str, int], view: View) -> None:

@@ -173,26 +173,28 @@ class System:
         arguments = ("simulator", "--truth-log", str(self.truth_log), *options)
         self.simulated = await self._ready("simulator", arguments)
 
-    async def start_listener(self, venue: str, *options: str) -> None:
-        """Start the listener of a simulated venue."""
+    async def start_listener(self, venue: str, *options: str, name: str = "") -> None:
+        """Start a listener of a simulated venue, `name` if it is not the only one."""
         urls = self.urls(venue)
+        name = name or f"listener-{venue}"
         await self._ready(
-            f"listener-{venue}",
+            name,
             (
                 "listener",
                 f"--venue={venue}",
-                f"--bind={self.address(f'listener-{venue}')}",
+                f"--bind={self.address(name)}",
                 f"--ws-url={urls['ws']}",
                 f"--rest-url={urls['rest']}",
                 *options,
             ),
         )
 
-    async def start_aggregator(self, *options: str, venues: Sequence[str] = VENUES) -> None:
+    async def start_aggregator(
+        self, *options: str, venues: Sequence[str] = VENUES, name: str = "aggregator"
+    ) -> None:
         upstreams = [f"--upstream={self.address(f'listener-{venue}')}" for venue in venues]
         await self._ready(
-            "aggregator",
-            ("aggregator", *upstreams, f"--bind={self.address('aggregator')}", *options),
+            name, ("aggregator", *upstreams, f"--bind={self.address(name)}", *options)
         )
 
     async def start_gateway(self, *options: str) -> None:
@@ -263,7 +265,7 @@ class Bot:
         self.latest: dict[str, Book] = {}
         """The last book of each instrument."""
         self.events: list[Event] = []
-        self._instruments = instruments
+        self.instruments = instruments
         self._client = DragonflyClient(address, on_event=self.events.append)
         self._awaited: list[tuple[Callable[[Book], bool], asyncio.Future[Book]]] = []
         self._task: asyncio.Task[None] | None = None
@@ -311,7 +313,7 @@ class Bot:
 
     async def _receive(self) -> None:
         try:
-            async for book in self._client.books(self._instruments):
+            async for book in self._client.books(self.instruments):
                 self.books.append(book)
                 self.latest[book.instrument] = book
                 self._answer(book)

@@ -135,8 +135,10 @@ def _settle(world: World, runtime: Runtime, publisher: Publisher, subscriber: Su
 
 def _perform(effects: Effects, publisher: Publisher, subscriber: Subscriber) -> None:
     for prefix in effects.subscribe:
+        logger.info("instrument taken", interest=prefix)
         subscriber.subscribe(prefix)
     for prefix in effects.unsubscribe:
+        logger.info("instrument left", interest=prefix)
         subscriber.unsubscribe(prefix)
     for topic, body in effects.publish:
         publisher.publish(topic, body)

@@ -1,0 +1,197 @@
+"""Replicas share instruments, and no bot notices when one joins, leaves or dies.
+
+Each replica publishes at an address of its own, and is told all addresses there may ever be: a
+host name of several addresses does the same among containers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from dragonfly_client import Book, VenueFeed
+from dragonfly_common.sharing import owners
+from oracle import Oracle, Truth
+from system import VENUES, Bot, System, eventually, live_venues
+
+INSTRUMENTS = ("BTC-USD", "ETH-BTC", "ETH-USD", "LTC-BTC", "LTC-USD", "XRP-BTC", "XRP-USD")
+WITHIN_S = 20.0
+NEVER_LONGER_S = 5.0
+"""A second is promised, and `bench/recovery.py` measures it; a busy machine may take longer."""
+LASTING_NS = 25_000_000
+"""A state that stood so long reaches bots as one of its own, also on a busy machine."""
+STATES = 20
+
+
+class Replicated(System):
+    """A system in which listeners of Binance and aggregators may be up to three each."""
+
+    def options(self, service: str, *more: str) -> list[str]:
+        return [*more, *(f"--peer={self.address(name)}" for name in replicas(service))]
+
+    async def start_all(self, *listener: str, rate: str = "20", instruments: Iterable[str]) -> None:
+        """Start one of each; `listener` are options of every Binance listener."""
+        self.listener = self.options("listener-binance", *listener)
+        self.aggregator = [
+            *self.options("aggregator"),
+            *(f"--upstream={self.address(name)}" for name in replicas("listener-binance")),
+        ]
+        self.gateway = [f"--upstream={self.address(name)}" for name in replicas("aggregator")]
+        await self.start_simulator("--rate", rate, *(f"--instrument={i}" for i in instruments))
+        await asyncio.gather(
+            self.add("listener-binance-1"),
+            *(self.start_listener(venue) for venue in VENUES if venue != "binance"),
+            self.add("aggregator-1"),
+            self.start_gateway(*self.gateway),
+        )
+        await self.listed()
+
+    async def add(self, name: str) -> None:
+        """Start a replica."""
+        if name.startswith("aggregator"):
+            others = [venue for venue in VENUES if venue != "binance"]
+            await self.start_aggregator(*self.aggregator, venues=others, name=name)
+        else:
+            await self.start_listener("binance", *self.listener, name=name)
+
+    async def handed_over(self, count: int) -> None:
+        """Wait until replicas have let go of `count` instruments in all that others have now."""
+
+        def released() -> bool:
+            events = [event["event"] for p in self.processes.values() for event in p.events()]
+            return sum(map(events.count, ("instrument released", "instrument left"))) >= count
+
+        await eventually(released, within_s=WITHIN_S, what=f"{count} instruments are handed over")
+
+    async def stop(self, name: str) -> None:
+        self.processes[name].signal(signal.SIGTERM)
+        assert await self.processes[name].ended() == 0
+
+
+def replicas(service: str) -> list[str]:
+    return [f"{service}-{number}" for number in (1, 2, 3)]
+
+
+@pytest.fixture
+def system(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Replicated]:
+    with Replicated(tmp_path) as running:
+        yield running
+    request.node.add_report_section("teardown", "logs of the processes", running.logs())
+
+
+def moved(service: str, before: Iterable[int], after: Iterable[int]) -> int:
+    """Return how many instruments a replica that goes on existing has to hand over."""
+    there = [[f"{service}-{number}" for number in numbers] for numbers in (before, after)]
+    owned = [[owners(instrument, names, 1)[0] for instrument in INSTRUMENTS] for names in there]
+    return sum(old != new and old in there[1] for old, new in zip(*owned, strict=True))
+
+
+async def all_live(bot: Bot, *, after: int = 0, within_s: float = WITHIN_S) -> None:
+    """Wait until each of the bot's instruments is live at all venues in a book after `after`."""
+    awaited = set(bot.instruments)
+
+    def whole(book: Book) -> bool:
+        if len(bot.books) > after and live_venues(book) == set(VENUES):
+            awaited.discard(book.instrument)
+        return not awaited
+
+    await bot.until(whole, within_s=within_s, what="all instruments live at all venues")
+
+
+def assert_right(system: System, bot: Bot) -> None:
+    truth = Truth(system.truth_log.read_bytes().splitlines())
+    for instrument in INSTRUMENTS:
+        violation = Oracle(truth).first_violation(bot.of(instrument))
+        assert violation is None, str(violation)
+
+
+def outages(books: Iterable[Book]) -> list[str]:
+    """Return where a venue was in a book and not in the next."""
+    return [
+        f"{before.instrument}: {venue} is out: {after.venues}"
+        for before, after in pairwise(books)
+        for venue in live_venues(before) - live_venues(after)
+    ]
+
+
+@pytest.mark.timeout(120)
+async def test_no_bot_notices_when_replicas_come_and_go(system: Replicated) -> None:
+    await system.start_all(instruments=INSTRUMENTS)
+    async with Bot(system.gateway_address, *INSTRUMENTS) as bot:
+        await all_live(bot)
+        begin = len(bot.books)
+
+        await asyncio.gather(
+            *map(system.add, ("listener-binance-2", "listener-binance-3", "aggregator-2"))
+        )
+        moves = moved("listener-binance", [1], [1, 2, 3]) + moved("aggregator", [1], [1, 2])
+        assert moves > 1
+        await system.handed_over(moves)
+
+        # A rolling restart is nothing else: the old ones end while others are there.
+        for name in ("listener-binance-1", "aggregator-1", "listener-binance-3"):
+            await system.stop(name)
+        received = len(bot.books)
+        await bot.until(
+            lambda _: len(bot.books) > received + 5 * len(INSTRUMENTS),
+            within_s=WITHIN_S,
+            what="books go on",
+        )
+        seen = bot.books[begin:]
+        assert not bot.events
+    for instrument in INSTRUMENTS:
+        assert outages(book for book in seen if book.instrument == instrument) == []
+    assert_right(system, bot)
+
+
+async def test_the_others_take_over_from_one_that_is_killed(system: Replicated) -> None:
+    await system.start_all(instruments=INSTRUMENTS)
+    async with Bot(system.gateway_address, *INSTRUMENTS) as bot:
+        await all_live(bot)
+        await asyncio.gather(*map(system.add, ("listener-binance-2", "aggregator-2")))
+        await system.handed_over(
+            moved("listener-binance", [1], [1, 2]) + moved("aggregator", [1], [1, 2])
+        )
+        for name in ("listener-binance-1", "aggregator-1"):
+            system.processes[name].kill()
+            await all_live(bot, after=len(bot.books) + len(INSTRUMENTS), within_s=NEVER_LONGER_S)
+        assert not bot.events
+    assert_right(system, bot)
+
+
+async def test_a_hot_standby_misses_nothing(system: Replicated) -> None:
+    await system.start_all("--redundancy=2", rate="20", instruments=INSTRUMENTS[:1])
+    async with Bot(system.gateway_address, *INSTRUMENTS[:1]) as bot:
+        await system.add("listener-binance-2")
+        await all_live(bot)
+        await system.processes["listener-binance-2"].event("feed live")
+        begin = len(bot.books)
+        await binance_goes_on(bot)
+        system.processes["listener-binance-1"].kill()
+        await binance_goes_on(bot)
+    truth = Truth(system.truth_log.read_bytes().splitlines())
+    seen = [binance(book).venue_seq for book in bot.books[begin:]]
+    lasting = truth.lasting("binance", INSTRUMENTS[0], depth=10, least_ns=LASTING_NS)
+    expected = {at for at in lasting if min(seen) <= at <= max(seen)}
+    assert len(expected) > STATES
+    assert sorted(expected - set(seen)) == []
+    assert outages(bot.books[begin:]) == []
+
+
+def binance(book: Book) -> VenueFeed:
+    return next(feed for feed in book.venues if feed.venue == "binance")
+
+
+async def binance_goes_on(bot: Bot) -> None:
+    """Wait for so many more states of Binance."""
+    received = set()
+
+    def enough(book: Book) -> bool:
+        received.add(binance(book).venue_seq)
+        return len(received) > STATES
+
+    await bot.until(enough, within_s=WITHIN_S, what=f"{STATES} states of Binance")
