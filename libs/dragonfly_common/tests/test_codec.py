@@ -10,7 +10,17 @@ import msgspec
 import pytest
 from dragonfly_common import codec
 from dragonfly_common.errors import DecodeError
-from dragonfly_common.messages import Body, Book, Envelope, Heartbeat, Instruments, Venue, View
+from dragonfly_common.messages import (
+    Body,
+    Book,
+    Claim,
+    Envelope,
+    Gone,
+    Heartbeat,
+    Instruments,
+    Venue,
+    View,
+)
 from dragonfly_common.types import FeedState
 from hypothesis import given
 from hypothesis import strategies as st
@@ -26,6 +36,8 @@ BODY: st.SearchStrategy[Body] = st.one_of(
     st.builds(View, st.booleans(), st.integers(1, 20), st.binary(max_size=40)),
     st.builds(Venue, TEXT, STATE, TEXT, TEXT, COUNT, COUNT, COUNT),
     st.builds(Instruments, TEXT, st.lists(TEXT, max_size=4).map(tuple)),
+    st.builds(Gone),
+    st.builds(Claim, st.booleans(), st.frozensets(TEXT, max_size=4)),
     st.builds(Heartbeat, st.dictionaries(TEXT, NUMBER, max_size=4), st.booleans()),
 )
 BOOK = Book(FeedState.LIVE, "", 1, 2, None, 3, ((1.5, 2.0),), ((2.5, 1.0),))

@@ -1,0 +1,143 @@
+"""Replicas on real sockets, in one process."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from itertools import chain
+from pathlib import Path
+
+import pytest
+from dragonfly_common.bus import Publisher
+from dragonfly_common.clock import SystemClock
+from dragonfly_common.peers import DOUBT_S, LEAVE_LIMIT_S, Peers
+from dragonfly_common.sharing import Share
+
+DEADLINE_S = 20.0
+KEYS = frozenset(f"COIN{number}-USD" for number in range(20))
+
+
+class SkippingClock(SystemClock):
+    """The machine's clock, and a pause now and then."""
+
+    def __init__(self) -> None:
+        self.skipped_s = 0.0
+
+    def monotonic(self) -> float:
+        return time.monotonic() + self.skipped_s
+
+
+class Replica:
+    """One replica, which has ready what it carries unless told otherwise."""
+
+    def __init__(self, name: str, addresses: list[str], address: str) -> None:
+        self.clock = SkippingClock()
+        self.publisher = Publisher(address, name, self.clock)
+        self.share = Share(name)
+        self.peers = Peers(addresses, self.publisher, self.share, self.clock)
+        self.able = True
+        for key in KEYS:
+            self.share.want(key)
+
+    def turn(self) -> None:
+        self.publisher.drain()
+        self.publisher.tick()
+        self.peers.turn()
+        self.share.settle(self.clock.monotonic())
+        if self.able:
+            self.share.note_ready(self.share.carried)
+
+    def close(self) -> None:
+        self.publisher.close()
+        self.peers.close()
+
+
+class Replicas:
+    def __init__(self, folder: Path) -> None:
+        self._addresses = [f"ipc://{folder}/{name}" for name in "ab"]
+        self.running: dict[str, Replica] = {}
+
+    def start(self, name: str) -> Replica:
+        replica = Replica(name, self._addresses, self._addresses["ab".index(name)])
+        self.running[name] = replica
+        return replica
+
+    def end(self, name: str) -> None:
+        self.running.pop(name).close()
+
+    def until(self, condition: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + DEADLINE_S
+        while not condition():
+            assert time.monotonic() < deadline
+            for replica in self.running.values():
+                replica.turn()
+
+    def until_shared(self) -> None:
+        """Wait until each key is carried by one, and each carries some."""
+
+        def shared() -> bool:
+            carried = [replica.share.carried for replica in self.running.values()]
+            return all(carried) and sorted(chain(*carried)) == sorted(KEYS)
+
+        self.until(shared)
+
+
+@pytest.fixture
+def replicas(tmp_path: Path) -> Iterator[Replicas]:
+    replicas = Replicas(tmp_path)
+    yield replicas
+    for name in list(replicas.running):
+        replicas.end(name)
+
+
+def test_two_share_and_one_takes_over_from_the_other(replicas: Replicas) -> None:
+    a, b = replicas.start("a"), replicas.start("b")
+    replicas.until_shared()
+    assert 0 < len(a.share.carried) < len(KEYS)
+    replicas.end("a")
+    replicas.until(lambda: b.share.carried == KEYS)
+
+
+def test_one_that_leaves_ends_when_the_other_has_all(replicas: Replicas) -> None:
+    a, b = replicas.start("a"), replicas.start("b")
+    replicas.until_shared()
+    b.able = False
+    a.peers.leave()
+    replicas.until(lambda: b.share.carried == KEYS)
+    assert not a.peers.may_end()
+    b.able = True
+    replicas.until(a.peers.may_end)
+    assert a.share.handed_over
+
+
+def test_one_that_leaves_does_not_wait_for_ever(replicas: Replicas) -> None:
+    a, b = replicas.start("a"), replicas.start("b")
+    replicas.until_shared()
+    b.able = False
+    b.share.note_ready(())
+    a.peers.leave()
+    began = a.clock.monotonic()
+    replicas.until(a.peers.may_end)
+    assert not a.share.handed_over
+    assert a.clock.monotonic() - began >= LEAVE_LIMIT_S
+
+
+def test_a_lone_one_may_end_at_once(replicas: Replicas) -> None:
+    a = replicas.start("a")
+    replicas.until(lambda: a.share.carried == KEYS)
+    a.peers.leave()
+    assert a.peers.may_end()
+
+
+def test_one_that_stood_still_takes_nothing_over(replicas: Replicas) -> None:
+    a, b = replicas.start("a"), replicas.start("b")
+    replicas.until_shared()
+    carried = set(a.share.carried)
+    a.clock.skipped_s = 10 * DOUBT_S
+    seen = []
+    for _ in range(2):
+        a.turn()
+        seen.append((a.share.alone, a.share.open))
+        replicas.until(lambda: a.share.open)
+    assert seen == [(True, False), (False, True)]
+    assert a.share.carried == carried
