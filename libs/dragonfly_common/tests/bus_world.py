@@ -9,7 +9,16 @@ from pathlib import Path
 
 import zmq
 from dragonfly_common import codec
-from dragonfly_common.bus import Delivery, Interest, Publisher, PublisherLost, Subscriber, Waiter
+from dragonfly_common.bus import (
+    Delivery,
+    Interest,
+    Keys,
+    Publisher,
+    PublisherLost,
+    Role,
+    Subscriber,
+    Waiter,
+)
 from dragonfly_common.bus.options import new_publisher
 from dragonfly_common.clock import Clock, SystemClock
 from dragonfly_common.discovery import LookUp, look_up
@@ -150,9 +159,11 @@ class World:
         name: str = "p",
         clock: Clock | None = None,
         look_up: LookUp | None = None,
+        keys: Keys | None = None,
     ) -> Voice:
         clock = clock or self.clock
-        voice = Voice(Publisher(address or self.address(), name, clock, look_up=look_up))
+        address = address or self.address()
+        voice = Voice(Publisher(address, name, clock, keys=keys, look_up=look_up))
         self._open[voice] = None
         return voice
 
@@ -173,8 +184,11 @@ class World:
         prefixes: Iterable[str] = (),
         clock: Clock | None = None,
         look_up: LookUp = look_up,
+        keys: Keys | None = None,
+        servers: Role | None = None,
     ) -> Ear:
-        ear = Ear(Subscriber(upstreams, clock or self.clock, look_up=look_up))
+        clock = clock or self.clock
+        ear = Ear(Subscriber(upstreams, clock, keys=keys, servers=servers, look_up=look_up))
         self._open[ear] = None
         for prefix in prefixes:
             ear.subscriber.subscribe(prefix)

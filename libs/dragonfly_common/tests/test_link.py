@@ -73,8 +73,8 @@ def test_a_peer_that_speaks_something_else_is_tried_again_at_a_measured_pace(
     words, hangs_up, reason = OTHERS[other]
     babbler = Babbler(words, hangs_up=hangs_up)
     clock = ManualClock()
-    kinds = ("no_detail", "protocol")
-    failures = sum(count("handshake_failures", kind=kind) for kind in kinds)
+    kinds = ("no_detail", "protocol", "mechanism")
+    failures = sum(count("handshake_failures", side="subscriber", kind=kind) for kind in kinds)
     before = count("reopened", reason=reason)
     ear = world.ear(babbler.address, prefixes=["a."], clock=clock)
     for times in range(1, 5):
@@ -94,7 +94,9 @@ def test_a_peer_that_speaks_something_else_is_tried_again_at_a_measured_pace(
             assert ear.subscriber.sockets() == []
             clock.advance(2 * link.REOPEN_INTERVAL_S)
     babbler.close()
-    failed = sum(count("handshake_failures", kind=kind) for kind in kinds) - failures
+    failed = (
+        sum(count("handshake_failures", side="subscriber", kind=kind) for kind in kinds) - failures
+    )
     assert failed == (4 if reason == "handshake" else 0)
     assert ear.events == []
     assert logged == ["handshake failed" if reason == "handshake" else "upstream not heard"]

@@ -19,6 +19,7 @@ __all__ = [
     "NAME_FAILURES",
     "PAUSES",
     "READY",
+    "TRUST_FAILURES",
 ]
 
 BUS_PUBLISHED: Final = Counter("dragonfly_bus_published_total", "Messages put on the bus.")
@@ -41,19 +42,26 @@ BUS_REASKED: Final = Counter(
 )
 BUS_LOST_PUBLISHERS: Final = Counter(
     "dragonfly_bus_lost_publishers_total",
-    "Publishers lost: silent, disconnected, handshake, bye, superseded.",
+    "Publishers lost: silent, disconnected, handshake, bye, superseded, untrusted.",
     ["reason"],
 )
 BUS_REOPENED: Final = Counter(
     "dragonfly_bus_reopened_total", "Sockets replaced by fresh ones, by reason.", ["reason"]
 )
 BUS_HANDSHAKE_FAILURES: Final = Counter(
-    "dragonfly_bus_handshake_failures_total", "Bus handshakes that failed, by kind.", ["kind"]
+    "dragonfly_bus_handshake_failures_total",
+    "Bus handshakes that failed, by the side that saw it (publisher, subscriber) and by kind: auth "
+    "(the subscriber's key is not trusted), wrong_server_key, mechanism (only one side uses keys), "
+    "protocol, no_detail (the other side hung up).",
+    ["side", "kind"],
 )
 NAME_FAILURES: Final = Counter(
     "dragonfly_name_failures_total", "Look-ups of host names in bus addresses that had no answer."
 )
 PAUSES: Final = Counter(
     "dragonfly_pauses_total", "Times that this process stood still for over a second."
+)
+TRUST_FAILURES: Final = Counter(
+    "dragonfly_trust_failures_total", "Changed trust files that could not be used."
 )
 READY: Final = Gauge("dragonfly_ready", "1 while this process says that it is ready.")

@@ -9,6 +9,9 @@ import structlog
 import zmq
 
 from dragonfly_common.bus import options
+from dragonfly_common.bus.gate import Gate
+from dragonfly_common.bus.keys import Keys
+from dragonfly_common.clock import Clock
 from dragonfly_common.discovery import Discovery, LookUp, check_address
 from dragonfly_common.errors import AddressError
 
@@ -20,8 +23,10 @@ logger = structlog.get_logger()
 class Binding:
     """One socket, and the addresses at which it can be found."""
 
-    def __init__(self, address: str, look_up: LookUp) -> None:
+    def __init__(self, address: str, look_up: LookUp, keys: Keys | None, clock: Clock) -> None:
         """Bind `address`; what a host name stands for is bound by `follow`, when it is known.
+
+        With `keys`, tcp is encrypted and only whom they trust gets in.
 
         Raises:
             AddressError: the address is malformed, taken, or cannot be bound here.
@@ -33,6 +38,8 @@ class Binding:
         if address.startswith("ipc://"):
             _refuse_if_taken(Path(address[6:]), address)
         self.socket = options.new_publisher(address)
+        secured = keys if address.startswith("tcp://") else None
+        self._gate = Gate(self.socket, secured, clock) if secured else None
         self._discovery = Discovery([address], look_up)
         if address in self._discovery.addresses:
             try:
@@ -47,7 +54,9 @@ class Binding:
         return " ".join(self._bound.values()) or self._told
 
     def follow(self) -> None:
-        """Bind what the name stands for now, and let go of what it does not."""
+        """Bind what the name stands for now and nothing else; see who was refused."""
+        if self._gate:
+            self._gate.look()
         try:
             self._rebind()
             self._complained = False
@@ -58,6 +67,8 @@ class Binding:
 
     def close(self, linger_ms: int = 0) -> None:
         self._discovery.close()
+        if self._gate:
+            self._gate.close()
         self.socket.close(linger=linger_ms)
 
     def _rebind(self) -> None:

@@ -12,10 +12,11 @@ from typing import Final
 
 import structlog
 import zmq
-from zmq.utils.monitor import parse_monitor_message
 
 from dragonfly_common import counters
 from dragonfly_common.bus import options
+from dragonfly_common.bus.handshakes import FAILURES, next_event
+from dragonfly_common.bus.keys import ServerKeys
 from dragonfly_common.errors import AddressError
 from dragonfly_common.messages import Envelope
 from dragonfly_common.sequencing import Sequencer, Verdict
@@ -24,15 +25,11 @@ __all__ = ["Link"]
 
 # A socket that fails at once is not replaced more often than this.
 REOPEN_INTERVAL_S: Final = 0.2
+# Nor more often than this where keys do not fit: that is for a person to mend.
+REFUSED_INTERVAL_S: Final = 1.0
 
 # Timers must run even while a publisher sends faster than this process reads.
 MOST_AT_ONCE: Final = 5_000
-
-_HANDSHAKE_FAILURES: Final = {
-    zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL: "no_detail",
-    zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL: "protocol",
-    zmq.EVENT_HANDSHAKE_FAILED_AUTH: "auth",
-}
 
 logger = structlog.get_logger()
 
@@ -40,8 +37,12 @@ logger = structlog.get_logger()
 class Link:
     """A connection to one address, opened anew as often as it takes."""
 
-    def __init__(self, address: str, prefixes: Iterable[str], now: float) -> None:
+    def __init__(
+        self, address: str, prefixes: Iterable[str], now: float, servers: ServerKeys | None = None
+    ) -> None:
         """Connect to `address`, which need not be served yet.
+
+        Whoever is there must have one of the keys of `servers`, if there are such.
 
         Raises:
             AddressError: no socket can connect to an address like this.
@@ -53,6 +54,11 @@ class Link:
         """What was read and not handed on yet, by topic."""
         self.refused = False
         """Whether something that was said here since it is open was not for us to believe."""
+        self._servers = servers
+        self._server_key: bytes | None = None
+        self._turn = 0
+        self._failures = 0
+        self._denied = False
         self._prefixes = set(prefixes)
         self._opened_at = now
         self._reopen_at: float | None = None
@@ -92,16 +98,21 @@ class Link:
     def trouble(self) -> str | None:
         """Return why this socket must be replaced, if its monitor says so."""
         reason = None
-        while self._reopen_at is None and options.readable(self._monitor):
-            event = parse_monitor_message(self._monitor.recv_multipart(zmq.NOBLOCK))["event"]
-            if event == zmq.EVENT_DISCONNECTED:
+        while self._reopen_at is None and (event := next_event(self._monitor)):
+            if event.failure is None:
                 reason = reason or "disconnected"
-            elif event in _HANDSHAKE_FAILURES:
-                reason = "handshake"
-                kind = _HANDSHAKE_FAILURES[zmq.Event(event)]
-                counters.BUS_HANDSHAKE_FAILURES.labels(kind).inc()
-                self.complain("handshake failed", kind=kind)
+                continue
+            reason = "handshake"
+            self._denied = event.failure == "auth"
+            counters.BUS_HANDSHAKE_FAILURES.labels("subscriber", event.failure).inc()
+            self._complain_of_handshake(event.failure)
         return reason
+
+    def untrusted(self) -> bool:
+        """Say whether the key of who speaks here is not trusted any more."""
+        return bool(
+            self.speaker and self._servers and self._server_key not in self._servers.trusted
+        )
 
     def complain(self, event: str, **facts: object) -> None:
         """Log that something is wrong here; once until somebody is heard."""
@@ -113,6 +124,7 @@ class Link:
         """Note who speaks here."""
         self.speaker = speaker
         self.refused = self._complained = False
+        self._failures = 0
 
     def refuse(self, publisher: str, why: Verdict) -> None:
         """Note that nobody was believed here yet."""
@@ -122,10 +134,14 @@ class Link:
     def replace(self, reason: str, now: float) -> None:
         """Close the socket with all that it holds; a fresh one follows now or shortly."""
         counters.BUS_REOPENED.labels(reason).inc()
+        if self.speaker is None:
+            self._failures += 1
+            # Of several keys another may be the right one; who denied us had the right one.
+            self._turn += not self._denied
         self.speaker = None
         self.newest.clear()
         self._close()
-        self._reopen_at = max(now, self._opened_at + REOPEN_INTERVAL_S)
+        self._reopen_at = max(now, self._opened_at + self._interval())
         self.tick(now)
 
     def tick(self, now: float) -> float | None:
@@ -148,12 +164,34 @@ class Link:
             self._close()
         self._reopen_at = math.inf
 
+    def _interval(self) -> float:
+        if self._servers is None:
+            return REOPEN_INTERVAL_S
+        tried_all = self._failures >= len(self._servers.trusted)
+        return REFUSED_INTERVAL_S if tried_all or self._denied else REOPEN_INTERVAL_S
+
+    def _complain_of_handshake(self, kind: str) -> None:
+        # Of several keys all but one are wrong: nothing to complain of until all were tried.
+        if self._servers is None or kind == "auth":
+            self.complain("handshake failed", kind=kind)
+        elif self._failures + 1 >= len(self._servers.trusted):
+            self.complain("handshake failed", kind=kind, expected=f"a key of {self._servers.role}")
+
     def _open(self) -> None:
-        self.refused = False
+        self.refused = self._denied = False
+        if self._servers:
+            trusted = self._servers.trusted
+            if not trusted:
+                self._reopen_at = self._opened_at + REFUSED_INTERVAL_S
+                self.complain("no key trusted", role=self._servers.role.value)
+                return
+            self._server_key = trusted[self._turn % len(trusted)]
         self._socket = options.new_subscriber(self.address)
-        self._monitor = self._socket.get_monitor_socket(
-            zmq.EVENT_DISCONNECTED | sum(_HANDSHAKE_FAILURES)
-        )
+        if self._servers and self._server_key:
+            self._socket.setsockopt(zmq.CURVE_PUBLICKEY, self._servers.keys.public)
+            self._socket.setsockopt(zmq.CURVE_SECRETKEY, self._servers.keys.secret)
+            self._socket.setsockopt(zmq.CURVE_SERVERKEY, self._server_key)
+        self._monitor = self._socket.get_monitor_socket(zmq.EVENT_DISCONNECTED | FAILURES)
         for prefix in sorted(self._prefixes):
             self._socket.subscribe(prefix)
         try:

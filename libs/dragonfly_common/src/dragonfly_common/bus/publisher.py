@@ -14,6 +14,7 @@ import zmq
 from dragonfly_common import codec, counters
 from dragonfly_common.bus import options
 from dragonfly_common.bus.binding import Binding
+from dragonfly_common.bus.keys import Keys
 from dragonfly_common.bus.options import readable
 from dragonfly_common.clock import Clock
 from dragonfly_common.discovery import LookUp, OwnAddresses
@@ -39,12 +40,19 @@ class Publisher:
     """One bound socket that many subscribers connect to."""
 
     def __init__(
-        self, address: str, publisher_id: str, clock: Clock, *, look_up: LookUp | None = None
+        self,
+        address: str,
+        publisher_id: str,
+        clock: Clock,
+        *,
+        keys: Keys | None = None,
+        look_up: LookUp | None = None,
     ) -> None:
         """Bind `address`; `publisher_id` must be this process's own on the whole bus.
 
         Of a host name those addresses are bound that are this machine's own, as they change: a
-        machine on two networks serves only one of them.
+        machine on two networks serves only one of them. With `keys`, what goes over tcp is
+        encrypted, and only subscribers get in whose key is trusted and of a fitting role.
 
         Raises:
             AddressError: the address is malformed, taken, or cannot be bound here.
@@ -62,7 +70,7 @@ class Publisher:
         self._beat_topic = heartbeat_topic(publisher_id).encode()
         self._beats = 0
         self._next_beat = clock.monotonic()
-        self._binding = Binding(address, look_up or OwnAddresses())
+        self._binding = Binding(address, look_up or OwnAddresses(), keys, clock)
         self._socket = self._binding.socket
 
     @property

@@ -16,6 +16,7 @@ import structlog
 import zmq
 
 from dragonfly_common import codec, counters
+from dragonfly_common.bus.keys import Keys, Role, ServerKeys
 from dragonfly_common.bus.link import Link
 from dragonfly_common.bus.options import MUTE_LIMIT_S, SILENCE_LIMIT_S, readable
 from dragonfly_common.clock import Clock
@@ -65,11 +66,19 @@ class Subscriber:
     """Follows the publishers at any number of addresses, a socket each."""
 
     def __init__(
-        self, upstreams: Sequence[str], clock: Clock, *, look_up: LookUp = look_up
+        self,
+        upstreams: Sequence[str],
+        clock: Clock,
+        *,
+        keys: Keys | None = None,
+        servers: Role | None = None,
+        look_up: LookUp = look_up,
     ) -> None:
         """Connect to `upstreams`; who is not there yet is waited for.
 
-        A host name stands for all its addresses, which are followed as they change.
+        A host name stands for all its addresses, which are followed as they change. With `keys`,
+        what comes over tcp is encrypted, and only from those whose key is trusted for the role
+        `servers`; by default that of the usual upstreams.
 
         Raises:
             AddressError: an upstream is malformed.
@@ -81,6 +90,7 @@ class Subscriber:
         self._mute: Silence[str] = Silence(MUTE_LIMIT_S)
         self._names: dict[str, tuple[int, float]] = {}
         self._losses: list[PublisherLost] = []
+        self._servers = ServerKeys(keys, servers) if keys else None
         self._settled_at = clock.monotonic() + SETTLED_S
         self._discovery = Discovery(map(check_upstream, upstreams), look_up)
         self._followed: frozenset[str] = frozenset()
@@ -136,6 +146,10 @@ class Subscriber:
         """Follow names, replace silent publishers' sockets; return seconds until the next look."""
         self._follow()
         now = self._clock.monotonic()
+        if self._servers:
+            self._servers.keys.refresh(now)
+            for link in [link for link in self._links.values() if link.untrusted()]:
+                self._replace(link, "untrusted")
         for address in self._speaking.silent(now):
             self._replace(self._links[address], "silent")
         for address in self._mute.silent(now):
@@ -168,7 +182,8 @@ class Subscriber:
         self._followed = wanted
         now = self._clock.monotonic()
         for address in wanted - self._links.keys():
-            self._links[address] = Link(address, self._prefixes, now)
+            servers = self._servers if address.startswith("tcp://") else None
+            self._links[address] = Link(address, self._prefixes, now, servers)
             self._mute.heard(address, now)
         for link in [*self._links.values()]:
             # Its name is taken away from a process that begins to stop. Until it has handed over,

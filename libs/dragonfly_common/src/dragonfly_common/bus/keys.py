@@ -1,0 +1,223 @@
+"""Who may speak with whom on the bus: key files, the trust file, and what the roles allow.
+
+A key file holds the pair of one process, two lines. The trust file lists the public keys of all,
+`role public-key [comment]` a line; it is the same everywhere and holds no secret. Keys are written
+in Z85, as ZeroMQ has them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Final
+
+import structlog
+import zmq
+
+from dragonfly_common import counters
+from dragonfly_common.errors import ConfigError
+
+__all__ = ["Keys", "Role", "ServerKeys", "new_pair", "parse_trust", "short"]
+
+RECHECK_INTERVAL_S: Final = 1.0
+
+_KEY: Final = re.compile(r"[0-9a-zA-Z.\-:+=^!/*?&<>()\[\]{}@%$#]{40}")
+_MOST_BYTES: Final = 1 << 20
+
+logger = structlog.get_logger()
+
+
+class Role(StrEnum):
+    """What a process is on the bus."""
+
+    LISTENER = "listener"
+    AGGREGATOR = "aggregator"
+    GATEWAY = "gateway"
+
+
+_SUBSCRIBERS: Final = {
+    # Those of its own role are its peers.
+    Role.LISTENER: {Role.AGGREGATOR, Role.LISTENER},
+    Role.AGGREGATOR: {Role.GATEWAY, Role.AGGREGATOR},
+    Role.GATEWAY: set[Role](),
+}
+
+
+_UPSTREAM: Final = {
+    Role.LISTENER: Role.LISTENER,
+    Role.AGGREGATOR: Role.LISTENER,
+    Role.GATEWAY: Role.AGGREGATOR,
+}
+
+
+class Keys:
+    """The pair of this process, and the keys that it trusts at the moment."""
+
+    def __init__(self, role: Role, key_file: Path, trust_file: Path) -> None:
+        """Read both files.
+
+        Raises:
+            ConfigError: one of them cannot be read or is malformed, or the pair is none.
+        """
+        self.role = role
+        self.public, self.secret = _read_pair(key_file)
+        self._key_file = key_file
+        self._trust_file = trust_file
+        self._stamp = _stamp(trust_file)
+        self._trust(_read_trust(trust_file))
+        self._next_check = 0.0
+        self._checked_own = False
+
+    def trusted(self, role: Role) -> tuple[bytes, ...]:
+        """Return the keys of `role`, in the order of the trust file."""
+        return self._by_role[role]
+
+    def refusal(self, key: bytes) -> str | None:
+        """Return why a subscriber with this key may not connect to this process; None if it may.
+
+        Safe in any thread.
+        """
+        role = self._trusted.get(key)
+        if role is None:
+            return "unknown key"
+        if role not in _SUBSCRIBERS[self.role]:
+            return f"a key of role {role} may not subscribe to role {self.role}"
+        return None
+
+    def refresh(self, now: float) -> None:
+        """Read the trust file again if it changed; not more often than once a second.
+
+        One that cannot be read or is malformed changes nothing: it is logged and counted.
+        """
+        if now < self._next_check:
+            return
+        self._next_check = now + RECHECK_INTERVAL_S
+        if not self._checked_own:
+            self._checked_own = True
+            self._check_own()
+        stamp = _stamp(self._trust_file)
+        if stamp == self._stamp:
+            return
+        self._stamp = stamp
+        try:
+            trusted = _read_trust(self._trust_file)
+        except ConfigError as error:
+            counters.TRUST_FAILURES.inc()
+            logger.warning("trust file not read", reason=str(error))
+            return
+        added, removed = (
+            trusted.keys() - self._trusted.keys(),
+            self._trusted.keys() - trusted.keys(),
+        )
+        self._trust(trusted)
+        logger.info(
+            "trust file read", added=sorted(map(short, added)), removed=sorted(map(short, removed))
+        )
+        self._check_own()
+
+    def _trust(self, trusted: Mapping[bytes, Role]) -> None:
+        # Replaced whole: the authenticator's thread reads it.
+        self._trusted = trusted
+        self._by_role = {
+            role: tuple(key for key, its in trusted.items() if its is role) for role in Role
+        }
+
+    def _check_own(self) -> None:
+        if self._trusted.get(self.public) is not self.role:
+            logger.warning(
+                "own key not trusted",
+                key=short(self.public),
+                role=self.role.value,
+                remedy=f"others will refuse it until {self._trust_file} lists it",
+            )
+        if self._key_file.stat().st_mode & 0o007:
+            logger.warning("key file open to all", file=str(self._key_file), remedy="chmod 400")
+
+
+class ServerKeys:
+    """The keys of those to whom a subscriber connects: any of them, and nobody else's."""
+
+    def __init__(self, keys: Keys, role: Role | None = None) -> None:
+        """Take the keys of `role`; by default that of a process's usual upstreams."""
+        self.keys = keys
+        self.role = role or _UPSTREAM[keys.role]
+
+    @property
+    def trusted(self) -> tuple[bytes, ...]:
+        return self.keys.trusted(self.role)
+
+
+def new_pair() -> tuple[bytes, bytes]:
+    """Return a new key pair: public, secret."""
+    return zmq.curve_keypair()
+
+
+def short(key: bytes) -> str:
+    """Return the beginning of a public key: enough to find it in the trust file."""
+    return key[:8].decode("ascii", "replace")
+
+
+def parse_trust(text: str) -> dict[bytes, Role]:
+    """Return whose each trusted key is.
+
+    Raises:
+        ValueError: a line is malformed, or names a key for the second time; says which and why.
+    """
+    trusted: dict[bytes, Role] = {}
+    for number, line in enumerate(text.splitlines(), 1):
+        words = line.split()
+        if not words or words[0].startswith("#"):
+            continue
+        if words[0] not in set(Role):
+            raise ValueError(f"line {number}: {words[0][:20]!r} is not one of {', '.join(Role)}")
+        if len(words) < 2 or not _KEY.fullmatch(words[1]):
+            raise ValueError(f"line {number}: a public key has 40 characters of Z85")
+        key = words[1].encode()
+        if key in trusted:
+            raise ValueError(f"line {number}: the key {short(key)}… is there twice")
+        trusted[key] = Role(words[0])
+    return trusted
+
+
+def _read_trust(path: Path) -> dict[bytes, Role]:
+    try:
+        return parse_trust(_read(path))
+    except ValueError as error:
+        raise ConfigError(
+            f"{path} is not a trust file: {error}; write `role public-key` a line"
+        ) from None
+
+
+def _read_pair(path: Path) -> tuple[bytes, bytes]:
+    pair: Mapping[str, str] = dict(
+        line.split() for line in _read(path).splitlines() if len(line.split()) == 2
+    )
+    public, secret = (pair.get(name, "") for name in ("public", "secret"))
+    if not (_KEY.fullmatch(public) and _KEY.fullmatch(secret)):
+        raise ConfigError(
+            f"{path} is not a key file: it needs a line `public KEY` and a line `secret KEY`; "
+            "`dragonfly keys new` makes one"
+        )
+    if zmq.curve_public(secret.encode()) != public.encode():
+        raise ConfigError(f"{path} holds two keys that are no pair; `dragonfly keys new` makes one")
+    return public.encode(), secret.encode()
+
+
+def _read(path: Path) -> str:
+    try:
+        with path.open(encoding="ascii") as file:
+            return file.read(_MOST_BYTES)
+    except OSError as error:
+        raise ConfigError(f"cannot read {path}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"cannot read {path}: it is not plain text") from None
+
+
+def _stamp(path: Path) -> tuple[int, ...] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns
