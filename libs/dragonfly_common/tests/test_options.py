@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 import pytest
 from click.testing import CliRunner
-from dragonfly_common.errors import InstrumentError
-from dragonfly_common.options import depth_option, instrument_option, linger_option
+from dragonfly_common.bus import Keys, Role
+from dragonfly_common.bus.keys import new_pair
+from dragonfly_common.errors import ConfigError, InstrumentError
+from dragonfly_common.options import (
+    curve_options,
+    depth_option,
+    instrument_option,
+    linger_option,
+    upstream_option,
+)
 
 
 @click.command()
@@ -47,3 +57,25 @@ def test_a_bad_value_is_named_in_one_sentence(argument: str) -> None:
 
 def test_what_is_no_instrument_is_a_person_s_mistake() -> None:
     assert isinstance(CliRunner().invoke(show, ["--instrument=ETH"]).exception, InstrumentError)
+
+
+@click.command()
+@upstream_option("A publisher's")
+@curve_options(Role.GATEWAY)
+def connect(*, upstreams: tuple[str, ...], keys: Keys | None) -> None:
+    click.echo(f"{upstreams} {keys.role if keys else None}")
+
+
+def test_keys_are_read_where_both_files_are_given(tmp_path: Path) -> None:
+    public, secret = (key.decode() for key in new_pair())
+    pair, trust = tmp_path / "key", tmp_path / "trust"
+    pair.write_text(f"public {public}\nsecret {secret}\n")
+    trust.write_text("")
+    upstreams = ["--upstream=tcp://a:1", "--upstream=tcp://b:1"]
+    files = [f"--curve-key={pair}", f"--curve-trust={trust}"]
+    assert CliRunner().invoke(connect, upstreams).output == "('tcp://a:1', 'tcp://b:1') None\n"
+    assert CliRunner().invoke(connect, upstreams + files).output.endswith("gateway\n")
+    for one in files:
+        mistake = CliRunner().invoke(connect, [*upstreams, one]).exception
+        assert isinstance(mistake, ConfigError)
+        assert "belong together" in str(mistake)

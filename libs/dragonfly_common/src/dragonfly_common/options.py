@@ -2,16 +2,72 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
+from dragonfly_common.bus import Keys, Role
+from dragonfly_common.errors import ConfigError
 from dragonfly_common.types import MAX_DEPTH, normalise_instrument
 
-__all__ = ["depth_option", "instrument_option", "linger_option", "replica_options"]
+__all__ = [
+    "curve_options",
+    "depth_option",
+    "instrument_option",
+    "linger_option",
+    "replica_options",
+    "upstream_option",
+]
 
 F = TypeVar("F", bound=Callable[..., Any])
+R = TypeVar("R")
+
+
+def upstream_option(whose: str) -> Callable[[F], F]:
+    """Return the decorator of `--upstream`: addresses on the bus, as `upstreams`."""
+    return click.option(
+        "--upstream",
+        "upstreams",
+        multiple=True,
+        required=True,
+        metavar="ADDRESS",
+        help=f"{whose} address on the bus; may be repeated. A host name in tcp://host:port stands "
+        "for all its addresses, looked up again every second.",
+    )
+
+
+def curve_options(role: Role) -> Callable[[Callable[..., R]], Callable[..., R]]:
+    """Return the decorator of `--curve-key` and `--curve-trust`, which are read, as `keys`."""
+
+    def decorate(command: Callable[..., R]) -> Callable[..., R]:
+        @click.option(
+            "--curve-key",
+            type=click.Path(path_type=Path),
+            metavar="FILE",
+            help="This process's key pair: with it, all tcp:// on the bus is encrypted and only "
+            "trusted keys are spoken with. `dragonfly keys new` makes one.",
+        )
+        @click.option(
+            "--curve-trust",
+            type=click.Path(path_type=Path),
+            metavar="FILE",
+            help="Public keys of all, `role key` a line; read again when it changes.",
+        )
+        @functools.wraps(command)
+        def with_keys(
+            *args: Any, curve_key: Path | None, curve_trust: Path | None, **options: Any
+        ) -> R:
+            if bool(curve_key) is not bool(curve_trust):
+                raise ConfigError("--curve-key and --curve-trust belong together: give both")
+            keys = Keys(role, curve_key, curve_trust) if curve_key and curve_trust else None
+            return command(*args, keys=keys, **options)
+
+        return with_keys
+
+    return decorate
 
 
 def instrument_option(

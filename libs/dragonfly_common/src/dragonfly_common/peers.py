@@ -11,7 +11,7 @@ from typing import Final
 
 import structlog
 
-from dragonfly_common.bus import Publisher, PublisherLost, Subscriber
+from dragonfly_common.bus import Keys, Publisher, PublisherLost, Subscriber
 from dragonfly_common.bus.options import SILENCE_LIMIT_S
 from dragonfly_common.clock import Clock
 from dragonfly_common.messages import Claim
@@ -36,7 +36,12 @@ class Peers:
     """Drives a `Share` with what comes from the bus."""
 
     def __init__(
-        self, addresses: Sequence[str], publisher: Publisher, share: Share, clock: Clock
+        self,
+        addresses: Sequence[str],
+        publisher: Publisher,
+        share: Share,
+        clock: Clock,
+        keys: Keys | None = None,
     ) -> None:
         """Follow the replicas at `addresses`, which may include this one; none: there are none.
 
@@ -44,7 +49,10 @@ class Peers:
             AddressError: an address is malformed.
         """
         self.share = share
-        self.subscribers = [Subscriber(addresses, clock)] if addresses else []
+        servers = keys.role if keys else None
+        self.subscribers = (
+            [Subscriber(addresses, clock, keys=keys, servers=servers)] if addresses else []
+        )
         """What to wait on: one, or none."""
         self._publisher = publisher
         self._clock = clock

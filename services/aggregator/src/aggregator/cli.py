@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import click
+from dragonfly_common.bus import Keys, Role
 from dragonfly_common.options import (
+    curve_options,
     depth_option,
     instrument_option,
     linger_option,
     replica_options,
+    upstream_option,
 )
 from dragonfly_common.runtime import RuntimeOptions, run_loop, runtime_options
 
@@ -17,14 +20,7 @@ __all__ = ["aggregator"]
 
 
 @click.command()
-@click.option(
-    "--upstream",
-    "upstreams",
-    multiple=True,
-    required=True,
-    metavar="ADDRESS",
-    help="A listener's address on the bus; may be repeated.",
-)
+@upstream_option("A listener's")
 @click.option(
     "--bind",
     required=True,
@@ -35,6 +31,7 @@ __all__ = ["aggregator"]
 @depth_option()
 @linger_option("How long a view is kept after the last gateway left it.")
 @replica_options
+@curve_options(Role.AGGREGATOR)
 @runtime_options
 def aggregator(
     *,
@@ -45,6 +42,7 @@ def aggregator(
     linger_s: float,
     peers: tuple[str, ...],
     redundancy: int,
+    keys: Keys | None,
     runtime: RuntimeOptions,
 ) -> None:
     """Merge the tops of many listeners into one book per instrument.
@@ -54,5 +52,5 @@ def aggregator(
       dragonfly aggregator --upstream ipc:///tmp/binance.ipc \\
           --upstream ipc:///tmp/kraken.ipc --bind ipc:///tmp/aggregator.ipc
     """
-    options = Options(upstreams, bind, instruments, depth, linger_s, peers, redundancy)
+    options = Options(upstreams, bind, instruments, depth, linger_s, peers, redundancy, keys)
     run_loop("aggregator", runtime, lambda process: serve(process, options))

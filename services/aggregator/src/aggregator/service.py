@@ -12,7 +12,15 @@ from dataclasses import dataclass
 from typing import Final
 
 import structlog
-from dragonfly_common.bus import Delivery, Interest, Publisher, PublisherLost, Subscriber, Waiter
+from dragonfly_common.bus import (
+    Delivery,
+    Interest,
+    Keys,
+    Publisher,
+    PublisherLost,
+    Subscriber,
+    Waiter,
+)
 from dragonfly_common.messages import Book, Gone, Instruments, Venue
 from dragonfly_common.peers import Peers
 from dragonfly_common.runtime import Runtime
@@ -48,6 +56,7 @@ class Options:
     linger_s: float
     peers: Sequence[str] = ()
     redundancy: int = 1
+    keys: Keys | None = None
 
 
 def serve(runtime: Runtime, options: Options) -> None:
@@ -56,11 +65,12 @@ def serve(runtime: Runtime, options: Options) -> None:
     Raises:
         AddressError: an address is malformed or taken.
     """
+    clock, keys = runtime.clock, options.keys
     share = Share(runtime.instance, options.redundancy)
     with (
-        closing(Publisher(options.bind, runtime.instance, runtime.clock)) as publisher,
-        closing(Subscriber(options.upstreams, runtime.clock)) as subscriber,
-        closing(Peers(options.peers, publisher, share, runtime.clock)) as peers,
+        closing(Publisher(options.bind, runtime.instance, clock, keys=keys)) as publisher,
+        closing(Subscriber(options.upstreams, clock, keys=keys)) as subscriber,
+        closing(Peers(options.peers, publisher, share, clock, keys)) as peers,
     ):
         subscriber.subscribe(STATUS_PREFIX)
         world = World(publisher.epoch, options.depth, options.linger_s, options.instruments, share)

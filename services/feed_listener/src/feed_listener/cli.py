@@ -7,8 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import click
+from dragonfly_common.bus import Keys, Role
 from dragonfly_common.discovery import check_address
 from dragonfly_common.options import (
+    curve_options,
     depth_option,
     instrument_option,
     linger_option,
@@ -49,6 +51,7 @@ __all__ = ["listener"]
 )
 @linger_option("How long an instrument is kept after the last aggregator left it.")
 @replica_options
+@curve_options(Role.LISTENER)
 @runtime_options
 def listener(
     *,
@@ -62,6 +65,7 @@ def listener(
     linger_s: float,
     peers: tuple[str, ...],
     redundancy: int,
+    keys: Keys | None,
     runtime: RuntimeOptions,
 ) -> None:
     """Listen to one venue and publish its changed tops of book.
@@ -80,6 +84,7 @@ def listener(
         following=Following(instruments, depth, linger_s),
         peers=peers,
         redundancy=redundancy,
+        keys=keys,
     )
     # On one machine the listeners of several venues must not share a name on the bus.
     name = runtime.instance or f"listener-{venue.name}@{socket.gethostname()}"

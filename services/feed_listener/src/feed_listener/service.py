@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
-from dragonfly_common.bus import Publisher
+from dragonfly_common.bus import Keys, Publisher
 from dragonfly_common.peers import Peers
 from dragonfly_common.runtime import Runtime
 from dragonfly_common.sharing import Share
@@ -33,6 +33,7 @@ class Options:
     following: Following
     peers: Sequence[str] = ()
     redundancy: int = 1
+    keys: Keys | None = None
 
 
 async def serve(runtime: Runtime, options: Options) -> None:
@@ -49,10 +50,11 @@ async def serve(runtime: Runtime, options: Options) -> None:
     list_client = build_client(
         options.ws_url, ClientOptions(options.tls, source.max_reply_bytes, compression=True)
     )
+    clock = runtime.clock
     share = Share(runtime.instance, options.redundancy, MOST_FEEDS)
     with (
-        closing(Publisher(options.bind, runtime.instance, runtime.clock)) as publisher,
-        closing(Peers(options.peers, publisher, share, runtime.clock)) as peers,
+        closing(Publisher(options.bind, runtime.instance, clock, keys=options.keys)) as publisher,
+        closing(Peers(options.peers, publisher, share, clock, options.keys)) as peers,
     ):
         listener = Listener(
             runtime,

@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 import click
-from dragonfly_common.options import depth_option, instrument_option, linger_option
+from dragonfly_common.bus import Keys, Role
+from dragonfly_common.options import (
+    curve_options,
+    depth_option,
+    instrument_option,
+    linger_option,
+    upstream_option,
+)
 from dragonfly_common.runtime import RuntimeOptions, run_async, runtime_options
 
 from grpc_gateway.requests import MAX_WINDOW
@@ -14,14 +21,7 @@ __all__ = ["gateway"]
 
 
 @click.command()
-@click.option(
-    "--upstream",
-    "upstreams",
-    multiple=True,
-    required=True,
-    metavar="ADDRESS",
-    help="An aggregator's address on the bus; may be repeated.",
-)
+@upstream_option("An aggregator's")
 @click.option(
     "--bind",
     default="127.0.0.1:50051",
@@ -69,6 +69,7 @@ __all__ = ["gateway"]
     show_default=True,
     help="A session is ended when nothing in flight is acknowledged for so long.",
 )
+@curve_options(Role.GATEWAY)
 @runtime_options
 def gateway(
     *,
@@ -82,6 +83,7 @@ def gateway(
     max_instruments: int,
     window: int,
     ack_timeout_s: float,
+    keys: Keys | None,
     runtime: RuntimeOptions,
 ) -> None:
     """Serve the consolidated books to bots over gRPC.
@@ -98,5 +100,6 @@ def gateway(
         linger_s=linger_s,
         max_streams=max_streams,
         max_total_streams=max_total_streams,
+        keys=keys,
     )
     run_async("gateway", runtime, lambda process: serve(process, options))

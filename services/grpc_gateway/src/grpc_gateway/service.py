@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import grpc.aio
-from dragonfly_common.bus import Delivery, PublisherLost, Subscriber, pump
+from dragonfly_common.bus import Delivery, Keys, PublisherLost, Subscriber, pump
 from dragonfly_common.errors import AddressError
 from dragonfly_common.messages import Gone, Instruments, Venue, View
 from dragonfly_common.runtime import Runtime
@@ -48,6 +48,7 @@ class Options:
     linger_s: float
     max_streams: int
     max_total_streams: int
+    keys: Keys | None = None
 
 
 async def serve(runtime: Runtime, options: Options) -> None:
@@ -74,7 +75,7 @@ class _Gateway:
         always = options.instruments
         self._runtime = runtime
         self._options = options
-        self.subscriber = Subscriber(options.upstreams, clock)
+        self.subscriber = Subscriber(options.upstreams, clock, keys=options.keys)
         self.subscriber.subscribe(STATUS_PREFIX)
         self._relay = Relay(
             self.subscriber,
