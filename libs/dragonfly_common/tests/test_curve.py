@@ -133,7 +133,8 @@ def test_a_trusted_key_of_another_role_is_refused(
     subscriber: Role,
     logged: list[structlog.typing.EventDict],
 ) -> None:
-    theirs, ours = ring.keys(subscriber), ring.keys(publisher)
+    pairs = ring.pair(publisher), ring.pair(subscriber)
+    ours, theirs = ring.keys(publisher, pairs[0]), ring.keys(subscriber, pairs[1])
     voice = world.voice(TCP, keys=ours)
     refused = failed("publisher", "auth")
     ear = world.ear(voice.publisher.address, prefixes=["a."], keys=theirs, servers=publisher)
@@ -202,7 +203,10 @@ def test_a_publisher_with_a_wrong_key_is_not_believed(
     assert said["expected"] == "a key of listener"
 
 
-def test_without_its_authenticator_a_publisher_lets_nobody_in(world: World, ring: Ring) -> None:
+def test_without_its_authenticator_a_publisher_lets_nobody_in(
+    world: World, ring: Ring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(options._COMMON, zmq.HANDSHAKE_IVL, 300)
     voice = world.voice(TCP, keys=ring.keys(Role.LISTENER))
     voice.publisher.publish("a.", say(1))
     authenticator = gate._Authenticator._one
