@@ -22,9 +22,9 @@ INSTRUMENTS = ("BTC-USD", "ETH-BTC", "ETH-USD", "LTC-BTC", "LTC-USD", "XRP-BTC",
 WITHIN_S = 20.0
 NEVER_LONGER_S = 5.0
 """A second is promised, and `bench/recovery.py` measures it; a busy machine may take longer."""
-LASTING_NS = 25_000_000
+LASTING_NS = 100_000_000
 """A state that stood so long reaches bots as one of its own, also on a busy machine."""
-STATES = 20
+STATES = 12
 
 
 class Replicated(System):
@@ -164,7 +164,7 @@ async def test_the_others_take_over_from_one_that_is_killed(system: Replicated) 
 
 
 async def test_a_hot_standby_misses_nothing(system: Replicated) -> None:
-    await system.start_all("--redundancy=2", rate="20", instruments=INSTRUMENTS[:1])
+    await system.start_all("--redundancy=2", rate="6", instruments=INSTRUMENTS[:1])
     async with Bot(system.gateway_address, *INSTRUMENTS[:1]) as bot:
         await system.add("listener-binance-2")
         await all_live(bot)

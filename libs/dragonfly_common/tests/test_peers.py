@@ -130,7 +130,7 @@ def test_a_lone_one_may_end_at_once(replicas: Replicas) -> None:
 
 
 def test_one_that_stood_still_takes_nothing_over(replicas: Replicas) -> None:
-    a, b = replicas.start("a"), replicas.start("b")
+    a, _ = replicas.start("a"), replicas.start("b")
     replicas.until_shared()
     carried = set(a.share.carried)
     a.clock.skipped_s = 10 * DOUBT_S

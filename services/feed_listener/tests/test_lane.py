@@ -164,7 +164,7 @@ async def test_a_successor_that_dies_leaves_the_old_connection_serving(
         await server.send({"t": "closing"})
         await eventually(lambda: len(server.asked("sub")) == 2, "the successor's subscription")
         await server.open[1].close()
-        await eventually(lambda: server.opened == 3, "another successor")
+        await eventually(lambda: len(server.asked("sub")) == 3, "another successor")
         assert old in server.open
         await server.book("ethbtc", 2, 11.0)
         await consumer.live("ETH-BTC", 2)
