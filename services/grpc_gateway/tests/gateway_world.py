@@ -11,7 +11,7 @@ import grpc
 import grpc.aio
 import pytest
 from dragonfly_common.bus import Publisher, pump
-from dragonfly_common.clock import SystemClock
+from dragonfly_common.clock import Clock, ManualClock, SystemClock
 from dragonfly_common.messages import Instruments, Venue, View
 from dragonfly_common.runtime import Runtime, RuntimeOptions
 from dragonfly_common.topics import (
@@ -27,8 +27,10 @@ from dragonfly_protos import orderbook_pb2
 from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
+from grpc_gateway.accounts import Account, Caller, Denials
 from grpc_gateway.relay import ViewKey
 from grpc_gateway.service import Options, serve
+from grpc_gateway.tokens import Quota
 
 DEADLINE_S: Final = 10.0
 
@@ -50,6 +52,12 @@ _METHODS: Final[dict[str, MethodDescriptor]] = {
 }
 # A bot's transport that reads little ahead: a bot that stops reading is noticed early.
 READ_LITTLE_AHEAD: Final = (("grpc.http2.bdp_probe", 0), ("grpc.http2.lookahead_bytes", 4096))
+
+
+def make_caller(name: str = "", quota: Quota = Quota(), clock: Clock | None = None) -> Caller:  # noqa: B008 - it is frozen
+    """Return who makes a call."""
+    clock = clock or ManualClock()
+    return Caller(Account(name, quota, Denials(clock), clock), "ipv4:127.0.0.1:1")
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -157,10 +165,21 @@ class Call:
 class Bot:
     """A connection of its own to a gateway."""
 
-    def __init__(self, address: str, options: Iterable[tuple[str, int]] = ()) -> None:
-        self.channel = grpc.aio.insecure_channel(
-            address, options=[("grpc.use_local_subchannel_pool", 1), *options]
+    def __init__(
+        self,
+        address: str,
+        options: Iterable[tuple[str, int]] = (),
+        *,
+        credentials: grpc.ChannelCredentials | None = None,
+        token: str | None = None,
+    ) -> None:
+        own = [("grpc.use_local_subchannel_pool", 1), *options]
+        self.channel = (
+            grpc.aio.secure_channel(address, credentials, options=own)
+            if credentials
+            else grpc.aio.insecure_channel(address, options=own)
         )
+        self.metadata = [("authorization", f"Bearer {token}")] if token else []
         self._calls: list[grpc.aio.Call] = []
 
     async def __aenter__(self) -> Self:
@@ -179,16 +198,17 @@ class Bot:
     ) -> Call:
         """Open a server stream."""
         open_stream = self.channel.unary_stream(_path(method))
-        return self._track(open_stream(_encode(request), metadata=tuple(metadata)))
+        return self._track(open_stream(_encode(request), metadata=[*metadata, *self.metadata]))
 
     def session(self) -> Call:
-        return self._track(self.channel.stream_stream(_path("Session"))())
+        return self._track(self.channel.stream_stream(_path("Session"))(metadata=self.metadata))
 
     async def get(
         self, method: str, request: Message | bytes = b"", timeout_s: float | None = None
     ) -> Message:
         """Call a unary method and return its decoded reply."""
-        payload = await self.channel.unary_unary(_path(method))(_encode(request), timeout=timeout_s)
+        call = self.channel.unary_unary(_path(method))
+        payload = await call(_encode(request), timeout=timeout_s, metadata=self.metadata)
         reply: Message = GetMessageClass(_METHODS[method].output_type).FromString(payload)
         return reply
 
@@ -204,7 +224,7 @@ class Bot:
 
     async def status(self, method: str, payload: bytes) -> grpc.StatusCode:
         """Return how a unary method ends for a payload, whatever it is."""
-        call = self.channel.unary_unary(_path(method))(payload)
+        call = self.channel.unary_unary(_path(method))(payload, metadata=self.metadata)
         async with asyncio.timeout(DEADLINE_S):
             code: grpc.StatusCode = await call.code()
         return code
@@ -221,8 +241,14 @@ class RunningGateway:
         self.address = address
         self._task = task
 
-    def bot(self, options: Iterable[tuple[str, int]] = ()) -> Bot:
-        return Bot(self.address, options)
+    def bot(
+        self,
+        options: Iterable[tuple[str, int]] = (),
+        *,
+        credentials: grpc.ChannelCredentials | None = None,
+        token: str | None = None,
+    ) -> Bot:
+        return Bot(self.address, options, credentials=credentials, token=token)
 
     async def stop(self) -> None:
         """Stop it as SIGTERM does."""
@@ -240,9 +266,9 @@ class _NotingRuntime(Runtime):
 
 
 @asynccontextmanager
-async def running(options: Options) -> AsyncIterator[RunningGateway]:
+async def running(options: Options, log_level: str = "error") -> AsyncIterator[RunningGateway]:
     """Run a gateway."""
-    runtime = _NotingRuntime("gateway", RuntimeOptions("gateway.test", log_level="error"))
+    runtime = _NotingRuntime("gateway", RuntimeOptions("gateway.test", log_level=log_level))
     task = asyncio.create_task(serve(runtime, options))
     await until(lambda: bool(runtime.address) or task.done())
     gateway = RunningGateway(runtime.address, task)

@@ -90,10 +90,18 @@ def test_a_bad_option_is_a_sentence(options: tuple[str, ...], words: str) -> Non
     ("options", "words"),
     [
         (("--upstream", "nowhere"), "'nowhere' is not a bus address"),
+        (("--upstream", "ipc:///tmp/x", "--tls-cert", "x"), "give both or neither"),
+        (("--upstream", "ipc:///tmp/x", "--tls-key", "x"), "give both or neither"),
+        (("--upstream", "ipc:///tmp/x", "--tls-client-ca", "x"), "give --tls-cert and --tls-key"),
+        (
+            ("--upstream", "ipc:///tmp/x", "--tls-cert", "/x", "--tls-key", "/x"),
+            "cannot read /x: No such file",
+        ),
+        (("--upstream", "ipc:///tmp/x", "--tokens", "/x"), "cannot read /x: No such file"),
         (("--upstream", "ipc:///tmp/x", "--bind", "nowhere"), "write HOST:PORT"),
     ],
 )
-async def test_an_address_that_cannot_be_used_is_a_sentence(
+async def test_an_address_or_a_file_that_cannot_be_used_is_a_sentence(
     options: tuple[str, ...], words: str
 ) -> None:
     async with process(*COMMAND, *options) as gateway:

@@ -15,6 +15,7 @@ from gateway_world import (
     Call,
     RunningGateway,
     make_book,
+    make_caller,
     until,
 )
 from grpc import StatusCode
@@ -327,7 +328,7 @@ def make_session(
 
     window = Window(4, limit_s=1.0)
     session = Session(
-        Stream("test"),
+        Stream(make_caller()),
         Relay(_NoBus(), linger_s=1.0),
         clock or ManualClock(),
         depth=10,

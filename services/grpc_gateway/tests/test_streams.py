@@ -7,12 +7,15 @@ from typing import NoReturn
 import pytest
 from dragonfly_common.clock import ManualClock
 from dragonfly_common.topics import ViewKind
+from gateway_world import make_caller
 from grpc import StatusCode
 from grpc_gateway import counters
+from grpc_gateway.accounts import Caller
 from grpc_gateway.mailbox import Mail
 from grpc_gateway.relay import ViewKey
 from grpc_gateway.requests import RefusedError
 from grpc_gateway.streams import STALLED_AFTER_S, Stream, Streams, readable
+from grpc_gateway.tokens import Quota
 from grpc_gateway.window import Window
 from grpc_gateway.wire import SharedView
 
@@ -20,36 +23,50 @@ KEY = ViewKey(ViewKind.BOOK, "ETH-BTC")
 STOPPING = RefusedError(StatusCode.UNAVAILABLE, "stopping")
 
 
-def make_streams(*, per_client: int = 2, total: int = 3) -> tuple[Streams, ManualClock]:
+def make_streams(*, total: int = 3) -> tuple[Streams, ManualClock]:
     clock = ManualClock()
-    return Streams(per_client, total, clock), clock
+    return Streams(total, clock), clock
 
 
 async def test_limits_hold_per_client_and_in_total_and_places_are_given_back() -> None:
     streams, _ = make_streams()
+    a, b, c = (make_caller(quota=Quota(streams=2)) for _ in "abc")
     with ExitStack() as opened:
-        for client in ("a", "a", "b"):
-            opened.enter_context(streams.open(client))
-        with pytest.raises(RefusedError, match="2 streams are open on this connection"):
-            streams.open("a").__enter__()
+        for caller in (a, a, b):
+            opened.enter_context(streams.open(caller))
         with pytest.raises(RefusedError, match="3 streams are open at this gateway"):
-            streams.open("c").__enter__()
+            streams.open(c).__enter__()
         assert len(streams) == 3
     assert len(streams) == 0
-    with streams.open("a"):
-        pass
+    with streams.open(a), streams.open(a):
+        with pytest.raises(RefusedError, match="2 streams are open on this connection"):
+            streams.open(a).__enter__()
+        with streams.open(b):
+            pass
 
 
-async def test_a_client_that_left_is_forgotten() -> None:
+async def test_the_streams_of_some_callers_can_be_ended() -> None:
     streams, _ = make_streams()
-    with streams.open("a"):
-        pass
-    assert not streams._by_client
+    gone = make_caller("gone")
+
+    async def serve(caller: Caller) -> None:
+        with streams.open(caller):
+            await asyncio.Event().wait()
+
+    ended, kept = (asyncio.create_task(serve(caller)) for caller in (gone, make_caller("kept")))
+    await asyncio.sleep(0)
+    streams.end_of(lambda caller: caller is gone, STOPPING)
+    with pytest.raises(RefusedError, match="stopping"):
+        await ended
+    assert len(streams) == 1
+    kept.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await kept
 
 
 async def test_mail_wakes_its_stream() -> None:
     streams, _ = make_streams()
-    with streams.open("a") as stream:
+    with streams.open(make_caller()) as stream:
         waiting = asyncio.create_task(stream.woken())
         await asyncio.sleep(0)
         assert not waiting.done()
@@ -61,7 +78,7 @@ async def test_ending_interrupts_whatever_the_stream_waits_for() -> None:
     streams, _ = make_streams()
 
     async def serve() -> None:
-        with streams.open("a"):
+        with streams.open(make_caller()):
             await asyncio.Event().wait()
 
     serving = asyncio.create_task(serve())
@@ -72,7 +89,7 @@ async def test_ending_interrupts_whatever_the_stream_waits_for() -> None:
     assert error.value is STOPPING
     assert len(streams) == 0
     with pytest.raises(RefusedError, match="stopping"):
-        streams.open("a").__enter__()
+        streams.open(make_caller()).__enter__()
 
 
 class Writing:
@@ -86,6 +103,9 @@ class Writing:
         return "a"
 
     def invocation_metadata(self) -> None: ...
+
+    def auth_context(self) -> dict[str, list[bytes]]:
+        return {}
 
     async def write(self, message: bytes) -> None:
         await self.through.wait()
@@ -103,7 +123,7 @@ async def test_a_write_on_its_way_is_cut_only_if_it_does_not_get_through(
     writing = Writing()
 
     async def serve() -> None:
-        with streams.open("a") as stream:
+        with streams.open(make_caller()) as stream:
             async with asyncio.TaskGroup():  # as a session does, which would wrap an error
                 await stream.write(writing, b"last words", clock.monotonic())
                 raise AssertionError("the stream went on")
@@ -122,7 +142,7 @@ async def test_a_bot_that_leaves_is_a_cancellation_and_stays_one() -> None:
     streams, _ = make_streams()
 
     async def serve() -> None:
-        with streams.open("a"):
+        with streams.open(make_caller()):
             await asyncio.Event().wait()
 
     serving = asyncio.create_task(serve())
@@ -137,7 +157,7 @@ async def test_a_bot_that_leaves_while_its_stream_is_ended_is_a_cancellation() -
     streams, _ = make_streams()
 
     async def serve() -> None:
-        with streams.open("a"):
+        with streams.open(make_caller()):
             await asyncio.Event().wait()
 
     serving = asyncio.create_task(serve())
@@ -155,7 +175,7 @@ async def test_only_the_first_reason_ends_a_stream() -> None:
 
 
 async def _end_twice() -> None:
-    stream = Stream("a")
+    stream = Stream(make_caller())
     with stream.ending():
         stream.end(STOPPING)
         stream.end(RefusedError(StatusCode.ABORTED, "another"))
@@ -166,7 +186,7 @@ async def test_a_bot_that_does_not_acknowledge_is_found_by_looking() -> None:
     streams, clock = make_streams()
 
     async def serve() -> None:
-        with streams.open("a") as stream:
+        with streams.open(make_caller()) as stream:
             stream.window = Window(4, limit_s=2.0)
             stream.window.acknowledge(0, clock.monotonic())
             stream.window.number_next(clock.monotonic())
@@ -188,7 +208,7 @@ async def test_a_bot_that_does_not_acknowledge_is_found_by_looking() -> None:
 async def test_a_stall_is_told_once_per_episode() -> None:
     streams, clock = make_streams()
     before = counters.BOTS_STALLED._value.get()
-    with streams.open("a") as stream:
+    with streams.open(make_caller()) as stream:
         for _ in range(2):
             stream.writing_since = clock.monotonic()
             clock.advance(STALLED_AFTER_S + 0.1)

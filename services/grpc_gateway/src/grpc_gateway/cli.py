@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Final
+
 import click
 from dragonfly_common.bus import Keys, Role
+from dragonfly_common.errors import ConfigError
 from dragonfly_common.options import (
     curve_options,
     depth_option,
@@ -16,8 +20,11 @@ from dragonfly_common.runtime import RuntimeOptions, run_async, runtime_options
 from grpc_gateway.requests import MAX_WINDOW
 from grpc_gateway.service import Options, serve
 from grpc_gateway.servicer import Limits
+from grpc_gateway.tls import TlsFiles
 
 __all__ = ["gateway"]
+
+FILE: Final = click.Path(dir_okay=False, path_type=Path)
 
 
 @click.command()
@@ -70,6 +77,27 @@ __all__ = ["gateway"]
     help="A session is ended when nothing in flight is acknowledged for so long.",
 )
 @curve_options(Role.GATEWAY)
+@click.option(
+    "--tls-cert",
+    type=FILE,
+    metavar="FILE",
+    help="PEM file of the gateway's certificate and those above it; turns TLS on.",
+)
+@click.option("--tls-key", type=FILE, metavar="FILE", help="PEM file of its key.")
+@click.option(
+    "--tls-client-ca",
+    type=FILE,
+    metavar="FILE",
+    help="PEM file of the authority whose certificates bots must show; its common name is the"
+    " bot's.",
+)
+@click.option(
+    "--tokens",
+    type=FILE,
+    metavar="FILE",
+    help="TOML file of bots, hashes of their tokens, and quotas: `dragonfly token new` writes it."
+    "  [default: no token is needed]",
+)
 @runtime_options
 def gateway(
     *,
@@ -84,9 +112,15 @@ def gateway(
     window: int,
     ack_timeout_s: float,
     keys: Keys | None,
+    tls_cert: Path | None,
+    tls_key: Path | None,
+    tls_client_ca: Path | None,
+    tokens: Path | None,
     runtime: RuntimeOptions,
 ) -> None:
     """Serve the consolidated books to bots over gRPC.
+
+    The files of certificates and tokens are read again when they change.
 
     \b
     Example:
@@ -101,5 +135,17 @@ def gateway(
         max_streams=max_streams,
         max_total_streams=max_total_streams,
         keys=keys,
+        tls=_tls_files(tls_cert, tls_key, tls_client_ca),
+        tokens=tokens,
     )
     run_async("gateway", runtime, lambda process: serve(process, options))
+
+
+def _tls_files(cert: Path | None, key: Path | None, client_ca: Path | None) -> TlsFiles | None:
+    if cert is not None and key is not None:
+        return TlsFiles(cert, key, client_ca)
+    if cert is not None or key is not None:
+        raise ConfigError("--tls-cert and --tls-key belong together: give both or neither")
+    if client_ca is not None:
+        raise ConfigError("--tls-client-ca needs TLS: give --tls-cert and --tls-key too")
+    return None

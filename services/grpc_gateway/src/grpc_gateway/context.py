@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NoReturn, Protocol
 
 from grpc import StatusCode
@@ -15,6 +15,10 @@ class Context(Protocol):
 
     def peer(self) -> str:
         """Return the connection that the call came by, for example `ipv4:127.0.0.1:40000`."""
+        ...
+
+    def auth_context(self) -> Mapping[str, Sequence[bytes]]:
+        """Return what the transport knows of the bot: of its certificate, where it has one."""
         ...
 
     def invocation_metadata(self) -> Iterable[tuple[str, str | bytes]] | None: ...

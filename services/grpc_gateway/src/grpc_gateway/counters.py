@@ -8,6 +8,8 @@ from prometheus_client import Counter, Gauge
 
 __all__ = [
     "BOTS_STALLED",
+    "DENIED",
+    "FILE_FAILURES",
     "MISPLACED_BODIES",
     "REFUSED",
     "REPLACED",
@@ -26,6 +28,16 @@ REPLACED: Final = Counter(
 )
 REFUSED: Final = Counter(
     "dragonfly_gateway_refused_total", "Requests refused and streams ended, by status.", ["code"]
+)
+DENIED: Final = Counter(
+    "dragonfly_gateway_denied_total",
+    "Calls of unknown bots, and calls beyond a bot's quota, by reason.",
+    ["reason"],
+)
+FILE_FAILURES: Final = Counter(
+    "dragonfly_gateway_file_failures_total",
+    "Changed certificate or tokens files that could not be taken.",
+    ["files"],
 )
 BOTS_STALLED: Final = Counter(
     "dragonfly_gateway_stalled_total", "Times that a bot stopped reading for over a second."

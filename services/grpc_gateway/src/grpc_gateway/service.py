@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
+import grpc
 import grpc.aio
+import structlog
 from dragonfly_common.bus import Delivery, Keys, PublisherLost, Subscriber, pump
 from dragonfly_common.errors import AddressError
 from dragonfly_common.messages import Gone, Instruments, Venue, View
@@ -16,17 +20,20 @@ from dragonfly_common.runtime import Runtime
 from dragonfly_common.status import split_host_port
 from dragonfly_common.topics import STATUS_PREFIX, ViewKind, parse_view_topic
 from grpc import StatusCode
-from grpc_health.v1 import health_pb2_grpc
-from grpc_reflection.v1alpha import reflection
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
 
 from grpc_gateway import counters
+from grpc_gateway.access import Access
 from grpc_gateway.directory import Directory
 from grpc_gateway.health import Health
 from grpc_gateway.methods import SERVICES, generic_handlers
+from grpc_gateway.reflection import Reflection
 from grpc_gateway.relay import Relay, ViewKey
 from grpc_gateway.requests import RefusedError
 from grpc_gateway.servicer import Limits, Servicer
 from grpc_gateway.streams import Streams
+from grpc_gateway.tls import Certificates, TlsFiles
 
 __all__ = ["Options", "serve"]
 
@@ -35,6 +42,11 @@ STOP_GRACE_S: Final = 1.0
 LOOK_INTERVAL_S: Final = 0.1
 # Beyond the streams that count: refusals in the making, unary calls, health, reflection.
 SPARE_CALLS: Final = 256
+TOKEN_REVOKED: Final = RefusedError(
+    StatusCode.UNAUTHENTICATED, "the token holds no more: ask for a new one"
+)
+
+logger = structlog.get_logger()
 
 
 @dataclass(frozen=True)
@@ -49,6 +61,8 @@ class Options:
     max_streams: int
     max_total_streams: int
     keys: Keys | None = None
+    tls: TlsFiles | None = None
+    tokens: Path | None = None
 
 
 async def serve(runtime: Runtime, options: Options) -> None:
@@ -56,6 +70,7 @@ async def serve(runtime: Runtime, options: Options) -> None:
 
     Raises:
         AddressError: an address is malformed or taken.
+        ConfigError: a certificate or the tokens file cannot be used.
     """
     gateway = _Gateway(runtime, options)
     try:
@@ -83,7 +98,14 @@ class _Gateway:
             always=[ViewKey(ViewKind.BOOK, instrument) for instrument in always],
         )
         self._directory = Directory()
-        self._streams = Streams(options.max_streams, options.max_total_streams, clock)
+        self._streams = Streams(options.max_total_streams, clock)
+        self._certificates = Certificates(options.tls) if options.tls else None
+        self._access = Access(
+            tokens=options.tokens,
+            certificates=options.tls is not None and options.tls.client_ca is not None,
+            max_streams=options.max_streams,
+            clock=clock,
+        )
         self._servicer = Servicer(
             self._relay,
             self._directory,
@@ -93,12 +115,17 @@ class _Gateway:
             clock=clock,
         )
         self.health = Health(service.full_name for service in SERVICES)
-        self._server = _new_server(options, self._servicer, self.health)
+        self._server = _new_server(options, self._servicer, self._access, self.health)
         self._told_version = -1
         self._next_look = 0.0
 
     async def start(self) -> None:
-        address = _listen(self._server, self._options.bind)
+        credentials = self._certificates and self._certificates.credentials()
+        address, loopback = _listen(self._server, self._options.bind, credentials)
+        if self._options.tokens and not credentials and not loopback:
+            logger.warning(
+                "tokens travel in the clear", remedy="serve with --tls-cert and --tls-key"
+            )
         await self._server.start()
         self._runtime.ready(address=address)
 
@@ -124,6 +151,13 @@ class _Gateway:
             self._next_look = now + LOOK_INTERVAL_S
             self._relay.settle(now, self._runtime.clock.now_ns(), self._directory.venues)
             self._streams.look()
+            self._follow_files(now)
+
+    def _follow_files(self, now: float) -> None:
+        if self._certificates:
+            self._certificates.refresh(now)
+        if self._access.refresh(now):
+            self._streams.end_of(self._access.revoked, TOKEN_REVOKED)
 
     def _take(self, event: Delivery | PublisherLost, now: float) -> None:
         now_ns = self._runtime.clock.now_ns()
@@ -156,16 +190,19 @@ class _Gateway:
             self._runtime.not_ready("no venue is live")
 
 
-def _new_server(options: Options, servicer: Servicer, health: Health) -> grpc.aio.Server:
+def _new_server(
+    options: Options, servicer: Servicer, access: Access, health: Health
+) -> grpc.aio.Server:
     server = grpc.aio.server(
         options=_server_options(options),
         maximum_concurrent_rpcs=options.max_total_streams + SPARE_CALLS,
     )
-    server.add_generic_rpc_handlers(generic_handlers(servicer))
+    server.add_generic_rpc_handlers(generic_handlers(servicer, access.admit))
     health_pb2_grpc.add_HealthServicer_to_server(health.servicer, server)
     names = [service.full_name for service in SERVICES]
-    reflection.enable_server_reflection(
-        [*names, "grpc.health.v1.Health", reflection.SERVICE_NAME], server
+    names += [health_pb2.DESCRIPTOR.services_by_name["Health"].full_name, reflection.SERVICE_NAME]
+    reflection_pb2_grpc.add_ServerReflectionServicer_to_server(
+        Reflection(names, access.admit), server
     )
     return server
 
@@ -184,6 +221,8 @@ def _server_options(options: Options) -> list[tuple[str, int]]:
         ("grpc.http2.min_ping_interval_without_data_ms", 500),
         # Nor for pings that a busy machine delivered close together: a ping costs next to nothing.
         ("grpc.http2.max_ping_strikes", 0),
+        # A TLS handshake that does not go on holds a file descriptor.
+        ("grpc.server_handshake_timeout_ms", 5000),
         # Above the limit that refuses with a sentence: beyond this one a call waits unseen.
         ("grpc.max_concurrent_streams", options.max_streams + SPARE_CALLS),
         ("grpc.max_receive_message_length", 64 * 1024),
@@ -191,23 +230,30 @@ def _server_options(options: Options) -> list[tuple[str, int]]:
     ]
 
 
-def _listen(server: grpc.aio.Server, bind: str) -> str:
-    """Bind HOST:PORT and return it with the port that it became.
+def _listen(
+    server: grpc.aio.Server, bind: str, credentials: grpc.ServerCredentials | None
+) -> tuple[str, bool]:
+    """Bind HOST:PORT; return it with the port that it became, and whether it is loopback.
 
     Raises:
         AddressError: it is malformed, taken, or not this machine's.
     """
     host, port = split_host_port(bind)
-    _probe(host, port, bind)
+    loopback = _probe(host, port, bind)
     shown = f"[{host}]" if ":" in host else host
     try:
-        bound = server.add_insecure_port(f"{shown}:{port}")
+        where = f"{shown}:{port}"
+        bound = (
+            server.add_secure_port(where, credentials)
+            if credentials
+            else server.add_insecure_port(where)
+        )
     except RuntimeError:
         raise AddressError(f"cannot serve bots on {bind}: choose another --bind") from None
-    return f"{shown}:{bound}"
+    return f"{shown}:{bound}", loopback
 
 
-def _probe(host: str, port: int, bind: str) -> None:
+def _probe(host: str, port: int, bind: str) -> bool:
     # gRPC does not say why it cannot bind, and writes to standard error by itself.
     try:
         family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
@@ -215,6 +261,7 @@ def _probe(host: str, port: int, bind: str) -> None:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(address)
             probe.listen(1)
+        return ipaddress.ip_address(address[0]).is_loopback
     except OSError as error:
         raise AddressError(
             f"cannot serve bots on {bind}: {error.strerror}; choose another --bind"

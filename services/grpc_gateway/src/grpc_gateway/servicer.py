@@ -15,6 +15,7 @@ from dragonfly_protos import market_data_pb2 as pb
 from dragonfly_protos import orderbook_pb2
 from grpc import StatusCode
 
+from grpc_gateway.accounts import Caller
 from grpc_gateway.changes import Changes
 from grpc_gateway.context import Context
 from grpc_gateway.directory import Directory
@@ -74,47 +75,59 @@ class Servicer:
         self.directory_changes: Final = Changes()
         """Told whenever the directory learned something."""
 
-    async def book_summary(self, request: orderbook_pb2.Empty, context: Context) -> None:
+    async def book_summary(
+        self, request: orderbook_pb2.Empty, context: Context, caller: Caller
+    ) -> None:
         default = self._always[0] if self._always else None
         instrument = legacy_instrument(context.invocation_metadata() or (), default)
         depth = min(LEGACY_DEPTH, self._limits.depth)
-        await self._stream_views(context, {ViewKey(ViewKind.BOOK, instrument): depth})
+        await self._stream_views(context, caller, {ViewKey(ViewKind.BOOK, instrument): depth})
 
-    async def stream_book(self, request: pb.BookRequest, context: Context) -> None:
-        await self._stream_views(context, self._wish(ViewKind.BOOK, request))
+    async def stream_book(self, request: pb.BookRequest, context: Context, caller: Caller) -> None:
+        await self._stream_views(context, caller, self._wish(ViewKind.BOOK, request))
 
-    async def stream_liquidity(self, request: pb.LiquidityRequest, context: Context) -> None:
-        await self._stream_views(context, self._wish(ViewKind.LIQUIDITY, request))
+    async def stream_liquidity(
+        self, request: pb.LiquidityRequest, context: Context, caller: Caller
+    ) -> None:
+        await self._stream_views(context, caller, self._wish(ViewKind.LIQUIDITY, request))
 
-    async def stream_bbo(self, request: pb.BboRequest, context: Context) -> None:
+    async def stream_bbo(self, request: pb.BboRequest, context: Context, caller: Caller) -> None:
         names = check_instruments(request.instruments, self._limits.max_instruments)
         await self._stream_views(
-            context, {ViewKey(ViewKind.BBO, name): MAX_DEPTH for name in names}
+            context, caller, {ViewKey(ViewKind.BBO, name): MAX_DEPTH for name in names}
         )
 
-    async def get_book(self, request: pb.BookRequest, context: Context) -> bytes:
-        return await self._get_view(self._wish(ViewKind.BOOK, request))
+    async def get_book(self, request: pb.BookRequest, context: Context, caller: Caller) -> bytes:
+        return await self._get_view(caller, self._wish(ViewKind.BOOK, request))
 
-    async def get_liquidity(self, request: pb.LiquidityRequest, context: Context) -> bytes:
-        return await self._get_view(self._wish(ViewKind.LIQUIDITY, request))
+    async def get_liquidity(
+        self, request: pb.LiquidityRequest, context: Context, caller: Caller
+    ) -> bytes:
+        return await self._get_view(caller, self._wish(ViewKind.LIQUIDITY, request))
 
-    async def get_bbo(self, request: pb.GetBboRequest, context: Context) -> bytes:
+    async def get_bbo(self, request: pb.GetBboRequest, context: Context, caller: Caller) -> bytes:
         name = check_instrument(request.instrument)
-        return await self._get_view({ViewKey(ViewKind.BBO, name): MAX_DEPTH})
+        return await self._get_view(caller, {ViewKey(ViewKind.BBO, name): MAX_DEPTH})
 
-    async def stream_venues(self, request: pb.VenuesRequest, context: Context) -> None:
-        with self._streams.open(context.peer()) as stream:
+    async def stream_venues(
+        self, request: pb.VenuesRequest, context: Context, caller: Caller
+    ) -> None:
+        with self._streams.open(caller) as stream:
             while True:
                 body, version = self._directory.encoded_venues, self._directory.version
                 await self._write(stream, context, seal(body, 0, self._clock.now_ns()))
                 await self.directory_changes.until(self._directory.newer_than(version))
 
-    async def get_venues(self, request: pb.VenuesRequest, context: Context) -> bytes:
+    async def get_venues(
+        self, request: pb.VenuesRequest, context: Context, caller: Caller
+    ) -> bytes:
         if not await self._until_known(lambda: bool(self._directory.venues)):
             raise _unavailable("no venue has been reported: is an aggregator running?")
         return seal(self._directory.encoded_venues, 0, self._clock.now_ns())
 
-    async def list_instruments(self, request: pb.ListInstrumentsRequest, context: Context) -> bytes:
+    async def list_instruments(
+        self, request: pb.ListInstrumentsRequest, context: Context, caller: Caller
+    ) -> bytes:
         directory, venue = self._directory, request.venue
         await self._until_known(lambda: directory.has_list_of(venue) or directory.is_complete())
         if directory.has_list_of(venue):
@@ -127,9 +140,11 @@ class Servicer:
             StatusCode.NOT_FOUND, f"no venue {venue[:LONGEST_QUOTED]!r}: there are {known}"
         )
 
-    async def session(self, requests: AsyncIterator[bytes], context: Context) -> None:
+    async def session(
+        self, requests: AsyncIterator[bytes], context: Context, caller: Caller
+    ) -> None:
         limits = self._limits
-        with self._streams.open(context.peer()) as stream:
+        with self._streams.open(caller) as stream:
             stream.window = Window(limits.window, limits.acknowledge_within_s)
             session = Session(
                 stream,
@@ -158,12 +173,14 @@ class Servicer:
         key = ViewKey(kind, check_instrument(request.instrument))
         return {key: check_depth(request.depth, self._limits.depth)}
 
-    async def _stream_views(self, context: Context, wishes: Mapping[ViewKey, int]) -> None:
+    async def _stream_views(
+        self, context: Context, caller: Caller, wishes: Mapping[ViewKey, int]
+    ) -> None:
         """Send every state of some views, each at its depth, until the bot leaves."""
-        with self._streams.open(context.peer()) as stream:
+        with self._streams.open(caller) as stream:
             for key in wishes:
                 await self._require_listed(key.instrument)
-            with self._joined(stream.mailbox, wishes):
+            with self._joined(caller, stream.mailbox, wishes):
                 while True:
                     while (mail := stream.mailbox.take()) is not None:
                         body = readable(mail, wishes[mail.key])
@@ -172,7 +189,7 @@ class Servicer:
                             await self._write(stream, context, sealed)
                     await stream.woken()
 
-    async def _get_view(self, wishes: Mapping[ViewKey, int]) -> bytes:
+    async def _get_view(self, caller: Caller, wishes: Mapping[ViewKey, int]) -> bytes:
         """Return the present state of one view, which an aggregator must have computed."""
         ((key, depth),) = wishes.items()
         await self._require_listed(key.instrument)
@@ -188,7 +205,7 @@ class Servicer:
             return body is not None
 
         patience_s = self._limits.patience_s
-        with self._joined(mailbox, wishes):
+        with self._joined(caller, mailbox, wishes):
             await changes.until(answered, patience_s)
         if body is None:
             raise _unavailable(
@@ -197,14 +214,15 @@ class Servicer:
         return seal(body, 0, self._clock.now_ns())
 
     @contextmanager
-    def _joined(self, mailbox: Reader, keys: Iterable[ViewKey]) -> Iterator[None]:
-        for key in keys:
-            self._relay.join(mailbox, key, self._clock.monotonic())
-        try:
-            yield
-        finally:
+    def _joined(self, caller: Caller, mailbox: Reader, keys: Iterable[ViewKey]) -> Iterator[None]:
+        with caller.account.holding((key.instrument for key in keys), caller.peer):
             for key in keys:
-                self._relay.leave(mailbox, key, self._clock.monotonic())
+                self._relay.join(mailbox, key, self._clock.monotonic())
+            try:
+                yield
+            finally:
+                for key in keys:
+                    self._relay.leave(mailbox, key, self._clock.monotonic())
 
     async def _write(self, stream: Stream, context: Context, payload: bytes) -> None:
         await stream.write(context, payload, self._clock.monotonic())

@@ -48,6 +48,7 @@ class Session:
     ) -> None:
         """`listed` waits until an instrument is known, and refuses one that no venue lists."""
         self._stream = stream
+        self._caller = stream.caller
         self._relay = relay
         self._clock = clock
         self._depth = depth
@@ -105,6 +106,7 @@ class Session:
         try:
             key, depth = self._check_new(asked)
             await self._until_listed(key.instrument)
+            self._caller.account.hold(key.instrument, self._caller.peer)
         except RefusedError as error:
             self._refuse(error.sentence, asked)
         else:
@@ -158,6 +160,7 @@ class Session:
         self._refusals.append(pb.Refusal(subscription=asked, message=sentence))
 
     def _leave(self, key: ViewKey) -> None:
+        self._caller.account.let_go(key.instrument)
         self._relay.leave(self._stream.mailbox, key, self._clock.monotonic())
 
     def _number(self) -> int:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
@@ -14,6 +13,7 @@ from dragonfly_common.errors import DecodeError
 from grpc import StatusCode
 
 from grpc_gateway import counters
+from grpc_gateway.accounts import Caller
 from grpc_gateway.context import Context
 from grpc_gateway.mailbox import Mail, Mailbox
 from grpc_gateway.relay import Reader, ViewKey
@@ -32,10 +32,10 @@ logger = structlog.get_logger()
 class Stream:
     """One bot's stream. It belongs to the task that opened it."""
 
-    def __init__(self, client: str) -> None:
+    def __init__(self, caller: Caller) -> None:
         task = asyncio.current_task()
         assert task is not None
-        self.client = client
+        self.caller = caller
         self.mailbox: Reader = Mailbox(self.wake)
         self.window: Window | None = None
         """Set by a session, whose bot must acknowledge in time."""
@@ -95,44 +95,45 @@ class Stream:
 class Streams:
     """All open streams, within the limits."""
 
-    def __init__(self, per_client: int, total: int, clock: Clock) -> None:
-        self._per_client = per_client
+    def __init__(self, total: int, clock: Clock) -> None:
         self._total = total
         self._clock = clock
         self._open: set[Stream] = set()
-        self._by_client: Counter[str] = Counter()
         self._closing: RefusedError | None = None
 
     def __len__(self) -> int:
         return len(self._open)
 
     @contextmanager
-    def open(self, client: str) -> Iterator[Stream]:
-        """Open a stream of this task for `client`, a connection.
+    def open(self, caller: Caller) -> Iterator[Stream]:
+        """Open a stream of this task for `caller`.
 
         Raises:
             RefusedError: a limit is reached, or the stream was ended.
         """
-        self._admit(client)
-        stream = Stream(client)
-        self._open.add(stream)
-        self._by_client[client] += 1
-        counters.STREAMS.inc()
-        try:
-            with stream.ending():
-                yield stream
-        finally:
-            self._open.discard(stream)
-            self._by_client[client] -= 1
-            if not self._by_client[client]:
-                del self._by_client[client]
-            counters.STREAMS.dec()
+        self._admit()
+        with caller.account.stream(caller.peer):
+            stream = Stream(caller)
+            self._open.add(stream)
+            counters.STREAMS.inc()
+            try:
+                with stream.ending():
+                    yield stream
+            finally:
+                self._open.discard(stream)
+                counters.STREAMS.dec()
 
     def end_all(self, error: RefusedError) -> None:
         """End every stream, and open none any more."""
         self._closing = error
         for stream in self._open:
             stream.end(error)
+
+    def end_of(self, revoked: Callable[[Caller], bool], error: RefusedError) -> None:
+        """End every stream whose caller is `revoked`."""
+        for stream in self._open:
+            if revoked(stream.caller):
+                stream.end(error)
 
     def look(self) -> None:
         """Notice bots that stopped reading or acknowledging. Call it several times a second."""
@@ -148,19 +149,13 @@ class Streams:
         stream.stalled = not stream.stalled
         if stream.stalled:
             counters.BOTS_STALLED.inc()
-            logger.warning("bot stalled", client=stream.client)
+            logger.warning("bot stalled", client=str(stream.caller))
         else:
-            logger.info("bot reads again", client=stream.client)
+            logger.info("bot reads again", client=str(stream.caller))
 
-    def _admit(self, client: str) -> None:
+    def _admit(self) -> None:
         if self._closing is not None:
             raise self._closing
-        if self._by_client[client] >= self._per_client:
-            raise RefusedError(
-                StatusCode.RESOURCE_EXHAUSTED,
-                f"{self._per_client} streams are open on this connection, which is the limit:"
-                " end one, or follow many instruments in one Session",
-            )
         if len(self._open) >= self._total:
             raise RefusedError(
                 StatusCode.RESOURCE_EXHAUSTED,

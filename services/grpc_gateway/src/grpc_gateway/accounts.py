@@ -1,0 +1,168 @@
+"""What each bot has open, and may have: over all its connections where it has a name."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+from dragonfly_common.clock import Clock
+from grpc import StatusCode
+
+from grpc_gateway import counters
+from grpc_gateway.requests import RefusedError
+from grpc_gateway.tokens import Quota
+
+__all__ = ["Account", "Caller", "Denials"]
+
+SAY_AGAIN_AFTER_S: Final = 10.0
+
+logger = structlog.get_logger()
+
+
+class Denials:
+    """Counts and logs who is denied what: each reason of each bot once in ten seconds."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._said: dict[tuple[str, str], float] = {}
+        self._unsaid: Counter[tuple[str, str]] = Counter()
+
+    def note(self, reason: str, *, bot: str, peer: str) -> None:
+        """Take note. `bot` is empty for who has no name; its values must be few."""
+        counters.DENIED.labels(reason).inc()
+        key, now = (reason, bot), self._clock.monotonic()
+        if now - self._said.get(key, -SAY_AGAIN_AFTER_S) < SAY_AGAIN_AFTER_S:
+            self._unsaid[key] += 1
+            return
+        self._said[key] = now
+        unsaid = self._unsaid.pop(key, 0)
+        logger.warning("bot denied", reason=reason, bot=bot, peer=peer, unsaid=unsaid)
+
+
+class Account:
+    """A bot's streams, instruments and pace, held against its quota.
+
+    A bot without a name is one connection, and its quota the gateway's own limits.
+    """
+
+    def __init__(self, name: str, quota: Quota, denials: Denials, clock: Clock) -> None:
+        self.name = name
+        self.quota = quota
+        self._denials = denials
+        self._clock = clock
+        self._streams = 0
+        self._instruments: Counter[str] = Counter()
+        self._allowance = self._burst
+        self._counted_at = clock.monotonic()
+
+    def count_call(self, peer: str) -> None:
+        """Count a call or stream that begins.
+
+        Raises:
+            RefusedError: they begin too fast.
+        """
+        pace = self.quota.connections_per_s
+        if pace is None:
+            return
+        now = self._clock.monotonic()
+        saved = self._allowance + (now - self._counted_at) * pace
+        self._allowance, self._counted_at = min(self._burst, saved), now
+        if self._allowance < 1:
+            raise self._denied(
+                peer,
+                "connections_per_s",
+                f"bot {self.name} opens more than {pace:g} calls a second, which is its quota"
+                " connections_per_s: open fewer, and keep them open",
+            )
+        self._allowance -= 1
+
+    @contextmanager
+    def stream(self, peer: str) -> Iterator[None]:
+        """Hold a place for one stream.
+
+        Raises:
+            RefusedError: all are taken.
+        """
+        most = self.quota.streams
+        if most is not None and self._streams >= most:
+            whose, what = (
+                (f"by bot {self.name}", "its quota streams")
+                if self.name
+                else ("on this connection", "the limit")
+            )
+            raise self._denied(
+                peer,
+                "streams",
+                f"{most} streams are open {whose}, which is {what}:"
+                " end one, or follow many instruments in one Session",
+            )
+        self._streams += 1
+        try:
+            yield
+        finally:
+            self._streams -= 1
+
+    @contextmanager
+    def holding(self, instruments: Iterable[str], peer: str) -> Iterator[None]:
+        """Hold instruments, each as often as named.
+
+        Raises:
+            RefusedError: they would be more different ones than the quota has.
+        """
+        held: list[str] = []
+        try:
+            for instrument in instruments:
+                self.hold(instrument, peer)
+                held.append(instrument)
+            yield
+        finally:
+            for instrument in held:
+                self.let_go(instrument)
+
+    def hold(self, instrument: str, peer: str) -> None:
+        """Hold an instrument once more.
+
+        Raises:
+            RefusedError: it would be one more than the quota has.
+        """
+        most = self.quota.instruments
+        new = instrument not in self._instruments
+        if new and most is not None and len(self._instruments) >= most:
+            raise self._denied(
+                peer,
+                "instruments",
+                f"{most} instruments are followed by bot {self.name}, which is its quota"
+                f" instruments: leave one for {instrument}",
+            )
+        self._instruments[instrument] += 1
+
+    def let_go(self, instrument: str) -> None:
+        """Undo one `hold`."""
+        self._instruments[instrument] -= 1
+        if not self._instruments[instrument]:
+            del self._instruments[instrument]
+
+    @property
+    def _burst(self) -> float:
+        # All streams of a bot come back at once when a gateway dies.
+        return max(1.0, self.quota.connections_per_s or 0, self.quota.streams or 0)
+
+    def _denied(self, peer: str, quota: str, sentence: str) -> RefusedError:
+        self._denials.note(f"quota_{quota}", bot=self.name, peer=peer)
+        return RefusedError(StatusCode.RESOURCE_EXHAUSTED, sentence)
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who makes a call: decided once, when it begins."""
+
+    account: Account
+    peer: str
+    token_sha256: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.account.name} {self.peer}".lstrip()

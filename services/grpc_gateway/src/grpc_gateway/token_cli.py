@@ -1,0 +1,62 @@
+"""`dragonfly token`."""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+
+import click
+from dragonfly_common.errors import ConfigError
+
+from grpc_gateway.access import read_tokens
+from grpc_gateway.tokens import check_name, hash_token, write_entry
+
+__all__ = ["token"]
+
+
+@click.group()
+def token() -> None:
+    """Make tokens, by which bots show who they are."""
+
+
+@token.command()
+@click.argument("name")
+@click.option(
+    "--file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Add the bot to this tokens file.  [default: print the lines to add]",
+)
+def new(*, name: str, file: Path | None) -> None:
+    """Make a token for the bot NAME, and print it, this once.
+
+    The gateway's file of tokens gets its hash, and quotas to edit. To replace a token without a
+    pause, make a new one without --file, and add its hash to the bot's list until the bot has
+    changed over.
+
+    \b
+    Example:
+      dragonfly token new market-maker --file tokens.toml
+    """
+    check_name(name)
+    if file is not None and file.exists() and name in read_tokens(file):
+        raise ConfigError(
+            f"{name} is in {file} already: leave out --file, and add the new hash to its list"
+        )
+    made = secrets.token_urlsafe(32)  # 256 bits
+    entry = write_entry(name, hash_token(made))
+    if file is None:
+        click.echo(f"{made}\n\n{entry}", nl=False)
+        click.echo("The first line is the token; the rest is for the gateway's file.", err=True)
+    else:
+        _append(file, entry)
+        click.echo(made)
+        click.echo(f"{name} was added to {file}; its token is shown this once.", err=True)
+
+
+def _append(file: Path, entry: str) -> None:
+    try:
+        empty = not file.exists() or not file.stat().st_size
+        with file.open("a", encoding="utf-8") as tokens:
+            tokens.write(entry if empty else f"\n{entry}")
+    except OSError as error:
+        raise ConfigError(f"cannot write {file}: {error.strerror}") from None

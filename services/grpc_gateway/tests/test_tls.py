@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from dragonfly_common.errors import ConfigError
+from grpc_gateway.tls import Certificates, TlsFiles
+from papers import Authority
+from structlog.testing import capture_logs
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> TlsFiles:
+    return Authority().write(tmp_path, clients=Authority())
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("gateway.pem", None, "cannot read {}: No such file"),
+        ("gateway.key", b"", "are no certificate and its key"),
+        ("gateway.pem", b"no PEM", "are no certificate and its key"),
+        ("clients.pem", b"no PEM", "{} holds no authority's certificate"),
+        ("clients.pem", b"", "{} holds no authority's certificate"),
+        ("clients.pem", None, "cannot read {}: No such file"),
+    ],
+)
+def test_a_bad_file_is_a_sentence(
+    files: TlsFiles, tmp_path: Path, name: str, content: bytes | None, words: str
+) -> None:
+    bad = tmp_path / name
+    bad.unlink()
+    if content is not None:
+        bad.write_bytes(content)
+    with pytest.raises(ConfigError) as error:
+        Certificates(files)
+    assert words.format(bad) in str(error.value)
+    assert "PRIVATE" not in str(error.value)
+
+
+def test_a_key_of_another_certificate_is_a_sentence(files: TlsFiles, tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    other = Authority().write(tmp_path / "other")
+    with pytest.raises(ConfigError, match=r"are no certificate and its key \(key values mismatch"):
+        Certificates(replace(files, key=other.key))
+
+
+def test_a_key_that_all_may_read_is_warned_of(files: TlsFiles) -> None:
+    files.key.chmod(0o644)
+    with capture_logs() as said:
+        Certificates(files)
+    assert [line["event"] for line in said] == ["key file open to all"]

@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from dragonfly_common.cli import main
+from dragonfly_common.errors import ConfigError
+from grpc_gateway.access import read_tokens
+from grpc_gateway.tokens import Quota, hash_token, parse_tokens, write_entry
+
+A, B, C = (hash_token(token) for token in "abc")
+
+
+def entry(line: str) -> str:
+    return f'[bots.alpha]\ntoken_sha256 = "{A}"\n{line}\n'
+
+
+def test_a_token_is_known_by_its_hash_also_while_it_is_replaced() -> None:
+    tokens = parse_tokens(
+        f'[bots.alpha]\ntoken_sha256 = ["{A}", "{B.upper()}"]\n[bots."be.ta"]\ntoken_sha256 = "{C}"'
+    )
+    owners = [tokens.owner(hashed) for hashed in (A, B, C, hash_token("d"))]
+    assert [owner and owner.name for owner in owners] == ["alpha", "alpha", "be.ta", None]
+
+
+def test_quotas_are_the_bots_own_and_may_be_left_out() -> None:
+    text = write_entry("alpha", A) + write_entry("be.ta", B) + f'[bots.c]\ntoken_sha256 = "{C}"'
+    quotas = [bot.quota for bot in parse_tokens(text)]
+    assert quotas == [Quota(16, 64, 5.0), Quota(16, 64, 5.0), Quota()]
+
+
+def test_a_file_without_bots_lets_nobody_in() -> None:
+    assert not list(parse_tokens("# none yet\n"))
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[bots", "it is no TOML"),
+        ("[bot.alpha]\n", "more than tables [bots.NAME]"),
+        ("bots = 3", "more than tables [bots.NAME]"),
+        ("[bots]\nalpha = 3", "more than tables [bots.NAME]"),
+        ("[bots.alpha]\n", "token_sha256 of alpha must be one SHA-256"),
+        ("[bots.alpha]\ntoken_sha256 = []", "token_sha256 of alpha"),
+        ('[bots.alpha]\ntoken_sha256 = "abc"', "token_sha256 of alpha"),
+        (f'[bots.alpha]\ntoken_sha256 = ["{A}", "{B}", "{C}"]', "token_sha256 of alpha"),
+        ('[bots."a b"]\n', "'a b' is no bot's name"),
+        (entry("streams = 0"), "streams of alpha must be a number above 0"),
+        (entry("instruments = 1.5"), "instruments of alpha must be a number above 0"),
+        (entry("instruments = true"), "instruments of alpha must be a number above 0"),
+        (entry('connections_per_s = "5"'), "connections_per_s of alpha must be a number above 0"),
+        (entry("connections_per_s = inf"), "connections_per_s of alpha must be a number above 0"),
+        (entry("stream = 1"), "'stream' of alpha means nothing here"),
+        (entry("") + f'[bots.beta]\ntoken_sha256 = "{A}"', "alpha and beta have the same token"),
+    ],
+)
+def test_a_bad_file_is_a_sentence(text: str, words: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        parse_tokens(text)
+    assert words in str(error.value)
+    assert A not in str(error.value)
+
+
+def test_a_new_token_is_printed_once_with_the_lines_of_its_bot() -> None:
+    outcome = CliRunner().invoke(main, ["token", "new", "alpha"])
+    assert outcome.exit_code == 0
+    token, lines = outcome.stdout.split("\n\n")
+    assert len(token) == 43  # 256 bits
+    owner = parse_tokens(lines).owner(hash_token(token))
+    assert owner is not None
+    assert owner.name == "alpha"
+    assert token not in outcome.stderr
+    assert CliRunner().invoke(main, ["token", "new", "alpha"]).stdout.split()[0] != token
+
+
+def test_new_tokens_are_added_to_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "tokens.toml"
+    made = {}
+    for name in ("alpha", "be.ta"):
+        outcome = CliRunner().invoke(main, ["token", "new", name, "--file", str(file)])
+        assert outcome.exit_code == 0
+        made[name] = outcome.stdout.strip()
+    for name, token in made.items():
+        owner = read_tokens(file).owner(hash_token(token))
+        assert owner is not None
+        assert owner.name == name
+        assert token not in file.read_text()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("a b", "", "'a b' is no bot's name"),
+        ("alpha", entry(""), "alpha is in"),
+        ("beta", "[bots", "is no tokens file: it is no TOML"),
+    ],
+)
+def test_a_token_that_cannot_be_added_is_not_made(
+    tmp_path: Path, name: str, content: str, words: str
+) -> None:
+    file = tmp_path / "tokens.toml"
+    file.write_text(content)
+    outcome = CliRunner().invoke(main, ["token", "new", name, "--file", str(file)])
+    assert outcome.exit_code == 78
+    assert words in outcome.stderr
+    assert (outcome.stdout, file.read_text()) == ("", content)
