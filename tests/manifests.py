@@ -84,6 +84,14 @@ class Manifests:
             before[variable["name"]] = value
         return found | before
 
+    def secret_files(self, pod: Pod) -> Iterator[str]:
+        """Yield the paths of the files that secrets put into a container."""
+        mounts = {one["name"]: one["mountPath"] for one in pod.container["volumeMounts"]}
+        for volume in pod.spec["volumes"]:
+            for source in volume.get("projected", {}).get("sources", ()):
+                for key in self.named("Secret", source["secret"]["name"])["data"]:
+                    yield f"{mounts[volume['name']]}/{key}"
+
     def may_reach(self, source: Pod, target: Pod, port: int) -> bool:
         """Say whether the network policies let `source` open a connection to `target`."""
         return self._allows("egress", source, target, target, port) and self._allows(

@@ -18,11 +18,12 @@ import click
 import kubernetes_validate
 import pytest
 import yaml
+from click.testing import CliRunner
 from dragonfly_common.cli import main
 from manifests import Manifest, Manifests, Pod, at, matches
 
 KUBERNETES: Final = Path(__file__).parents[1] / "deploy" / "kubernetes"
-OVERLAYS: Final = ("base", "overlays/simulated")
+OVERLAYS: Final = ("base", "overlays/simulated", "overlays/secured")
 OLDEST_VERSION: Final = "1.30"
 """The README says so: `preStop.sleep` is in no older one."""
 
@@ -55,12 +56,23 @@ def problems(manifest: Manifest) -> list[str]:
     return found
 
 
+@pytest.fixture(scope="module")
+def with_secrets(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a copy of the folder in which somebody made the secrets, as the README says."""
+    folder = tmp_path_factory.mktemp("kubernetes") / "kubernetes"
+    shutil.copytree(KUBERNETES, folder, ignore=shutil.ignore_patterns("secrets"))
+    secrets = folder / "overlays" / "secured" / "secrets"
+    made = CliRunner().invoke(main, ["keys", "new", str(secrets)])
+    assert made.exit_code == 0, made.output
+    return folder
+
+
 @pytest.fixture(scope="module", params=OVERLAYS)
-def manifests(request: pytest.FixtureRequest) -> Manifests:
+def manifests(request: pytest.FixtureRequest, with_secrets: Path) -> Manifests:
     if _KUSTOMIZE is None:
         pytest.skip("kustomize is not installed")
     rendering = subprocess.run(
-        [_KUSTOMIZE, "build", KUBERNETES / request.param],
+        [_KUSTOMIZE, "build", with_secrets / request.param],
         capture_output=True,
         text=True,
         check=False,
@@ -201,6 +213,17 @@ def test_nobody_else_reaches_a_pod(manifests: Manifests) -> None:
     assert admitted.may_reach(stranger, gateway, 50051)
     assert not admitted.may_reach(stranger, gateway, 9100)
     assert not admitted.may_reach(stranger, admitted.pod("aggregator"), 5561)
+
+
+def test_every_secret_file_is_mounted(manifests: Manifests) -> None:
+    for pod in manifests.pods:
+        mounted = set(manifests.secret_files(pod))
+        named = {
+            value
+            for name, value in manifests.environment(pod).items()
+            if name.startswith(prefix(pod)) and value.startswith("/run/secrets/")
+        }
+        assert named == mounted
 
 
 def test_pods_can_do_nothing_but_their_work(manifests: Manifests) -> None:
