@@ -1,0 +1,103 @@
+# One image a service: `docker build --target listener .`, or all with `docker compose build`.
+#
+# The base may be given by digest, so that a build is the same tomorrow:
+#   --build-arg BASE=python:3.13-slim-trixie@sha256:…
+ARG BASE=python:3.13-slim-trixie
+
+# --- What runs is installed here, each service with only what it imports. --------------------------
+
+FROM ${BASE} AS build
+WORKDIR /src
+COPY constraints.txt .
+RUN --mount=type=cache,target=/root/.cache/pip \
+    python -m venv /build && /build/bin/pip install -q -c constraints.txt hatchling
+COPY libs libs
+COPY services services
+RUN /build/bin/pip wheel -q --no-deps --no-build-isolation -w /wheels libs/* services/*
+# An environment without a pip of its own. Our packages go in as files: no stranger's package of the
+# same name can take their place.
+RUN python -m venv --without-pip /opt/dragonfly
+ENV PIP_PYTHON=/opt/dragonfly/bin/python PIP_CONSTRAINT=/src/constraints.txt PIP_QUIET=1
+
+FROM build AS build-listener
+RUN --mount=type=cache,target=/root/.cache/pip \
+    /build/bin/pip install /wheels/feed_listener-*.whl /wheels/dragonfly_common-*.whl
+
+FROM build AS build-aggregator
+RUN --mount=type=cache,target=/root/.cache/pip \
+    /build/bin/pip install /wheels/aggregator-*.whl /wheels/dragonfly_common-*.whl
+
+FROM build AS build-gateway
+RUN --mount=type=cache,target=/root/.cache/pip \
+    /build/bin/pip install /wheels/grpc_gateway-*.whl /wheels/dragonfly_common-*.whl \
+    /wheels/dragonfly_protos-*.whl
+
+FROM build AS build-simulator
+RUN --mount=type=cache,target=/root/.cache/pip \
+    /build/bin/pip install /wheels/venue_simulator-*.whl /wheels/dragonfly_common-*.whl
+
+FROM build AS build-client
+RUN --mount=type=cache,target=/root/.cache/pip \
+    /build/bin/pip install "$(echo /wheels/dragonfly_client-*.whl)[watch]" \
+    /wheels/dragonfly_common-*.whl /wheels/dragonfly_protos-*.whl
+
+# --- The images. -----------------------------------------------------------------------------------
+
+FROM ${BASE} AS runtime
+ARG VERSION=0.1.0
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="DragonflyBot" \
+      org.opencontainers.image.description="One order book per instrument, made of every venue that trades it" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}"
+ENV PATH=/opt/dragonfly/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
+USER 10001:10001
+ENTRYPOINT ["dragonfly"]
+
+FROM runtime AS listener
+COPY --from=build-listener /opt/dragonfly /opt/dragonfly
+ENV DRAGONFLY_LISTENER_STATUS=127.0.0.1:9100
+HEALTHCHECK --interval=2s --timeout=2s --retries=3 --start-period=20s CMD ["dragonfly-health"]
+CMD ["listener"]
+
+FROM runtime AS aggregator
+COPY --from=build-aggregator /opt/dragonfly /opt/dragonfly
+ENV DRAGONFLY_AGGREGATOR_STATUS=127.0.0.1:9100
+HEALTHCHECK --interval=2s --timeout=2s --retries=3 --start-period=20s CMD ["dragonfly-health"]
+CMD ["aggregator"]
+
+FROM runtime AS gateway
+COPY --from=build-gateway /opt/dragonfly /opt/dragonfly
+ENV DRAGONFLY_GATEWAY_STATUS=127.0.0.1:9100 DRAGONFLY_GATEWAY_BIND=0.0.0.0:50051
+HEALTHCHECK --interval=2s --timeout=2s --retries=3 --start-period=20s CMD ["dragonfly-health"]
+EXPOSE 50051
+CMD ["gateway"]
+
+FROM runtime AS simulator
+COPY --from=build-simulator /opt/dragonfly /opt/dragonfly
+ENV DRAGONFLY_SIMULATOR_STATUS=127.0.0.1:9100 DRAGONFLY_SIMULATOR_HOST=0.0.0.0 DRAGONFLY_SIMULATOR_PORT=9000
+HEALTHCHECK --interval=2s --timeout=2s --retries=3 --start-period=20s CMD ["dragonfly-health"]
+CMD ["simulator"]
+
+FROM runtime AS client
+COPY --from=build-client /opt/dragonfly /opt/dragonfly
+CMD ["watch", "--help"]
+
+# One address for any number of gateways: bytes are passed on as they are, so TLS is end to end.
+FROM ${BASE} AS balancer
+ARG VERSION=0.1.0
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="DragonflyBot balancer" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}"
+RUN --mount=type=cache,target=/var/cache/apt,sharing=locked --mount=type=cache,target=/var/lib/apt,sharing=locked \
+    apt-get update -qq && apt-get install -qq -y --no-install-recommends haproxy >/dev/null
+COPY deploy/compose/haproxy.cfg /etc/haproxy/haproxy.cfg
+USER 10001:10001
+HEALTHCHECK --interval=2s --timeout=2s --retries=3 --start-period=20s \
+    CMD ["python", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:9100/readyz', timeout=1)"]
+EXPOSE 50051
+STOPSIGNAL SIGUSR1
+ENTRYPOINT ["haproxy", "-db", "-f", "/etc/haproxy/haproxy.cfg"]
