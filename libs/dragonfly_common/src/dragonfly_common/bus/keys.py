@@ -107,6 +107,8 @@ class Keys:
             counters.TRUST_FAILURES.inc()
             logger.warning("trust file not read", reason=str(error))
             return
+        if trusted == self._trusted:
+            return
         added, removed = (
             trusted.keys() - self._trusted.keys(),
             self._trusted.keys() - trusted.keys(),
