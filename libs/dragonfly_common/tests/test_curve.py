@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import structlog
 import zmq
-from bus_world import World, count, say
+from bus_world import Ear, World, count, say
 from dragonfly_common.bus import Keys, Role, gate, keys, options
 from dragonfly_common.bus.keys import new_pair, short
 from dragonfly_common.clock import ManualClock
@@ -207,13 +207,17 @@ def test_without_its_authenticator_a_publisher_lets_nobody_in(
     world: World, ring: Ring, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(options._COMMON, zmq.HANDSHAKE_IVL, 300)
+    # A context of its own: the authenticator of all other tests goes on.
+    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+    monkeypatch.setattr(zmq.Context, "instance", lambda: context)
+    monkeypatch.setattr(gate._Authenticator, "_one", None)
     voice = world.voice(TCP, keys=ring.keys(Role.LISTENER))
     voice.publisher.publish("a.", say(1))
     authenticator = gate._Authenticator._one
     assert authenticator is not None
     authenticator.stop()
     with pytest.raises(RuntimeError, match="authenticator"):
-        voice.publisher._binding.follow()
+        voice.publisher.tick()
     # Anybody's: were it not for the authenticator, encryption would be all that is asked.
     tap = options.new_subscriber(voice.publisher.address)
     public, secret = new_pair()
@@ -228,6 +232,8 @@ def test_without_its_authenticator_a_publisher_lets_nobody_in(
     tap.disable_monitor()
     monitor.close()
     tap.close()
+    world.close(voice)
+    context.term()
 
 
 def test_only_tcp_needs_keys(world: World, ring: Ring) -> None:
@@ -286,9 +292,10 @@ def test_a_pair_is_replaced_while_its_neighbours_run(
     clock = ManualClock()
     old = ring.pair(Role.LISTENER)
     voice = world.voice(TCP, keys=ring.keys(Role.LISTENER, old), clock=clock)
-    address = voice.publisher.address
     voice.publisher.publish("a.", say(1))
-    ear = world.ear(address, prefixes=["a."], keys=ring.keys(Role.AGGREGATOR), clock=clock)
+    ear = world.ear(
+        voice.publisher.address, prefixes=["a."], keys=ring.keys(Role.AGGREGATOR), clock=clock
+    )
     world.until(passing(clock, lambda: ear.heard() == [1]))
     new = ring.pair(Role.LISTENER)
     trusted = ear.subscriber._servers
@@ -296,8 +303,7 @@ def test_a_pair_is_replaced_while_its_neighbours_run(
     world.until(passing(clock, lambda: len(trusted.trusted) == 2))
     assert ear.losses == []
     lost_at = clock.monotonic()
-    world.close(voice)
-    voice = world.voice(address, keys=ring.keys(Role.LISTENER, new), clock=clock)
+    voice = world.restarted(voice, clock, ring.keys(Role.LISTENER, new))
     voice.publisher.publish("a.", say(2))
 
     world.until(passing(clock, lambda: ear.last("a.") == 2))
@@ -340,6 +346,31 @@ def test_a_publisher_whose_key_is_trusted_no_more_is_lost(world: World, ring: Ri
 
     world.until(passing(clock, lambda: ear.losses))
     assert ear.losses == [("p", "untrusted")]
+
+
+def test_a_subscriber_whose_key_is_trusted_no_more_is_cut_off_and_no_other(
+    world: World, ring: Ring, logged: list[structlog.typing.EventDict]
+) -> None:
+    voice = world.voice(TCP, keys=ring.keys(Role.LISTENER))
+    pairs = [ring.pair(Role.AGGREGATOR) for _ in range(3)]
+    ears: list[Ear] = []
+    for pair in pairs:
+        held = ring.keys(Role.AGGREGATOR, pair)
+        ear = world.ear(voice.publisher.address, prefixes=["a."], keys=held)
+        voice.publisher.publish("a.", say(len(ears)))
+        world.until(ear.heard)
+        ears.append(ear)
+    ring.remove(pairs[1])
+    world.until(lambda: ears[1].losses)
+    assert ears[1].losses == [("p", "disconnected")]
+    before = len(ears[1].heard())
+    voice.publisher.publish("a.", say(9))
+    world.until(lambda: ears[0].last("a.") == ears[2].last("a.") == 9)
+    world.until(failed("publisher", "auth"))
+    assert len(ears[1].heard()) == before
+    assert ears[0].losses == ears[2].losses == []
+    (said,) = events(logged, "subscribers cut off")
+    assert said["connections"] == 1
 
 
 def test_no_log_holds_a_secret(

@@ -65,6 +65,8 @@ class Keys:
         self.public, self.secret = _read_pair(key_file)
         self._key_file = key_file
         self._trust_file = trust_file
+        self.version = 0
+        """Another number whenever other keys are trusted."""
         self._stamp = _stamp(trust_file)
         self._trust(_read_trust(trust_file))
         self._next_check = 0.0
@@ -121,6 +123,7 @@ class Keys:
 
     def _trust(self, trusted: Mapping[bytes, Role]) -> None:
         # Replaced whole: the authenticator's thread reads it.
+        self.version += 1
         self._trusted = trusted
         self._by_role = {
             role: tuple(key for key, its in trusted.items() if its is role) for role in Role
