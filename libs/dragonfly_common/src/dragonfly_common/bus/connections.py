@@ -43,19 +43,20 @@ class Connections:
             self._peers[descriptor] = peer
             self._keys[descriptor] = set()
 
-    def match(self) -> None:
-        """Put together who was admitted and what was accepted since.
+    def match(self) -> bool:
+        """Put together who was admitted and what was accepted since; say whether anybody was.
 
         All that the monitor said must have been heard: whoever is admitted was accepted before.
         """
         if not self._admitted:
-            return
+            return False
         fresh = {descriptor for descriptor, keys in self._keys.items() if not keys}
         for _ in range(len(self._admitted)):
             peer, key = self._admitted.popleft()
             here = {descriptor for descriptor, at in self._peers.items() if at == peer}
             for descriptor in here & fresh or here:
                 self._keys[descriptor].add(key)
+        return True
 
     def cut(self, refused: Callable[[bytes], object]) -> int:
         """End the connections of keys that are `refused` now; return how many that were."""

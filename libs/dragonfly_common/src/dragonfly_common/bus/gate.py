@@ -24,7 +24,8 @@ __all__ = ["Gate"]
 
 REPEAT_INTERVAL_S: Final = 60.0
 """The same refusal is logged again after so long."""
-MOST_REMEMBERED: Final = 1000
+MOST_REMEMBERED: Final = 100
+"""And so many different ones: new keys cost a stranger nothing, and must not fill the log."""
 
 logger = structlog.get_logger()
 
@@ -76,8 +77,8 @@ class Gate:
                     self._warn("subscriber refused", reason=event.failure)
             else:
                 self._connections.hear(event.kind, event.value)
-        self._connections.match()
-        if self._version != self._keys.version:
+        # Who just came in may have been judged by the keys of a moment ago.
+        if self._connections.match() or self._version != self._keys.version:
             self._version = self._keys.version
             if cut := self._connections.cut(self._keys.refusal):
                 logger.warning("subscribers cut off", connections=cut, reason="key trusted no more")
@@ -95,9 +96,10 @@ class Gate:
         if now < self._said.get(what, now):
             return
         if len(self._said) >= MOST_REMEMBERED:
-            self._said.clear()
-        self._said[what] = now + REPEAT_INTERVAL_S
-        logger.warning(event, **facts)
+            self._said = {said: until for said, until in self._said.items() if until > now}
+        if len(self._said) < MOST_REMEMBERED:
+            self._said[what] = now + REPEAT_INTERVAL_S
+            logger.warning(event, **facts)
 
 
 class _Authenticator(ThreadAuthenticator):

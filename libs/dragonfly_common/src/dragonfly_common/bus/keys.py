@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
@@ -137,8 +138,9 @@ class Keys:
                 role=self.role.value,
                 remedy=f"others will refuse it until {self._trust_file} lists it",
             )
-        if self._key_file.stat().st_mode & 0o007:
-            logger.warning("key file open to all", file=str(self._key_file), remedy="chmod 400")
+        with suppress(OSError):  # it was read; it need not be there any more
+            if self._key_file.stat().st_mode & 0o007:
+                logger.warning("key file open to all", file=str(self._key_file), remedy="chmod 400")
 
 
 class ServerKeys:
