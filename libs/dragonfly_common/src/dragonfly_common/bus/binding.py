@@ -54,7 +54,9 @@ class Binding:
         return " ".join(self._bound.values()) or self._told
 
     def follow(self) -> None:
-        """Bind what the name stands for now and nothing else."""
+        """Bind what the name stands for now and nothing else; see who was refused."""
+        if self._gate:
+            self._gate.look()
         try:
             self._rebind()
             self._complained = False
@@ -62,11 +64,6 @@ class Binding:
             if not self._complained:
                 self._complained = True
                 logger.warning("bus not bound", address=self._told, reason=str(error))
-
-    def guard(self) -> None:
-        """See who came in and who was refused."""
-        if self._gate:
-            self._gate.look()
 
     def close(self, linger_ms: int = 0) -> None:
         self._discovery.close()

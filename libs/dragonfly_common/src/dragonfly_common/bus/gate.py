@@ -15,7 +15,6 @@ import zmq
 from zmq.auth.thread import ThreadAuthenticator
 
 from dragonfly_common import counters
-from dragonfly_common.bus import connections
 from dragonfly_common.bus.handshakes import FAILURES, next_event
 from dragonfly_common.bus.keys import Keys, short
 from dragonfly_common.clock import Clock
@@ -24,8 +23,7 @@ __all__ = ["Gate"]
 
 REPEAT_INTERVAL_S: Final = 60.0
 """The same refusal is logged again after so long."""
-MOST_REMEMBERED: Final = 100
-"""And so many different ones: new keys cost a stranger nothing, and must not fill the log."""
+MOST_REMEMBERED: Final = 1000
 
 logger = structlog.get_logger()
 
@@ -38,8 +36,6 @@ class Gate:
         self._socket = socket
         self._keys = keys
         self._clock = clock
-        self._version = keys.version
-        self._connections = connections.Connections()
         self._said: dict[tuple[str, ...], float] = {}
         self._domain = _Authenticator.enter(self)
         socket.setsockopt(zmq.ZAP_DOMAIN, self._domain.encode())
@@ -48,7 +44,7 @@ class Gate:
         socket.setsockopt(zmq.CURVE_SECRETKEY, keys.secret)
         socket.setsockopt(zmq.CURVE_PUBLICKEY, keys.public)
         socket.setsockopt(zmq.CURVE_SERVER, 1)
-        self._monitor = socket.get_monitor_socket(FAILURES | connections.EVENTS)
+        self._monitor = socket.get_monitor_socket(FAILURES)
 
     def callback(self, domain: str, key: bytes) -> bool:
         """Say whether a subscriber with this key may enter; asked in the authenticator's thread."""
@@ -57,14 +53,10 @@ class Gate:
             self._warn(
                 "subscriber refused", peer=_Authenticator.peer, key=short(key), reason=refusal
             )
-        else:
-            self._connections.admit(_Authenticator.peer, key)
         return refusal is None
 
     def look(self) -> None:
-        """Count the connections that failed, and cut those whose key is trusted no more.
-
-        Called often, it can tell apart who connects from one address.
+        """Count the connections that failed, and see to it that keys are those of the trust file.
 
         Raises:
             RuntimeError: the authenticator is gone, and nobody could connect any more.
@@ -75,13 +67,6 @@ class Gate:
                 counters.BUS_HANDSHAKE_FAILURES.labels("publisher", event.failure).inc()
                 if event.failure != "auth":
                     self._warn("subscriber refused", reason=event.failure)
-            else:
-                self._connections.hear(event.kind, event.value)
-        # Who just came in may have been judged by the keys of a moment ago.
-        if self._connections.match() or self._version != self._keys.version:
-            self._version = self._keys.version
-            if cut := self._connections.cut(self._keys.refusal):
-                logger.warning("subscribers cut off", connections=cut, reason="key trusted no more")
         if not _Authenticator.serving():
             raise RuntimeError("the authenticator of the bus has ended")
 
@@ -96,14 +81,13 @@ class Gate:
         if now < self._said.get(what, now):
             return
         if len(self._said) >= MOST_REMEMBERED:
-            self._said = {said: until for said, until in self._said.items() if until > now}
-        if len(self._said) < MOST_REMEMBERED:
-            self._said[what] = now + REPEAT_INTERVAL_S
-            logger.warning(event, **facts)
+            self._said.clear()
+        self._said[what] = now + REPEAT_INTERVAL_S
+        logger.warning(event, **facts)
 
 
 class _Authenticator(ThreadAuthenticator):
-    """The one that answers for all publishers of this process, until that ends."""
+    """The one that answers for all publishers of this process, while there are any."""
 
     peer = ""
     """Who asks now; read in the authenticator's thread."""
@@ -122,8 +106,12 @@ class _Authenticator(ThreadAuthenticator):
 
     @classmethod
     def leave(cls, domain: str) -> None:
-        if cls._one:
-            cls._one.credentials_providers.pop(domain, None)
+        if cls._one is None:
+            return
+        cls._one.credentials_providers.pop(domain, None)
+        if not cls._one.credentials_providers:
+            cls._one.stop()
+            cls._one = None
 
     @classmethod
     def serving(cls) -> bool:

@@ -121,8 +121,7 @@ class Publisher:
         return interests
 
     def tick(self) -> float:
-        """Guard the socket; beat and follow the bound name if it is time; return seconds left."""
-        self._binding.guard()
+        """Beat if it is time, following the bound name; return seconds until the next beat."""
         now = self._clock.monotonic()
         if now >= self._next_beat:
             self._binding.follow()
