@@ -1,10 +1,13 @@
 """What a message costs on the bus, beside a bare ZeroMQ hop with the same bytes.
 
-    python bench/bus.py [ROUNDS]
+    python bench/bus.py [ROUNDS] [--curve]
 
-Prints µs per message of this thread's processor time, for bursts of 100 topics and for one message
-at a time; and the wall time of one message from `publish` until `drain` returns it. The best of
-ROUNDS (default 7) counts: noise only ever adds. Both ends are in one thread, over ipc.
+Prints µs per message of this thread's processor time and of the whole process's (ZeroMQ sends,
+receives and encrypts in a thread of its own), for bursts of 100 topics and for one message at a
+time; and the wall time of one message from `publish` until `drain` returns it. The best of ROUNDS
+(default 7) counts: noise only ever adds. Both ends are in one thread, over ipc.
+
+With --curve the bus over tcp with keys stands beside the bus over tcp without.
 """
 
 from __future__ import annotations
@@ -14,11 +17,13 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
+from pathlib import Path
 from typing import Final, NamedTuple, Protocol
 
 import zmq
 from dragonfly_common import codec
-from dragonfly_common.bus import Delivery, Publisher, Subscriber, Waiter
+from dragonfly_common.bus import Delivery, Keys, Publisher, Role, Subscriber, Waiter
+from dragonfly_common.bus.keys import new_pair
 from dragonfly_common.clock import SystemClock
 from dragonfly_common.messages import Book, Envelope
 from dragonfly_common.types import FeedState
@@ -46,15 +51,26 @@ class Hop(Protocol):
     def send(self, topic: str, number: int) -> None: ...
     def take(self) -> int: ...
     def wait(self) -> None: ...
+    def join(self) -> None: ...
 
 
 class Bus:
     """This project's."""
 
-    def __init__(self, address: str, opened: ExitStack) -> None:
+    def __init__(
+        self,
+        address: str,
+        opened: ExitStack,
+        publishing: Keys | None = None,
+        subscribing: Keys | None = None,
+    ) -> None:
         clock = SystemClock()
-        self._publisher = opened.enter_context(closing(Publisher(address, "bench", clock)))
-        self._subscriber = opened.enter_context(closing(Subscriber([address], clock)))
+        self._publisher = opened.enter_context(
+            closing(Publisher(address, "bench", clock, keys=publishing))
+        )
+        self._subscriber = opened.enter_context(
+            closing(Subscriber([self._publisher.address], clock, keys=subscribing))
+        )
         self._subscriber.subscribe("book.")
         self._waiter = Waiter((self._publisher, self._subscriber))
         while not any(interest.prefix == "book." for interest in self._publisher.drain()):
@@ -68,6 +84,15 @@ class Bus:
 
     def wait(self) -> None:
         self._waiter.wait(0.1)
+
+    def join(self) -> None:
+        """Return when both ends hear each other: while the other hop ran, this one was silent."""
+        self.send(TOPICS[0], 0)
+        while not self.take():
+            self.wait()
+            self._publisher.drain()
+        time.sleep(0.05)  # for the other last values, if it had been taken for dead
+        self.take()
 
 
 class Bare:
@@ -106,37 +131,33 @@ class Bare:
     def wait(self) -> None:
         self._poller.poll(100)
 
+    def join(self) -> None:
+        """Do nothing: nobody takes this one for dead."""
+
 
 class Cost(NamedTuple):
-    """µs per message, of the processor and of the clock on the wall."""
+    """µs per message, of the processor in this thread and in all, and of the clock on the wall."""
 
     processor_us: float
+    all_threads_us: float
     wall_us: float
 
 
-def in_bursts(hop: Hop) -> Cost:
+def in_bursts(hop: Hop) -> int:
     """Send a burst of messages of different topics, take them all, and again."""
-
-    def run() -> int:
-        for burst in range(BURSTS):
-            for topic in TOPICS:
-                hop.send(topic, burst)
-            _take(hop, BURST)
-        return BURSTS * BURST
-
-    return _measure(run)
+    for burst in range(BURSTS):
+        for topic in TOPICS:
+            hop.send(topic, burst)
+        _take(hop, BURST)
+    return BURSTS * BURST
 
 
-def one_at_a_time(hop: Hop) -> Cost:
+def one_at_a_time(hop: Hop) -> int:
     """Send a message, take it, and again."""
-
-    def run() -> int:
-        for number in range(SINGLES):
-            hop.send(TOPICS[0], number)
-            _take(hop, 1)
-        return SINGLES
-
-    return _measure(run)
+    for number in range(SINGLES):
+        hop.send(TOPICS[0], number)
+        _take(hop, 1)
+    return SINGLES
 
 
 def _take(hop: Hop, expected: int) -> None:
@@ -147,33 +168,55 @@ def _take(hop: Hop, expected: int) -> None:
             hop.wait()
 
 
-def _measure(run: Callable[[], int]) -> Cost:
-    processor, wall = time.thread_time(), time.perf_counter()
-    messages = run()
-    return Cost(
-        (time.thread_time() - processor) / messages * 1e6,
-        (time.perf_counter() - wall) / messages * 1e6,
-    )
+def _measure(hop: Hop, way: Callable[[Hop], int]) -> Cost:
+    hop.join()
+    clocks = (time.thread_time, time.process_time, time.perf_counter)
+    began = [clock() for clock in clocks]
+    messages = way(hop)
+    return Cost(*((clock() - at) / messages * 1e6 for clock, at in zip(clocks, began, strict=True)))
 
 
 def best(costs: Sequence[Cost]) -> Cost:
-    return Cost(min(cost.processor_us for cost in costs), min(cost.wall_us for cost in costs))
+    return Cost(*map(min, zip(*costs, strict=True)))
+
+
+def new_keys(folder: Path) -> tuple[Keys, Keys]:
+    """Return the keys of a listener and of an aggregator that trust each other."""
+    trust, made = folder / "trust", {}
+    trust.touch()
+    for role in (Role.LISTENER, Role.AGGREGATOR):
+        public, secret = (key.decode() for key in new_pair())
+        made[role] = folder / f"{role}.key"
+        made[role].write_text(f"public {public}\nsecret {secret}\n")
+        made[role].chmod(0o400)
+        trust.write_text(f"{trust.read_text()}{role} {public}\n")
+    listener, aggregator = (Keys(role, path, trust) for role, path in made.items())
+    return listener, aggregator
 
 
 def main() -> None:
-    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 7
+    options = sys.argv[1:]
+    curve = "--curve" in options
+    rounds = int(next((option for option in options if option.isdigit()), "7"))
     with ExitStack() as opened:
         folder = opened.enter_context(tempfile.TemporaryDirectory())
-        bus = Bus(f"ipc://{folder}/bus", opened)
-        bare = Bare(f"ipc://{folder}/bare", opened)
-        print(f"{'':22}{'bus':>16}{'bare ZeroMQ':>16}{'ratio':>8}")
+        bus: Hop
+        bare: Hop
+        if curve:
+            bus = Bus("tcp://127.0.0.1:0", opened, *new_keys(Path(folder)))
+            bare = Bus("tcp://127.0.0.1:0", opened)
+        else:
+            bus = Bus(f"ipc://{folder}/bus", opened)
+            bare = Bare(f"ipc://{folder}/bare", opened)
+        names = ("tcp with keys", "tcp without") if curve else ("bus", "bare ZeroMQ")
+        print(f"{'':22}{names[0]:>16}{names[1]:>16}{'ratio':>8}")
         for way in (in_bursts, one_at_a_time):
-            taken = [(way(bus), way(bare)) for _ in range(rounds)]
+            taken = [(_measure(bus, way), _measure(bare, way)) for _ in range(rounds)]
             ours, theirs = best([cost for cost, _ in taken]), best([cost for _, cost in taken])
             for what in Cost._fields:
                 mine, other = getattr(ours, what), getattr(theirs, what)
                 name = f"{way.__name__} {what.removesuffix('_us')}".replace("_", " ")
-                print(f"{name:<26}{mine:>9.1f} µs{other:>13.1f} µs{mine / other:>8.1f}")
+                print(f"{name:<27}{mine:>9.1f} µs{other:>13.1f} µs{mine / other:>8.1f}")
 
 
 if __name__ == "__main__":

@@ -167,13 +167,16 @@ class World:
         self._open[voice] = None
         return voice
 
-    def restarted(self, voice: Voice) -> Voice:
+    def restarted(
+        self, voice: Voice, clock: Clock | None = None, keys: Keys | None = None
+    ) -> Voice:
         """Return another process in the place of `voice`, as soon as its socket is gone."""
         self.close(voice)
         deadline = time.monotonic() + DEADLINE_S
         while True:
             try:
-                return self.voice(voice.publisher.address, voice.publisher.publisher_id)
+                name = voice.publisher.publisher_id
+                return self.voice(voice.publisher.address, name, clock, keys=keys)
             except AddressError:
                 assert time.monotonic() < deadline
                 self.turn()

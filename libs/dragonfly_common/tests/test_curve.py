@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 import structlog
 import zmq
-from bus_world import World, count, say
+from bus_world import Ear, World, count, say
 from dragonfly_common.bus import Keys, Role, gate, keys, options
 from dragonfly_common.bus.keys import new_pair, short
 from dragonfly_common.clock import ManualClock
+from structlog.typing import EventDict
 
 TCP = "tcp://127.0.0.1:0"
 
@@ -22,7 +23,7 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def logged() -> Iterator[list[structlog.typing.EventDict]]:
+def logged() -> Iterator[list[EventDict]]:
     """Return all that is logged."""
     with structlog.testing.capture_logs() as entries:
         yield entries
@@ -90,7 +91,7 @@ def passing(clock: ManualClock, condition: Callable[[], object]) -> Callable[[],
     return asked
 
 
-def events(logged: list[structlog.typing.EventDict], name: str) -> list[structlog.typing.EventDict]:
+def events(logged: list[EventDict], name: str) -> list[EventDict]:
     return [entry for entry in logged if entry["event"] == name]
 
 
@@ -131,7 +132,7 @@ def test_a_trusted_key_of_another_role_is_refused(
     ring: Ring,
     publisher: Role,
     subscriber: Role,
-    logged: list[structlog.typing.EventDict],
+    logged: list[EventDict],
 ) -> None:
     pairs = ring.pair(publisher), ring.pair(subscriber)
     ours, theirs = ring.keys(publisher, pairs[0]), ring.keys(subscriber, pairs[1])
@@ -145,7 +146,7 @@ def test_a_trusted_key_of_another_role_is_refused(
 
 
 def test_an_unknown_key_is_refused_logged_once_and_counted_on_both_sides(
-    world: World, ring: Ring, logged: list[structlog.typing.EventDict]
+    world: World, ring: Ring, logged: list[EventDict]
 ) -> None:
     clock = ManualClock()
     voice = world.voice(TCP, keys=ring.keys(Role.LISTENER))
@@ -171,7 +172,7 @@ def test_an_unknown_key_is_refused_logged_once_and_counted_on_both_sides(
 
 
 def test_no_key_is_refused_on_either_side(
-    world: World, ring: Ring, logged: list[structlog.typing.EventDict]
+    world: World, ring: Ring, logged: list[EventDict]
 ) -> None:
     guarded = world.voice(TCP, name="guarded", keys=ring.keys(Role.LISTENER))
     here, there = failed("publisher", "mechanism"), failed("subscriber", "mechanism")
@@ -188,7 +189,7 @@ def test_no_key_is_refused_on_either_side(
 
 
 def test_a_publisher_with_a_wrong_key_is_not_believed(
-    world: World, ring: Ring, logged: list[structlog.typing.EventDict]
+    world: World, ring: Ring, logged: list[EventDict]
 ) -> None:
     ring.pair(Role.LISTENER)
     impostor = world.voice(
@@ -207,13 +208,17 @@ def test_without_its_authenticator_a_publisher_lets_nobody_in(
     world: World, ring: Ring, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(options._COMMON, zmq.HANDSHAKE_IVL, 300)
+    # A context of its own: the authenticator of all other tests goes on.
+    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+    monkeypatch.setattr(zmq.Context, "instance", lambda: context)
+    monkeypatch.setattr(gate._Authenticator, "_one", None)
     voice = world.voice(TCP, keys=ring.keys(Role.LISTENER))
     voice.publisher.publish("a.", say(1))
     authenticator = gate._Authenticator._one
     assert authenticator is not None
     authenticator.stop()
     with pytest.raises(RuntimeError, match="authenticator"):
-        voice.publisher._binding.follow()
+        voice.publisher.tick()
     # Anybody's: were it not for the authenticator, encryption would be all that is asked.
     tap = options.new_subscriber(voice.publisher.address)
     public, secret = new_pair()
@@ -228,6 +233,24 @@ def test_without_its_authenticator_a_publisher_lets_nobody_in(
     tap.disable_monitor()
     monitor.close()
     tap.close()
+    world.close(voice)
+    context.term()
+
+
+def test_strangers_cannot_fill_the_log(
+    world: World, ring: Ring, monkeypatch: pytest.MonkeyPatch, logged: list[EventDict]
+) -> None:
+    monkeypatch.setattr(gate, "MOST_REMEMBERED", 3)
+    clock = ManualClock()
+    voice = world.voice(TCP, keys=ring.keys(Role.LISTENER), clock=clock)
+    guard = voice.publisher._binding._gate
+    assert guard is not None
+    for number in range(10):
+        assert not guard.callback("", str(number).encode())
+    assert len(events(logged, "subscriber refused")) == 3
+    clock.advance(gate.REPEAT_INTERVAL_S)
+    assert not guard.callback("", b"0")
+    assert len(events(logged, "subscriber refused")) == 4
 
 
 def test_only_tcp_needs_keys(world: World, ring: Ring) -> None:
@@ -264,7 +287,7 @@ def test_a_key_allowed_later_flows_within_seconds(world: World, ring: Ring) -> N
 
 
 def test_a_publisher_that_nobody_could_trust_yet_is_heard_when_its_key_is(
-    world: World, ring: Ring, logged: list[structlog.typing.EventDict]
+    world: World, ring: Ring, logged: list[EventDict]
 ) -> None:
     clock = ManualClock()
     pair = ring.pair(Role.LISTENER, trusted=False)
@@ -281,14 +304,15 @@ def test_a_publisher_that_nobody_could_trust_yet_is_heard_when_its_key_is(
 
 
 def test_a_pair_is_replaced_while_its_neighbours_run(
-    world: World, ring: Ring, logged: list[structlog.typing.EventDict]
+    world: World, ring: Ring, logged: list[EventDict]
 ) -> None:
     clock = ManualClock()
     old = ring.pair(Role.LISTENER)
     voice = world.voice(TCP, keys=ring.keys(Role.LISTENER, old), clock=clock)
-    address = voice.publisher.address
     voice.publisher.publish("a.", say(1))
-    ear = world.ear(address, prefixes=["a."], keys=ring.keys(Role.AGGREGATOR), clock=clock)
+    ear = world.ear(
+        voice.publisher.address, prefixes=["a."], keys=ring.keys(Role.AGGREGATOR), clock=clock
+    )
     world.until(passing(clock, lambda: ear.heard() == [1]))
     new = ring.pair(Role.LISTENER)
     trusted = ear.subscriber._servers
@@ -296,8 +320,7 @@ def test_a_pair_is_replaced_while_its_neighbours_run(
     world.until(passing(clock, lambda: len(trusted.trusted) == 2))
     assert ear.losses == []
     lost_at = clock.monotonic()
-    world.close(voice)
-    voice = world.voice(address, keys=ring.keys(Role.LISTENER, new), clock=clock)
+    voice = world.restarted(voice, clock, ring.keys(Role.LISTENER, new))
     voice.publisher.publish("a.", say(2))
 
     world.until(passing(clock, lambda: ear.last("a.") == 2))
@@ -342,9 +365,32 @@ def test_a_publisher_whose_key_is_trusted_no_more_is_lost(world: World, ring: Ri
     assert ear.losses == [("p", "untrusted")]
 
 
-def test_no_log_holds_a_secret(
-    world: World, ring: Ring, logged: list[structlog.typing.EventDict]
+def test_a_subscriber_whose_key_is_trusted_no_more_is_cut_off_and_no_other(
+    world: World, ring: Ring, logged: list[EventDict]
 ) -> None:
+    voice = world.voice(TCP, keys=ring.keys(Role.LISTENER))
+    pairs = [ring.pair(Role.AGGREGATOR) for _ in range(3)]
+    ears: list[Ear] = []
+    for pair in pairs:
+        held = ring.keys(Role.AGGREGATOR, pair)
+        ear = world.ear(voice.publisher.address, prefixes=["a."], keys=held)
+        voice.publisher.publish("a.", say(len(ears)))
+        world.until(ear.heard)
+        ears.append(ear)
+    ring.remove(pairs[1])
+    world.until(lambda: ears[1].losses)
+    assert ears[1].losses == [("p", "disconnected")]
+    before = len(ears[1].heard())
+    voice.publisher.publish("a.", say(9))
+    world.until(lambda: ears[0].last("a.") == ears[2].last("a.") == 9)
+    world.until(failed("publisher", "auth"))
+    assert len(ears[1].heard()) == before
+    assert ears[0].losses == ears[2].losses == []
+    (said,) = events(logged, "subscribers cut off")
+    assert said["connections"] == 1
+
+
+def test_no_log_holds_a_secret(world: World, ring: Ring, logged: list[EventDict]) -> None:
     listener = ring.keys(Role.LISTENER)
     voice = world.voice(TCP, keys=listener)
     refused = failed("publisher", "auth")

@@ -54,9 +54,7 @@ class Binding:
         return " ".join(self._bound.values()) or self._told
 
     def follow(self) -> None:
-        """Bind what the name stands for now and nothing else; see who was refused."""
-        if self._gate:
-            self._gate.look()
+        """Bind what the name stands for now and nothing else."""
         try:
             self._rebind()
             self._complained = False
@@ -64,6 +62,11 @@ class Binding:
             if not self._complained:
                 self._complained = True
                 logger.warning("bus not bound", address=self._told, reason=str(error))
+
+    def guard(self) -> None:
+        """See who came in and who was refused."""
+        if self._gate:
+            self._gate.look()
 
     def close(self, linger_ms: int = 0) -> None:
         self._discovery.close()

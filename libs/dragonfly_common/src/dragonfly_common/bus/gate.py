@@ -15,6 +15,7 @@ import zmq
 from zmq.auth.thread import ThreadAuthenticator
 
 from dragonfly_common import counters
+from dragonfly_common.bus import connections
 from dragonfly_common.bus.handshakes import FAILURES, next_event
 from dragonfly_common.bus.keys import Keys, short
 from dragonfly_common.clock import Clock
@@ -23,7 +24,8 @@ __all__ = ["Gate"]
 
 REPEAT_INTERVAL_S: Final = 60.0
 """The same refusal is logged again after so long."""
-MOST_REMEMBERED: Final = 1000
+MOST_REMEMBERED: Final = 100
+"""And so many different ones: new keys cost a stranger nothing, and must not fill the log."""
 
 logger = structlog.get_logger()
 
@@ -36,6 +38,8 @@ class Gate:
         self._socket = socket
         self._keys = keys
         self._clock = clock
+        self._version = keys.version
+        self._connections = connections.Connections()
         self._said: dict[tuple[str, ...], float] = {}
         self._domain = _Authenticator.enter(self)
         socket.setsockopt(zmq.ZAP_DOMAIN, self._domain.encode())
@@ -44,7 +48,7 @@ class Gate:
         socket.setsockopt(zmq.CURVE_SECRETKEY, keys.secret)
         socket.setsockopt(zmq.CURVE_PUBLICKEY, keys.public)
         socket.setsockopt(zmq.CURVE_SERVER, 1)
-        self._monitor = socket.get_monitor_socket(FAILURES)
+        self._monitor = socket.get_monitor_socket(FAILURES | connections.EVENTS)
 
     def callback(self, domain: str, key: bytes) -> bool:
         """Say whether a subscriber with this key may enter; asked in the authenticator's thread."""
@@ -53,10 +57,14 @@ class Gate:
             self._warn(
                 "subscriber refused", peer=_Authenticator.peer, key=short(key), reason=refusal
             )
+        else:
+            self._connections.admit(_Authenticator.peer, key)
         return refusal is None
 
     def look(self) -> None:
-        """Count the connections that failed, and see to it that keys are those of the trust file.
+        """Count the connections that failed, and cut those whose key is trusted no more.
+
+        Called often, it can tell apart who connects from one address.
 
         Raises:
             RuntimeError: the authenticator is gone, and nobody could connect any more.
@@ -67,6 +75,13 @@ class Gate:
                 counters.BUS_HANDSHAKE_FAILURES.labels("publisher", event.failure).inc()
                 if event.failure != "auth":
                     self._warn("subscriber refused", reason=event.failure)
+            else:
+                self._connections.hear(event.kind, event.value)
+        # Who just came in may have been judged by the keys of a moment ago.
+        if self._connections.match() or self._version != self._keys.version:
+            self._version = self._keys.version
+            if cut := self._connections.cut(self._keys.refusal):
+                logger.warning("subscribers cut off", connections=cut, reason="key trusted no more")
         if not _Authenticator.serving():
             raise RuntimeError("the authenticator of the bus has ended")
 
@@ -81,13 +96,14 @@ class Gate:
         if now < self._said.get(what, now):
             return
         if len(self._said) >= MOST_REMEMBERED:
-            self._said.clear()
-        self._said[what] = now + REPEAT_INTERVAL_S
-        logger.warning(event, **facts)
+            self._said = {said: until for said, until in self._said.items() if until > now}
+        if len(self._said) < MOST_REMEMBERED:
+            self._said[what] = now + REPEAT_INTERVAL_S
+            logger.warning(event, **facts)
 
 
 class _Authenticator(ThreadAuthenticator):
-    """The one that answers for all publishers of this process, while there are any."""
+    """The one that answers for all publishers of this process, until that ends."""
 
     peer = ""
     """Who asks now; read in the authenticator's thread."""
@@ -106,12 +122,8 @@ class _Authenticator(ThreadAuthenticator):
 
     @classmethod
     def leave(cls, domain: str) -> None:
-        if cls._one is None:
-            return
-        cls._one.credentials_providers.pop(domain, None)
-        if not cls._one.credentials_providers:
-            cls._one.stop()
-            cls._one = None
+        if cls._one:
+            cls._one.credentials_providers.pop(domain, None)
 
     @classmethod
     def serving(cls) -> bool:

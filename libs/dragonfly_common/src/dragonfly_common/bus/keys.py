@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
@@ -65,6 +66,8 @@ class Keys:
         self.public, self.secret = _read_pair(key_file)
         self._key_file = key_file
         self._trust_file = trust_file
+        self.version = 0
+        """Another number whenever other keys are trusted."""
         self._stamp = _stamp(trust_file)
         self._trust(_read_trust(trust_file))
         self._next_check = 0.0
@@ -107,6 +110,8 @@ class Keys:
             counters.TRUST_FAILURES.inc()
             logger.warning("trust file not read", reason=str(error))
             return
+        if trusted == self._trusted:
+            return
         added, removed = (
             trusted.keys() - self._trusted.keys(),
             self._trusted.keys() - trusted.keys(),
@@ -119,6 +124,7 @@ class Keys:
 
     def _trust(self, trusted: Mapping[bytes, Role]) -> None:
         # Replaced whole: the authenticator's thread reads it.
+        self.version += 1
         self._trusted = trusted
         self._by_role = {
             role: tuple(key for key, its in trusted.items() if its is role) for role in Role
@@ -132,8 +138,9 @@ class Keys:
                 role=self.role.value,
                 remedy=f"others will refuse it until {self._trust_file} lists it",
             )
-        if self._key_file.stat().st_mode & 0o007:
-            logger.warning("key file open to all", file=str(self._key_file), remedy="chmod 400")
+        with suppress(OSError):  # it was read; it need not be there any more
+            if self._key_file.stat().st_mode & 0o007:
+                logger.warning("key file open to all", file=str(self._key_file), remedy="chmod 400")
 
 
 class ServerKeys:

@@ -167,7 +167,8 @@ class Link:
     def _interval(self) -> float:
         if self._servers is None:
             return REOPEN_INTERVAL_S
-        tried_all = self._failures >= len(self._servers.trusted)
+        # One more than there are: a handshake also fails when its publisher ends meanwhile.
+        tried_all = self._failures > len(self._servers.trusted)
         return REFUSED_INTERVAL_S if tried_all or self._denied else REOPEN_INTERVAL_S
 
     def _complain_of_handshake(self, kind: str) -> None:

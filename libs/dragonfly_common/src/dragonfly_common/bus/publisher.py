@@ -121,7 +121,8 @@ class Publisher:
         return interests
 
     def tick(self) -> float:
-        """Beat if it is time, following the bound name; return seconds until the next beat."""
+        """Guard the socket; beat and follow the bound name if it is time; return seconds left."""
+        self._binding.guard()
         now = self._clock.monotonic()
         if now >= self._next_beat:
             self._binding.follow()
