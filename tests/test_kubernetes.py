@@ -62,8 +62,14 @@ def with_secrets(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("kubernetes") / "kubernetes"
     shutil.copytree(KUBERNETES, folder, ignore=shutil.ignore_patterns("secrets"))
     secrets = folder / "overlays" / "secured" / "secrets"
-    made = CliRunner().invoke(main, ["keys", "new", str(secrets)])
-    assert made.exit_code == 0, made.output
+    for words in (
+        ["keys", "new", str(secrets)],
+        ["token", "new", "market-maker", "--file", str(secrets / "tokens.toml")],
+    ):
+        made = CliRunner().invoke(main, words)
+        assert made.exit_code == 0, made.output
+    for name in ("tls.crt", "tls.key"):
+        (secrets / name).write_text("what an authority made")
     return folder
 
 
