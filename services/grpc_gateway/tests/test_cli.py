@@ -15,7 +15,15 @@ import pytest
 from click.testing import CliRunner
 from dragonfly_common.cli import main
 from dragonfly_protos import market_data_pb2 as pb
-from gateway_world import DEADLINE_S, Aggregator, Bot, RunningGateway, make_book, until
+from gateway_world import (
+    DEADLINE_S,
+    READ_LITTLE_AHEAD,
+    Aggregator,
+    Bot,
+    RunningGateway,
+    make_book,
+    until,
+)
 from grpc import StatusCode
 from grpc_gateway import counters
 
@@ -109,6 +117,38 @@ async def test_an_address_or_a_file_that_cannot_be_used_is_a_sentence(
         assert gateway.returncode == 78
         assert words in said.decode()
         assert "Traceback" not in said.decode()
+
+
+async def test_a_gateway_that_stood_still_sends_no_book_of_before(
+    aggregator: Aggregator, upstream: str
+) -> None:
+    async def publish() -> None:
+        while True:
+            book = make_book()
+            book.ts_agg = time.time_ns()
+            aggregator.say(book)
+            await asyncio.sleep(0.001)
+
+    options = ("--upstream", upstream, "--bind", "127.0.0.1:0", "--instrument", "eth-btc")
+    publishing = asyncio.create_task(publish())
+    async with (
+        process(*COMMAND, *options, "--log-format", "json") as gateway,
+        Bot(await ready_address(gateway), READ_LITTLE_AHEAD) as bot,
+    ):
+        streams = [bot.stream("StreamBook", pb.BookRequest(instrument="ETH-BTC")) for _ in range(4)]
+        for stream in streams:
+            await stream.read(pb.Book)
+        gateway.send_signal(signal.SIGSTOP)
+        await asyncio.sleep(1.5)  # the pause itself: longer than a publisher may be silent
+        gateway.send_signal(signal.SIGCONT)
+        woken_ns = time.time_ns()
+        for stream in streams:
+            while (book := await stream.read(pb.Book)).ts_out < woken_ns:
+                pass
+            while book.ts_out < woken_ns + 100_000_000:
+                assert not book.live or book.ts_out - book.ts_agg < 500_000_000
+                book = await stream.read(pb.Book)
+    publishing.cancel()
 
 
 @pytest.mark.parametrize("end", [signal.SIGSTOP, signal.SIGKILL])

@@ -17,9 +17,9 @@ def venues_of(directory: Directory) -> list[pb.Venue]:
 
 
 def test_venues_are_told_by_name_with_all_that_was_said() -> None:
-    directory = Directory()
-    directory.hear_venue("a", venue("kraken"), 5)
-    directory.hear_venue("a", venue("binance", FeedState.STALE), 6)
+    directory = Directory(2.0)
+    directory.hear_venue("a", venue("kraken"), 5, 0.0)
+    directory.hear_venue("a", venue("binance", FeedState.STALE), 6, 0.0)
     binance, kraken = venues_of(directory)
     assert (binance.venue, binance.state, binance.reason) == ("binance", pb.STATE_STALE, "why")
     assert kraken == pb.Venue(
@@ -35,24 +35,24 @@ def test_venues_are_told_by_name_with_all_that_was_said() -> None:
 
 def test_every_feed_state_has_its_number_in_the_contract() -> None:
     for state in FeedState:
-        directory = Directory()
-        directory.hear_venue("a", venue(state=state), 5)
+        directory = Directory(2.0)
+        directory.hear_venue("a", venue(state=state), 5, 0.0)
         assert venues_of(directory)[0].state == state.value
 
 
 def test_it_is_live_while_any_venue_is() -> None:
-    directory = Directory()
+    directory = Directory(2.0)
     assert not directory.is_live()
-    directory.hear_venue("a", venue("kraken", FeedState.DOWN), 1)
+    directory.hear_venue("a", venue("kraken", FeedState.DOWN), 1, 0.0)
     assert not directory.is_live()
-    directory.hear_venue("a", venue("binance"), 1)
+    directory.hear_venue("a", venue("binance"), 1, 0.0)
     assert directory.is_live()
 
 
 def test_of_two_aggregators_the_one_that_sees_the_venue_live_is_believed() -> None:
-    directory = Directory()
-    directory.hear_venue("a", venue(), 1)
-    directory.hear_venue("b", venue(state=FeedState.DOWN), 2)
+    directory = Directory(2.0)
+    directory.hear_venue("a", venue(), 1, 0.0)
+    directory.hear_venue("b", venue(state=FeedState.DOWN), 2, 0.0)
     assert directory.is_live()
     directory.lose("a", "silent", 3)
     assert not directory.is_live()
@@ -60,8 +60,8 @@ def test_of_two_aggregators_the_one_that_sees_the_venue_live_is_believed() -> No
 
 
 def test_when_the_last_aggregator_is_lost_every_venue_is_down() -> None:
-    directory = Directory()
-    directory.hear_venue("a", venue(), 1)
+    directory = Directory(2.0)
+    directory.hear_venue("a", venue(), 1, 0.0)
     directory.lose("a", "silent", 9)
     (down,) = venues_of(directory)
     assert (down.state, down.reason, down.ts_pub) == (
@@ -69,36 +69,36 @@ def test_when_the_last_aggregator_is_lost_every_venue_is_down() -> None:
         "aggregator lost: silent",
         9,
     )
-    directory.hear_venue("a", venue(), 10)
+    directory.hear_venue("a", venue(), 10, 0.0)
     assert directory.is_live()
 
 
 def test_the_reason_of_the_latest_loss_is_told() -> None:
-    directory = Directory()
+    directory = Directory(2.0)
     for reason in ("silent", "bye"):
-        directory.hear_venue("a", venue(), 1)
+        directory.hear_venue("a", venue(), 1, 0.0)
         directory.lose("a", reason, 2)
     assert venues_of(directory)[0].reason == "aggregator lost: bye"
 
 
 def test_losing_one_that_said_nothing_changes_nothing() -> None:
-    directory = Directory()
-    directory.hear_venue("a", venue(), 1)
+    directory = Directory(2.0)
+    directory.hear_venue("a", venue(), 1, 0.0)
     unchanged = directory.newer_than(directory.version)
     directory.lose("b", "silent", 2)
     assert not unchanged()
 
 
 def test_the_version_rises_with_each_change_of_a_venue() -> None:
-    directory = Directory()
+    directory = Directory(2.0)
     newer = directory.newer_than(directory.version)
     assert not newer()
-    directory.hear_venue("a", venue(), 1)
+    directory.hear_venue("a", venue(), 1, 0.0)
     assert newer()
 
 
 def test_instruments_name_the_venues_that_list_them() -> None:
-    directory = Directory()
+    directory = Directory(2.0)
     directory.hear_instruments(Instruments("kraken", ("ETH-BTC", "LTC-BTC")))
     directory.hear_instruments(Instruments("binance", ("ETH-BTC",)))
     listed = pb.ListInstrumentsResponse.FromString(directory.encode_instruments("")).instruments
@@ -113,7 +113,7 @@ def test_instruments_name_the_venues_that_list_them() -> None:
 
 
 def test_a_list_is_replaced_by_the_next_and_survives_its_aggregator() -> None:
-    directory = Directory()
+    directory = Directory(2.0)
     directory.hear_instruments(Instruments("kraken", ("ETH-BTC",)))
     directory.hear_instruments(Instruments("kraken", ("LTC-BTC",)))
     directory.lose("a", "silent", 1)
@@ -122,15 +122,31 @@ def test_a_list_is_replaced_by_the_next_and_survives_its_aggregator() -> None:
 
 
 def test_it_is_complete_when_every_reported_venue_has_said_what_it_lists() -> None:
-    directory = Directory()
-    assert not directory.is_complete()
-    directory.hear_venue("a", venue("kraken"), 1)
+    directory = Directory(2.0)
+    assert not directory.is_complete(10.0)
+    directory.hear_venue("a", venue("kraken"), 1, 0.0)
     assert directory.unlisted == ["kraken"]
     directory.hear_instruments(Instruments("kraken", ()))
-    assert directory.is_complete()
-    directory.hear_venue("a", venue("binance"), 1)
-    assert not directory.is_complete()
+    assert directory.is_complete(10.0)
+    directory.hear_venue("a", venue("binance"), 1, 0.0)
+    assert not directory.is_complete(10.0)
     assert directory.venues == ["binance", "kraken"]
     assert directory.has_list_of("")
     assert directory.has_list_of("kraken")
     assert not directory.has_list_of("binance")
+
+
+def test_more_venues_may_come_for_a_while_after_anything_new() -> None:
+    directory = Directory(2.0)
+    directory.hear_instruments(Instruments("kraken", ()))
+    directory.hear_instruments(Instruments("binance", ()))
+    directory.hear_venue("a", venue("kraken"), 1, 10.0)
+    directory.hear_venue("a", venue("kraken"), 2, 11.0)
+    assert [directory.is_complete(now) for now in (11.9, 12.0)] == [False, True]
+    directory.hear_venue("a", venue("binance"), 3, 20.0)
+    assert [directory.is_complete(now) for now in (21.9, 22.0)] == [False, True]
+    directory.hear_venue("b", venue("kraken"), 4, 30.0)
+    assert [directory.is_complete(now) for now in (31.9, 32.0)] == [False, True]
+    directory.lose("a", "silent", 5)
+    directory.hear_venue("a", venue("kraken"), 6, 40.0)
+    assert [directory.is_complete(now) for now in (41.9, 42.0)] == [False, True]

@@ -291,6 +291,18 @@ async def test_before_any_list_an_unconfigured_instrument_is_waited_for(
         await late.close()
 
 
+async def test_what_only_a_venue_lists_that_appears_later_is_waited_for(
+    gateway: RunningGateway, aggregator: Aggregator
+) -> None:
+    async with gateway.bot() as bot:
+        await bot.get("GetVenues")
+        stream = bot.stream("StreamBook", pb.BookRequest(instrument="XRP-EUR"))
+        aggregator.say(make_book("XRP-EUR"))
+        aggregator.say_venue("binance")
+        aggregator.say_instruments("XRP-EUR", venue="binance")
+        assert (await stream.read(pb.Book)).instrument == "XRP-EUR"
+
+
 async def test_without_any_list_it_is_said_what_is_missing(bot: Bot) -> None:
     request = pb.BookRequest(instrument="LTC-BTC")
     refusals = await asyncio.gather(

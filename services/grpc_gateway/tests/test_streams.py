@@ -14,7 +14,7 @@ from grpc_gateway.accounts import Caller
 from grpc_gateway.mailbox import Mail
 from grpc_gateway.relay import ViewKey
 from grpc_gateway.requests import RefusedError
-from grpc_gateway.streams import STALLED_AFTER_S, Stream, Streams, readable
+from grpc_gateway.streams import PAUSE_S, STALLED_AFTER_S, Stream, Streams, readable
 from grpc_gateway.tokens import Quota
 from grpc_gateway.window import Window
 from grpc_gateway.wire import SharedView
@@ -72,6 +72,25 @@ async def test_mail_wakes_its_stream() -> None:
         assert not waiting.done()
         stream.mailbox.put(KEY, SharedView(b"", 1))
         await waiting
+
+
+async def test_mail_from_before_a_pause_is_not_sent_until_the_bus_was_looked_at() -> None:
+    streams, clock = make_streams()
+    with streams.open(make_caller()) as stream:
+        stream.mailbox.put(KEY, SharedView(b"old", 1))
+        await stream.woken()
+        clock.advance(PAUSE_S)
+        assert stream.take() is None
+        waiting = asyncio.create_task(stream.woken())
+        await asyncio.sleep(0)
+        stream.mailbox.put(KEY, SharedView(b"new", 1))
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        streams.settled()
+        await waiting
+        mail = stream.take()
+        assert mail is not None
+        assert mail.state.at(1) == b"new"
 
 
 async def test_ending_interrupts_whatever_the_stream_waits_for() -> None:

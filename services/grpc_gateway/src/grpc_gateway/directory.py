@@ -29,7 +29,11 @@ class Directory:
     stays: it is reference data, and a bot that comes meanwhile asks for nothing unknown.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, settles_after_s: float) -> None:
+        """Venues come one by one: all are there when none came for `settles_after_s`."""
+        self._settles_after_s = settles_after_s
+        self._speakers: set[str] = set()
+        self._grew_at = 0.0
         self._venues: dict[str, dict[str, _Said]] = {}
         self._lists: dict[str, frozenset[str]] = {}
         self._encoded: bytes | None = None
@@ -45,9 +49,13 @@ class Directory:
         """Whether any venue is live, by the word of an aggregator that is there."""
         return any(self._state_of(venue).venue.state is FeedState.LIVE for venue in self._venues)
 
-    def is_complete(self) -> bool:
-        """Whether every reported venue, and at least one, has said what it lists."""
-        return bool(self._lists) and not self.unlisted
+    def is_settled(self, now: float) -> bool:
+        """Whether no more venues are to come: for a while no aggregator or venue was new."""
+        return now - self._grew_at >= self._settles_after_s
+
+    def is_complete(self, now: float) -> bool:
+        """Whether every venue has said what it lists; there is one, and no more are to come."""
+        return self.is_settled(now) and bool(self._lists) and not self.unlisted
 
     @property
     def unlisted(self) -> list[str]:
@@ -62,8 +70,11 @@ class Directory:
             self._encoded = pb.Venues(venues=venues).SerializeToString()
         return self._encoded
 
-    def hear_venue(self, publisher: str, venue: Venue, ts_pub: int) -> None:
+    def hear_venue(self, publisher: str, venue: Venue, ts_pub: int, now: float) -> None:
         """Take an aggregator's word on a venue."""
+        if publisher not in self._speakers or venue.venue not in self._venues:
+            self._speakers.add(publisher)
+            self._grew_at = now
         said = self._venues.setdefault(venue.venue, {})
         said.pop(_OWN_WORD, None)
         said[publisher] = _Said(venue, ts_pub)
@@ -75,6 +86,7 @@ class Directory:
 
     def lose(self, publisher: str, reason: str, now_ns: int) -> None:
         """Void an aggregator's word; a venue that no other one reports is DOWN."""
+        self._speakers.discard(publisher)
         for name, said in self._venues.items():
             if said.pop(publisher, None) is not None:
                 self._changed()

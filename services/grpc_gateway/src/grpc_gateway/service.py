@@ -97,7 +97,7 @@ class _Gateway:
             options.linger_s,
             always=[ViewKey(ViewKind.BOOK, instrument) for instrument in always],
         )
-        self._directory = Directory()
+        self._directory = Directory(options.limits.patience_s)
         self._streams = Streams(options.max_total_streams, clock)
         self._certificates = Certificates(options.tls) if options.tls else None
         self._access = Access(
@@ -144,6 +144,7 @@ class _Gateway:
         now = self._runtime.clock.monotonic()
         for event in self.subscriber.drain():
             self._take(event, now)
+        self._streams.settled()
         if self._directory.version != self._told_version:
             self._told_version = self._directory.version
             self._say_health()
@@ -173,7 +174,7 @@ class _Gateway:
         elif isinstance(body, Gone) and (key := parse_view_topic(event.topic)):
             self._relay.hear_gone(event.publisher, ViewKey(*key), now, now_ns)
         elif isinstance(body, Venue):
-            self._directory.hear_venue(event.publisher, body, event.ts_pub)
+            self._directory.hear_venue(event.publisher, body, event.ts_pub, now)
             self._servicer.directory_changes.tell()
         elif isinstance(body, Instruments):
             self._directory.hear_instruments(body)

@@ -49,7 +49,8 @@ class Limits:
     window: int
     acknowledge_within_s: float
     patience_s: float = 2.0
-    """How long a request waits for the instrument lists, or for a view's first state."""
+    """How long a request waits for the instrument lists, or for a view's first state; also how long
+    after the last venue appeared no more are expected."""
 
 
 class Servicer:
@@ -129,15 +130,18 @@ class Servicer:
         self, request: pb.ListInstrumentsRequest, context: Context, caller: Caller
     ) -> bytes:
         directory, venue = self._directory, request.venue
-        await self._until_known(lambda: directory.has_list_of(venue) or directory.is_complete())
+        await self._until_known(
+            lambda: bool(venue and directory.has_list_of(venue)) or self._knows_all()
+        )
         if directory.has_list_of(venue):
             return directory.encode_instruments(venue)
-        if not venue or venue in directory.venues or not directory.venues:
-            missing = venue[:LONGEST_QUOTED] or "any venue"
-            raise _unavailable(f"the instrument list of {missing} is not there yet: try later")
-        known = ", ".join(directory.venues)
-        raise RefusedError(
-            StatusCode.NOT_FOUND, f"no venue {venue[:LONGEST_QUOTED]!r}: there are {known}"
+        known, shown = directory.venues, venue[:LONGEST_QUOTED]
+        if venue and known and venue not in known and directory.is_settled(self._now()):
+            raise RefusedError(
+                StatusCode.NOT_FOUND, f"no venue {shown!r}: there are {', '.join(known)}"
+            )
+        raise _unavailable(
+            f"the instrument list of {shown or 'any venue'} is not there yet: try later"
         )
 
     async def session(
@@ -182,7 +186,7 @@ class Servicer:
                 await self._require_listed(key.instrument)
             with self._joined(caller, stream.mailbox, wishes):
                 while True:
-                    while (mail := stream.mailbox.take()) is not None:
+                    while (mail := stream.take()) is not None:
                         body = readable(mail, wishes[mail.key])
                         if body is not None:
                             sealed = seal(body, mail.replaced, self._clock.now_ns())
@@ -199,7 +203,7 @@ class Servicer:
 
         def answered() -> bool:
             nonlocal body
-            mail = mailbox.take()
+            mail = mailbox.take() if self._streams.current() else None
             if mail is not None and mail.state.from_aggregator:
                 body = readable(mail, depth)
             return body is not None
@@ -217,25 +221,25 @@ class Servicer:
     def _joined(self, caller: Caller, mailbox: Reader, keys: Iterable[ViewKey]) -> Iterator[None]:
         with caller.account.holding((key.instrument for key in keys), caller.peer):
             for key in keys:
-                self._relay.join(mailbox, key, self._clock.monotonic())
+                self._relay.join(mailbox, key, self._now())
             try:
                 yield
             finally:
                 for key in keys:
-                    self._relay.leave(mailbox, key, self._clock.monotonic())
+                    self._relay.leave(mailbox, key, self._now())
 
     async def _write(self, stream: Stream, context: Context, payload: bytes) -> None:
-        await stream.write(context, payload, self._clock.monotonic())
+        await stream.write(context, payload, self._now())
 
     async def _require_listed(self, instrument: str) -> None:
         """Refuse an instrument that no venue lists; wait for the lists if they are not there."""
         directory = self._directory
         if instrument in self._always:
             return
-        if not await self._until_known(
-            lambda: directory.lists(instrument) or directory.is_complete()
-        ):
-            missing = ", ".join(directory.unlisted) or "any venue"
+        if not await self._until_known(lambda: directory.lists(instrument) or self._knows_all()):
+            missing = ", ".join(directory.unlisted) or (
+                "another venue" if directory.venues else "any venue"
+            )
             raise _unavailable(
                 f"{instrument} is not listed so far, but the list of {missing} is not there yet:"
                 " try later"
@@ -245,6 +249,12 @@ class Servicer:
                 StatusCode.NOT_FOUND,
                 f"no venue lists {instrument}: ListInstruments says what there is",
             )
+
+    def _knows_all(self) -> bool:
+        return self._directory.is_complete(self._now())
+
+    def _now(self) -> float:
+        return self._clock.monotonic()
 
     async def _until_known(self, fact: Callable[[], bool]) -> bool:
         return await self.directory_changes.until(fact, self._limits.patience_s)

@@ -89,7 +89,7 @@ class Session:
         if self._refusals:
             refusal = self._refusals.popleft()
             return pb.SessionUpdate(refusal=refusal, number=self._number()).SerializeToString()
-        while self._window.may_send() and (mail := self._stream.mailbox.take()) is not None:
+        while self._window.may_send() and (mail := self._stream.take()) is not None:
             body = readable(mail, self._depths[mail.key])
             if body is not None:
                 sealed = seal(body, mail.replaced, self._clock.now_ns())

@@ -25,6 +25,8 @@ __all__ = ["Stream", "Streams", "readable"]
 
 STALLED_AFTER_S: Final = 1.0
 CUT_WRITE_AFTER_S: Final = 0.2
+PAUSE_S: Final = 0.5
+"""The bus is looked at much more often, unless the process stands still."""
 
 logger = structlog.get_logger()
 
@@ -32,7 +34,8 @@ logger = structlog.get_logger()
 class Stream:
     """One bot's stream. It belongs to the task that opened it."""
 
-    def __init__(self, caller: Caller) -> None:
+    def __init__(self, caller: Caller, current: Callable[[], bool] = lambda: True) -> None:
+        """`current` says whether what waits is what the bus said last."""
         task = asyncio.current_task()
         assert task is not None
         self.caller = caller
@@ -41,6 +44,7 @@ class Stream:
         """Set by a session, whose bot must acknowledge in time."""
         self.writing_since: float | None = None
         self.stalled = False
+        self._current = current
         self._task = task
         self._woken = asyncio.Event()
         self._ending: RefusedError | None = None
@@ -54,6 +58,13 @@ class Stream:
         """Wait until there may be something to send."""
         await self._woken.wait()
         self._woken.clear()
+
+    def take(self) -> Mail[ViewKey, SharedView] | None:
+        """Take from the mailbox what may be sent now.
+
+        A process that stood still looks at the bus first: what waits is as old as its pause.
+        """
+        return self.mailbox.take() if self._current() else None
 
     async def write(self, context: Context, payload: bytes, now: float) -> None:
         """Send a message; waits while the transport is full because the bot does not read."""
@@ -98,6 +109,7 @@ class Streams:
     def __init__(self, total: int, clock: Clock) -> None:
         self._total = total
         self._clock = clock
+        self._settled_at = clock.monotonic()
         self._open: set[Stream] = set()
         self._closing: RefusedError | None = None
 
@@ -113,7 +125,7 @@ class Streams:
         """
         self._admit()
         with caller.account.stream(caller.peer):
-            stream = Stream(caller)
+            stream = Stream(caller, self.current)
             self._open.add(stream)
             counters.STREAMS.inc()
             try:
@@ -134,6 +146,18 @@ class Streams:
         for stream in self._open:
             if revoked(stream.caller):
                 stream.end(error)
+
+    def settled(self) -> None:
+        """Say that all that the bus brought has been taken. Call it several times a second."""
+        stood_still = not self.current()
+        self._settled_at = self._clock.monotonic()
+        if stood_still:
+            for stream in self._open:
+                stream.wake()
+
+    def current(self) -> bool:
+        """Say whether what the bus brought was taken just now."""
+        return self._clock.monotonic() - self._settled_at < PAUSE_S
 
     def look(self) -> None:
         """Notice bots that stopped reading or acknowledging. Call it several times a second."""
