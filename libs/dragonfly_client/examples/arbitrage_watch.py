@@ -13,7 +13,9 @@ import argparse
 import asyncio
 import contextlib
 
+from connecting import add_connection_options, client_options
 from dragonfly_client import Book, DragonflyClient
+from dragonfly_client.sync import Options
 
 
 def gain(book: Book, fee_bp: float) -> tuple[float, float]:
@@ -33,9 +35,9 @@ def gain(book: Book, fee_bp: float) -> tuple[float, float]:
     return amount, total
 
 
-async def main(gateway: str, instrument: str, fee_bp: float) -> None:
+async def main(gateway: str, options: Options, instrument: str, fee_bp: float) -> None:
     crossed_since: int | None = None
-    async with DragonflyClient(gateway) as client:
+    async with DragonflyClient(gateway, **options) as client:
         async for book in client.book(instrument):
             amount, total = gain(book, fee_bp)
             if amount and crossed_since is None and book.best_bid and book.best_ask:
@@ -53,10 +55,10 @@ async def main(gateway: str, instrument: str, fee_bp: float) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Say when venues cross each other.")
     parser.add_argument("instrument", nargs="?", default="ETH-BTC")
-    parser.add_argument("--gateway", default="127.0.0.1:50051")
+    add_connection_options(parser)
     parser.add_argument("--fee-bp", type=float, default=0.0, help="fee of one trade")
     parser.add_argument("--seconds", type=float, help="end after so long; default: never")
-    options = parser.parse_args()
-    watch = main(options.gateway, options.instrument, options.fee_bp)
+    given = parser.parse_args()
+    watch = main(given.gateway, client_options(given), given.instrument, given.fee_bp)
     with contextlib.suppress(TimeoutError, KeyboardInterrupt):
-        asyncio.run(asyncio.wait_for(watch, options.seconds))
+        asyncio.run(asyncio.wait_for(watch, given.seconds))

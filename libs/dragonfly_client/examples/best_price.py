@@ -11,7 +11,9 @@ import argparse
 import asyncio
 import contextlib
 
+from connecting import add_connection_options, client_options
 from dragonfly_client import Bbo, DragonflyClient
+from dragonfly_client.sync import Options
 
 
 def describe(bbo: Bbo) -> str:
@@ -24,9 +26,9 @@ def describe(bbo: Bbo) -> str:
     )
 
 
-async def main(gateway: str, instruments: list[str]) -> None:
+async def main(gateway: str, options: Options, instruments: list[str]) -> None:
     last: dict[str, str] = {}
-    async with DragonflyClient(gateway) as client:
+    async with DragonflyClient(gateway, **options) as client:
         async for bbo in client.bbo(instruments):
             line = describe(bbo)
             if last.get(bbo.instrument) != line:
@@ -37,8 +39,9 @@ async def main(gateway: str, instruments: list[str]) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Print the best prices across venues.")
     parser.add_argument("instruments", nargs="*", default=["ETH-BTC"])
-    parser.add_argument("--gateway", default="127.0.0.1:50051")
+    add_connection_options(parser)
     parser.add_argument("--seconds", type=float, help="end after so long; default: never")
-    options = parser.parse_args()
+    given = parser.parse_args()
     with contextlib.suppress(TimeoutError, KeyboardInterrupt):
-        asyncio.run(asyncio.wait_for(main(options.gateway, options.instruments), options.seconds))
+        watch = main(given.gateway, client_options(given), given.instruments)
+        asyncio.run(asyncio.wait_for(watch, given.seconds))

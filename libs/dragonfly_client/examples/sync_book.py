@@ -11,12 +11,13 @@ import argparse
 import contextlib
 import time
 
-from dragonfly_client.sync import Client
+from connecting import add_connection_options, client_options
+from dragonfly_client.sync import Client, Options
 
 
-def main(gateway: str, instrument: str, seconds: float | None) -> None:
+def main(gateway: str, options: Options, instrument: str, seconds: float | None) -> None:
     ends_at = None if seconds is None else time.monotonic() + seconds
-    with Client(gateway) as client:
+    with Client(gateway, **options) as client:
         for book in client.book(instrument, depth=3):
             states = " ".join(f"{feed.venue}={feed.state.name}" for feed in book.venues)
             print(f"{book.instrument} spread {book.spread:g} replaced {book.replaced} {states}")
@@ -34,8 +35,8 @@ def main(gateway: str, instrument: str, seconds: float | None) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Print the top of the book twice a second.")
     parser.add_argument("instrument", nargs="?", default="ETH-BTC")
-    parser.add_argument("--gateway", default="127.0.0.1:50051")
+    add_connection_options(parser)
     parser.add_argument("--seconds", type=float, help="end after so long; default: never")
-    options = parser.parse_args()
+    given = parser.parse_args()
     with contextlib.suppress(KeyboardInterrupt):
-        main(options.gateway, options.instrument, options.seconds)
+        main(given.gateway, client_options(given), given.instrument, given.seconds)

@@ -11,7 +11,9 @@ import argparse
 import asyncio
 import contextlib
 
+from connecting import add_connection_options, client_options
 from dragonfly_client import Disconnected, DragonflyClient, Event, Reconnected
+from dragonfly_client.sync import Options
 
 
 def tell(event: Event) -> None:
@@ -22,8 +24,8 @@ def tell(event: Event) -> None:
             print(f"{stream}: back after {downtime_s:.2f} s", flush=True)
 
 
-async def main(gateway: str) -> None:
-    async with DragonflyClient(gateway, on_event=tell) as client:
+async def main(gateway: str, options: Options) -> None:
+    async with DragonflyClient(gateway, on_event=tell, **options) as client:
         async for venues in client.venues():
             for venue in venues:
                 print(
@@ -36,8 +38,8 @@ async def main(gateway: str) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Print the state of every venue.")
-    parser.add_argument("--gateway", default="127.0.0.1:50051")
+    add_connection_options(parser)
     parser.add_argument("--seconds", type=float, help="end after so long; default: never")
-    options = parser.parse_args()
+    given = parser.parse_args()
     with contextlib.suppress(TimeoutError, KeyboardInterrupt):
-        asyncio.run(asyncio.wait_for(main(options.gateway), options.seconds))
+        asyncio.run(asyncio.wait_for(main(given.gateway, client_options(given)), given.seconds))

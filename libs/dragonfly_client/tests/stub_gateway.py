@@ -272,7 +272,10 @@ class _Session:
     def _subscribe(self, asked: pb.Subscription) -> None:
         refusal = self._gateway._refusal(asked.instrument, asked.depth)
         if refusal is not None:
-            self._refusals.append(pb.Refusal(subscription=asked, message=refusal[1]))
+            code, sentence = refusal
+            self._refusals.append(
+                pb.Refusal(subscription=asked, message=sentence, code=code.value[0])
+            )
             return
         key = (asked.view, asked.instrument)
         self.keys.add(key)

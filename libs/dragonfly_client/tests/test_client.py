@@ -6,6 +6,7 @@ import gc
 
 import grpc
 import pytest
+from balancer import Balancer
 from dragonfly_client import (
     AccessError,
     ClientError,
@@ -20,6 +21,7 @@ from dragonfly_client import (
     Reconnected,
     SettingError,
     State,
+    Tls,
     UnavailableError,
     _requests,
 )
@@ -174,6 +176,64 @@ async def test_a_stream_outlives_the_gateway(gateway: StubGateway) -> None:
     assert found.downtime_s > 0
 
 
+async def test_a_place_that_is_still_taken_after_a_reconnect_is_waited_for(
+    gateway: StubGateway,
+) -> None:
+    gateway.publish(make_book(seq=1))
+    client = DragonflyClient(gateway.address, on_event=lambda _: None, random=lambda: 0.1)
+    async with client, contextlib.aclosing(client.book("ETH-BTC")) as books:
+        await anext(books)
+        waiting = asyncio.ensure_future(anext(books))
+        gateway.refuse_all = (grpc.StatusCode.RESOURCE_EXHAUSTED, "1 stream is open, the quota")
+        gateway.abort_all(grpc.StatusCode.UNAVAILABLE, "gone")
+        await gateway.until(lambda: gateway.calls["ended"] >= 3)
+        gateway.publish(make_book(seq=2))
+        gateway.refuse_all = None
+        assert (await waiting).seq == 2
+
+
+async def test_a_token_that_holds_no_more_is_told_to_the_bot(gateway: StubGateway) -> None:
+    gateway.publish(make_book(seq=1))
+    async with DragonflyClient(gateway.address, on_event=lambda _: None) as client:
+        books = client.book("ETH-BTC")
+        await anext(books)
+        gateway.abort_all(grpc.StatusCode.UNAUTHENTICATED, "the token holds no more")
+        with pytest.raises(AccessError, match="holds no more"):
+            await anext(books)
+
+
+@pytest.mark.parametrize("token", ["a\nb", "a b", "é"])
+def test_a_token_is_never_said(token: str) -> None:
+    with pytest.raises(SettingError, match="printable ASCII") as error:
+        DragonflyClient(token=f"secret{token}")
+    assert "secret" not in str(error.value)
+    assert "secret" not in repr(vars(DragonflyClient(token="secret")))
+
+
+async def test_a_stream_resumes_at_another_gateway_behind_the_same_address() -> None:
+    async with StubGateway() as one, StubGateway() as other, Balancer(one, other) as balancer:
+        downtimes: list[float] = []
+
+        def note(event: Event) -> None:
+            if isinstance(event, Reconnected):
+                downtimes.append(event.downtime_s)
+
+        client = DragonflyClient(balancer.address, on_event=note)
+        async with client, contextlib.aclosing(client.book("ETH-BTC")) as books:
+            for seq, gateway in enumerate((one, other, one, other), 1):
+                other_one = other if gateway is one else one
+                gateway.publish(make_book(epoch=10 - seq, seq=seq))
+                assert (await anext(books)).seq == seq
+                asking = asyncio.ensure_future(client.get_book("ETH-BTC"))
+                assert (await asking).seq == seq
+                other_one.publish(make_book(epoch=9 - seq, seq=seq + 1))
+                await balancer.die(gateway)
+            assert (await anext(books)).seq == 5
+            assert (await client.get_book("ETH-BTC")).seq == 5
+    assert len(downtimes) == 4
+    assert max(downtimes) < 1.0
+
+
 async def test_time_never_goes_back_across_a_reconnect(gateway: StubGateway) -> None:
     gateway.publish(make_book(epoch=7, seq=5))
     client = DragonflyClient(gateway.address, on_event=lambda _: None, random=lambda: 0.1)
@@ -186,9 +246,9 @@ async def test_time_never_goes_back_across_a_reconnect(gateway: StubGateway) -> 
         await gateway.start()
         # The older state arrives, is acknowledged and kept from the bot.
         await gateway.until(lambda: gateway.calls["opened"] == 2 and gateway.acked == 1)
-        gateway.publish(make_book(epoch=8, seq=1))
+        gateway.publish(make_book(epoch=6, seq=6))
         book = await waiting
-    assert (book.epoch, book.seq) == (8, 1)
+    assert (book.epoch, book.seq) == (6, 6)
 
 
 @pytest.mark.parametrize(
@@ -284,9 +344,11 @@ def test_unusable_arguments_are_told_at_once() -> None:
     with pytest.raises(SettingError, match="window 0"):
         DragonflyClient(window=0)
     with pytest.raises(SettingError, match=r"ca_file '/nowhere\.pem' cannot be read"):
-        DragonflyClient(ca_file="/nowhere.pem")
+        DragonflyClient(tls=Tls(ca_file="/nowhere.pem"))
+    with pytest.raises(SettingError, match="is not PEM"):
+        DragonflyClient(tls=Tls(ca_file=__file__))
     with pytest.raises(SettingError, match="belong together"):
-        DragonflyClient(cert_file="/nowhere.pem")
+        Tls(cert_file="/nowhere.pem")
     with pytest.raises(SettingError, match="no instrument"):
         DragonflyClient().books([])
 

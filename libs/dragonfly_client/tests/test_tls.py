@@ -1,81 +1,115 @@
 from __future__ import annotations
 
-import shutil
-import subprocess
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import grpc
 import pytest
-from dragonfly_client import DragonflyClient, UnavailableError
+import trustme
+from dragonfly_client import CertificateError, DragonflyClient, Tls, UnavailableError
 from stub_gateway import StubGateway, make_book
 
-pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl")
+YESTERDAY = datetime.now(UTC) - timedelta(days=1)
 
 
-@pytest.fixture(scope="module")
-def pki(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two authorities, `ca` and `stranger`, and what `ca` signed: a gateway and a bot."""
-    folder = tmp_path_factory.mktemp("pki")
+class Papers:
+    """Two authorities, `ca` and `stranger`, and what `ca` signs."""
 
-    def openssl(*arguments: str) -> None:
-        subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True)
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._ca = trustme.CA()
+        self._ca.cert_pem.write_to_path(folder / "ca.pem")
+        trustme.CA().cert_pem.write_to_path(folder / "stranger.pem")
 
-    def key_and(kind: str, name: str, subject: str) -> list[str]:
-        curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-        return [*curve, "-keyout", f"{name}.key", "-out", f"{name}.{kind}", "-subj", subject]
+    def gateway(
+        self, *, ask: bool = False, name: str = "127.0.0.1", ends: datetime | None = None
+    ) -> grpc.ServerCredentials:
+        """Return what a gateway is served with; with `ask`, bots must show a certificate."""
+        issued = self._ca.issue_cert(name, not_after=ends)
+        pair = (issued.private_key_pem.bytes(), issued.cert_chain_pems[0].bytes())
+        return grpc.ssl_server_credentials([pair], self._ca.cert_pem.bytes() if ask else None, ask)
 
-    for authority in ("ca", "stranger"):
-        openssl("req", "-x509", "-days", "2", *key_and("pem", authority, f"/CN={authority}"))
-    (folder / "names").write_text("subjectAltName=IP:127.0.0.1")
-    for name in ("gateway", "bot"):
-        openssl("req", "-new", *key_and("csr", name, f"/CN={name}"))
-        signed = ["-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-extfile", "names"]
-        openssl("x509", "-req", "-days", "2", "-in", f"{name}.csr", "-out", f"{name}.pem", *signed)
-    return folder
-
-
-def server_credentials(pki: Path, *, ask_for_certificate: bool) -> grpc.ServerCredentials:
-    pair = ((pki / "gateway.key").read_bytes(), (pki / "gateway.pem").read_bytes())
-    authority = (pki / "ca.pem").read_bytes() if ask_for_certificate else None
-    return grpc.ssl_server_credentials([pair], authority, ask_for_certificate)
+    def bot(self, *, ends: datetime | None = None) -> Tls:
+        """Return what a bot with a certificate presents."""
+        issued = self._ca.issue_cert("bot.example", not_after=ends)
+        cert_file, key_file = (self.folder / f"bot.{kind}" for kind in ("pem", "key"))
+        issued.cert_chain_pems[0].write_to_path(cert_file)
+        issued.private_key_pem.write_to_path(key_file)
+        return Tls(ca_file=self.folder / "ca.pem", cert_file=cert_file, key_file=key_file)
 
 
-async def test_a_private_authority_is_trusted_when_named(pki: Path) -> None:
-    credentials = server_credentials(pki, ask_for_certificate=False)
-    async with StubGateway(credentials=credentials) as gateway:
+@pytest.fixture
+def papers(tmp_path: Path) -> Papers:
+    return Papers(tmp_path)
+
+
+async def test_a_private_authority_is_trusted_when_named(papers: Papers) -> None:
+    async with StubGateway(credentials=papers.gateway()) as gateway:
         gateway.publish(make_book())
-        async with DragonflyClient(gateway.address, ca_file=pki / "ca.pem") as client:
+        tls = Tls(ca_file=papers.folder / "ca.pem")
+        async with DragonflyClient(gateway.address, tls=tls) as client:
             assert (await anext(client.book("ETH-BTC"))).seq == 1
 
 
 @pytest.mark.parametrize("trusted", ["stranger.pem", None])
-async def test_nobody_else_is_trusted(pki: Path, trusted: str | None) -> None:
-    credentials = server_credentials(pki, ask_for_certificate=False)
-    async with StubGateway(credentials=credentials) as gateway:
-        client = DragonflyClient(
-            gateway.address,
-            tls=True,
-            ca_file=pki / trusted if trusted else None,
-            connect_timeout_s=0.1,
-        )
-        async with client:
-            with pytest.raises(UnavailableError, match="CERTIFICATE_VERIFY_FAILED"):
-                await anext(client.book("ETH-BTC"))
+async def test_nobody_else_is_trusted(papers: Papers, trusted: str | None) -> None:
+    tls = Tls(ca_file=papers.folder / trusted if trusted else None)
+    async with (
+        StubGateway(credentials=papers.gateway()) as gateway,
+        DragonflyClient(gateway.address, tls=tls) as client,
+    ):
+        with pytest.raises(CertificateError, match="not accepted: unable to get local issuer"):
+            await anext(client.book("ETH-BTC"))
 
 
-async def test_the_bots_certificate_is_presented(pki: Path) -> None:
-    credentials = server_credentials(pki, ask_for_certificate=True)
-    async with StubGateway(credentials=credentials) as gateway:
+async def test_an_expired_gateway_is_not_trusted(papers: Papers) -> None:
+    tls = Tls(ca_file=papers.folder / "ca.pem")
+    async with (
+        StubGateway(credentials=papers.gateway(ends=YESTERDAY)) as gateway,
+        DragonflyClient(gateway.address, tls=tls) as client,
+    ):
+        with pytest.raises(CertificateError, match="not accepted: certificate has expired"):
+            await anext(client.book("ETH-BTC"))
+
+
+async def test_a_gateway_may_go_by_another_name_than_its_address(papers: Papers) -> None:
+    async with StubGateway(credentials=papers.gateway(name="gateway.example")) as gateway:
         gateway.publish(make_book())
-        known = DragonflyClient(
-            gateway.address,
-            ca_file=pki / "ca.pem",
-            cert_file=pki / "bot.pem",
-            key_file=pki / "bot.key",
-        )
-        async with known:
-            assert (await anext(known.book("ETH-BTC"))).seq == 1
-        unknown = DragonflyClient(gateway.address, ca_file=pki / "ca.pem", connect_timeout_s=0.1)
-        async with unknown:
+        ca_file = papers.folder / "ca.pem"
+        async with DragonflyClient(gateway.address, tls=Tls(ca_file=ca_file)) as client:
             with pytest.raises(UnavailableError):
-                await anext(unknown.book("ETH-BTC"))
+                await anext(client.book("ETH-BTC"))
+        named = Tls(ca_file=ca_file, server_name="gateway.example")
+        async with DragonflyClient(gateway.address, tls=named) as client:
+            assert (await anext(client.book("ETH-BTC"))).seq == 1
+
+
+async def test_the_bots_certificate_is_presented(papers: Papers) -> None:
+    async with StubGateway(credentials=papers.gateway(ask=True)) as gateway:
+        gateway.publish(make_book())
+        async with DragonflyClient(gateway.address, tls=papers.bot()) as known:
+            assert (await anext(known.book("ETH-BTC"))).seq == 1
+        for tls in (
+            None,
+            Tls(ca_file=papers.folder / "ca.pem"),
+            papers.bot(ends=YESTERDAY),
+        ):
+            async with DragonflyClient(gateway.address, tls=tls, connect_timeout_s=0.1) as unknown:
+                with pytest.raises(UnavailableError, match="does it ask for TLS, or for another"):
+                    await anext(unknown.book("ETH-BTC"))
+
+
+async def test_each_connection_presents_the_certificate_of_that_day(papers: Papers) -> None:
+    async with StubGateway(credentials=papers.gateway(ask=True)) as gateway:
+        gateway.publish(make_book())
+        async with DragonflyClient(gateway.address, tls=papers.bot(ends=YESTERDAY)) as client:
+            papers.bot()
+            assert (await anext(client.book("ETH-BTC"))).seq == 1
+
+
+async def test_files_that_are_just_being_replaced_leave_the_old_ones(papers: Papers) -> None:
+    async with StubGateway(credentials=papers.gateway(ask=True)) as gateway:
+        gateway.publish(make_book())
+        async with DragonflyClient(gateway.address, tls=papers.bot()) as client:
+            (papers.folder / "bot.key").unlink()
+            assert (await anext(client.book("ETH-BTC"))).seq == 1

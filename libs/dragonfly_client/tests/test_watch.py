@@ -161,6 +161,24 @@ def test_the_command_prints_lines(stub_address: str) -> None:
     assert "faults     none" in ran.stdout
 
 
+@pytest.mark.parametrize("place", ["file", "variable", "nowhere"])
+async def test_a_token_comes_from_a_file_or_the_environment(tmp_path: Path, place: str) -> None:
+    file = tmp_path / "token"
+    file.write_text("secret\n")
+    arguments = ["--token-file", str(file)] if place == "file" else []
+    environment = {**os.environ, "DRAGONFLY_WATCH_TOKEN": "secret" if place == "variable" else ""}
+    async with StubGateway(token="secret") as gateway:
+        command = [*COMMAND, "--gateway", gateway.address, "--list", *arguments]
+        ran = await asyncio.create_subprocess_exec(
+            *command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        out, err = await ran.communicate()
+    if place == "nowhere":
+        assert (ran.returncode, err) == (2, b"Error: the token is not known here\n")
+    else:
+        assert (ran.returncode, out) == (0, b"ETH-BTC        binance\n")
+
+
 def test_the_command_lists(stub_address: str) -> None:
     ran = run("--gateway", stub_address, "--list")
     assert ran.returncode == 0
@@ -173,6 +191,8 @@ def test_the_command_lists(stub_address: str) -> None:
         (["FOO-BAR"], 2, "no venue lists FOO-BAR: see ListInstruments"),
         (["nonsense"], 2, "'nonsense' is not an instrument"),
         (["--ca-file", "/nowhere.pem"], 2, "ca_file '/nowhere.pem' cannot be read"),
+        (["--cert-file", "/nowhere.pem"], 2, "cert_file and key_file belong together"),
+        (["--token-file", "/nowhere"], 2, "token_file '/nowhere' cannot be read"),
         (["--svg", "/nowhere/ladder.svg"], 2, "its folder does not exist"),
         (["--gateway", "nowhere"], 2, "'nowhere' is no gateway's address: write HOST:PORT"),
         (["--seconds", "0"], 2, "--seconds"),

@@ -186,6 +186,9 @@ async def test_a_bad_subscription_is_refused_and_the_session_goes_on(
     refusal = await refusal_of(session, pb.SessionRequest(subscribe=asked))
     assert words in refusal.message
     assert refusal.subscription == asked
+    unlisted = asked.instrument == "ABC-XYZ"
+    code = StatusCode.NOT_FOUND if unlisted else StatusCode.INVALID_ARGUMENT
+    assert refusal.code == code.value[0]
     await session.send(subscribe())
     update = await session.read(pb.SessionUpdate)
     assert (update.number, update.book.instrument) == (2, "ETH-BTC")

@@ -11,6 +11,7 @@ from dragonfly_client import _grpc_core  # noqa: F401  (its effect is wanted, be
 from dragonfly_client.client import DEFAULT_TARGET, DragonflyClient
 from dragonfly_client.errors import (
     AccessError,
+    CertificateError,
     ClientError,
     InvalidRequestError,
     LimitError,
@@ -37,12 +38,14 @@ from dragonfly_client.messages import (
     VenueFeed,
     View,
 )
+from dragonfly_client.tls import Tls
 
 __all__ = [
     "DEFAULT_TARGET",
     "AccessError",
     "Bbo",
     "Book",
+    "CertificateError",
     "ClientError",
     "Disconnected",
     "DragonflyClient",
@@ -62,6 +65,7 @@ __all__ = [
     "SettingError",
     "Share",
     "State",
+    "Tls",
     "UnavailableError",
     "UnsupportedError",
     "Venue",

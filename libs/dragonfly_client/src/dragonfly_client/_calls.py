@@ -14,20 +14,12 @@ from google.protobuf.message import Message
 from dragonfly_client._channel import Connector, method_path
 from dragonfly_client._decode import decode_update, parse
 from dragonfly_client._requests import Requests
-from dragonfly_client.errors import RefusedError, error_of_status
+from dragonfly_client.errors import error_of_status, refusal_of_session
 from dragonfly_client.messages import View
 
-__all__ = ["Calls", "SubscriptionRefusedError"]
+__all__ = ["Calls"]
 
 T = TypeVar("T")
-
-
-class SubscriptionRefusedError(RefusedError):
-    """A refusal within a session: it names the subscription, but carries no status code."""
-
-    def __init__(self, subscription: pb.Subscription, message: str) -> None:
-        super().__init__(message)
-        self.subscription = subscription
 
 
 class Calls:
@@ -47,8 +39,7 @@ class Calls:
         a bot that computes for long finds at most `window` states waiting, not a backlog.
 
         Raises:
-            SubscriptionRefusedError: the gateway refused one of `subscriptions`.
-            ClientError: how the call ended, when not well.
+            ClientError: the gateway refused one of `subscriptions`, or the call did not end well.
         """
         async with self._connection() as channel:
             stream = channel.stream_stream(
@@ -60,8 +51,7 @@ class Calls:
                 while (payload := await call.read()) is not grpc.aio.EOF:
                     update = parse(pb.SessionUpdate, payload)
                     if update.HasField("refusal"):
-                        refusal = update.refusal
-                        raise SubscriptionRefusedError(refusal.subscription, refusal.message)
+                        raise refusal_of_session(update.refusal.code, update.refusal.message)
                     view = decode_update(update, self._now_ns())
                     if view is not None:
                         with requests.bot_at_work():

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
-from pathlib import Path
 from typing import Final
 
 import grpc
@@ -11,6 +11,7 @@ import grpc.aio
 from dragonfly_protos import market_data_pb2 as pb
 
 from dragonfly_client.errors import SettingError
+from dragonfly_client.tls import Tls
 
 __all__ = ["Connector", "method_path"]
 
@@ -26,6 +27,8 @@ LONGEST_CHANNEL_BACKOFF_MS: Final = 1000
 MAX_MESSAGE_BYTES: Final = 4 * 1024 * 1024
 
 _TARGET: Final = re.compile(r"([^\s:/\[\]]+|\[[0-9A-Fa-f:.]+\]):\d{1,5}|unix:\S+")
+
+_TOKEN: Final = re.compile(r"[!-~]+")
 
 _SERVICE: Final = pb.DESCRIPTOR.services_by_name["MarketData"]
 
@@ -46,10 +49,7 @@ class Connector:
         self,
         target: str,
         *,
-        tls: bool = False,
-        ca_file: str | Path | None = None,
-        cert_file: str | Path | None = None,
-        key_file: str | Path | None = None,
+        tls: Tls | None = None,
         token: str | None = None,
         lookahead_bytes: int,
     ) -> None:
@@ -57,18 +57,14 @@ class Connector:
             raise SettingError(
                 f"{target[:80]!r} is no gateway's address: write HOST:PORT, e.g. 127.0.0.1:50051"
             )
-        if (cert_file is None) != (key_file is None):
-            raise SettingError("cert_file and key_file belong together: give both or neither")
+        if token and not _TOKEN.fullmatch(token):
+            # Said here, because gRPC would say it with the token.
+            raise SettingError("the token is not one line of printable ASCII without blanks")
         self.target = target
         self.metadata = (("authorization", f"Bearer {token}"),) if token else ()
-        self._credentials = None
-        if tls or ca_file or cert_file:
-            self._credentials = grpc.ssl_channel_credentials(
-                root_certificates=_read("ca_file", ca_file),
-                private_key=_read("key_file", key_file),
-                certificate_chain=_read("cert_file", cert_file),
-            )
-        self._options = (
+        self._tls = tls
+        self._credentials = tls and tls.credentials()
+        self._options: tuple[tuple[str, int | str], ...] = (
             ("grpc.keepalive_time_ms", KEEPALIVE_TIME_MS),
             ("grpc.keepalive_timeout_ms", PING_TIMEOUT_MS),
             ("grpc.http2.ping_timeout_ms", PING_TIMEOUT_MS),
@@ -84,18 +80,13 @@ class Connector:
             # limit of concurrent streams makes the next stream wait without a word.
             ("grpc.use_local_subchannel_pool", 1),
         )
+        if tls and tls.server_name:
+            self._options += (("grpc.ssl_target_name_override", tls.server_name),)
 
     def open(self) -> grpc.aio.Channel:
         """Return a channel that connects when first used; the caller closes it."""
-        if self._credentials is None:
+        if self._tls is None:
             return grpc.aio.insecure_channel(self.target, options=self._options)
+        with contextlib.suppress(SettingError):  # a file is just being replaced: the old ones do
+            self._credentials = self._tls.credentials()
         return grpc.aio.secure_channel(self.target, self._credentials, options=self._options)
-
-
-def _read(argument: str, path: str | Path | None) -> bytes | None:
-    if path is None:
-        return None
-    try:
-        return Path(path).read_bytes()
-    except OSError as error:
-        raise SettingError(f"{argument} {str(path)!r} cannot be read: {error.strerror}") from None

@@ -10,7 +10,13 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from dragonfly_client._backoff import Backoff
-from dragonfly_client.errors import ClientError, NotReadyError, UnavailableError
+from dragonfly_client.errors import (
+    CertificateError,
+    ClientError,
+    LimitError,
+    NotReadyError,
+    UnavailableError,
+)
 from dragonfly_client.events import Disconnected, EventListener, Reconnected
 
 __all__ = ["Following", "follow"]
@@ -40,7 +46,7 @@ async def follow(
 
     Raises:
         UnavailableError: no first message within the connect timeout.
-        ClientError: the gateway refused, which asking again would not change.
+        ClientError: the gateway refused, or cannot be trusted: asking again would not change it.
     """
     backoff = Backoff(following.random)
     deadline = time.monotonic() + following.connect_timeout_s
@@ -58,7 +64,7 @@ async def follow(
                     backoff.reset()
                     yield message
         except ClientError as cause:
-            if not cause.retry:
+            if not _is_worth_a_retry(cause, worked=worked):
                 raise
             error = cause
         except asyncio.CancelledError:
@@ -74,6 +80,16 @@ async def follow(
             following.on_event(Disconnected(name, str(error)))
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(following.closed.wait(), backoff.next_s())
+
+
+def _is_worth_a_retry(error: ClientError, *, worked: bool) -> bool:
+    match error:
+        case LimitError() | CertificateError():
+            # What was granted before may be so again: the place of a connection that the gateway
+            # does not know to be gone yet, a certificate that is about to be renewed.
+            return worked
+        case _:
+            return error.retry
 
 
 def _in_vain(error: ClientError, following: Following) -> ClientError:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 from collections.abc import Coroutine
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 from dragonfly_common.errors import ExitCode, UserError
@@ -14,10 +15,20 @@ from dragonfly_common.types import normalise_instrument
 from rich.console import Console
 
 from dragonfly_client.client import DEFAULT_TARGET, DragonflyClient
-from dragonfly_client.errors import ClientError, NotReadyError, UnavailableError
+from dragonfly_client.errors import (
+    CertificateError,
+    ClientError,
+    NotReadyError,
+    SettingError,
+    UnavailableError,
+)
+from dragonfly_client.tls import Tls
 from dragonfly_client.watch import run_watch
 
 __all__ = ["watch"]
+
+FILE: Final = click.Path(dir_okay=False, path_type=Path)
+TOKEN_VARIABLE: Final = "DRAGONFLY_WATCH_TOKEN"  # noqa: S105 - the name, not the token
 
 
 class NoGatewayError(UserError):
@@ -47,11 +58,15 @@ class RequestError(UserError):
     help="End so long after the first book.  [default: at Ctrl-C]",
 )
 @click.option("--list", "list_all", is_flag=True, help="List every instrument and its venues.")
-@click.option("--token", metavar="TEXT", help="Shown to a gateway that asks who you are.")
+@click.option("--tls", "encrypt", is_flag=True, help="Encrypt; implied by the files of TLS.")
+@click.option("--ca-file", type=FILE, help="PEM file of the authority that signed the gateway's.")
+@click.option("--cert-file", type=FILE, help="PEM file of the certificate to show.")
+@click.option("--key-file", type=FILE, help="PEM file of its key.")
+@click.option("--server-name", metavar="NAME", help="Whom the gateway's certificate is for.")
 @click.option(
-    "--ca-file",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="PEM file of the authority that signed the gateway's certificate; turns TLS on.",
+    "--token-file",
+    type=FILE,
+    help=f"File that holds the token to show.  [default: what {TOKEN_VARIABLE} holds]",
 )
 @click.option(
     "--svg",
@@ -64,8 +79,12 @@ def watch(
     gateway: str,
     seconds: float | None,
     list_all: bool,
-    token: str | None,
+    encrypt: bool,
     ca_file: Path | None,
+    cert_file: Path | None,
+    key_file: Path | None,
+    server_name: str | None,
+    token_file: Path | None,
     svg: Path | None,
 ) -> None:
     """Show the consolidated book of INSTRUMENT, live.
@@ -78,8 +97,17 @@ def watch(
       dragonfly watch ETH-BTC BTC-USD
     """
     names = [normalise_instrument(name) for name in instruments or ("ETH-BTC",)]
+    try:
+        tls = None
+        if encrypt or ca_file or cert_file or key_file or server_name:
+            tls = Tls(
+                ca_file=ca_file, cert_file=cert_file, key_file=key_file, server_name=server_name
+            )
+        token = _token(token_file)
+    except SettingError as error:
+        raise RequestError(str(error)) from None
     if list_all:
-        _run(_list(gateway, token, ca_file))
+        _run(_list(gateway, tls, token))
         return
     _run(
         run_watch(
@@ -87,15 +115,26 @@ def watch(
             names,
             seconds=seconds,
             console=Console(highlight=False),
+            tls=tls,
             token=token,
-            ca_file=ca_file,
             svg=svg,
         )
     )
 
 
-async def _list(target: str, token: str | None, ca_file: Path | None) -> None:
-    async with DragonflyClient(target, token=token, ca_file=ca_file) as client:
+def _token(file: Path | None) -> str | None:
+    """Return the token to show. A command's arguments are seen by all who may list processes."""
+    if file is None:
+        return os.environ.get(TOKEN_VARIABLE)
+    try:
+        return file.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not text"
+        raise SettingError(f"token_file {str(file)!r} cannot be read: {reason}") from None
+
+
+async def _list(target: str, tls: Tls | None, token: str | None) -> None:
+    async with DragonflyClient(target, tls=tls, token=token) as client:
         for one in await client.instruments():
             click.echo(f"{one.instrument:<14} {' '.join(one.venues)}")
 
@@ -111,6 +150,8 @@ def _run(main: Coroutine[Any, Any, object]) -> None:
         asyncio.run(_until_signal(main))
     except asyncio.CancelledError:
         pass  # Asked to stop: the summary has been printed.
+    except CertificateError as error:
+        raise RequestError(str(error)) from None
     except NotReadyError as error:
         raise NoGatewayError(str(error)) from None
     except UnavailableError as error:

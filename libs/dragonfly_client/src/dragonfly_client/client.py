@@ -15,10 +15,9 @@ import asyncio
 import contextlib
 import random as random_module
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from types import TracebackType
 from typing import Final, Generic, Self, TypeVar, cast
 
@@ -27,7 +26,7 @@ import grpc.aio
 from dragonfly_protos import market_data_pb2 as pb
 from google.protobuf.message import Message
 
-from dragonfly_client._calls import Calls, SubscriptionRefusedError
+from dragonfly_client._calls import Calls
 from dragonfly_client._channel import Connector, method_path
 from dragonfly_client._decode import (
     decode_bbo,
@@ -41,13 +40,13 @@ from dragonfly_client._follow import Following, follow
 from dragonfly_client._freshness import Freshness
 from dragonfly_client.errors import (
     ClientError,
-    NotReadyError,
     SettingError,
     UnavailableError,
     error_of_status,
 )
 from dragonfly_client.events import EventListener, log_event
 from dragonfly_client.messages import Bbo, Book, Instrument, Liquidity, Venue, View
+from dragonfly_client.tls import Tls
 
 __all__ = ["DEFAULT_TARGET", "DEFAULT_WINDOW", "DragonflyClient"]
 
@@ -72,10 +71,7 @@ class DragonflyClient:
 
     Args:
         target: host:port of the gateway.
-        tls: verify the gateway by the machine's own authorities; implied by the files.
-        ca_file: PEM file of a private authority.
-        cert_file: PEM file of the bot's certificate, where the gateway asks for one.
-        key_file: PEM file of that certificate's key.
+        tls: encrypt and verify; `Tls()` trusts the machine's own authorities.
         token: sent as `authorization: Bearer …`; anyone on the way reads it unless TLS is on.
         window: updates that may be on their way to the bot unacknowledged; the gateway replaces
             what comes beyond them by the newest state. With 1 a bot always gets the newest, once
@@ -93,10 +89,7 @@ class DragonflyClient:
         self,
         target: str = DEFAULT_TARGET,
         *,
-        tls: bool = False,
-        ca_file: str | Path | None = None,
-        cert_file: str | Path | None = None,
-        key_file: str | Path | None = None,
+        tls: Tls | None = None,
         token: str | None = None,
         window: int | None = DEFAULT_WINDOW,
         lookahead_bytes: int = 4096,
@@ -111,9 +104,6 @@ class DragonflyClient:
         self._connector = Connector(
             target,
             tls=tls,
-            ca_file=ca_file,
-            cert_file=cert_file,
-            key_file=key_file,
             token=token,
             lookahead_bytes=lookahead_bytes,
         )
@@ -211,30 +201,9 @@ class DragonflyClient:
         subscriptions = [
             pb.Subscription(view=kind.number, instrument=name, depth=depth) for name in names
         ]
-        connect = partial(self._session, kind, subscriptions)
-        return self._fresh(follow(f"{kind.word} {' '.join(names)}", connect, self._following))
-
-    async def _session(
-        self, kind: _Kind[V], subscriptions: Sequence[pb.Subscription]
-    ) -> AsyncGenerator[V, None]:
-        try:
-            async with contextlib.aclosing(
-                self._calls.session(subscriptions, self._window)
-            ) as views:
-                async for view in views:
-                    yield cast("V", view)
-        except SubscriptionRefusedError as refusal:
-            # A session refuses with a sentence alone; the same request by itself, with its kind.
-            with contextlib.suppress(UnavailableError):
-                await kind.get(self, refusal.subscription.instrument, refusal.subscription.depth)
-            raise NotReadyError(str(refusal)) from None
-
-    async def _fresh(self, stream: AsyncGenerator[V, None]) -> AsyncGenerator[V, None]:
-        freshness = Freshness()
-        async with contextlib.aclosing(stream) as views:
-            async for view in views:
-                if freshness.admit(view):
-                    yield view
+        connect = partial(self._calls.session, subscriptions, self._window)
+        views = follow(f"{kind.word} {' '.join(names)}", connect, self._following)
+        return cast("AsyncGenerator[V, None]", _fresh(views))
 
     async def _get(self, method: str, request: Message) -> bytes:
         if self._following.closed.is_set():
@@ -260,21 +229,22 @@ class DragonflyClient:
         return payload
 
 
+async def _fresh(stream: AsyncGenerator[View, None]) -> AsyncGenerator[View, None]:
+    freshness = Freshness()
+    async with contextlib.aclosing(stream) as views:
+        async for view in views:
+            if freshness.admit(view):
+                yield view
+
+
 @dataclass(frozen=True, slots=True)
 class _Kind(Generic[V]):
-    """A kind of view: its word, its number in the contract, and how to get one by itself."""
+    """A kind of view: its word, and its number in the contract."""
 
     word: str
     number: pb.View
-    get: Callable[[DragonflyClient, str, int], Awaitable[V]]
 
 
-_BOOK: Final = _Kind(
-    "book", pb.VIEW_BOOK, lambda client, name, depth: client.get_book(name, depth=depth)
-)
-_BBO: Final = _Kind("bbo", pb.VIEW_BBO, lambda client, name, _: client.get_bbo(name))
-_LIQUIDITY: Final = _Kind(
-    "liquidity",
-    pb.VIEW_LIQUIDITY,
-    lambda client, name, depth: client.get_liquidity(name, depth=depth),
-)
+_BOOK: Final[_Kind[Book]] = _Kind("book", pb.VIEW_BOOK)
+_BBO: Final[_Kind[Bbo]] = _Kind("bbo", pb.VIEW_BBO)
+_LIQUIDITY: Final[_Kind[Liquidity]] = _Kind("liquidity", pb.VIEW_LIQUIDITY)

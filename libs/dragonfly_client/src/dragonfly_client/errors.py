@@ -2,6 +2,8 @@
 
 ClientError
 ├── UnavailableError        no gateway answers; streams that once worked reconnect instead
+│   ├── NotReadyError           the gateway is still starting
+│   └── CertificateError        one side's certificate is not accepted
 ├── ProtocolError           the gateway sent bytes that mean nothing to this version
 ├── SettingError            an argument of the client that cannot be used
 └── RefusedError            the gateway says no, in one sentence; asking again will not help
@@ -21,6 +23,7 @@ import grpc
 
 __all__ = [
     "AccessError",
+    "CertificateError",
     "ClientError",
     "InvalidRequestError",
     "LimitError",
@@ -32,6 +35,7 @@ __all__ = [
     "UnavailableError",
     "UnsupportedError",
     "error_of_status",
+    "refusal_of_session",
 ]
 
 
@@ -50,6 +54,10 @@ class UnavailableError(ClientError):
 
 class NotReadyError(UnavailableError):
     """The gateway is still starting; the message is its own sentence."""
+
+
+class CertificateError(UnavailableError):
+    """The gateway's certificate is not to be trusted; the message says why."""
 
 
 class ProtocolError(ClientError):
@@ -84,6 +92,8 @@ class UnsupportedError(RefusedError):
     """The gateway does not offer the method."""
 
 
+_DISTRUST: Final = "CERTIFICATE_VERIFY_FAILED: "
+_CODES: Final = {code.value[0]: code for code in grpc.StatusCode}
 _ADDRESS: Final = re.compile(r"^[A-Z_]+: \S+: ")
 
 _REFUSALS: Final[dict[grpc.StatusCode, type[RefusedError]]] = {
@@ -102,10 +112,30 @@ def error_of_status(code: grpc.StatusCode, details: str | None) -> ClientError:
     """Return what a gRPC status means to a bot; `details` is the gateway's sentence."""
     sentence = details or code.name
     refusal = _REFUSALS.get(code)
-    return refusal(sentence) if refusal else UnavailableError(_short(sentence))
+    if refusal is not None:
+        return refusal(sentence)
+    short = _short(sentence)
+    _, distrusted, why = short.rpartition(_DISTRUST)
+    if distrusted:
+        return CertificateError(
+            f"the gateway's certificate is not accepted: {why}; give the ca_file that signed it,"
+            " or the server_name that it is for"
+        )
+    return UnavailableError(short)
+
+
+def refusal_of_session(code: int, sentence: str) -> ClientError:
+    """Return what a refusal within a session means; `code` is a gRPC status by its number."""
+    error = error_of_status(_CODES.get(code, grpc.StatusCode.UNKNOWN), sentence)
+    return NotReadyError(sentence) if isinstance(error, UnavailableError) else error
 
 
 def _short(sentence: str) -> str:
     """Return the end of a transport's story, without the address that the reader knows."""
     _, found, last = sentence.rpartition("last error: ")
-    return _ADDRESS.sub("", last).removesuffix(": OK") if found else sentence
+    if not found:
+        return sentence
+    short = _ADDRESS.sub("", last).removesuffix(": OK")
+    # All that a gateway says that wants TLS, or another certificate.
+    hangs_up = short in {"Socket closed", "Connection reset by peer"}
+    return f"{short}: does it ask for TLS, or for another certificate?" if hangs_up else short

@@ -113,8 +113,10 @@ class Hops:
 class View:
     """What every consolidated view of one instrument says.
 
-    (`epoch`, `seq`) only rises. `live` is False when no venue is live: the sides are then empty
-    and `venues` says why. `replaced` counts the newer states that this one replaced unseen.
+    `seq` counts an aggregator's views since its start, `epoch`; both may fall when another one
+    takes over, the `venue_seq` of a live venue never does. `live` is False when no venue is live:
+    the sides are then empty and `venues` says why. `replaced` counts the newer states that this
+    one replaced unseen.
     `spread` is best ask minus best bid, negative when venues cross each other, 0 without a side.
     """
 

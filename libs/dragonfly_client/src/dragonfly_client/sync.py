@@ -10,13 +10,13 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator, Sequence
-from pathlib import Path
 from typing import Any, Final, Generic, Self, TypedDict, TypeVar, Unpack
 
 from dragonfly_client.client import DEFAULT_TARGET, DragonflyClient
 from dragonfly_client.errors import ClientError
 from dragonfly_client.events import EventListener
 from dragonfly_client.messages import Bbo, Book, Instrument, Liquidity, Venue
+from dragonfly_client.tls import Tls
 
 __all__ = ["Client", "Options", "Stream"]
 
@@ -28,10 +28,7 @@ _END: Final = object()
 class Options(TypedDict, total=False):
     """What `DragonflyClient` takes besides the target. `on_event` runs in the client's thread."""
 
-    tls: bool
-    ca_file: str | Path | None
-    cert_file: str | Path | None
-    key_file: str | Path | None
+    tls: Tls | None
     token: str | None
     window: int | None
     lookahead_bytes: int

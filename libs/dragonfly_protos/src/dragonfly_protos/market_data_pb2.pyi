@@ -262,12 +262,14 @@ class SessionRequest(_message.Message):
     def __init__(self, subscribe: _Optional[_Union[Subscription, _Mapping[str, object]]] = ..., unsubscribe: _Optional[_Union[Subscription, _Mapping[str, object]]] = ..., ack: _Optional[int] = ..., window: _Optional[int] = ...) -> None: ...
 
 class Refusal(_message.Message):
-    __slots__ = ("subscription", "message")
+    __slots__ = ("subscription", "message", "code")
     SUBSCRIPTION_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    CODE_FIELD_NUMBER: _ClassVar[int]
     subscription: Subscription
     message: str
-    def __init__(self, subscription: _Optional[_Union[Subscription, _Mapping[str, object]]] = ..., message: _Optional[str] = ...) -> None: ...
+    code: int
+    def __init__(self, subscription: _Optional[_Union[Subscription, _Mapping[str, object]]] = ..., message: _Optional[str] = ..., code: _Optional[int] = ...) -> None: ...
 
 class SessionUpdate(_message.Message):
     __slots__ = ("book", "bbo", "liquidity", "refusal", "number")

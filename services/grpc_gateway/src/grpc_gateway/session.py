@@ -81,7 +81,7 @@ class Session:
             case "ack":
                 self._acknowledge(request.ack)
             case _ if not (first and request.window):
-                self._refuse("an empty request: give subscribe, unsubscribe or ack")
+                self._refuse(_invalid("an empty request: give subscribe, unsubscribe or ack"))
         self._stream.wake()
 
     def next_update(self) -> bytes | None:
@@ -108,7 +108,7 @@ class Session:
             await self._until_listed(key.instrument)
             self._caller.account.hold(key.instrument, self._caller.peer)
         except RefusedError as error:
-            self._refuse(error.sentence, asked)
+            self._refuse(error, asked)
         else:
             self._depths[key] = depth
             self._relay.join(self._stream.mailbox, key, self._clock.monotonic())
@@ -137,27 +137,28 @@ class Session:
         try:
             key = _check_key(asked)
         except RefusedError as error:
-            self._refuse(error.sentence, asked)
+            self._refuse(error, asked)
             return
         if self._depths.pop(key, None) is None:
-            self._refuse(f"{_name(key)} is not subscribed in this session", asked)
+            self._refuse(_invalid(f"{_name(key)} is not subscribed in this session"), asked)
         else:
             self._leave(key)
 
     def _acknowledge(self, number: int) -> None:
         if not self._window.acknowledge(number, self._clock.monotonic()):
-            raise RefusedError(
-                StatusCode.INVALID_ARGUMENT,
-                f"ack {number} was never sent: this session's last update is {self._window.sent}",
+            raise _invalid(
+                f"ack {number} was never sent: this session's last update is {self._window.sent}"
             )
 
-    def _refuse(self, sentence: str, asked: pb.Subscription | None = None) -> None:
+    def _refuse(self, error: RefusedError, asked: pb.Subscription | None = None) -> None:
         if len(self._refusals) >= MOST_REFUSALS_WAITING:
             raise RefusedError(
                 StatusCode.RESOURCE_EXHAUSTED,
                 f"{MOST_REFUSALS_WAITING} refusals of this session wait unread: read them",
             )
-        self._refusals.append(pb.Refusal(subscription=asked, message=sentence))
+        self._refusals.append(
+            pb.Refusal(subscription=asked, message=error.sentence, code=error.code.value[0])
+        )
 
     def _leave(self, key: ViewKey) -> None:
         self._caller.account.let_go(key.instrument)
@@ -173,3 +174,7 @@ def _check_key(asked: pb.Subscription) -> ViewKey:
 
 def _name(key: ViewKey) -> str:
     return f"the {key.kind} of {key.instrument}"
+
+
+def _invalid(sentence: str) -> RefusedError:
+    return RefusedError(StatusCode.INVALID_ARGUMENT, sentence)

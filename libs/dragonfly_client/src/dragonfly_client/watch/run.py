@@ -15,6 +15,7 @@ from rich.console import Console
 from dragonfly_client.client import DragonflyClient
 from dragonfly_client.errors import SettingError
 from dragonfly_client.events import Event
+from dragonfly_client.tls import Tls
 from dragonfly_client.watch.ladder import Frame, draw
 from dragonfly_client.watch.screens import LadderScreen, LineScreen, Screen
 from dragonfly_client.watch.state import Notices, Watch
@@ -39,8 +40,8 @@ async def run_watch(
     seconds: float | None,
     console: Console,
     notices: Notices | None = None,
+    tls: Tls | None = None,
     token: str | None = None,
-    ca_file: Path | None = None,
     svg: Path | None = None,
 ) -> Summary:
     """Show the books of `instruments` until `seconds` after the first one, or until cancelled.
@@ -62,8 +63,8 @@ async def run_watch(
 
     client = DragonflyClient(
         target,
+        tls=tls,
         token=token,
-        ca_file=ca_file,
         window=WINDOW,
         connect_timeout_s=CONNECT_TIMEOUT_S,
         on_event=on_event,

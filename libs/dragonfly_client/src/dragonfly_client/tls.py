@@ -1,0 +1,58 @@
+"""How a bot and its gateway prove to each other who they are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import grpc
+
+from dragonfly_client.errors import SettingError
+
+__all__ = ["Tls"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tls:
+    """Encrypt, and verify the gateway; with a certificate of one's own the gateway verifies too.
+
+    The files are PEM, and read anew for each connection: a stream that reconnects presents the
+    certificate of that day.
+    """
+
+    ca_file: str | Path | None = None
+    """The authority that signed the gateway's certificate; by default those of this machine."""
+    cert_file: str | Path | None = None
+    """The bot's certificate, and those above it up to the authority."""
+    key_file: str | Path | None = None
+    """The key of that certificate, without a password."""
+    server_name: str | None = None
+    """The name that the gateway's certificate is for, where the target's host is another."""
+
+    def __post_init__(self) -> None:
+        if (self.cert_file is None) != (self.key_file is None):
+            raise SettingError("cert_file and key_file belong together: give both or neither")
+
+    def credentials(self) -> grpc.ChannelCredentials:
+        """Read the files.
+
+        Raises:
+            SettingError: one cannot be read.
+        """
+        return grpc.ssl_channel_credentials(
+            root_certificates=_read("ca_file", self.ca_file),
+            private_key=_read("key_file", self.key_file),
+            certificate_chain=_read("cert_file", self.cert_file),
+        )
+
+
+def _read(argument: str, path: str | Path | None) -> bytes | None:
+    if path is None:
+        return None
+    try:
+        content = Path(path).read_bytes()
+    except OSError as error:
+        raise SettingError(f"{argument} {str(path)!r} cannot be read: {error.strerror}") from None
+    if b"-----BEGIN " not in content:
+        raise SettingError(f"{argument} {str(path)!r} is not PEM: convert it")
+    return content
