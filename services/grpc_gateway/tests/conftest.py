@@ -31,7 +31,12 @@ def options(upstream: str) -> Options:
         bind="127.0.0.1:0",
         instruments=("ETH-BTC",),
         limits=Limits(
-            depth=10, max_instruments=3, window=4, acknowledge_within_s=0.5, patience_s=0.4
+            depth=10,
+            max_instruments=3,
+            window=4,
+            acknowledge_within_s=0.5,
+            patience_s=0.4,
+            settles_after_s=0.1,
         ),
         linger_s=0.1,
         max_streams=4,

@@ -23,7 +23,7 @@ from gateway_world import (
     until,
 )
 from grpc import StatusCode
-from grpc_gateway import counters
+from grpc_gateway import counters, handshakes
 from grpc_gateway.service import Options
 from grpc_health.v1 import health_pb2
 from papers import TOKEN, Authority, replace_file, write_tokens
@@ -251,7 +251,11 @@ async def test_certificates_are_required_and_verified(
     authority: Authority,
     stranger: Authority,
     tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(handshakes, "CALL_WITHIN_S", 0.3)
+    refused = counters.HANDSHAKES_REFUSED._value
+    refused_before = refused.get()
     aggregator.say(make_book())
     clients = Authority()
     files = authority.write(tmp_path, clients=clients)
@@ -279,6 +283,7 @@ async def test_certificates_are_required_and_verified(
         nameless = authority.credentials(name="", signer=clients)
         assert await outcome(nameless) is StatusCode.UNAUTHENTICATED
         assert denied("nameless_certificate") == before + 1
+        await until(lambda: refused.get() >= refused_before + 4)
 
 
 async def test_the_certificates_name_is_the_bot_whose_streams_count(

@@ -292,9 +292,10 @@ async def test_before_any_list_an_unconfigured_instrument_is_waited_for(
 
 
 async def test_what_only_a_venue_lists_that_appears_later_is_waited_for(
-    gateway: RunningGateway, aggregator: Aggregator
+    options: Options, aggregator: Aggregator
 ) -> None:
-    async with gateway.bot() as bot:
+    patient = replace(options.limits, patience_s=10.0, settles_after_s=10.0)
+    async with running(replace(options, limits=patient)) as gateway, gateway.bot() as bot:
         await bot.get("GetVenues")
         stream = bot.stream("StreamBook", pb.BookRequest(instrument="XRP-EUR"))
         aggregator.say(make_book("XRP-EUR"))

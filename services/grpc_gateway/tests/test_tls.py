@@ -34,7 +34,7 @@ def test_a_bad_file_is_a_sentence(
     if content is not None:
         bad.write_bytes(content)
     with pytest.raises(ConfigError) as error:
-        Certificates(files)
+        Certificates(files, lambda: None)
     assert words.format(bad) in str(error.value)
     assert "PRIVATE" not in str(error.value)
 
@@ -43,11 +43,11 @@ def test_a_key_of_another_certificate_is_a_sentence(files: TlsFiles, tmp_path: P
     (tmp_path / "other").mkdir()
     other = Authority().write(tmp_path / "other")
     with pytest.raises(ConfigError, match=r"are no certificate and its key \(key values mismatch"):
-        Certificates(replace(files, key=other.key))
+        Certificates(replace(files, key=other.key), lambda: None)
 
 
 def test_a_key_that_all_may_read_is_warned_of(files: TlsFiles) -> None:
     files.key.chmod(0o644)
     with capture_logs() as said:
-        Certificates(files)
+        Certificates(files, lambda: None)
     assert [line["event"] for line in said] == ["key file open to all"]

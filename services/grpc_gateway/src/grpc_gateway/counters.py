@@ -10,6 +10,7 @@ __all__ = [
     "BOTS_STALLED",
     "DENIED",
     "FILE_FAILURES",
+    "HANDSHAKES_REFUSED",
     "MISPLACED_BODIES",
     "REFUSED",
     "REPLACED",
@@ -38,6 +39,9 @@ FILE_FAILURES: Final = Counter(
     "dragonfly_gateway_file_failures_total",
     "Changed certificate or tokens files that could not be taken.",
     ["files"],
+)
+HANDSHAKES_REFUSED: Final = Counter(
+    "dragonfly_gateway_handshakes_refused_total", "TLS handshakes that no call followed."
 )
 BOTS_STALLED: Final = Counter(
     "dragonfly_gateway_stalled_total", "Times that a bot stopped reading for over a second."

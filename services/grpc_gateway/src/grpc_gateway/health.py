@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import structlog
 from grpc_health.v1 import health_pb2
 from grpc_health.v1.health import aio
 
 from grpc_gateway import counters
+from grpc_gateway.context import Context
 
 __all__ = ["Health"]
 
@@ -22,8 +24,11 @@ logger = structlog.get_logger()
 class Health:
     """One status for the whole gateway, told under the empty name and each service's own."""
 
-    def __init__(self, services: Iterable[str]) -> None:
-        self.servicer = aio.HealthServicer()
+    def __init__(
+        self, services: Iterable[str], on_call: Callable[[Context], None] = lambda _: None
+    ) -> None:
+        """`on_call` is told of each call."""
+        self.servicer = _Servicer(on_call)
         self._names = ("", *services)
         self._live = False
         self._changed = asyncio.Event()
@@ -48,3 +53,17 @@ class Health:
     async def shut_down(self) -> None:
         """Say NOT_SERVING for good."""
         await self.servicer.enter_graceful_shutdown()
+
+
+class _Servicer(aio.HealthServicer):  # type: ignore[misc]  # ships no types
+    def __init__(self, on_call: Callable[[Context], None]) -> None:
+        super().__init__()
+        self._on_call = on_call
+
+    async def Check(self, request: Any, context: Context) -> Any:  # noqa: N802 - the contract's
+        self._on_call(context)
+        return await super().Check(request, context)
+
+    async def Watch(self, request: Any, context: Context) -> Any:  # noqa: N802 - the contract's
+        self._on_call(context)
+        return await super().Watch(request, context)

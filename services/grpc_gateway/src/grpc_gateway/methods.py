@@ -22,7 +22,7 @@ from grpc_gateway.context import Context
 from grpc_gateway.requests import RefusedError, parse
 from grpc_gateway.servicer import Servicer
 
-__all__ = ["SERVICES", "generic_handlers", "refuse"]
+__all__ = ["SERVICES", "Admit", "generic_handlers", "refuse"]
 
 SERVICES: Final[tuple[ServiceDescriptor, ...]] = (
     orderbook_pb2.DESCRIPTOR.services_by_name["OrderbookAggregator"],

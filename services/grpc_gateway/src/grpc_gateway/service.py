@@ -25,9 +25,12 @@ from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
 
 from grpc_gateway import counters
 from grpc_gateway.access import Access
+from grpc_gateway.accounts import Caller
+from grpc_gateway.context import Context
 from grpc_gateway.directory import Directory
+from grpc_gateway.handshakes import HANDSHAKE_LIMIT_S, Handshakes
 from grpc_gateway.health import Health
-from grpc_gateway.methods import SERVICES, generic_handlers
+from grpc_gateway.methods import SERVICES, Admit, generic_handlers
 from grpc_gateway.reflection import Reflection
 from grpc_gateway.relay import Relay, ViewKey
 from grpc_gateway.requests import RefusedError
@@ -97,9 +100,12 @@ class _Gateway:
             options.linger_s,
             always=[ViewKey(ViewKind.BOOK, instrument) for instrument in always],
         )
-        self._directory = Directory(options.limits.patience_s)
+        self._directory = Directory(options.limits.settles_after_s)
         self._streams = Streams(options.max_total_streams, clock)
-        self._certificates = Certificates(options.tls) if options.tls else None
+        self._handshakes = Handshakes(clock.monotonic)
+        self._certificates = (
+            Certificates(options.tls, self._handshakes.begun) if options.tls else None
+        )
         self._access = Access(
             tokens=options.tokens,
             certificates=options.tls is not None and options.tls.client_ca is not None,
@@ -114,8 +120,11 @@ class _Gateway:
             always=always,
             clock=clock,
         )
-        self.health = Health(service.full_name for service in SERVICES)
-        self._server = _new_server(options, self._servicer, self._access, self.health)
+        self.health = Health(
+            (service.full_name for service in SERVICES),
+            lambda context: self._handshakes.called(context.peer()),
+        )
+        self._server = _new_server(options, self._servicer, self._admit, self.health)
         self._told_version = -1
         self._next_look = 0.0
 
@@ -154,9 +163,14 @@ class _Gateway:
             self._streams.look()
             self._follow_files(now)
 
+    def _admit(self, context: Context) -> Caller:
+        self._handshakes.called(context.peer())
+        return self._access.admit(context)
+
     def _follow_files(self, now: float) -> None:
         if self._certificates:
             self._certificates.refresh(now)
+            self._handshakes.look()
         if self._access.refresh(now):
             self._streams.end_of(self._access.revoked, TOKEN_REVOKED)
 
@@ -192,19 +206,17 @@ class _Gateway:
 
 
 def _new_server(
-    options: Options, servicer: Servicer, access: Access, health: Health
+    options: Options, servicer: Servicer, admit: Admit, health: Health
 ) -> grpc.aio.Server:
     server = grpc.aio.server(
         options=_server_options(options),
         maximum_concurrent_rpcs=options.max_total_streams + SPARE_CALLS,
     )
-    server.add_generic_rpc_handlers(generic_handlers(servicer, access.admit))
+    server.add_generic_rpc_handlers(generic_handlers(servicer, admit))
     health_pb2_grpc.add_HealthServicer_to_server(health.servicer, server)
     names = [service.full_name for service in SERVICES]
     names += [health_pb2.DESCRIPTOR.services_by_name["Health"].full_name, reflection.SERVICE_NAME]
-    reflection_pb2_grpc.add_ServerReflectionServicer_to_server(
-        Reflection(names, access.admit), server
-    )
+    reflection_pb2_grpc.add_ServerReflectionServicer_to_server(Reflection(names, admit), server)
     return server
 
 
@@ -223,7 +235,7 @@ def _server_options(options: Options) -> list[tuple[str, int]]:
         # Nor for pings that a busy machine delivered close together: a ping costs next to nothing.
         ("grpc.http2.max_ping_strikes", 0),
         # A TLS handshake that does not go on holds a file descriptor.
-        ("grpc.server_handshake_timeout_ms", 5000),
+        ("grpc.server_handshake_timeout_ms", int(HANDSHAKE_LIMIT_S * 1000)),
         # Above the limit that refuses with a sentence: beyond this one a call waits unseen.
         ("grpc.max_concurrent_streams", options.max_streams + SPARE_CALLS),
         ("grpc.max_receive_message_length", 64 * 1024),

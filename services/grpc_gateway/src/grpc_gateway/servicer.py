@@ -49,8 +49,9 @@ class Limits:
     window: int
     acknowledge_within_s: float
     patience_s: float = 2.0
-    """How long a request waits for the instrument lists, or for a view's first state; also how long
-    after the last venue appeared no more are expected."""
+    """How long a request waits for the instrument lists, or for a view's first state."""
+    settles_after_s: float = 1.5
+    """How long after the last new venue no more are expected."""
 
 
 class Servicer:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,13 +30,14 @@ class TlsFiles:
 class Certificates:
     """Hands gRPC the newest certificates at each handshake; open connections keep theirs."""
 
-    def __init__(self, files: TlsFiles) -> None:
-        """Read the files.
+    def __init__(self, files: TlsFiles, on_handshake: Callable[[], None]) -> None:
+        """Read the files. `on_handshake` is called, in gRPC's threads, as each handshake begins.
 
         Raises:
             ConfigError: one cannot be read, or they do not belong together.
         """
         paths = [path for path in (files.cert, files.key, files.client_ca) if path is not None]
+        self._on_handshake = on_handshake
         self._required = files.client_ca is not None
         self._followed = Followed("certificates", paths, lambda: _read(files))
         self._given: object = self._followed.value
@@ -54,6 +56,7 @@ class Certificates:
 
     def _newest(self) -> object | None:
         """Return certificates that gRPC does not have yet. Called by its threads, per handshake."""
+        self._on_handshake()
         newest = self._followed.value
         if newest is self._given:
             return None
