@@ -260,13 +260,21 @@ class System:
 class Bot:
     """A bot that keeps every book it receives, and answers for when one came."""
 
-    def __init__(self, address: str, *instruments: str) -> None:
+    def __init__(
+        self,
+        address: str,
+        *instruments: str,
+        ca_file: Path | None = None,
+        token: str | None = None,
+    ) -> None:
         self.books: list[Book] = []
         self.latest: dict[str, Book] = {}
         """The last book of each instrument."""
         self.events: list[Event] = []
         self.instruments = instruments
-        self._client = DragonflyClient(address, on_event=self.events.append)
+        self._client = DragonflyClient(
+            address, ca_file=ca_file, token=token, on_event=self.events.append
+        )
         self._awaited: list[tuple[Callable[[Book], bool], asyncio.Future[Book]]] = []
         self._task: asyncio.Task[None] | None = None
 

@@ -1,4 +1,4 @@
-"""The stack of `deploy/swarm` on this machine's engine, against simulated venues, for real.
+"""The stack of `deploy/swarm`, for real: with simulated venues, keys, TLS and tokens.
 
 Without the routing mesh: it needs IPVS in the kernel, which not every machine has.
 """
@@ -17,13 +17,17 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+import trustme
+from click.testing import CliRunner
 from dragonfly_client import Book, State
+from dragonfly_common.cli import main
 from oracle import Oracle, Truth
 from system import VENUES, Bot, eventually, live_venues
 
 ROOT: Final = Path(__file__).parents[1]
 STACK: Final = "dragonfly-swarm-test"
 SERVICES: Final = ("listener", "aggregator", "gateway", "simulator")
+PARTS: Final = ("", ".sim", ".host", ".secure")
 INSTRUMENTS: Final = ("ETH-BTC", "BTC-USD")
 GATEWAY_BRIDGE: Final = "docker_gwbridge"
 """A network that the engine makes for a Swarm, and leaves behind."""
@@ -56,6 +60,20 @@ def until_gone(*arguments: str) -> None:
     while docker(*arguments, "--filter", f"label=com.docker.stack.namespace={STACK}").strip():
         assert time.monotonic() < deadline, f"still there: {arguments}"
         time.sleep(0.2)
+
+
+def make_secrets(folder: Path) -> str:
+    """Make what docs/security.md says in `folder`; return the bot's token."""
+    made = CliRunner().invoke(main, ["keys", "new", str(folder)])
+    assert made.exit_code == 0, made.output
+    made = CliRunner().invoke(main, ["token", "new", "bot", "--file", str(folder / "tokens.toml")])
+    assert made.exit_code == 0, made.output
+    authority = trustme.CA()
+    issued = authority.issue_cert("127.0.0.1")
+    (folder / "tls.crt").write_bytes(issued.cert_chain_pems[0].bytes())
+    (folder / "tls.key").write_bytes(issued.private_key_pem.bytes())
+    (folder / "authority.pem").write_bytes(authority.cert_pem.bytes())
+    return made.stdout.splitlines()[0]
 
 
 @pytest.fixture(scope="module")
@@ -95,9 +113,11 @@ def swarm() -> Iterator[None]:
 
 
 @pytest.fixture
-def gateway(images: str, tmp_path: Path) -> Iterator[str]:
-    """Deploy the stack with the simulator's truth log in `tmp_path`; return where bots connect."""
+def bot(images: str, tmp_path: Path) -> Iterator[Bot]:
+    """Deploy the stack with the simulator's truth log in `tmp_path`; return a bot for it."""
     tmp_path.chmod(0o777)  # the simulator's user writes there
+    secrets = tmp_path / "secrets"
+    token = make_secrets(secrets)
     kept = tmp_path / "truth.yaml"
     simulator = {
         "environment": {"DRAGONFLY_SIMULATOR_TRUTH_LOG": "/truth/truth.ndjson"},
@@ -107,7 +127,7 @@ def gateway(images: str, tmp_path: Path) -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    files = [ROOT / "deploy" / "swarm" / f"stack{part}.yaml" for part in ("", ".sim", ".host")]
+    files = [ROOT / "deploy" / "swarm" / f"stack{part}.yaml" for part in PARTS]
     try:
         docker(
             *("stack", "deploy", "--detach=true", "--resolve-image=never"),
@@ -116,14 +136,17 @@ def gateway(images: str, tmp_path: Path) -> Iterator[str]:
             DRAGONFLY_IMAGES=images,
             DRAGONFLY_TAG="latest",
             DRAGONFLY_PORT=str(port),
+            DRAGONFLY_SECRETS=str(secrets),
+            DRAGONFLY_SECRETS_VERSION="test",
             DRAGONFLY_LISTENER_REPLICAS="3",
             DRAGONFLY_INSTRUMENTS=" ".join(INSTRUMENTS),
         )
-        yield f"127.0.0.1:{port}"
+        yield Bot(f"127.0.0.1:{port}", *INSTRUMENTS, ca_file=secrets / "authority.pem", token=token)
     finally:
         docker("stack", "rm", STACK)
         until_gone("ps", "--all", "--quiet")
         until_gone("network", "ls", "--quiet")
+        until_gone("secret", "ls", "--quiet")
 
 
 def running() -> dict[str, str]:
@@ -157,10 +180,10 @@ def missing(books: Sequence[Book]) -> Iterator[str]:
             yield f"{book.ts_out} {book.instrument}: {', '.join(dead) or 'no aggregator speaks'}"
 
 
-async def test_a_stack_serves_and_is_updated_under_a_bot(gateway: str, tmp_path: Path) -> None:
+async def test_a_stack_serves_and_is_updated_under_a_bot(bot: Bot, tmp_path: Path) -> None:
     await eventually(all_run, within_s=WHOLE_S, what="all tasks running")
     assert {running()[f"listener-{venue}"] for venue in VENUES} == {"3/3"}
-    async with Bot(gateway, *INSTRUMENTS) as bot:
+    async with bot:
         await eventually(lambda: is_whole(bot), within_s=WHOLE_S, what="all venues live")
 
         began = len(bot.books)
