@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -58,8 +59,9 @@ async def test_nobody_else_is_trusted(papers: Papers, trusted: str | None) -> No
         StubGateway(credentials=papers.gateway()) as gateway,
         DragonflyClient(gateway.address, tls=tls) as client,
     ):
-        with pytest.raises(CertificateError, match="not accepted: unable to get local issuer"):
-            await anext(client.book("ETH-BTC"))
+        for asking in (anext(client.book("ETH-BTC")), client.get_venues()):
+            with pytest.raises(CertificateError, match="not accepted: unable to get local issuer"):
+                await asking
 
 
 async def test_an_expired_gateway_is_not_trusted(papers: Papers) -> None:
@@ -94,17 +96,24 @@ async def test_the_bots_certificate_is_presented(papers: Papers) -> None:
             Tls(ca_file=papers.folder / "ca.pem"),
             papers.bot(ends=YESTERDAY),
         ):
-            async with DragonflyClient(gateway.address, tls=tls, connect_timeout_s=0.1) as unknown:
-                with pytest.raises(UnavailableError, match="does it ask for TLS, or for another"):
-                    await anext(unknown.book("ETH-BTC"))
+            unknown = DragonflyClient(
+                gateway.address, tls=tls, connect_timeout_s=0.1, request_timeout_s=0.2
+            )
+            async with unknown:
+                for asking in (anext(unknown.book("ETH-BTC")), unknown.get_venues()):
+                    with pytest.raises(UnavailableError, match="ask for TLS, or for another"):
+                        await asking
 
 
 async def test_each_connection_presents_the_certificate_of_that_day(papers: Papers) -> None:
     async with StubGateway(credentials=papers.gateway(ask=True)) as gateway:
         gateway.publish(make_book())
         async with DragonflyClient(gateway.address, tls=papers.bot(ends=YESTERDAY)) as client:
+            asking = asyncio.create_task(client.get_book("ETH-BTC"))
+            await asyncio.sleep(0.05)  # it may have been refused by then, or not: all the same
             papers.bot()
             assert (await anext(client.book("ETH-BTC"))).seq == 1
+            assert (await asking).seq == 1
 
 
 async def test_files_that_are_just_being_replaced_leave_the_old_ones(papers: Papers) -> None:

@@ -21,13 +21,11 @@ from functools import partial
 from types import TracebackType
 from typing import Final, Generic, Self, TypeVar, cast
 
-import grpc
-import grpc.aio
 from dragonfly_protos import market_data_pb2 as pb
 from google.protobuf.message import Message
 
 from dragonfly_client._calls import Calls
-from dragonfly_client._channel import Connector, method_path
+from dragonfly_client._channel import Connector
 from dragonfly_client._decode import (
     decode_bbo,
     decode_book,
@@ -38,11 +36,10 @@ from dragonfly_client._decode import (
 )
 from dragonfly_client._follow import Following, follow
 from dragonfly_client._freshness import Freshness
+from dragonfly_client._gets import Gets
 from dragonfly_client.errors import (
     ClientError,
     SettingError,
-    UnavailableError,
-    error_of_status,
 )
 from dragonfly_client.events import EventListener, log_event
 from dragonfly_client.messages import Bbo, Book, Instrument, Liquidity, Venue, View
@@ -108,10 +105,9 @@ class DragonflyClient:
             lookahead_bytes=lookahead_bytes,
         )
         self._window = window
-        self._request_timeout_s = request_timeout_s
         self._now_ns = now_ns
         self._calls = Calls(self._connector, now_ns)
-        self._requests: grpc.aio.Channel | None = None
+        self._gets = Gets(self._connector, request_timeout_s, random)
         self._following = Following(
             target, connect_timeout_s, random, on_event, closed=asyncio.Event()
         )
@@ -135,8 +131,7 @@ class DragonflyClient:
         """End every stream and close every connection."""
         self._following.closed.set()
         self._calls.cancel_all()
-        if self._requests is not None:
-            await self._requests.close()
+        await self._gets.aclose()
 
     def book(self, instrument: str, *, depth: int = 0) -> AsyncGenerator[Book, None]:
         """Stream the consolidated book; `depth` 0 means all levels that the gateway serves."""
@@ -208,25 +203,7 @@ class DragonflyClient:
     async def _get(self, method: str, request: Message) -> bytes:
         if self._following.closed.is_set():
             raise ClientError("this client is closed")
-        if self._requests is None:
-            self._requests = self._connector.open()
-        call = self._requests.unary_unary(
-            method_path(method), request_serializer=type(request).SerializeToString
-        )
-        try:
-            payload: bytes = await call(
-                request,
-                metadata=self._connector.metadata,
-                timeout=self._request_timeout_s,
-                wait_for_ready=True,
-            )
-        except grpc.aio.AioRpcError as status:
-            if status.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
-                raise UnavailableError(
-                    f"no gateway at {self.target} within {self._request_timeout_s:g} s"
-                ) from None
-            raise error_of_status(status.code(), status.details()) from None
-        return payload
+        return await self._gets.ask(method, request)
 
 
 async def _fresh(stream: AsyncGenerator[View, None]) -> AsyncGenerator[View, None]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import structlog
@@ -162,7 +162,7 @@ class Caller:
 
     account: Account
     peer: str
-    token_sha256: str = ""
+    token_sha256: str = field(default="", repr=False)
 
     def __str__(self) -> str:
         return f"{self.account.name} {self.peer}".lstrip()

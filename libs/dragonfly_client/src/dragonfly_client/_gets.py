@@ -1,0 +1,87 @@
+"""Single requests, on one connection that is opened again when it cannot be had."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+
+import grpc
+import grpc.aio
+from google.protobuf.message import Message
+
+from dragonfly_client._backoff import Backoff
+from dragonfly_client._channel import Connector, method_path
+from dragonfly_client.errors import CertificateError, UnavailableError, error_of_status
+
+__all__ = ["Gets"]
+
+
+class Gets:
+    """Asks the gateway once, and waits for one to be there."""
+
+    def __init__(self, connector: Connector, timeout_s: float, random: Callable[[], float]) -> None:
+        self._connector = connector
+        self._timeout_s = timeout_s
+        self._random = random
+        self._channel: grpc.aio.Channel | None = None
+        self._closing: set[asyncio.Task[None]] = set()
+
+    async def ask(self, method: str, request: Message) -> bytes:
+        """Return the encoded reply.
+
+        Raises:
+            ClientError: the gateway refused, cannot be trusted, or was not reached in time.
+        """
+        backoff = Backoff(self._random)
+        deadline = time.monotonic() + self._timeout_s
+        last: UnavailableError | None = None
+        while (left_s := deadline - time.monotonic()) > 0:
+            if self._channel is None:
+                self._channel = self._connector.open()
+            channel = self._channel
+            call = channel.unary_unary(
+                method_path(method), request_serializer=type(request).SerializeToString
+            )
+            try:
+                payload: bytes = await call(
+                    request, metadata=self._connector.metadata, timeout=left_s
+                )
+            except grpc.aio.AioRpcError as status:
+                if status.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
+                    break
+                error = error_of_status(status.code(), status.details())
+                if not _is_unreached(status) or isinstance(error, CertificateError):
+                    raise error from None
+                last = UnavailableError(str(error))
+                self._retire(channel)
+            else:
+                return payload
+            await asyncio.sleep(min(backoff.next_s(), max(0.0, deadline - time.monotonic())))
+        why = f" ({last})" if last else ""
+        raise UnavailableError(
+            f"no gateway at {self._connector.target} within {self._timeout_s:g} s{why}"
+        )
+
+    async def aclose(self) -> None:
+        """Cut what is being asked, and close the connection."""
+        if self._channel is not None:
+            await self._channel.close()
+        for closing in self._closing:
+            closing.cancel()
+        await asyncio.gather(*self._closing, return_exceptions=True)
+
+    def _retire(self, channel: grpc.aio.Channel) -> None:
+        """Let the next request open a connection anew, with the certificate of that day."""
+        if channel is not self._channel:
+            return
+        self._channel = None
+        closing = asyncio.create_task(channel.close(self._timeout_s))
+        self._closing.add(closing)
+        closing.add_done_callback(self._closing.discard)
+
+
+def _is_unreached(status: grpc.aio.AioRpcError) -> bool:
+    """Say whether the request never got to a gateway; only then may it be sent again."""
+    unavailable = status.code() is grpc.StatusCode.UNAVAILABLE
+    return unavailable and (status.details() or "").startswith("failed to connect")
