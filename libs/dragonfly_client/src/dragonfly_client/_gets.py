@@ -73,10 +73,10 @@ class Gets:
 
     def _retire(self, channel: grpc.aio.Channel) -> None:
         """Let the next request open a connection anew, with the certificate of that day."""
-        if channel is not self._channel:
+        if self._channel is None or channel is not self._channel:
             return
+        closing = asyncio.create_task(self._channel.close(self._timeout_s))
         self._channel = None
-        closing = asyncio.create_task(channel.close(self._timeout_s))
         self._closing.add(closing)
         closing.add_done_callback(self._closing.discard)
 
