@@ -20,7 +20,7 @@ from typing import IO, Final, Self, cast
 from urllib.parse import urlencode
 from urllib.request import urlopen
 
-from dragonfly_client import Book, DragonflyClient, Event, State
+from dragonfly_client import Book, DragonflyClient, Event, State, Tls
 
 __all__ = ["VENUES", "Bot", "Process", "System", "eventually", "live_venues"]
 
@@ -264,7 +264,7 @@ class Bot:
         self,
         address: str,
         *instruments: str,
-        ca_file: Path | None = None,
+        tls: Tls | None = None,
         token: str | None = None,
     ) -> None:
         self.books: list[Book] = []
@@ -272,9 +272,7 @@ class Bot:
         """The last book of each instrument."""
         self.events: list[Event] = []
         self.instruments = instruments
-        self._client = DragonflyClient(
-            address, ca_file=ca_file, token=token, on_event=self.events.append
-        )
+        self._client = DragonflyClient(address, tls=tls, token=token, on_event=self.events.append)
         self._awaited: list[tuple[Callable[[Book], bool], asyncio.Future[Book]]] = []
         self._task: asyncio.Task[None] | None = None
 

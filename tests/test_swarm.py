@@ -19,7 +19,7 @@ from typing import Final
 import pytest
 import trustme
 from click.testing import CliRunner
-from dragonfly_client import Book, State
+from dragonfly_client import Book, State, Tls
 from dragonfly_common.cli import main
 from oracle import Oracle, Truth
 from system import VENUES, Bot, eventually, live_venues
@@ -141,7 +141,12 @@ def bot(images: str, tmp_path: Path) -> Iterator[Bot]:
             DRAGONFLY_LISTENER_REPLICAS="3",
             DRAGONFLY_INSTRUMENTS=" ".join(INSTRUMENTS),
         )
-        yield Bot(f"127.0.0.1:{port}", *INSTRUMENTS, ca_file=secrets / "authority.pem", token=token)
+        yield Bot(
+            f"127.0.0.1:{port}",
+            *INSTRUMENTS,
+            tls=Tls(ca_file=secrets / "authority.pem"),
+            token=token,
+        )
     finally:
         docker("stack", "rm", STACK)
         until_gone("ps", "--all", "--quiet")
