@@ -92,7 +92,9 @@ class UnsupportedError(RefusedError):
     """The gateway does not offer the method."""
 
 
-_DISTRUST: Final = "CERTIFICATE_VERIFY_FAILED: "
+_DISTRUST: Final = re.compile(
+    r"(?:CERTIFICATE_VERIFY_FAILED: |UNAUTHENTICATED: (?=Hostname Verification))(.+)"
+)
 _CODES: Final = {code.value[0]: code for code in grpc.StatusCode}
 _ADDRESS: Final = re.compile(r"^[A-Z_]+: \S+: ")
 
@@ -115,11 +117,11 @@ def error_of_status(code: grpc.StatusCode, details: str | None) -> ClientError:
     if refusal is not None:
         return refusal(sentence)
     short = _short(sentence)
-    _, distrusted, why = short.rpartition(_DISTRUST)
-    if distrusted:
+    distrust = _DISTRUST.search(short)
+    if distrust is not None:
         return CertificateError(
-            f"the gateway's certificate is not accepted: {why}; give the ca_file that signed it,"
-            " or the server_name that it is for"
+            f"the gateway's certificate is not accepted: {distrust[1].rstrip('.')}; give the"
+            " ca_file that signed it, or the server_name that it is for"
         )
     return UnavailableError(short)
 
