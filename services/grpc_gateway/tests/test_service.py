@@ -91,6 +91,7 @@ async def test_a_second_aggregator_takes_over_without_a_gap(
         while (taken_over := await stream.read(pb.Book)).epoch == goes.epoch:
             pass
         assert (taken_over.live, taken_over.epoch) == (True, stays.epoch)
+    await other.close()
 
 
 async def test_a_bot_is_told_that_no_aggregator_answers(gateway: RunningGateway) -> None:
