@@ -58,26 +58,26 @@ ENTRYPOINT ["dragonfly"]
 FROM runtime AS listener
 COPY --from=build-listener /opt/dragonfly /opt/dragonfly
 ENV DRAGONFLY_LISTENER_STATUS=127.0.0.1:9100
-HEALTHCHECK --interval=2s --timeout=2s --retries=3 --start-period=20s CMD ["dragonfly-health"]
+HEALTHCHECK --interval=2s --timeout=5s --retries=3 --start-period=20s CMD ["dragonfly-health"]
 CMD ["listener"]
 
 FROM runtime AS aggregator
 COPY --from=build-aggregator /opt/dragonfly /opt/dragonfly
 ENV DRAGONFLY_AGGREGATOR_STATUS=127.0.0.1:9100
-HEALTHCHECK --interval=2s --timeout=2s --retries=3 --start-period=20s CMD ["dragonfly-health"]
+HEALTHCHECK --interval=2s --timeout=5s --retries=3 --start-period=20s CMD ["dragonfly-health"]
 CMD ["aggregator"]
 
 FROM runtime AS gateway
 COPY --from=build-gateway /opt/dragonfly /opt/dragonfly
 ENV DRAGONFLY_GATEWAY_STATUS=127.0.0.1:9100 DRAGONFLY_GATEWAY_BIND=0.0.0.0:50051
-HEALTHCHECK --interval=2s --timeout=2s --retries=3 --start-period=20s CMD ["dragonfly-health"]
+HEALTHCHECK --interval=2s --timeout=5s --retries=3 --start-period=20s CMD ["dragonfly-health"]
 EXPOSE 50051
 CMD ["gateway"]
 
 FROM runtime AS simulator
 COPY --from=build-simulator /opt/dragonfly /opt/dragonfly
 ENV DRAGONFLY_SIMULATOR_STATUS=127.0.0.1:9100 DRAGONFLY_SIMULATOR_HOST=0.0.0.0 DRAGONFLY_SIMULATOR_PORT=9000
-HEALTHCHECK --interval=2s --timeout=2s --retries=3 --start-period=20s CMD ["dragonfly-health"]
+HEALTHCHECK --interval=2s --timeout=5s --retries=3 --start-period=20s CMD ["dragonfly-health"]
 CMD ["simulator"]
 
 FROM runtime AS client
@@ -96,7 +96,7 @@ RUN --mount=type=cache,target=/var/cache/apt,sharing=locked --mount=type=cache,t
     apt-get update -qq && apt-get install -qq -y --no-install-recommends haproxy >/dev/null
 COPY deploy/compose/haproxy.cfg /etc/haproxy/haproxy.cfg
 USER 10001:10001
-HEALTHCHECK --interval=2s --timeout=2s --retries=3 --start-period=20s \
+HEALTHCHECK --interval=2s --timeout=5s --retries=3 --start-period=20s \
     CMD ["python", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:9100/readyz', timeout=1)"]
 EXPOSE 50051
 STOPSIGNAL SIGUSR1

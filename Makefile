@@ -32,11 +32,12 @@ define pin
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format protos constraints clean
+.PHONY: help demo test docker-test check format protos constraints clean
 
 help:
 	@echo "make demo         three simulated venues, the whole system, a live ladder"
 	@echo "make test         the tests"
+	@echo "make docker-test  the tests of what runs in containers; needs a Docker engine"
 	@echo "make check        format, lint, types, imports, and whether generated code is current"
 	@echo "make format       mend format and lint where a tool can"
 	@echo "make protos       generate the Python of protos/"
@@ -49,6 +50,9 @@ demo: $(VENV)/.installed
 
 test: $(VENV)/.tools
 	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+
+docker-test: $(VENV)/.tools
+	@$(BIN)/python -m pytest -m docker $(ARGS)
 
 check: $(VENV)/.tools
 	$(BIN)/ruff format --check .

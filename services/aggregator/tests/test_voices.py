@@ -100,6 +100,15 @@ def test_the_last_one_lost_is_remembered_as_down_until_somebody_speaks(say: Say)
     assert voices.believed is fresh
 
 
+def test_one_that_comes_back_only_to_say_that_others_carry_it(say: Say) -> None:
+    voices = Voices()
+    voices.hear("a", say(5), 0.0)
+    voices.lose("a", "listener lost: silent", 1.0)
+    assert voices.release("a", 2.0)
+    assert voices.hear("b", fresh := say(1), 3.0)
+    assert voices.believed is fresh
+
+
 def test_the_last_one_that_leaves_leaves_nothing(say: Say) -> None:
     voices = Voices()
     voices.hear("a", say(5), 0.0)

@@ -53,6 +53,8 @@ class Voices:
 
     def release(self, publisher: str, now: float) -> bool:
         """Void a replica's word because it says itself that others carry the instrument."""
+        if publisher == self._lost:
+            self._lost = None
         return self._said.pop(publisher, None) is not None and self._choose(now)
 
     def look(self, now: float) -> bool:
