@@ -6,6 +6,8 @@ from dragonfly_protos import market_data_pb2 as pb
 from gateway_world import make_book
 from grpc_gateway.mailbox import Mailbox
 from grpc_gateway.relay import HOLD_S, UNHEARD_LIMIT_S, Reader, Relay, ViewKey
+from hypothesis import given
+from hypothesis import strategies as st
 
 ETH = ViewKey(ViewKind.BOOK, "ETH-BTC")
 LTC = ViewKey(ViewKind.BOOK, "LTC-BTC")
@@ -298,3 +300,45 @@ def test_nothing_stands_for_a_successor_that_is_not_live() -> None:
     relay, reader = two_speakers(ahead(kraken=5), out)
     relay.lose("a", "silent", 0.0, NOW_NS)
     assert taken(reader) == [out.body]
+
+
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(["says", "says", "says", "dead", "gone", "lost", "pause"]),
+        st.sampled_from("abc"),
+        st.integers(0, 2),
+    ),
+    max_size=25,
+)
+
+
+@given(STEPS)
+def test_whatever_happened_the_newest_word_of_those_who_are_there_is_shown(
+    steps: list[tuple[str, str, int]],
+) -> None:
+    relay, _ = make_relay(ETH)
+    reader = make_reader()
+    relay.join(reader, ETH, 0)
+    speaking: set[str] = set()
+    for number, (event, name, lag) in enumerate(steps, start=3):
+        now = number * HOLD_S / 10
+        if event == "says":
+            relay.hear(name, 1, ETH, ahead(kraken=number - lag, binance=number - lag), now)
+        elif event == "dead":
+            relay.hear(name, 1, ETH, view(b"", live=False), now)
+        elif event == "gone":
+            relay.hear_gone(name, ETH, now, NOW_NS)
+        elif event == "lost":
+            relay.lose(name, "silent", now, NOW_NS)
+        if event in {"says", "dead"}:
+            speaking.add(name)
+        elif event != "pause":
+            speaking.discard(name)
+        relay.settle(now, NOW_NS, ())
+    end = (len(steps) + 10) * HOLD_S
+    newest = ahead(kraken=99, binance=99)
+    for name in speaking:
+        relay.hear(name, 1, ETH, newest, end)
+    relay.settle(end + HOLD_S, NOW_NS, ())
+    shown = taken(reader)
+    assert not speaking or shown[-1] == newest.body

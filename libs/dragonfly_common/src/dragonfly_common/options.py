@@ -11,6 +11,7 @@ import click
 
 from dragonfly_common.bus import Keys, Role
 from dragonfly_common.errors import ConfigError
+from dragonfly_common.sharing import HANDOVER_S, Replicas
 from dragonfly_common.types import MAX_DEPTH, normalise_instrument
 
 __all__ = [
@@ -104,20 +105,36 @@ def linger_option(says: str) -> Callable[[F], F]:
     )
 
 
-def replica_options(command: F) -> F:
-    """Add `--peer`, as `peers`, and `--redundancy`."""
-    command = click.option(
-        "--redundancy",
-        type=click.IntRange(min=1),
-        default=1,
-        show_default=True,
-        help="Replicas that carry each instrument; 2 is a hot standby.",
-    )(command)
-    return click.option(
+def replica_options(command: Callable[..., R]) -> Callable[..., R]:
+    """Add `--peer`, `--redundancy` and `--handover-s`, as `replicas`."""
+
+    @click.option(
         "--peer",
         "peers",
         multiple=True,
         metavar="ADDRESS",
         help="Where the replicas of this service publish, itself included; may be repeated. A host "
         "name stands for all its addresses. They share the instruments.",
-    )(command)
+    )
+    @click.option(
+        "--redundancy",
+        type=click.IntRange(min=1),
+        default=1,
+        show_default=True,
+        help="Replicas that carry each instrument; 2 is a hot standby.",
+    )
+    @click.option(
+        "--handover-s",
+        type=click.FloatRange(min=0),
+        default=HANDOVER_S,
+        show_default=True,
+        help="How long an instrument is kept after its new owner has it live: longer than it takes "
+        "consumers to learn the new owner's address.",
+    )
+    @functools.wraps(command)
+    def with_replicas(
+        *args: Any, peers: tuple[str, ...], redundancy: int, handover_s: float, **options: Any
+    ) -> R:
+        return command(*args, replicas=Replicas(peers, redundancy, handover_s), **options)
+
+    return with_replicas

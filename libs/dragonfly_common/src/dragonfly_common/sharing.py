@@ -19,10 +19,23 @@ import msgspec
 
 from dragonfly_common.messages import Claim
 
-__all__ = ["Moves", "Share", "owners"]
+__all__ = ["ALONE", "Moves", "Replicas", "Share", "owners"]
 
 HANDOVER_S: Final = 3.0
-"""A consumer finds a new replica within a second, and then needs to be answered by it."""
+"""Where names are looked up afresh, a consumer finds a new replica within a second, and then needs
+to be answered by it."""
+
+
+class Replicas(msgspec.Struct, frozen=True):
+    """What a replica is told of the others of its service."""
+
+    peers: tuple[str, ...] = ()
+    """Where they publish, itself included; none: there are no others."""
+    redundancy: int = 1
+    handover_s: float = HANDOVER_S
+
+
+ALONE: Final = Replicas()
 
 
 class Moves(msgspec.Struct, frozen=True):
@@ -41,14 +54,24 @@ def owners(key: str, members: Iterable[str], redundancy: int) -> tuple[str, ...]
 class Share:
     """One replica's view of who carries what."""
 
-    def __init__(self, me: str, redundancy: int = 1, capacity: int = 1 << 20) -> None:
-        """`me` is this replica's name; it carries at most `capacity` keys."""
+    def __init__(
+        self,
+        me: str,
+        redundancy: int = 1,
+        handover_s: float = HANDOVER_S,
+        capacity: int = 1 << 20,
+    ) -> None:
+        """`me` is this replica's name; it carries at most `capacity` keys.
+
+        Each key has `redundancy` owners, and is kept for `handover_s` after new ones have it ready.
+        """
         self.me = me
         self.open = True
         """While it is not, nothing moves: who else is there is not known yet."""
         self.leaving = False
         self.carried: set[str] = set()
         self._redundancy = redundancy
+        self._handover_s = handover_s
         self._capacity = capacity
         self._peers: dict[str, Claim] = {}
         self.wanted: dict[str, None] = {}
@@ -140,7 +163,7 @@ class Share:
             if not self._is_covered(key):
                 self._covered.pop(key, None)
                 return False
-            if now - self._covered.setdefault(key, now) < HANDOVER_S:
+            if now - self._covered.setdefault(key, now) < self._handover_s:
                 return False
         self._covered.pop(key, None)
         return True

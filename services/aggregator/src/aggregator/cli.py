@@ -13,6 +13,7 @@ from dragonfly_common.options import (
     upstream_option,
 )
 from dragonfly_common.runtime import RuntimeOptions, run_loop, runtime_options
+from dragonfly_common.sharing import Replicas
 
 from aggregator.service import Options, serve
 
@@ -40,8 +41,7 @@ def aggregator(
     instruments: tuple[str, ...],
     depth: int,
     linger_s: float,
-    peers: tuple[str, ...],
-    redundancy: int,
+    replicas: Replicas,
     keys: Keys | None,
     runtime: RuntimeOptions,
 ) -> None:
@@ -52,5 +52,5 @@ def aggregator(
       dragonfly aggregator --upstream ipc:///tmp/binance.ipc \\
           --upstream ipc:///tmp/kraken.ipc --bind ipc:///tmp/aggregator.ipc
     """
-    options = Options(upstreams, bind, instruments, depth, linger_s, peers, redundancy, keys)
+    options = Options(upstreams, bind, instruments, depth, linger_s, replicas, keys)
     run_loop("aggregator", runtime, lambda process: serve(process, options))

@@ -24,7 +24,7 @@ from dragonfly_common.bus import (
 from dragonfly_common.messages import Book, Gone, Instruments, Venue
 from dragonfly_common.peers import Peers
 from dragonfly_common.runtime import Runtime
-from dragonfly_common.sharing import Share
+from dragonfly_common.sharing import ALONE, Replicas, Share
 from dragonfly_common.topics import (
     HEARTBEAT_PREFIX,
     SHARE_TOPIC,
@@ -54,8 +54,7 @@ class Options:
     instruments: Sequence[str]
     depth: int
     linger_s: float
-    peers: Sequence[str] = ()
-    redundancy: int = 1
+    replicas: Replicas = ALONE
     keys: Keys | None = None
 
 
@@ -66,11 +65,11 @@ def serve(runtime: Runtime, options: Options) -> None:
         AddressError: an address is malformed or taken.
     """
     clock, keys = runtime.clock, options.keys
-    share = Share(runtime.instance, options.redundancy)
+    share = Share(runtime.instance, options.replicas.redundancy, options.replicas.handover_s)
     with (
         closing(Publisher(options.bind, runtime.instance, clock, keys=keys)) as publisher,
         closing(Subscriber(options.upstreams, clock, keys=keys)) as subscriber,
-        closing(Peers(options.peers, publisher, share, clock, keys)) as peers,
+        closing(Peers(options.replicas.peers, publisher, share, clock, keys)) as peers,
     ):
         subscriber.subscribe(STATUS_PREFIX)
         world = World(publisher.epoch, options.depth, options.linger_s, options.instruments, share)

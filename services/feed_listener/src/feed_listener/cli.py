@@ -17,6 +17,7 @@ from dragonfly_common.options import (
     replica_options,
 )
 from dragonfly_common.runtime import RuntimeOptions, run_async, runtime_options
+from dragonfly_common.sharing import Replicas
 
 from feed_listener.client import REST_SCHEMES, STREAM_SCHEMES, check_url, trusted
 from feed_listener.listener import Following
@@ -63,8 +64,7 @@ def listener(
     rest_url: str | None,
     ca_file: Path | None,
     linger_s: float,
-    peers: tuple[str, ...],
-    redundancy: int,
+    replicas: Replicas,
     keys: Keys | None,
     runtime: RuntimeOptions,
 ) -> None:
@@ -82,8 +82,7 @@ def listener(
         rest_url=check_url(rest_url or venue.rest_url, "--rest-url", REST_SCHEMES),
         tls=trusted(ca_file),
         following=Following(instruments, depth, linger_s),
-        peers=peers,
-        redundancy=redundancy,
+        replicas=replicas,
         keys=keys,
     )
     # On one machine the listeners of several venues must not share a name on the bus.

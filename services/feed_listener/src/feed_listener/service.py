@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import random
 import ssl
-from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
 from dragonfly_common.bus import Keys, Publisher
 from dragonfly_common.peers import Peers
 from dragonfly_common.runtime import Runtime
-from dragonfly_common.sharing import Share
+from dragonfly_common.sharing import ALONE, Replicas, Share
 
 from feed_listener.client import ClientOptions, build_client
 from feed_listener.instrument_list import fetcher
@@ -31,8 +30,7 @@ class Options:
     rest_url: str
     tls: ssl.SSLContext
     following: Following
-    peers: Sequence[str] = ()
-    redundancy: int = 1
+    replicas: Replicas = ALONE
     keys: Keys | None = None
 
 
@@ -51,10 +49,12 @@ async def serve(runtime: Runtime, options: Options) -> None:
         options.ws_url, ClientOptions(options.tls, source.max_reply_bytes, compression=True)
     )
     clock = runtime.clock
-    share = Share(runtime.instance, options.redundancy, MOST_FEEDS)
+    share = Share(
+        runtime.instance, options.replicas.redundancy, options.replicas.handover_s, MOST_FEEDS
+    )
     with (
         closing(Publisher(options.bind, runtime.instance, clock, keys=options.keys)) as publisher,
-        closing(Peers(options.peers, publisher, share, clock, options.keys)) as peers,
+        closing(Peers(options.replicas.peers, publisher, share, clock, options.keys)) as peers,
     ):
         listener = Listener(
             runtime,
