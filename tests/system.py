@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Final, Self, cast
@@ -22,7 +23,7 @@ from urllib.request import urlopen
 
 from dragonfly_client import Book, DragonflyClient, Event, State, Tls
 
-__all__ = ["VENUES", "Bot", "Process", "System", "eventually", "live_venues"]
+__all__ = ["VENUES", "Bot", "Process", "System", "eventually", "live_venues", "outages"]
 
 VENUES: Final = ("binance", "bitstamp", "kraken")
 
@@ -344,3 +345,22 @@ class Bot:
 def live_venues(book: Book) -> set[str]:
     """Return the names of the venues that the book is made of."""
     return {feed.venue for feed in book.venues if feed.state is State.LIVE}
+
+
+def outages(books: Iterable[Book], after: int = 0) -> list[tuple[float, str, str]]:
+    """Return (seconds, instrument, venue) of each time that a venue left a bot's books.
+
+    Infinity is one that had not come back in the last of them. Only what happened in books beyond
+    the first `after` counts.
+    """
+    found = []
+    before: dict[str, Book] = {}
+    since: dict[tuple[str, str], int] = {}
+    for number, book in enumerate(books):
+        name, live = book.instrument, live_venues(book)
+        if number >= after and name in before:
+            since |= {(name, venue): book.ts_in for venue in live_venues(before[name]) - live}
+        back = [venue for venue in live if (name, venue) in since]
+        found += [((book.ts_in - since.pop((name, v))) / 1e9, name, v) for v in back]
+        before[name] = book
+    return found + [(math.inf, name, venue) for name, venue in since]

@@ -10,14 +10,13 @@ import contextlib
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from itertools import pairwise
 from typing import Final
 
 import pytest
 from containers import Compose, docker, why_no_engine
 from dragonfly_client import Book
 from oracle import Oracle, Truth
-from system import VENUES, Bot, live_venues
+from system import VENUES, Bot, live_venues, outages
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(600)]
 
@@ -93,21 +92,6 @@ async def whole(bots: list[Bot], *, fresh: bool = False) -> None:
         await bot.until(is_whole, within_s=WITHIN_S, what="all books of all venues")
 
 
-def outages(bot: Bot, begin: int = 0) -> list[tuple[float, str, str]]:
-    """Return (seconds, instrument, venue) of each time that a venue was not in a bot's book."""
-    found = []
-    for instrument in INSTRUMENTS:
-        since: dict[str, float] = {}
-        books = [book for book in bot.books[begin:] if book.instrument == instrument]
-        for before, after in pairwise(books):
-            for venue in live_venues(before) - live_venues(after):
-                since[venue] = after.ts_in
-            back = live_venues(after) & since.keys()
-            found += [((after.ts_in - since.pop(v)) / 1e9, instrument, v) for v in back]
-        found += [(float("inf"), instrument, venue) for venue in since]
-    return found
-
-
 async def call(function: object, *arguments: object, **options: object) -> None:
     assert callable(function)
     await asyncio.to_thread(function, *arguments, **options)
@@ -176,7 +160,7 @@ async def test_no_bot_notices_scaling_up_and_down(compose: Compose) -> None:
         await call(compose.up, listener_binance=1, aggregator=1, grpc_gateway=2)
         await whole(bots, fresh=True)
         for bot, since in zip(bots, begin, strict=True):
-            assert outages(bot, since) == []
+            assert outages(bot.books, since) == []
             assert not bot.events
 
 
@@ -190,7 +174,7 @@ async def test_each_container_may_be_killed(compose: Compose) -> None:
                 docker("kill", "--signal=KILL", container)
                 await whole(bots, fresh=True)
                 for bot, since, known in zip(bots, begin, events, strict=True):
-                    longest = max(outages(bot, since), default=None)
+                    longest = max(outages(bot.books, since), default=None)
                     assert longest is None or longest[0] < NEVER_LONGER_S, f"{service}: {longest}"
                     assert service == "grpc-gateway" or bot.events[known:] == []
                 await call(docker, "start", container)
@@ -209,7 +193,7 @@ async def test_a_listener_may_be_cut_off(compose: Compose) -> None:
         await whole(bots, fresh=True)
         await asyncio.sleep(5)  # it takes its instruments back within this time
         for bot, since in zip(bots, begin, strict=True):
-            longest = max(outages(bot, since), default=None)
+            longest = max(outages(bot.books, since), default=None)
             assert longest is None or longest[0] < NEVER_LONGER_S, longest
             assert not bot.events
 
@@ -222,5 +206,5 @@ async def test_no_bot_notices_a_rolling_restart(compose: Compose) -> None:
             await call(compose.roll, service)
             await whole(bots, fresh=True)
             for bot, since, known in zip(bots, begin, events, strict=True):
-                assert outages(bot, since) == [], service
+                assert outages(bot.books, since) == [], service
                 assert service == "grpc-gateway" or bot.events[known:] == [], service

@@ -7,16 +7,15 @@ host name of several addresses does the same among containers.
 from __future__ import annotations
 
 import asyncio
-import signal
 from collections.abc import Iterable, Iterator
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from dragonfly_client import Book, VenueFeed
 from dragonfly_common.sharing import owners
 from oracle import Oracle, Truth
-from system import VENUES, Bot, System, eventually, live_venues
+from replicated import Replicated
+from system import VENUES, Bot, System, live_venues, outages
 
 INSTRUMENTS = ("BTC-USD", "ETH-BTC", "ETH-USD", "LTC-BTC", "LTC-USD", "XRP-BTC", "XRP-USD")
 WITHIN_S = 20.0
@@ -25,55 +24,6 @@ NEVER_LONGER_S = 5.0
 LASTING_NS = 100_000_000
 """A state that stood so long reaches bots as one of its own, also on a busy machine."""
 STATES = 12
-
-
-class Replicated(System):
-    """A system in which listeners of Binance and aggregators may be up to three each."""
-
-    def options(self, service: str, *more: str) -> list[str]:
-        return [*more, *(f"--peer={self.address(name)}" for name in replicas(service))]
-
-    async def start_all(self, *listener: str, rate: str = "20", instruments: Iterable[str]) -> None:
-        """Start one of each; `listener` are options of every Binance listener."""
-        self.listener = self.options("listener-binance", *listener)
-        self.aggregator = [
-            *self.options("aggregator"),
-            *(f"--upstream={self.address(name)}" for name in replicas("listener-binance")),
-        ]
-        self.gateway = [f"--upstream={self.address(name)}" for name in replicas("aggregator")]
-        await self.start_simulator("--rate", rate, *(f"--instrument={i}" for i in instruments))
-        await asyncio.gather(
-            self.add("listener-binance-1"),
-            *(self.start_listener(venue) for venue in VENUES if venue != "binance"),
-            self.add("aggregator-1"),
-            self.start_gateway(*self.gateway),
-        )
-        await self.listed()
-
-    async def add(self, name: str) -> None:
-        """Start a replica."""
-        if name.startswith("aggregator"):
-            others = [venue for venue in VENUES if venue != "binance"]
-            await self.start_aggregator(*self.aggregator, venues=others, name=name)
-        else:
-            await self.start_listener("binance", *self.listener, name=name)
-
-    async def handed_over(self, count: int) -> None:
-        """Wait until replicas have let go of `count` instruments in all that others have now."""
-
-        def released() -> bool:
-            events = [event["event"] for p in self.processes.values() for event in p.events()]
-            return sum(map(events.count, ("instrument released", "instrument left"))) >= count
-
-        await eventually(released, within_s=WITHIN_S, what=f"{count} instruments are handed over")
-
-    async def stop(self, name: str) -> None:
-        self.processes[name].signal(signal.SIGTERM)
-        assert await self.processes[name].ended() == 0
-
-
-def replicas(service: str) -> list[str]:
-    return [f"{service}-{number}" for number in (1, 2, 3)]
 
 
 @pytest.fixture
@@ -109,15 +59,6 @@ def assert_right(system: System, bot: Bot) -> None:
         assert violation is None, str(violation)
 
 
-def outages(books: Iterable[Book]) -> list[str]:
-    """Return where a venue was in a book and not in the next."""
-    return [
-        f"{before.instrument}: {venue} is out: {after.venues}"
-        for before, after in pairwise(books)
-        for venue in live_venues(before) - live_venues(after)
-    ]
-
-
 @pytest.mark.timeout(120)
 async def test_no_bot_notices_when_replicas_come_and_go(system: Replicated) -> None:
     await system.start_all(instruments=INSTRUMENTS)
@@ -142,10 +83,8 @@ async def test_no_bot_notices_when_replicas_come_and_go(system: Replicated) -> N
             within_s=WITHIN_S,
             what="books go on",
         )
-        seen = bot.books[begin:]
         assert not bot.events
-    for instrument in INSTRUMENTS:
-        assert outages(book for book in seen if book.instrument == instrument) == []
+    assert outages(bot.books, begin) == []
     assert_right(system, bot)
 
 
@@ -180,7 +119,7 @@ async def test_a_hot_standby_misses_nothing(system: Replicated) -> None:
     expected = {at for at in lasting if min(seen) <= at <= max(seen)}
     assert len(expected) > STATES
     assert sorted(expected - set(seen)) == []
-    assert outages(bot.books[begin:]) == []
+    assert outages(bot.books, begin) == []
 
 
 def binance(book: Book) -> VenueFeed:

@@ -45,6 +45,7 @@ def test_a_trust_file_names_a_key_and_its_role_a_line() -> None:
         ("listener", "line 1: a public key has 40 characters of Z85"),
         (f"listener {A}\ngateway {A}", f"line 2: the key {A[:8]}… is there twice"),
     ],
+    ids=["role", "short", "long", "none", "twice"],  # the keys differ from run to run
 )
 def test_what_is_no_trust_file_is_refused_by_its_line(
     tmp_path: Path, pair: Path, text: str, says: str
