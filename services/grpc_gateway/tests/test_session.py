@@ -125,11 +125,13 @@ async def test_the_first_acknowledgement_may_come_late(aggregator: Aggregator, b
         aggregator.say(make_book())
         assert (await session.read(pb.SessionUpdate)).number == number
     await session.send(pb.SessionRequest(ack=3))
+    await session.send(unsubscribe(instrument="LTC-BTC"))
+    assert (await session.read(pb.SessionUpdate)).HasField("refusal")  # so the ack was taken
     waiting = asyncio.create_task(session.read(pb.SessionUpdate))
     await _until_heard(bot, aggregator.say(make_book()).seq)
     assert not waiting.done()
-    await session.send(pb.SessionRequest(ack=7))
-    assert (await waiting).number == 8
+    await session.send(pb.SessionRequest(ack=8))
+    assert (await waiting).number == 9
 
 
 @pytest.mark.parametrize("reads", [True, False])
