@@ -46,58 +46,60 @@ RUN --mount=type=cache,target=/root/.cache/pip \
 FROM ${BASE} AS runtime
 ARG VERSION=0.1.0
 ARG REVISION=unknown
+ARG SOURCE=unknown
 LABEL org.opencontainers.image.title="DragonflyBot" \
       org.opencontainers.image.description="One order book per instrument, made of every venue that trades it" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.version="${VERSION}" \
-      org.opencontainers.image.revision="${REVISION}"
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.source="${SOURCE}"
 ENV PATH=/opt/dragonfly/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 USER 10001:10001
+HEALTHCHECK --interval=2s --timeout=5s --retries=3 --start-period=20s CMD ["dragonfly-health"]
 ENTRYPOINT ["dragonfly"]
 
 FROM runtime AS listener
 COPY --from=build-listener /opt/dragonfly /opt/dragonfly
 ENV DRAGONFLY_LISTENER_STATUS=127.0.0.1:9100
-HEALTHCHECK --interval=2s --timeout=5s --retries=3 --start-period=20s CMD ["dragonfly-health"]
 CMD ["listener"]
 
 FROM runtime AS aggregator
 COPY --from=build-aggregator /opt/dragonfly /opt/dragonfly
 ENV DRAGONFLY_AGGREGATOR_STATUS=127.0.0.1:9100
-HEALTHCHECK --interval=2s --timeout=5s --retries=3 --start-period=20s CMD ["dragonfly-health"]
 CMD ["aggregator"]
 
 FROM runtime AS gateway
 COPY --from=build-gateway /opt/dragonfly /opt/dragonfly
 ENV DRAGONFLY_GATEWAY_STATUS=127.0.0.1:9100 DRAGONFLY_GATEWAY_BIND=0.0.0.0:50051
-HEALTHCHECK --interval=2s --timeout=5s --retries=3 --start-period=20s CMD ["dragonfly-health"]
 EXPOSE 50051
 CMD ["gateway"]
 
 FROM runtime AS simulator
 COPY --from=build-simulator /opt/dragonfly /opt/dragonfly
 ENV DRAGONFLY_SIMULATOR_STATUS=127.0.0.1:9100 DRAGONFLY_SIMULATOR_HOST=0.0.0.0 DRAGONFLY_SIMULATOR_PORT=9000
-HEALTHCHECK --interval=2s --timeout=5s --retries=3 --start-period=20s CMD ["dragonfly-health"]
 CMD ["simulator"]
 
 FROM runtime AS client
 COPY --from=build-client /opt/dragonfly /opt/dragonfly
+HEALTHCHECK NONE
 CMD ["watch", "--help"]
 
 # One address for any number of gateways: bytes are passed on as they are, so TLS is end to end.
 FROM ${BASE} AS balancer
 ARG VERSION=0.1.0
 ARG REVISION=unknown
+ARG SOURCE=unknown
 LABEL org.opencontainers.image.title="DragonflyBot balancer" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.version="${VERSION}" \
-      org.opencontainers.image.revision="${REVISION}"
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.source="${SOURCE}"
 RUN --mount=type=cache,target=/var/cache/apt,sharing=locked --mount=type=cache,target=/var/lib/apt,sharing=locked \
     apt-get update -qq && apt-get install -qq -y --no-install-recommends haproxy >/dev/null
 COPY deploy/compose/haproxy.cfg /etc/haproxy/haproxy.cfg
+COPY libs/dragonfly_common/src/dragonfly_common/health.py /opt/health.py
 USER 10001:10001
-HEALTHCHECK --interval=2s --timeout=5s --retries=3 --start-period=20s \
-    CMD ["python", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:9100/readyz', timeout=1)"]
+HEALTHCHECK --interval=2s --timeout=5s --retries=3 --start-period=20s CMD ["python", "/opt/health.py"]
 EXPOSE 50051
 STOPSIGNAL SIGUSR1
 ENTRYPOINT ["haproxy", "-db", "-f", "/etc/haproxy/haproxy.cfg"]
