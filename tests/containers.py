@@ -10,7 +10,11 @@ import subprocess
 from pathlib import Path
 from typing import Any, Final
 
-__all__ = ["ROOT", "Compose", "docker", "why_no_engine"]
+import trustme
+from click.testing import CliRunner
+from dragonfly_common.cli import main
+
+__all__ = ["ROOT", "Compose", "docker", "make_secrets", "why_no_engine"]
 
 ROOT: Final = Path(__file__).parents[1]
 FILES: Final = ("compose.yaml", "compose.sim.yaml")
@@ -39,6 +43,20 @@ def docker(*words: str, **variables: str) -> str:
     )
     assert done.returncode == 0, f"docker {' '.join(words)}:\n{done.stderr[-3000:]}"
     return done.stdout
+
+
+def make_secrets(folder: Path) -> str:
+    """Make what docs/security.md says in `folder`; return the bot's token."""
+    made = CliRunner().invoke(main, ["keys", "new", str(folder)])
+    assert made.exit_code == 0, made.output
+    made = CliRunner().invoke(main, ["token", "new", "bot", "--file", str(folder / "tokens.toml")])
+    assert made.exit_code == 0, made.output
+    authority = trustme.CA()
+    issued = authority.issue_cert("127.0.0.1")
+    (folder / "tls.crt").write_bytes(issued.cert_chain_pems[0].bytes())
+    (folder / "tls.key").write_bytes(issued.private_key_pem.bytes())
+    (folder / "authority.pem").write_bytes(authority.cert_pem.bytes())
+    return made.stdout.splitlines()[0]
 
 
 class Compose:

@@ -17,10 +17,8 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-import trustme
-from click.testing import CliRunner
+from containers import make_secrets
 from dragonfly_client import Book, State, Tls
-from dragonfly_common.cli import main
 from oracle import Oracle, Truth
 from system import VENUES, Bot, eventually, live_venues
 
@@ -60,20 +58,6 @@ def until_gone(*arguments: str) -> None:
     while docker(*arguments, "--filter", f"label=com.docker.stack.namespace={STACK}").strip():
         assert time.monotonic() < deadline, f"still there: {arguments}"
         time.sleep(0.2)
-
-
-def make_secrets(folder: Path) -> str:
-    """Make what docs/security.md says in `folder`; return the bot's token."""
-    made = CliRunner().invoke(main, ["keys", "new", str(folder)])
-    assert made.exit_code == 0, made.output
-    made = CliRunner().invoke(main, ["token", "new", "bot", "--file", str(folder / "tokens.toml")])
-    assert made.exit_code == 0, made.output
-    authority = trustme.CA()
-    issued = authority.issue_cert("127.0.0.1")
-    (folder / "tls.crt").write_bytes(issued.cert_chain_pems[0].bytes())
-    (folder / "tls.key").write_bytes(issued.private_key_pem.bytes())
-    (folder / "authority.pem").write_bytes(authority.cert_pem.bytes())
-    return made.stdout.splitlines()[0]
 
 
 @pytest.fixture(scope="module")
