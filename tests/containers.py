@@ -99,7 +99,17 @@ class Compose:
 
     def down(self) -> None:
         """End and remove all, also what others started under this name."""
-        self.run("down", "--volumes", "--remove-orphans", "--timeout=2")
+        words = ("down", "--volumes", "--remove-orphans", "--timeout=2")
+        try:
+            self.run(*words)
+        except AssertionError:
+            # A busy engine may keep a removed container as an endpoint of its network.
+            label = f"--filter=label=com.docker.compose.project={self.project}"
+            for network in docker("network", "ls", "--quiet", label).split():
+                (facts,) = json.loads(docker("network", "inspect", network))
+                for endpoint in facts["Containers"].values():
+                    docker("network", "disconnect", "--force", network, endpoint["Name"])
+            self.run(*words)
 
     def containers(self, service: str) -> list[str]:
         """Return the ids of a service's containers, running or not, oldest first."""
