@@ -127,6 +127,11 @@ async def test_images_hold_only_what_their_service_needs_and_nobody_is_root(
     assert version.startswith("dragonfly, version ")
 
 
+async def test_the_book_is_watched_from_a_container(compose: Compose) -> None:
+    said = compose.run("run", "--rm", "--no-TTY", "watch", "--seconds=1", "ETH-BTC")
+    assert "reconnects 0" in said
+
+
 async def test_from_the_host_only_the_published_port_answers(compose: Compose) -> None:
     for service in (*LISTENERS, "aggregator", "grpc-gateway"):
         for container in compose.containers(service):
