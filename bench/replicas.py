@@ -31,7 +31,8 @@ Figures = dict[str, list[float]]
 
 async def measure(figures: Figures, redundancy: int) -> None:
     with tempfile.TemporaryDirectory() as folder, Replicated(Path(folder)) as system:
-        await system.start_all(f"--redundancy={redundancy}", instruments=INSTRUMENTS)
+        each = f"--redundancy={redundancy}"
+        await system.start_all(each, aggregator=[each], instruments=INSTRUMENTS)
         async with Bot(system.gateway_address, *INSTRUMENTS) as bot:
             await bot.until(
                 lambda _: (

@@ -23,11 +23,17 @@ class Replicated(System):
     def options(self, service: str, *more: str) -> list[str]:
         return [*more, *(f"--peer={self.address(name)}" for name in replicas(service))]
 
-    async def start_all(self, *listener: str, rate: str = "20", instruments: Iterable[str]) -> None:
+    async def start_all(
+        self,
+        *listener: str,
+        aggregator: Iterable[str] = (),
+        rate: str = "20",
+        instruments: Iterable[str],
+    ) -> None:
         """Start one of each; `listener` are options of every Binance listener."""
         self.listener = self.options("listener-binance", *listener)
         self.aggregator = [
-            *self.options("aggregator"),
+            *self.options("aggregator", *aggregator),
             *(f"--upstream={self.address(name)}" for name in replicas("listener-binance")),
         ]
         self.gateway = [f"--upstream={self.address(name)}" for name in replicas("aggregator")]
