@@ -8,8 +8,9 @@ PACKAGES := $(patsubst %/pyproject.toml,%,$(wildcard libs/*/pyproject.toml servi
 MANIFESTS := $(addsuffix /pyproject.toml,$(PACKAGES)) constraints.txt
 EDITABLE := $(foreach package,$(PACKAGES),-e ./$(package))
 BUILD := hatchling editables
-DEV := grpcio-tools hypothesis import-linter kubernetes-validate mypy pytest pytest-asyncio \
-       pytest-randomly pytest-timeout pytest-xdist ruff trustme types-protobuf types-PyYAML
+DEV := grpcio-tools hypothesis import-linter kubernetes-validate matplotlib mypy pytest \
+       pytest-asyncio pytest-randomly pytest-timeout pytest-xdist ruff trustme types-protobuf \
+       types-PyYAML
 
 # Builds get what is installed instead of an environment of their own, whose versions nothing would pin.
 PIP_INSTALL := python -m pip install --disable-pip-version-check --no-build-isolation
@@ -32,18 +33,19 @@ define pin
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test docker-test check format protos constraints clean
+.PHONY: help demo test docker-test soak check format protos constraints clean
 
 help:
 	@echo "make demo         three simulated venues, the whole system, a live ladder"
 	@echo "make test         the tests"
 	@echo "make docker-test  the tests of what runs in containers; needs a Docker engine"
+	@echo "make soak         an hour with a fault a minute: memory, latency, right books"
 	@echo "make check        format, lint, types, imports, and whether generated code is current"
 	@echo "make format       mend format and lint where a tool can"
 	@echo "make protos       generate the Python of protos/"
 	@echo "make constraints  pin the newest versions of everything"
 	@echo "make clean        remove what the others made"
-	@echo "ARGS=\"…\" goes to the demo or to pytest; PYTHON=… is the Python to set up with"
+	@echo "ARGS=\"…\" goes to the demo, to pytest or to the soak; PYTHON=… is the Python to set up with"
 
 demo: $(VENV)/.installed
 	@$(BIN)/dragonfly demo $(ARGS)
@@ -53,6 +55,9 @@ test: $(VENV)/.tools
 
 docker-test: $(VENV)/.tools
 	@$(BIN)/python -m pytest -m docker $(ARGS)
+
+soak: $(VENV)/.tools
+	@$(BIN)/python bench/soak.py $(ARGS)
 
 check: $(VENV)/.tools
 	$(BIN)/ruff format --check .

@@ -17,7 +17,7 @@ import sys
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Final, Self, cast
+from typing import IO, ClassVar, Final, Self, cast
 from urllib.parse import urlencode
 from urllib.request import urlopen
 
@@ -55,6 +55,9 @@ async def eventually(
 class Process:
     """A running `dragonfly` command; its log is a file of JSON lines."""
 
+    program: ClassVar[Sequence[str]] = ("-m", "dragonfly_common.cli")
+    """What Python runs."""
+
     def __init__(self, name: str, arguments: Sequence[str], log: Path) -> None:
         self.name = name
         self.arguments = tuple(arguments)
@@ -62,7 +65,7 @@ class Process:
         self._output: IO[bytes] = log.open("ab")
         self._began = self._output.tell()
         self._popen = subprocess.Popen(
-            [sys.executable, "-m", "dragonfly_common.cli", *arguments],
+            [sys.executable, *self.program, *arguments],
             stdin=subprocess.DEVNULL,
             stdout=self._output,
             stderr=self._output,
@@ -117,6 +120,8 @@ class Process:
 
 class System:
     """The processes of one test, from the simulated venues to the gateway."""
+
+    start_within_s: float = START_DEADLINE_S
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -250,7 +255,7 @@ class System:
     async def _ready(self, name: str, arguments: Sequence[str]) -> Facts:
         self._arguments[name] = arguments
         process = self._spawn(name, (*arguments, "--id", name, "--log-format", "json"))
-        return await process.event("ready")
+        return await process.event("ready", within_s=self.start_within_s)
 
     def _spawn(self, name: str, arguments: Sequence[str]) -> Process:
         process = Process(name, arguments, self.folder / f"{name}.log")
