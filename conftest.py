@@ -6,10 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 import structlog
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
-# Machines that run the tests may be slow: how long an example takes says nothing about it.
-settings.register_profile("dragonfly", deadline=None)
+# Machines that run the tests may be slow: how long an example takes, or its making,
+# says nothing about it.
+settings.register_profile("dragonfly", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("dragonfly")
 
 

@@ -32,7 +32,7 @@ Figures = dict[str, list[float]]
 BOUNDS_S: Final = {
     "killed listener: gone": 1.0,
     "killed listener: whole after restart": 2.0,
-    "frozen listener: gone": 1.5,
+    "frozen listener: gone": 0.75,
     "thawed listener: whole": 2.0,
     "killed aggregator: gone": 1.0,
     "killed aggregator: whole after restart": 2.0,

@@ -14,6 +14,7 @@ import zmq
 from bus_world import DEADLINE_S, HandMade, World, count, say
 from dragonfly_common import codec
 from dragonfly_common.bus import Interest, Publisher, options, publisher
+from dragonfly_common.bus.options import BEAT_INTERVAL_S
 from dragonfly_common.clock import ManualClock, SystemClock
 from dragonfly_common.errors import AddressError, ExitCode
 from dragonfly_common.messages import Heartbeat, Instruments
@@ -159,17 +160,17 @@ def test_what_is_no_subscription_is_counted_and_passed_over(world: World) -> Non
     assert count("undecodable", reason="subscription_not_text") - before_text == 1
 
 
-def test_a_beat_leaves_at_once_and_then_every_quarter_of_a_second(world: World) -> None:
+def test_a_beat_leaves_at_once_and_then_at_its_interval(world: World) -> None:
     clock = ManualClock()
     voice = world.voice(clock=clock)
     voice.publisher.tick()  # nobody is there yet
     tap = Tap(voice.publisher.address, "hb.")
     world.until(lambda: voice.interests)
-    assert voice.publisher.tick() == 0.25
-    clock.advance(0.2)
+    assert voice.publisher.tick() == pytest.approx(BEAT_INTERVAL_S)
+    clock.advance(BEAT_INTERVAL_S - 0.05)
     assert voice.publisher.tick() == pytest.approx(0.05)
-    clock.advance(0.05)
-    assert voice.publisher.tick() == 0.25
+    clock.advance(0.06)
+    assert voice.publisher.tick() == pytest.approx(BEAT_INTERVAL_S)
     world.until(tap.has_something)
     assert tap.beat() == Heartbeat({})
     assert not tap.has_something()
@@ -184,7 +185,7 @@ def test_a_beat_names_what_was_sent_since_the_last_one(world: World) -> None:
     world.until(lambda: voice.interests)
 
     def next_beat() -> Heartbeat:
-        clock.advance(0.25)
+        clock.advance(BEAT_INTERVAL_S)
         voice.publisher.tick()
         world.until(tap.has_something)
         return tap.beat()
@@ -215,7 +216,7 @@ def test_a_beat_has_room_for_so_many_topics_and_the_next_names_the_rest(
         voice.publisher.publish(topic, say(1))
     digests = []
     for _ in range(3):
-        clock.advance(0.25)
+        clock.advance(BEAT_INTERVAL_S)
         world.until(tap.has_something)
         digests.append(tap.beat().digest)
     assert digests == [{"a.": 1, "b.": 1}, {"c.": 1}, {}]

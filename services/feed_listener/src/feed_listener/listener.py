@@ -110,7 +110,7 @@ class Listener:
             group.create_task(pump([self._publisher, *self._peers.subscribers], self._turn))
 
     def _turn(self) -> None:
-        """Do what is due; called by the bus when something arrived, and four times a second."""
+        """Do what is due; called by the bus when something arrived, and several times a second."""
         now = self._clock.monotonic()
         if (frozen := self._pulse.beat(now)) is not None:
             self._lanes.distrust(frozen)

@@ -22,9 +22,9 @@ __all__ = [
 
 _Options = dict[zmq.SocketOption, int]
 
-BEAT_INTERVAL_S: Final = 0.25
-SILENCE_LIMIT_S: Final = 1.0
-"""Four beats missed: the publisher is dead or frozen."""
+BEAT_INTERVAL_S: Final = 0.2
+SILENCE_LIMIT_S: Final = 0.7
+"""Three beats missed: the publisher is dead or frozen. Its levels are out within 750 ms."""
 MUTE_LIMIT_S: Final = 5.0
 """Nobody was heard on a new socket for so long: it may be the socket's fault."""
 
