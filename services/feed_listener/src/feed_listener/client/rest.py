@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from typing import Final
 
@@ -20,6 +21,8 @@ __all__ = ["fetch"]
 
 TIMEOUT_S: Final = 15.0
 """For connecting, and for each silence while the reply arrives."""
+WHOLE_TIMEOUT_S: Final = 60.0
+"""For all of it: a reply that drips is never silent."""
 
 
 async def fetch(url: str, tls: ssl.SSLContext, max_bytes: int) -> bytes:
@@ -30,6 +33,7 @@ async def fetch(url: str, tls: ssl.SSLContext, max_bytes: int) -> bytes:
     """
     try:
         async with (
+            asyncio.timeout(WHOLE_TIMEOUT_S),
             httpx.AsyncClient(verify=tls, timeout=TIMEOUT_S, follow_redirects=True) as client,
             client.stream("GET", url) as response,
         ):
@@ -37,6 +41,8 @@ async def fetch(url: str, tls: ssl.SSLContext, max_bytes: int) -> bytes:
                 retry_after = response.headers.get("Retry-After")
                 raise RejectedError(url, response.status_code, retry_after)
             return await _read(url, response, max_bytes)
+    except TimeoutError:
+        raise UnreachableError(f"{url} was not read within {WHOLE_TIMEOUT_S:g} s") from None
     except httpx.TimeoutException:
         raise UnreachableError(f"{url} did not answer within {TIMEOUT_S:g} s") from None
     except httpx.NetworkError as error:
