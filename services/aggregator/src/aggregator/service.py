@@ -7,7 +7,7 @@ per message.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from typing import Final
 
@@ -37,7 +37,7 @@ from dragonfly_common.types import is_instrument
 from aggregator import counters
 from aggregator.world import Effects, World
 
-__all__ = ["Options", "serve"]
+__all__ = ["Aggregator", "Options", "serve"]
 
 LONGEST_WAIT_S: Final = 0.25
 LEAVING_WAIT_S: Final = 0.02
@@ -64,40 +64,80 @@ def serve(runtime: Runtime, options: Options) -> None:
     Raises:
         AddressError: an address is malformed or taken.
     """
-    clock, keys = runtime.clock, options.keys
-    share = Share(runtime.instance, options.replicas.redundancy, options.replicas.handover_s)
-    with (
-        closing(Publisher(options.bind, runtime.instance, clock, keys=keys)) as publisher,
-        closing(Subscriber(options.upstreams, clock, keys=keys)) as subscriber,
-        closing(Peers(options.replicas.peers, publisher, share, clock, keys)) as peers,
-    ):
-        subscriber.subscribe(STATUS_PREFIX)
-        world = World(publisher.epoch, options.depth, options.linger_s, options.instruments, share)
-        waiter = Waiter((publisher, subscriber, *peers.subscribers))
-        runtime.ready(address=publisher.address)
-        while not _may_end(runtime, peers):
-            runtime.beat()
-            peers.turn()
-            # Listeners before gateways: whoever subscribes is answered with last values, and after
-            # this process stood still those hold only once its own silent listeners are voided.
-            now = runtime.clock.monotonic()
-            for event in subscriber.drain():
-                _take_event(world, event, now)
-            _settle(world, runtime, publisher, subscriber)
-            for interest in publisher.drain():
-                _take_interest(world, interest, runtime.clock.monotonic())
-            _settle(world, runtime, publisher, subscriber)
-            _say_readiness(runtime, world)
-            due_s = world.due_in(runtime.clock.monotonic())
-            waiter.wait(min(LEAVING_WAIT_S if share.leaving else LONGEST_WAIT_S, max(0.0, due_s)))
+    with closing(Aggregator(runtime, options)) as aggregator:
+        waiter = Waiter(aggregator.endpoints)
+        while not aggregator.may_end():
+            waiter.wait(aggregator.turn())
 
 
-def _may_end(runtime: Runtime, peers: Peers) -> bool:
-    if not runtime.stopping:
-        return False
-    if not peers.share.leaving:
-        peers.leave()
-    return peers.may_end()
+class Aggregator:
+    """The parts, joined; who calls it does the waiting."""
+
+    def __init__(self, runtime: Runtime, options: Options) -> None:
+        """Bind and connect.
+
+        Raises:
+            AddressError: an address is malformed or taken.
+        """
+        clock, keys, replicas = runtime.clock, options.keys, options.replicas
+        share = Share(runtime.instance, replicas.redundancy, replicas.handover_s)
+        self._runtime = runtime
+        with ExitStack() as opened:
+            self._publisher = opened.enter_context(
+                closing(Publisher(options.bind, runtime.instance, clock, keys=keys))
+            )
+            self._subscriber = opened.enter_context(
+                closing(Subscriber(options.upstreams, clock, keys=keys))
+            )
+            self._peers = opened.enter_context(
+                closing(Peers(replicas.peers, self._publisher, share, clock, keys))
+            )
+            self._opened = opened.pop_all()
+        self._subscriber.subscribe(STATUS_PREFIX)
+        self._world = World(
+            self._publisher.epoch, options.depth, options.linger_s, options.instruments, share
+        )
+        self.endpoints: Sequence[Publisher | Subscriber] = (
+            self._publisher,
+            self._subscriber,
+            *self._peers.subscribers,
+        )
+        """What to wait on."""
+        runtime.ready(address=self._publisher.address)
+
+    def turn(self) -> float:
+        """Do what is due; return how many seconds may pass until the next turn."""
+        runtime, world = self._runtime, self._world
+        runtime.beat()
+        self._peers.turn()
+        # Listeners before gateways: whoever subscribes is answered with last values, and after
+        # this process stood still those hold only once its own silent listeners are voided.
+        now = runtime.clock.monotonic()
+        for event in self._subscriber.drain():
+            _take_event(world, event, now)
+        self._settle()
+        for interest in self._publisher.drain():
+            _take_interest(world, interest, runtime.clock.monotonic())
+        self._settle()
+        _say_readiness(runtime, world)
+        longest_s = LEAVING_WAIT_S if self._peers.share.leaving else LONGEST_WAIT_S
+        return min(longest_s, max(0.0, world.due_in(runtime.clock.monotonic())))
+
+    def may_end(self) -> bool:
+        """Say whether this process was asked to stop, and all is handed over."""
+        if not self._runtime.stopping:
+            return False
+        if not self._peers.share.leaving:
+            self._peers.leave()
+        return self._peers.may_end()
+
+    def close(self) -> None:
+        self._opened.close()
+
+    def _settle(self) -> None:
+        clock = self._runtime.clock
+        effects = self._world.settle(clock.monotonic(), clock.now_ns())
+        _perform(effects, self._publisher, self._subscriber)
 
 
 def _take_interest(world: World, interest: Interest, now: float) -> None:
@@ -135,11 +175,6 @@ def _take_event(world: World, event: Delivery | PublisherLost, now: float) -> No
         world.hear_instruments(body)
     else:
         counters.MISPLACED_BODIES.inc()
-
-
-def _settle(world: World, runtime: Runtime, publisher: Publisher, subscriber: Subscriber) -> None:
-    now, now_ns = runtime.clock.monotonic(), runtime.clock.now_ns()
-    _perform(world.settle(now, now_ns), publisher, subscriber)
 
 
 def _perform(effects: Effects, publisher: Publisher, subscriber: Subscriber) -> None:
