@@ -82,6 +82,30 @@ def test_without_a_stamp_the_sequence_stays() -> None:
     assert (top.venue_seq, top.ts_event) == (STAMP_US, None)
 
 
+def test_a_late_change_that_restores_an_older_book_is_seen_by_its_time() -> None:
+    decoder = KrakenDecoder(10)
+    decoder.feed(snapshot())
+    newer = [("0.1230", "6.00"), BIDS[1]]
+    later = "2024-10-03T10:11:13.000000Z"
+    assert isinstance(
+        one(decoder.feed(message("update", newer[:1], [], checksum(newer, ASKS), later))), Top
+    )
+    event = one(decoder.feed(message("update", BIDS[:1], [], checksum(BIDS, ASKS))))
+    assert isinstance(event, Broken)
+    assert event.cause == "reset"
+    assert one(decoder.feed(message("update", BIDS[:1], [], checksum(BIDS, ASKS)))) == Unchanged(
+        "ALGO/USD"
+    )
+
+
+def test_the_time_of_no_market_is_no_time(decoder: KrakenDecoder) -> None:
+    bids = [("0.1230", "6.00"), BIDS[1]]
+    zero = "1970-01-01T00:00:00Z"
+    top = one(decoder.feed(message("update", bids[:1], [], checksum(bids, ASKS), zero)))
+    assert isinstance(top, Top)
+    assert (top.venue_seq, top.ts_event) == (STAMP_US, None)
+
+
 def test_only_what_is_published_counts_as_a_change() -> None:
     decoder = KrakenDecoder(1)
     decoder.feed(snapshot())

@@ -115,7 +115,7 @@ class Broken(msgspec.Struct, frozen=True):
     """The book of `symbol` can no longer be trusted until it is subscribed anew.
 
     `cause` is a counter label: `checksum`, `no_snapshot`, `malformed` (one of its changes could not
-    be read), `reset` (its sequence went back for good).
+    be read), `reset` (its sequence or time went back for good).
     """
 
     symbol: str

@@ -3,10 +3,12 @@
     {"channel":"book","type":"update","data":[{"symbol":"ALGO/USD","bids":[{"price":0.12275,
      "qty":6597.51731160}],"asks":[],"checksum":1100635717,"timestamp":"2024-10-03T…Z"}]}
 
-The checksum is the only detector of loss. A book whose checksum fails, or one of whose changes
-could not be read, is dropped and said to be broken, once; what follows of it is ignored until the
-next snapshot. It covers ten levels: where more are published, a frame that cannot be read at all
-may have been a change of any book's deeper levels, so all books are dropped.
+The checksum is the only detector of loss, and the time that of disorder: a change that comes late
+can make the book what it was before. A book whose checksum fails, whose time goes back, or one of
+whose changes could not be read, is dropped and said to be broken, once; what follows of it is
+ignored until the next snapshot. The checksum covers ten levels: where more are published, a frame
+that cannot be read at all may have been a change of any book's deeper levels, so all books are
+dropped.
 """
 
 from __future__ import annotations
@@ -114,18 +116,19 @@ class KrakenDecoder:
             return self._broken(
                 symbol, "checksum", f"the venue says {message.checksum}, the book {checksum}"
             )
+        stamp_us = _stamp_us(message.timestamp)
+        if stamp_us is not None and stamp_us < known.seq:
+            # A late change can restore an older state, whose checksum then holds.
+            return self._broken(symbol, "reset", f"its time went from {known.seq} to {stamp_us} µs")
         if snapshot:
             self._keep(symbol, known)
-        return self._top(known, message.timestamp)
+        return self._top(known, stamp_us)
 
-    def _top(self, known: _Feed, timestamp: datetime | None) -> Event:
+    def _top(self, known: _Feed, stamp_us: int | None) -> Event:
         ts_event = None
-        if timestamp is not None:
-            stamp_us = (timestamp - _EPOCH) // _MICROSECOND
-            # The checksum does not cover it: a stamp that cannot be one is none.
-            if 0 <= stamp_us <= MAX_SEQ // _NS_PER_US:
-                ts_event = stamp_us * _NS_PER_US
-                known.seq = max(known.seq, stamp_us)
+        if stamp_us is not None:
+            ts_event = stamp_us * _NS_PER_US
+            known.seq = stamp_us
         bids, asks = known.book.top(self._depth)
         if bids == known.bids and asks == known.asks:
             return known.same
@@ -140,3 +143,11 @@ class KrakenDecoder:
         if symbol not in self._feeds and len(self._feeds) >= MAX_SYMBOLS:
             del self._feeds[next(iter(self._feeds))]
         self._feeds[symbol] = known
+
+
+def _stamp_us(timestamp: datetime | None) -> int | None:
+    """Return µs since the epoch; the checksum does not cover it: what cannot be a stamp is none."""
+    if timestamp is None:
+        return None
+    stamp_us = (timestamp - _EPOCH) // _MICROSECOND
+    return stamp_us if 0 < stamp_us <= MAX_SEQ // _NS_PER_US else None
