@@ -1,0 +1,135 @@
+"""Command line: many seeds, or one with all that happens in it.
+
+python -m simulation --seeds 10000       seeds 0 to 9999; exit code 1 if one is violated
+python -m simulation --seed 4711         one seed, told event by event
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import multiprocessing
+import os
+import sys
+import time
+from collections.abc import Iterable, Iterator, MutableMapping
+from typing import Any, Final
+
+import structlog
+
+from simulation.run import Outcome, simulate
+from simulation.variants import VARIANTS
+from simulation.virtual import running_process
+
+PROGRESS_EVERY_S: Final = 10.0
+NICENESS: Final = 10
+SHOWN_CHARACTERS: Final = 1500
+
+
+def main() -> int:
+    options = _parse()
+    if os.environ.get("PYTHONHASHSEED") != "0":
+        # The order of a set of texts must be the same in every run.
+        os.environ["PYTHONHASHSEED"] = "0"
+        os.execv(sys.executable, [sys.executable, "-m", "simulation", *sys.argv[1:]])
+    if options.variant:
+        VARIANTS[options.variant]()
+    if options.seed is not None:
+        return _tell_one(options.seed)
+    os.nice(NICENESS)
+    return _run_many(range(options.first, options.first + options.seeds), options)
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="make simulate ARGS=…", description=__doc__)
+    parser.add_argument("--seeds", type=int, default=200, help="how many to run  [200]")
+    parser.add_argument("--first", type=int, default=0, help="the first of them  [0]")
+    parser.add_argument("--seed", type=int, help="run this one only, and tell what happens")
+    parser.add_argument("--jobs", type=int, default=1, help="processes to run them in  [1]")
+    parser.add_argument("--keep-going", action="store_true", help="do not end at a violation")
+    parser.add_argument(
+        "--variant", choices=sorted(VARIANTS), help="break the product in this way, to see it found"
+    )
+    return parser.parse_args()
+
+
+def _tell_one(seed: int) -> int:
+    def say(at: float, who: str, what: str) -> None:
+        print(f"{at:9.4f}  {who:<20}  {what}")
+
+    def say_log(logger: object, method: str, event: MutableMapping[str, Any]) -> str:
+        facts = " ".join(f"{name}={value}" for name, value in event.items() if name != "event")
+        say_now(f"[{method}] {event['event']} {facts}")
+        raise structlog.DropEvent
+
+    def say_now(text: str) -> None:
+        process = running_process()
+        if process is not None:
+            say(process.schedule.now, process.name, text)
+
+    structlog.configure(processors=[say_log], cache_logger_on_first_use=True)
+    outcome = simulate(seed, say)
+    for violation in outcome.violations:
+        print(f"\nVIOLATION {violation}")
+    print(
+        f"\nseed {seed}: {outcome.virtual_s:.1f} virtual s, {outcome.judged} views judged, whole "
+        f"{outcome.whole_after_s:.2f} s after healing, {len(outcome.violations)} violations, "
+        f"digest {outcome.digest}"
+    )
+    return int(bool(outcome.violations))
+
+
+def _run_many(seeds: range, options: argparse.Namespace) -> int:
+    began = shown = time.monotonic()
+    count = judged = 0
+    virtual_s = slowest_s = stalest_s = 0.0
+    failed: list[Outcome] = []
+    for outcome in _outcomes(seeds, options.jobs):
+        count += 1
+        judged += outcome.judged
+        virtual_s += outcome.virtual_s
+        slowest_s = max(slowest_s, outcome.whole_after_s)
+        stalest_s = max(stalest_s, outcome.stalest_s)
+        if outcome.violations:
+            failed.append(outcome)
+            _show(outcome, options.variant)
+            if not options.keep_going:
+                break
+        if time.monotonic() - shown >= PROGRESS_EVERY_S:
+            shown = time.monotonic()
+            rate = count / (shown - began)
+            print(f"{count} of {len(seeds)} seeds, {rate:.1f} a second", file=sys.stderr)
+    spent_s = time.monotonic() - began
+    print(
+        f"{count} seeds in {spent_s:.0f} s ({count / spent_s:.1f} a second): "
+        f"{virtual_s / 3600:.2f} virtual hours, {judged} views judged, slowest to be whole "
+        f"{slowest_s:.2f} s, oldest sent as live {stalest_s:.2f} s, {len(failed)} seeds violated"
+    )
+    return int(bool(failed))
+
+
+def _outcomes(seeds: Iterable[int], jobs: int) -> Iterator[Outcome]:
+    _quieten()
+    if jobs == 1:
+        yield from map(simulate, seeds)
+        return
+    with multiprocessing.get_context("fork").Pool(jobs) as pool:
+        yield from pool.imap(simulate, seeds, chunksize=4)
+
+
+def _quieten() -> None:
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL),
+        cache_logger_on_first_use=True,
+    )
+
+
+def _show(outcome: Outcome, variant: str | None) -> None:
+    for violation in outcome.violations:
+        print(f"seed {outcome.seed}: {violation[:SHOWN_CHARACTERS]}")
+    extra = f" --variant {variant}" if variant else ""
+    print(f'to see it again: make simulate ARGS="--seed {outcome.seed}{extra}"', flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,403 @@
+"""The system on the simulated network: listeners, aggregators, a gateway and bots, all production.
+
+Of each service its `serve` runs, or what `serve` runs. Only the outermost shell is missing: command
+lines, signals, the watchdog's thread and status pages (`Runtime`), and of the aggregator the loop
+that waits, which here is `_wait`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any, Final, cast
+from zlib import crc32
+
+import aggregator.service
+import feed_listener.service
+import grpc_gateway.service
+from dragonfly_client import ClientError, DragonflyClient, Event, View
+from dragonfly_common.bus import Publisher, Subscriber
+from dragonfly_common.runtime import Runtime
+from dragonfly_common.sharing import Replicas
+from dragonfly_common.topics import ViewKind
+from feed_listener.listener import Following
+from feed_listener.venues import VENUES
+from grpc_gateway.servicer import Limits
+
+from simulation import bus, transport, venues
+from simulation.network import Network, Weather
+from simulation.venues import VenueHost
+from simulation.virtual import Process, Schedule, current_process
+
+__all__ = ["Bot", "Cluster", "Role", "Shape"]
+
+DEPTH: Final = 10
+LONGEST_WAIT_S: Final = 0.25
+END_LIMIT_S: Final = 1.8
+"""After that `Runtime` ends a process that was asked to stop."""
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What there is of everything."""
+
+    venues: tuple[str, ...]
+    listeners: int
+    """Replicas for each venue."""
+    aggregators: int
+    redundancy: int
+    instruments: tuple[str, ...]
+    bots: tuple[ViewKind, ...]
+    rate: float
+    """Book states a second, of each book."""
+    weather: Weather
+
+
+class _Runtime(Runtime):
+    """A `Runtime` without signals, threads and logs of its own."""
+
+    def __init__(self, process: Process, service: str) -> None:
+        self.service = service
+        self.instance = process.name
+        self.clock = process
+        self.stopping = False
+        self.on_stop = lambda end: end()
+
+    def ready(self, **facts: object) -> None:
+        pass
+
+    def not_ready(self, reason: str) -> None:
+        pass
+
+    def beat(self) -> float:
+        return 0.0
+
+
+class Role:
+    """One place in the system, and the process that fills it, one after another."""
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        name: str,
+        main: Callable[[_Runtime], Coroutine[Any, Any, None]],
+    ) -> None:
+        self.name = name
+        self.process: Process | None = None
+        # Clocks of different hosts never agree to the nanosecond.
+        self.clock_offset_s = cluster.network.chance(name).uniform(-0.02, 0.02)
+        self._cluster = cluster
+        self._main = main
+        self._runtime: _Runtime | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Start a process, unless one is there."""
+        if self.process is not None:
+            return
+        cluster = self._cluster
+        process = Process(self.name, cluster.schedule, clock_offset_s=self.clock_offset_s)
+        process.on_failure = lambda error: cluster.fail(self.name, error)
+        self.process = process
+        self._runtime = _Runtime(process, self.name.partition("-")[0])
+        cluster.say(self.name, "starts")
+        self._task = process.start(self._main(self._runtime))
+        self._task.add_done_callback(self._done)
+
+    def kill(self) -> None:
+        """End it at once."""
+        process, self.process = self.process, None
+        if process is not None:
+            self._cluster.say(self.name, "killed")
+            self._cluster.network.bury(process)
+            self._cluster.board.bound = {
+                address: socket
+                for address, socket in self._cluster.board.bound.items()
+                if socket.process is not process
+            }
+            self._cluster.exchange.servers = {
+                address: server
+                for address, server in self._cluster.exchange.servers.items()
+                if server.process is not process
+            }
+            process.end()
+
+    def stop(self) -> None:
+        """Ask it to end, as SIGTERM does; it is ended if it takes too long."""
+        process, runtime, task = self.process, self._runtime, self._task
+        if process is None or runtime is None or task is None or runtime.stopping:
+            return
+        self._cluster.say(self.name, "asked to stop")
+
+        def begin() -> None:
+            runtime.stopping = True
+            if not self.name.startswith("aggregator"):
+                runtime.on_stop(task.cancel)
+
+        process.poke(begin)
+        self._cluster.schedule.after(
+            END_LIMIT_S, lambda: self.kill() if self.process is process else None
+        )
+
+    def pause(self) -> None:
+        if self.process is not None and not self.process.paused:
+            self._cluster.say(self.name, "stands still")
+            self.process.pause()
+            self._cluster.network.freeze(self.process)
+
+    def resume(self) -> None:
+        if self.process is not None and self.process.paused:
+            self._cluster.say(self.name, "goes on")
+            self.process.resume()
+
+    def set_clock(self, offset_s: float) -> None:
+        """Let the wall clock of its host be off by so much."""
+        self.clock_offset_s = offset_s
+        self._cluster.say(self.name, f"clock off by {offset_s:+.1f} s")
+        if self.process is not None:
+            self.process.clock_offset_s = offset_s
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        process = current_process()
+        if self.process is not process:
+            return
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            self._cluster.fail(self.name, error)
+        # What it said last is on its way; its sockets are closed.
+        self._cluster.say(self.name, "ended")
+        self.process = None
+        self._cluster.schedule.after(0.0, lambda: self._sweep(process))
+
+    def _sweep(self, process: Process) -> None:
+        for wire in [w for w in self._cluster.network.wires if process in (w.client, w.server)]:
+            wire.hang_up(process)
+        process.end()
+
+
+@dataclass
+class Bot:
+    """A bot's stream, and all that it was handed, with the virtual time at which it was sent."""
+
+    name: str
+    kind: ViewKind
+    instruments: tuple[str, ...]
+    work_s: float
+    """How long it works on each view."""
+    streams: list[list[tuple[float, View]]] = field(default_factory=list)
+    """One for each process that was this bot."""
+    connected: bool = False
+    failures: list[str] = field(default_factory=list)
+
+    @property
+    def latest(self) -> dict[str, tuple[float, View]]:
+        found = self.streams[-1] if self.streams else []
+        return {view.instrument: (at, view) for at, view in found[-20:]}
+
+
+class Cluster:
+    """All roles, wired as `shape` says."""
+
+    def __init__(self, seed: int, shape: Shape, say: Callable[[str, str], None]) -> None:
+        self.schedule = Schedule()
+        self.network = Network(self.schedule, str(seed), shape.weather)
+        self.board = bus.Switchboard(self.network)
+        self.exchange = transport.Exchange(self.network)
+        self.shape = shape
+        self.say = say
+        self.failures: list[str] = []
+        self.bots: list[Bot] = []
+        self.roles: dict[str, Role] = {}
+        _current[:] = [self]
+        self.venues = VenueHost(
+            Process("venues", self.schedule), self.network, shape.venues, seed, shape.rate
+        )
+        self.venues.process.on_failure = lambda error: self.fail("venues", error)
+        self._listeners = {
+            venue: [f"listener-{venue}-{n}" for n in range(shape.listeners)]
+            for venue in shape.venues
+        }
+        self._aggregators = [f"aggregator-{n}" for n in range(shape.aggregators)]
+        for venue, names in self._listeners.items():
+            for name in names:
+                self._add(name, self._listener(name, venue))
+        for name in self._aggregators:
+            self._add(name, self._aggregator(name))
+        self._add("gateway", self._gateway)
+        for number, kind in enumerate(shape.bots):
+            name = f"bot-{number}"
+            work_s = self.network.chance(name).choice((0.0, 0.0, 0.0, 0.02, 0.5))
+            bot = Bot(name, kind, shape.instruments, work_s)
+            self.bots.append(bot)
+            self._add(name, self._bot(bot))
+
+    def fail(self, name: str, error: BaseException) -> None:
+        """Take note that something raised what nobody expected."""
+        notes = "".join(_frames(error))
+        self.failures.append(f"{name} raised {type(error).__name__}: {error}{notes}")
+
+    def close(self) -> None:
+        """Unwind everything."""
+        for role in self.roles.values():
+            if role.process is not None:
+                role.process.end()
+        self.venues.process.end()
+
+    def _add(self, name: str, main: Callable[[_Runtime], Coroutine[Any, Any, None]]) -> None:
+        self.roles[name] = Role(self, name, main)
+
+    def _listener(self, name: str, venue: str) -> Callable[[_Runtime], Coroutine[Any, Any, None]]:
+        options = feed_listener.service.Options(
+            venue=VENUES[venue],
+            bind=_address(name),
+            ws_url=f"ws://{venue}",
+            rest_url=f"http://{venue}",
+            tls=cast("Any", None),
+            following=Following((), DEPTH, linger_s=10.0),
+            replicas=self._replicas(self._listeners[venue]),
+        )
+        return lambda runtime: feed_listener.service.serve(runtime, options)
+
+    def _aggregator(self, name: str) -> Callable[[_Runtime], Coroutine[Any, Any, None]]:
+        listeners = [name for names in self._listeners.values() for name in names]
+        options = aggregator.service.Options(
+            upstreams=tuple(map(_address, listeners)),
+            bind=_address(name),
+            instruments=(),
+            depth=DEPTH,
+            linger_s=10.0,
+            replicas=self._replicas(self._aggregators),
+        )
+
+        async def serve(runtime: _Runtime) -> None:
+            with closing(aggregator.service.Aggregator(runtime, options)) as running:
+                while not running.may_end():
+                    await _wait(running.endpoints, running.turn())
+
+        return serve
+
+    async def _gateway(self, runtime: _Runtime) -> None:
+        options = grpc_gateway.service.Options(
+            upstreams=tuple(map(_address, self._aggregators)),
+            bind="10.0.0.1:50051",
+            instruments=(),
+            limits=Limits(DEPTH, max_instruments=64, window=64, acknowledge_within_s=2.0),
+            linger_s=10.0,
+            max_streams=100,
+            max_total_streams=1000,
+        )
+        await grpc_gateway.service.serve(runtime, options)
+
+    def _bot(self, bot: Bot) -> Callable[[_Runtime], Coroutine[Any, Any, None]]:
+        async def run(runtime: _Runtime) -> None:
+            stream: list[tuple[float, View]] = []
+            bot.streams.append(stream)
+            chance = self.network.chance(bot.name)
+
+            def on_event(event: Event) -> None:
+                bot.connected = False
+                self.say(bot.name, str(event))
+
+            while True:
+                process = current_process()
+                # Before the gateway is there a bot may be told so, and asks again.
+                target = DragonflyClient(
+                    "10.0.0.1:50051",
+                    random=chance.random,
+                    now_ns=process.now_ns,
+                    on_event=on_event,
+                    connect_timeout_s=60.0,
+                )
+                try:
+                    async with target as client:
+                        async for view in _views(client, bot):
+                            bot.connected = True
+                            stream.append((self.exchange.sent_at[bot.name], view))
+                            self.say(bot.name, _summary(view))
+                            if bot.work_s:
+                                await asyncio.sleep(bot.work_s)
+                except ClientError as error:
+                    bot.connected = False
+                    bot.failures.append(f"{type(error).__name__}: {error}")
+                    self.say(bot.name, bot.failures[-1])
+                await asyncio.sleep(0.5)
+
+        return run
+
+    def _replicas(self, names: Sequence[str]) -> Replicas:
+        if len(names) == 1:
+            return Replicas()
+        return Replicas(tuple(map(_address, names)), self.shape.redundancy)
+
+
+def _views(client: DragonflyClient, bot: Bot) -> Any:
+    match bot.kind:
+        case ViewKind.BOOK:
+            return client.books(bot.instruments)
+        case ViewKind.BBO:
+            return client.bbo(bot.instruments)
+        case ViewKind.LIQUIDITY:
+            return client.liquidity(bot.instruments[0])
+
+
+def _summary(view: View) -> str:
+    feeds = " ".join(
+        f"{feed.venue}={feed.venue_seq if feed.state.name == 'LIVE' else feed.state.name}"
+        + (f"({feed.reason})" if feed.reason else "")
+        for feed in view.venues
+    )
+    return f"{type(view).__name__} {view.instrument} {view.epoch % 10**12}/{view.seq} {feeds}"
+
+
+def _address(name: str) -> str:
+    """Return where a process publishes: an address that needs no looking up."""
+    return f"tcp://10.0.0.1:{1024 + crc32(name.encode()) % 60_000}"
+
+
+async def _wait(endpoints: Sequence[Publisher | Subscriber], timeout_s: float) -> None:
+    """Stands for `Waiter.wait`, which blocks."""
+    due = min(endpoint.tick() for endpoint in endpoints)
+    woken = asyncio.Event()
+    sockets = [socket for endpoint in endpoints for socket in endpoint.sockets()]
+    for socket in sockets:
+        cast("Any", socket).on_edge = woken.set
+    if any(endpoint.pending() for endpoint in endpoints):
+        await asyncio.sleep(0)
+        return
+    wait_s = max(0.0, min(timeout_s, due, LONGEST_WAIT_S))
+    timer = asyncio.get_running_loop().call_later(wait_s, woken.set)
+    await woken.wait()
+    timer.cancel()
+
+
+def _frames(error: BaseException) -> list[str]:
+    found = []
+    traceback = error.__traceback__
+    while traceback is not None:
+        code = traceback.tb_frame.f_code
+        found.append(f"\n  {code.co_filename.rpartition('/')[2]}:{traceback.tb_lineno}")
+        traceback = traceback.tb_next
+    if isinstance(error, BaseExceptionGroup):
+        for inner in error.exceptions:
+            found += [f"\n  {type(inner).__name__}: {inner}", *_frames(inner)]
+    return found
+
+
+_current: list[Cluster] = []
+
+
+def _install() -> None:
+    bus.install(lambda: _current[0].board)
+    venues.install(lambda: _current[0].venues)
+    transport.install(lambda: _current[0].exchange)
+    # The listener's chance is the seed's.
+    chance = SimpleNamespace(
+        random=lambda: _current[0].network.chance(f"{current_process().name}/jitter").random()
+    )
+    setattr(feed_listener.service, "random", chance)  # noqa: B010 - its own name for the module
+
+
+_install()

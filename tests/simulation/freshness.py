@@ -1,0 +1,90 @@
+"""How old what a bot was shown is: the part of the judgement that needs virtual time.
+
+`oracle` decides whether a view is the merge of states that were. Here each venue's levels in a live
+view are looked for among the states that its book was in of late; if they are not there, the view
+is as old as the moment when the book ceased to look like that.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from dragonfly_client import Bbo, Book, Liquidity, State, View
+
+__all__ = ["History"]
+
+_Side = tuple[tuple[float, float], ...]
+
+
+@dataclass
+class _Course:
+    """The states of one book, and since when each was."""
+
+    since: list[float] = field(default_factory=list)
+    sides: list[tuple[_Side, _Side]] = field(default_factory=list)
+
+
+class History:
+    """The states of all books by virtual time, and when a venue was at fault itself."""
+
+    def __init__(self) -> None:
+        self._courses: dict[tuple[str, str], _Course] = {}
+        self._excused: dict[str, list[tuple[float, float]]] = {}
+
+    def note(self, venue: str, instrument: str, at: float, bids: _Side, asks: _Side) -> None:
+        course = self._courses.setdefault((venue, instrument), _Course())
+        course.since.append(at)
+        course.sides.append((bids, asks))
+
+    def excuse(self, venue: str, since: float, until: float) -> None:
+        """Ask nothing of what the venue did not send then, or not in order."""
+        self._excused.setdefault(venue, []).append((since, until))
+
+    def age_s(self, view: View, at: float) -> float:
+        """Return for how long the oldest venue of a live view had been different by then."""
+        shown = _shown(view)
+        ages = [
+            self._age_s(feed.venue, view.instrument, *shown[feed.venue], at)
+            for feed in view.venues
+            if feed.state is State.LIVE and feed.venue in shown
+        ]
+        return max(ages, default=0.0)
+
+    def _age_s(self, venue: str, instrument: str, bids: _Side, asks: _Side, at: float) -> float:
+        course = self._courses[venue, instrument]
+        for index in range(bisect_right(course.since, at) - 1, -1, -1):
+            known_bids, known_asks = course.sides[index]
+            if known_bids[: len(bids)] == bids and known_asks[: len(asks)] == asks:
+                ended = course.since[index + 1] if index + 1 < len(course.since) else at
+                is_excused = any(
+                    since <= at and ended <= until for since, until in self._excused.get(venue, ())
+                )
+                return 0.0 if is_excused else max(0.0, at - ended)
+        return 0.0  # It never was: that is for the oracle to say.
+
+
+def _shown(view: View) -> dict[str, tuple[_Side, _Side]]:
+    """Return what a view shows of each venue."""
+    found: dict[str, tuple[list[tuple[float, float]], list[tuple[float, float]]]] = {}
+    for side, levels in enumerate(_sides(view)):
+        for venue, price, amount in levels:
+            found.setdefault(venue, ([], []))[side].append((price, amount))
+    return {venue: (tuple(bids), tuple(asks)) for venue, (bids, asks) in found.items()}
+
+
+def _sides(view: View) -> Iterable[list[tuple[str, float, float]]]:
+    if isinstance(view, Book):
+        for levels in (view.bids, view.asks):
+            yield [(level.venue, level.price, level.amount) for level in levels]
+    elif isinstance(view, Bbo):
+        for level in (view.bid, view.ask):
+            yield [(level.venue, level.price, level.amount)] if level else []
+    elif isinstance(view, Liquidity):
+        for merged in (view.bids, view.asks):
+            yield [
+                (share.venue, level.price, share.amount)
+                for level in merged
+                for share in level.shares
+            ]

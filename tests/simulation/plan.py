@@ -1,0 +1,221 @@
+"""What a seed stands for: a shape of the system, and what goes wrong in it when.
+
+Everything is drawn at the start, so that one fault more or less changes no other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from random import Random
+from typing import Final
+
+from dragonfly_common.topics import ViewKind
+from venue_simulator.faults import FaultKind
+
+from simulation.cluster import Cluster, Shape
+from simulation.network import Weather
+from simulation.venues import QUIET_FIRST_FRAME_S
+
+__all__ = ["HEALED_AT_S", "Deed", "Plan", "draw_plan"]
+
+FIRST_FAULT_S: Final = 1.0
+HEALED_AT_S: Final = 16.0
+"""By then everything that is broken is whole again, and nothing more goes wrong."""
+
+VENUES: Final = ("binance", "bitstamp", "kraken")
+INSTRUMENTS: Final = ("ETH-BTC", "BTC-USD")
+KINDS: Final = (ViewKind.BOOK, ViewKind.BOOK, ViewKind.BBO, ViewKind.LIQUIDITY)
+
+WEATHERS: Final = (
+    Weather(),
+    Weather(spike=0.02),
+    Weather(loss=0.01),
+    Weather(delay_s=0.005, spike=0.01, loss=0.03),
+    Weather(duplicate=0.02, overtaken=0.02),
+    Weather(spike=0.01, loss=0.01, duplicate=0.01, overtaken=0.03),
+)
+
+MOMENTS: Final = (FaultKind.CLOSE, FaultKind.RESET)
+STATES: Final = (
+    FaultKind.ANNOUNCED_CLOSE,
+    FaultKind.SILENCE,
+    FaultKind.MUTE,
+    FaultKind.NOT_ACCEPTING,
+    FaultKind.REST_SLOW,
+)
+ONE_SHOTS: Final = (
+    FaultKind.MALFORMED,
+    FaultKind.GAP,
+    FaultKind.DUPLICATE,
+    FaultKind.REORDER,
+    FaultKind.BAD_CHECKSUM,
+    FaultKind.CROSSED,
+)
+VENUE_FAULTS: Final = MOMENTS + STATES + ONE_SHOTS
+LASTING_S: Final = (0.05, 0.3, 0.8, 1.2, 2.0, 4.0, 7.0)
+"""About how long a fault lasts: below and above each limit of the product."""
+
+
+@dataclass(frozen=True)
+class Deed:
+    """Something done to the cluster at a time."""
+
+    at_s: float
+    text: str
+    do: Callable[[Cluster], object]
+    silences: bool = False
+    """Whether a listener hears nothing of its venue from then on, though the connection stays."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    shape: Shape
+    deeds: tuple[Deed, ...]
+
+    @property
+    def live_for_s(self) -> float:
+        """How long what was superseded may be sent as live.
+
+        For 3 s nothing of its venue is missed. At the aggregator and again at the gateway a
+        publisher may be silent for 0.7 s, and its word is held for 0.5 s where others speak too;
+        each is rounded up to the next look, and the network has delays of its own.
+        """
+        return (3.25 if any(deed.silences for deed in self.deeds) else 0.0) + 2 * 1.5 + 0.5
+
+
+def draw_plan(seed: int) -> Plan:
+    """Return what `seed` stands for."""
+    random = Random(f"plan/{seed}")
+    shape = _draw_shape(random)
+    deeds: list[Deed] = []
+    for _ in range(random.randint(1, 8)):
+        deeds += _draw_fault(random, shape)
+    for number in range(len(shape.bots)):
+        # Some come late, into a market that is there, or into one that is broken.
+        at_s = random.choice((0.0, 0.0, random.uniform(0.0, HEALED_AT_S)))
+        deeds.append(Deed(at_s, f"start bot-{number}", partial(_start, f"bot-{number}")))
+    return Plan(shape, tuple(sorted(deeds, key=lambda deed: deed.at_s)))
+
+
+def _draw_shape(random: Random) -> Shape:
+    listeners = random.choice((1, 1, 2))
+    aggregators = random.choice((1, 1, 2))
+    count = random.choice((1, 2, 2, 3)) if listeners + aggregators < 4 else random.choice((1, 2))
+    return Shape(
+        venues=tuple(sorted(random.sample(VENUES, count))),
+        listeners=listeners,
+        aggregators=aggregators,
+        redundancy=random.choice((1, 2)),
+        instruments=INSTRUMENTS[: random.choice((1, 1, 2))],
+        bots=tuple(random.choice(KINDS) for _ in range(random.choice((1, 1, 2)))),
+        rate=random.choice((1.0, 3.0, 8.0)),
+        weather=random.choice(WEATHERS),
+    )
+
+
+def _draw_fault(random: Random, shape: Shape) -> list[Deed]:
+    draw = random.choice(FAULTS)
+    at_s = random.uniform(FIRST_FAULT_S, HEALED_AT_S - 0.5)
+    lasts_s = random.choice(LASTING_S) * random.uniform(0.5, 1.5)
+    return draw(random, shape, at_s, min(HEALED_AT_S, at_s + lasts_s))
+
+
+def _draw_kill(random: Random, shape: Shape, at_s: float, until_s: float) -> list[Deed]:
+    name = random.choice(_processes(shape))
+    return [
+        Deed(at_s, f"kill {name}", lambda cluster: cluster.roles[name].kill()),
+        Deed(until_s, f"start {name}", partial(_start, name)),
+    ]
+
+
+def _draw_stop(random: Random, shape: Shape, at_s: float, until_s: float) -> list[Deed]:
+    name = random.choice(_processes(shape))
+    return [
+        Deed(at_s, f"stop {name}", lambda cluster: cluster.roles[name].stop()),
+        Deed(until_s, f"start {name}", partial(_start, name)),
+    ]
+
+
+def _draw_pause(random: Random, shape: Shape, at_s: float, until_s: float) -> list[Deed]:
+    name = random.choice(_processes(shape))
+    return [
+        Deed(at_s, f"pause {name}", lambda cluster: cluster.roles[name].pause()),
+        Deed(until_s, f"resume {name}", lambda cluster: cluster.roles[name].resume()),
+    ]
+
+
+def _draw_cut(random: Random, shape: Shape, at_s: float, until_s: float) -> list[Deed]:
+    one, other = random.choice(_links(shape))
+    return [
+        Deed(
+            at_s,
+            f"cut {one} {other}",
+            lambda cluster: cluster.network.cut(one, other),
+            one == "venues",
+        ),
+        Deed(until_s, f"heal {one} {other}", lambda cluster: cluster.network.heal(one, other)),
+    ]
+
+
+def _draw_clock(random: Random, shape: Shape, at_s: float, until_s: float) -> list[Deed]:
+    name = random.choice(_processes(shape))
+    offset_s = random.choice((-1, 1)) * random.choice((0.2, 3.0, 60.0))
+    return [Deed(at_s, f"clock {name}", lambda cluster: cluster.roles[name].set_clock(offset_s))]
+
+
+def _draw_burst(random: Random, shape: Shape, at_s: float, until_s: float) -> list[Deed]:
+    steps = random.choice((5, 30))
+    return [Deed(at_s, f"burst of {steps}", lambda cluster: cluster.venues.burst(steps))]
+
+
+def _draw_at_venue(random: Random, shape: Shape, at_s: float, until_s: float) -> list[Deed]:
+    venue, kind = random.choice(shape.venues), random.choice(VENUE_FAULTS)
+    once = kind in MOMENTS or (kind in ONE_SHOTS and random.random() < 0.6)
+    seconds = None if once else until_s - at_s
+
+    def inject(cluster: Cluster) -> None:
+        host = cluster.venues
+        host.process.poke(lambda: host.faults.inject(venue, kind, None, seconds))
+        if kind is FaultKind.MUTE or kind in ONE_SHOTS:
+            again_s = 2.0 / shape.rate + QUIET_FIRST_FRAME_S
+            host.history.excuse(venue, at_s, (at_s if once else until_s) + again_s)
+
+    lasting = "" if seconds is None else f" for {seconds:.1f} s"
+    return [Deed(at_s, f"{venue} {kind}{lasting}", inject, kind is FaultKind.SILENCE)]
+
+
+FAULTS: Final = (
+    *(_draw_kill, _draw_pause, _draw_cut) * 2,
+    *(_draw_stop, _draw_clock, _draw_burst),
+    *(_draw_at_venue,) * 5,
+)
+
+
+def _start(name: str, cluster: Cluster) -> None:
+    cluster.roles[name].start()
+
+
+def _processes(shape: Shape) -> list[str]:
+    return [
+        *(f"listener-{venue}-{n}" for venue in shape.venues for n in range(shape.listeners)),
+        *(f"aggregator-{n}" for n in range(shape.aggregators)),
+        "gateway",
+        *(f"bot-{n}" for n in range(len(shape.bots))),
+    ]
+
+
+def _links(shape: Shape) -> list[tuple[str, str]]:
+    aggregators = [f"aggregator-{n}" for n in range(shape.aggregators)]
+    links = [(aggregator, "gateway") for aggregator in aggregators]
+    if len(aggregators) == 2:
+        links.append((aggregators[0], aggregators[1]))
+    for venue in shape.venues:
+        listeners = [f"listener-{venue}-{n}" for n in range(shape.listeners)]
+        links += [(listener, aggregator) for listener in listeners for aggregator in aggregators]
+        links += [("venues", listener) for listener in listeners]
+        if len(listeners) == 2:
+            links.append((listeners[0], listeners[1]))
+    links += [("gateway", f"bot-{n}") for n in range(len(shape.bots))]
+    return links

@@ -1,0 +1,154 @@
+"""Runs one seed and judges it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from dragonfly_client import State, View
+from oracle import Oracle, Truth
+
+from simulation.cluster import DEPTH, Bot, Cluster
+from simulation.plan import HEALED_AT_S, Plan, draw_plan
+
+__all__ = ["Outcome", "simulate"]
+
+WHOLE_WITHIN_S: Final = 45.0
+"""After everything is healed every book is whole by then: a listener backs off for 30 s at most."""
+LOOK_EVERY_S: Final = 0.25
+STAYS_S: Final = 2.0
+"""For so long it must stay whole after that, while the market goes on."""
+SETTLED_S: Final = 1.5
+"""After the market stood still for so long every bot has its last state."""
+
+
+@dataclass
+class Outcome:
+    """What became of a seed."""
+
+    seed: int
+    virtual_s: float = 0.0
+    judged: int = 0
+    whole_after_s: float = 0.0
+    """From the healing of everything on."""
+    violations: list[str] = field(default_factory=list)
+    stalest_s: float = 0.0
+    """How long ago the oldest state that a gateway sent as live had been superseded."""
+    digest: str = ""
+    """Of all that bots were handed and when: equal where two runs were."""
+
+
+def simulate(seed: int, say: Callable[[float, str, str], None] | None = None) -> Outcome:
+    """Run `seed`; `say` hears (virtual time, who, what) of each event."""
+    plan = draw_plan(seed)
+
+    def tell(who: str, what: str) -> None:
+        if say is not None:
+            say(cluster.schedule.now, who, what)
+
+    cluster = Cluster(seed, plan.shape, tell)
+    outcome = Outcome(seed)
+    try:
+        _play(plan, cluster, outcome, tell)
+    finally:
+        cluster.close()
+    outcome.virtual_s = cluster.schedule.now
+    _judge(plan, cluster, outcome)
+    return outcome
+
+
+def _play(plan: Plan, cluster: Cluster, outcome: Outcome, tell: Callable[[str, str], None]) -> None:
+    schedule = cluster.schedule
+    for name, role in cluster.roles.items():
+        if not name.startswith("bot"):
+            role.start()
+    for deed in plan.deeds:
+        schedule.run_until(deed.at_s)
+        tell("fault", deed.text)
+        deed.do(cluster)
+    schedule.run_until(HEALED_AT_S)
+    tell("fault", "all is healed")
+    for role in cluster.roles.values():
+        role.resume()
+        role.start()
+    whole = False
+    while schedule.now < HEALED_AT_S + WHOLE_WITHIN_S and not whole:
+        schedule.run_until(schedule.now + LOOK_EVERY_S)
+        whole = all(_is_whole(cluster, bot) for bot in cluster.bots)
+    outcome.whole_after_s = schedule.now - HEALED_AT_S
+    schedule.run_until(schedule.now + STAYS_S)
+    cluster.venues.stop_market()
+    tell("fault", "the market stands still")
+    schedule.run_until(schedule.now + SETTLED_S)
+
+
+def _is_whole(cluster: Cluster, bot: Bot) -> bool:
+    latest = bot.latest
+    return bot.connected and all(
+        name in latest and _live(latest[name][1]) == set(cluster.shape.venues)
+        for name in _followed(bot)
+    )
+
+
+def _followed(bot: Bot) -> Iterable[str]:
+    return bot.instruments[:1] if bot.kind.value == "liquidity" else bot.instruments
+
+
+def _live(view: View) -> set[str]:
+    return {feed.venue for feed in view.venues if feed.state is State.LIVE}
+
+
+def _judge(plan: Plan, cluster: Cluster, outcome: Outcome) -> None:
+    oracle = Oracle(Truth(cluster.venues.truth.lines), DEPTH)
+    digest = hashlib.blake2b(digest_size=8)
+    found = outcome.violations
+    found += cluster.failures
+    for bot in cluster.bots:
+        for stream in bot.streams:
+            for instrument in bot.instruments:
+                views = [view for _, view in stream if view.instrument == instrument]
+                violation = oracle.first_violation(views)
+                if violation is not None:
+                    found.append(f"{bot.name}: {violation}")
+            found += _judge_ages(plan, cluster, stream, outcome)
+            digest.update(repr(stream).encode())
+        found += _judge_rest(cluster, bot, Oracle(oracle.truth, DEPTH))
+    outcome.judged = oracle.judged
+    outcome.digest = digest.hexdigest()
+
+
+def _judge_ages(
+    plan: Plan, cluster: Cluster, stream: Iterable[tuple[float, View]], outcome: Outcome
+) -> list[str]:
+    """Judge how old what was sent as live to one bot was."""
+    found: list[str] = []
+    for at, view in stream:
+        age_s = cluster.venues.history.age_s(view, at)
+        outcome.stalest_s = max(outcome.stalest_s, age_s)
+        if age_s > plan.live_for_s and not found:
+            found.append(f"live though superseded for {age_s:.2f} s, at {at:.3f}: {view}")
+    return found
+
+
+def _judge_rest(cluster: Cluster, bot: Bot, oracle: Oracle) -> list[str]:
+    """Judge what a bot has once everything is healed and the market stands still."""
+    latest, found = bot.latest, []
+    for instrument in _followed(bot):
+        if instrument not in latest:
+            found.append(f"never whole: {bot.name} has no {bot.kind} of {instrument}")
+            continue
+        _, view = latest[instrument]
+        missing = set(cluster.shape.venues) - _live(view)
+        if missing:
+            found.append(f"never whole: {bot.name} ends without {sorted(missing)}: {view}")
+            continue
+        newest = [
+            replace(feed, venue_seq=cluster.venues.truth.newest(feed.venue, instrument))
+            for feed in view.venues
+        ]
+        wrong = oracle.first_violation([replace(view, venues=tuple(newest))])
+        if wrong is not None:
+            found.append(f"never right: {bot.name} ends behind the newest truth: {wrong}")
+    return found

@@ -1,0 +1,69 @@
+"""Ways to break the product, mistakes that somebody could make: the simulation must see them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, Final
+
+from aggregator.voices import Voices
+from aggregator.world import World
+from dragonfly_client._freshness import Freshness
+from dragonfly_common.sequencing import Sequencer, Verdict
+from dragonfly_common.staleness import Silence
+from feed_listener.liveness import Vigil
+from feed_listener.pulse import Pulse
+from grpc_gateway.relay import Relay, _Said
+from grpc_gateway.streams import Streams
+
+__all__ = ["VARIANTS"]
+
+
+def _set(owner: Any, name: str, value: Any) -> Callable[[], None]:
+    return lambda: setattr(owner, name, value)
+
+
+def _accept_any_epoch(self: Sequencer, publisher: str, epoch: int) -> Verdict:
+    """Rule 1 without its epoch."""
+    return Verdict.FRESH if publisher == self.publisher else Verdict.FOREIGN
+
+
+def _ignore_digest(self: Sequencer, seq: int, digest: Mapping[str, int]) -> Collection[str] | None:
+    """Rules 4 and 5 left out: what was lost stays lost."""
+    return []
+
+
+def _accept_any_seq(self: Sequencer, publisher: str, epoch: int, topic: str, seq: int) -> Verdict:
+    """Rule 2 left out: what is re-sent or late is news."""
+    return self.recognise(publisher, epoch)
+
+
+def _eldest(self: Voices) -> str:
+    """The replica that is furthest behind is believed."""
+    said = self._said
+    return min(said, key=lambda name: (said[name].state.name != "LIVE", said[name].venue_seq))
+
+
+def _ignore_gone(self: Relay, *args: object) -> None:
+    """A view that moved to another aggregator is shown as it was."""
+
+
+def _ignore_loss(self: World, publisher: str, why: str, now: float) -> None:
+    """What a lost listener said stands."""
+
+
+VARIANTS: Final[dict[str, Callable[[], None]]] = {
+    "any-seq": _set(Sequencer, "judge", _accept_any_seq),
+    "no-digest": _set(Sequencer, "hear_beat", _ignore_digest),
+    "any-epoch": _set(Sequencer, "recognise", _accept_any_epoch),
+    "never-stale-publisher": _set(Silence, "silent", lambda self, now: []),
+    "never-stale-venue": _set(Vigil, "check", lambda self, now: None),
+    "never-frozen": _set(Pulse, "frozen", lambda self, now: None),
+    "gone-ignored": _set(World, "hear_gone", _ignore_gone),
+    "view-gone-ignored": _set(Relay, "hear_gone", _ignore_gone),
+    "loss-ignored": _set(World, "lose", _ignore_loss),
+    "eldest-replica": _set(Voices, "_newest", _eldest),
+    "steps-back": _set(Voices, "_steps_back", lambda self, chosen: False),
+    "always-ahead": _set(_Said, "is_ahead_of", lambda self, other: True),
+    "stream-after-pause": _set(Streams, "current", lambda self: True),
+    "bot-takes-anything": _set(Freshness, "admit", lambda self, view: True),
+}

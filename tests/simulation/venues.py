@@ -1,0 +1,316 @@
+"""The venues: the simulator's own exchanges, protocols and faults, on simulated connections.
+
+`venue_simulator` without its sockets: its `Exchange`, `Client`, sessions, market and faults, and on
+the listener's side a `Client` and `Connection` as its client layer offers them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Any, Final, Literal, NamedTuple, Self, cast
+from urllib.parse import urlsplit
+
+import msgspec
+from feed_listener import service
+from feed_listener.client import ClosedError, RejectedError, UnreachableError
+from feed_listener.client.connection import Client, Connection
+from feed_listener.instrument_list import fetcher
+from feed_listener.venue import FrameError, Venue
+from venue_simulator import market
+from venue_simulator.book import BookState, Levels
+from venue_simulator.client import Client as Member
+from venue_simulator.connection import VenueConnection
+from venue_simulator.exchange import Exchange
+from venue_simulator.fault_injection import FaultInjection
+from venue_simulator.faults import FaultKind
+from venue_simulator.seeded import SeededDriver
+from venue_simulator.truth import Truth
+from venue_simulator.venues import VENUES
+
+from simulation.freshness import History
+from simulation.network import Network, Wire
+from simulation.virtual import Process, current_process
+
+__all__ = ["QUIET_FIRST_FRAME_S", "VenueHost", "install"]
+
+OPEN_TIMEOUT_S: Final = 5.0
+SLOW_REST_S: Final = 3.0
+LEVELS: Final = 22
+"""Of the simulated books: what is published, and as much again that moves below."""
+
+SHOWN_LEVELS: Final = 10
+QUIET_FIRST_FRAME_S: Final = 1.0
+
+_encode = msgspec.json.Encoder().encode
+
+
+class _Item(NamedTuple):
+    """What goes through a WebSocket."""
+
+    kind: Literal["text", "ping", "pong"]
+    data: bytes = b""
+    answered: Callable[[], None] | None = None
+
+
+class _TruthLog(Truth):
+    """Keeps the lines of the truth log, and the history."""
+
+    def __init__(self, history: History, process: Process) -> None:
+        super().__init__()
+        self.lines: list[bytes] = []
+        self._history = history
+        self._process = process
+        self._newest: dict[tuple[str, str], int] = {}
+
+    def newest(self, venue: str, instrument: str) -> int:
+        """Return the `venue_seq` of the book as it stands."""
+        return self._newest[venue, instrument]
+
+    def note_state(self, venue: str, instrument: str, state: BookState) -> None:
+        self._newest[venue, instrument] = state.venue_seq
+        line = {
+            "venue": venue,
+            "instrument": instrument,
+            "venue_seq": state.venue_seq,
+            "ts": state.ts_ns,
+            "bids": state.bids,
+            "asks": state.asks,
+        }
+        self.lines.append(_encode(line))
+        bids, asks = _numbers(state.bids), _numbers(state.asks)
+        self._history.note(venue, instrument, self._process.monotonic(), bids, asks)
+
+
+def _numbers(levels: Levels) -> tuple[tuple[float, float], ...]:
+    return tuple([(float(price), float(amount)) for price, amount in levels[:SHOWN_LEVELS]])
+
+
+class VenueHost:
+    """One process that is all venues; it never dies, but each venue may fail in its own ways."""
+
+    def __init__(
+        self, process: Process, network: Network, names: Iterable[str], seed: int, rate: float
+    ) -> None:
+        self.process = process
+        self.network = network
+        self.history = History()
+        self.truth = _TruthLog(self.history, process)
+        self.exchanges = {
+            name: Exchange(VENUES[name], process, self.truth, QUIET_FIRST_FRAME_S) for name in names
+        }
+        self.faults = FaultInjection(self.exchanges, process, self.truth)
+        self._driver: SeededDriver | None = None
+        self._seed = seed
+        self._rate = rate
+        self._connection_ids = 0
+        process.poke(self._open)
+
+    def stop_market(self) -> None:
+        """Let every book stand as it is."""
+        assert self._driver is not None
+        self._driver.close()
+
+    def burst(self, steps: int) -> None:
+        """Move every open book many times at once."""
+
+        def step() -> None:
+            assert self._driver is not None
+            for _ in range(steps):
+                self._driver.step()
+
+        self.process.poke(step)
+
+    def next_connection_id(self) -> int:
+        self._connection_ids += 1
+        return self._connection_ids
+
+    def _open(self) -> None:
+        self._driver = SeededDriver(self.exchanges, (), self._seed, self._rate)
+        self._driver.start()
+
+
+class _Connection:
+    """A listener's end of a WebSocket."""
+
+    def __init__(self, process: Process, wire: Wire[_Item]) -> None:
+        self._process = process
+        self._wire = wire
+        self._inbox: deque[_Item] = deque()
+        self._ended = False
+        self._waiting: asyncio.Future[None] | None = None
+        wire.down.receive = self._arrive
+        wire.down.on_end = lambda: process.poke(self._end)
+
+    async def send(self, text: str) -> None:
+        self._check()
+        self._wire.up.send(_Item("text", text.encode()))
+
+    async def receive(self) -> bytes:
+        while True:
+            while self._inbox:
+                item = self._inbox.popleft()
+                if item.kind == "text":
+                    return item.data
+            self._check()
+            self._waiting = self._process.loop.create_future()
+            await self._waiting
+
+    async def ping(self, on_answer: Callable[[], None]) -> None:
+        self._check()
+        self._wire.up.send(_Item("ping", answered=on_answer))
+
+    async def close(self) -> None:
+        if not self._ended:
+            self._ended = True
+            self._wire.hang_up(self._process)
+
+    def _check(self) -> None:
+        if self._ended:
+            raise ClosedError("the connection was cut")
+
+    def _arrive(self, item: _Item) -> None:
+        if item.answered is not None:
+            # Behind the task that takes what came before, as in the WebSocket library.
+            answered, loop = item.answered, self._process.loop
+            self._process.poke(lambda: loop.call_soon(answered))
+        else:
+            self._inbox.append(item)
+            self._process.poke(self._wake)
+
+    def _end(self) -> None:
+        self._ended = True
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_result(None)
+
+
+class _VenueEnd:
+    """The venue's end: what `venue_simulator.client.Client` uses of its `VenueConnection`."""
+
+    def __init__(self, process: Process, wire: Wire[_Item]) -> None:
+        self.is_silent: Callable[[], bool] = lambda: False
+        self.on_control: Callable[[], None] = lambda: None
+        self._process = process
+        self._wire = wire
+        self._inbox: asyncio.Queue[bytes | None] = asyncio.Queue()
+        wire.up.receive = lambda item: process.poke(lambda: self._arrive(item))
+        wire.up.on_end = lambda: process.poke(lambda: self._inbox.put_nowait(None))
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        frame = await self._inbox.get()
+        if frame is None:
+            raise StopAsyncIteration
+        return frame
+
+    def push(self, frame: bytes) -> bool:
+        if not self.is_silent():
+            self._wire.down.send(_Item("text", frame))
+        return True
+
+    async def close(self, code: int, reason: str) -> None:
+        self._wire.hang_up(self._process)
+        self._inbox.put_nowait(None)
+
+    def reset(self) -> None:
+        self._wire.snap()
+
+    async def ping(self, data: str) -> Awaitable[float]:
+        answered = self._process.loop.create_future()
+        answered.set_result(0.0)
+        return answered
+
+    def _arrive(self, item: _Item) -> None:
+        if item.kind == "text":
+            self._inbox.put_nowait(item.data)
+            return
+        self.on_control()
+        if not self.is_silent():
+            self._wire.down.send(item._replace(kind="pong"))
+
+
+class _Dialler:
+    """A listener's `Client`: opens connections to the host's venues."""
+
+    def __init__(self, host: VenueHost) -> None:
+        self._host = host
+
+    async def connect(self, url: str) -> Connection:
+        exchange = await _reach(self._host, url)
+        deadline = current_process().monotonic() + OPEN_TIMEOUT_S
+        while not exchange.audible.is_set():
+            if current_process().monotonic() >= deadline:
+                raise UnreachableError(f"{url} did not answer within {OPEN_TIMEOUT_S:g} s")
+            await asyncio.sleep(0.05)
+        process, host = current_process(), self._host
+        wire: Wire[_Item] = Wire(host.network, process, host.process, pinged=False)
+        connection = _Connection(process, wire)
+        end = cast("VenueConnection", _VenueEnd(host.process, wire))
+        path = urlsplit(url).path
+        session = exchange.venue.session(path, exchange, host.next_connection_id())
+        host.process.poke(lambda: _admit(host.process, end, exchange, session))
+        return connection
+
+
+def _admit(process: Process, end: VenueConnection, exchange: Exchange, session: Any) -> None:
+    process.loop.create_task(Member(end, exchange, session).stay())
+
+
+async def _reach(host: VenueHost, url: str) -> Exchange:
+    """Return the venue at `url` after the time that it takes to get there.
+
+    Raises:
+        UnreachableError: it cannot be reached.
+    """
+    name = urlsplit(url).netloc
+    network, process = host.network, current_process()
+    await asyncio.sleep(4 * network.weather.delay_s)
+    if network.is_cut(frozenset((process.name, host.process.name))):
+        await asyncio.sleep(OPEN_TIMEOUT_S)
+        raise UnreachableError(f"{url} did not answer within {OPEN_TIMEOUT_S:g} s")
+    exchange = host.exchanges[name]
+    if exchange.faults.lasts(FaultKind.NOT_ACCEPTING):
+        raise UnreachableError(f"{url} hung up before it answered")
+    return exchange
+
+
+def _fetcher(
+    host: VenueHost, venue: Venue, client: Client, ws_url: str, rest_url: str
+) -> Callable[[], Awaitable[Mapping[str, str]]]:
+    """Return what loads the venue's list: by its WebSocket as the listener does, or by REST."""
+    path = venue.instruments.rest_path
+    if path is None:
+        return fetcher(venue, client, ws_url, rest_url, cast("Any", None))
+
+    async def by_rest() -> Mapping[str, str]:
+        exchange = await _reach(host, rest_url)
+        if exchange.faults.lasts(FaultKind.REST_429):
+            raise RejectedError(rest_url, 429, "2")
+        now_ns = host.process.now_ns()
+        reply = exchange.venue.rest(urlsplit(path).path, {}, exchange, now_ns)
+        slow = exchange.faults.lasts(FaultKind.REST_SLOW)
+        await asyncio.sleep(SLOW_REST_S if slow else host.network.weather.delay_s)
+        symbols = venue.parse_instruments(reply.body)
+        if not symbols:
+            raise FrameError("not_instruments", "the list is empty")
+        return symbols
+
+    return by_rest
+
+
+def install(host: Callable[[], VenueHost]) -> None:
+    """Let the listeners of this Python process reach the venues at `host()`, for good."""
+    replaced: dict[str, Callable[..., Any]] = {
+        "build_client": lambda *_: _Dialler(host()),
+        "fetcher": lambda venue, client, ws, rest, _: _fetcher(host(), venue, client, ws, rest),
+    }
+    for name, function in replaced.items():
+        setattr(service, name, function)
+    setattr(market, "LEVELS", LEVELS)  # noqa: B010 - declared Final
+    setattr(market, "MAX_LEVELS", LEVELS + 4)  # noqa: B010 - declared Final

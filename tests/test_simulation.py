@@ -1,0 +1,45 @@
+"""Seeds of the simulation: none is violated, each is repeated exactly, and mistakes are found.
+
+In processes of their own, because the simulation replaces what sockets and clocks are. What a
+failing seed means is told by `make simulate ARGS="--seed N"`.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+TESTS = Path(__file__).parent
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "simulation", *arguments],
+        cwd=TESTS,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_no_seed_is_violated() -> None:
+    done = run("--seeds", "100")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "100 seeds" in done.stdout
+
+
+def test_a_seed_is_repeated_exactly() -> None:
+    first, second = (run("--seed", "7") for _ in range(2))
+    assert first.stdout == second.stdout
+    assert re.search(r"seed 7: .* 0 violations", first.stdout), first.stdout[-2000:]
+
+
+@pytest.mark.parametrize("variant", ["any-seq", "loss-ignored", "never-stale-venue"])
+def test_a_mistake_in_the_product_is_found(variant: str) -> None:
+    done = run("--variant", variant, "--seeds", "300")
+    assert done.returncode == 1, done.stdout
+    assert f"--variant {variant}" in done.stdout
