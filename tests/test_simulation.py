@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.timeout(240)  # seconds, on a machine that is busy otherwise
+
 TESTS = Path(__file__).parent
 
 
@@ -27,9 +29,9 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_no_seed_is_violated() -> None:
-    done = run("--seeds", "100")
+    done = run("--seeds", "60")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "100 seeds" in done.stdout
+    assert "60 seeds" in done.stdout
 
 
 def test_a_seed_is_repeated_exactly() -> None:
@@ -38,7 +40,7 @@ def test_a_seed_is_repeated_exactly() -> None:
     assert re.search(r"seed 7: .* 0 violations", first.stdout), first.stdout[-2000:]
 
 
-@pytest.mark.parametrize("variant", ["any-seq", "loss-ignored", "never-stale-venue"])
+@pytest.mark.parametrize("variant", ["loss-ignored", "no-digest"])
 def test_a_mistake_in_the_product_is_found(variant: str) -> None:
     done = run("--variant", variant, "--seeds", "300")
     assert done.returncode == 1, done.stdout

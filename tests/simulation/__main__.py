@@ -22,7 +22,9 @@ from simulation.variants import VARIANTS
 from simulation.virtual import running_process
 
 PROGRESS_EVERY_S: Final = 10.0
+MANY: Final = 500
 NICENESS: Final = 10
+"""Of a run of many seeds, which shall not be in anybody's way."""
 SHOWN_CHARACTERS: Final = 1500
 
 
@@ -36,7 +38,8 @@ def main() -> int:
         VARIANTS[options.variant]()
     if options.seed is not None:
         return _tell_one(options.seed)
-    os.nice(NICENESS)
+    if options.seeds > MANY:
+        os.nice(NICENESS)
     return _run_many(range(options.first, options.first + options.seeds), options)
 
 
