@@ -208,3 +208,20 @@ def test_live_means_that_some_venue_is() -> None:
         heard.append(world.live)
     world.lose("a", "bye", 0.0)
     assert [*heard, world.live] == [False, False, True, False]
+
+
+def test_nothing_is_kept_of_what_came_and_went(make_book: MakeBook) -> None:
+    world = new_world()
+    sizes = []
+    for turn in range(4):
+        name, now = f"COIN{turn}-USD", turn * 2 * LINGER_S
+        world.hear_venue(f"listener {turn}", venue("kraken", f"listener {turn}"))
+        world.want(ViewKind.BOOK, name)
+        world.hear_book(f"listener {turn}", name, "kraken", make_book(), 1, now)
+        assert books(world.settle(now, NOW_NS), f"view.book.{name}.")
+        world.lose(f"listener {turn}", "silence", now)
+        world.lose(f"aggregator {turn}", "silence", now)
+        world.unwant(ViewKind.BOOK, name, now)
+        world.settle(now + LINGER_S, NOW_NS)
+        sizes.append([len(kept) for kept in vars(world).values() if isinstance(kept, dict | set)])
+    assert all(later == sizes[0] for later in sizes)

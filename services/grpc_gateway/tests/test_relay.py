@@ -271,6 +271,15 @@ def test_another_aggregator_is_not_shown_where_a_venue_is_behind_or_out() -> Non
         assert taken(reader) == []
 
 
+def test_a_venue_that_the_speaker_alone_has_lost_is_shown_of_another_at_once() -> None:
+    both = ahead(kraken=5, binance=5)
+    relay, reader = two_speakers(both, both)
+    relay.hear("a", 2, ETH, ahead(kraken=5), 0.0)
+    assert taken(reader) == [both.body]
+    relay.hear("b", 1, ETH, ahead(kraken=6, binance=5), 0.0)
+    assert taken(reader) == [ahead(kraken=6, binance=5).body]
+
+
 def test_what_stood_stands_until_the_successor_has_caught_up() -> None:
     relay, reader = two_speakers(ahead(kraken=5), ahead(kraken=4))
     relay.hear_gone("a", ETH, 0.0, NOW_NS)

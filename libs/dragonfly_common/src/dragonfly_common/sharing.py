@@ -141,11 +141,14 @@ class Share:
         moves = Moves([], [])
         if not self.open or not (self._changed or self._covered):
             return moves
-        self._changed = False
-        for key in sorted(self.carried):
+        # Where nothing was noted, time alone has passed: that ends only what is covered.
+        for key in sorted(self.carried if self._changed else self._covered):
             if self._may_release(key, now):
                 self.carried.discard(key)
                 moves.release.append(key)
+        if not (self._changed or moves.release):
+            return moves
+        self._changed = False
         for key in self.wanted:
             if len(self.carried) >= self._capacity:
                 break

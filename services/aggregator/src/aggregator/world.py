@@ -63,8 +63,6 @@ class _Market:
     feeds: dict[str, Voices] = field(default_factory=dict)
     """By venue."""
     wanted: dict[ViewKind, _Told] = field(default_factory=dict)
-    lingering: dict[ViewKind, float] = field(default_factory=dict)
-    """Kinds nobody wants any more → when they are dropped."""
     carried_since: float | None = None
     """None while another replica computes its views."""
 
@@ -93,7 +91,10 @@ class World:
         self._venues: dict[str, dict[str, Venue]] = {}
         self._lost: set[str] = set()
         self._ready: set[str] = set()
-        self._seqs: dict[tuple[ViewKind, str], int] = {}
+        self._lingering: dict[tuple[ViewKind, str], float] = {}
+        """Views nobody wants any more → when they are dropped."""
+        self._dropped_seq = 0
+        """Of all views that were dropped the highest: one that comes back goes on from there."""
         self._dirty: dict[str, None] = {}
         self._timers: dict[str, float] = {}
         """Instruments to look at again whether or not anything is heard of them."""
@@ -109,16 +110,16 @@ class World:
     def want(self, kind: ViewKind, instrument: str) -> None:
         """Compute a view from now on."""
         market = self._market(instrument)
-        market.lingering.pop(kind, None)
+        self._lingering.pop((kind, instrument), None)
         if kind not in market.wanted:
-            market.wanted[kind] = _Told(self._seqs.get((kind, instrument), 0))
+            market.wanted[kind] = _Told(self._dropped_seq)
             self._dirty[instrument] = None
 
     def unwant(self, kind: ViewKind, instrument: str, now: float) -> None:
         """Stop computing a view once the linger is over, unless it is wanted again."""
         market = self._markets.get(instrument)
         if market and kind in market.wanted:
-            market.lingering[kind] = now + self._linger_s
+            self._lingering[kind, instrument] = now + self._linger_s
 
     def hear_book(
         self, publisher: str, instrument: str, venue: str, book: Book, ts_pub: int, now: float
@@ -158,7 +159,6 @@ class World:
 
     def lose(self, publisher: str, why: str, now: float) -> None:
         """Void all that a listener said: its levels leave every book with the next `settle`."""
-        self._lost.add(publisher)
         reason = f"listener lost: {why}"
         for instrument, market in self._markets.items():
             for voices in market.feeds.values():
@@ -166,6 +166,7 @@ class World:
                 self._note(instrument, voices, now, changed=changed)
         for venue, by_listener in self._venues.items():
             if publisher in by_listener:
+                self._lost.add(publisher)
                 by_listener[publisher] = Venue(venue, FeedState.DOWN, reason, publisher, 0, 0, 0)
                 if len(by_listener) > 1:
                     self._drop_lost(by_listener)
@@ -175,8 +176,8 @@ class World:
 
     def due_in(self, now: float) -> float:
         """Return seconds until `settle` has something to do whatever is heard."""
-        drops = (at for market in self._markets.values() for at in market.lingering.values())
-        return min((at - now for at in chain(drops, self._timers.values())), default=math.inf)
+        due = chain(self._lingering.values(), self._timers.values())
+        return min(due, default=math.inf) - now
 
     def settle(self, now: float, now_ns: int) -> Effects:
         """Return all that follows from what was heard since the last call."""
@@ -293,6 +294,7 @@ class World:
         # What a lost listener left behind is kept only while nobody else speaks for the venue.
         for publisher in self._lost & by_listener.keys():
             del by_listener[publisher]
+            self._lost.discard(publisher)
 
     def _venue_state(self, venue: str) -> Venue:
         """Return what all replicas of a venue's listener say of it, as one."""
@@ -312,11 +314,11 @@ class World:
         self._effects.publish.append((venue_topic(venue), self._venue_state(venue)))
 
     def _drop_unwanted(self, now: float) -> None:
-        for instrument, market in list(self._markets.items()):
-            for kind in [kind for kind, at in market.lingering.items() if at <= now]:
-                del market.lingering[kind]
-                self._seqs[kind, instrument] = market.wanted.pop(kind).seq
-                self._effects.forget.append(view_topic(kind, instrument))
+        for kind, instrument in [view for view, at in self._lingering.items() if at <= now]:
+            del self._lingering[kind, instrument]
+            market = self._markets[instrument]
+            self._dropped_seq = max(self._dropped_seq, market.wanted.pop(kind).seq)
+            self._effects.forget.append(view_topic(kind, instrument))
             if not market.wanted and instrument not in self._always:
                 del self._markets[instrument]
                 self._note_ready(instrument, ready=False)

@@ -12,7 +12,7 @@ gateway itself says so.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final, NamedTuple, Protocol
@@ -91,6 +91,11 @@ class _Entry:
         self.believed, self.held_until = said, None
         self.show(key, said.state)
 
+    def successor(self, of: _Said, better: Callable[[_Said, _Said], bool]) -> _Said | None:
+        """Return another live view that is `better`, if there is one."""
+        others = (said for said in self.said.values() if said.live and said is not of)
+        return next((said for said in others if better(said, of)), None)
+
     def best(self) -> _Said:
         """Return the live view that is furthest, else that of the aggregator that started last."""
         return max(self.said.values(), key=lambda said: (said.live, len(said.heads), said.epoch))
@@ -141,7 +146,8 @@ class Relay:
         if entry.held_until is None and (
             len(entry.said) == 1 or (said.live and before is entry.believed)
         ):
-            entry.believe(key, said)
+            # What the speaker alone has lost stays in the books where another one has it.
+            entry.believe(key, entry.successor(said, _Said.is_ahead_of) or said)
         else:
             _choose(entry, key, now)
 
@@ -195,8 +201,8 @@ def _choose(entry: _Entry, key: ViewKey, now: float) -> None:
         return
     is_there = any(said is believed for said in entry.said.values())
     better = _Said.is_ahead_of if is_there else _Said.covers
-    successor = next((said for said in entry.said.values() if better(said, believed)), None)
-    if successor is not None and successor.live:
+    successor = entry.successor(believed, better)
+    if successor is not None:
         entry.believe(key, successor)
     elif not is_there:
         entry.held_until = entry.held_until or now + HOLD_S

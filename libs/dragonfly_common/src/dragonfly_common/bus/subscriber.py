@@ -232,8 +232,9 @@ class Subscriber:
     def _meet(self, link: Link, envelope: Envelope, now: float) -> Sequencer | None:
         """Return who speaks on a new connection, unless the name is a newer process's."""
         publisher, epoch = envelope.publisher, envelope.epoch
-        newest, held_until = self._names.get(publisher, (epoch, now))
-        verdict = Verdict.OLD_EPOCH if epoch < newest and now < held_until else Verdict.FRESH
+        self._names = {name: held for name, held in self._names.items() if now < held[1]}
+        newest, _ = self._names.get(publisher, (epoch, now))
+        verdict = Verdict.OLD_EPOCH if epoch < newest else Verdict.FRESH
         for other in [*self._links.values()]:
             if other.speaker and other.speaker.publisher == publisher:
                 if epoch > other.speaker.epoch:
