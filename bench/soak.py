@@ -7,7 +7,7 @@ loopback, with one seeded fault a minute. Half of the processes are never harmed
 are judged. Every book that a bot gets is compared with what the venues' books truly were. At the
 end, or after Ctrl-C: a table, and a folder with results.json, soak.png and the processes' logs.
 
-The truth log grows by about 1.5 kB an update, in the folder for temporary files.
+The files in between are temporary: what has been judged of the truth log is taken off the disk.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import json
 import random
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -99,6 +100,7 @@ class Judge:
         self.right = 0
         self.wrong: list[str] = []
         self._truth_log = truth_log.open("rb")
+        self._truth_log_name = str(truth_log)
         self._truth: deque[bytes] = deque()
         self._piece_lengths: deque[tuple[float, int]] = deque()
         self._last: dict[tuple[str, str], dict[int, Book]] = {}
@@ -132,6 +134,10 @@ class Judge:
         lines = self._truth_log.read().splitlines(keepends=True)
         if lines and not lines[-1].endswith(b"\n"):
             self._truth_log.seek(-len(lines.pop()), 1)
+        # The simulator goes on writing where it was: only the disk's blocks are given back.
+        judged = str(self._truth_log.tell())
+        command = ("fallocate", "--punch-hole", "--length", judged, self._truth_log_name)
+        subprocess.run(command, check=False, capture_output=True)
         self._truth.extend(lines)
         self._piece_lengths.append((now, len(lines)))
         while now - self._piece_lengths[0][0] > REMEMBERED_S:
@@ -279,11 +285,15 @@ class Soak:
         show(" · ".join(words))
 
 
+_minutes_said: set[str] = set()
+
+
 def show(line: str) -> None:
     """Replace the live line; elsewhere than on a terminal print one a minute."""
     if sys.stderr.isatty():
         print(f"\r\x1b[K{line[: shutil.get_terminal_size().columns - 1]}", end="", file=sys.stderr)
-    elif line[3:5] == "00":
+    elif line[:2] not in _minutes_said:
+        _minutes_said.add(line[:2])
         print(line, file=sys.stderr, flush=True)
 
 
