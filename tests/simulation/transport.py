@@ -19,8 +19,6 @@ from dragonfly_client import _channel, _follow, client
 from dragonfly_client._freshness import Freshness
 from grpc import StatusCode
 from grpc_gateway import service
-from grpc_gateway.methods import Admit, generic_handlers
-from grpc_gateway.servicer import Servicer
 
 from simulation.network import Network, Wire
 from simulation.virtual import Process, current_process
@@ -61,11 +59,11 @@ class Exchange:
 class _Server:
     """Stands for a `grpc.aio.Server`."""
 
-    def __init__(self, exchange: Exchange, servicer: Servicer, admit: Admit) -> None:
+    def __init__(self, exchange: Exchange, handlers: Sequence[grpc.GenericRpcHandler]) -> None:
         self.process = current_process()
         self.address = ""
         self._exchange = exchange
-        self._handlers = generic_handlers(servicer, admit)
+        self._handlers = handlers
         self._calls = 0
 
     async def start(self) -> None:
@@ -279,11 +277,7 @@ def install(exchange: Callable[[], Exchange]) -> None:
         return _Channel(exchange(), self.target)
 
     replaced: list[tuple[Any, str, Any]] = [
-        (
-            service,
-            "_new_server",
-            lambda _, servicer, admit, __: _Server(exchange(), servicer, admit),
-        ),
+        (service, "_new_server", lambda _, handlers: _Server(exchange(), handlers)),
         (service, "_listen", listen),
         (_channel.Connector, "open", open_channel),
         (client, "Freshness", lambda: Freshness(monotonic)),

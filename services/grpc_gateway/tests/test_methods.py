@@ -6,7 +6,7 @@ import pytest
 from dragonfly_protos import market_data_pb2 as pb
 from gateway_world import Aggregator, Bot, make_book, make_caller
 from grpc import StatusCode
-from grpc_gateway.methods import SERVICES, generic_handlers
+from grpc_gateway.methods import SERVICES, generic_handler
 from grpc_gateway.servicer import Servicer
 
 SENSIBLE = {
@@ -28,7 +28,7 @@ def test_a_servicer_that_lacks_a_method_of_the_contract_fails_at_start() -> None
             return super().__getattribute__(name)
 
     with pytest.raises(AttributeError, match="get_bbo"):
-        generic_handlers(Lacking(), lambda _: make_caller())
+        generic_handler(SERVICES[1], Lacking(), lambda _: make_caller())
 
 
 def test_both_contracts_are_served() -> None:

@@ -126,6 +126,8 @@ class Writing:
     def auth_context(self) -> dict[str, list[bytes]]:
         return {}
 
+    async def read(self) -> None: ...
+
     async def write(self, message: bytes) -> None:
         await self.through.wait()
         self.written.append(message)

@@ -23,6 +23,10 @@ class Context(Protocol):
 
     def invocation_metadata(self) -> Iterable[tuple[str, str | bytes]] | None: ...
 
+    async def read(self) -> object:
+        """Return the next message's bytes; something else where no more will come."""
+        ...
+
     async def write(self, message: bytes) -> None:
         """Send a message; waits while the transport is full because the bot does not read."""
         ...

@@ -1,22 +1,37 @@
-"""The standard health service: SERVING only while there is live data."""
+"""The standard health service: SERVING only while there is live data.
+
+The library's own servicer watches without bound and answers what it cannot parse with a traceback.
+"""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, Final
 
 import structlog
+from google.protobuf.descriptor import ServiceDescriptor
+from grpc import StatusCode
 from grpc_health.v1 import health_pb2
-from grpc_health.v1.health import aio
 
 from grpc_gateway import counters
+from grpc_gateway.changes import Changes
 from grpc_gateway.context import Context
+from grpc_gateway.requests import LONGEST_QUOTED, RefusedError
 
 __all__ = ["Health"]
 
-_SERVING = health_pb2.HealthCheckResponse.SERVING
-_NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
+_Response: Final = health_pb2.HealthCheckResponse
+
+
+def _encode(status: str) -> bytes:
+    encoded: bytes = _Response(status=status).SerializeToString()
+    return encoded
+
+
+_UNKNOWN: Final = _encode("SERVICE_UNKNOWN")
+_SERVING: Final = _encode("SERVING")
+_NOT_SERVING: Final = _encode("NOT_SERVING")
 
 logger = structlog.get_logger()
 
@@ -24,15 +39,15 @@ logger = structlog.get_logger()
 class Health:
     """One status for the whole gateway, told under the empty name and each service's own."""
 
-    def __init__(
-        self, services: Iterable[str], on_call: Callable[[Context], None] = lambda _: None
-    ) -> None:
-        """`on_call` is told of each call."""
-        self.servicer = _Servicer(on_call)
-        self._names = ("", *services)
+    service: Final[ServiceDescriptor] = health_pb2.DESCRIPTOR.services_by_name["Health"]
+
+    def __init__(self, services: Iterable[str], most_watches: int) -> None:
+        self._names = {"", *services}
+        self._most_watches = most_watches
+        self._watches = 0
         self._live = False
-        self._changed = asyncio.Event()
-        self._changed.set()
+        self._shut_down = False
+        self._changes = Changes()
 
     def note(self, *, live: bool) -> None:
         """Say whether any venue is live by the word of an aggregator that is there."""
@@ -40,30 +55,53 @@ class Health:
             self._live = live
             counters.SERVING.set(live)
             logger.info("health changed", serving=live)
-            self._changed.set()
+            self._changes.tell()
 
-    async def follow(self) -> None:
-        """Tell watchers of every change, beginning with the present; until cancelled."""
-        while True:
-            await self._changed.wait()
-            self._changed.clear()
-            for name in self._names:
-                await self.servicer.set(name, _SERVING if self._live else _NOT_SERVING)
-
-    async def shut_down(self) -> None:
+    def shut_down(self) -> None:
         """Say NOT_SERVING for good."""
-        await self.servicer.enter_graceful_shutdown()
+        self._shut_down = True
+        self._changes.tell()
 
+    async def check(self, request: Any, context: Context, caller: object) -> bytes:
+        status = self._status(request.service)
+        if status == _UNKNOWN:
+            known = ", ".join(sorted(self._names)).lstrip(", ")
+            shown = request.service[:LONGEST_QUOTED]
+            raise RefusedError(StatusCode.NOT_FOUND, f"no service {shown!r}: there are {known}")
+        return status
 
-class _Servicer(aio.HealthServicer):  # type: ignore[misc]  # ships no types
-    def __init__(self, on_call: Callable[[Context], None]) -> None:
-        super().__init__()
-        self._on_call = on_call
+    async def list(self, request: Any, context: Context, caller: object) -> bytes:
+        statuses = {name: _Response.FromString(self._status(name)) for name in self._names}
+        listed: bytes = health_pb2.HealthListResponse(statuses=statuses).SerializeToString()
+        return listed
 
-    async def Check(self, request: Any, context: Context) -> Any:  # noqa: N802 - the contract's
-        self._on_call(context)
-        return await super().Check(request, context)
+    async def watch(self, request: Any, context: Context, caller: object) -> None:
+        with self._watching():
+            told = b""
 
-    async def Watch(self, request: Any, context: Context) -> Any:  # noqa: N802 - the contract's
-        self._on_call(context)
-        return await super().Watch(request, context)
+            def changed() -> bool:
+                return self._status(request.service) != told
+
+            while True:
+                await self._changes.until(changed)
+                told = self._status(request.service)
+                await context.write(told)
+
+    @contextmanager
+    def _watching(self) -> Iterator[None]:
+        if self._watches >= self._most_watches:
+            raise RefusedError(
+                StatusCode.RESOURCE_EXHAUSTED,
+                f"health is watched {self._watches} times at this gateway, which is the limit:"
+                " call Check",
+            )
+        self._watches += 1
+        try:
+            yield
+        finally:
+            self._watches -= 1
+
+    def _status(self, name: str) -> bytes:
+        if name not in self._names:
+            return _UNKNOWN
+        return _SERVING if self._live and not self._shut_down else _NOT_SERVING

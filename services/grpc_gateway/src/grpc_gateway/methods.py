@@ -1,6 +1,10 @@
 """The contracts' methods as gRPC handlers: requests are parsed here, replies are bytes already.
 
 The methods come from the services' descriptors: one that the servicer lacks fails at start.
+
+To gRPC all of them are streams both ways, which on the wire is the same. Otherwise it would wait by
+itself for the one request of a call, before anybody here knows of the call, and for ever: a
+stranger could take all the places that there are with calls that never ask for anything.
 """
 
 from __future__ import annotations
@@ -8,61 +12,69 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Awaitable, Callable
-from typing import Final
+from typing import Any, Final
 
 import grpc
 from dragonfly_protos import market_data_pb2, orderbook_pb2
 from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
+from grpc import StatusCode
 
 from grpc_gateway import counters
-from grpc_gateway.accounts import Caller
 from grpc_gateway.context import Context
 from grpc_gateway.requests import RefusedError, parse
-from grpc_gateway.servicer import Servicer
 
-__all__ = ["SERVICES", "Admit", "generic_handlers", "refuse"]
+__all__ = ["SERVICES", "Admit", "generic_handler"]
 
 SERVICES: Final[tuple[ServiceDescriptor, ...]] = (
     orderbook_pb2.DESCRIPTOR.services_by_name["OrderbookAggregator"],
     market_data_pb2.DESCRIPTOR.services_by_name["MarketData"],
 )
 ABORT_WAIT_S: Final = 0.5
+REQUEST_WITHIN_S: Final = 3.0
 
-Handler = Callable[[object, Context], Awaitable[bytes | None]]
-Admit = Callable[[Context], Caller]
-Implementation = Callable[[object, Context, Caller], Awaitable[bytes | None]]
+Handler = Callable[[object, Context], Awaitable[None]]
+Admit = Callable[[Context], object]
+# What it is asked, in which call, and by whom; bytes are the reply where there is but one.
+Implementation = Callable[[Any, Context, Any], Awaitable[bytes | None]]
 
 
-def generic_handlers(servicer: Servicer, admit: Admit) -> list[grpc.GenericRpcHandler]:
-    """Return what a server needs to answer every method of both contracts.
+def generic_handler(
+    service: ServiceDescriptor, servicer: object, admit: Admit
+) -> grpc.GenericRpcHandler:
+    """Return what a server needs to answer every method of a service.
 
-    `admit` says who calls, or refuses.
+    `servicer` has a method for each, in snake case; `admit` says who calls, or refuses.
     """
-    return [
-        grpc.method_handlers_generic_handler(
-            service.full_name,
-            {method.name: _handler(method, servicer, admit) for method in service.methods},
-        )
-        for service in SERVICES
-    ]
+    return grpc.method_handlers_generic_handler(
+        service.full_name,
+        {method.name: _handler(method, servicer, admit) for method in service.methods},
+    )
 
 
-def _handler(method: MethodDescriptor, servicer: Servicer, admit: Admit) -> grpc.RpcMethodHandler:
+def _handler(method: MethodDescriptor, servicer: object, admit: Admit) -> grpc.RpcMethodHandler:
     implementation: Implementation = getattr(servicer, _snake_case(method.name))
-    if method.client_streaming:
-        return grpc.stream_stream_rpc_method_handler(_answering(implementation, admit))
-    kind = GetMessageClass(method.input_type)
-    answer = _answering(_parsing(kind, implementation), admit)
-    if method.server_streaming:
-        return grpc.unary_stream_rpc_method_handler(answer)
-    return grpc.unary_unary_rpc_method_handler(answer)
+    if not method.client_streaming:
+        implementation = _with_one_request(GetMessageClass(method.input_type), implementation)
+    return grpc.stream_stream_rpc_method_handler(_answering(implementation, admit))
 
 
-def _parsing(kind: type[Message], implementation: Implementation) -> Implementation:
-    async def respond(payload: object, context: Context, caller: Caller) -> bytes | None:
-        assert isinstance(payload, bytes)
+def _with_one_request(kind: type[Message], implementation: Implementation) -> Implementation:
+    async def respond(_: object, context: Context, caller: object) -> bytes | None:
+        try:
+            async with asyncio.timeout(REQUEST_WITHIN_S):
+                payload = await context.read()
+        except TimeoutError:
+            raise RefusedError(
+                StatusCode.DEADLINE_EXCEEDED,
+                f"no request followed its call within {REQUEST_WITHIN_S:g} s: send both together",
+            ) from None
+        if not isinstance(payload, bytes):
+            name = kind.DESCRIPTOR.full_name
+            raise RefusedError(
+                StatusCode.INVALID_ARGUMENT, f"a call without a request: send a {name}"
+            )
         return await implementation(parse(kind, payload), context, caller)
 
     return respond
@@ -71,17 +83,19 @@ def _parsing(kind: type[Message], implementation: Implementation) -> Implementat
 def _answering(implementation: Implementation, admit: Admit) -> Handler:
     """Find out who calls, and turn a refusal into the call's status."""
 
-    async def respond(request: object, context: Context) -> bytes | None:
+    async def respond(requests: object, context: Context) -> None:
         try:
-            return await implementation(request, context, admit(context))
+            reply = await implementation(requests, context, admit(context))
         except RefusedError as error:
-            await refuse(context, error)
+            await _refuse(context, error)
             raise
+        if reply is not None:
+            await context.write(reply)
 
     return respond
 
 
-async def refuse(context: Context, error: RefusedError) -> None:
+async def _refuse(context: Context, error: RefusedError) -> None:
     """Count a refusal and end the call with it."""
     counters.REFUSED.labels(error.code.name).inc()
     try:

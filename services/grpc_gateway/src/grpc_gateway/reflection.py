@@ -2,32 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable
-from typing import Any
+from collections.abc import AsyncIterator, Iterable
+from typing import Any, Final
 
-from grpc_reflection.v1alpha import reflection
+from google.protobuf.descriptor import ServiceDescriptor
+from grpc_reflection.v1alpha import reflection, reflection_pb2
 
+from grpc_gateway.accounts import Caller
 from grpc_gateway.context import Context
-from grpc_gateway.methods import refuse
-from grpc_gateway.requests import RefusedError
+from grpc_gateway.requests import parse
+from grpc_gateway.streams import Streams
 
 __all__ = ["Reflection"]
 
 
-class Reflection(reflection.aio.ReflectionServicer):  # type: ignore[misc]  # ships no types
-    """Shows the contracts of `services` to whom `admit` lets in."""
+class Reflection:
+    """Shows the contracts of `services`; each call is one of the bot's streams."""
 
-    def __init__(self, services: Iterable[str], admit: Callable[[Context], object]) -> None:
-        super().__init__(services)
-        self._admit = admit
+    service: Final[ServiceDescriptor] = reflection_pb2.DESCRIPTOR.services_by_name[
+        "ServerReflection"
+    ]
 
-    async def ServerReflectionInfo(  # noqa: N802 - the contract's name
-        self, request_iterator: AsyncIterator[Any], context: Context
-    ) -> AsyncIterator[Any]:
-        try:
-            self._admit(context)
-        except RefusedError as error:
-            await refuse(context, error)
-            raise
-        async for reply in super().ServerReflectionInfo(request_iterator, context):
-            yield reply
+    def __init__(self, services: Iterable[str], streams: Streams) -> None:
+        self._servicer = reflection.aio.ReflectionServicer(services)
+        self._streams = streams
+
+    async def server_reflection_info(
+        self, requests: AsyncIterator[bytes], context: Context, caller: Caller
+    ) -> None:
+        with self._streams.open(caller):
+            replies = self._servicer.ServerReflectionInfo(_parsed(requests), context)
+            async for reply in replies:
+                await context.write(reply.SerializeToString())
+
+
+async def _parsed(requests: AsyncIterator[bytes]) -> AsyncIterator[Any]:
+    async for payload in requests:
+        yield parse(reflection_pb2.ServerReflectionRequest, payload)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import ipaddress
+import resource
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,8 +20,6 @@ from dragonfly_common.runtime import Runtime
 from dragonfly_common.status import split_host_port
 from dragonfly_common.topics import STATUS_PREFIX, ViewKind, parse_view_topic
 from grpc import StatusCode
-from grpc_health.v1 import health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
 
 from grpc_gateway import counters
 from grpc_gateway.access import Access
@@ -30,7 +28,7 @@ from grpc_gateway.context import Context
 from grpc_gateway.directory import Directory
 from grpc_gateway.handshakes import HANDSHAKE_LIMIT_S, Handshakes
 from grpc_gateway.health import Health
-from grpc_gateway.methods import SERVICES, Admit, generic_handlers
+from grpc_gateway.methods import SERVICES, generic_handler
 from grpc_gateway.reflection import Reflection
 from grpc_gateway.relay import Relay, ViewKey
 from grpc_gateway.requests import RefusedError
@@ -41,10 +39,14 @@ from grpc_gateway.tls import Certificates, TlsFiles
 __all__ = ["Options", "serve"]
 
 STOP_GRACE_S: Final = 1.0
+IDLE_LIMIT_S: Final = 300.0
 # Every state from the bus is taken at once; timers of streams and views need no more than this.
 LOOK_INTERVAL_S: Final = 0.1
-# Beyond the streams that count: refusals in the making, unary calls, health, reflection.
+# Beyond the streams that count: refusals in the making and unary calls.
 SPARE_CALLS: Final = 256
+# For the bus, whose sockets are made anew when an aggregator is lost, and for files.
+OWN_DESCRIPTORS: Final = 256
+LEAST_CONNECTIONS: Final = 16
 TOKEN_REVOKED: Final = RefusedError(
     StatusCode.UNAUTHENTICATED, "the token holds no more: ask for a new one"
 )
@@ -78,9 +80,7 @@ async def serve(runtime: Runtime, options: Options) -> None:
     gateway = _Gateway(runtime, options)
     try:
         await gateway.start()
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(gateway.health.follow())
-            await pump((gateway.subscriber,), gateway.settle)
+        await pump((gateway.subscriber,), gateway.settle)
     finally:
         await gateway.stop()
 
@@ -120,11 +120,10 @@ class _Gateway:
             always=always,
             clock=clock,
         )
-        self.health = Health(
-            (service.full_name for service in SERVICES),
-            lambda context: self._handshakes.called(context.peer()),
+        self._health = Health(
+            (service.full_name for service in SERVICES), most_watches=options.max_total_streams
         )
-        self._server = _new_server(options, self._servicer, self._admit, self.health)
+        self._server = _new_server(options, self._handlers())
         self._told_version = -1
         self._next_look = 0.0
 
@@ -140,7 +139,7 @@ class _Gateway:
 
     async def stop(self) -> None:
         """Say so to health and to every bot, then close; a bot that does not read is cut."""
-        await self.health.shut_down()
+        self._health.shut_down()
         self._streams.end_all(
             RefusedError(StatusCode.UNAVAILABLE, "gateway is stopping: connect to another")
         )
@@ -163,9 +162,20 @@ class _Gateway:
             self._streams.look()
             self._follow_files(now)
 
+    def _handlers(self) -> list[grpc.GenericRpcHandler]:
+        names = [service.full_name for service in (*SERVICES, Health.service, Reflection.service)]
+        return [
+            *(generic_handler(service, self._servicer, self._admit) for service in SERVICES),
+            generic_handler(Health.service, self._health, self._note_call),
+            generic_handler(Reflection.service, Reflection(names, self._streams), self._admit),
+        ]
+
     def _admit(self, context: Context) -> Caller:
-        self._handshakes.called(context.peer())
+        self._note_call(context)
         return self._access.admit(context)
+
+    def _note_call(self, context: Context) -> None:
+        self._handshakes.called(context.peer())
 
     def _follow_files(self, now: float) -> None:
         if self._certificates:
@@ -198,25 +208,18 @@ class _Gateway:
 
     def _say_health(self) -> None:
         live = self._directory.is_live()
-        self.health.note(live=live)
+        self._health.note(live=live)
         if live:
             self._runtime.ready()
         else:
             self._runtime.not_ready("no venue is live")
 
 
-def _new_server(
-    options: Options, servicer: Servicer, admit: Admit, health: Health
-) -> grpc.aio.Server:
-    server = grpc.aio.server(
-        options=_server_options(options),
-        maximum_concurrent_rpcs=options.max_total_streams + SPARE_CALLS,
-    )
-    server.add_generic_rpc_handlers(generic_handlers(servicer, admit))
-    health_pb2_grpc.add_HealthServicer_to_server(health.servicer, server)
-    names = [service.full_name for service in SERVICES]
-    names += [health_pb2.DESCRIPTOR.services_by_name["Health"].full_name, reflection.SERVICE_NAME]
-    reflection_pb2_grpc.add_ServerReflectionServicer_to_server(Reflection(names, admit), server)
+def _new_server(options: Options, handlers: Sequence[grpc.GenericRpcHandler]) -> grpc.aio.Server:
+    # Health is for everybody, and must leave the bots their places.
+    calls = 2 * options.max_total_streams + SPARE_CALLS
+    server = grpc.aio.server(options=_server_options(options), maximum_concurrent_rpcs=calls)
+    server.add_generic_rpc_handlers(handlers)
     return server
 
 
@@ -236,11 +239,31 @@ def _server_options(options: Options) -> list[tuple[str, int]]:
         ("grpc.http2.max_ping_strikes", 0),
         # A TLS handshake that does not go on holds a file descriptor.
         ("grpc.server_handshake_timeout_ms", int(HANDSHAKE_LIMIT_S * 1000)),
+        # A connection that wants nothing is not kept for ever; a bot's library opens it again.
+        ("grpc.max_connection_idle_ms", int(IDLE_LIMIT_S * 1000)),
+        ("grpc.max_allowed_incoming_connections", _most_connections(options)),
         # Above the limit that refuses with a sentence: beyond this one a call waits unseen.
         ("grpc.max_concurrent_streams", options.max_streams + SPARE_CALLS),
         ("grpc.max_receive_message_length", 64 * 1024),
         ("grpc.max_send_message_length", 1024 * 1024),
     ]
+
+
+def _most_connections(options: Options) -> int:
+    """Return how many connections bots may have, for which there are file descriptors then."""
+    wanted = options.max_total_streams + SPARE_CALLS
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = wanted + OWN_DESCRIPTORS
+    if soft != resource.RLIM_INFINITY and soft < needed:
+        soft = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        if soft < needed:
+            most = max(LEAST_CONNECTIONS, soft - OWN_DESCRIPTORS)
+            logger.warning(
+                "few file descriptors", limit=soft, connections=most, remedy=f"ulimit -n {needed}"
+            )
+            return most
+    return wanted
 
 
 def _listen(
