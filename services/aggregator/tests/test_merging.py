@@ -3,11 +3,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from decimal import Decimal
 
-from aggregator.feeds import Feed, take_book
-from aggregator.merging import merge, spread
+from aggregator.feeds import Feed, absent_feed, lost_feed, take_book
+from aggregator.merging import Merger, Top, encode_levels, spread
 from dragonfly_common.messages import Book
 from dragonfly_common.topics import ViewKind
-from dragonfly_common.types import Side
+from dragonfly_common.types import FeedState, Side
 from dragonfly_protos import market_data_pb2 as pb
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -29,7 +29,8 @@ def sides(draw: st.DrawFn) -> tuple[Side, Side]:
     return bids, asks
 
 
-venues = st.dictionaries(st.sampled_from(["binance", "bitstamp", "kraken", "okx"]), sides())
+NAMES = ("binance", "bitstamp", "kraken", "okx")
+venues = st.dictionaries(st.sampled_from(NAMES), sides())
 depths = st.integers(1, 12)
 
 
@@ -38,6 +39,12 @@ def feeds_of(levels: Levels, make_book: MakeBook, depth: int) -> list[Feed]:
         take_book(venue, make_book(bids, asks), 1, depth)
         for venue, (bids, asks) in sorted(levels.items())
     ]
+
+
+def top_of(kind: ViewKind, feeds: list[Feed], depth: int) -> Top:
+    merger = Merger()
+    merger.take(feeds)
+    return merger.top(kind, depth)
 
 
 def flat(levels: Levels, side: int) -> list[tuple[float, float, str]]:
@@ -57,8 +64,8 @@ relaxed = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_the_book_is_the_best_of_all_levels(
     make_book: MakeBook, levels: Levels, depth: int
 ) -> None:
-    merged = merge(ViewKind.BOOK, feeds_of(levels, make_book, depth), depth)
-    book = pb.Book.FromString(merged.levels)
+    top = top_of(ViewKind.BOOK, feeds_of(levels, make_book, depth), depth)
+    book = pb.Book.FromString(encode_levels(ViewKind.BOOK, top))
     for side, shown in ((0, book.bids), (1, book.asks)):
         assert [(level.price, level.amount, level.venue) for level in shown] == flat(levels, side)[
             :depth
@@ -69,16 +76,18 @@ def test_the_book_is_the_best_of_all_levels(
 @given(levels=venues, depth=depths)
 def test_the_bbo_is_the_top_of_the_book(make_book: MakeBook, levels: Levels, depth: int) -> None:
     feeds = feeds_of(levels, make_book, depth)
-    book = pb.Book.FromString(merge(ViewKind.BOOK, feeds, depth).levels)
-    merged = merge(ViewKind.BBO, feeds, depth)
-    bbo = pb.Bbo.FromString(merged.levels)
+    top = top_of(ViewKind.BOOK, feeds, depth)
+    book = pb.Book.FromString(encode_levels(ViewKind.BOOK, top))
+    best = top_of(ViewKind.BBO, feeds, depth)
+    bbo = pb.Bbo.FromString(encode_levels(ViewKind.BBO, best))
+    assert spread(best) == spread(top)
     assert ([bbo.bid] if bbo.HasField("bid") else []) == list(book.bids)[:1]
     assert ([bbo.ask] if bbo.HasField("ask") else []) == list(book.asks)[:1]
     if book.bids and book.asks:
         exact = Decimal(str(bbo.ask.price)) - Decimal(str(bbo.bid.price))
-        assert merged.spread == float(exact)
+        assert spread(best) == float(exact)
     else:
-        assert merged.spread == 0.0
+        assert spread(best) == 0.0
 
 
 @relaxed
@@ -86,8 +95,8 @@ def test_the_bbo_is_the_top_of_the_book(make_book: MakeBook, levels: Levels, dep
 def test_liquidity_loses_nothing_and_merges_equal_prices(
     make_book: MakeBook, levels: Levels, depth: int
 ) -> None:
-    merged = merge(ViewKind.LIQUIDITY, feeds_of(levels, make_book, depth), depth)
-    liquidity = pb.Liquidity.FromString(merged.levels)
+    top = top_of(ViewKind.LIQUIDITY, feeds_of(levels, make_book, depth), depth)
+    liquidity = pb.Liquidity.FromString(encode_levels(ViewKind.LIQUIDITY, top))
     for side, shown in ((0, liquidity.bids), (1, liquidity.asks)):
         by_price: dict[float, list[tuple[str, float]]] = {}
         for price, amount, venue in flat(levels, side):
@@ -101,9 +110,30 @@ def test_liquidity_loses_nothing_and_merges_equal_prices(
             assert level.amount == float(sum(Decimal(str(amount)) for _, amount in shares))
 
 
-def test_the_spread_is_rounded_once() -> None:
-    assert spread(65.12, 65.13) == 0.01
+@relaxed
+@given(history=st.lists(st.tuples(venues, st.sets(st.sampled_from(NAMES))), max_size=6))
+def test_merging_who_moved_is_merging_all(
+    make_book: MakeBook, history: list[tuple[Levels, set[str]]]
+) -> None:
+    depth = 5
+    merger = Merger()
+    feeds = {venue: absent_feed(venue, FeedState.SYNCING, "") for venue in NAMES}
+    for levels, lost in history:
+        feeds |= {feed.venue: feed for feed in feeds_of(levels, make_book, depth)}
+        feeds |= {venue: lost_feed(feeds[venue], "lost") for venue in lost}
+        merger.take(feeds.values())
+        for kind in ViewKind:
+            assert merger.top(kind, depth) == top_of(kind, [*feeds.values()], depth)
 
 
-def test_venues_may_cross_each_other() -> None:
-    assert spread(0.06803, 0.06801) == -0.00002
+def test_the_spread_is_rounded_once(make_book: MakeBook) -> None:
+    assert spread_between(make_book, 65.12, 65.13) == 0.01
+
+
+def test_venues_may_cross_each_other(make_book: MakeBook) -> None:
+    assert spread_between(make_book, 0.06803, 0.06801) == -0.00002
+
+
+def spread_between(make_book: MakeBook, bid: float, ask: float) -> float:
+    feeds = feeds_of({"a": (((bid, 1.0),), ()), "b": ((), ((ask, 1.0),))}, make_book, 1)
+    return spread(top_of(ViewKind.BBO, feeds, 1))

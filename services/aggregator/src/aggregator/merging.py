@@ -12,46 +12,95 @@ from decimal import Decimal
 from functools import lru_cache
 from itertools import chain, groupby
 
-import msgspec
 from dragonfly_common.topics import ViewKind
 
 from aggregator.encoding import ASKS, BIDS, encode_merged_level
 from aggregator.feeds import Entry, Feed
 
-__all__ = ["Merged", "merge", "spread"]
+__all__ = ["Merger", "Top", "encode_levels", "spread"]
+
+Top = tuple[Sequence[Entry], Sequence[Entry]]
+"""(bids, asks): exactly the levels that a view is made of."""
 
 
-class Merged(msgspec.Struct, frozen=True, gc=False):
-    """A view's content: what is compared to know whether it changed."""
+class Merger:
+    """All levels that venues have of one instrument, in order."""
 
-    levels: bytes
-    spread: float
+    def __init__(self) -> None:
+        self._feeds: dict[str, Feed] = {}
+        self._bids: list[Entry] = []
+        self._asks: list[Entry] = []
 
+    def take(self, feeds: Iterable[Feed]) -> None:
+        """Put each feed in the place of what its venue had; the same object costs nothing."""
+        bids: dict[str, Sequence[Entry]] = {}
+        asks: dict[str, Sequence[Entry]] = {}
+        for feed in feeds:
+            before = self._feeds.get(feed.venue)
+            if before is feed:
+                continue
+            self._feeds[feed.venue] = feed
+            if before is None or before.bids != feed.bids:
+                bids[feed.venue] = feed.bids
+            if before is None or before.asks != feed.asks:
+                asks[feed.venue] = feed.asks
+        if bids:
+            self._bids = _replaced(self._bids, bids)
+        if asks:
+            self._asks = _replaced(self._asks, asks)
 
-def merge(kind: ViewKind, feeds: Sequence[Feed], depth: int) -> Merged:
-    """Merge the levels of `feeds` into the best `depth` a side (one, for a BBO)."""
-    # Each feed's side is sorted: sorting their concatenation merges the runs.
-    bids = sorted(chain.from_iterable(feed.bids for feed in feeds))
-    asks = sorted(chain.from_iterable(feed.asks for feed in feeds))
-    best = spread(-bids[0][0], asks[0][0]) if bids and asks else 0.0
-    if kind is ViewKind.LIQUIDITY:
-        levels = b"".join(chain(_merge_equal(BIDS, bids, depth), _merge_equal(ASKS, asks, depth)))
-    else:
+    def top(self, kind: ViewKind, depth: int) -> Top:
+        """Return the levels of a view of `depth` levels a side (one, for a BBO)."""
+        if kind is ViewKind.LIQUIDITY:
+            return _best_prices(self._bids, depth), _best_prices(self._asks, depth)
         shown = 1 if kind is ViewKind.BBO else depth
-        levels = b"".join([entry[3] for entry in chain(bids[:shown], asks[:shown])])
-    return Merged(levels, best)
+        return self._bids[:shown], self._asks[:shown]
+
+
+def encode_levels(kind: ViewKind, top: Top) -> bytes:
+    """Encode the levels of a view."""
+    bids, asks = top
+    if kind is ViewKind.LIQUIDITY:
+        return b"".join(chain(_merge_equal(BIDS, bids), _merge_equal(ASKS, asks)))
+    return b"".join([entry[3] for entry in chain(bids, asks)])
+
+
+def spread(top: Top) -> float:
+    """Return ask − bid, 0 where a side is empty."""
+    bids, asks = top
+    return _difference(-bids[0][0], asks[0][0]) if bids and asks else 0.0
+
+
+def _replaced(entries: list[Entry], moved: dict[str, Sequence[Entry]]) -> list[Entry]:
+    replaced = [entry for entry in entries if entry[2] not in moved]
+    for side in moved.values():
+        replaced += side
+    # What is there is sorted and so is each side: sorting merges the runs.
+    replaced.sort()
+    return replaced
+
+
+def _best_prices(entries: Sequence[Entry], depth: int) -> Sequence[Entry]:
+    """Return the levels of the `depth` best prices."""
+    prices = 0
+    last = 0.0
+    for index, entry in enumerate(entries):
+        if entry[0] != last:
+            if prices == depth:
+                return entries[:index]
+            prices += 1
+            last = entry[0]
+    return entries
 
 
 @lru_cache(maxsize=4096)
-def spread(bid: float, ask: float) -> float:
+def _difference(bid: float, ask: float) -> float:
     """Return ask − bid computed in decimal and rounded once: 65.13 − 65.12 is 0.01."""
     return float(_decimal(ask) - _decimal(bid))
 
 
-def _merge_equal(side: int, entries: Iterable[Entry], depth: int) -> Iterable[bytes]:
-    for count, (key, level) in enumerate(groupby(entries, key=lambda entry: entry[0])):
-        if count == depth:
-            return
+def _merge_equal(side: int, entries: Iterable[Entry]) -> Iterable[bytes]:
+    for key, level in groupby(entries, key=lambda entry: entry[0]):
         shares = [(venue, -amount) for _, amount, venue, _ in level]
         total = (
             shares[0][1]

@@ -27,7 +27,7 @@ from msgspec.structs import replace
 
 from aggregator.encoding import encode_feed_age, encode_view
 from aggregator.feeds import Feed, absent_feed, take_book
-from aggregator.merging import Merged, merge
+from aggregator.merging import Merger, Top, encode_levels, spread
 from aggregator.voices import Voices
 
 __all__ = ["Effects", "World"]
@@ -52,7 +52,7 @@ class _Told:
     """What gateways were last told of one view."""
 
     seq: int = 0
-    merged: Merged | None = None
+    top: Top | None = None
     states: tuple[tuple[str, FeedState, str], ...] = ()
 
 
@@ -62,6 +62,7 @@ class _Market:
 
     feeds: dict[str, Voices] = field(default_factory=dict)
     """By venue."""
+    merger: Merger = field(default_factory=Merger)
     wanted: dict[ViewKind, _Told] = field(default_factory=dict)
     carried_since: float | None = None
     """None while another replica computes its views."""
@@ -209,6 +210,7 @@ class World:
             market = self._markets[instrument]
             market.carried_since = None
             market.feeds.clear()
+            market.merger = Merger()
             self._note_ready(instrument, ready=False)
             self._effects.unsubscribe.append(book_interest(instrument))
             for kind, told in market.wanted.items():
@@ -239,18 +241,19 @@ class World:
         states = tuple((feed.venue, feed.state, feed.reason) for feed in feeds)
         live = any(feed.state is FeedState.LIVE for feed in feeds)
         self._note_ready(instrument, ready=live)
+        market.merger.take(feeds)
         encoded_feeds: bytes | None = None
         for kind, told in market.wanted.items():
-            merged = merge(kind, feeds, self._depth)
-            if merged == told.merged and states == told.states:
+            top = market.merger.top(kind, self._depth)
+            if top == told.top and states == told.states:
                 continue
-            told.merged, told.states, told.seq = merged, states, told.seq + 1
+            told.top, told.states, told.seq = top, states, told.seq + 1
             if encoded_feeds is None:
                 encoded_feeds = _encode_feeds(feeds, now_ns)
             body = encode_view(
                 instrument,
-                merged.spread,
-                merged.levels,
+                spread(top),
+                encode_levels(kind, top),
                 encoded_feeds,
                 live=live,
                 epoch=self._epoch,
