@@ -221,8 +221,12 @@ async def test_a_port_in_use_is_a_sentence(options: Options) -> None:
     runtime = Runtime("gateway", RuntimeOptions("gateway.test", log_level="error"))
     with socket.create_server(("127.0.0.1", 0)) as taken:
         bind = f"127.0.0.1:{taken.getsockname()[1]}"
-        with pytest.raises(AddressError, match=f"cannot serve bots on {bind}: Address already in"):
+        with pytest.raises(AddressError) as caught:
             await serve(runtime, replace(options, bind=bind))
+    assert str(caught.value) == (
+        f"cannot serve bots on {bind}: Address already in use; "
+        "choose another --bind (of `dragonfly up`: --gateway)"
+    )
 
 
 async def test_two_gateways_cannot_share_a_port(options: Options, gateway: RunningGateway) -> None:

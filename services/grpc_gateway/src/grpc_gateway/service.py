@@ -47,6 +47,7 @@ SPARE_CALLS: Final = 256
 # For the bus, whose sockets are made anew when an aggregator is lost, and for files.
 OWN_DESCRIPTORS: Final = 256
 LEAST_CONNECTIONS: Final = 16
+OTHER_BIND: Final = "choose another --bind (of `dragonfly up`: --gateway)"
 TOKEN_REVOKED: Final = RefusedError(
     StatusCode.UNAUTHENTICATED, "the token holds no more: ask for a new one"
 )
@@ -285,7 +286,7 @@ def _listen(
             else server.add_insecure_port(where)
         )
     except RuntimeError:
-        raise AddressError(f"cannot serve bots on {bind}: choose another --bind") from None
+        raise AddressError(f"cannot serve bots on {bind}: {OTHER_BIND}") from None
     return f"{shown}:{bound}", loopback
 
 
@@ -299,6 +300,4 @@ def _probe(host: str, port: int, bind: str) -> bool:
             probe.listen(1)
         return ipaddress.ip_address(address[0]).is_loopback
     except OSError as error:
-        raise AddressError(
-            f"cannot serve bots on {bind}: {error.strerror}; choose another --bind"
-        ) from None
+        raise AddressError(f"cannot serve bots on {bind}: {error.strerror}; {OTHER_BIND}") from None
