@@ -186,3 +186,23 @@ def test_nothing_moves_while_it_is_not_open() -> None:
     assert share.settle(0.0).take == []
     share.open = True
     assert share.settle(0.0).take == ["KEY"]
+
+
+def test_the_claim_follows_whatever_changes_it() -> None:
+    share = Share("a")
+    share.want("ONE")
+    share.want("TWO")
+    claims = [share.claim]
+    share.note_ready({"ONE", "TWO"})
+    claims.append(share.claim)
+    share.settle(0.0)
+    claims.append(share.claim)
+    assert share.claim is claims[-1]
+    share.unwant("ONE")
+    claims.append(share.claim)
+    share.leave()
+    claims.append(share.claim)
+    nothing = Claim(False, frozenset())
+    two = frozenset({"TWO"})
+    assert claims[:2] == [nothing, nothing]
+    assert claims[2:] == [Claim(False, two | {"ONE"}), Claim(False, two), Claim(True, two)]

@@ -114,7 +114,9 @@ class Peers:
 
     def _tell(self, now: float) -> None:
         claim = self.share.claim
-        if claim != self._said and (now >= self._next_claim or claim.leaving):
-            self._said = claim
+        if claim is self._said or not (now >= self._next_claim or claim.leaving):
+            return
+        if claim != self._said:
             self._next_claim = now + CLAIM_INTERVAL_S
             self._publisher.publish(SHARE_TOPIC, claim)
+        self._said = claim

@@ -80,11 +80,14 @@ class Share:
         self._covered: dict[str, float] = {}
         """Keys of others that are carried here, and since when their owners have them ready."""
         self._changed = False
+        self._claim: Claim | None = None
 
     @property
     def claim(self) -> Claim:
-        """What this replica has to tell the others."""
-        return Claim(self.leaving, self._ready & self.carried)
+        """What this replica has to tell the others; the same object until that may differ."""
+        if self._claim is None:
+            self._claim = Claim(self.leaving, self._ready & self.carried)
+        return self._claim
 
     @property
     def alone(self) -> bool:
@@ -94,7 +97,7 @@ class Share:
     @property
     def handed_over(self) -> bool:
         """Whether all that is ready here is ready elsewhere too, as far as anybody is there."""
-        return self.alone or all(map(self._is_covered, self._ready & self.carried))
+        return self.alone or all(map(self._is_covered, self.claim.keys))
 
     def want(self, key: str) -> None:
         """Note that consumers ask for `key`."""
@@ -107,6 +110,7 @@ class Share:
         self._owners.pop(key, None)
         self._covered.pop(key, None)
         self.carried.discard(key)
+        self._claim = None
         self._changed = True  # there may be room for another
 
     def note_ready(self, keys: Iterable[str]) -> None:
@@ -114,6 +118,7 @@ class Share:
         ready = frozenset(keys)
         if ready != self._ready:
             self._ready = ready
+            self._claim = None
             self._changed = True
 
     def hear(self, peer: str, claim: Claim) -> None:
@@ -133,6 +138,7 @@ class Share:
     def leave(self) -> None:
         """Own nothing from now on; what is carried stays until the others have it."""
         self.leaving = True
+        self._claim = None
         self._owners.clear()
         self._changed = True
 
@@ -141,6 +147,7 @@ class Share:
         moves = Moves([], [])
         if not self.open or not (self._changed or self._covered):
             return moves
+        self._claim = None
         # Where nothing was noted, time alone has passed: that ends only what is covered.
         for key in sorted(self.carried if self._changed else self._covered):
             if self._may_release(key, now):
