@@ -33,20 +33,21 @@ define pin
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test docker-test simulate soak check format protos constraints clean
+.PHONY: help demo test docker-test simulate chaos soak check format protos constraints clean
 
 help:
 	@echo "make demo         three simulated venues, the whole system, a live ladder"
 	@echo "make test         the tests"
 	@echo "make docker-test  the tests of what runs in containers; needs a Docker engine"
 	@echo "make simulate     all of it in one process: a seed a system, a network, its faults"
+	@echo "make chaos        two minutes of faults of every kind, every book judged"
 	@echo "make soak         an hour with a fault a minute: memory, latency, right books"
 	@echo "make check        format, lint, types, imports, and whether generated code is current"
 	@echo "make format       mend format and lint where a tool can"
 	@echo "make protos       generate the Python of protos/"
 	@echo "make constraints  pin the newest versions of everything"
 	@echo "make clean        remove what the others made"
-	@echo "ARGS=\"…\" goes to the demo, to pytest, to the simulation or the soak; PYTHON=… is the Python to set up with"
+	@echo "ARGS=\"…\" goes to the demo, to pytest, to the simulation, chaos or the soak; PYTHON=… is the Python to set up with"
 
 demo: $(VENV)/.installed
 	@$(BIN)/dragonfly demo $(ARGS)
@@ -59,6 +60,9 @@ docker-test: $(VENV)/.tools
 
 simulate: $(VENV)/.tools
 	@PYTHONPATH=tests $(BIN)/python -m simulation $(ARGS)
+
+chaos: $(VENV)/.tools
+	@$(BIN)/python bench/chaos.py $(ARGS)
 
 soak: $(VENV)/.tools
 	@$(BIN)/python bench/soak.py $(ARGS)

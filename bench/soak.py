@@ -33,9 +33,9 @@ import click
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from dragonfly_client import Book
+from histories import read_history
 from oracle import Oracle, Truth
 from replicated import Replicated
-from soak_bots import read_records
 from soak_report import Latency, Results, Sample, draw, table
 from system import VENUES, Process
 
@@ -219,7 +219,12 @@ class Soak:
 
     def _take_books(self) -> None:
         files = sorted(self.system.books.glob("*.books"), key=lambda file: file.stat().st_mtime_ns)
-        records = [record for file in files for record in read_records(file)]
+        records = [
+            (bot, said)
+            for file in files
+            for bot, said in read_history(file)
+            if isinstance(said, Book)
+        ]
         for file in files:
             file.unlink()
         self.judge.judge(records, self._now())

@@ -1,42 +1,43 @@
-"""The bots of a soak, as a program: they write down every book they get.
+"""The bots of a soak or of chaos, as a program: they write down all that they get.
 
     python bench/soak_bots.py FOLDER ADDRESS,... READERS INSTRUMENT...
 
-READERS bots at each gateway follow all instruments as fast as they can; one more takes a while over
-each book, and one more leaves every few seconds and comes back as another. What they got is in
-FOLDER/PID-N.books, one pickled `Record` after the other, complete once the file has that name.
+READERS bots at each gateway follow all instruments as fast as they can. Others there: one takes a
+while over each book, one leaves every few seconds and comes back as another, one acknowledges
+nothing, one follows the best prices and one the liquidity of the first instrument. What they got is
+in FOLDER/PID-N.books (see `histories`), complete once the file has that name. A bot's name says its
+kind, its gateway's number and the process: "slow 1 4711". When this process had to stand still
+itself, because the machine is busy, is in FOLDER/PID.excuses (see `oracle`).
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
-import pickle
+import signal
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing, suppress
+from functools import partial
 from itertools import count
 from pathlib import Path
-from typing import IO, Final
+from typing import Final
 
-from dragonfly_client import Book, DragonflyClient, UnavailableError
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-__all__ = ["Record", "read_records"]
+import msgspec
+from dragonfly_client import Disconnected, DragonflyClient, Event, UnavailableError, View
+from histories import Cut, Recorder
+from oracle import Excuse
 
 FILE_EVERY_S: Final = 5.0
-SLOW_S: Final = 0.2
+SLOW_ROUND_S: Final = 0.5
 LEAVES_AFTER: Final = 100
+TICK_S: Final = 0.1
+STALLED_S: Final = 0.3
 
-
-Record = tuple[str, Book]
-"""A bot, which no other ever has the name of, and a book that it got."""
-
-
-def read_records(file: Path) -> Iterator[Record]:
-    """Yield what a complete file holds."""
-    with file.open("rb") as content:
-        while content.peek(1):
-            yield pickle.load(content)
+Follow = Callable[[DragonflyClient], AsyncGenerator[View, None]]
 
 
 class _Notes:
@@ -45,45 +46,66 @@ class _Notes:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._number = 0
-        self._file = self._open()
+        self._open()
 
-    def note(self, bot: str, book: Book) -> None:
-        pickle.dump((bot, book), self._file)
+    def note(self, bot: str, said: View | Cut) -> None:
+        self._recorder.note(bot, said)
+
+    def cut(self, bot: str) -> None:
+        self.note(bot, Cut(time.time_ns()))
+
+    def event(self, bot: str, event: Event) -> None:
+        if isinstance(event, Disconnected):
+            self.cut(bot)
 
     def complete(self) -> None:
         """Give the file to whoever reads it, and begin another."""
-        self._file.close()
-        written = self._part
-        written.rename(written.with_suffix(".books"))
+        self._recorder.file.close()
+        self._part.rename(self._part.with_suffix(".books"))
         self._number += 1
-        self._file = self._open()
+        self._open()
 
     @property
     def _part(self) -> Path:
         return self._folder / f"{os.getpid()}-{self._number}.part"
 
-    def _open(self) -> IO[bytes]:
-        return self._part.open("wb")
+    def _open(self) -> None:
+        self._recorder = Recorder(self._part.open("wb"))
 
 
-async def _read(bot: str, address: str, names: list[str], notes: _Notes, pause_s: float) -> None:
-    async with DragonflyClient(address) as client:
-        async for book in client.books(names):
-            notes.note(bot, book)
+async def _read(
+    bot: str,
+    address: str,
+    follow: Follow,
+    notes: _Notes,
+    *,
+    pause_s: float = 0,
+    window: int | None = 1,
+) -> None:
+    listen = partial(notes.event, bot)
+    async with DragonflyClient(address, window=window, on_event=listen) as client:
+        async for view in follow(client):
+            notes.note(bot, view)
             if pause_s:
                 await asyncio.sleep(pause_s)
 
 
-async def _come_and_go(bot: str, address: str, names: list[str], notes: _Notes) -> None:
+async def _come_and_go(bot: str, address: str, follow: Follow, notes: _Notes) -> None:
     for number in count():
+        name = f"{bot}.{number}"
+        listen = partial(notes.event, name)
         with suppress(UnavailableError):  # the gateway is being started anew
-            async with DragonflyClient(address) as client, aclosing(client.books(names)) as books:
+            async with (
+                DragonflyClient(address, on_event=listen) as client,
+                aclosing(follow(client)) as views,
+            ):
                 left = LEAVES_AFTER
-                async for book in books:
-                    notes.note(f"{bot}.{number}", book)
+                async for view in views:
+                    notes.note(name, view)
                     left -= 1
                     if not left:
                         break
+        notes.cut(name)
 
 
 async def _complete(notes: _Notes) -> None:
@@ -92,19 +114,53 @@ async def _complete(notes: _Notes) -> None:
         notes.complete()
 
 
-async def main(folder: Path, addresses: list[str], readers: int, names: list[str]) -> None:
+async def _watch(folder: Path) -> None:
+    encoder = msgspec.json.Encoder()
+    while True:
+        began = time.time_ns()
+        await asyncio.sleep(TICK_S)
+        ended = time.time_ns()
+        if ended - began > STALLED_S * 1e9:
+            excuse = Excuse(began, ended, bots=f" {os.getpid()}")
+            with (folder / f"{os.getpid()}.excuses").open("ab") as file:
+                file.write(encoder.encode(excuse) + b"\n")
+
+
+async def main(folder: Path, addresses: Sequence[str], readers: int, names: Sequence[str]) -> None:
+    this = asyncio.current_task()
+    assert this is not None
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, this.cancel)
     notes = _Notes(folder)
     pid = os.getpid()
-    async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(_complete(notes))
-        for gateway, address in enumerate(addresses, 1):
-            for number in range(readers):
-                bot = f"reader {gateway} {pid}.{number}"
-                tasks.create_task(_read(bot, address, names, notes, 0))
-            tasks.create_task(_read(f"slow {gateway} {pid}", address, names, notes, SLOW_S))
-            tasks.create_task(_come_and_go(f"fickle {gateway} {pid}", address, names, notes))
-        print('{"event": "ready"}', flush=True)
+
+    def books(client: DragonflyClient) -> AsyncGenerator[View, None]:
+        return client.books(names)
+
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(_complete(notes))
+            tasks.create_task(_watch(folder))
+            for gateway, address in enumerate(addresses, 1):
+                start = partial(_read, address=address, follow=books, notes=notes)
+                for number in range(readers):
+                    tasks.create_task(start(f"reader {gateway} {pid}.{number}"))
+                tasks.create_task(start(f"slow {gateway} {pid}", pause_s=SLOW_ROUND_S / len(names)))
+                tasks.create_task(start(f"unacknowledged {gateway} {pid}", window=None))
+                tasks.create_task(
+                    start(f"bbo {gateway} {pid}", follow=lambda client: client.bbo(names))
+                )
+                tasks.create_task(
+                    start(
+                        f"liquidity {gateway} {pid}",
+                        follow=lambda client: client.liquidity(names[0]),
+                    )
+                )
+                tasks.create_task(_come_and_go(f"fickle {gateway} {pid}", address, books, notes))
+            print('{"event": "ready"}', flush=True)
+    finally:
+        notes.complete()
 
 
 if __name__ == "__main__":
-    asyncio.run(main(Path(sys.argv[1]), sys.argv[2].split(","), int(sys.argv[3]), sys.argv[4:]))
+    with suppress(asyncio.CancelledError):
+        asyncio.run(main(Path(sys.argv[1]), sys.argv[2].split(","), int(sys.argv[3]), sys.argv[4:]))

@@ -1,5 +1,15 @@
 """The judge: every view a bot received must be the merge of what the venues' books truly were.
 
+    python tests/oracle.py FOLDER       judges again what a run left behind
+
+A view is
+    exact    it equals the merge of the truth at the `venue_seq`s that it names;
+    ordered  nothing goes back: no aggregator's count, no venue;
+    honest   a state has its reason, an age follows from the times, no time runs backwards, and who
+             is well is not called dead for ever;
+    fresh    no state of a venue is shown as LIVE for longer than `within_s` after the venue went on
+             to another, except while nobody could know (`Excuse`).
+
 Pure: the simulator's truth log and the received views go in, the first violation comes out. It
 shares no code with the aggregator on purpose: a judge that computes with the accused's own
 functions would repeat his mistakes.
@@ -7,16 +17,41 @@ functions would repeat his mistakes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import mmap
+import sys
+from array import array
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from itertools import groupby, pairwise
-from typing import NamedTuple
+from functools import lru_cache
+from itertools import chain, groupby, pairwise
+from pathlib import Path
+from typing import Final, NamedTuple, Self
 
 import msgspec
 from dragonfly_client import Bbo, Book, Level, Liquidity, MergedLevel, Share, State, VenueFeed, View
+from histories import Cut, read_history
 
-__all__ = ["Fault", "Oracle", "Truth", "Violation", "expected_spread", "misordered"]
+__all__ = [
+    "Excuse",
+    "Fault",
+    "History",
+    "Oracle",
+    "Rules",
+    "Run",
+    "Truth",
+    "Verdict",
+    "Violation",
+    "expected_spread",
+    "judge_folder",
+    "misordered",
+]
+
+CLOCK_NS: Final = 5_000_000
+"""By so much the machine's wall clock may be set back without anybody lying."""
+READ_STATES: Final = 20_000
+"""States whose levels are kept at hand."""
 
 
 class _TruthLine(msgspec.Struct):
@@ -31,6 +66,9 @@ class _TruthLine(msgspec.Struct):
     fault: str | None = None
 
 
+_truth_lines = msgspec.json.Decoder(_TruthLine)
+
+
 class Fault(NamedTuple):
     """A fault that the simulator injected."""
 
@@ -41,40 +79,148 @@ class Fault(NamedTuple):
 
 
 class Truth:
-    """All states that the venues' books went through, and the faults on their way out."""
+    """All states that the venues' books went through, and the faults on their way out.
+
+    Of a state only its place in the log is kept: hours of thousands a second fit.
+    """
 
     def __init__(self, lines: Iterable[bytes | str]) -> None:
-        self.faults: list[Fault] = []
-        self._states: dict[tuple[str, str], dict[int, _TruthLine]] = {}
-        for text in lines:
-            line = msgspec.json.decode(text, type=_TruthLine)
-            if line.fault is not None:
-                self.faults.append(Fault(line.fault, line.venue, line.instrument, line.ts))
-            elif line.instrument is not None:
-                states = self._states.setdefault((line.venue, line.instrument), {})
-                states[line.venue_seq] = line
+        texts = [line.encode() if isinstance(line, str) else line.rstrip(b"\n") for line in lines]
+        self._read(b"\n".join([*texts, b""]))
+
+    @classmethod
+    def from_file(cls, log: Path) -> Self:
+        """Read a log that may be larger than memory."""
+        truth = cls(())
+        with log.open("rb") as file:
+            truth._read(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+        return truth
+
+    @property
+    def venues(self) -> Mapping[str, set[str]]:
+        """The venues that ever had a book, by instrument."""
+        found: dict[str, set[str]] = {}
+        for venue, instrument in self._states:
+            found.setdefault(instrument, set()).add(venue)
+        return found
 
     def count(self, venue: str, instrument: str) -> int:
         """Return how many states the book went through."""
-        return len(self._states.get((venue, instrument), {}))
+        return len(self._states.get((venue, instrument), _States()).seqs)
 
     def lasting(self, venue: str, instrument: str, depth: int, least_ns: int) -> list[int]:
         """Return the `venue_seq` of the states that changed the top and stood for `least_ns`."""
-        states = list(self._states.get((venue, instrument), {}).values())
-        tops = [(_levels(venue, s.bids, depth), _levels(venue, s.asks, depth)) for s in states]
+        states = self._states.get((venue, instrument), _States())
+        tops = [self._levels(venue, start, depth) for start in states.starts]
         changed = [
-            s for s, top, before in zip(states, tops, [None, *tops], strict=False) if top != before
+            at
+            for at, (top, before) in enumerate(zip(tops, [None, *tops], strict=False))
+            if top != before
         ]
-        return [s.venue_seq for s, after in pairwise(changed) if after.ts - s.ts >= least_ns]
+        stood = pairwise(changed)
+        return [
+            states.seqs[at]
+            for at, after in stood
+            if states.stamps[after] - states.stamps[at] >= least_ns
+        ]
 
     def levels(
         self, venue: str, instrument: str, venue_seq: int, depth: int
     ) -> tuple[list[Level], list[Level]] | None:
         """Return (bids, asks) of one state, best first; None when the book never was in it."""
-        line = self._states.get((venue, instrument), {}).get(venue_seq)
-        if line is None:
+        states = self._states.get((venue, instrument))
+        at = states.find(venue_seq) if states else None
+        return (
+            None if states is None or at is None else self._levels(venue, states.starts[at], depth)
+        )
+
+    def since(self, venue: str, instrument: str, venue_seq: int) -> int | None:
+        """Return when the book came into a state; None when it never did."""
+        states = self._states.get((venue, instrument))
+        at = states.find(venue_seq) if states else None
+        return None if states is None or at is None else states.stamps[at]
+
+    def superseded(self, venue: str, instrument: str, venue_seq: int, depth: int) -> int | None:
+        """Return when the first `depth` levels became others than in a state; None if never."""
+        states = self._states.get((venue, instrument))
+        at = states.find(venue_seq) if states else None
+        if states is None or at is None:
             return None
+        top = self._levels(venue, states.starts[at], depth)
+        for later in range(at + 1, len(states.seqs)):
+            if self._levels(venue, states.starts[later], depth) != top:
+                return states.stamps[later]
+        return None
+
+    def _read(self, text: bytes | mmap.mmap) -> None:
+        self._text = text
+        self.faults: list[Fault] = []
+        self._states: dict[tuple[str, str], _States] = {}
+        self._levels = lru_cache(READ_STATES)(self._read_levels)
+        start = 0
+        while (end := text.find(b"\n", start)) >= 0:
+            line = _truth_lines.decode(text[start:end])
+            if line.fault is not None:
+                self.faults.append(Fault(line.fault, line.venue, line.instrument, line.ts))
+            elif line.instrument is not None:
+                states = self._states.setdefault((line.venue, line.instrument), _States())
+                states.add(line.venue_seq, line.ts, start)
+            start = end + 1
+
+    def _read_levels(self, venue: str, start: int, depth: int) -> tuple[list[Level], list[Level]]:
+        line = _truth_lines.decode(self._text[start : self._text.find(b"\n", start)])
         return _levels(venue, line.bids, depth), _levels(venue, line.asks, depth)
+
+
+class _States:
+    """The states of one book in their order, which is that of their numbers."""
+
+    def __init__(self) -> None:
+        self.seqs, self.stamps, self.starts = array("q"), array("q"), array("q")
+
+    def add(self, seq: int, ts: int, start: int) -> None:
+        at = bisect_right(self.seqs, seq)
+        for values, value in ((self.seqs, seq), (self.stamps, ts), (self.starts, start)):
+            values.insert(at, value)
+
+    def find(self, seq: int) -> int | None:
+        at = bisect_right(self.seqs, seq) - 1
+        return at if at >= 0 and self.seqs[at] == seq else None
+
+
+class Excuse(msgspec.Struct, frozen=True):
+    """Nobody could know better between `start` and `end` (ns): of a venue, or at some bots."""
+
+    start: int
+    end: int
+    venue: str | None = None
+    """None: of any."""
+    bots: str = ""
+    """Those whose names have this in them; "" are all."""
+
+
+_excuses = msgspec.json.Decoder(Excuse)
+
+
+class Rules(msgspec.Struct, frozen=True):
+    """How long a state may be shown after its venue went on to another."""
+
+    within_s: float
+    excuses: tuple[Excuse, ...] = ()
+
+    def lag_s(self, bot: str, venue: str, since: int, until: int) -> float:
+        """Return seconds from `since` to `until` without those that are excused."""
+        lag = until - since
+        if lag <= self.within_s * 1e9:
+            return lag / 1e9
+        reached = since
+        for excuse in sorted(self.excuses, key=lambda excuse: excuse.start):
+            if excuse.venue in {None, venue} and excuse.bots in bot:
+                start, end = max(reached, excuse.start), min(until, excuse.end)
+                if end > start:
+                    lag -= end - start
+                    reached = end
+        return lag / 1e9
 
 
 @dataclass(frozen=True)
@@ -86,11 +232,12 @@ class Violation:
     view: View
     position: int
     previous: View | None
+    bot: str = ""
 
     def __str__(self) -> str:
         return "\n".join(
             (
-                f"{self.rule}: {self.detail}",
+                f"{f'{self.bot}: ' if self.bot else ''}{self.rule}: {self.detail}",
                 f"view {self.position} of {self.view.instrument}: {self.view}",
                 f"the one before: {self.previous}",
             )
@@ -105,10 +252,14 @@ class _BrokenRuleError(Exception):
 
 @dataclass
 class Oracle:
-    """Judges views against a truth; `depth` is the system's levels a side."""
+    """Judges views against a truth; `depth` is the system's levels a side.
+
+    Without `rules` nothing is said of freshness.
+    """
 
     truth: Truth
     depth: int = 10
+    rules: Rules | None = None
     _judged: int = field(default=0, init=False)
 
     @property
@@ -118,24 +269,11 @@ class Oracle:
 
     def first_violation(self, views: Iterable[View]) -> Violation | None:
         """Judge what one bot received of one view of one instrument, in its order."""
-        spoken: View | None = None
-        by_epoch: dict[int, View] = {}
-        heard: dict[str, int] = {}
-        for position, view in enumerate(views):
-            try:
-                self._judge(view)
-                # Several aggregators may speak in turn: each numbers its own views.
-                _judge_order(spoken, by_epoch.get(view.epoch), view)
-                _judge_venue_order(heard, view)
-            except _BrokenRuleError as broken:
-                return Violation(broken.rule, broken.detail, view, position, spoken)
-            # Epoch 0 is the gateway's own word, that no aggregator speaks for the view.
-            if view.epoch != 0:
-                spoken = by_epoch[view.epoch] = view
-            self._judged += 1
-        return None
+        history = History(self)
+        return next(filter(None, map(history.take, views)), None)
 
-    def _judge(self, view: View) -> None:
+    def judge(self, view: View) -> None:
+        """Judge a view by itself."""
         live = [feed for feed in view.venues if feed.state is State.LIVE]
         received_bids, received_asks = _sides(view)
         _judge_names(view, live, (*received_bids, *received_asks))
@@ -150,6 +288,14 @@ class Oracle:
                 raise _BrokenRuleError("not the merge of the truth", f"{side} should be {true}")
         if view.spread != spread:
             raise _BrokenRuleError("wrong spread", f"{view.spread!r} should be {spread!r}")
+        _judge_times(view)
+        for feed in live:
+            since = self.truth.since(feed.venue, view.instrument, feed.venue_seq)
+            if since is not None and (feed.ts_recv or 0) < since - CLOCK_NS:
+                raise _BrokenRuleError(
+                    "received before it was", f"{feed.venue}: {feed.ts_recv}, it was at {since}"
+                )
+        self._judged += 1
 
     def _merge(self, instrument: str, live: Iterable[VenueFeed]) -> tuple[list[Level], list[Level]]:
         bids: list[Level] = []
@@ -169,6 +315,163 @@ class Oracle:
         bids.sort(key=lambda level: (-level.price, -level.amount, level.venue))
         asks.sort(key=lambda level: (level.price, -level.amount, level.venue))
         return bids, asks
+
+
+class History:
+    """What one bot was told by one view of one instrument, from its first word to its last."""
+
+    def __init__(self, oracle: Oracle, bot: str = "") -> None:
+        self.bot = bot
+        self.current: View | None = None
+        """What holds; None when nothing does."""
+        self._oracle = oracle
+        self._position = -1
+        self._previous: View | None = None
+        self._spoken: View | None = None
+        self._by_epoch: dict[int, View] = {}
+        self._heard: dict[str, int] = {}
+
+    def take(self, view: View) -> Violation | None:
+        """Judge the next view."""
+        self._position += 1
+        self._previous = self._spoken
+        try:
+            self._judge_freshness(view.ts_in)
+            self._oracle.judge(view)
+            # Several aggregators may speak in turn: each numbers its own views.
+            _judge_order(self._spoken, self._by_epoch.get(view.epoch), view)
+            _judge_venue_order(self._heard, view)
+        except _BrokenRuleError as broken:
+            return self._violation(broken, view)
+        finally:
+            self.current = view
+            # Epoch 0 is the gateway's own word, that no aggregator speaks for the view.
+            if view.epoch != 0:
+                self._spoken = self._by_epoch[view.epoch] = view
+        return None
+
+    def cut(self, ts: int) -> Violation | None:
+        """Take note that from `ts` on nothing holds that was said."""
+        return self._until(ts, lambda _: None)
+
+    def end(self, ts: int, venues: Iterable[str] = ()) -> Violation | None:
+        """Judge the last view at `ts`, by when each of `venues` has to be live again."""
+
+        def nobody_is_out(view: View) -> None:
+            live = {feed.venue for feed in view.venues if feed.state is State.LIVE}
+            if out := set(venues) - live:
+                raise _BrokenRuleError("called dead for ever", ", ".join(sorted(out)))
+
+        return self._until(ts, nobody_is_out)
+
+    def _until(self, ts: int, judge: Callable[[View], None]) -> Violation | None:
+        view, self.current = self.current, None
+        if view is None:
+            return None
+        try:
+            self._judge_freshness(ts, view)
+            judge(view)
+        except _BrokenRuleError as broken:
+            return self._violation(broken, view)
+        return None
+
+    def _judge_freshness(self, until: int, view: View | None = None) -> None:
+        """Judge what held until now."""
+        view = view or self.current
+        rules, truth = self._oracle.rules, self._oracle.truth
+        if rules is None or view is None:
+            return
+        for feed in view.venues:
+            # Nothing can have been superseded for longer than since its state was received.
+            if feed.state is not State.LIVE or until - (feed.ts_recv or 0) <= rules.within_s * 1e9:
+                continue
+            since = truth.superseded(
+                feed.venue, view.instrument, feed.venue_seq, self._oracle.depth
+            )
+            if since is None:
+                continue
+            lag_s = rules.lag_s(self.bot, feed.venue, since, until)
+            if lag_s > rules.within_s:
+                raise _BrokenRuleError(
+                    "stale",
+                    f"{feed.venue} went on from {feed.venue_seq} at {since}, and was shown as "
+                    f"before until {until}: {lag_s:.3f} s, {rules.within_s:g} s are allowed",
+                )
+
+    def _violation(self, broken: _BrokenRuleError, view: View) -> Violation:
+        return Violation(broken.rule, broken.detail, view, self._position, self._previous, self.bot)
+
+
+class Run(msgspec.Struct):
+    """What a run leaves in `run.json` for those who judge it again."""
+
+    seed: int
+    command: str
+    rules: Rules
+    ended: int
+    """Until then bots listened (ns)."""
+    whole: bool
+    """Whether all was healed in time for every venue to be back by `ended`."""
+    faults: list[dict[str, object]] = []
+    depth: int = 10
+
+
+class Verdict(NamedTuple):
+    """What a folder holds."""
+
+    run: Run
+    judged: int
+    histories: int
+    violations: list[Violation]
+    """The first of each history that has any, in the order of time."""
+
+
+Observer = Callable[[str, History, View | None, int], None]
+"""Told bot, history, the next view (None: cut or ended) and its time, before it is judged."""
+
+
+def judge_folder(folder: Path, observe: Observer = lambda *_: None) -> Verdict:
+    """Judge all that the bots of a run received."""
+    run = msgspec.json.decode((folder / "run.json").read_bytes(), type=Run)
+    stalls = [_excuses.decode_lines(file.read_bytes()) for file in folder.glob("books/*.excuses")]
+    rules = Rules(run.rules.within_s, (*run.rules.excuses, *chain.from_iterable(stalls)))
+    truth = Truth.from_file(folder / "truth.ndjson")
+    oracle = Oracle(truth, run.depth, rules)
+    expected = truth.venues if run.whole else {}
+    histories: dict[tuple[str, str, str], History] = {}
+    broken: dict[History, Violation] = {}
+
+    def note(history: History, violation: Violation | None) -> None:
+        if violation and history not in broken:
+            broken[history] = violation
+
+    files = [*folder.glob("books/*.books"), *folder.glob("books/*.part")]
+    files.sort(key=lambda file: file.stat().st_mtime_ns)
+    for file in files:
+        for bot, said in read_history(file):
+            if (said.ts if isinstance(said, Cut) else said.ts_in) > run.ended:
+                continue
+            if isinstance(said, Cut):
+                for key, history in histories.items():
+                    if key[0] == bot:
+                        observe(bot, history, None, said.ts)
+                        note(history, history.cut(said.ts))
+                continue
+            key = (bot, type(said).__name__, said.instrument)
+            history = histories.setdefault(key, History(oracle, bot))
+            observe(bot, history, said, said.ts_in)
+            note(history, history.take(said))
+    for key, history in histories.items():
+        if history.current is not None and not _was_gone(run.rules, key[0], run.ended):
+            observe(key[0], history, None, run.ended)
+            note(history, history.end(run.ended, expected.get(key[2], ())))
+    in_time = sorted(broken.values(), key=lambda violation: violation.view.ts_in)
+    return Verdict(run, oracle.judged, len(histories), in_time)
+
+
+def _was_gone(rules: Rules, bot: str, ts: int) -> bool:
+    """Say whether a bot had ended by then."""
+    return any(one.bots and one.bots in bot and one.start < ts <= one.end for one in rules.excuses)
 
 
 def expected_spread(bids: Sequence[Level], asks: Sequence[Level]) -> float:
@@ -235,6 +538,16 @@ def _judge_names(view: View, live: Sequence[VenueFeed], levels: Iterable[_AnyLev
         raise _BrokenRuleError("live without an aggregator", "epoch 0")
 
 
+def _judge_times(view: View) -> None:
+    for feed in view.venues:
+        age_ns = max(0, view.ts_agg - feed.ts_recv) if feed.ts_recv else 0
+        if view.epoch and feed.age_ns != age_ns:
+            raise _BrokenRuleError("wrong age", f"{feed.venue}: {feed.age_ns} should be {age_ns}")
+        path = (feed.ts_recv or 0, feed.ts_pub or 0, view.ts_agg, view.ts_out, view.ts_in)
+        if any(later < earlier - CLOCK_NS for earlier, later in pairwise(path)):
+            raise _BrokenRuleError("time runs backwards", f"{feed.venue}: {path}")
+
+
 def _judge_order(spoken: View | None, previous: View | None, view: View) -> None:
     """Compare with what was said before, and with what the same aggregator said."""
     if spoken is not None and view.instrument != spoken.instrument:
@@ -266,3 +579,24 @@ def _content(view: View) -> tuple[object, ...]:
 def _levels(venue: str, texts: msgspec.Raw, depth: int) -> list[Level]:
     pairs = msgspec.json.decode(texts, type=list[tuple[str, str]])
     return [Level(venue, float(price), float(amount)) for price, amount in pairs[:depth]]
+
+
+def main(folder: Path) -> int:
+    verdict = judge_folder(folder)
+    for violation in verdict.violations[:1]:
+        print(f"seed {verdict.run.seed}: {verdict.run.command}\n{violation}")
+        near = [
+            fault
+            for fault in verdict.run.faults
+            if abs(int(str(fault["start"])) - violation.view.ts_in) < 15e9
+        ]
+        print("faults near it:", *near, sep="\n  ")
+    print(
+        f"{verdict.judged:,} views right; {len(verdict.violations)} of {verdict.histories} "
+        "histories broken"
+    )
+    return bool(verdict.violations)
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))

@@ -3,13 +3,27 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
+from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from dragonfly_client import Bbo, Book, Level, Liquidity, MergedLevel, Share, State, VenueFeed, View
-from oracle import Oracle, Truth, expected_spread, misordered
+from histories import Cut, Recorder
+from oracle import (
+    Excuse,
+    History,
+    Oracle,
+    Rules,
+    Run,
+    Truth,
+    Violation,
+    expected_spread,
+    judge_folder,
+    misordered,
+)
 
 BINANCE_BIDS = [["65.12", "1.0"], ["65.10", "2.0"]]
 BINANCE_ASKS = [["65.13", "3.0"], ["65.20", "4.0"]]
@@ -31,7 +45,7 @@ def truth_line(venue: str, venue_seq: int, bids: list[list[str]], asks: list[lis
 
 
 def feed(venue: str, venue_seq: int, state: State = State.LIVE, reason: str = "") -> VenueFeed:
-    return VenueFeed(venue, state, reason, 0, venue_seq, None, 1, 2)
+    return VenueFeed(venue, state, reason, 2, venue_seq, None, 1, 2)
 
 
 def shared(book: Book) -> dict[str, Any]:
@@ -209,6 +223,14 @@ WRONG: dict[str, tuple[str, Callable[[Book], Book]]] = {
         "state without its reason",
         lambda book: replace(book, venues=(feed("binance", 7), feed("kraken", 100, State.DOWN))),
     ),
+    "an age that does not follow from the times": (
+        "wrong age",
+        lambda book: replace(book, venues=(replace(book.venues[0], age_ns=3), book.venues[1])),
+    ),
+    "served before it was computed": (
+        "time runs backwards",
+        lambda book: replace(book, ts_out=book.ts_out - 10**9),
+    ),
     "live when nothing is": (
         "wrong `live`",
         lambda book: replace(book, venues=(), bids=(), asks=(), spread=0.0),
@@ -237,7 +259,9 @@ OUT_OF_ORDER: dict[str, tuple[str, Callable[[Book], Book]]] = {
     ),
     "another book under the same seq": (
         "two views of one seq",
-        lambda book: replace(book, venues=(feed("binance", 7), replace(book.venues[1], age_ns=9))),
+        lambda book: replace(
+            book, venues=(feed("binance", 7), replace(book.venues[1], ts_event=9))
+        ),
     ),
     "another instrument": (
         "another instrument",
@@ -291,3 +315,146 @@ def test_order_of_a_book_without_its_truth(book: Book) -> None:
 def test_spread_is_rounded_once(book: Book) -> None:
     assert expected_spread(book.bids, book.asks) == 0.01
     assert expected_spread(book.bids, ()) == 0.0
+
+
+SECOND = 10**9
+HOUR = 3600 * SECOND
+
+
+def state(venue_seq: int, at_s: float, *, amount: str = "1.0", deep: str = "1.0") -> str:
+    bids = [["65.12", amount], ["65.11", "2.0"], ["65.10", deep]]
+    line = json.loads(truth_line("kraken", venue_seq, bids, [["65.20", "1.0"]]))
+    return json.dumps(line | {"ts": HOUR + int(at_s * SECOND)})
+
+
+MOVING = [
+    state(100, 0),
+    state(101, 1, deep="2.0"),  # the first two levels stay
+    state(102, 2, amount="3.0"),
+    state(103, 3, amount="4.0"),
+]
+
+
+def moving_book(venue_seq: int, at_s: float, *, recv_s: float | None = None) -> Book:
+    """Return the true book of one state, which a bot got at a time."""
+    truth = Truth(MOVING)
+    levels = truth.levels("kraken", "ETH-BTC", venue_seq, 2)
+    since = truth.since("kraken", "ETH-BTC", venue_seq)
+    assert levels is not None
+    assert since is not None
+    at = HOUR + int(at_s * SECOND)
+    recv = since if recv_s is None else HOUR + int(recv_s * SECOND)
+    return Book(
+        instrument="ETH-BTC",
+        spread=expected_spread(*levels),
+        venues=(
+            VenueFeed("kraken", State.LIVE, "", max(0, at - recv), venue_seq, None, recv, recv),
+        ),
+        live=True,
+        epoch=2,
+        seq=venue_seq * 1000 + int(at_s * 10),
+        ts_agg=at,
+        replaced=0,
+        ts_out=at,
+        ts_in=at,
+        bids=tuple(levels[0]),
+        asks=tuple(levels[1]),
+    )
+
+
+def out_of(book: Book) -> Book:
+    down = replace(book.venues[0], state=State.DOWN, reason="no listener")
+    return replace(book, venues=(down,), live=False, bids=(), asks=(), spread=0.0)
+
+
+def judge_moving(
+    said: Sequence[Book | Cut], *excuses: Excuse, end_s: float, venues: Sequence[str] = ()
+) -> Violation | None:
+    history = History(Oracle(Truth(MOVING), 2, Rules(0.75, excuses)), "reader 1 4711")
+    for one in said:
+        violation = history.cut(one.ts) if isinstance(one, Cut) else history.take(one)
+        if violation:
+            return violation
+    return history.end(HOUR + int(end_s * SECOND), venues)
+
+
+FRESH: dict[str, tuple[list[Book | Cut], float]] = {
+    "each state in its time": ([moving_book(100, 0.1), moving_book(102, 2.6)], 3.7),
+    "a state whose shown levels stand": ([moving_book(100, 0.1)], 2.7),
+    "the last state for ever": ([moving_book(103, 3.1)], 999.0),
+    "out in time": ([moving_book(100, 0.1), out_of(moving_book(100, 2.7))], 999.0),
+    "told in time that nothing holds": ([moving_book(100, 0.1), Cut(HOUR + 2 * SECOND)], 999.0),
+}
+
+
+@pytest.mark.parametrize("case", FRESH)
+def test_what_is_fresh_passes(case: str) -> None:
+    said, end_s = FRESH[case]
+    assert judge_moving(said, end_s=end_s) is None
+
+
+STALE: dict[str, tuple[list[Book | Cut], float]] = {
+    "out too late": ([moving_book(100, 0.1), out_of(moving_book(100, 2.8))], 3.0),
+    "told again though long past": ([moving_book(100, 0.1), moving_book(100, 2.8)], 3.0),
+    "nothing came at all": ([moving_book(100, 0.1)], 2.8),
+    "told too late that nothing holds": ([moving_book(100, 0.1), Cut(HOUR + 3 * SECOND)], 3.0),
+    "what comes late is short-lived": ([moving_book(100, 2.8), moving_book(102, 2.81)], 3.0),
+}
+
+
+@pytest.mark.parametrize("case", STALE)
+def test_a_stale_venue_is_named(case: str) -> None:
+    said, end_s = STALE[case]
+    violation = judge_moving(said, end_s=end_s)
+    assert violation is not None
+    assert violation.rule == "stale"
+    assert violation.bot in str(violation)
+
+
+def test_what_nobody_could_know_is_excused() -> None:
+    said = [moving_book(100, 0.1)]
+
+    def judge(start_s: float, end_s: float, venue: str | None = None, bots: str = "") -> bool:
+        start, end = (HOUR + int(at * SECOND) for at in (start_s, end_s))
+        return judge_moving(said, Excuse(start, end, venue, bots), end_s=4.0) is None
+
+    assert judge(0.0, 3.3)
+    assert judge(0.0, 3.3, "kraken", " 4711")
+    assert not judge(0.0, 3.2)
+    assert not judge(0.0, 3.3, "binance")
+    assert not judge(0.0, 3.3, None, " 4712")
+
+
+def test_a_venue_that_is_well_must_be_back_in_the_end() -> None:
+    out = out_of(moving_book(103, 3.1))
+    assert judge_moving([out], end_s=9.0) is None
+    violation = judge_moving([out], end_s=9.0, venues=["kraken"])
+    assert violation is not None
+    assert (violation.rule, violation.detail) == ("called dead for ever", "kraken")
+
+
+def test_nothing_is_received_before_it_was() -> None:
+    violation = judge_moving([moving_book(102, 2.0, recv_s=1.9)], end_s=2.1)
+    assert violation is not None
+    assert violation.rule == "received before it was"
+
+
+def test_a_folder_is_judged_again(tmp_path: Path) -> None:
+    (tmp_path / "truth.ndjson").write_text("".join(f"{line}\n" for line in MOVING))
+    run = Run(7, "chaos", Rules(0.75), HOUR + 9 * SECOND, whole=True, depth=2)
+    (tmp_path / "run.json").write_bytes(msgspec.json.encode(run))
+    (tmp_path / "books").mkdir()
+    with (tmp_path / "books" / "1-0.books").open("wb") as file:
+        recorder = Recorder(file)
+        for bot in ("good 1 1", "left 1 1", "stale 1 1"):
+            recorder.note(bot, moving_book(100, 0.1))
+        recorder.note("left 1 1", Cut(HOUR + 2 * SECOND))
+        recorder.note("good 1 1", moving_book(102, 2.1))
+        recorder.note("good 1 1", moving_book(103, 3.1))
+        file.write(b'{"torn')
+
+    verdict = judge_folder(tmp_path)
+
+    assert verdict.run == run
+    assert (verdict.judged, verdict.histories) == (5, 3)
+    assert [(one.bot, one.rule) for one in verdict.violations] == [("stale 1 1", "stale")]
