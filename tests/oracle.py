@@ -254,7 +254,7 @@ class _BrokenRuleError(Exception):
 class Oracle:
     """Judges views against a truth; `depth` is the system's levels a side.
 
-    Without `rules` nothing is said of freshness.
+    With `rules` freshness is judged, and times against each other: all are of one clock.
     """
 
     truth: Truth
@@ -274,6 +274,14 @@ class Oracle:
 
     def judge(self, view: View) -> None:
         """Judge a view by itself."""
+        self._judge_content(view)
+        _judge_ages(view)
+        if self.rules is not None:
+            _judge_times(view)
+            self._judge_receipt(view)
+        self._judged += 1
+
+    def _judge_content(self, view: View) -> None:
         live = [feed for feed in view.venues if feed.state is State.LIVE]
         received_bids, received_asks = _sides(view)
         _judge_names(view, live, (*received_bids, *received_asks))
@@ -288,14 +296,14 @@ class Oracle:
                 raise _BrokenRuleError("not the merge of the truth", f"{side} should be {true}")
         if view.spread != spread:
             raise _BrokenRuleError("wrong spread", f"{view.spread!r} should be {spread!r}")
-        _judge_times(view)
-        for feed in live:
+
+    def _judge_receipt(self, view: View) -> None:
+        for feed in view.venues:
             since = self.truth.since(feed.venue, view.instrument, feed.venue_seq)
             if since is not None and (feed.ts_recv or 0) < since - CLOCK_NS:
                 raise _BrokenRuleError(
                     "received before it was", f"{feed.venue}: {feed.ts_recv}, it was at {since}"
                 )
-        self._judged += 1
 
     def _merge(self, instrument: str, live: Iterable[VenueFeed]) -> tuple[list[Level], list[Level]]:
         bids: list[Level] = []
@@ -538,11 +546,15 @@ def _judge_names(view: View, live: Sequence[VenueFeed], levels: Iterable[_AnyLev
         raise _BrokenRuleError("live without an aggregator", "epoch 0")
 
 
-def _judge_times(view: View) -> None:
+def _judge_ages(view: View) -> None:
     for feed in view.venues:
         age_ns = max(0, view.ts_agg - feed.ts_recv) if feed.ts_recv else 0
-        if view.epoch and feed.age_ns != age_ns:
+        if feed.age_ns != age_ns:
             raise _BrokenRuleError("wrong age", f"{feed.venue}: {feed.age_ns} should be {age_ns}")
+
+
+def _judge_times(view: View) -> None:
+    for feed in view.venues:
         path = (feed.ts_recv or 0, feed.ts_pub or 0, view.ts_agg, view.ts_out, view.ts_in)
         if any(later < earlier - CLOCK_NS for earlier, later in pairwise(path)):
             raise _BrokenRuleError("time runs backwards", f"{feed.venue}: {path}")

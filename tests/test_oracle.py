@@ -65,7 +65,7 @@ def oracle() -> Oracle:
             json.dumps(fault),
         ]
     )
-    return Oracle(truth, depth=3)
+    return Oracle(truth, 3, Rules(within_s=9e9))
 
 
 @pytest.fixture

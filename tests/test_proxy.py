@@ -34,9 +34,11 @@ async def joined(proxy: Proxy, path: Path) -> AsyncIterator[tuple[Ends, Ends]]:
     async with server, proxy.serving():
         near = await asyncio.open_connection("127.0.0.1", proxy.port)
         far = await accepted.get()
-        yield near, far
-        for _, writer in (near, far):
-            await close(writer)
+        try:
+            yield near, far
+        finally:
+            for _, writer in (near, far):
+                await close(writer)
 
 
 @pytest.mark.parametrize("toxic", ["none", "slicing", "latency", "bandwidth"])
@@ -68,7 +70,7 @@ async def test_a_held_connection_says_nothing_and_loses_nothing(tmp_path: Path) 
             async with asyncio.timeout(HELD_S):
                 await asyncio.shield(heard)
         proxy.resume()
-        assert await heard == (b"there", b"back")
+        assert tuple(await heard) == (b"there", b"back")
 
 
 async def test_connections_are_reset_and_refused(tmp_path: Path) -> None:
