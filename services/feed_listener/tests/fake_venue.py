@@ -13,6 +13,8 @@ from typing import Any, Final, Self
 
 from feed_listener.venue import (
     Acked,
+    AuditSources,
+    Bbo,
     Broken,
     Closing,
     Decoder,
@@ -67,6 +69,7 @@ class FakeDecoder:
 
     def __init__(self) -> None:
         self.last: dict[str, tuple[object, object]] = {}
+        self.seqs: dict[str, int] = {}
         self.forgotten: list[str] = []
 
     def feed(self, frame: bytes) -> Sequence[Event]:
@@ -74,28 +77,35 @@ class FakeDecoder:
             told = json.loads(frame)
         except ValueError:
             raise FrameError("not_json") from None
+        event: Event = Heard()
         match told["t"]:
             case "book":
-                return (self._book(told),)
+                event = self._book(told)
+            case "bbo":
+                event = Bbo(told["s"], told["seq"], tuple(told["b"]), tuple(told["a"]))
             case "ack":
-                return (Acked(told["id"], tuple(told.get("symbols", ()))),)
+                event = Acked(told["id"], tuple(told.get("symbols", ())))
             case "refused":
-                return (Refused(told["id"], tuple(told["symbols"]), told["why"]),)
+                event = Refused(told["id"], tuple(told["symbols"]), told["why"])
             case "broken":
-                return (Broken(told["s"], "checksum", "1 is not 2"),)
+                event = Broken(told["s"], "checksum", "1 is not 2")
             case "unsound":
                 raise FrameError("unsorted", symbol=told["s"])
             case "closing":
-                return (Closing("maintenance"),)
-            case _:
-                return (Heard(),)
+                event = Closing("maintenance")
+        return (event,)
 
     def forget(self, symbol: str) -> None:
         self.forgotten.append(symbol)
         self.last.pop(symbol, None)
+        self.seqs.pop(symbol, None)
+
+    def seq(self, symbol: str) -> int:
+        return self.seqs.get(symbol, -1)
 
     def _book(self, told: dict[str, Any]) -> Event:
         symbol = told["s"]
+        self.seqs[symbol] = told["seq"]
         if self.last.get(symbol) == (told["b"], told["a"]):
             return Unchanged(symbol)
         self.last[symbol] = (told["b"], told["a"])
@@ -119,20 +129,26 @@ class FakeVenue:
         liveness: Liveness = CALM,
         instruments: InstrumentSource | None = None,
         probes: bool = False,
+        audits: AuditSources | None = None,
     ) -> None:
         self.limits = limits
         self.liveness = liveness
         self.instruments = instruments or InstrumentSource(rest_path="/list")
         self.probes = probes
+        self.audits = audits or AuditSources()
         self.decoders: list[FakeDecoder] = []
 
     def connect_url(self, base: str) -> str:
         return f"{base}/stream"
 
-    def subscribe(self, symbols: Sequence[str], request_id: int, depth: int) -> list[str]:
+    def subscribe(
+        self, symbols: Sequence[str], request_id: int, depth: int, *, bbo: bool = False
+    ) -> list[str]:
         return [_frame(op="sub", id=request_id, symbols=list(symbols))]
 
-    def unsubscribe(self, symbols: Sequence[str], request_id: int, depth: int) -> list[str]:
+    def unsubscribe(
+        self, symbols: Sequence[str], request_id: int, depth: int, *, bbo: bool = False
+    ) -> list[str]:
         return [_frame(op="unsub", id=request_id, symbols=list(symbols))]
 
     def probe(self, request_id: int) -> str | None:

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 import pytest
 from dragonfly_common.clock import ManualClock
 from dragonfly_common.messages import Body, Book
 from dragonfly_common.types import FeedState
+from feed_listener.audits import Result
 from feed_listener.feed_state import FeedEvent
 from feed_listener.feeds import Feeds
 from feed_listener.venue import Top
@@ -44,6 +45,9 @@ class Sender:
     @property
     def tops(self) -> Mapping[str, tuple[Top, int]]:
         return self._tops
+
+    async def audit(self, symbol: str, fetch: Callable[[], Awaitable[Top]]) -> Result:
+        raise NotImplementedError
 
     def send(self, feeds: Feeds, venue_seq: int, ts_recv: int = 5) -> None:
         top = Top("ethbtc", venue_seq, None, ((10.0 + venue_seq, 1.0),), ((99.0, 1.0),))
@@ -208,3 +212,41 @@ def test_each_change_is_told(feeds: Feeds) -> None:
     sender.send(feeds, 8)
     feeds.set("ETH-BTC", FeedEvent.UNLISTED, "delisted")
     assert told == [FeedState.LIVE, FeedState.UNKNOWN]
+
+
+def test_a_feed_that_was_never_audited_has_no_score(feeds: Feeds, said: Said) -> None:
+    Sender().send(feeds, 1)
+    assert (said.books[-1].score, said.books[-1].score_total) == (None, None)
+
+
+def test_each_book_carries_the_share_that_agreed(feeds: Feeds, said: Said) -> None:
+    sender = Sender()
+    sender.send(feeds, 1)
+    feeds.audited(sender, "ethbtc", 0.0, agreed=False)
+    sender.send(feeds, 2)
+    feeds.audited(sender, "ethbtc", 600.0, agreed=True)
+    sender.send(feeds, 3)
+    scores = [(book.score, book.score_total) for book in said.books[-2:]]
+    assert scores == [(0.0, 0.0), (1.0, 0.5)]
+
+
+def test_who_does_not_speak_for_a_feed_does_not_count(feeds: Feeds, said: Said) -> None:
+    sender = Sender()
+    sender.send(feeds, 1)
+    feeds.audited(Sender(rank=2), "ethbtc", 0.0, agreed=False)
+    sender.send(feeds, 2)
+    assert said.books[-1].score is None
+
+
+def test_a_resting_book_is_published_again_with_another_score(feeds: Feeds, said: Said) -> None:
+    sender = Sender()
+    sender.send(feeds, 1)
+    feeds.audited(sender, "ethbtc", 0.0, agreed=True)
+    feeds.say_scores(1.0)
+    feeds.say_scores(2.0)
+    assert [book.score for book in said.books[1:]] == [None, 1.0]
+    assert said.books[-1].bids == said.books[-2].bids
+    feeds.lose(sender, "cut off", None)
+    feeds.say_scores(700.0)
+    assert [book.score for book in said.books[3:]] == [1.0, None]
+    assert said.books[-1].reason == "cut off"

@@ -154,6 +154,8 @@ def _feeds(feeds: Iterable[pb.VenueFeed]) -> tuple[VenueFeed, ...]:
             ts_event=feed.ts_event if feed.HasField("ts_event") else None,
             ts_recv=feed.ts_recv or None,
             ts_pub=feed.ts_pub or None,
+            score=feed.score if feed.HasField("score") else None,
+            score_total=feed.score_total if feed.HasField("score_total") else None,
         )
         for feed in feeds
     )

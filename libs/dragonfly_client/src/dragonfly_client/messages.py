@@ -84,6 +84,9 @@ class VenueFeed:
 
     `age_ns` runs from the venue's last change to the view's computation. `reason` is empty when
     the state is LIVE. `ts_recv` and `ts_pub` are None until the venue said anything.
+
+    `score` is the share, 0 to 1, of the last ten minutes' audits of this book that agreed with what
+    the venue says elsewhere, `score_total` that of all; None where nothing could be compared.
     """
 
     venue: str
@@ -94,6 +97,8 @@ class VenueFeed:
     ts_event: int | None
     ts_recv: int | None
     ts_pub: int | None
+    score: float | None = None
+    score_total: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

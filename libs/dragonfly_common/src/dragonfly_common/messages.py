@@ -31,6 +31,10 @@ Number = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**32 - 1)]
 
 
+Share = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
+"""A part of the whole."""
+
+
 class Envelope(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What surrounds every body on the bus; written and read by the bus alone.
 
@@ -51,6 +55,8 @@ class Book(msgspec.Struct, frozen=True, array_like=True, tag="book", gc=False):
     Levels are best first, at most the system's depth; none unless `state` is LIVE.
     `feed_epoch` rises with each new connection to the venue; `venue_seq` rises within one.
     `ts_event` is the venue's stamp, None when it sends none.
+    `score` is the share of the feed's audits of the last ten minutes that agreed, `score_total`
+    that of all; None where nothing could be compared.
     """
 
     state: FeedState
@@ -61,6 +67,8 @@ class Book(msgspec.Struct, frozen=True, array_like=True, tag="book", gc=False):
     ts_recv: Number
     bids: Side
     asks: Side
+    score: Share | None = None
+    score_total: Share | None = None
 
 
 class View(msgspec.Struct, frozen=True, array_like=True, tag="view", gc=False):

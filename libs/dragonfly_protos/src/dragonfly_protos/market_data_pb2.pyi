@@ -44,7 +44,7 @@ class Level(_message.Message):
     def __init__(self, venue: _Optional[str] = ..., price: _Optional[float] = ..., amount: _Optional[float] = ...) -> None: ...
 
 class VenueFeed(_message.Message):
-    __slots__ = ("venue", "state", "reason", "age_ns", "venue_seq", "ts_event", "ts_recv", "ts_pub")
+    __slots__ = ("venue", "state", "reason", "age_ns", "venue_seq", "ts_event", "ts_recv", "ts_pub", "score", "score_total")
     VENUE_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
@@ -53,6 +53,8 @@ class VenueFeed(_message.Message):
     TS_EVENT_FIELD_NUMBER: _ClassVar[int]
     TS_RECV_FIELD_NUMBER: _ClassVar[int]
     TS_PUB_FIELD_NUMBER: _ClassVar[int]
+    SCORE_FIELD_NUMBER: _ClassVar[int]
+    SCORE_TOTAL_FIELD_NUMBER: _ClassVar[int]
     venue: str
     state: State
     reason: str
@@ -61,7 +63,9 @@ class VenueFeed(_message.Message):
     ts_event: int
     ts_recv: int
     ts_pub: int
-    def __init__(self, venue: _Optional[str] = ..., state: _Optional[_Union[State, str]] = ..., reason: _Optional[str] = ..., age_ns: _Optional[int] = ..., venue_seq: _Optional[int] = ..., ts_event: _Optional[int] = ..., ts_recv: _Optional[int] = ..., ts_pub: _Optional[int] = ...) -> None: ...
+    score: float
+    score_total: float
+    def __init__(self, venue: _Optional[str] = ..., state: _Optional[_Union[State, str]] = ..., reason: _Optional[str] = ..., age_ns: _Optional[int] = ..., venue_seq: _Optional[int] = ..., ts_event: _Optional[int] = ..., ts_recv: _Optional[int] = ..., ts_pub: _Optional[int] = ..., score: _Optional[float] = ..., score_total: _Optional[float] = ...) -> None: ...
 
 class Book(_message.Message):
     __slots__ = ("spread", "bids", "asks", "instrument", "venues", "live", "epoch", "seq", "ts_agg", "replaced", "ts_out")

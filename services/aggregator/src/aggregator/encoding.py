@@ -55,6 +55,8 @@ def encode_feed(
     ts_event: int | None,
     ts_recv: int,
     ts_pub: int,
+    score: float | None = None,
+    score_total: float | None = None,
 ) -> bytes:
     """Encode a VenueFeed up to its age, which `encode_feed_age` completes when a view is made."""
     parts = [
@@ -65,6 +67,8 @@ def encode_feed(
         _tag(6, _FIXED64) + _pack_signed(ts_event) if ts_event is not None else b"",
         _tag(7, _FIXED64) + _pack_signed(ts_recv),
         _tag(8, _FIXED64) + _pack_signed(ts_pub),
+        _tag(9, _FIXED64) + _pack_double(score) if score is not None else b"",
+        _tag(10, _FIXED64) + _pack_double(score_total) if score_total is not None else b"",
         _tag(4, _FIXED64),
     ]
     body = b"".join(parts)

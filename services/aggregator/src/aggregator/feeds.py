@@ -32,6 +32,8 @@ class Feed(msgspec.Struct, frozen=True, gc=False):
     ts_pub: int
     bids: tuple[Entry, ...] = ()
     asks: tuple[Entry, ...] = ()
+    score: float | None = None
+    score_total: float | None = None
     encoded: bytes = b""
     """The VenueFeed of a view, up to its age."""
     fault: str | None = None
@@ -44,7 +46,17 @@ def take_book(venue: str, book: Book, ts_pub: int, depth: int) -> Feed:
     A book that contradicts itself (crossed, out of order, not a number) is STALE here whatever its
     listener says: no level of it is used, and its reason tells why.
     """
-    feed = Feed(venue, book.state, book.reason, book.venue_seq, book.ts_event, book.ts_recv, ts_pub)
+    feed = Feed(
+        venue,
+        book.state,
+        book.reason,
+        book.venue_seq,
+        book.ts_event,
+        book.ts_recv,
+        ts_pub,
+        score=book.score,
+        score_total=book.score_total,
+    )
     if book.state is not FeedState.LIVE:
         return _encoded(feed)
     fault, why = _contradiction(book.bids, book.asks)
@@ -79,6 +91,8 @@ def _encoded(feed: Feed) -> Feed:
         ts_event=feed.ts_event,
         ts_recv=feed.ts_recv,
         ts_pub=feed.ts_pub,
+        score=feed.score,
+        score_total=feed.score_total,
     )
     return replace(feed, encoded=encoded)
 

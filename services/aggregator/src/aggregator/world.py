@@ -53,7 +53,7 @@ class _Told:
 
     seq: int = 0
     top: Top | None = None
-    states: tuple[tuple[str, FeedState, str], ...] = ()
+    states: tuple[tuple[str, FeedState, str, float | None], ...] = ()
 
 
 @dataclass
@@ -238,7 +238,7 @@ class World:
         if not market.wanted or self._is_awaited(instrument, market, now):
             return
         feeds = [self._feed(market, venue) for venue in sorted({*market.feeds, *self._venues})]
-        states = tuple((feed.venue, feed.state, feed.reason) for feed in feeds)
+        states = tuple((feed.venue, feed.state, feed.reason, feed.score) for feed in feeds)
         live = any(feed.state is FeedState.LIVE for feed in feeds)
         self._note_ready(instrument, ready=live)
         market.merger.take(feeds)

@@ -50,6 +50,20 @@ __all__ = ["listener"]
     type=click.Path(path_type=Path),
     help="PEM file of a private authority, trusted beside the machine's own.",
 )
+@click.option(
+    "--audit/--no-audit",
+    default=True,
+    show_default=True,
+    help="Hold the books against what the venue says elsewhere (best prices, snapshots); a book "
+    "that keeps disagreeing is subscribed anew. Checksums are verified in any case.",
+)
+@click.option(
+    "--audit-interval-s",
+    type=click.FloatRange(min=1),
+    default=60.0,
+    show_default=True,
+    help="How often a snapshot of each book is asked for, within the venue's limits.",
+)
 @linger_option("How long an instrument is kept after the last aggregator left it.")
 @replica_options
 @curve_options(Role.LISTENER)
@@ -63,6 +77,8 @@ def listener(
     ws_url: str | None,
     rest_url: str | None,
     ca_file: Path | None,
+    audit: bool,
+    audit_interval_s: float,
     linger_s: float,
     replicas: Replicas,
     keys: Keys | None,
@@ -81,7 +97,7 @@ def listener(
         ws_url=check_url(ws_url or venue.ws_url, "--ws-url", STREAM_SCHEMES),
         rest_url=check_url(rest_url or venue.rest_url, "--rest-url", REST_SCHEMES),
         tls=trusted(ca_file),
-        following=Following(instruments, depth, linger_s),
+        following=Following(instruments, depth, linger_s, audit_interval_s if audit else None),
         replicas=replicas,
         keys=keys,
     )

@@ -8,6 +8,7 @@ from prometheus_client import Counter, Gauge
 
 __all__ = [
     "ACK_TIMEOUTS",
+    "AUDITS",
     "BROKEN",
     "CONNECTIONS",
     "CONNECTION_FAILURES",
@@ -20,6 +21,8 @@ __all__ = [
     "MALFORMED",
     "PUBLISHED",
     "REFUSALS",
+    "SCORE",
+    "SNAPSHOT_FAILURES",
 ]
 
 FRAMES: Final = Counter("dragonfly_listener_frames_total", "Frames received from the venue.")
@@ -54,6 +57,20 @@ IGNORED_INTEREST: Final = Counter(
     "dragonfly_listener_ignored_interest_total",
     "Subscriptions that were not followed: foreign (no book of an instrument), too_many.",
     ["reason"],
+)
+AUDITS: Final = Counter(
+    "dragonfly_listener_audits_total",
+    "Books held against what the venue says elsewhere, by kind (checksum, bbo, snapshot) and "
+    "result (agreed, disagreed, not_comparable).",
+    ["audit", "result"],
+)
+SNAPSHOT_FAILURES: Final = Counter(
+    "dragonfly_listener_snapshot_failures_total", "Snapshots for audits that could not be had."
+)
+SCORE: Final = Gauge(
+    "dragonfly_listener_score",
+    "Share of the audits of the last ten minutes that agreed; absent where there were none.",
+    ["instrument"],
 )
 CONNECTIONS: Final = Gauge("dragonfly_listener_connections", "Connections open at this moment.")
 FEEDS: Final = Gauge("dragonfly_listener_feeds", "Instruments followed, by state.", ["state"])

@@ -7,17 +7,19 @@ what was published, and never back while the successor lives. Each passing is a 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from typing import Protocol
 
 import structlog
 from dragonfly_common.clock import Clock
 from dragonfly_common.messages import Body, Book, Gone
 from dragonfly_common.topics import book_topic
-from dragonfly_common.types import FeedState
+from dragonfly_common.types import FeedState, Side
 
 from feed_listener import counters
+from feed_listener.audits import Result
 from feed_listener.feed_state import FeedEvent, next_state
+from feed_listener.score import Score
 from feed_listener.venue import Top
 
 __all__ = ["Feed", "Feeds", "Outlet", "Source"]
@@ -53,6 +55,10 @@ class Source(Protocol):
         """What stands at this moment by symbol, with the time it was received."""
         ...
 
+    async def audit(self, symbol: str, fetch: Callable[[], Awaitable[Top]]) -> Result:
+        """Hold the book of `symbol` against the whole book that `fetch` returns."""
+        ...
+
 
 class Feed:
     """One instrument."""
@@ -61,6 +67,8 @@ class Feed:
         "epoch",
         "instrument",
         "reason",
+        "said_score",
+        "score",
         "source",
         "state",
         "symbol",
@@ -81,6 +89,9 @@ class Feed:
         self.venue_seq = 0
         self.ts_event: int | None = None
         self.ts_recv = 0
+        self.score = Score()
+        self.said_score: float | None = None
+        """As it was published last."""
 
 
 class Feeds:
@@ -93,6 +104,7 @@ class Feeds:
         self._feeds: dict[str, Feed] = {}
         self._by_symbol: dict[str, Feed] = {}
         self._last_epoch = 0
+        self._scored: set[str] = set()
         self.on_change: Callable[[], None] = lambda: None
         """Called after any change of any feed's state."""
 
@@ -193,6 +205,32 @@ class Feeds:
         """Apply what is known of an instrument before any connection."""
         self._apply(self._feeds[instrument], event, reason)
 
+    def audited(self, source: Source, symbol: str, now: float, *, agreed: bool) -> None:
+        """Count a comparison of what `source` says, if it speaks for its feed."""
+        feed = self._by_symbol.get(symbol)
+        if feed is not None and feed.source is source:
+            feed.score.note(now, agreed=agreed)
+
+    def say_scores(self, now: float) -> None:
+        """Publish again what rests and has another score than when it was published last."""
+        scores: dict[str, float] = {}
+        for feed in self._feeds.values():
+            feed.score.move(now)
+            recent = feed.score.recent
+            if recent is not None:
+                scores[feed.instrument] = recent
+            if recent == feed.said_score:
+                continue
+            if feed.state is not LIVE:
+                self._publish(feed, (), ())
+            elif feed.source is not None and feed.symbol in feed.source.tops:
+                self._publish_top(feed, *feed.source.tops[feed.symbol])
+        for instrument, share in scores.items():
+            counters.SCORE.labels(instrument).set(share)
+        for instrument in self._scored - scores.keys():
+            counters.SCORE.remove(instrument)
+        self._scored = set(scores)
+
     def _end(self, instrument: str) -> None:
         feed = self._feeds.pop(instrument, None)
         if feed is not None and feed.symbol is not None:
@@ -217,10 +255,7 @@ class Feeds:
         feed.ts_recv = ts_recv
         if feed.state is not LIVE:
             self._note(feed, next_state(feed.state, FeedEvent.BOOK) or LIVE, "")
-        self._outlet.publish(
-            feed.topic,
-            Book(LIVE, "", feed.epoch, top.venue_seq, top.ts_event, ts_recv, top.bids, top.asks),
-        )
+        self._publish(feed, top.bids, top.asks)
         counters.PUBLISHED.inc()
 
     def _apply(self, feed: Feed, event: FeedEvent, reason: str) -> None:
@@ -230,9 +265,24 @@ class Feeds:
 
     def _enter(self, feed: Feed, state: FeedState, reason: str) -> None:
         self._note(feed, state, reason)
+        self._publish(feed, (), ())
+
+    def _publish(self, feed: Feed, bids: Side, asks: Side) -> None:
+        feed.said_score = feed.score.recent
         self._outlet.publish(
             feed.topic,
-            Book(state, reason, feed.epoch, feed.venue_seq, feed.ts_event, feed.ts_recv, (), ()),
+            Book(
+                feed.state,
+                feed.reason,
+                feed.epoch,
+                feed.venue_seq,
+                feed.ts_event,
+                feed.ts_recv,
+                bids,
+                asks,
+                feed.said_score,
+                feed.score.total,
+            ),
         )
 
     def _note(self, feed: Feed, state: FeedState, reason: str) -> None:

@@ -154,6 +154,11 @@ class TopFilter:
         self._asks: Side | None = None
         self._bids_text = self._asks_text = _NOTHING
 
+    @property
+    def seq(self) -> int:
+        """The sequence of the last frame; -1 at first."""
+        return self._seq
+
     def compare(
         self, frame: bytes, bids_at: int, asks_at: int, seq: int, ts_event: int | None
     ) -> Sequence[Event]:
@@ -244,16 +249,20 @@ class TopFilters:
 
     def forget(self, symbol: str) -> None:
         """Drop the filter of `symbol`."""
-        self._filters.pop(f"{self._prefix}{symbol}{self._suffix}".encode(), None)
+        self._filters.pop(self._channel(symbol), None)
+
+    def seq(self, symbol: str) -> int:
+        """Return the sequence of the last frame of `symbol`, -1 where there was none."""
+        known = self._filters.get(self._channel(symbol))
+        return -1 if known is None else known.seq
+
+    def _channel(self, symbol: str) -> bytes:
+        return f"{self._prefix}{symbol}{self._suffix}".encode()
 
     def _add(self, channel: bytes) -> TopFilter:
         name = channel.decode(errors="replace")
         symbol = name.removeprefix(self._prefix).removesuffix(self._suffix)
-        if (
-            f"{self._prefix}{symbol}{self._suffix}".encode() != channel
-            or not symbol
-            or len(channel) > _MAX_SYMBOL_BYTES
-        ):
+        if self._channel(symbol) != channel or not symbol or len(channel) > _MAX_SYMBOL_BYTES:
             raise FrameError("unknown_channel", name[:_MAX_SYMBOL_BYTES])
         if len(self._filters) >= MAX_SYMBOLS:
             del self._filters[next(iter(self._filters))]

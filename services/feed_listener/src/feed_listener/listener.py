@@ -37,6 +37,7 @@ from feed_listener.lane import Road
 from feed_listener.lanes import Lanes
 from feed_listener.pulse import Pulse
 from feed_listener.session import Surroundings
+from feed_listener.snapshots import Snapshots
 from feed_listener.venue import Venue
 
 __all__ = ["MOST_FEEDS", "Following", "Listener"]
@@ -45,6 +46,7 @@ MOST_FEEDS: Final = 4096
 """What is asked for beyond this waits for room: nobody follows so many books in one process."""
 MOST_WANTED: Final = 1 << 16
 """Interest beyond this is refused: no venue lists so many instruments."""
+SCORES_INTERVAL_S: Final = 1.0
 
 logger = structlog.get_logger()
 
@@ -57,6 +59,9 @@ class Following:
     """Always on."""
     depth: int
     linger_s: float
+    audit_interval_s: float | None = None
+    """How often each book is held against the venue's own; None asks the venue for no more than
+    the books."""
 
 
 class Listener:
@@ -73,8 +78,13 @@ class Listener:
         ws_url: str,
         fetch: Callable[[], Awaitable[Mapping[str, str]]],
         random: Callable[[], float],
+        fetch_rest: Callable[[str, int], Awaitable[bytes]] | None = None,
     ) -> None:
-        """`fetch` loads the venue's list; `random` returns [0, 1)."""
+        """`fetch` loads the venue's list; `random` returns [0, 1).
+
+        `fetch_rest` returns the reply to a path of the venue's HTTP API, of so many bytes at most,
+        for audits.
+        """
         clock = runtime.clock
         self._runtime = runtime
         self._publisher = publisher
@@ -88,8 +98,26 @@ class Listener:
         self._feeds = Feeds(venue.name, publisher, clock)
         self._directory = Directory(fetch, clock, random, self._list_changed)
         around = Surroundings(
-            venue, following.depth, self._feeds, clock, self._pulse, self._directory.doubt
+            venue,
+            following.depth,
+            self._feeds,
+            clock,
+            self._pulse,
+            self._directory.doubt,
+            audit=following.audit_interval_s is not None,
         )
+        self._snapshots: Snapshots | None = None
+        if following.audit_interval_s is not None and fetch_rest and venue.audits.snapshots:
+            self._snapshots = Snapshots(
+                self._feeds,
+                venue.audits.snapshots,
+                fetch_rest,
+                following.depth,
+                following.audit_interval_s,
+                clock,
+                random,
+            )
+        self._scores_due = 0.0
         self._road = Road(around, client, venue.connect_url(ws_url), random)
         self._lanes: Lanes
         self._unwanted_since: dict[str, float] = {}
@@ -107,6 +135,8 @@ class Listener:
             for instrument in self._following.instruments:
                 self._share.want(instrument)
             group.create_task(self._directory.run())
+            if self._snapshots is not None:
+                group.create_task(self._snapshots.run())
             group.create_task(pump([self._publisher, *self._peers.subscribers], self._turn))
 
     def _turn(self) -> None:
@@ -121,6 +151,9 @@ class Listener:
         self._peers.turn()
         self._move(now)
         self._lanes.sweep(now)
+        if now >= self._scores_due:
+            self._scores_due = now + SCORES_INTERVAL_S
+            self._feeds.say_scores(now)
         self._say_status()
         if self._end is not None and self._peers.may_end():
             self._end()

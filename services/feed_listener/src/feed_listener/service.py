@@ -12,7 +12,7 @@ from dragonfly_common.peers import Peers
 from dragonfly_common.runtime import Runtime
 from dragonfly_common.sharing import ALONE, Replicas, Share
 
-from feed_listener.client import ClientOptions, build_client
+from feed_listener.client import ClientOptions, build_client, fetch
 from feed_listener.instrument_list import fetcher
 from feed_listener.listener import MOST_FEEDS, Following, Listener
 from feed_listener.venue import Venue
@@ -66,6 +66,7 @@ async def serve(runtime: Runtime, options: Options) -> None:
             options.ws_url,
             fetcher(venue, list_client, options.ws_url, options.rest_url, options.tls),
             random.random,
+            lambda path, most: fetch(f"{options.rest_url}{path}", options.tls, most),
         )
         runtime.ready(address=publisher.address, venue=venue.name)
         runtime.not_ready("starting")

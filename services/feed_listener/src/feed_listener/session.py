@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,6 +17,7 @@ import structlog
 from dragonfly_common.clock import Clock
 
 from feed_listener import counters
+from feed_listener.audits import BEHIND_S, Audit, Audits, Result, Verdict, Watch
 from feed_listener.client import ClientError, Connection, UnresponsiveError
 from feed_listener.feed_state import FeedEvent
 from feed_listener.feeds import Feeds
@@ -26,6 +27,7 @@ from feed_listener.pulse import Pulse
 from feed_listener.subscriber import Subscriber
 from feed_listener.venue import (
     Acked,
+    Bbo,
     Broken,
     Closing,
     Event,
@@ -56,6 +58,8 @@ class Surroundings:
     pulse: Pulse
     doubt_list: Callable[[], None]
     """Called when a listed symbol sends no book: the instrument list may be old."""
+    audit: bool = False
+    """Whether more is asked for than the books, to hold them against it."""
 
 
 class Session:
@@ -82,7 +86,11 @@ class Session:
         self._feeds = around.feeds
         self._clock = around.clock
         self._decoder = around.venue.decoder(around.depth)
-        self._subscriber = Subscriber(around.venue, around.depth)
+        self._subscriber = Subscriber(around.venue, around.depth, bbo=around.audit)
+        self._audits = Audits()
+        self._by_checksum = around.venue.audits.checksum
+        self._checksum_agreed = counters.AUDITS.labels(Audit.CHECKSUM, Result.AGREED)
+        self._watch: Watch | None = None
         self._vigil = Vigil(around.venue.liveness, now)
         self._lag = Lag(around.clock.now_ns() / 1e9, now)
         self._on_news = on_news
@@ -138,6 +146,24 @@ class Session:
             self._given_up = error
             self._wake.set()
 
+    async def audit(self, symbol: str, fetch: Callable[[], Awaitable[Top]]) -> Result:
+        """Hold the book of `symbol` against the whole book that `fetch` returns.
+
+        One symbol at a time. Raises what `fetch` does.
+        """
+        self._watch = watch = Watch(symbol)
+        try:
+            self._note_watched(symbol)
+            snapshot = await fetch()
+            if not watch.has_reached(snapshot.venue_seq):
+                await asyncio.sleep(BEHIND_S)
+        finally:
+            self._watch = None
+        watch.void |= not self.trusted
+        verdict = watch.judge(snapshot)
+        self._audited(symbol, Audit.SNAPSHOT, verdict, self._clock.monotonic())
+        return verdict.result
+
     async def serve(self) -> ClientError:
         """Serve until the connection ends; return why it did."""
         reason: ClientError | None = None
@@ -180,10 +206,14 @@ class Session:
         if self._refused_since and isinstance(event, Top | Unchanged):
             self._refused_since.pop(event.symbol, None)
         if isinstance(event, Unchanged):
-            if event.symbol in self.tops and not self._stale:
-                self._feeds.same(self, event.symbol)
+            if event.symbol in self.tops:
+                if not self._stale:
+                    self._feeds.same(self, event.symbol)
+                self._verified(event.symbol, now)
         elif isinstance(event, Top):
             self._take_top(event, ts_recv, now)
+        elif isinstance(event, Bbo):
+            self._take_bbo(event, now)
         elif not isinstance(event, Heard):
             self._take_control(event, now)
 
@@ -199,8 +229,39 @@ class Session:
                 "lagging", f"what it sends is {self._lag.excess_s:.1f} s older than it was at first"
             )
         self.tops[top.symbol] = (top, ts_recv)
+        self._verified(top.symbol, now)
         if not self._stale:
             self._feeds.top(self, top, ts_recv)
+
+    def _take_bbo(self, bbo: Bbo, now: float) -> None:
+        known = self.tops.get(bbo.symbol)
+        if known is not None and not self._stale:
+            verdict = self._audits.judge_bbo(bbo, self._decoder.seq(bbo.symbol), known[0], now)
+            self._audited(bbo.symbol, Audit.BBO, verdict, now)
+
+    def _verified(self, symbol: str, now: float) -> None:
+        """Take note of a book frame: that its checksum held, and of the state if it is watched."""
+        if self._by_checksum:
+            self._checksum_agreed.inc()
+            self._feeds.audited(self, symbol, now, agreed=True)
+        if self._watch is not None:
+            self._note_watched(symbol)
+
+    def _note_watched(self, symbol: str) -> None:
+        if self._watch is not None and self._watch.symbol == symbol and symbol in self.tops:
+            self._watch.note(self._decoder.seq(symbol), self.tops[symbol][0])
+
+    def _audited(self, symbol: str, audit: Audit, verdict: Verdict, now: float) -> None:
+        counters.AUDITS.labels(audit, verdict.result).inc()
+        if verdict.result is Result.NOT_COMPARABLE:
+            return
+        self._feeds.audited(self, symbol, now, agreed=verdict.result is Result.AGREED)
+        tell, at_fault = self._audits.note(symbol, audit, verdict, now)
+        if tell:
+            logger.warning("audit disagreed", symbol=symbol, audit=audit, detail=verdict.detail)
+        if at_fault:
+            self._mend(Broken(symbol, "audit", verdict.detail), now)
+            self._wake.set()
 
     def _first_book(self) -> None:
         self._wake.set()
@@ -230,6 +291,9 @@ class Session:
         if not self._subscriber.resync(broken.symbol, now):
             return
         counters.BROKEN.labels(broken.cause).inc()
+        if broken.cause == "checksum":
+            counters.AUDITS.labels(Audit.CHECKSUM, Result.DISAGREED).inc()
+            self._feeds.audited(self, broken.symbol, now, agreed=False)
         logger.warning(
             "book broken", symbol=broken.symbol, cause=broken.cause, detail=broken.detail
         )
@@ -240,6 +304,9 @@ class Session:
     def _forget(self, symbol: str) -> None:
         self.tops.pop(symbol, None)
         self._decoder.forget(symbol)
+        self._audits.forget(symbol)
+        if self._watch is not None and self._watch.symbol == symbol:
+            self._watch.void = True
 
     def _malformed(self, error: FrameError, now: float) -> None:
         counters.MALFORMED.labels(error.reason).inc()

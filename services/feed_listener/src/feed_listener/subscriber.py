@@ -98,9 +98,11 @@ class _Request:
 class Subscriber:
     """Keeps what a connection has subscribed equal to what is wanted of it."""
 
-    def __init__(self, venue: Venue, depth: int) -> None:
+    def __init__(self, venue: Venue, depth: int, *, bbo: bool = False) -> None:
+        """`bbo` asks for best prices beside the books, where the venue offers them."""
         self._venue = venue
         self._depth = depth
+        self._bbo = bbo
         self._pace = Pace(venue.limits.requests_per_second)
         self._symbols: dict[str, _Symbol] = {}
         self._request: _Request | None = None
@@ -264,7 +266,7 @@ class Subscriber:
             return False
         self._last_id += 1
         write = self._venue.subscribe if subscribes else self._venue.unsubscribe
-        self._frames.extend(write(batch, self._last_id, self._depth))
+        self._frames.extend(write(batch, self._last_id, self._depth, bbo=self._bbo))
         self._request = _Request(self._last_id, batch, subscribes=subscribes)
         if subscribes:
             for name in batch:

@@ -6,15 +6,17 @@ file names in each, and one line in `venues/__init__.py`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
 import msgspec
-from dragonfly_common.types import Side
+from dragonfly_common.types import Level, Side
 
 __all__ = [
     "FRAME_ERROR_REASONS",
     "Acked",
+    "AuditSources",
+    "Bbo",
     "Broken",
     "Closing",
     "Decoder",
@@ -25,6 +27,7 @@ __all__ = [
     "Limits",
     "Liveness",
     "Refused",
+    "SnapshotSource",
     "Top",
     "Unchanged",
     "Venue",
@@ -69,6 +72,30 @@ class InstrumentSource(msgspec.Struct, frozen=True, kw_only=True):
     """The largest list that we accept, decompressed; Binance's is the longest."""
 
 
+class SnapshotSource(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a venue gives a whole book over REST, with the sequence that its stream has too."""
+
+    path: Callable[[str], str]
+    """From a symbol."""
+    parse: Callable[[bytes, str, int], Top]
+    """From a reply, its symbol and a depth; raises `FrameError` where it is no book."""
+    max_reply_bytes: int = 2**23
+    """The largest book that we accept, decompressed; Bitstamp's are whole."""
+    per_minute: float
+    """Requests that audits may make: a small part of what the venue allows an address, which
+    replicas and others share."""
+
+
+class AuditSources(msgspec.Struct, frozen=True, kw_only=True):
+    """What a venue offers to hold its books against; see `feed_listener.audits`."""
+
+    checksum: bool = False
+    """Every book frame carries one, which the decoder verifies."""
+    bbo: bool = False
+    """`Venue.subscribe` can ask for best prices too, of which the decoder makes `Bbo`."""
+    snapshots: SnapshotSource | None = None
+
+
 class Top(msgspec.Struct, frozen=True, gc=False):
     """A changed top of book: levels best first, at most the decoder's depth."""
 
@@ -83,6 +110,15 @@ class Unchanged(msgspec.Struct, frozen=True, gc=False):
     """A book frame of `symbol` that changes nothing in its top levels, or is not newer."""
 
     symbol: str
+
+
+class Bbo(msgspec.Struct, frozen=True, gc=False):
+    """The venue's best bid and ask at `venue_seq`, of a channel of its own; None: an empty side."""
+
+    symbol: str
+    venue_seq: int
+    bid: Level | None
+    ask: Level | None
 
 
 class Acked(msgspec.Struct, frozen=True):
@@ -115,7 +151,8 @@ class Broken(msgspec.Struct, frozen=True):
     """The book of `symbol` can no longer be trusted until it is subscribed anew.
 
     `cause` is a counter label: `checksum`, `no_snapshot`, `malformed` (one of its changes could not
-    be read), `reset` (its sequence or time went back for good).
+    be read), `reset` (its sequence or time went back for good), `audit` (what the venue says
+    elsewhere is another book).
     """
 
     symbol: str
@@ -137,7 +174,7 @@ FRAME_ERROR_REASONS: Final = frozenset(
 )
 """Why a frame can be refused: the labels of one counter."""
 
-Event = Top | Unchanged | Acked | Refused | Heard | Closing | Broken
+Event = Top | Unchanged | Bbo | Acked | Refused | Heard | Closing | Broken
 
 
 class FrameError(Exception):
@@ -171,6 +208,13 @@ class Decoder(Protocol):
         """
         ...
 
+    def seq(self, symbol: str) -> int:
+        """Return the `venue_seq` of the last frame of the book, also of one that changed nothing.
+
+        -1 where there was none.
+        """
+        ...
+
 
 class Venue(Protocol):
     """One venue's rules."""
@@ -184,16 +228,24 @@ class Venue(Protocol):
     compression: bool
     """Whether permessage-deflate is offered; chosen by measurement."""
     instruments: InstrumentSource
+    audits: AuditSources
 
     def connect_url(self, base: str) -> str:
         """Return the URL of a multiplexed market data connection."""
         ...
 
-    def subscribe(self, symbols: Sequence[str], request_id: int, depth: int) -> list[str]:
-        """Return the frames that ask for `symbols`, each within the venue's limits."""
+    def subscribe(
+        self, symbols: Sequence[str], request_id: int, depth: int, *, bbo: bool = False
+    ) -> list[str]:
+        """Return the frames that ask for `symbols`, each within the venue's limits.
+
+        With `bbo`, where the venue offers that, also for their best bids and asks.
+        """
         ...
 
-    def unsubscribe(self, symbols: Sequence[str], request_id: int, depth: int) -> list[str]: ...
+    def unsubscribe(
+        self, symbols: Sequence[str], request_id: int, depth: int, *, bbo: bool = False
+    ) -> list[str]: ...
 
     def probe(self, request_id: int) -> str | None:
         """Return a frame that the venue answers, or None to use a WebSocket ping."""

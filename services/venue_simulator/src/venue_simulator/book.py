@@ -8,7 +8,7 @@ from typing import Protocol
 
 from venue_simulator.recordings import TextLevel
 
-__all__ = ["BookState", "Books", "Levels", "Listing", "cross"]
+__all__ = ["BookState", "Books", "Levels", "Listing", "cross", "lie"]
 
 Levels = tuple[TextLevel, ...]
 """(price, amount) as the venue prints them, best first."""
@@ -80,6 +80,16 @@ def cross(state: BookState) -> BookState:
         return state
     best = (state.asks[1][0], state.bids[0][1])
     return replace(state, bids=(best, *state.bids[1:]), crossed=True)
+
+
+def lie(state: BookState) -> BookState:
+    """Return `state` with another amount, as many digits long, at its best bid, if it has one."""
+    if not state.bids:
+        return state
+    price, amount = state.bids[0]
+    first = next(digit for digit in amount if digit in "123456789")
+    other = amount.replace(first, "2" if first == "1" else "1", 1)
+    return replace(state, bids=((price, other), *state.bids[1:]))
 
 
 def power_of_ten(decimals: int, printed: int) -> str:

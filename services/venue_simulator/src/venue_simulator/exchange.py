@@ -158,7 +158,7 @@ class Exchange:
         befell = False
         for feed in book.feeds.values():
             before = feed.frames_sent
-            befell |= feed.publish(book.state, kinds)
+            befell |= feed.publish(book.state, kinds) and not feed.stream.best_only
             self._count_frames(feed.frames_sent - before)
         if befell and kinds:
             self.faults.spend(kinds, instrument)

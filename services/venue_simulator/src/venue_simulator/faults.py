@@ -5,7 +5,7 @@ A fault is a moment or a state:
     moments           close, reset, announced_close
     states            silence, mute, not_accepting, unknown_symbol, rest_429, rest_slow
     spoilt frames     malformed, gap, duplicate, reorder, bad_checksum
-    spoilt books      crossed
+    spoilt books      crossed, lying
 
 States last until they are ended. A spoilt frame or book without a duration is the next one alone;
 with a duration it is each one while that lasts.
@@ -71,6 +71,8 @@ class FaultKind(StrEnum):
     """A book frame's checksum does not hold (Kraken; others have none)."""
     CROSSED = "crossed"
     """The book itself is crossed."""
+    LYING = "lying"
+    """A book frame shows another amount at the best bid than the book has; all else holds."""
 
 
 MOMENTS: Final = frozenset({FaultKind.CLOSE, FaultKind.RESET, FaultKind.ANNOUNCED_CLOSE})
@@ -81,6 +83,7 @@ FRAME_FAULTS: Final = frozenset(
         FaultKind.DUPLICATE,
         FaultKind.REORDER,
         FaultKind.BAD_CHECKSUM,
+        FaultKind.LYING,
     }
 )
 OF_A_BOOK: Final = FRAME_FAULTS | {FaultKind.MUTE, FaultKind.UNKNOWN_SYMBOL, FaultKind.CROSSED}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Protocol
 
-from venue_simulator.book import BookState
+from venue_simulator.book import BookState, lie
 from venue_simulator.faults import FaultKind
 from venue_simulator.venue import FakeVenue, Stream
 
@@ -58,9 +58,12 @@ class Feed:
 
     def publish(self, state: BookState, kinds: Collection[FaultKind]) -> bool:
         """Bring everybody to `state`; return whether there was a frame for `kinds` to befall."""
+        if self.stream.best_only:
+            kinds = ()
         frame = None
         if state is not self._state and self._followers:
-            frame = self._venue.frame(self.stream, self._state, state)
+            shown = lie(state) if FaultKind.LYING in kinds else state
+            frame = self._venue.frame(self.stream, self._state, shown)
         self._state = state
         if frame is not None:
             for spoilt in self._spoil(frame, kinds):

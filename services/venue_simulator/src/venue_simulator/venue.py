@@ -40,6 +40,8 @@ class Stream:
     depth: int
     wrapped: bool = False
     """Binance: in a `{"stream":…,"data":…}` around the payload."""
+    best_only: bool = False
+    """The best prices, beside the book: what spoils frames of books leaves them alone."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ from dragonfly_client.watch.text import (
     decimals_of,
     duration_text,
     price_text,
+    share_text,
 )
 
 __all__ = ["Frame", "VenueRow", "draw", "venue_style"]
@@ -263,7 +264,10 @@ def _venue(row: VenueRow, frame: Frame) -> Text:
     if feed.state is not State.LIVE:
         return text.append(f"  {feed.reason}", style)
     p50, p99 = _percentiles(row.latency)
-    return text.append(f"{row.updates_per_s:>8.0f}{p50:>10}{p99:>10}")
+    text.append(f"{row.updates_per_s:>8.0f}{p50:>10}{p99:>10}")
+    if feed.score is not None and feed.score < 1.0:
+        text.append(f"  score {share_text(feed.score)}", WARN)
+    return text
 
 
 def _percentiles(latency: Percentiles | None) -> tuple[str, str]:

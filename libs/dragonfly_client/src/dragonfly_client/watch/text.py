@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from decimal import Decimal
 from typing import Final
 
-__all__ = ["amount_text", "basis_points", "decimals_of", "duration_text", "price_text"]
+__all__ = [
+    "amount_text",
+    "basis_points",
+    "decimals_of",
+    "duration_text",
+    "price_text",
+    "share_text",
+]
 
 MAX_DECIMALS: Final = 10
 
@@ -44,6 +52,11 @@ def duration_text(nanoseconds: float) -> str:
     if size < 5_970e9:
         return f"{nanoseconds / 60e9:.0f} min"
     return f"{nanoseconds / 3600e9:.0f} h"
+
+
+def share_text(share: float) -> str:
+    """Return at most eight characters, rounded down: only the whole is `100.00 %`."""
+    return f"{math.floor(share * 10_000) / 100:.2f} %"
 
 
 def basis_points(spread: float, mid: float | None) -> float | None:

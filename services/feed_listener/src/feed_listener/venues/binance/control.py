@@ -14,11 +14,12 @@ import msgspec
 from feed_listener.frames import read, write
 from feed_listener.venue import Acked, Closing, Event, FrameError, Refused
 
-__all__ = ["STREAM_SUFFIX", "SYMBOLS_PER_REQUEST", "request", "understand"]
+__all__ = ["BBO_SUFFIX", "STREAM_SUFFIX", "SYMBOLS_PER_REQUEST", "request", "understand"]
 
 STREAM_SUFFIX: Final = "@depth20@100ms"
-SYMBOLS_PER_REQUEST: Final = 100
-"""No limit is documented; a hundred streams make a frame of about 3 kB."""
+BBO_SUFFIX: Final = "@bookTicker"
+SYMBOLS_PER_REQUEST: Final = 50
+"""No limit is documented; the hundred streams of so many make a frame of about 3 kB."""
 
 
 class _Refusal(msgspec.Struct):
@@ -46,12 +47,26 @@ class _Control(msgspec.Struct):
 _CONTROL: Final = msgspec.json.Decoder(_Control)
 
 
-def request(method: str, symbols: Sequence[str], request_id: int) -> list[str]:
-    """Return the frames that SUBSCRIBE or UNSUBSCRIBE (`method`) the books of `symbols`."""
-    streams = [f"{symbol}{STREAM_SUFFIX}" for symbol in symbols]
+def request(
+    method: str, symbols: Sequence[str], request_id: int, *, bbo: bool = False
+) -> list[str]:
+    """Return the frames that SUBSCRIBE or UNSUBSCRIBE (`method`) the books of `symbols`.
+
+    With `bbo` also their best bids and asks.
+    """
+    suffixes = (STREAM_SUFFIX, BBO_SUFFIX) if bbo else (STREAM_SUFFIX,)
+    batches = (
+        symbols[i : i + SYMBOLS_PER_REQUEST] for i in range(0, len(symbols), SYMBOLS_PER_REQUEST)
+    )
     return [
-        write({"method": method, "params": streams[i : i + SYMBOLS_PER_REQUEST], "id": request_id})
-        for i in range(0, len(streams), SYMBOLS_PER_REQUEST)
+        write(
+            {
+                "method": method,
+                "params": [f"{symbol}{suffix}" for symbol in batch for suffix in suffixes],
+                "id": request_id,
+            }
+        )
+        for batch in batches
     ]
 
 

@@ -2,21 +2,25 @@
 
     {"stream":"ethbtc@depth20@100ms","data":{"lastUpdateId":160,"bids":[["0.0024","10"]],"asks":[…]}}
 
-There is no time in it. `lastUpdateId` rises with every change of the whole book.
+There is no time in it. `lastUpdateId` rises with every change of the whole book. Best prices come
+at each change of them, counted alike; a missing side is of price and amount 0:
+
+    {"stream":"ethbtc@bookTicker","data":{"u":160,"s":"ETHBTC","b":"0.0024","B":"10","a":"0.0026","A":"9"}}
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from math import inf
+from typing import Annotated, Final
 
 import msgspec
-from dragonfly_common.types import Side
+from dragonfly_common.types import Level, Side
 
 from feed_listener.frames import read
-from feed_listener.levels import TopFilters, UnfamiliarText
-from feed_listener.venue import Event
-from feed_listener.venues.binance.control import STREAM_SUFFIX, understand
+from feed_listener.levels import MAX_SEQ, TopFilters, UnfamiliarText
+from feed_listener.venue import Bbo, Event, FrameError
+from feed_listener.venues.binance.control import BBO_SUFFIX, STREAM_SUFFIX, understand
 
 __all__ = ["BinanceDecoder"]
 
@@ -24,6 +28,7 @@ _STREAM: Final = b'"stream":"'
 _SEQ: Final = b'"lastUpdateId":'
 _BIDS: Final = b'"bids":['
 _ASKS: Final = b'"asks":['
+_BBO: Final = f'{BBO_SUFFIX}"'.encode()
 _MAX_DIGITS: Final = 18
 
 
@@ -38,7 +43,21 @@ class _Frame(msgspec.Struct):
     data: _Book
 
 
+class _Best(msgspec.Struct):
+    u: Annotated[int, msgspec.Meta(ge=0, le=MAX_SEQ)]
+    b: float
+    B: float
+    a: float
+    A: float
+
+
+class _BestFrame(msgspec.Struct):
+    stream: Annotated[str, msgspec.Meta(max_length=64)]
+    data: _Best
+
+
 _FRAME: Final = msgspec.json.Decoder(_Frame, strict=False)
+_BEST_FRAME: Final = msgspec.json.Decoder(_BestFrame, strict=False)
 
 
 class BinanceDecoder:
@@ -51,7 +70,9 @@ class BinanceDecoder:
         """Return what `frame` says; see `Decoder`."""
         seq_at = frame.find(_SEQ)
         if seq_at < 0:
-            return understand(frame) if b'"lastUpdateId"' not in frame else self._in_full(frame)
+            if b'"lastUpdateId"' in frame:
+                return self._in_full(frame)
+            return (_best(frame),) if _BBO in frame else understand(frame)
         try:
             return self._by_bytes(frame, seq_at + len(_SEQ))
         except UnfamiliarText:
@@ -60,6 +81,10 @@ class BinanceDecoder:
     def forget(self, symbol: str) -> None:
         """Drop all state of `symbol`."""
         self._filters.forget(symbol)
+
+    def seq(self, symbol: str) -> int:
+        """Return the sequence of the last frame of `symbol`; see `Decoder`."""
+        return self._filters.seq(symbol)
 
     def _by_bytes(self, frame: bytes, seq_at: int) -> Sequence[Event]:
         stream_at = frame.find(_STREAM)
@@ -85,3 +110,18 @@ class BinanceDecoder:
         book = message.data
         known = self._filters.of(message.stream.encode())
         return known.whole(book.bids, book.asks, book.lastUpdateId, None)
+
+
+def _best(frame: bytes) -> Bbo:
+    message = read(_BEST_FRAME, frame)
+    symbol, _, channel = message.stream.partition("@")
+    if f"@{channel}" != BBO_SUFFIX:
+        raise FrameError("unknown_channel", message.stream)
+    best = message.data
+    return Bbo(symbol, best.u, _level(best.b, best.B), _level(best.a, best.A))
+
+
+def _level(price: float, amount: float) -> Level | None:
+    if not (0.0 <= price < inf and 0.0 <= amount < inf):
+        raise FrameError("bad_level", f"{price} {amount}")
+    return (price, amount) if price and amount else None

@@ -66,6 +66,10 @@ class BitstampDecoder:
         """Drop all state of `symbol`."""
         self._filters.forget(symbol)
 
+    def seq(self, symbol: str) -> int:
+        """Return the sequence of the last frame of `symbol`; see `Decoder`."""
+        return self._filters.seq(symbol)
+
     def _by_bytes(self, frame: bytes, stamp_at: int) -> Sequence[Event]:
         bids_at = frame.find(_BIDS)
         asks_at = frame.find(_ASKS)

@@ -4,8 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from feed_listener.venue import Decoder, InstrumentSource, Limits, Liveness
-from feed_listener.venues.bitstamp import control, instruments
+from feed_listener.venue import (
+    AuditSources,
+    Decoder,
+    InstrumentSource,
+    Limits,
+    Liveness,
+    SnapshotSource,
+)
+from feed_listener.venues.bitstamp import control, instruments, snapshot
 from feed_listener.venues.bitstamp.feed import BitstampDecoder
 
 __all__ = ["Bitstamp"]
@@ -21,6 +28,10 @@ class Bitstamp:
     # inflating, eight times what the change filter takes. Latency decides.
     compression = False
     instruments = InstrumentSource(rest_path=instruments.REST_PATH)
+    # No channel has best prices alone. REST allows 10,000 requests in 10 min; this is a sixteenth.
+    audits = AuditSources(
+        snapshots=SnapshotSource(path=snapshot.path, parse=snapshot.parse, per_minute=60.0)
+    )
     limits = Limits(
         # The 1025th channel closes the socket without a word.
         streams_per_connection=1000,
@@ -46,11 +57,15 @@ class Bitstamp:
         """Return `base`: the venue has no path."""
         return base
 
-    def subscribe(self, symbols: Sequence[str], request_id: int, depth: int) -> list[str]:
+    def subscribe(
+        self, symbols: Sequence[str], request_id: int, depth: int, *, bbo: bool = False
+    ) -> list[str]:
         """Return one frame a symbol; acknowledgements name the symbol, not `request_id`."""
         return control.request("bts:subscribe", symbols)
 
-    def unsubscribe(self, symbols: Sequence[str], request_id: int, depth: int) -> list[str]:
+    def unsubscribe(
+        self, symbols: Sequence[str], request_id: int, depth: int, *, bbo: bool = False
+    ) -> list[str]:
         """Return the frames that end what `subscribe` asked for."""
         return control.request("bts:unsubscribe", symbols)
 

@@ -100,6 +100,11 @@ class KrakenDecoder:
         """Drop all state of `symbol`, and ignore it until its next snapshot."""
         self._keep(symbol, None)
 
+    def seq(self, symbol: str) -> int:
+        """Return the stamp of the last frame of `symbol`; see `Decoder`."""
+        known = self._feeds.get(symbol)
+        return -1 if known is None else known.seq
+
     def _event(self, message: _Message, *, snapshot: bool) -> Event:
         symbol = message.symbol
         known = _Feed(symbol, self._channel_depth) if snapshot else self._feeds.get(symbol)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from feed_listener.venue import Decoder, InstrumentSource, Limits, Liveness
+from feed_listener.venue import AuditSources, Decoder, InstrumentSource, Limits, Liveness
 from feed_listener.venues.kraken import control, instruments
 from feed_listener.venues.kraken.feed import KrakenDecoder
 
@@ -21,6 +21,9 @@ class Kraken:
     # 0.9 µs of inflating and some 15 µs of median latency through the WebSocket layer.
     compression = False
     instruments = InstrumentSource(ws_request=control.INSTRUMENT_REQUEST)
+    # The checksum covers the ten best levels of every message. Its ticker says less, and has no
+    # sequence; REST books have "no link to the socket state".
+    audits = AuditSources(checksum=True)
     limits = Limits(
         # None is documented; snapshots of so many arrive within a second.
         streams_per_connection=500,
@@ -44,11 +47,15 @@ class Kraken:
         """Return the URL of the v2 socket."""
         return f"{base.rstrip('/')}/v2"
 
-    def subscribe(self, symbols: Sequence[str], request_id: int, depth: int) -> list[str]:
+    def subscribe(
+        self, symbols: Sequence[str], request_id: int, depth: int, *, bbo: bool = False
+    ) -> list[str]:
         """Return the frames that ask for the venue's depth that holds `depth`."""
         return control.request("subscribe", symbols, request_id, depth)
 
-    def unsubscribe(self, symbols: Sequence[str], request_id: int, depth: int) -> list[str]:
+    def unsubscribe(
+        self, symbols: Sequence[str], request_id: int, depth: int, *, bbo: bool = False
+    ) -> list[str]:
         """Return the frames that end what `subscribe` asked for; `depth` must be the same."""
         return control.request("unsubscribe", symbols, request_id, depth)
 

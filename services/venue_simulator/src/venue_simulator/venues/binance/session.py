@@ -135,10 +135,11 @@ def _parse(name: str, wrapped: bool) -> Stream | None:
     match = _STREAM.fullmatch(name)
     if match is None:
         return None
-    kind = frames.PARTIAL if match["depth"] else frames.DIFF
+    symbol = match["symbol"].upper()
     if match["ticker"]:
-        kind = frames.BOOK_TICKER
-    return Stream(name, match["symbol"].upper(), kind, int(match["depth"] or 0), wrapped)
+        return Stream(name, symbol, frames.BOOK_TICKER, 1, wrapped, best_only=True)
+    kind = frames.PARTIAL if match["depth"] else frames.DIFF
+    return Stream(name, symbol, kind, int(match["depth"] or 0), wrapped)
 
 
 def _result(result: object, request_id: _Id) -> Reply:

@@ -1,0 +1,69 @@
+"""A venue whose books are quietly wrong: its listener finds out, and the bot is told."""
+
+from __future__ import annotations
+
+import time
+
+from dragonfly_client import Book, State, VenueFeed
+from oracle import Oracle, Truth
+from system import VENUES, Bot, System, live_venues
+
+START_S = 20.0
+LIE_S = 5.0
+HEALED_S = 20.0
+MORE = 20
+
+CAUSES = {
+    "binance": "resyncing: audit (the book at ",
+    "bitstamp": "resyncing: audit (bid 1 of the book at ",
+    "kraken": "resyncing: checksum (",
+}
+
+
+def feed_of(book: Book, venue: str) -> VenueFeed:
+    return next(feed for feed in book.venues if feed.venue == venue)
+
+
+async def test_a_book_that_lies_is_found_out_and_lowers_the_score(system: System) -> None:
+    await system.start(simulator=("--rate", "20"), listener=("--audit-interval-s", "1"))
+    async with Bot(system.gateway_address, "ETH-BTC") as bot:
+        await bot.until(
+            lambda book: (
+                all(feed.score == feed.score_total == 1.0 for feed in book.venues)
+                and live_venues(book) == set(VENUES)
+            ),
+            within_s=START_S,
+            what="all venues audited, and right",
+        )
+
+        told = len(bot.books)
+        for venue in VENUES:
+            await system.fault(venue, "lying", LIE_S)
+        ended_at = time.time_ns() + int(LIE_S * 1e9)
+        for venue, cause in CAUSES.items():
+
+            def found(book: Book, venue: str = venue, cause: str = cause) -> bool:
+                feed = feed_of(book, venue)
+                return feed.state is State.SYNCING and feed.reason.startswith(cause)
+
+            if not any(found(book) for book in bot.books[told:]):
+                await bot.until(found, within_s=LIE_S, what=f"{venue} found out")
+            finding = next(book for book in bot.books[told:] if found(book))
+            score = feed_of(finding, venue).score
+            assert score is not None
+            assert score < 1.0
+            assert venue not in {level.venue for level in (*finding.bids, *finding.asks)}
+
+        await bot.until(
+            lambda book: book.ts_in > ended_at and live_venues(book) == set(VENUES),
+            within_s=HEALED_S,
+            what="all venues live after the lie",
+        )
+        healed = len(bot.books)
+        last = await bot.until(
+            lambda book: len(bot.books) > healed + MORE, within_s=HEALED_S, what="more books"
+        )
+        assert all(0.0 < (feed.score or 0.0) < 1.0 for feed in last.venues)
+    oracle = Oracle(Truth(system.truth_log.read_bytes().splitlines()))
+    violation = oracle.first_violation(bot.books[healed:])
+    assert violation is None, str(violation)
