@@ -167,9 +167,12 @@ def test_damaged_messages_are_counted_and_the_next_true_one_is_heard(
     for _ in range(DAMAGED // AT_ONCE):
         for _ in range(AT_ONCE):
             peer.hand_made.throw(*next(damaged))
-        for topic in STATES:
-            peer.publish(topic)
-        peer.beat()
+        # Twice: a damaged message may claim the very number of the next true one, which then is
+        # taken for its duplicate; what is promised is the beat that follows the next change.
+        for _ in range(2):
+            for topic in STATES:
+                peer.publish(topic)
+            peer.beat()
         clock.advance(0.25)
         world.until(true_states_heard)
     assert account.missing == byes

@@ -223,8 +223,8 @@ class Feeds:
                 continue
             if feed.state is not LIVE:
                 self._publish(feed, (), ())
-            elif feed.source is not None and feed.symbol in feed.source.tops:
-                self._publish_top(feed, *feed.source.tops[feed.symbol])
+            elif feed.source is not None and (known := feed.source.tops.get(feed.symbol or "")):
+                self._publish_top(feed, *known)
         for instrument, share in scores.items():
             counters.SCORE.labels(instrument).set(share)
         for instrument in self._scored - scores.keys():
