@@ -19,6 +19,13 @@ def test_a_stamp_of_the_venue_may_be_zero() -> None:
     assert feed.ts_event == 0
 
 
+def test_a_feed_that_was_never_audited_has_no_score() -> None:
+    audited = pb.VenueFeed(venue="binance", score=0.0, score_total=1.0)
+    book = decode_book(pb.Book(venues=[pb.VenueFeed(venue="kraken"), audited]), 0)
+    scores = [(feed.score, feed.score_total) for feed in book.venues]
+    assert scores == [(None, None), (0.0, 1.0)]
+
+
 def test_a_state_from_the_future_is_unspecified() -> None:
     book = parse(pb.Book, pb.Book(venues=[pb.VenueFeed(venue="x")]).SerializeToString())
     book.venues[0].MergeFromString(b"\x10\x63")

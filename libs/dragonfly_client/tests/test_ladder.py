@@ -105,6 +105,18 @@ def test_a_venue_that_is_not_live_gives_its_reason() -> None:
     assert not any("kraken" in line for line in lines[2:12])
 
 
+def test_a_score_is_shown_only_where_it_is_not_whole() -> None:
+    book = book_of()
+    scored = [
+        replace(feed, score=score)
+        for feed, score in zip(book.venues, (0.99996, 1.0, None), strict=True)
+    ]
+    lines = drawn(frame_of(replace(book, venues=tuple(scored))))
+    (row,) = (line for line in lines if "score" in line)
+    assert "binance" in row
+    assert row.endswith("score 99.99 %")
+
+
 def test_no_live_venue_is_said_instead_of_an_empty_ladder() -> None:
     names = ("binance", "bitstamp", "kraken")
     book = book_of(dict.fromkeys(names, (pb.STATE_DOWN, "no listener")))

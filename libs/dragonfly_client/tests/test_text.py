@@ -7,6 +7,7 @@ from dragonfly_client.watch.text import (
     decimals_of,
     duration_text,
     price_text,
+    share_text,
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -56,6 +57,15 @@ def test_a_price_is_written_in_full(price: object) -> None:
 @given(st.floats(1e-8, 1e8))
 def test_an_amount_fits_its_column(amount: float) -> None:
     assert len(amount_text(amount)) <= 11
+
+
+def test_a_share_short_of_the_whole_never_looks_whole() -> None:
+    assert [share_text(share) for share in (1.0, 0.999999, 0.5, 0.0)] == [
+        "100.00 %",
+        "99.99 %",
+        "50.00 %",
+        "0.00 %",
+    ]
 
 
 def test_basis_points() -> None:

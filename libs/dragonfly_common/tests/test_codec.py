@@ -31,8 +31,11 @@ COUNT = st.integers(0, 2**32 - 1)
 LEVEL = st.tuples(st.floats(allow_nan=False), st.floats(allow_nan=False))
 SIDE = st.lists(LEVEL, max_size=4).map(tuple)
 STATE = st.sampled_from(FeedState)
+SCORE = st.none() | st.floats(0.0, 1.0)
 BODY: st.SearchStrategy[Body] = st.one_of(
-    st.builds(Book, STATE, TEXT, NUMBER, NUMBER, st.none() | NUMBER, NUMBER, SIDE, SIDE),
+    st.builds(
+        Book, STATE, TEXT, NUMBER, NUMBER, st.none() | NUMBER, NUMBER, SIDE, SIDE, SCORE, SCORE
+    ),
     st.builds(View, st.booleans(), st.integers(1, 20), st.binary(max_size=40)),
     st.builds(Venue, TEXT, STATE, TEXT, TEXT, COUNT, COUNT, COUNT),
     st.builds(Instruments, TEXT, st.lists(TEXT, max_size=4).map(tuple)),
@@ -116,6 +119,19 @@ def test_fields_that_a_newer_peer_appends_are_passed_over() -> None:
     book = [*msgspec.msgpack.decode(codec.encode_body(BOOK)), "new"]
     payload = msgspec.msgpack.encode([1, "p", 1, 2, 3, book, "newer"])
     assert codec.decode_body(codec.decode_envelope(payload).body) == BOOK
+
+
+def test_a_book_of_an_older_listener_has_no_score() -> None:
+    fields = msgspec.msgpack.decode(codec.encode_body(BOOK))
+    assert fields[-2:] == [None, None]
+    payload = msgspec.msgpack.encode([1, "p", 1, 2, 3, fields[:-2]])
+    assert codec.decode_body(codec.decode_envelope(payload).body) == BOOK
+
+
+@pytest.mark.parametrize("score", [-0.1, 1.1, "1"])
+def test_a_score_beyond_its_range_is_refused(score: object) -> None:
+    fields = [*msgspec.msgpack.decode(codec.encode_body(BOOK))[:-2], score, None]
+    assert reason_of(msgspec.msgpack.encode([1, "p", 1, 2, 3, fields])) == "bad_body"
 
 
 def test_numbers_that_are_none_pass_the_codec_and_are_the_consumer_s_to_judge() -> None:

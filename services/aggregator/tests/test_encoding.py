@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 names = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=25)
 numbers = st.floats(allow_nan=False, allow_infinity=False)
 stamps = st.integers(0, 2**63 - 1)
+scores = st.none() | st.floats(0.0, 1.0)
 levels = st.lists(st.tuples(names, numbers, numbers), max_size=5)
 
 
@@ -56,6 +57,7 @@ def test_a_book_reads_back(
     stamps,
     stamps,
     stamps,
+    st.tuples(scores, scores),
 )
 def test_a_feed_reads_back(
     venue: str,
@@ -66,6 +68,7 @@ def test_a_feed_reads_back(
     ts_recv: int,
     ts_pub: int,
     age_ns: int,
+    score: tuple[float | None, float | None],
 ) -> None:
     encoded = encode_feed(
         venue,
@@ -75,12 +78,16 @@ def test_a_feed_reads_back(
         ts_event=ts_event,
         ts_recv=ts_recv,
         ts_pub=ts_pub,
+        score=score[0],
+        score_total=score[1],
     )
     (feed,) = pb.Book.FromString(encoded + encode_feed_age(age_ns)).venues
     assert (feed.venue, int(feed.state), feed.reason) == (venue, int(state), reason)
     assert (feed.ts_event if feed.HasField("ts_event") else None) == ts_event
     assert (feed.venue_seq, feed.ts_recv, feed.ts_pub) == (venue_seq, ts_recv, ts_pub)
     assert feed.age_ns == age_ns
+    assert (feed.score if feed.HasField("score") else None) == score[0]
+    assert (feed.score_total if feed.HasField("score_total") else None) == score[1]
 
 
 @given(numbers, numbers, st.lists(st.tuples(names, numbers), max_size=4))

@@ -8,6 +8,7 @@ from dragonfly_common.messages import Book, Instruments, Venue, View
 from dragonfly_common.topics import ViewKind
 from dragonfly_common.types import FeedState
 from dragonfly_protos import market_data_pb2 as pb
+from msgspec import structs
 
 MakeBook = Callable[..., Book]
 
@@ -67,6 +68,20 @@ def test_a_change_is_told_and_what_changes_nothing_is_not(make_book: MakeBook) -
     assert second.seq == first.seq + 1
     assert [feed.venue_seq for feed in second.venues] == [3]
     assert [feed.age_ns for feed in second.venues] == [NOW_NS - 1_000]
+
+
+def test_another_score_is_told_though_the_levels_are_the_same(make_book: MakeBook) -> None:
+    world = new_world()
+    world.want(ViewKind.BOOK, "ETH-BTC")
+    heard = make_book(venue_seq=1)
+    told = []
+    for score in (None, 1.0, 1.0, 0.5):
+        scored = structs.replace(heard, score=score, score_total=score)
+        world.hear_book("a", "ETH-BTC", "kraken", scored, 1, 0.0)
+        told += books(world.settle(0.0, NOW_NS))
+    feeds = [book.venues[0] for book in told]
+    assert [feed.score if feed.HasField("score") else None for feed in feeds] == [None, 1.0, 0.5]
+    assert feeds[-1].score_total == 0.5
 
 
 def test_each_view_is_told_only_of_its_own_changes(make_book: MakeBook) -> None:

@@ -144,7 +144,7 @@ class FakeVenue:
     def subscribe(
         self, symbols: Sequence[str], request_id: int, depth: int, *, bbo: bool = False
     ) -> list[str]:
-        return [_frame(op="sub", id=request_id, symbols=list(symbols))]
+        return [_frame(op="sub", id=request_id, symbols=list(symbols), bbo=bbo)]
 
     def unsubscribe(
         self, symbols: Sequence[str], request_id: int, depth: int, *, bbo: bool = False
@@ -183,6 +183,9 @@ class FakeServer:
         self.retry_after: str | None = None
         self.opened = 0
         self.rejected = 0
+        self.snapshots: dict[str, object] = {}
+        """What stands in for the true book of a symbol."""
+        self.snapshots_asked = 0
         self._books: dict[str, dict[str, Any]] = {}
         self._tls = tls
         self._server: Server
@@ -303,6 +306,12 @@ class FakeServer:
     async def _answer_http(self, connection: ServerConnection, request: Request) -> Response | None:
         if request.path == "/list":
             response = connection.respond(self.list_status, json.dumps({"list": self.listed}))
+        elif request.path.startswith("/book/"):
+            self.snapshots_asked += 1
+            symbol = request.path.removeprefix("/book/")
+            book = self.snapshots.get(symbol, self._books.get(symbol))
+            text = book if isinstance(book, str) else json.dumps(book)
+            response = connection.respond(http.HTTPStatus.OK, text)
         elif self.stream_status is not None:
             self.rejected += 1
             response = connection.respond(self.stream_status, "no")

@@ -18,7 +18,7 @@ from dragonfly_common.sharing import Share
 from dragonfly_common.topics import STATUS_PREFIX, book_interest, book_topic
 from dragonfly_common.types import FeedState
 from fake_venue import DEADLINE_S, FakeServer, FakeVenue, eventually
-from feed_listener.client import ClientOptions, build_client, trusted
+from feed_listener.client import ClientOptions, build_client, fetch, trusted
 from feed_listener.instrument_list import fetcher
 from feed_listener.listener import Following, Listener
 
@@ -168,6 +168,7 @@ async def listening(
     linger_s: float = 0.0,
     clock: SkippingClock | None = None,
     ca_file: Path | None = None,
+    audit_interval_s: float | None = None,
 ) -> AsyncIterator[Consumer]:
     """Run a listener to `server`, and a consumer of what it publishes."""
     clock = clock or SkippingClock()
@@ -181,11 +182,12 @@ async def listening(
         publisher,
         Peers((), publisher, Share(publisher.publisher_id), clock),
         venue,
-        Following(instruments, 10, linger_s),
+        Following(instruments, 10, linger_s, audit_interval_s),
         client,
         server.ws_url,
         fetcher(venue, client, server.ws_url, server.rest_url, tls),
         random.Random(1).random,
+        lambda path, most: fetch(f"{server.rest_url}{path}", tls, most),
     )
     consumer = Consumer(publisher)
     tasks = [asyncio.create_task(listener.run()), asyncio.create_task(consumer.run())]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from feed_listener.venue import Event, FrameError, Top, Unchanged
+from feed_listener.venue import Bbo, Event, FrameError, Top, Unchanged
 from feed_listener.venues.binance.feed import BinanceDecoder
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -127,3 +127,46 @@ def test_recorded_books_are_read_as_a_json_decoder_reads_them() -> None:
             assert side == tuple((float(price), float(amount)) for price, amount in levels[:10])
         assert one(decoder.feed(json.dumps(message).encode())) == Unchanged(top.symbol)
     assert books == 4
+
+
+def best(**changed: object) -> dict[str, Any]:
+    data = {"u": 160, "s": "ETHBTC", "b": "0.07", "B": "1.5", "a": "0.0701", "A": "1"}
+    return {"stream": "ethbtc@bookTicker", "data": data | changed}
+
+
+def test_best_prices_are_counted_like_books() -> None:
+    said = one(BinanceDecoder(10).feed(compact(best())))
+    assert said == Bbo("ethbtc", 160, (0.07, 1.5), (0.0701, 1.0))
+
+
+def test_a_side_without_a_price_is_empty() -> None:
+    said = one(BinanceDecoder(10).feed(compact(best(b="0.00000000", B="0.00000000"))))
+    assert said == Bbo("ethbtc", 160, None, (0.0701, 1.0))
+
+
+@pytest.mark.parametrize(
+    ("message", "reason"),
+    [
+        (best(b="nan"), "bad_level"),
+        (best(B="-1"), "bad_level"),
+        (best(u=-1), "bad_shape"),
+        (best(u=2**63), "bad_shape"),
+        (best(a="x"), "bad_shape"),
+        (best() | {"stream": "ethbtc@depth@bookTicker"}, "unknown_channel"),
+    ],
+    ids=["nan", "negative", "before", "beyond", "word", "stream"],
+)
+def test_best_prices_that_mean_nothing_are_refused(message: object, reason: str) -> None:
+    with pytest.raises(FrameError) as refused:
+        BinanceDecoder(10).feed(compact(message))
+    assert refused.value.reason == reason
+
+
+def test_the_sequence_is_that_of_the_last_frame_also_of_one_that_changed_nothing() -> None:
+    decoder = BinanceDecoder(10)
+    assert decoder.seq("ethbtc") == -1
+    for seq in (160, 170):
+        decoder.feed(compact(book(seq)))
+        assert decoder.seq("ethbtc") == seq
+    decoder.forget("ethbtc")
+    assert decoder.seq("ethbtc") == -1

@@ -121,3 +121,20 @@ def test_an_unchanged_window_befalls_nothing(feed: Feed, follower: Follower) -> 
 @pytest.mark.parametrize("venue", ["binance", "bitstamp"])
 def test_who_has_no_checksum_cannot_spoil_it(venue: str) -> None:
     assert VENUES[venue].spoil_checksum('{"checksum":1}') == '{"checksum":1}'
+
+
+def test_a_lie_is_in_the_frame_and_not_in_the_book(feed: Feed, follower: Follower) -> None:
+    feed.publish(SECOND, ())
+    assert feed.publish(THIRD, {FaultKind.LYING})
+    assert feed.publish(FOURTH, ())
+    lied = replace(THIRD, bids=(("9", "1"), *THIRD.bids[1:]))
+    assert follower.heard[1:] == [update(SECOND, lied), update(THIRD, FOURTH)]
+
+
+def test_best_prices_are_no_book_to_spoil() -> None:
+    binance = VENUES["binance"]
+    stream = Stream("ethbtc@bookTicker", "ETHBTC", "bookTicker", 1, best_only=True)
+    feed, follower = Feed(binance, stream, FIRST), Follower()
+    feed.follow(follower)
+    feed.publish(SECOND, {FaultKind.LYING, FaultKind.GAP, FaultKind.MALFORMED})
+    assert follower.heard == [binance.frame(stream, FIRST, SECOND)]

@@ -4,8 +4,8 @@ A fault is a moment or a state:
 
     moments           close, reset, announced_close
     states            silence, mute, not_accepting, unknown_symbol, rest_429, rest_slow
-    spoilt frames     malformed, gap, duplicate, reorder, bad_checksum
-    spoilt books      crossed, lying
+    spoilt frames     malformed, gap, duplicate, reorder, bad_checksum, lying
+    spoilt books      crossed
 
 States last until they are ended. A spoilt frame or book without a duration is the next one alone;
 with a duration it is each one while that lasts.
