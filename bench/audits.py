@@ -13,6 +13,7 @@ import asyncio
 import sys
 import tempfile
 from pathlib import Path
+from typing import Final
 from urllib.request import urlopen
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
@@ -20,10 +21,12 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from idle import cpu_s
 from system import VENUES, Process, System
 
+FRAMES: Final = "dragonfly_listener_frames_total"
+BEST_PRICES: Final = 'dragonfly_listener_audits_total{audit="bbo"'
 
-async def counted(process: Process, metric: str) -> float:
+
+def counted(address: object, metric: str) -> float:
     """Return the sum of a counter over its labels."""
-    address = (await process.event("ready"))["status"]
     with urlopen(f"http://{address}/metrics") as reply:
         lines = reply.read().decode().splitlines()
     return sum(float(line.split()[-1]) for line in lines if line.startswith(metric))
@@ -31,8 +34,10 @@ async def counted(process: Process, metric: str) -> float:
 
 async def figures(process: Process) -> tuple[float, float, float]:
     """Return CPU seconds, frames and best prices until now."""
-    best = await counted(process, 'dragonfly_listener_audits_total{audit="bbo"')
-    return cpu_s(process.pid), await counted(process, "dragonfly_listener_frames_total"), best
+    address = (await process.event("ready"))["status"]
+    frames = await asyncio.to_thread(counted, address, FRAMES)
+    best = await asyncio.to_thread(counted, address, BEST_PRICES)
+    return cpu_s(process.pid), frames, best
 
 
 async def main(seconds: float, rate: float) -> None:
