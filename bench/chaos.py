@@ -34,7 +34,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from chaos_report import Done, Timings, as_json, table
 from dragonfly_client import ClientError, DragonflyClient
-from oracle import Excuse, Rules, Run, Truth, judge_folder
+from oracle import Excuse, Rules, Run, Truth, judge_folder, read_run
 from proxy import Proxy
 from system import VENUES, Process, System, eventually, live_venues
 
@@ -561,7 +561,7 @@ def main(
     truth = Truth.from_file(folder / "truth.ndjson")
     states = sum(truth.count(venue, name) for venue in VENUES for name in names)
     facts["messages_per_s"] = states / float(str(facts["seconds"]))
-    timings = Timings(chaos.done, truth)
+    timings = Timings(chaos.done, truth, read_run(folder).rules)
     verdict = judge_folder(folder, timings.observe)
     figures = as_json(timings, verdict, facts, chaos.problems)
     print(table(figures))

@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 from dragonfly_client import State, View
-from oracle import History, Truth, Verdict
+from oracle import History, Rules, Truth, Verdict
 from slopes import percentile
 
 __all__ = ["Done", "Timings", "as_json", "table"]
@@ -48,6 +48,7 @@ class Timings:
 
     faults: Sequence[Done]
     truth: Truth
+    rules: Rules
     depth: int = 10
     out: dict[str, list[float]] = field(default_factory=dict)
     """Seconds from a publisher's end until no book was made of what it had said, by fault."""
@@ -104,7 +105,7 @@ class Timings:
             return
         since = self.truth.superseded(key[2], instrument, before[0], self.depth)
         if since is not None and since < ts:
-            seconds = (ts - max(since, fault.start)) / 1e9
+            seconds = self.rules.lag_s(key[1].bot, key[2], max(since, fault.start), ts)
             self.out.setdefault(fault.what, []).append(seconds)
 
     def _note_back(

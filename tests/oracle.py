@@ -46,6 +46,7 @@ __all__ = [
     "expected_spread",
     "judge_folder",
     "misordered",
+    "read_run",
 ]
 
 CLOCK_NS: Final = 5_000_000
@@ -210,10 +211,7 @@ class Rules(msgspec.Struct, frozen=True):
 
     def lag_s(self, bot: str, venue: str, since: int, until: int) -> float:
         """Return seconds from `since` to `until` without those that are excused."""
-        lag = until - since
-        if lag <= self.within_s * 1e9:
-            return lag / 1e9
-        reached = since
+        lag, reached = until - since, since
         for excuse in sorted(self.excuses, key=lambda excuse: excuse.start):
             if excuse.venue in {None, venue} and excuse.bots in bot:
                 start, end = max(reached, excuse.start), min(until, excuse.end)
@@ -398,6 +396,8 @@ class History:
             )
             if since is None:
                 continue
+            if until - since <= rules.within_s * 1e9:
+                continue
             lag_s = rules.lag_s(self.bot, feed.venue, since, until)
             if lag_s > rules.within_s:
                 raise _BrokenRuleError(
@@ -434,17 +434,23 @@ class Verdict(NamedTuple):
     """The first of each history that has any, in the order of time."""
 
 
+def read_run(folder: Path) -> Run:
+    """Return what a run left behind, with the excuses of bots that had to stand still."""
+    run = msgspec.json.decode((folder / "run.json").read_bytes(), type=Run)
+    stalls = [_excuses.decode_lines(file.read_bytes()) for file in folder.glob("books/*.excuses")]
+    run.rules = Rules(run.rules.within_s, (*run.rules.excuses, *chain.from_iterable(stalls)))
+    return run
+
+
 Observer = Callable[[str, History, View | None, int], None]
 """Told bot, history, the next view (None: cut or ended) and its time, before it is judged."""
 
 
 def judge_folder(folder: Path, observe: Observer = lambda *_: None) -> Verdict:
     """Judge all that the bots of a run received."""
-    run = msgspec.json.decode((folder / "run.json").read_bytes(), type=Run)
-    stalls = [_excuses.decode_lines(file.read_bytes()) for file in folder.glob("books/*.excuses")]
-    rules = Rules(run.rules.within_s, (*run.rules.excuses, *chain.from_iterable(stalls)))
+    run = read_run(folder)
     truth = Truth.from_file(folder / "truth.ndjson")
-    oracle = Oracle(truth, run.depth, rules)
+    oracle = Oracle(truth, run.depth, run.rules)
     expected = truth.venues if run.whole else {}
     histories: dict[tuple[str, str, str], History] = {}
     broken: dict[History, Violation] = {}
