@@ -39,6 +39,8 @@ def test_an_address_is_accepted(address: str) -> None:
         ("tcp://a;b:1", "tcp://host:5551"),
         ("tcp://*host:1", "tcp://host:5551"),
         ("inproc://", "inproc://name"),
+        ("inproc://\udcff", "inproc://name"),
+        ("ipc:///tmp/\udcff", "ipc:///path/to/socket"),
     ],
 )
 def test_what_is_none_is_refused_with_the_form(address: str, form: str) -> None:

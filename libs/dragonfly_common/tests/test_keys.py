@@ -43,9 +43,17 @@ def test_a_trust_file_names_a_key_and_its_role_a_line() -> None:
         (f"listener {A[:-1]}", "line 1: a public key has 40 characters of Z85"),
         (f"listener {A[:-1]}~", "line 1: a public key has 40 characters of Z85"),
         ("listener", "line 1: a public key has 40 characters of Z85"),
+        ("listener " + "#" * 40, "line 1: a public key has 40 characters of Z85"),
         (f"listener {A}\ngateway {A}", f"line 2: the key {A[:8]}… is there twice"),
     ],
-    ids=["role", "short", "long", "none", "twice"],  # the keys differ from run to run
+    ids=[
+        "role",
+        "short",
+        "long",
+        "none",
+        "no 32 bytes",
+        "twice",
+    ],  # the keys differ from run to run
 )
 def test_what_is_no_trust_file_is_refused_by_its_line(
     tmp_path: Path, pair: Path, text: str, says: str
@@ -73,6 +81,7 @@ def test_any_text_is_a_trust_file_or_refused(text: str) -> None:
         (lambda text: "", "is not a key file"),
         (lambda text: text.replace("secret", "sacred"), "is not a key file"),
         (lambda text: text[:-5], "is not a key file"),
+        (lambda text: f"public {A}\nsecret {'#' * 40}", "is not a key file"),
         (lambda text: text.replace("public ", f"public {A}\nformer "), "two keys that are no pair"),
         (lambda text: text + "é", "it is not plain text"),
     ],

@@ -27,6 +27,12 @@ def show(**options: object) -> None:
     click.echo(dict(sorted(options.items())))
 
 
+def test_what_is_no_number_is_in_no_range() -> None:
+    refused = CliRunner().invoke(show, ["--linger-s=nan"])
+    assert refused.exit_code == 2
+    assert "'nan' is not a number." in refused.output
+
+
 @pytest.mark.parametrize(
     ("arguments", "options"),
     [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Callable
 from functools import partial
 
@@ -243,6 +244,22 @@ def test_a_loss_before_a_quiet_spell_is_found_by_the_beat_and_asked_for(world: W
     assert peer.asked == []
     ear.subscriber.unsubscribe("a.")
     world.until(lambda: b"\x00a." in peer.asked)
+
+
+def test_a_beat_that_names_what_is_as_long_as_a_message_costs_no_memory(world: World) -> None:
+    peer = world.hand_made()
+    ear = world.ear(peer.address, prefixes=["a."])
+    world.joined(peer, "a.")
+    peer.send("a.", 1, say(1))
+    world.until(lambda: ear.last("a.") == 1)
+    peer.asked.clear()
+    tracemalloc.start()
+    try:
+        peer.beat(1, {"b" * 20_000: 1, "a.": 2})
+        world.until(lambda: b"\x01a." in peer.asked)
+        assert tracemalloc.get_traced_memory()[1] < 10_000_000
+    finally:
+        tracemalloc.stop()
 
 
 def test_after_a_lost_beat_everything_is_asked_for_again(world: World) -> None:

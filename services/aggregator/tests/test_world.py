@@ -240,3 +240,13 @@ def test_nothing_is_kept_of_what_came_and_went(make_book: MakeBook) -> None:
         world.settle(now + LINGER_S, NOW_NS)
         sizes.append([len(kept) for kept in vars(world).values() if isinstance(kept, dict | set)])
     assert all(later == sizes[0] for later in sizes)
+
+
+def test_a_venue_may_be_let_go_before_its_state_was_heard(make_book: MakeBook) -> None:
+    world = new_world()
+    world.want(ViewKind.BOOK, "ETH-BTC")
+    world.hear_book("a", "ETH-BTC", "kraken", make_book(), 1, 0.0)
+    assert only_book(world.settle(0.0, NOW_NS)).live
+    world.hear_gone("a", "ETH-BTC", "kraken", 0.0)
+    book = only_book(world.settle(0.0, NOW_NS))
+    assert [(feed.venue, feed.state) for feed in book.venues] == [("kraken", pb.STATE_SYNCING)]

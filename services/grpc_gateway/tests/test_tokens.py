@@ -38,6 +38,9 @@ def test_a_file_without_bots_lets_nobody_in() -> None:
     ("text", "words"),
     [
         ("[bots", "it is no TOML"),
+        ("bots = " + "[" * 3000, "it is no TOML"),
+        ("bots = " + "9" * 5000, "it is no TOML"),
+        (entry("connections_per_s = 1" + "0" * 400), "connections_per_s of alpha must be a number"),
         ("[bot.alpha]\n", "more than tables [bots.NAME]"),
         ("bots = 3", "more than tables [bots.NAME]"),
         ("[bots]\nalpha = 3", "more than tables [bots.NAME]"),

@@ -246,6 +246,7 @@ async def test_the_control_page(simulator: Simulator) -> None:
         ("fault?venue=kraken&kind=gap&seconds=soon", 400, "seconds=soon"),
         ("fault?venue=kraken&kind=gap&instrument=x", 400, "BASE-QUOTE"),
         ("step?count=-1", 400, "count=-1"),
+        ("step?count=" + "9" * 5000, 400, "count=9999"),
         ("shout", 404, "/subscriptions"),
     ],
 )

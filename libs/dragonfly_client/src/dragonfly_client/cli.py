@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import click
 from dragonfly_common.errors import ExitCode, UserError
+from dragonfly_common.ranges import NumberRange
 from dragonfly_common.types import normalise_instrument
 from rich.console import Console
 
@@ -54,7 +55,7 @@ class RequestError(UserError):
 )
 @click.option(
     "--seconds",
-    type=click.FloatRange(min=0, min_open=True),
+    type=NumberRange(min=0, min_open=True),
     help="End so long after the first book.  [default: at Ctrl-C]",
 )
 @click.option("--list", "list_all", is_flag=True, help="List every instrument and its venues.")

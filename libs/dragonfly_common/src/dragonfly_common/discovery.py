@@ -34,13 +34,15 @@ LookUp = Callable[[str], Collection[str]]
 
 LOOK_UP_INTERVAL_S: Final = 1.0
 
+# Bytes of a command line that are no text come as surrogates, of which no address is made.
+_TEXT: Final = r"[^\n\x00\ud800-\udfff]+"
 _SHAPES: Final = {
-    "ipc": (re.compile(r"ipc://.+"), "ipc:///path/to/socket"),
+    "ipc": (re.compile(rf"ipc://{_TEXT}"), "ipc:///path/to/socket"),
     "tcp": (
         re.compile(r"tcp://(?:\*|[\w.-]+|\[[0-9a-fA-F:]+\]):\d{1,5}", re.ASCII),
         "tcp://host:5551",
     ),
-    "inproc": (re.compile(r"inproc://.+"), "inproc://name"),
+    "inproc": (re.compile(rf"inproc://{_TEXT}"), "inproc://name"),
 }
 _PORT_ZERO: Final = re.compile(r"^tcp://.*:0+$")
 # sun_path holds 108 bytes with its closing zero.

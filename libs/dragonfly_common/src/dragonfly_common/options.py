@@ -11,6 +11,7 @@ import click
 
 from dragonfly_common.bus import Keys, Role
 from dragonfly_common.errors import ConfigError
+from dragonfly_common.ranges import NumberRange
 from dragonfly_common.sharing import HANDOVER_S, Replicas
 from dragonfly_common.types import MAX_DEPTH, normalise_instrument
 
@@ -101,7 +102,7 @@ def depth_option(says: str = "Levels a side.") -> Callable[[F], F]:
 def linger_option(says: str) -> Callable[[F], F]:
     """Return the decorator of `--linger-s`."""
     return click.option(
-        "--linger-s", type=click.FloatRange(min=0), default=10.0, show_default=True, help=says
+        "--linger-s", type=NumberRange(min=0), default=10.0, show_default=True, help=says
     )
 
 
@@ -125,7 +126,7 @@ def replica_options(command: Callable[..., R]) -> Callable[..., R]:
     )
     @click.option(
         "--handover-s",
-        type=click.FloatRange(min=0),
+        type=NumberRange(min=0),
         default=HANDOVER_S,
         show_default=True,
         help="How long an instrument is kept after its new owner has it live: longer than it takes "

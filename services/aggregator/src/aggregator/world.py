@@ -288,8 +288,9 @@ class World:
         voices = market.feeds.get(venue)
         if voices is not None and voices.believed is not None:
             return voices.believed
-        status = self._venue_state(venue)
-        if status.state is FeedState.DOWN:
+        # A replica may let an instrument go before its word on the venue itself is here.
+        status = self._venue_state(venue) if venue in self._venues else None
+        if status and status.state is FeedState.DOWN:
             return absent_feed(venue, FeedState.DOWN, status.reason)
         return absent_feed(venue, FeedState.SYNCING, SYNCING_REASON)
 

@@ -15,6 +15,7 @@ from dragonfly_common.options import (
     linger_option,
     upstream_option,
 )
+from dragonfly_common.ranges import NumberRange
 from dragonfly_common.runtime import RuntimeOptions, run_async, runtime_options
 
 from grpc_gateway.requests import MAX_WINDOW
@@ -71,7 +72,7 @@ FILE: Final = click.Path(dir_okay=False, path_type=Path)
 )
 @click.option(
     "--ack-timeout-s",
-    type=click.FloatRange(min=0.1),
+    type=NumberRange(min=0.1),
     default=2.0,
     show_default=True,
     help="A session is ended when nothing in flight is acknowledged for so long.",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
+import sys
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ __all__ = ["Bot", "Quota", "Tokens", "check_name", "hash_token", "parse_tokens",
 
 MOST_HASHES: Final = 2
 """One, and a second one while a token is being replaced."""
+
+LARGEST: Final = sys.float_info.max
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _HASH: Final = re.compile(r"[0-9a-f]{64}")
@@ -90,7 +93,8 @@ def parse_tokens(text: str) -> Tokens:
     """
     try:
         document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    # Of deep nesting and of numbers beyond all bounds tomllib complains in other ways.
+    except (ValueError, RecursionError) as error:
         raise ConfigError(f"it is no TOML: {error}") from None
     entries = document.pop("bots", {})
     if document or not _is_table_of_tables(entries):
@@ -152,6 +156,6 @@ def _positive(name: str, key: str, kind: type[N], entry: dict[str, Any]) -> N | 
     if value is None:
         return None
     kinds = (int, float) if kind is float else (int,)
-    if isinstance(value, bool) or not isinstance(value, kinds) or not 0 < value < float("inf"):
+    if isinstance(value, bool) or not isinstance(value, kinds) or not 0 < value <= LARGEST:
         raise ConfigError(f"{key} of {name} must be a number above 0")
     return kind(value)

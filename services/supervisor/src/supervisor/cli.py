@@ -12,6 +12,7 @@ from typing import Any, Final
 import click
 from dragonfly_common.errors import ConfigError
 from dragonfly_common.options import depth_option, instrument_option
+from dragonfly_common.ranges import NumberRange
 from dragonfly_common.status import split_host_port
 from rich.console import Console
 
@@ -125,13 +126,13 @@ def up(
 @depth_option()
 @click.option(
     "--seconds",
-    type=click.FloatRange(min=0, min_open=True),
+    type=NumberRange(min=0, min_open=True),
     help=f"End so long after the first book.  [default: at Ctrl-C; "
     f"{SECONDS_WITHOUT_TERMINAL:g} without a terminal]",
 )
 @click.option(
     "--rate",
-    type=click.FloatRange(min=0),
+    type=NumberRange(min=0),
     default=10.0,
     show_default=True,
     help="Updates a second of each venue and instrument.",

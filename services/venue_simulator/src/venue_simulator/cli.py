@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 
 import click
 from dragonfly_common.errors import ConfigError
+from dragonfly_common.ranges import NumberRange
 from dragonfly_common.runtime import RuntimeOptions, run_async, runtime_options
 from dragonfly_common.types import normalise_instrument
 
@@ -59,7 +60,7 @@ class _FaultSpec(click.types.StringParamType):
 )
 @click.option(
     "--rate",
-    type=click.FloatRange(0, MAX_RATE),
+    type=NumberRange(0, MAX_RATE),
     default=10.0,
     show_default=True,
     help="Updates a second, of each instrument at each venue.",
@@ -72,7 +73,7 @@ class _FaultSpec(click.types.StringParamType):
 )
 @click.option(
     "--speed",
-    type=click.FloatRange(0, min_open=True),
+    type=NumberRange(0, min_open=True),
     default=1.0,
     show_default=True,
     help="Of the recordings; 2 is twice as fast.",
@@ -146,7 +147,7 @@ def simulator(
 @click.option("--instrument", metavar="BASE-QUOTE", help="Only this one.  [default: all]")
 @click.option(
     "--seconds",
-    type=click.FloatRange(min=0),
+    type=NumberRange(min=0),
     help="How long it lasts.  [default: the next frame alone, or 3 s where it is a state]",
 )
 @click.option(

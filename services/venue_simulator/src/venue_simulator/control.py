@@ -73,7 +73,8 @@ def _seconds(query: Mapping[str, str]) -> float | None:
 
 def _count(query: Mapping[str, str]) -> int:
     text = query.get("count", "1")
-    if not (text.isdecimal() and int(text) <= MAX_STEPS):
+    # Python refuses to read a number of thousands of digits.
+    if not (text.isdecimal() and len(text) < 10 and int(text) <= MAX_STEPS):
         raise ConfigError(f"count={text} is no number of steps: write 1 to {MAX_STEPS}")
     return int(text)
 

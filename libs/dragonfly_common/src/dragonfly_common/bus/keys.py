@@ -179,13 +179,24 @@ def parse_trust(text: str) -> dict[bytes, Role]:
             continue
         if words[0] not in set(Role):
             raise ValueError(f"line {number}: {words[0][:20]!r} is not one of {', '.join(Role)}")
-        if len(words) < 2 or not _KEY.fullmatch(words[1]):
+        if len(words) < 2 or not _is_key(words[1]):
             raise ValueError(f"line {number}: a public key has 40 characters of Z85")
         key = words[1].encode()
         if key in trusted:
             raise ValueError(f"line {number}: the key {short(key)}… is there twice")
         trusted[key] = Role(words[0])
     return trusted
+
+
+def _is_key(text: str) -> bool:
+    """Say whether `text` is a key: not all 40 characters of Z85 are 32 bytes."""
+    if not _KEY.fullmatch(text):
+        return False
+    try:
+        zmq.curve_public(text.encode())
+    except zmq.ZMQError:
+        return False
+    return True
 
 
 def _read_trust(path: Path) -> dict[bytes, Role]:
@@ -202,7 +213,7 @@ def _read_pair(path: Path) -> tuple[bytes, bytes]:
         line.split() for line in _read(path).splitlines() if len(line.split()) == 2
     )
     public, secret = (pair.get(name, "") for name in ("public", "secret"))
-    if not (_KEY.fullmatch(public) and _KEY.fullmatch(secret)):
+    if not (_is_key(public) and _is_key(secret)):
         raise ConfigError(
             f"{path} is not a key file: it needs a line `public KEY` and a line `secret KEY`; "
             "`dragonfly keys new` makes one"

@@ -273,7 +273,9 @@ class Subscriber:
         if topics is EVERY_TOPIC:
             prefixes = self._prefixes
         else:
-            beginnings = {topic[:end] for topic in topics for end in range(len(topic) + 1)}
+            # Prefixes are short: what a damaged beat names may be as long as a message.
+            longest = max(map(len, self._prefixes))
+            beginnings = {topic[:end] for topic in topics for end in range(longest + 1)}
             prefixes = beginnings & self._prefixes
         for prefix in prefixes - {HEARTBEAT_PREFIX}:
             counters.BUS_REASKED.inc()
