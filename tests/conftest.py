@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-# The harness and the oracle stand beside the tests; with importlib mode nobody else finds them.
+# The harness and the oracle stand beside the tests, as do the targets of fuzzing; with importlib
+# mode nobody else finds them.
+sys.path.insert(0, str(Path(__file__).parent / "fuzz"))
 sys.path.insert(0, str(Path(__file__).parent))
 
 from system import System

@@ -1,0 +1,411 @@
+"""Frames and lists of venues, by the way they take in a listener.
+
+The venue is the simulator's, so a good frame is one that the venue would send just now, and the
+session asks it, is acknowledged and resyncs as it would over a socket.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Generator, Sequence
+from contextlib import suppress
+from types import coroutine
+from typing import Any, ClassVar, Final
+from urllib.parse import parse_qsl
+
+import msgspec
+from dragonfly_common import codec
+from dragonfly_common.clock import ManualClock
+from dragonfly_common.messages import Body, Book
+from dragonfly_common.types import FeedState, is_instrument
+from feed_listener import counters
+from feed_listener.client import UnresponsiveError
+from feed_listener.feeds import Feeds
+from feed_listener.pulse import Pulse
+from feed_listener.session import Session, Surroundings
+from feed_listener.venue import FRAME_ERROR_REASONS, FrameError, SnapshotSource, Venue
+from feed_listener.venues import VENUES
+from feed_listener.venues.kraken.book import KrakenBook, RawLevel, read_changes
+from fuzzing import Target
+from judging import by_label, counted, judge_side
+from mutation import Form
+from venue_simulator.exchange import Exchange
+from venue_simulator.seeded import SeededDriver
+from venue_simulator.truth import Truth
+from venue_simulator.venue import Reply, Subscribe, Unsubscribe
+from venue_simulator.venues import VENUES as SIMULATED
+
+__all__ = ["TARGETS"]
+
+DEPTH: Final = 5
+INSTRUMENT: Final = "ETH-BTC"
+SYMBOLS: Final = {"binance": "ethbtc", "bitstamp": "ethbtc", "kraken": "ETH/BTC"}
+TRADED_AS: Final = SYMBOLS | {"binance": "ETHBTC"}
+PATHS: Final = {"binance": "/stream", "bitstamp": "/", "kraken": "/v2"}
+STEPS_TO_HEAL: Final = 100
+"""Of a second each; a symbol that broke again and again is asked for more and more slowly."""
+
+CONTROL: Final = {
+    "binance": [
+        b'{"code":2,"msg":"Invalid request"}',
+        b'{"error":{"code":2,"msg":"no"},"id":1}',
+        b'{"stream":"!serverShutdown","data":{"e":"serverShutdown","E":1}}',
+    ],
+    "bitstamp": [
+        b'{"event":"bts:error","channel":"","data":{"code":null,"message":"no"}}',
+        b'{"event":"bts:request_reconnect","channel":"","data":""}',
+        b'{"event":"bts:heartbeat","channel":"","data":""}',
+    ],
+    "kraken": [
+        b'{"channel":"heartbeat"}',
+        b'{"channel":"status","type":"update","data":[{"system":"online"}]}',
+        b'{"error":"no","method":"subscribe","success":false,"symbol":"ETH/BTC","req_id":1}',
+        b'{"method":"pong","req_id":7}',
+    ],
+}
+
+
+@coroutine
+def _next_frame() -> Generator[None, bytes, bytes]:
+    """Suspend the receiving coroutine until it is sent a frame."""
+    return (yield)
+
+
+class _Connection:
+    """What a session receives from and sends to; every frame is sent into its coroutine."""
+
+    def __init__(self) -> None:
+        self.sent: list[str] = []
+
+    async def send(self, text: str) -> None:
+        self.sent.append(text)
+
+    async def receive(self) -> bytes:
+        return await _next_frame()
+
+    async def ping(self, on_answer: Callable[[], None]) -> None:
+        on_answer()
+
+    async def close(self) -> None:
+        return
+
+
+class _Driven(Session):
+    async def _send(self, text: str) -> None:
+        await self._connection.send(text)  # its time limit needs a loop
+
+
+class _Outlet:
+    """Judges whatever a listener would publish."""
+
+    def __init__(self) -> None:
+        self.last: Book | None = None
+        self.books = 0
+
+    def publish(self, topic: str, body: Body) -> None:
+        assert codec.decode_body(codec.encode_body(body)) == body, f"{topic} {body}"
+        if not isinstance(body, Book):
+            return
+        self.last = body
+        self.books += 1
+        if body.state is not FeedState.LIVE:
+            assert (body.bids, body.asks) == ((), ()), body
+        judge_side(body.bids, DEPTH, falling=True)
+        judge_side(body.asks, DEPTH, falling=False)
+
+    def forget(self, topic: str) -> None:
+        raise AssertionError(f"nobody asked to forget {topic}")
+
+
+class _Member:
+    """The connection, as the exchange sees it."""
+
+    def __init__(self) -> None:
+        self.inbox: deque[bytes] = deque()
+
+    def push(self, frame: bytes) -> None:
+        self.inbox.append(frame)
+
+    def announce_close(self) -> None:
+        return
+
+    def hang_up(self, code: int, reason: str) -> None:
+        return
+
+    def reset(self) -> None:
+        return
+
+
+class Frames(Target):
+    """Frames of one venue: session, decoder, subscriber, feeds."""
+
+    form = Form.JSON
+    venue: ClassVar[str]
+
+    def reset(self) -> None:
+        self._clock = ManualClock()
+        venue = VENUES[self.venue]
+        self._exchange = Exchange(SIMULATED[self.venue], self._clock, Truth(), None)
+        self._market = SeededDriver({self.venue: self._exchange}, [], seed=1, rate=0.0)
+        self.outlet = _Outlet()
+        self._feeds = Feeds(self.venue, self.outlet, self._clock)
+        self._feeds.follow(INSTRUMENT, "fuzzing")
+        self._feeds.bind(INSTRUMENT, SYMBOLS[self.venue])
+        self._pulse = Pulse(self._clock.monotonic())
+        self._around = Surroundings(
+            venue, DEPTH, self._feeds, self._clock, self._pulse, lambda: None, audit=True
+        )
+        self._connections = 0
+        self._seen: deque[bytes] = deque(maxlen=100)
+        self._open()
+        self._live()
+
+    def seeds(self) -> Sequence[bytes]:
+        self.reset()
+        for _ in range(40):
+            self._step(1.0)
+        by_length = sorted(dict.fromkeys(self._seen), key=len)
+        return [*CONTROL[self.venue], *by_length[:8], *by_length[-8:]]
+
+    def feed(self, data: bytes) -> str:
+        before = counted(counters.MALFORMED), self.outlet.books
+        before_by_label = by_label(counters.MALFORMED)
+        self._clock.advance(0.001)
+        ended = self._receive(data)
+        malformed = counted(counters.MALFORMED) - before[0]
+        self._converse()
+        if ended:
+            return ended
+        assert malformed <= 1, f"one frame, counted {malformed} times"
+        if malformed:
+            now = by_label(counters.MALFORMED)
+            (reason,) = (name for name in now if now[name] != before_by_label.get(name, 0.0))
+            assert reason in FRAME_ERROR_REASONS, reason
+            return reason
+        return "published" if self.outlet.books > before[1] else "taken"
+
+    def check(self) -> None:
+        self._live()
+
+    def _live(self) -> None:
+        """Step the market until the book that is published is the venue's."""
+        for _ in range(STEPS_TO_HEAL):
+            self._step(1.0)
+            state = self._exchange.state(TRADED_AS[self.venue])
+            said = self.outlet.last
+            if state is None or said is None or said.state is not FeedState.LIVE:
+                continue
+            truth = [
+                tuple((float(price), float(amount)) for price, amount in side[:DEPTH])
+                for side in (state.bids, state.asks)
+            ]
+            if [said.bids, said.asks] == truth:
+                return
+        raise AssertionError(f"no good book in {STEPS_TO_HEAL} s: {self.outlet.last}")
+
+    def _step(self, seconds: float) -> None:
+        self._clock.advance(seconds)
+        self._pulse.beat(self._clock.monotonic())
+        self._market.step()
+        self._converse()
+
+    def _open(self) -> None:
+        self._connections += 1
+        self._member = _Member()
+        self._conversation = SIMULATED[self.venue].session(
+            PATHS[self.venue], self._exchange, self._connections
+        )
+        self._connection = _Connection()
+        self.session = _Driven(
+            self._connection,
+            self._around,
+            rank=self._connections,
+            lifetime_s=1e9,
+            on_news=lambda: None,
+        )
+        self.session.want([SYMBOLS[self.venue]])
+        self._receiving = self.session._receive()
+        self._receiving.send(None)
+        self._act(self._conversation.open(self._clock.now_ns()))
+        self._converse()
+
+    def _receive(self, frame: bytes) -> str | None:
+        """Let the session take a frame; where it gives up, a new connection follows."""
+        try:
+            self._receiving.send(frame)
+        except UnresponsiveError as error:
+            self._feeds.lose(self.session, str(error), None)
+            self._open()
+            return f"given up: {error.label}"
+        return None
+
+    def _converse(self) -> None:
+        """Let both sides say all that they have to say now."""
+        while True:
+            asking: Any = self.session._ask(self._clock.monotonic())
+            with suppress(StopIteration):
+                asking.send(None)
+            for request in self._connection.sent:
+                self._act(self._conversation.receive(request.encode(), self._clock.now_ns()))
+            self._connection.sent.clear()
+            if not self._member.inbox:
+                return
+            while self._member.inbox:
+                frame = self._member.inbox.popleft()
+                self._seen.append(frame)
+                self._receive(frame)
+
+    def _act(self, actions: Sequence[object]) -> None:
+        for action in actions:
+            match action:
+                case Reply(text):
+                    self._member.push(text.encode())
+                case Subscribe():
+                    self._exchange.subscribe(self._member, action)
+                case Unsubscribe(stream):
+                    self._exchange.unsubscribe(self._member, stream)
+
+
+class BinanceFrames(Frames):
+    name = "frames.binance"
+    venue = "binance"
+
+
+class BitstampFrames(Frames):
+    name = "frames.bitstamp"
+    venue = "bitstamp"
+
+
+class KrakenFrames(Frames):
+    name = "frames.kraken"
+    venue = "kraken"
+
+    def mend(self, data: bytes) -> bytes:
+        """Give a snapshot the checksum of the levels that it has now."""
+        try:
+            frame = msgspec.json.decode(data, type=_KrakenFrame)
+            for part in frame.data:
+                book = KrakenBook(10)
+                book.apply(read_changes(part.bids), read_changes(part.asks))
+                part.checksum = book.checksum()
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, FrameError):
+            return data
+        return msgspec.json.encode(frame)
+
+
+class _KrakenPart(msgspec.Struct):
+    symbol: msgspec.Raw
+    bids: list[RawLevel]
+    asks: list[RawLevel]
+    checksum: int
+    timestamp: msgspec.Raw
+
+
+class _KrakenFrame(msgspec.Struct):
+    channel: str
+    type: str
+    data: list[_KrakenPart]
+
+
+class Snapshots(Target):
+    """Whole books over REST, which audits compare with."""
+
+    form = Form.JSON
+    weight = 2
+    venue: ClassVar[str]
+
+    def seeds(self) -> Sequence[bytes]:
+        clock = ManualClock()
+        exchange = Exchange(SIMULATED[self.venue], clock, Truth(), None)
+        SeededDriver({self.venue: exchange}, [], seed=1, rate=0.0).want(INSTRUMENT)
+        path, _, query = self._source().path(SYMBOLS[self.venue]).partition("?")
+        reply = exchange.venue.rest(path, dict(parse_qsl(query)), exchange, clock.now_ns())
+        assert reply.status == 200, reply
+        return [reply.body]
+
+    def feed(self, data: bytes) -> str:
+        try:
+            top = self._source().parse(data, SYMBOLS[self.venue], DEPTH)
+        except FrameError as error:
+            assert error.reason in FRAME_ERROR_REASONS, error.reason
+            return error.reason
+        assert 0 <= top.venue_seq < 2**63, top
+        judge_side(top.bids, DEPTH, falling=True)
+        judge_side(top.asks, DEPTH, falling=False)
+        return "a book"
+
+    def _source(self) -> SnapshotSource:
+        source = VENUES[self.venue].audits.snapshots
+        assert source is not None
+        return source
+
+
+class BinanceSnapshots(Snapshots):
+    name = "snapshot.binance"
+    venue = "binance"
+
+
+class BitstampSnapshots(Snapshots):
+    name = "snapshot.bitstamp"
+    venue = "bitstamp"
+
+
+class Lists(Target):
+    """What a venue says it lists."""
+
+    form = Form.JSON
+    weight = 2
+    venue: ClassVar[str]
+
+    def seeds(self) -> Sequence[bytes]:
+        clock = ManualClock()
+        exchange = Exchange(SIMULATED[self.venue], clock, Truth(), None)
+        SeededDriver({self.venue: exchange}, [], seed=1, rate=0.0)
+        source = VENUES[self.venue].instruments
+        if source.rest_path is not None:
+            return [exchange.venue.rest(source.rest_path, {}, exchange, clock.now_ns()).body]
+        assert source.ws_request is not None
+        talk = exchange.venue.session(PATHS[self.venue], exchange, 1)
+        said = talk.receive(source.ws_request.encode(), clock.now_ns())
+        return [action.text.encode() for action in said if isinstance(action, Reply)]
+
+    def feed(self, data: bytes) -> str:
+        venue: Venue = VENUES[self.venue]
+        try:
+            found = venue.parse_instruments(data)
+        except FrameError as error:
+            assert error.reason in FRAME_ERROR_REASONS, error.reason
+            return error.reason
+        if found is None:
+            return "another message"
+        for name, symbol in found.items():
+            assert is_instrument(name), repr(name)
+            assert symbol, repr(name)
+        return "a list" if found else "an empty list"
+
+
+class BinanceLists(Lists):
+    name = "list.binance"
+    venue = "binance"
+
+
+class BitstampLists(Lists):
+    name = "list.bitstamp"
+    venue = "bitstamp"
+
+
+class KrakenLists(Lists):
+    name = "list.kraken"
+    venue = "kraken"
+
+
+TARGETS: Final = (
+    BinanceFrames,
+    BitstampFrames,
+    KrakenFrames,
+    BinanceLists,
+    BitstampLists,
+    KrakenLists,
+    BinanceSnapshots,
+    BitstampSnapshots,
+)
