@@ -29,11 +29,13 @@ from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 from grpc import StatusCode
 from grpc_gateway.health import Health
+from grpc_gateway.mailbox import Mail
 from grpc_gateway.methods import SERVICES
 from grpc_gateway.reflection import Reflection
 from grpc_gateway.relay import ViewKey
 from grpc_gateway.service import Options, _Gateway
 from grpc_gateway.servicer import Limits
+from grpc_gateway.streams import readable
 from judging import counted
 from mutation import Form
 from target_bus import MESSAGES, PUBLISHER, Wire, message, numbered, parts_of
@@ -298,8 +300,9 @@ class Views(_WithGateway):
     def feed(self, data: bytes) -> str:
         refused = counted(counters.BUS_UNDECODABLE) + counted(counters.BUS_DROPPED)
         self._take(parts_of(data))
-        entry = self._gateway._relay._entries[ViewKey(ViewKind.BOOK, "ETH-BTC")]
-        told = entry.shown.at(1) if entry.shown and entry.shown._depth > 1 else b""
+        key = ViewKey(ViewKind.BOOK, "ETH-BTC")
+        shown = self._gateway._relay._entries[key].shown
+        told = (readable(Mail(key, shown, 0), 1) or b"") if shown and shown._depth > 1 else b""
         self._tell(told)
         pb.Venues.FromString(self._gateway._directory.encoded_venues)
         pb.ListInstrumentsResponse.FromString(self._gateway._directory.encode_instruments(""))

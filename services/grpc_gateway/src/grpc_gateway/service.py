@@ -176,7 +176,8 @@ class _Gateway:
         return self._access.admit(context)
 
     def _note_call(self, context: Context) -> None:
-        self._handshakes.called(context.peer())
+        if self._certificates:
+            self._handshakes.called(context.peer())
 
     def _follow_files(self, now: float) -> None:
         if self._certificates:
