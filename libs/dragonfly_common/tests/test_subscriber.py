@@ -296,16 +296,6 @@ def test_what_overflows_is_found_and_arrives_all_the_same(
     assert ear.losses == []
 
 
-@pytest.mark.parametrize("make", [options.new_publisher, options.new_subscriber])
-def test_a_peer_that_is_gone_is_noticed_by_tcp_and_never_by_zmtp(
-    make: Callable[[str], zmq.Socket[bytes]],
-) -> None:
-    """A ping that waits behind a full queue makes libzmq 4.3.5 abort when its sender is gone."""
-    with make("tcp://127.0.0.1:*") as socket:
-        assert socket.getsockopt(zmq.HEARTBEAT_IVL) == 0
-        assert socket.getsockopt(zmq.TCP_KEEPALIVE) == 1
-
-
 def test_what_was_given_up_and_is_asked_for_again_is_news(world: World) -> None:
     voice = world.voice()
     voice.publisher.publish("a.", say(1))
