@@ -3,7 +3,8 @@
     python bench/recovery.py [ROUNDS]
 
 Runs the whole system on a seeded market and measures, from a bot, each promise about recovery,
-ROUNDS times (default 5). Prints the median and the worst against the bound.
+ROUNDS times (default 5). Prints median, p99 and worst, and how many kept the bound. A restart counts
+from where the new process begins, Python's own start included; "once it is ready" leaves that out.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from typing import Final
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from dragonfly_client import Book
+from slopes import percentile
 from system import VENUES, Bot, System, live_venues
 
 DEADLINE_S: Final = 30.0
@@ -32,11 +34,14 @@ Figures = dict[str, list[float]]
 BOUNDS_S: Final = {
     "killed listener: gone": 1.0,
     "killed listener: whole after restart": 2.0,
+    "killed listener: whole once it is ready": 1.0,
     "frozen listener: gone": 0.75,
     "thawed listener: whole": 2.0,
     "killed aggregator: gone": 1.0,
     "killed aggregator: whole after restart": 2.0,
+    "killed aggregator: whole once it is ready": 1.0,
     "killed gateway: whole after restart": 2.0,
+    "killed gateway: whole once it is ready": 1.0,
     "joined a quiet market: first book": 0.3,
     "asked for a new instrument: first live book": 2.0,
 }
@@ -53,17 +58,20 @@ async def seconds_until(bot: Bot, holds: Callable[[Book], bool], what: str) -> f
     return time.perf_counter() - started
 
 
-async def restarted(system: System, bot: Bot, name: str) -> float:
-    """Restart a process; return the seconds from its start until a new book is whole."""
+async def restart(system: System, bot: Bot, name: str, figures: Figures) -> None:
+    """Restart a process, and wait for a new book that is whole."""
     received = len(bot.books)
     started = time.perf_counter()
     await system.restart(name)
+    ready = time.perf_counter()
     await bot.until(
         lambda book: len(bot.books) > received and is_whole(book),
         within_s=DEADLINE_S,
         what=f"whole after the restart of {name}",
     )
-    return time.perf_counter() - started
+    killed = f"killed {name.partition('-')[0]}"
+    figures[f"{killed}: whole after restart"].append(time.perf_counter() - started)
+    figures[f"{killed}: whole once it is ready"].append(time.perf_counter() - ready)
 
 
 async def kill_listener(system: System, bot: Bot, figures: Figures) -> None:
@@ -71,9 +79,7 @@ async def kill_listener(system: System, bot: Bot, figures: Figures) -> None:
     figures["killed listener: gone"].append(
         await seconds_until(bot, lambda book: "kraken" not in live_venues(book), "kraken gone")
     )
-    figures["killed listener: whole after restart"].append(
-        await restarted(system, bot, "listener-kraken")
-    )
+    await restart(system, bot, "listener-kraken", figures)
 
 
 async def freeze_listener(system: System, bot: Bot, figures: Figures) -> None:
@@ -90,14 +96,12 @@ async def kill_aggregator(system: System, bot: Bot, figures: Figures) -> None:
     figures["killed aggregator: gone"].append(
         await seconds_until(bot, lambda book: not book.live, "nothing live")
     )
-    figures["killed aggregator: whole after restart"].append(
-        await restarted(system, bot, "aggregator")
-    )
+    await restart(system, bot, "aggregator", figures)
 
 
 async def kill_gateway(system: System, bot: Bot, figures: Figures) -> None:
     system.processes["gateway"].kill()
-    figures["killed gateway: whole after restart"].append(await restarted(system, bot, "gateway"))
+    await restart(system, bot, "gateway", figures)
 
 
 SCENES: Final[tuple[Callable[[System, Bot, Figures], Awaitable[None]], ...]] = (
@@ -153,12 +157,12 @@ async def main(rounds: int) -> None:
     await moving_market(rounds, figures)
     await quiet_market(rounds, figures)
     await new_instruments(rounds, figures)
-    print(f"{'seconds':45} {'median':>8} {'worst':>8} {'bound':>8}")
+    print(f"{'seconds':45} {'median':>8} {'p99':>8} {'worst':>8} {'bound':>8}  within")
     for name, seconds in figures.items():
-        worst = max(seconds)
-        verdict = "" if worst <= BOUNDS_S[name] else "  OVER"
-        median = statistics.median(seconds)
-        print(f"{name:45} {median:8.3f} {worst:8.3f} {BOUNDS_S[name]:8.3f}{verdict}")
+        median, worst, bound = statistics.median(seconds), max(seconds), BOUNDS_S[name]
+        within = f"{sum(each <= bound for each in seconds)}/{len(seconds)}"
+        p99 = percentile(seconds, 99)
+        print(f"{name:45} {median:8.3f} {p99:8.3f} {worst:8.3f} {bound:8.3f}  {within}")
 
 
 if __name__ == "__main__":
