@@ -3,8 +3,8 @@
     python bench/recovery.py [ROUNDS]
 
 Runs the whole system on a seeded market and measures, from a bot, each promise about recovery,
-ROUNDS times (default 5). Prints median, p99 and worst, and how many kept the bound. A restart counts
-from where the new process begins, Python's own start included; "once it is ready" leaves that out.
+ROUNDS times (default 5). Prints median, p99 and worst, and how many kept the bound. A restart is
+timed from the new process's beginning, Python's own included; "once it is ready" leaves that out.
 """
 
 from __future__ import annotations
