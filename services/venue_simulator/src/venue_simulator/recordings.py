@@ -92,7 +92,7 @@ def load_recordings(directory: Path) -> list[Recording]:
     """
     try:
         recordings = _rebuild_all(directory)
-    except (msgspec.MsgspecError, LookupError, ValueError) as error:
+    except (msgspec.MsgspecError, LookupError, ValueError, RecursionError) as error:
         raise ConfigError(
             f"the recordings in {str(directory)!r} hold a message of another shape: {error}"
         ) from error
