@@ -7,12 +7,14 @@ python -m simulation --seed 4711         one seed, told event by event
 from __future__ import annotations
 
 import argparse
+import gc
 import logging
 import multiprocessing
 import os
 import sys
 import time
 from collections.abc import Iterable, Iterator, MutableMapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 import structlog
@@ -82,37 +84,57 @@ def _tell_one(seed: int) -> int:
     return int(bool(outcome.violations))
 
 
+@dataclass
+class _Tally:
+    """What a run of many seeds came to so far."""
+
+    began: float
+    count: int = 0
+    judged: int = 0
+    virtual_s: float = 0.0
+    slowest_s: float = 0.0
+    stalest_s: float = 0.0
+    violated: int = 0
+
+    def add(self, outcome: Outcome) -> None:
+        self.count += 1
+        self.judged += outcome.judged
+        self.virtual_s += outcome.virtual_s
+        self.slowest_s = max(self.slowest_s, outcome.whole_after_s)
+        self.stalest_s = max(self.stalest_s, outcome.stalest_s)
+        self.violated += bool(outcome.violations)
+
+    def __str__(self) -> str:
+        spent_s = time.monotonic() - self.began
+        return (
+            f"{self.count} seeds in {spent_s:.0f} s ({self.count / spent_s:.1f} a second): "
+            f"{self.virtual_s / 3600:.2f} virtual hours, {self.judged} views judged, slowest whole "
+            f"after {self.slowest_s:.2f} s, oldest live for {self.stalest_s:.2f} s, "
+            f"{self.violated} violated"
+        )
+
+
 def _run_many(seeds: range, options: argparse.Namespace) -> int:
-    began = shown = time.monotonic()
-    count = judged = 0
-    virtual_s = slowest_s = stalest_s = 0.0
-    failed: list[Outcome] = []
+    tally = _Tally(time.monotonic())
+    shown = tally.began
     for outcome in _outcomes(seeds, options.jobs):
-        count += 1
-        judged += outcome.judged
-        virtual_s += outcome.virtual_s
-        slowest_s = max(slowest_s, outcome.whole_after_s)
-        stalest_s = max(stalest_s, outcome.stalest_s)
+        tally.add(outcome)
         if outcome.violations:
-            failed.append(outcome)
             _show(outcome, options.variant)
             if not options.keep_going:
                 break
         if time.monotonic() - shown >= PROGRESS_EVERY_S:
             shown = time.monotonic()
-            rate = count / (shown - began)
-            print(f"{count} of {len(seeds)} seeds, {rate:.1f} a second", file=sys.stderr)
-    spent_s = time.monotonic() - began
-    print(
-        f"{count} seeds in {spent_s:.0f} s ({count / spent_s:.1f} a second): "
-        f"{virtual_s / 3600:.2f} virtual hours, {judged} views judged, slowest to be whole "
-        f"{slowest_s:.2f} s, oldest sent as live {stalest_s:.2f} s, {len(failed)} seeds violated"
-    )
-    return int(bool(failed))
+            print(f"of {len(seeds)}: {tally}", file=sys.stderr, flush=True)
+    print(tally)
+    return int(bool(tally.violated))
 
 
 def _outcomes(seeds: Iterable[int], jobs: int) -> Iterator[Outcome]:
     _quieten()
+    # What lives through all seeds is not looked at again and again.
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 1000)
     if jobs == 1:
         yield from map(simulate, seeds)
         return

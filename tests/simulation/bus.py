@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
 import zmq
-from dragonfly_common.bus import options, waiting
+from dragonfly_common.bus import handshakes, options, publisher, subscriber, waiting
 
 from simulation.network import Network, Wire
 from simulation.virtual import Process, current_process
@@ -43,10 +43,6 @@ class _Socket:
 
     def setsockopt(self, option: int, value: object) -> None:
         pass
-
-    def getsockopt(self, option: int) -> int:
-        assert option == zmq.EVENTS
-        return int(zmq.POLLIN) if self.readable() else 0
 
     def readable(self) -> bool:
         raise NotImplementedError
@@ -301,10 +297,13 @@ class _Watch:
 
 def install(board: Callable[[], Switchboard]) -> None:
     """Let the bus of this Python process open its sockets at `board()`, for good."""
-    replaced: dict[str, Callable[[str], Any]] = {
+    replaced: dict[str, Callable[[Any], Any]] = {
         "new_publisher": lambda _: board().new_publisher(),
         "new_subscriber": lambda _: board().new_subscriber(),
+        "readable": lambda socket: socket.readable(),
     }
     for name, function in replaced.items():
-        setattr(options, name, function)
+        for module in (options, publisher, subscriber, handshakes):
+            if hasattr(module, name):
+                setattr(module, name, function)
     setattr(waiting, "_Watch", _Watch)  # noqa: B010 - a private name of another module

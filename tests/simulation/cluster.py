@@ -35,6 +35,7 @@ from simulation.virtual import Process, Schedule, current_process
 __all__ = ["Bot", "Cluster", "Role", "Shape"]
 
 DEPTH: Final = 10
+TURNS_S: Final = (0.0005, 0.002, 0.01)
 LONGEST_WAIT_S: Final = 0.25
 END_LIMIT_S: Final = 1.8
 """After that `Runtime` ends a process that was asked to stop."""
@@ -89,6 +90,7 @@ class Role:
         self.process: Process | None = None
         # Clocks of different hosts never agree to the nanosecond.
         self.clock_offset_s = cluster.network.chance(name).uniform(-0.02, 0.02)
+        self._turn_s = cluster.network.chance(name).choice(TURNS_S)
         self._cluster = cluster
         self._main = main
         self._runtime: _Runtime | None = None
@@ -99,7 +101,12 @@ class Role:
         if self.process is not None:
             return
         cluster = self._cluster
-        process = Process(self.name, cluster.schedule, clock_offset_s=self.clock_offset_s)
+        process = Process(
+            self.name,
+            cluster.schedule,
+            clock_offset_s=self.clock_offset_s,
+            turn_s=self._turn_s,
+        )
         process.on_failure = lambda error: cluster.fail(self.name, error)
         self.process = process
         self._runtime = _Runtime(process, self.name.partition("-")[0])

@@ -56,7 +56,10 @@ class Process:
     It is its own `Clock`: the monotonic one is the schedule's, the wall clock may be set.
     """
 
-    def __init__(self, name: str, schedule: Schedule, *, clock_offset_s: float = 0.0) -> None:
+    def __init__(
+        self, name: str, schedule: Schedule, *, clock_offset_s: float = 0.0, turn_s: float = 0.0
+    ) -> None:
+        """`turn_s` is how long it works each time it wakes: what comes meanwhile waits."""
         self.name = name
         self.schedule = schedule
         self.alive = True
@@ -67,6 +70,9 @@ class Process:
         self.loop = VirtualLoop(self)
         self._ready: deque[_Handle] = deque()
         self._running = False
+        self._turn_s = turn_s
+        self._free_at = 0.0
+        self._wakes_at: float | None = None
 
     def now_ns(self) -> int:
         return START_NS + round((self.schedule.now + self.clock_offset_s) * 1e9)
@@ -84,16 +90,27 @@ class Process:
         """Let something happen to it: `call` runs in it now, or once it moves again."""
         if self.alive:
             self._ready.append(_Handle(call, (), None))
-            self.run()
+            self.wake()
 
     def add(self, handle: _Handle) -> None:
         self._ready.append(handle)
+
+    def wake(self) -> None:
+        """Run now, or as soon as the last turn is over."""
+        if self._wakes_at is not None or self._running:
+            return
+        if self.schedule.now >= self._free_at:
+            self.run()
+        else:
+            self._wakes_at = self._free_at
+            self.schedule.at(self._free_at, self._wake_up)
 
     def run(self) -> None:
         """Run until there is nothing to do at this moment."""
         if self._running or self.paused:
             return
         self._running = True
+        self._free_at = self.schedule.now + self._turn_s
         before = events._get_running_loop()
         events._set_running_loop(cast("asyncio.AbstractEventLoop", self.loop))
         ready = self._ready
@@ -111,6 +128,10 @@ class Process:
         finally:
             events._set_running_loop(before)
             self._running = False
+
+    def _wake_up(self) -> None:
+        self._wakes_at = None
+        self.run()
 
     def pause(self) -> None:
         self.paused = True
@@ -163,7 +184,7 @@ class _Handle:
         process = self.process
         if not self.is_cancelled and process is not None and process.alive:
             process.add(self)
-            process.run()
+            process.wake()
 
     def cancel(self) -> None:
         self.is_cancelled = True
