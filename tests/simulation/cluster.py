@@ -41,6 +41,9 @@ END_LIMIT_S: Final = 1.8
 """After that `Runtime` ends a process that was asked to stop."""
 
 
+_Main = Callable[["_Runtime"], Coroutine[Any, Any, None]]
+
+
 @dataclass(frozen=True)
 class Shape:
     """What there is of everything."""
@@ -55,6 +58,8 @@ class Shape:
     rate: float
     """Book states a second, of each book."""
     weather: Weather
+    elsewhere: bool = False
+    """Whether listeners and aggregators are looked for at a second address too."""
 
 
 class _Runtime(Runtime):
@@ -84,15 +89,20 @@ class Role:
         self,
         cluster: Cluster,
         name: str,
-        main: Callable[[_Runtime], Coroutine[Any, Any, None]],
+        main: _Main,
+        elsewhere: _Main | None = None,
     ) -> None:
+        """`main` is what its process runs, `elsewhere` what a successor at another address does."""
         self.name = name
         self.process: Process | None = None
+        self.superseded: Process | None = None
+        """A process that stood still when its successor was started, and does not know of it."""
         # Clocks of different hosts never agree to the nanosecond.
         self.clock_offset_s = cluster.network.chance(name).uniform(-0.02, 0.02)
         self._turn_s = cluster.network.chance(name).choice(TURNS_S)
         self._cluster = cluster
         self._main = main
+        self._elsewhere = elsewhere
         self._runtime: _Runtime | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -119,6 +129,31 @@ class Role:
         process, self.process = self.process, None
         if process is not None:
             self._cluster.say(self.name, "killed")
+            self._end(process)
+
+    def supersede(self) -> None:
+        """Start a successor at another address while the process stands still."""
+        if self.process is not None and self.superseded is None and self._elsewhere is not None:
+            self.pause()
+            self.superseded, self.process = self.process, None
+            self._main, self._elsewhere = self._elsewhere, None
+            self.start()
+
+    def haunt(self) -> None:
+        """Let the superseded process go on, as if it were still the only one."""
+        if self.superseded is not None:
+            self._cluster.say(self.name, "its predecessor goes on")
+            self.superseded.resume()
+
+    def exorcise(self) -> None:
+        """End the superseded process."""
+        process, self.superseded = self.superseded, None
+        if process is not None and process.alive:
+            self._cluster.say(self.name, "its predecessor is killed")
+            self._end(process)
+
+    def _end(self, process: Process) -> None:
+        if process.alive:
             self._cluster.network.bury(process)
             self._cluster.board.bound = {
                 address: socket
@@ -230,9 +265,9 @@ class Cluster:
         self._aggregators = [f"aggregator-{n}" for n in range(shape.aggregators)]
         for venue, names in self._listeners.items():
             for name in names:
-                self._add(name, self._listener(name, venue))
+                self._add(name, *(self._listener(at, venue) for at in self._places(name)))
         for name in self._aggregators:
-            self._add(name, self._aggregator(name))
+            self._add(name, *map(self._aggregator, self._places(name)))
         self._add("gateway", self._gateway)
         for number, kind in enumerate(shape.bots):
             name = f"bot-{number}"
@@ -249,17 +284,23 @@ class Cluster:
     def close(self) -> None:
         """Unwind everything."""
         for role in self.roles.values():
-            if role.process is not None:
-                role.process.end()
+            for process in (role.process, role.superseded):
+                if process is not None:
+                    process.end()
         self.venues.process.end()
 
-    def _add(self, name: str, main: Callable[[_Runtime], Coroutine[Any, Any, None]]) -> None:
-        self.roles[name] = Role(self, name, main)
+    def _add(self, name: str, main: _Main, elsewhere: _Main | None = None) -> None:
+        self.roles[name] = Role(self, name, main, elsewhere)
 
-    def _listener(self, name: str, venue: str) -> Callable[[_Runtime], Coroutine[Any, Any, None]]:
+    def _places(self, *names: str) -> tuple[str, ...]:
+        """Return where some processes may publish."""
+        again = tuple(f"{name}/elsewhere" for name in names) if self.shape.elsewhere else ()
+        return tuple(map(_address, names + again))
+
+    def _listener(self, bind: str, venue: str) -> _Main:
         options = feed_listener.service.Options(
             venue=VENUES[venue],
-            bind=_address(name),
+            bind=bind,
             ws_url=f"ws://{venue}",
             rest_url=f"http://{venue}",
             tls=cast("Any", None),
@@ -268,11 +309,11 @@ class Cluster:
         )
         return lambda runtime: feed_listener.service.serve(runtime, options)
 
-    def _aggregator(self, name: str) -> Callable[[_Runtime], Coroutine[Any, Any, None]]:
+    def _aggregator(self, bind: str) -> _Main:
         listeners = [name for names in self._listeners.values() for name in names]
         options = aggregator.service.Options(
-            upstreams=tuple(map(_address, listeners)),
-            bind=_address(name),
+            upstreams=self._places(*listeners),
+            bind=bind,
             instruments=(),
             depth=DEPTH,
             linger_s=10.0,
@@ -288,7 +329,7 @@ class Cluster:
 
     async def _gateway(self, runtime: _Runtime) -> None:
         options = grpc_gateway.service.Options(
-            upstreams=tuple(map(_address, self._aggregators)),
+            upstreams=self._places(*self._aggregators),
             bind="10.0.0.1:50051",
             instruments=(),
             limits=Limits(DEPTH, max_instruments=64, window=64, acknowledge_within_s=2.0),
@@ -298,7 +339,7 @@ class Cluster:
         )
         await grpc_gateway.service.serve(runtime, options)
 
-    def _bot(self, bot: Bot) -> Callable[[_Runtime], Coroutine[Any, Any, None]]:
+    def _bot(self, bot: Bot) -> _Main:
         async def run(runtime: _Runtime) -> None:
             stream: list[tuple[float, View]] = []
             bot.streams.append(stream)
@@ -337,7 +378,7 @@ class Cluster:
     def _replicas(self, names: Sequence[str]) -> Replicas:
         if len(names) == 1:
             return Replicas()
-        return Replicas(tuple(map(_address, names)), self.shape.redundancy)
+        return Replicas(self._places(*names), self.shape.redundancy)
 
 
 def _views(client: DragonflyClient, bot: Bot) -> Any:

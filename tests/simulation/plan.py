@@ -6,7 +6,7 @@ Everything is drawn at the start, so that one fault more or less changes no othe
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from random import Random
 from typing import Final
@@ -53,7 +53,7 @@ ONE_SHOTS: Final = (
     FaultKind.BAD_CHECKSUM,
     FaultKind.CROSSED,
 )
-VENUE_FAULTS: Final = MOMENTS + STATES + ONE_SHOTS
+VENUE_FAULTS: Final = MOMENTS + STATES + ONE_SHOTS + (FaultKind.SILENCE,) * 2
 LASTING_S: Final = (0.05, 0.3, 0.8, 1.2, 2.0, 4.0, 7.0)
 """About how long a fault lasts: below and above each limit of the product."""
 
@@ -82,7 +82,9 @@ class Plan:
         publisher may be silent for 0.7 s, and its word is held for 0.5 s where others speak too;
         each is rounded up to the next look, and the network has delays of its own.
         """
-        return (3.25 if any(deed.silences for deed in self.deeds) else 0.0) + 2 * 1.5 + 0.5
+        silent_s = 3.25 if any(deed.silences for deed in self.deeds) else 0.0
+        holds = (self.shape.listeners > 1) + (self.shape.aggregators > 1)
+        return silent_s + 2 * 0.95 + holds * 0.55 + 0.5
 
 
 def draw_plan(seed: int) -> Plan:
@@ -92,6 +94,8 @@ def draw_plan(seed: int) -> Plan:
     deeds: list[Deed] = []
     for _ in range(random.randint(1, 8)):
         deeds += _draw_fault(random, shape)
+    if any("supersede" in deed.text for deed in deeds):
+        shape = replace(shape, elsewhere=True)
     for number in range(len(shape.bots)):
         # Some come late, into a market that is there, or into one that is broken.
         at_s = random.choice((0.0, 0.0, random.uniform(0.0, HEALED_AT_S)))
@@ -159,6 +163,16 @@ def _draw_cut(random: Random, shape: Shape, at_s: float, until_s: float) -> list
     ]
 
 
+def _draw_successor(random: Random, shape: Shape, at_s: float, until_s: float) -> list[Deed]:
+    name = random.choice([name for name in _processes(shape) if name[:4] in {"list", "aggr"}])
+    ends_s = min(HEALED_AT_S, until_s + random.uniform(0.5, 4.0))
+    return [
+        Deed(at_s, f"supersede {name}", lambda cluster: cluster.roles[name].supersede()),
+        Deed(until_s, f"haunt {name}", lambda cluster: cluster.roles[name].haunt()),
+        Deed(ends_s, f"exorcise {name}", lambda cluster: cluster.roles[name].exorcise()),
+    ]
+
+
 def _draw_clock(random: Random, shape: Shape, at_s: float, until_s: float) -> list[Deed]:
     name = random.choice(_processes(shape))
     offset_s = random.choice((-1, 1)) * random.choice((0.2, 3.0, 60.0))
@@ -188,7 +202,7 @@ def _draw_at_venue(random: Random, shape: Shape, at_s: float, until_s: float) ->
 
 FAULTS: Final = (
     *(_draw_kill, _draw_pause, _draw_cut) * 2,
-    *(_draw_stop, _draw_clock, _draw_burst),
+    *(_draw_stop, _draw_successor, _draw_clock, _draw_burst),
     *(_draw_at_venue,) * 5,
 )
 

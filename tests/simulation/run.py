@@ -71,6 +71,7 @@ def _play(plan: Plan, cluster: Cluster, outcome: Outcome, tell: Callable[[str, s
     schedule.run_until(HEALED_AT_S)
     tell("fault", "all is healed")
     for role in cluster.roles.values():
+        role.exorcise()
         role.resume()
         role.start()
     whole = False

@@ -8,7 +8,10 @@ from typing import Any, Final
 from aggregator.voices import Voices
 from aggregator.world import World
 from dragonfly_client._freshness import Freshness
-from dragonfly_common.sequencing import Sequencer, Verdict
+from dragonfly_common.bus.link import Link
+from dragonfly_common.bus.subscriber import Subscriber
+from dragonfly_common.messages import Envelope
+from dragonfly_common.sequencing import Sequencer
 from dragonfly_common.staleness import Silence
 from feed_listener.liveness import Vigil
 from feed_listener.pulse import Pulse
@@ -22,19 +25,17 @@ def _set(owner: Any, name: str, value: Any) -> Callable[[], None]:
     return lambda: setattr(owner, name, value)
 
 
-def _accept_any_epoch(self: Sequencer, publisher: str, epoch: int) -> Verdict:
-    """Rule 1 without its epoch."""
-    return Verdict.FRESH if publisher == self.publisher else Verdict.FOREIGN
+def _meet_anybody(self: Subscriber, link: Link, envelope: Envelope, now: float) -> Sequencer | None:
+    """A publisher's name is anybody's, however old his epoch."""
+    link.hear(Sequencer(envelope.publisher, envelope.epoch))
+    self._mute.forget(link.address)
+    self._speaking.heard(link.address, now)
+    return link.speaker
 
 
 def _ignore_digest(self: Sequencer, seq: int, digest: Mapping[str, int]) -> Collection[str] | None:
     """Rules 4 and 5 left out: what was lost stays lost."""
     return []
-
-
-def _accept_any_seq(self: Sequencer, publisher: str, epoch: int, topic: str, seq: int) -> Verdict:
-    """Rule 2 left out: what is re-sent or late is news."""
-    return self.recognise(publisher, epoch)
 
 
 def _eldest(self: Voices) -> str:
@@ -52,9 +53,8 @@ def _ignore_loss(self: World, publisher: str, why: str, now: float) -> None:
 
 
 VARIANTS: Final[dict[str, Callable[[], None]]] = {
-    "any-seq": _set(Sequencer, "judge", _accept_any_seq),
     "no-digest": _set(Sequencer, "hear_beat", _ignore_digest),
-    "any-epoch": _set(Sequencer, "recognise", _accept_any_epoch),
+    "any-epoch": _set(Subscriber, "_meet", _meet_anybody),
     "never-stale-publisher": _set(Silence, "silent", lambda self, now: []),
     "never-stale-venue": _set(Vigil, "check", lambda self, now: None),
     "never-frozen": _set(Pulse, "frozen", lambda self, now: None),
