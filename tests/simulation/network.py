@@ -18,7 +18,7 @@ __all__ = ["Network", "Pipe", "Weather", "Wire"]
 T = TypeVar("T")
 
 GIVE_UP_S: Final = (3.0, 4.0)
-"""When the transport itself gives a dead peer up: by ZMTP's heartbeats and by gRPC's pings."""
+"""When the transport itself gives a dead peer up: by TCP's keepalive and by gRPC's pings."""
 
 
 @dataclass(frozen=True)

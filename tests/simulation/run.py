@@ -11,6 +11,7 @@ from dragonfly_client import State, View
 from oracle import Oracle, Truth
 
 from simulation.cluster import DEPTH, Bot, Cluster
+from simulation.network import Weather
 from simulation.plan import HEALED_AT_S, Plan, draw_plan
 
 __all__ = ["Outcome", "simulate"]
@@ -81,7 +82,9 @@ def _play(plan: Plan, cluster: Cluster, outcome: Outcome, tell: Callable[[str, s
     outcome.whole_after_s = schedule.now - HEALED_AT_S
     schedule.run_until(schedule.now + STAYS_S)
     cluster.venues.stop_market()
-    tell("fault", "the market stands still")
+    # What a spike of delay would take out for a moment must not be judged at that moment.
+    cluster.network.weather = Weather()
+    tell("fault", "the market stands still, in calm weather")
     schedule.run_until(schedule.now + SETTLED_S)
 
 

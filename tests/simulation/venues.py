@@ -37,8 +37,9 @@ __all__ = ["QUIET_FIRST_FRAME_S", "VenueHost", "install"]
 
 OPEN_TIMEOUT_S: Final = 5.0
 SLOW_REST_S: Final = 3.0
-LEVELS: Final = 22
-"""Of the simulated books: what is published, and as much again that moves below."""
+LEVELS: Final = 24
+"""Of the simulated books: what is published, as much again that moves below, and what a step of the
+market may take away."""
 
 SHOWN_LEVELS: Final = 10
 QUIET_FIRST_FRAME_S: Final = 1.0
