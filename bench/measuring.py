@@ -1,0 +1,177 @@
+"""What every benchmark here needs: workers, quantiles, what processes used, and where results go.
+
+A figure is taken in each of several repetitions, which take turns with what it is compared with;
+the median of the repetitions counts.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import platform
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from math import isnan
+from multiprocessing.connection import Connection
+from pathlib import Path
+from statistics import median
+from types import TracebackType
+from typing import Any, Final, Self
+
+__all__ = [
+    "BUILD",
+    "Usage",
+    "Worker",
+    "machine",
+    "medians",
+    "print_table",
+    "quantile",
+    "save",
+    "usage",
+]
+
+BUILD: Final = Path(__file__).parents[1] / "build" / "bench"
+"""Where results go."""
+
+_TICKS_PER_S: Final = os.sysconf("SC_CLK_TCK")
+
+
+class Worker:
+    """A process that runs a function of this program's, which answers questions over a pipe."""
+
+    def __init__(self, run: Callable[..., None], *given: object) -> None:
+        """Call `run` with its end of the pipe and what is `given`."""
+        context = multiprocessing.get_context("spawn")
+        self._pipe, theirs = context.Pipe()
+        self._process = context.Process(target=_run, args=(run, theirs, given), daemon=True)
+        self._process.start()
+        theirs.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._pipe.close()
+        self._process.join(2)
+        if self._process.is_alive():
+            self._process.kill()
+            self._process.join()
+
+    @property
+    def pid(self) -> int:
+        assert self._process.pid is not None
+        return self._process.pid
+
+    def tell(self, *words: object) -> None:
+        """Send a question, whose answer `answer` returns."""
+        self._pipe.send(words)
+
+    def answer(self, within_s: float = 120.0) -> Any:
+        """Return the next answer.
+
+        Raises:
+            TimeoutError: there was none within `within_s`.
+            EOFError: the worker ended.
+        """
+        if not self._pipe.poll(within_s):
+            raise TimeoutError(f"a worker of the benchmark said nothing for {within_s:g} s")
+        return self._pipe.recv()
+
+    def ask(self, *words: object, within_s: float = 120.0) -> Any:
+        """Return the answer to a question."""
+        self.tell(*words)
+        return self.answer(within_s)
+
+
+def _run(run: Callable[..., None], pipe: Connection, given: Sequence[object]) -> None:
+    with suppress(EOFError, BrokenPipeError, KeyboardInterrupt):  # the benchmark has ended
+        run(pipe, *given)
+
+
+class Usage:
+    """What some processes used since this was made."""
+
+    def __init__(self, pids: Iterable[int]) -> None:
+        self._before = {pid: usage(pid)[0] for pid in pids}
+        self._began = time.monotonic()
+
+    def cores(self) -> float:
+        """Return how many cores they kept busy."""
+        used = sum(usage(pid)[0] - before for pid, before in self._before.items())
+        return used / (time.monotonic() - self._began)
+
+
+def usage(pid: int) -> tuple[float, float]:
+    """Return (seconds of the processor, resident MB) of a process."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    resident = int(fields[21]) * os.sysconf("SC_PAGE_SIZE") / 1e6
+    return (int(fields[11]) + int(fields[12])) / _TICKS_PER_S, resident
+
+
+def quantile(ascending: Sequence[float], share: float) -> float:
+    """Return the smallest value that at least `share` of all do not exceed; nan of nothing."""
+    if not ascending:
+        return float("nan")
+    return ascending[min(len(ascending) - 1, max(0, -int(-share * len(ascending) // 1) - 1))]
+
+
+def medians(repetitions: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Return each figure's median over the repetitions."""
+    return {name: median(one[name] for one in repetitions) for name in repetitions[0]}
+
+
+def print_table(title: str, head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Print a table as Markdown, so that it can be pasted."""
+    texts = [tuple(_text(cell) for cell in row) for row in rows]
+    widths = [max(map(len, column)) for column in zip(head, *texts, strict=True)]
+
+    def line(cells: Sequence[str]) -> str:
+        first, *others = zip(cells, widths, strict=True)
+        return " | ".join(
+            (first[0].ljust(first[1]), *(cell.rjust(width) for cell, width in others))
+        )
+
+    print(f"\n{title}\n\n| {line(head)} |\n|{'|'.join('-' * (width + 2) for width in widths)}|")
+    for row in texts:
+        print(f"| {line(row)} |")
+    print(flush=True)
+
+
+def _text(cell: object) -> str:
+    if not isinstance(cell, float):
+        return str(cell)
+    if isnan(cell):
+        return "-"
+    return f"{cell:.0f}" if abs(cell) >= 100 else f"{cell:.3g}"
+
+
+def machine() -> dict[str, object]:
+    """Return what was measured on, and how busy it is."""
+    models = {
+        line.partition(":")[2].strip()
+        for line in Path("/proc/cpuinfo").read_text().splitlines()
+        if line.startswith("model name")
+    }
+    return {
+        "processor": ", ".join(sorted(models)),
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+        "kernel": platform.release(),
+        "load average": round(os.getloadavg()[0], 2),
+        "date": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
+    }
+
+
+def save(name: str, results: Mapping[str, object]) -> None:
+    """Write results to the build folder."""
+    BUILD.mkdir(parents=True, exist_ok=True)
+    path = BUILD / f"{name}.json"
+    path.write_text(json.dumps({"machine": machine(), **results}, indent=1) + "\n")
+    print(f"Written to build/bench/{name}.json")

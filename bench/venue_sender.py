@@ -1,0 +1,275 @@
+"""Venues that send frames made beforehand, and write down when each was sent.
+
+They speak their protocols with the parts of the simulator, but a frame is ready bytes in which only
+the venue's sequence is written anew, and goes straight to the socket: a process sends tens of
+thousands a second. Every frame changes the best bid, so that every one of them is news to a bot.
+
+As a worker (see `measuring`) `run_sender` answers `("send", rate, seconds)` with `Sent` of each
+venue, which sends `rate` frames a second, each at a random moment of its slot.
+"""
+
+from __future__ import annotations
+
+import gc
+import random
+import ssl
+import threading
+import time
+from array import array
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from itertools import count
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Final
+from urllib.parse import parse_qsl, urlsplit
+
+import trustme
+from venue_simulator.book import BookState, Listing, lie
+from venue_simulator.catalogue import Asset
+from venue_simulator.market import BookWalk
+from venue_simulator.venue import FakeVenue, Reply, Stream, Subscribe, Unsubscribe
+from venue_simulator.venues import VENUES
+from venue_simulator.venues.kraken.frames import rfc3339
+from websockets.datastructures import Headers
+from websockets.exceptions import ConnectionClosed
+from websockets.http11 import Request, Response
+from websockets.sync.server import ServerConnection, serve
+
+__all__ = ["Sent", "run_sender"]
+
+RING: Final = 500
+"""Frames of one stream; then they begin again."""
+
+
+@dataclass
+class Sent:
+    """What one venue sent."""
+
+    seqs: array[int] = field(default_factory=lambda: array("q"))
+    """By which a book names the states that it is made of."""
+    ns: array[int] = field(default_factory=lambda: array("q"))
+    """When, by the machine's clock."""
+    late_ns: int = 0
+    """The longest that one was sent behind its time."""
+
+
+class _Frame:
+    """A WebSocket frame in which a sequence is written anew."""
+
+    def __init__(self, text: str, mark: str) -> None:
+        payload = text.encode()
+        size = len(payload)
+        header = bytes((0x81, size)) if size < 126 else b"\x81\x7e" + size.to_bytes(2, "big")
+        self._bytes = bytearray(header + payload)
+        self._at = self._bytes.index(mark.encode())
+        self._end = self._at + len(mark)
+
+    def fill(self, mark: bytes) -> bytearray:
+        self._bytes[self._at : self._end] = mark
+        return self._bytes
+
+
+class _Feed:
+    """The frames of one stream, and who gets them."""
+
+    def __init__(self, venue: FakeVenue, stream: Stream, states: Sequence[BookState]) -> None:
+        self.stream = stream
+        self.connections: list[ServerConnection] = []
+        self._is_kraken = venue.name == "kraken"
+        self._frames = []
+        for before, after in zip((states[-1], *states[:-1]), states, strict=True):
+            text = venue.frame(stream, before, after)
+            assert text is not None
+            self._frames.append(_Frame(text, self._mark(after.venue_seq)))
+
+    def send(self, at: int, seq: int) -> None:
+        frame = self._frames[at].fill(self._mark(seq).encode())
+        for connection in self.connections:
+            with connection.protocol_mutex:
+                connection.socket.sendall(frame)
+
+    def _mark(self, seq: int) -> str:
+        return rfc3339(seq) if self._is_kraken else str(seq)
+
+
+class _Book:
+    """One instrument at one venue: a ring of states, the same at each."""
+
+    def __init__(self, venue: FakeVenue, asset: Asset) -> None:
+        self._venue = venue
+        self._states: list[BookState] = []
+        # One walk for all venues: where they differ, one may have no level among the ten best.
+        walk = BookWalk(asset, VENUES["binance"].list_asset(asset), "", 0)
+        seq, now_ns, best = 0, time.time_ns(), None
+        for _ in range(RING):
+            seq = venue.next_seq(seq, now_ns)
+            state = BookState(seq, now_ns, *walk.step())
+            if state.bids[0] == best:
+                state = lie(state)
+            best = state.bids[0]
+            self._states.append(state)
+        self._at = RING - 1
+        self._seq = seq
+        self.feeds: dict[Stream, _Feed] = {}
+
+    @property
+    def state(self) -> BookState:
+        return replace(self._states[self._at], venue_seq=self._seq)
+
+    def join(self, stream: Stream, connection: ServerConnection) -> str | None:
+        """Return what the newcomer gets first."""
+        if stream not in self.feeds:
+            self.feeds[stream] = _Feed(self._venue, stream, self._states)
+        self.feeds[stream].connections.append(connection)
+        return self._venue.first_frame(stream, self.state)
+
+    def send(self, seq: int) -> None:
+        self._at = (self._at + 1) % RING
+        self._seq = seq
+        for feed in self.feeds.values():
+            feed.send(self._at, seq)
+
+
+class _Venue:
+    """One venue: its protocol, instruments and server."""
+
+    def __init__(
+        self, protocol: FakeVenue, instruments: Sequence[str], tls: ssl.SSLContext | None
+    ) -> None:
+        self._protocol = protocol
+        self._assets = {name: Asset(name, 0.0702) for name in instruments}
+        self._listings = [protocol.list_asset(asset) for asset in self._assets.values()]
+        self._books: dict[str, _Book] = {}
+        self._connections = count()
+        self._lock = threading.Lock()
+        self._next = 0
+        self._seq = 0
+        server = serve(
+            self._serve,
+            "127.0.0.1",
+            0,
+            ssl=tls,
+            process_request=self._answer,
+            compression=None,
+            ping_interval=None,
+        )
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        port, secure = server.socket.getsockname()[1], "s" if tls else ""
+        self.urls = {
+            "ws": f"ws{secure}://127.0.0.1:{port}",
+            "rest": f"http{secure}://127.0.0.1:{port}",
+        }
+
+    def send(self, sent: Sent) -> None:
+        """Send one frame of the instrument whose turn it is."""
+        with self._lock:
+            books = list(self._books.values())
+            book = books[self._next % len(books)]
+            self._next += 1
+            now_ns = time.time_ns()
+            self._seq = self._protocol.next_seq(self._seq, now_ns)
+            sent.seqs.append(self._seq)
+            sent.ns.append(now_ns)
+            book.send(self._seq)
+
+    def listings(self) -> list[Listing]:
+        return self._listings
+
+    def listing(self, symbol: str) -> Listing | None:
+        return next((one for one in self._listings if one.symbol == symbol), None)
+
+    def state(self, symbol: str) -> BookState | None:
+        return self._books[symbol].state if symbol in self._books else None
+
+    def _serve(self, connection: ServerConnection) -> None:
+        assert connection.request is not None
+        session = self._protocol.session(connection.request.path, self, next(self._connections))
+        with suppress(ConnectionClosed):
+            actions = session.open(time.time_ns())
+            while True:
+                for action in actions:
+                    match action:
+                        case Reply(text):
+                            connection.send(text)
+                        case Subscribe(stream):
+                            self._subscribe(stream, connection)
+                        case Unsubscribe(stream):
+                            self._unsubscribe(connection, stream)
+                        case _:
+                            return
+                actions = session.receive(connection.recv(decode=False), time.time_ns())
+        self._unsubscribe(connection)
+
+    def _subscribe(self, stream: Stream, connection: ServerConnection) -> None:
+        listing = self.listing(stream.symbol)
+        if listing is None or stream.best_only:
+            return
+        with self._lock:
+            if stream.symbol not in self._books:
+                asset = self._assets[listing.instrument]
+                self._books[stream.symbol] = _Book(self._protocol, asset)
+            first = self._books[stream.symbol].join(stream, connection)
+            if first is not None:
+                connection.send(first)
+
+    def _unsubscribe(self, connection: ServerConnection, only: Stream | None = None) -> None:
+        with self._lock:
+            for book in self._books.values():
+                for stream, feed in book.feeds.items():
+                    if stream == (only or stream) and connection in feed.connections:
+                        feed.connections.remove(connection)
+
+    def _answer(self, connection: ServerConnection, request: Request) -> Response | None:
+        if "Upgrade" in request.headers:
+            return None
+        parts = urlsplit(request.path)
+        query = dict(parse_qsl(parts.query))
+        reply = self._protocol.rest(parts.path, query, self, time.time_ns())
+        headers = Headers(reply.headers)
+        headers["Content-Length"] = str(len(reply.body))
+        headers["Connection"] = "close"
+        return Response(reply.status, "", headers, reply.body)
+
+
+def run_sender(
+    pipe: Connection, venues: Sequence[str], instruments: Sequence[str], ca_file: Path | None
+) -> None:
+    """Say the venues' addresses, then send as asked.
+
+    With `ca_file` it speaks TLS, and the authority behind its certificates goes there.
+    """
+    tls = None
+    if ca_file is not None:
+        authority = trustme.CA()
+        authority.cert_pem.write_to_path(ca_file)
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        authority.issue_cert("127.0.0.1").configure_cert(tls)
+    open_venues = {name: _Venue(VENUES[name], instruments, tls) for name in venues}
+    pipe.send({name: venue.urls for name, venue in open_venues.items()})
+    gc.freeze()
+    gc.disable()
+    while True:
+        _, rate, seconds = pipe.recv()
+        pipe.send(_send(open_venues, rate, seconds))
+
+
+def _send(venues: Mapping[str, _Venue], rate: float, seconds: float) -> dict[str, Sent]:
+    sent: dict[str, Sent] = defaultdict(Sent)
+    chance = random.Random(0)
+    due = [
+        ((number + chance.random()) / rate, name)
+        for number in range(round(rate * seconds))
+        for name in venues
+    ]
+    began = time.monotonic()
+    for at, name in sorted(due):
+        wait_s = began + at - time.monotonic()
+        if wait_s > 0:
+            time.sleep(wait_s)
+        else:
+            sent[name].late_ns = max(sent[name].late_ns, round(-wait_s * 1e9))
+        venues[name].send(sent[name])
+    return dict(sent)
