@@ -38,6 +38,8 @@ class Seen:
     frames: int = 0
     """Frames that a bot saw in a book, over all bots."""
     books: int = 0
+    bytes: int = 0
+    """Of all books."""
     bots: int = 0
 
 
@@ -109,4 +111,5 @@ def _judge(bots: list[_Bot], sent: Mapping[str, Sent]) -> Seen:
                     for hop, begin, end in zip(seen.hops_ns, stamps, stamps[1:], strict=False):
                         hop.append(end - begin)
         seen.books += len(bot.books)
+        seen.bytes += sum(map(len, bot.books))
     return seen

@@ -1,12 +1,17 @@
 """From a venue's socket to a bot: latency, its parts, what arrives, and what it costs.
 
-    python bench/end_to_end.py [--seconds S] [--repeat N] [--plain] [--load RATE:BOTS]...
+    python bench/end_to_end.py [--seconds S] [--repeat N] [--load RATE:BOTS]... [--plain]
+                               [--floors] [--beside PYTHON]
 
 Runs the system's processes on loopback between venues that send ready frames and bots on bare
 grpc.aio, each apart. A load is the frames a second at each of two venues, every one of which
 changes its best bid, and the number of bots. The loads take turns, N times (default 3), each for S
 seconds (default 6) after one second that does not count; medians of the repetitions are printed.
-Venues speak TLS unless --plain. Timed is a frame whose venue has the best bid of the book.
+Timed is a frame whose venue has the best bid of the book. Venues speak TLS unless --plain.
+
+--floors measures beside each load what the bare libraries take for each hop, and how many times the
+sum of them (a WebSocket, two ZeroMQ, a gRPC) the system takes. --beside measures a second system
+that the given Python has installed, in turns with this one.
 """
 
 from __future__ import annotations
@@ -16,6 +21,7 @@ import asyncio
 import sys
 import tempfile
 import time
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -24,15 +30,15 @@ from typing import Final, NamedTuple, Self
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from book_bots import HOPS, Seen, run_bots
-from measuring import Usage, Worker, machine, medians, print_table, quantile, save
+from floors import Floors
+from measuring import DRAINED_S, Usage, Worker, machine, medians, print_table, quantile, save
 from system import System
-from venue_sender import Sent, run_sender
+from venue_sender import INSTRUMENT, Sent, run_sender
 
 VENUES: Final = ("binance", "bitstamp")
-INSTRUMENT: Final = "ETH-BTC"
+BUS_BYTES: Final = 500
+"""Of a book of ten levels on the bus."""
 WARM_UP_S: Final = 1.0
-DRAINED_S: Final = 0.3
-"""What has not arrived then never will."""
 BOT_PROCESSES: Final = 2
 """Many bots share so many; a single one has its own."""
 SHARES: Final = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p99.9": 0.999}
@@ -61,18 +67,19 @@ LOADS: Final = (
 class EndToEnd:
     """The whole system between its venues and bots."""
 
-    def __init__(self, *, tls: bool, options: Mapping[str, Sequence[str]] | None = None) -> None:
-        """`options` are those of each layer: listener, aggregator, gateway."""
+    def __init__(self, *, tls: bool, python: str = sys.executable) -> None:
+        """`python` has the system installed."""
         self._tls = tls
-        self._options = options or {}
+        self._python = python
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
-            folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-            ca_file = folder / "ca.pem" if self._tls else None
-            self._sender = stack.enter_context(Worker(run_sender, VENUES, (INSTRUMENT,), ca_file))
-            self._system = stack.enter_context(System(folder))
-            self._system.simulated = {"venues": self._sender.answer()}
+            self.folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+            ca_file = self.folder / "ca.pem" if self._tls else None
+            self.sender = stack.enter_context(Worker(run_sender, VENUES, (INSTRUMENT,), ca_file))
+            self.urls = self.sender.answer()
+            self._system = stack.enter_context(System(self.folder, python=self._python))
+            self._system.simulated = {"venues": self.urls}
             trust = [f"--ca-file={ca_file}"] if ca_file else []
             asyncio.run(self._start(trust))
             self._bots = [
@@ -86,14 +93,10 @@ class EndToEnd:
         self._stack.close()
 
     async def _start(self, trust: Sequence[str]) -> None:
-        given = self._options
         await asyncio.gather(
-            *(
-                self._system.start_listener(venue, *trust, *given.get("listener", ()))
-                for venue in VENUES
-            ),
-            self._system.start_aggregator(*given.get("aggregator", ()), venues=VENUES),
-            self._system.start_gateway(f"--instrument={INSTRUMENT}", *given.get("gateway", ())),
+            *(self._system.start_listener(venue, *trust) for venue in VENUES),
+            self._system.start_aggregator(venues=VENUES),
+            self._system.start_gateway(f"--instrument={INSTRUMENT}"),
         )
         await self._system.listed(VENUES)
 
@@ -104,11 +107,11 @@ class EndToEnd:
             bot.tell("read", load.bots // len(bots) + (number < load.bots % len(bots)))
         for bot in bots:
             bot.answer()
-        self._sender.ask("send", load.rate, WARM_UP_S)
+        self.sender.ask("send", load.rate, WARM_UP_S)
         ours = Usage(process.pid for process in self._system.processes.values())
         theirs = Usage(bot.pid for bot in bots)
-        sending = Usage([self._sender.pid])
-        sent: dict[str, Sent] = self._sender.ask("send", load.rate, seconds)
+        sending = Usage([self.sender.pid])
+        sent: dict[str, Sent] = self.sender.ask("send", load.rate, seconds)
         used = {"cores": ours.cores(), "bots": theirs.cores(), "sender": sending.cores()}
         time.sleep(DRAINED_S)
         for bot in bots:
@@ -125,7 +128,7 @@ def _figures(seen: Sequence[Seen], sent: Mapping[str, Sent]) -> dict[str, float]
     figures = {name: quantile(best, share) / 1e6 for name, share in SHARES.items()}
     figures["arrived"] = sum(one.frames for one in seen) / bots / frames
     figures["timed"] = len(best) / bots / frames
-    figures["books/s to bots"] = sum(one.books for one in seen)
+    figures["bytes of a book"] = sum(one.bytes for one in seen) / sum(one.books for one in seen)
     figures["sender late"] = max(one.late_ns for one in sent.values()) / 1e6
     for name, hop in zip(HOPS, seen[0].hops_ns, strict=True):
         hops = sorted(hop)
@@ -133,16 +136,50 @@ def _figures(seen: Sequence[Seen], sent: Mapping[str, Sent]) -> dict[str, float]
     return figures
 
 
+def floor_of(floors: Floors, load: Load, seconds: float, book: float) -> dict[str, float]:
+    """Return what the hops of the bare libraries take, and the sum of their quantiles, in ms."""
+    figures: dict[str, float] = {}
+    hops = floors.measure(load.rate, seconds, BUS_BYTES, round(book))
+    for name, hop in hops.items():
+        hop.sort()
+        figures |= {f"{name} {q}": quantile(hop, share) / 1e6 for q, share in SHARES.items()}
+    for q in SHARES:
+        figures[f"floor {q}"] = sum(figures[f"{name} {q}"] for name in (*hops, "ZeroMQ"))
+    return figures
+
+
 def run(
-    loads: Sequence[Load], seconds: float, repeat: int, *, tls: bool
-) -> dict[Load, dict[str, float]]:
-    """Return the medians of each load's figures."""
-    with EndToEnd(tls=tls) as system:
-        found = [{load: system.measure(load, seconds) for load in loads} for _ in range(repeat)]
-    return {load: medians([one[load] for one in found]) for load in loads}
+    loads: Sequence[Load],
+    seconds: float,
+    repeat: int,
+    *,
+    tls: bool,
+    floors: bool = False,
+    beside: str | None = None,
+) -> dict[tuple[str, Load], dict[str, float]]:
+    """Return the medians of each system's and load's figures."""
+    pythons = {"": sys.executable} | ({"beside: ": beside} if beside else {})
+    found = defaultdict(list)
+    with ExitStack() as stack:
+        enter = stack.enter_context
+        systems = {name: enter(EndToEnd(tls=tls, python=at)) for name, at in pythons.items()}
+        if floors:
+            ca_file = Path(enter(tempfile.TemporaryDirectory())) / "ca.pem" if tls else None
+            bare = enter(Floors(VENUES, ca_file))
+        for _ in range(repeat):
+            for load in loads:
+                floor: dict[str, float] = {}
+                for name, system in systems.items():
+                    figures = system.measure(load, seconds)
+                    if floors:
+                        floor = floor or floor_of(bare, load, seconds, figures["bytes of a book"])
+                        figures |= floor
+                        figures |= {f"x {q}": figures[q] / figures[f"floor {q}"] for q in SHARES}
+                    found[name, load].append(figures)
+    return {side: medians(figures) for side, figures in found.items()}
 
 
-def show(found: Mapping[Load, Mapping[str, float]]) -> None:
+def show(found: Mapping[tuple[str, Load], Mapping[str, float]]) -> None:
     """Print the tables."""
     columns = {name: f"{name} ms" for name in SHARES} | {
         "arrived": "arrived",
@@ -151,22 +188,30 @@ def show(found: Mapping[Load, Mapping[str, float]]) -> None:
         "cores: sender": "sender's",
         "sender late": "late ms",
     }
+    rows = [(f"{name}{load}", figures) for (name, load), figures in found.items()]
     print_table(
         "From a venue's send to a bot's receive, best bid's own venue",
         ["load", *columns.values()],
-        [[str(load), *(figures[name] for name in columns)] for load, figures in found.items()],
+        [[name, *(figures[column] for column in columns)] for name, figures in rows],
     )
-    print_table(
-        "Where the time goes, p50 and p99 in µs",
-        ["load", *HOPS],
-        [
-            [
-                str(load),
-                *(f"{1e3 * f[f'{hop} p50']:.0f} / {1e3 * f[f'{hop} p99']:.0f}" for hop in HOPS),
-            ]
-            for load, f in found.items()
-        ],
-    )
+    parts: list[tuple[str, Sequence[str]]] = [("Where the time goes", HOPS)]
+    if "x p50" in rows[0][1]:
+        parts.append(("The bare libraries", ("WebSocket", "ZeroMQ", "gRPC", "floor")))
+        print_table(
+            "How many times the floor: a WebSocket, two ZeroMQ and a gRPC hop",
+            ["load", *SHARES],
+            [[name, *(figures[f"x {q}"] for q in SHARES)] for name, figures in rows],
+        )
+    for title, hops in parts:
+        print_table(
+            f"{title}, p50 and p99 in µs",
+            ["load", *hops],
+            [[name, *(_both(figures, hop) for hop in hops)] for name, figures in rows],
+        )
+
+
+def _both(figures: Mapping[str, float], hop: str) -> str:
+    return " / ".join(f"{1e3 * figures[f'{hop} {q}']:.0f}" for q in ("p50", "p99"))
 
 
 def _load(text: str) -> Load:
@@ -180,11 +225,21 @@ def main() -> None:
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--plain", action="store_true", help="venues without TLS")
     parser.add_argument("--load", type=_load, action="append", help="RATE:BOTS; may be repeated")
+    parser.add_argument("--floors", action="store_true", help="the bare libraries beside each load")
+    parser.add_argument("--beside", metavar="PYTHON", help="a second system to take turns with")
     given = parser.parse_args()
     print(machine())
-    found = run(given.load or LOADS, given.seconds, given.repeat, tls=not given.plain)
+    found = run(
+        given.load or LOADS,
+        given.seconds,
+        given.repeat,
+        tls=not given.plain,
+        floors=given.floors,
+        beside=given.beside,
+    )
     show(found)
-    save("end_to_end", {"loads": [{"load": load._asdict(), **f} for load, f in found.items()]})
+    rows = [{"system": name, **load._asdict(), **f} for (name, load), f in found.items()]
+    save("end_to_end", {"rows": rows})
 
 
 if __name__ == "__main__":

@@ -10,8 +10,9 @@ import json
 import multiprocessing
 import os
 import platform
+import random
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from math import isnan
 from multiprocessing.connection import Connection
@@ -22,10 +23,12 @@ from typing import Any, Final, Self
 
 __all__ = [
     "BUILD",
+    "DRAINED_S",
     "Usage",
     "Worker",
     "machine",
     "medians",
+    "paced",
     "print_table",
     "quantile",
     "save",
@@ -34,6 +37,8 @@ __all__ = [
 
 BUILD: Final = Path(__file__).parents[1] / "build" / "bench"
 """Where results go."""
+DRAINED_S: Final = 0.3
+"""What has not arrived so long after it was sent never will."""
 
 _TICKS_PER_S: Final = os.sysconf("SC_CLK_TCK")
 
@@ -113,6 +118,26 @@ def usage(pid: int) -> tuple[float, float]:
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     resident = int(fields[21]) * os.sysconf("SC_PAGE_SIZE") / 1e6
     return (int(fields[11]) + int(fields[12])) / _TICKS_PER_S, resident
+
+
+def paced(rate: float, seconds: float, ways: int = 1) -> Iterator[tuple[int, float]]:
+    """Yield (way, seconds behind) `rate` times a second for each way, when its moment has come.
+
+    Each is at a random moment of its slot, so that the ways meet as chance has it.
+    """
+    chance = random.Random(0)
+    due = [
+        ((number + chance.random()) / rate, way)
+        for number in range(round(rate * seconds))
+        for way in range(ways)
+    ]
+    due.sort()
+    began = time.monotonic()
+    for at, way in due:
+        wait_s = began + at - time.monotonic()
+        if wait_s > 0:
+            time.sleep(wait_s)
+        yield way, max(0.0, -wait_s)
 
 
 def quantile(ascending: Sequence[float], share: float) -> float:

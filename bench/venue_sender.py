@@ -11,7 +11,6 @@ venue, which sends `rate` frames a second, each at a random moment of its slot.
 from __future__ import annotations
 
 import gc
-import random
 import ssl
 import threading
 import time
@@ -27,6 +26,7 @@ from typing import Final
 from urllib.parse import parse_qsl, urlsplit
 
 import trustme
+from measuring import paced
 from venue_simulator.book import BookState, Listing, lie
 from venue_simulator.catalogue import Asset
 from venue_simulator.market import BookWalk
@@ -38,8 +38,10 @@ from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 from websockets.sync.server import ServerConnection, serve
 
-__all__ = ["Sent", "run_sender"]
+__all__ = ["INSTRUMENT", "Sent", "run_sender"]
 
+INSTRUMENT: Final = "ETH-BTC"
+"""Where one is enough."""
 RING: Final = 500
 """Frames of one stream; then they begin again."""
 
@@ -258,18 +260,9 @@ def run_sender(
 
 def _send(venues: Mapping[str, _Venue], rate: float, seconds: float) -> dict[str, Sent]:
     sent: dict[str, Sent] = defaultdict(Sent)
-    chance = random.Random(0)
-    due = [
-        ((number + chance.random()) / rate, name)
-        for number in range(round(rate * seconds))
-        for name in venues
-    ]
-    began = time.monotonic()
-    for at, name in sorted(due):
-        wait_s = began + at - time.monotonic()
-        if wait_s > 0:
-            time.sleep(wait_s)
-        else:
-            sent[name].late_ns = max(sent[name].late_ns, round(-wait_s * 1e9))
+    names = list(venues)
+    for way, late_s in paced(rate, seconds, len(names)):
+        name = names[way]
+        sent[name].late_ns = max(sent[name].late_ns, round(late_s * 1e9))
         venues[name].send(sent[name])
     return dict(sent)

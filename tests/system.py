@@ -58,14 +58,16 @@ class Process:
     program: ClassVar[Sequence[str]] = ("-m", "dragonfly_common.cli")
     """What Python runs."""
 
-    def __init__(self, name: str, arguments: Sequence[str], log: Path) -> None:
+    def __init__(
+        self, name: str, arguments: Sequence[str], log: Path, python: str = sys.executable
+    ) -> None:
         self.name = name
         self.arguments = tuple(arguments)
         self.log = log
         self._output: IO[bytes] = log.open("ab")
         self._began = self._output.tell()
         self._popen = subprocess.Popen(
-            [sys.executable, *self.program, *arguments],
+            [python, *self.program, *arguments],
             stdin=subprocess.DEVNULL,
             stdout=self._output,
             stderr=self._output,
@@ -123,8 +125,10 @@ class System:
 
     start_within_s: float = START_DEADLINE_S
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, python: str = sys.executable) -> None:
+        """`python` has the packages installed."""
         self.folder = folder
+        self.python = python
         self.truth_log = folder / "truth.ndjson"
         self.simulated: Facts = {}
         self.gateway_address = ""
@@ -258,7 +262,7 @@ class System:
         return await process.event("ready", within_s=self.start_within_s)
 
     def _spawn(self, name: str, arguments: Sequence[str]) -> Process:
-        process = Process(name, arguments, self.folder / f"{name}.log")
+        process = Process(name, arguments, self.folder / f"{name}.log", self.python)
         self.processes[name] = process
         return process
 
