@@ -189,12 +189,17 @@ def _draw_at_venue(random: Random, shape: Shape, at_s: float, until_s: float) ->
     once = kind in MOMENTS or (kind in ONE_SHOTS and random.random() < 0.6)
     seconds = None if once else until_s - at_s
 
+    again_s = 2.0 / shape.rate + QUIET_FIRST_FRAME_S
+
     def inject(cluster: Cluster) -> None:
         host = cluster.venues
         host.process.poke(lambda: host.faults.inject(venue, kind, None, seconds))
+        ended_s = at_s if once else until_s
         if kind is FaultKind.MUTE or kind in ONE_SHOTS:
-            again_s = 2.0 / shape.rate + QUIET_FIRST_FRAME_S
-            host.history.excuse(venue, at_s, (at_s if once else until_s) + again_s)
+            host.history.excuse(venue, at_s, ended_s + again_s)
+        elif kind is FaultKind.SILENCE:
+            # It answers pings again: what it left out shows with its next book.
+            host.history.excuse(venue, ended_s, ended_s + again_s)
 
     lasting = "" if seconds is None else f" for {seconds:.1f} s"
     return [Deed(at_s, f"{venue} {kind}{lasting}", inject, kind is FaultKind.SILENCE)]
