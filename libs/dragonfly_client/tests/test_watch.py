@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import io
+import json
 import os
 import pty
 import re
@@ -14,7 +15,7 @@ from pathlib import Path
 
 import pytest
 from dragonfly_client import NotFoundError, UnavailableError, cli
-from dragonfly_client.watch import Summary, run_watch, screens
+from dragonfly_client.watch import LatencyScreen, Summary, as_json, run_watch, screens
 from dragonfly_protos import market_data_pb2 as pb
 from rich.console import Console
 from stub_gateway import StubGateway, make_book
@@ -65,6 +66,34 @@ async def test_without_a_terminal_lines_and_a_summary(gateway: StubGateway) -> N
     ]
     assert any(line.startswith(f"ETH-BTC: {summary.books} books in ") for line in lines)
     await gateway.until(lambda: gateway.open_calls == 0)
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+async def test_latency_is_a_table_that_stays(gateway: StubGateway, *, terminal: bool) -> None:
+    console = Console(file=io.StringIO(), force_terminal=terminal, width=80, height=24)
+    async with moving(gateway):
+        await run_watch(
+            gateway.address,
+            ["ETH-BTC"],
+            seconds=0.4,
+            console=console,
+            screen=LatencyScreen(console),
+        )
+    plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", printed(console))
+    last = plain[plain.rindex(" p50 ") :]
+    assert "socket to bot" in last
+    assert "binance" in last
+    assert ("\x1b" in printed(console)) is terminal
+    assert ("█" in last) is not terminal  # there is no room for bars in 80 columns
+
+
+async def test_latency_as_json_is_all_that_is_printed(gateway: StubGateway) -> None:
+    console = Console(file=io.StringIO(), force_terminal=True, width=80, height=24)
+    screen = LatencyScreen(console, as_json)
+    async with moving(gateway):
+        await run_watch(gateway.address, ["ETH-BTC"], seconds=0.2, console=console, screen=screen)
+    said = json.loads(printed(console))
+    assert said["hop"]["socket to bot"]["count"] > 5
 
 
 async def test_in_a_terminal_a_ladder_that_stays(gateway: StubGateway, tmp_path: Path) -> None:

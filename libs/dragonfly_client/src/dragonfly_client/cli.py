@@ -1,13 +1,15 @@
-"""`dragonfly watch`: a bot that shows what it receives."""
+"""`dragonfly watch` and `dragonfly latency`: bots that show what they receive."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import signal
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from functools import wraps
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import click
 from dragonfly_common.errors import ExitCode, UserError
@@ -24,12 +26,15 @@ from dragonfly_client.errors import (
     UnavailableError,
 )
 from dragonfly_client.tls import Tls
-from dragonfly_client.watch import run_watch
+from dragonfly_client.watch import LatencyScreen, as_json, run_watch
 
-__all__ = ["watch"]
+__all__ = ["latency", "watch"]
 
 FILE: Final = click.Path(dir_okay=False, path_type=Path)
 TOKEN_VARIABLE: Final = "DRAGONFLY_WATCH_TOKEN"  # noqa: S105 - the name, not the token
+
+
+TLS_OPTIONS: Final = ("ca_file", "cert_file", "key_file", "server_name")
 
 
 class NoGatewayError(UserError):
@@ -44,48 +49,78 @@ class RequestError(UserError):
     exit_code = ExitCode.USAGE
 
 
-@click.command()
-@click.argument("instruments", nargs=-1, metavar="[INSTRUMENT]...")
-@click.option(
-    "--gateway",
-    default=DEFAULT_TARGET,
-    show_default=True,
-    metavar="HOST:PORT",
-    help="The gateway to watch.",
-)
-@click.option(
+@dataclass(frozen=True)
+class _Gateway:
+    """Whom to ask, and how."""
+
+    target: str
+    tls: Tls | None
+    token: str | None
+
+
+R = TypeVar("R")
+
+
+def _bot_options(command: Callable[..., R]) -> Callable[..., R]:
+    """Give `command` the options of every bot; it is called with a `_Gateway` and instruments."""
+
+    @click.argument("instruments", nargs=-1, metavar="[INSTRUMENT]...")
+    @click.option(
+        "--gateway",
+        default=DEFAULT_TARGET,
+        show_default=True,
+        metavar="HOST:PORT",
+        help="The gateway to ask.",
+    )
+    @click.option("--tls", "encrypt", is_flag=True, help="Encrypt; implied by the files of TLS.")
+    @click.option(
+        "--ca-file", type=FILE, help="PEM file of the authority that signed the gateway's."
+    )
+    @click.option("--cert-file", type=FILE, help="PEM file of the certificate to show.")
+    @click.option("--key-file", type=FILE, help="PEM file of its key.")
+    @click.option("--server-name", metavar="NAME", help="Whom the gateway's certificate is for.")
+    @click.option(
+        "--token-file",
+        type=FILE,
+        help=f"File that holds the token to show.  [default: what {TOKEN_VARIABLE} holds]",
+    )
+    @wraps(command)
+    def with_gateway(**given: Any) -> R:
+        names = [normalise_instrument(name) for name in given.pop("instruments") or ("ETH-BTC",)]
+        target, encrypt, token_file = map(given.pop, ("gateway", "encrypt", "token_file"))
+        of_tls = {name: given.pop(name) for name in TLS_OPTIONS}
+        try:
+            tls = Tls(**of_tls) if encrypt or any(of_tls.values()) else None
+            gateway = _Gateway(target, tls, _token(token_file))
+        except SettingError as error:
+            raise RequestError(str(error)) from None
+        return command(gateway, names, **given)
+
+    return with_gateway
+
+
+_seconds = click.option(
     "--seconds",
     type=NumberRange(min=0, min_open=True),
     help="End so long after the first book.  [default: at Ctrl-C]",
 )
+
+
+@click.command()
+@_bot_options
+@_seconds
 @click.option("--list", "list_all", is_flag=True, help="List every instrument and its venues.")
-@click.option("--tls", "encrypt", is_flag=True, help="Encrypt; implied by the files of TLS.")
-@click.option("--ca-file", type=FILE, help="PEM file of the authority that signed the gateway's.")
-@click.option("--cert-file", type=FILE, help="PEM file of the certificate to show.")
-@click.option("--key-file", type=FILE, help="PEM file of its key.")
-@click.option("--server-name", metavar="NAME", help="Whom the gateway's certificate is for.")
-@click.option(
-    "--token-file",
-    type=FILE,
-    help=f"File that holds the token to show.  [default: what {TOKEN_VARIABLE} holds]",
-)
 @click.option(
     "--svg",
     type=click.Path(dir_okay=False, writable=True, path_type=Path),
     help="Leave a picture of the last ladder in this file.",
 )
 def watch(
+    gateway: _Gateway,
+    names: list[str],
     *,
-    instruments: tuple[str, ...],
-    gateway: str,
     seconds: float | None,
     list_all: bool,
-    encrypt: bool,
-    ca_file: Path | None,
-    cert_file: Path | None,
-    key_file: Path | None,
-    server_name: str | None,
-    token_file: Path | None,
     svg: Path | None,
 ) -> None:
     """Show the consolidated book of INSTRUMENT, live.
@@ -97,28 +132,50 @@ def watch(
     Example:
       dragonfly watch ETH-BTC BTC-USD
     """
-    names = [normalise_instrument(name) for name in instruments or ("ETH-BTC",)]
-    try:
-        tls = None
-        if encrypt or ca_file or cert_file or key_file or server_name:
-            tls = Tls(
-                ca_file=ca_file, cert_file=cert_file, key_file=key_file, server_name=server_name
-            )
-        token = _token(token_file)
-    except SettingError as error:
-        raise RequestError(str(error)) from None
     if list_all:
-        _run(_list(gateway, tls, token))
+        _run(_list(gateway))
         return
     _run(
         run_watch(
-            gateway,
+            gateway.target,
             names,
             seconds=seconds,
             console=Console(highlight=False),
-            tls=tls,
-            token=token,
+            tls=gateway.tls,
+            token=gateway.token,
             svg=svg,
+        )
+    )
+
+
+@click.command()
+@_bot_options
+@_seconds
+@click.option("--json", "prints_json", is_flag=True, help="Print JSON, in nanoseconds, at the end.")
+def latency(
+    gateway: _Gateway, names: list[str], *, seconds: float | None, prints_json: bool
+) -> None:
+    """Show where the time goes of quotes of INSTRUMENT on their way to this bot.
+
+    A row for each hop and each venue, since the start. A hop is measured where the messages
+    themselves were stamped: listener (its socket to its publishing), aggregator (to the view's
+    computation, the bus included), gateway (to its writing) and bot (to this process).
+
+    \b
+    Example:
+      dragonfly latency ETH-BTC BTC-USD --seconds 60
+    """
+    console = Console(highlight=False)
+    screen = LatencyScreen(console, as_json if prints_json else None)
+    _run(
+        run_watch(
+            gateway.target,
+            names,
+            seconds=seconds,
+            console=console,
+            tls=gateway.tls,
+            token=gateway.token,
+            screen=screen,
         )
     )
 
@@ -134,8 +191,8 @@ def _token(file: Path | None) -> str | None:
         raise SettingError(f"token_file {str(file)!r} cannot be read: {reason}") from None
 
 
-async def _list(target: str, tls: Tls | None, token: str | None) -> None:
-    async with DragonflyClient(target, tls=tls, token=token) as client:
+async def _list(gateway: _Gateway) -> None:
+    async with DragonflyClient(gateway.target, tls=gateway.tls, token=gateway.token) as client:
         for one in await client.instruments():
             click.echo(f"{one.instrument:<14} {' '.join(one.venues)}")
 

@@ -43,19 +43,21 @@ async def run_watch(
     tls: Tls | None = None,
     token: str | None = None,
     svg: Path | None = None,
+    screen: Screen | None = None,
 ) -> Summary:
     """Show the books of `instruments` until `seconds` after the first one, or until cancelled.
 
     In a terminal a ladder of the first instrument, elsewhere lines; a summary at the end in either
-    case. `notices` gives lines to show beneath, newest last. `svg` is where to leave a picture of
-    the last ladder.
+    case; or what `screen` makes of them. `notices` gives lines to show beneath, newest last. `svg`
+    is where to leave a picture of the last ladder.
 
     Raises:
         ClientError: no gateway answers, or it refuses; or `svg` has no folder to be in.
     """
     _check(svg)
     watch = Watch(target, instruments, notices or list)
-    screen = LadderScreen(console) if console.is_terminal else LineScreen(console)
+    if screen is None:
+        screen = LadderScreen(console) if console.is_terminal else LineScreen(console)
 
     def on_event(event: Event) -> None:
         watch.on_event(event)

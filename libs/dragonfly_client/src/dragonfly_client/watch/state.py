@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dragonfly_client.events import Disconnected, Event, Reconnected
 from dragonfly_client.messages import Book
 from dragonfly_client.watch.ladder import Frame, VenueRow
+from dragonfly_client.watch.ledger import Ledger
 from dragonfly_client.watch.statistics import Statistics, Summary
 from dragonfly_client.watch.text import decimals_of
 
@@ -76,6 +77,11 @@ class Watch:
             outage=self._outage(),
             decimals=self._decimals,
         )
+
+    @property
+    def ledger(self) -> Ledger:
+        """Where the time of all quotes went."""
+        return self._statistics.ledger
 
     def summary(self) -> Summary:
         seconds = 0.0 if self.started_s is None else time.monotonic() - self.started_s

@@ -6,19 +6,18 @@ before; its *latency* runs from its bytes leaving the socket at the listener to 
 
 from __future__ import annotations
 
-import math
 from collections import Counter, defaultdict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from dragonfly_client.messages import Book, Hops, State, VenueFeed
+from dragonfly_client.watch.ledger import Ledger
 
-__all__ = ["Fault", "Histogram", "Percentiles", "Rates", "Recent", "Statistics", "Summary"]
+__all__ = ["Fault", "Percentiles", "Rates", "Recent", "Statistics", "Summary"]
 
 RECENT_SAMPLES: Final = 1000
 RATE_WINDOW_S: Final = 2.0
-BUCKETS_PER_OCTAVE: Final = 32
 MAX_FAULTS: Final = 100
 """Different faults that are told apart; those of a venue that invents more count as `other`."""
 
@@ -73,29 +72,6 @@ class Recent:
         return Percentiles(_rank(ordered, 0.5), _rank(ordered, 0.99))
 
 
-class Histogram:
-    """All samples of a long run in bounded memory, to within 2 %."""
-
-    def __init__(self) -> None:
-        self._buckets: Counter[int] = Counter()
-        self._samples = 0
-
-    def add(self, value_ns: int) -> None:
-        self._buckets[int(math.log2(max(1, value_ns)) * BUCKETS_PER_OCTAVE)] += 1
-        self._samples += 1
-
-    def percentiles(self) -> Percentiles | None:
-        return Percentiles(self._at(0.5), self._at(0.99)) if self._samples else None
-
-    def _at(self, share: float) -> float:
-        wanted = math.ceil(share * self._samples)
-        for bucket in sorted(self._buckets):
-            wanted -= self._buckets[bucket]
-            if wanted <= 0:
-                return float(2 ** ((bucket + 0.5) / BUCKETS_PER_OCTAVE))
-        raise AssertionError("the shares of all buckets add up to one")
-
-
 class Rates:
     """Counts per second over the last two seconds, from samples of the running totals."""
 
@@ -126,7 +102,7 @@ class Statistics:
         self._totals: Counter[str] = Counter()
         self._updates: Counter[str] = Counter()
         self._latency: defaultdict[str, Recent] = defaultdict(Recent)
-        self._all_latencies = Histogram()
+        self.ledger = Ledger()
         self._hops: deque[Hops] = deque(maxlen=RECENT_SAMPLES)
         self._known: dict[tuple[str, str], VenueFeed] = {}
         self._was_live: set[tuple[str, str]] = set()
@@ -162,12 +138,13 @@ class Statistics:
 
     def summary(self, instruments: Sequence[str], seconds: float) -> Summary:
         faults = self._faults + Counter(self._not_yet_live.values())
+        whole = self.ledger.whole()
         return Summary(
             instruments=tuple(instruments),
             seconds=seconds,
             books=self._totals[self.ALL],
             updates={venue: self._updates[venue] for venue in sorted(self._updates)},
-            latency=self._all_latencies.percentiles(),
+            latency=Percentiles(whole.p50_ns, whole.p99_ns) if whole else None,
             faults=tuple(Fault(*what, times) for what, times in sorted(faults.items())),
             reconnects=self.reconnects,
         )
@@ -205,7 +182,7 @@ class Statistics:
         latency_ns = book.ts_in - moved.ts_recv
         self._latency[self.ALL].add(latency_ns)
         self._latency[moved.venue].add(latency_ns)
-        self._all_latencies.add(latency_ns)
+        self.ledger.add(book, moved)
         hops = book.hops
         if hops is not None:
             self._hops.append(hops)

@@ -1,0 +1,120 @@
+"""Where a quote's time goes: a histogram of each hop, and of each venue's whole way. Pure.
+
+A hop begins where the one before it ends, so for each quote they add up; their percentiles do not,
+because the slowest hops are not those of the same quote.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from hdrh.histogram import HdrHistogram
+
+from dragonfly_client.messages import Book, VenueFeed
+
+__all__ = ["ALL", "HOPS", "OCTAVES", "Distribution", "Histogram", "Ledger"]
+
+HOPS: Final = ("listener", "aggregator", "gateway", "bot")
+ALL: Final = "socket to bot"
+LONGEST_NS: Final = 3_600_000_000_000
+DIGITS: Final = 3
+RANKS: Final = (50.0, 90.0, 99.0, 99.9)
+SHORTEST_SHOWN_NS: Final = 4_000
+OCTAVES: Final = 20
+"""Shown of a histogram: the first up to 4 µs, each next to twice that, the last beyond 1 s."""
+
+
+@dataclass(frozen=True, slots=True)
+class Distribution:
+    """Percentiles in nanoseconds; `below_zero` of the `count` samples were negative: 0 here.
+
+    `octaves` says how many samples were up to 4 µs, up to 8 µs, and so on, and at last above 1 s.
+    """
+
+    count: int
+    p50_ns: int
+    p90_ns: int
+    p99_ns: int
+    p999_ns: int
+    max_ns: int
+    below_zero: int
+    octaves: tuple[int, ...]
+
+
+class Histogram:
+    """All samples of a run, however long, in bounded memory, to three digits; an hour at most."""
+
+    def __init__(self) -> None:
+        self._counts: Any = HdrHistogram(1, LONGEST_NS, DIGITS)
+        self._below_zero = 0
+
+    def add(self, value_ns: int) -> None:
+        self._below_zero += value_ns < 0
+        self._counts.record_value(min(max(0, value_ns), LONGEST_NS))
+
+    def distribution(self) -> Distribution | None:
+        """Return what was added, None if that was nothing."""
+        counts = self._counts
+        if not counts.total_count:
+            return None
+        found = counts.get_percentile_to_value_dict(RANKS)
+        # A rank's bucket may reach beyond the largest sample in it.
+        p50, p90, p99, p999 = (min(found[rank], counts.max_value) for rank in RANKS)
+        return Distribution(
+            count=counts.total_count,
+            p50_ns=p50,
+            p90_ns=p90,
+            p99_ns=p99,
+            p999_ns=p999,
+            max_ns=counts.max_value,
+            below_zero=self._below_zero,
+            octaves=self._octaves(),
+        )
+
+    def _octaves(self) -> tuple[int, ...]:
+        found = [0] * OCTAVES
+        for place, step in enumerate(self._counts.get_log_iterator(SHORTEST_SHOWN_NS, 2)):
+            found[min(place, OCTAVES - 1)] += step.count_added_in_this_iter_step
+        return tuple(found)
+
+
+class Ledger:
+    """Takes a quote at a time, gives the distribution of each hop and of each venue."""
+
+    def __init__(self) -> None:
+        self._hops = {name: Histogram() for name in (*HOPS, ALL)}
+        self._ways: dict[str, Histogram] = {}
+        self._arrivals: dict[str, Histogram] = {}
+
+    def add(self, book: Book, moved: VenueFeed) -> None:
+        """Take the way of the venue's state that `book` brought."""
+        if moved.ts_recv is None or moved.ts_pub is None:
+            return
+        stamps = (moved.ts_recv, moved.ts_pub, book.ts_agg, book.ts_out, book.ts_in)
+        for name, begin, end in zip(HOPS, stamps, stamps[1:], strict=False):
+            self._hops[name].add(end - begin)
+        way_ns = book.ts_in - moved.ts_recv
+        self._hops[ALL].add(way_ns)
+        self._ways.setdefault(moved.venue, Histogram()).add(way_ns)
+        if moved.ts_event is not None:
+            arrival_ns = moved.ts_recv - moved.ts_event
+            self._arrivals.setdefault(moved.venue, Histogram()).add(arrival_ns)
+
+    def whole(self) -> Distribution | None:
+        """Return how long quotes took from the listeners' sockets to this bot, of all venues."""
+        return self._hops[ALL].distribution()
+
+    def rows(self) -> Iterator[tuple[str, str, Distribution]]:
+        """Yield (group, name, distribution): each hop, each venue's way, and what came before it.
+
+        The groups are `hop`, `venue` and `before`: from the venue's own stamp to the listener's
+        socket, which is as true as their clocks agree.
+        """
+        groups = (("hop", self._hops), ("venue", self._ways), ("before", self._arrivals))
+        for group, histograms in groups:
+            for name in histograms if group == "hop" else sorted(histograms):
+                distribution = histograms[name].distribution()
+                if distribution is not None:
+                    yield group, name, distribution

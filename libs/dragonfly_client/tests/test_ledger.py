@@ -1,0 +1,105 @@
+"""The ledger: every hop of every quote, in histograms that bots can trust."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+from dragonfly_client._decode import decode_book
+from dragonfly_client.messages import Book, State, VenueFeed
+from dragonfly_client.watch.latency import as_json, draw_ledger
+from dragonfly_client.watch.ledger import ALL, OCTAVES, Histogram, Ledger
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rich.console import Console
+from stub_gateway import make_book
+
+T0 = 1_700_000_000_000_000_000
+
+
+def quote(venue: str, *stamps_us: int, ts_event: int | None = None) -> tuple[Book, VenueFeed]:
+    """Return a book and the venue's feed; stamps are recv, pub, agg, out and in."""
+    recv, pub, agg, out, received = (T0 + stamp * 1000 for stamp in stamps_us)
+    feed = VenueFeed(venue, State.LIVE, "", 0, recv, ts_event, recv, pub)
+    book = decode_book(make_book(), received)
+    return replace(book, venues=(feed,), ts_agg=agg, ts_out=out), feed
+
+
+def drawn(ledger: Ledger) -> str:
+    console = Console(width=120)
+    with console.capture() as capture:
+        console.print(draw_ledger(ledger))
+    return capture.get()
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.integers(-5, 10**11), min_size=1, max_size=200))
+def test_a_histogram_is_right_to_three_digits(values: list[int]) -> None:
+    histogram = Histogram()
+    assert histogram.distribution() is None
+    for value in values:
+        histogram.add(value)
+    found = histogram.distribution()
+    assert found is not None
+    ordered = sorted(max(0, value) for value in values)
+    for share, rank in ((0.5, found.p50_ns), (0.9, found.p90_ns), (0.99, found.p99_ns)):
+        exact = [
+            ordered[min(len(ordered) - 1, int(share * len(ordered)) - shift)] for shift in (0, 1)
+        ]
+        assert any(rank == pytest.approx(each, rel=1e-3, abs=1) for each in exact)
+    assert found.max_ns == ordered[-1]
+    assert found.below_zero == sum(value < 0 for value in values)
+    assert found.count == sum(found.octaves) == len(values)
+    assert len(found.octaves) == OCTAVES
+
+
+def test_an_octave_holds_what_it_says() -> None:
+    histogram = Histogram()
+    for value in (3_000, 5_000, 7_000, 1_000_000, 2_000_000_000, 3_000_000_000_000):
+        histogram.add(value)
+    found = histogram.distribution()
+    assert found is not None
+    assert found.octaves[:2] == (1, 2)
+    assert found.octaves[-1] == 2
+
+
+def test_hops_venues_and_what_came_before_are_told_apart() -> None:
+    ledger = Ledger()
+    assert "no quote has come yet" in drawn(ledger)
+    for _ in range(10):
+        ledger.add(*quote("binance", 0, 100, 400, 900, 1600))
+        ledger.add(*quote("kraken", 0, 200, 400, 500, 600, ts_event=T0 - 7_000_000))
+    found = {(group, name): each.max_ns for group, name, each in ledger.rows()}
+    assert found == pytest.approx(
+        {
+            ("hop", "listener"): 200_000,
+            ("hop", "aggregator"): 300_000,
+            ("hop", "gateway"): 500_000,
+            ("hop", "bot"): 700_000,
+            ("hop", ALL): 1_600_000,
+            ("venue", "binance"): 1_600_000,
+            ("venue", "kraken"): 600_000,
+            ("before", "kraken"): 7_000_000,
+        }
+    )
+    said = json.loads(as_json(ledger))
+    assert said["hop"]["bot"]["count"] == 20
+    assert said["venue"]["kraken"]["p50_ns"] == pytest.approx(600_000, rel=1e-3)
+    picture = drawn(ledger)
+    assert picture.index("listener") < picture.index(ALL) < picture.index("kraken")
+    assert "1.60 ms" in picture
+    assert "negative" not in picture
+
+
+def test_clocks_that_disagree_are_said() -> None:
+    ledger = Ledger()
+    ledger.add(*quote("binance", 0, 100, 50, 900, 1600))
+    assert "1 figures were negative" in drawn(ledger)
+
+
+def test_a_feed_without_stamps_is_left_out() -> None:
+    ledger = Ledger()
+    book, feed = quote("binance", 0, 1, 2, 3, 4)
+    ledger.add(book, replace(feed, ts_pub=None))
+    assert [*ledger.rows()] == []
