@@ -117,7 +117,7 @@ class Wire:
     def __init__(self, clock: ManualClock) -> None:
         self.clock = clock
         self.subscriber = Subscriber([], clock)
-        self._link = _Paper("inproc://fuzzing", ["hb."], clock.monotonic())
+        self._link = _Paper("inproc://fuzzing", ["hb."], clock.monotonic(), self.subscriber._bells)
         self.subscriber._links[self._link.address] = self._link
         followed = frozenset(self.subscriber._links)
         self.subscriber._followed = self.subscriber._discovery.addresses = followed

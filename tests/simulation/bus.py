@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import struct
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any, Final, NamedTuple
 
 import zmq
-from dragonfly_common.bus import handshakes, options, publisher, subscriber, waiting
+from dragonfly_common.bus import handshakes, options, publisher, subscriber
 
 from simulation.network import Network, Wire
 from simulation.virtual import Process, current_process
@@ -278,32 +278,48 @@ class Switchboard:
         return moves and not self.network.is_cut(frozenset((one.name, other.name)))
 
 
-class _Watch:
-    """Stands for the watch on sockets' file descriptors in `dragonfly_common.bus.waiting.pump`."""
+class _Bells:
+    """Stands for `dragonfly_common.bus.bells.Bells`; it and sockets are their own descriptors."""
 
-    def __init__(self, call: Callable[[], None]) -> None:
-        self._call = call
-        self._sockets: Sequence[_Socket] = ()
+    def __init__(self) -> None:
+        self.on_edge: Callable[[], None] | None = None
+        self._owners: dict[_Socket, Any] = {}
 
-    def follow(self, sockets: Sequence[_Socket]) -> None:
-        if sockets == self._sockets:
-            return
-        for socket in self._sockets:
-            socket.on_edge = None
-        for socket in sockets:
-            socket.on_edge = self._call
-        self._sockets = sockets
+    def add(self, socket: _Socket, owner: object) -> None:
+        self._owners[socket] = owner
+        socket.on_edge = self._ring
+
+    def remove(self, socket: _Socket) -> None:
+        del self._owners[socket]
+        socket.on_edge = None
+
+    def rung(self) -> list[object]:
+        return [*{owner: None for socket, owner in self._owners.items() if socket.readable()}]
+
+    def fileno(self) -> _Bells:
+        return self
+
+    def readable(self) -> bool:
+        return any(socket.readable() for socket in self._owners)
+
+    def close(self) -> None:
+        pass
+
+    def _ring(self) -> None:
+        if self.on_edge is not None:
+            self.on_edge()
 
 
 def install(board: Callable[[], Switchboard]) -> None:
     """Let the bus of this Python process open its sockets at `board()`, for good."""
-    replaced: dict[str, Callable[[Any], Any]] = {
+    replaced: dict[str, Callable[..., Any]] = {
         "new_publisher": lambda _: board().new_publisher(),
         "new_subscriber": lambda _: board().new_subscriber(),
         "readable": lambda socket: socket.readable(),
+        "descriptor": lambda socket: socket,
+        "Bells": _Bells,
     }
     for name, function in replaced.items():
         for module in (options, publisher, subscriber, handshakes):
             if hasattr(module, name):
                 setattr(module, name, function)
-    setattr(waiting, "_Watch", _Watch)  # noqa: B010 - a private name of another module

@@ -409,10 +409,10 @@ async def _wait(endpoints: Sequence[Publisher | Subscriber], timeout_s: float) -
     """Stands for `Waiter.wait`, which blocks."""
     due = min(endpoint.tick() for endpoint in endpoints)
     woken = asyncio.Event()
-    sockets = [socket for endpoint in endpoints for socket in endpoint.sockets()]
-    for socket in sockets:
-        cast("Any", socket).on_edge = woken.set
-    if any(endpoint.pending() for endpoint in endpoints):
+    descriptors = [cast("Any", endpoint.fileno()) for endpoint in endpoints]
+    for descriptor in descriptors:
+        descriptor.on_edge = woken.set
+    if any(end.pending() for end in endpoints) or any(one.readable() for one in descriptors):
         await asyncio.sleep(0)
         return
     wait_s = max(0.0, min(timeout_s, due, LONGEST_WAIT_S))

@@ -238,6 +238,19 @@ class VirtualLoop:
             self._schedule.at(max(when, self._schedule.now + LEAST_WAIT_S), handle.fire)
         return handle
 
+    def add_reader(self, fd: Any, callback: Callable[[], None]) -> None:
+        """Call back as long as `fd`, which is a simulated socket itself, is readable."""
+
+        def ring() -> None:
+            callback()
+            if fd.on_edge is ring and fd.readable():
+                self.call_soon(ring)
+
+        fd.on_edge = ring
+
+    def remove_reader(self, fd: Any) -> None:
+        fd.on_edge = None
+
     def create_future(self) -> asyncio.Future[Any]:
         return asyncio.Future(loop=cast("asyncio.AbstractEventLoop", self))
 

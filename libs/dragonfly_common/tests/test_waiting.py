@@ -267,6 +267,7 @@ def test_a_plain_loop_waits_until_something_arrives(world: World) -> None:
 def test_a_plain_loop_waits_no_longer_than_it_was_told(world: World) -> None:
     ear = world.ear(world.address())
     waiter = Waiter([ear.subscriber])
+    ear.turn()
     started = time.monotonic()
     waiter.wait(0.0)
     waiter.wait(-1.0)

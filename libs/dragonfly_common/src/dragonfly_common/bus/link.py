@@ -15,6 +15,7 @@ import zmq
 
 from dragonfly_common import counters
 from dragonfly_common.bus import options
+from dragonfly_common.bus.bells import Bells
 from dragonfly_common.bus.handshakes import FAILURES, next_event
 from dragonfly_common.bus.keys import ServerKeys
 from dragonfly_common.errors import AddressError
@@ -38,9 +39,14 @@ class Link:
     """A connection to one address, opened anew as often as it takes."""
 
     def __init__(
-        self, address: str, prefixes: Iterable[str], now: float, servers: ServerKeys | None = None
+        self,
+        address: str,
+        prefixes: Iterable[str],
+        now: float,
+        bells: Bells[Link],
+        servers: ServerKeys | None = None,
     ) -> None:
-        """Connect to `address`, which need not be served yet.
+        """Connect to `address`, which need not be served yet; `bells` ring when it is to be read.
 
         Whoever is there must have one of the keys of `servers`, if there are such.
 
@@ -54,6 +60,9 @@ class Link:
         """What was read and not handed on yet, by topic."""
         self.refused = False
         """Whether something that was said here since it is open was not for us to believe."""
+        self.unread = True
+        """Whether there may be something of which no bell tells."""
+        self._bells = bells
         self._servers = servers
         self._server_key: bytes | None = None
         self._turn = 0
@@ -90,8 +99,10 @@ class Link:
 
     def receive(self) -> Iterator[list[bytes]]:
         """Yield what has arrived, without waiting."""
+        self.unread = True
         for _ in range(MOST_AT_ONCE):
             if self._reopen_at is not None or not options.readable(self._socket):
+                self.unread = False
                 return
             yield options.receive(self._socket)
 
@@ -180,6 +191,8 @@ class Link:
 
     def _open(self) -> None:
         self.refused = self._denied = False
+        # A socket does not ring before it was read to its end once.
+        self.unread = True
         if self._servers:
             trusted = self._servers.trusted
             if not trusted:
@@ -195,6 +208,8 @@ class Link:
         self._monitor = self._socket.get_monitor_socket(zmq.EVENT_DISCONNECTED | FAILURES)
         for prefix in sorted(self._prefixes):
             self._socket.subscribe(prefix)
+        for socket in (self._socket, self._monitor):
+            self._bells.add(socket, self)
         try:
             self._socket.connect(self.address)
         except zmq.ZMQError as error:
@@ -205,6 +220,8 @@ class Link:
             ) from None
 
     def _close(self) -> None:
+        for socket in (self._socket, self._monitor):
+            self._bells.remove(socket)
         self._socket.disable_monitor()
         self._monitor.close()
         self._socket.close()

@@ -136,12 +136,16 @@ class Publisher:
         self._binding.close(options.BYE_LINGER_MS)
 
     def pending(self) -> bool:
-        """Say whether subscriptions wait to be drained."""
+        """Say whether subscriptions wait to be drained, of which `fileno` may tell no more."""
         return readable(self._socket)
 
     def sockets(self) -> list[zmq.Socket[bytes]]:
-        """Return what to wait on."""
+        """Return those that are open now."""
         return [self._socket]
+
+    def fileno(self) -> int:
+        """Return the descriptor to wait on."""
+        return options.descriptor(self._socket)
 
     def _answer(self, prefix: str) -> None:
         topics = self._topics

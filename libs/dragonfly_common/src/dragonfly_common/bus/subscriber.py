@@ -16,9 +16,10 @@ import structlog
 import zmq
 
 from dragonfly_common import codec, counters
+from dragonfly_common.bus.bells import Bells
 from dragonfly_common.bus.keys import Keys, Role, ServerKeys
 from dragonfly_common.bus.link import Link
-from dragonfly_common.bus.options import MUTE_LIMIT_S, SILENCE_LIMIT_S, readable
+from dragonfly_common.bus.options import MUTE_LIMIT_S, SILENCE_LIMIT_S
 from dragonfly_common.clock import Clock
 from dragonfly_common.discovery import Discovery, LookUp, check_upstream, look_up
 from dragonfly_common.errors import DecodeError
@@ -85,11 +86,14 @@ class Subscriber:
         """
         self._clock = clock
         self._prefixes = {HEARTBEAT_PREFIX}
+        self._bells: Bells[Link] = Bells()
         self._links: dict[str, Link] = {}
         self._speaking: Silence[str] = Silence(SILENCE_LIMIT_S)
         self._mute: Silence[str] = Silence(MUTE_LIMIT_S)
         self._names: dict[str, tuple[int, float]] = {}
         self._losses: list[PublisherLost] = []
+        self._look_at = 0.0
+        """Until then nobody has been silent for too long, whatever is heard."""
         self._servers = ServerKeys(keys, servers) if keys else None
         self._settled_at = clock.monotonic() + SETTLED_S
         self._discovery = Discovery(map(check_upstream, upstreams), look_up)
@@ -129,7 +133,8 @@ class Subscriber:
         # heard at the beginning, so that standing still in the midst of it shows in the same way.
         now = self._clock.monotonic()
         self.tick()
-        for link in [*self._links.values()]:
+        unread = [link for link in self._links.values() if link.unread]
+        for link in dict.fromkeys([*unread, *self._bells.rung()]):
             # Last words first: whoever says bye hangs up at once.
             if not self._read(link, now) and (reason := link.trouble()):
                 self._replace(link, reason)
@@ -146,6 +151,8 @@ class Subscriber:
         """Follow names, replace silent publishers' sockets; return seconds until the next look."""
         self._follow()
         now = self._clock.monotonic()
+        if now < self._look_at and not (self._losses or self._servers):
+            return self._look_at - now
         if self._servers:
             self._servers.keys.refresh(now)
             for link in [link for link in self._links.values() if link.untrusted()]:
@@ -158,21 +165,28 @@ class Subscriber:
             return 0.0
         due = [self._speaking.due_in(now), self._mute.due_in(now)]
         due += [wait for link in self._links.values() if (wait := link.tick(now)) is not None]
-        return min(due, default=math.inf)
+        left = min(due, default=math.inf)
+        self._look_at = now + left
+        return left
 
     def close(self) -> None:
         self._discovery.close()
         for link in self._links.values():
             link.close()
         self._links.clear()
+        self._bells.close()
 
     def pending(self) -> bool:
-        """Say whether something waits to be drained."""
-        return bool(self._losses) or any(map(readable, self.sockets()))
+        """Say whether there is more to drain than `fileno` tells of."""
+        return bool(self._losses) or any(link.unread for link in self._links.values())
 
     def sockets(self) -> list[zmq.Socket[bytes]]:
-        """Return what to wait on; it changes when a socket is replaced."""
+        """Return those that are open now."""
         return [socket for link in self._links.values() for socket in link.sockets()]
+
+    def fileno(self) -> int:
+        """Return the descriptor to wait on."""
+        return self._bells.fileno()
 
     def _follow(self) -> None:
         """Connect to all addresses that are known now, and to no other."""
@@ -180,10 +194,11 @@ class Subscriber:
         if wanted is self._followed:
             return
         self._followed = wanted
+        self._look_at = 0.0
         now = self._clock.monotonic()
         for address in wanted - self._links.keys():
             servers = self._servers if address.startswith("tcp://") else None
-            self._links[address] = Link(address, self._prefixes, now, servers)
+            self._links[address] = Link(address, self._prefixes, now, self._bells, servers)
             self._mute.heard(address, now)
         for link in [*self._links.values()]:
             # Its name is taken away from a process that begins to stop. Until it has handed over,
@@ -250,6 +265,7 @@ class Subscriber:
         if link.refused:
             self._ask_again(link, EVERY_TOPIC)
         link.hear(Sequencer(publisher, epoch))
+        self._look_at = 0.0
         self._mute.forget(link.address)
         self._speaking.heard(link.address, now)
         return link.speaker
@@ -284,6 +300,7 @@ class Subscriber:
     def _replace(self, link: Link, reason: str) -> None:
         now = self._clock.monotonic()
         self._lose(link, reason)
+        self._look_at = 0.0
         if link.address not in self._followed:
             self._drop(link)
             return

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import math
-import os
+import select
 from collections.abc import Callable, Sequence
 from typing import Final
 
-import zmq
-
-from dragonfly_common.bus.options import descriptor
 from dragonfly_common.bus.publisher import Publisher
 from dragonfly_common.bus.subscriber import Subscriber
 
@@ -27,74 +23,82 @@ class Waiter:
 
     def __init__(self, endpoints: Sequence[Endpoint]) -> None:
         self._endpoints = endpoints
-        self._sockets: list[zmq.Socket[bytes]] = []
-        self._poller = zmq.Poller()
+        self._epoll = select.epoll()
+        for endpoint in endpoints:
+            self._epoll.register(endpoint.fileno(), select.EPOLLIN)
 
     def wait(self, timeout_s: float) -> None:
         """Return when something arrived, when a timer of the bus is due, or after `timeout_s`."""
         due = min(endpoint.tick() for endpoint in self._endpoints)
-        sockets = [socket for endpoint in self._endpoints for socket in endpoint.sockets()]
-        if sockets != self._sockets:
-            self._sockets = sockets
-            self._poller = zmq.Poller()
-            for socket in sockets:
-                self._poller.register(socket, zmq.POLLIN)
-        wait_s = max(0.0, min(timeout_s, due, LONGEST_WAIT_S))
-        self._poller.poll(math.ceil(wait_s * 1000))
+        if not any(endpoint.pending() for endpoint in self._endpoints):
+            self._epoll.poll(max(0.0, min(timeout_s, due, LONGEST_WAIT_S)))
 
 
 async def pump(endpoints: Sequence[Endpoint], on_activity: Callable[[], None]) -> None:
     """Call `on_activity`, which drains the ends, whenever there is something; until cancelled."""
-    wake = asyncio.Event()
-    watch = _Watch(wake.set)
+    loop = asyncio.get_running_loop()
+    turns = _Turns(endpoints, on_activity, loop)
     publishers = [endpoint for endpoint in endpoints if isinstance(endpoint, Publisher)]
+    for endpoint in endpoints:
+        loop.add_reader(endpoint.fileno(), turns.turn)
     for publisher in publishers:
-        publisher.on_pending = wake.set
+        publisher.on_pending = turns.turn_soon
     try:
-        while True:
-            on_activity()
-            due = min(LONGEST_WAIT_S, *(endpoint.tick() for endpoint in endpoints))
-            watch.follow([socket for endpoint in endpoints for socket in endpoint.sockets()])
-            if any(endpoint.pending() for endpoint in endpoints):
-                await asyncio.sleep(0)
-            else:
-                await _wait(wake, max(0.0, due))
-            wake.clear()
+        turns.turn()
+        await turns.over
     finally:
-        watch.follow([])
+        turns.end()
+        for endpoint in endpoints:
+            loop.remove_reader(endpoint.fileno())
         for publisher in publishers:
             publisher.on_pending = None
 
 
-async def _wait(wake: asyncio.Event, longest_s: float) -> None:
-    timer = asyncio.get_running_loop().call_later(longest_s, wake.set)
-    try:
-        await wake.wait()
-    finally:
-        timer.cancel()
+class _Turns:
+    """Takes turns in the loop's callbacks: a task would cost a message two rounds of the loop."""
 
+    def __init__(
+        self,
+        endpoints: Sequence[Endpoint],
+        on_activity: Callable[[], None],
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
+        self.over: asyncio.Future[None] = loop.create_future()
+        self._endpoints = endpoints
+        self._on_activity = on_activity
+        self._loop = loop
+        self._next: asyncio.TimerHandle | None = None
+        self._next_at = 0.0
 
-class _Watch:
-    """Calls back when a socket may have something, through a copy of its file descriptor.
-
-    A copy, because a socket is closed without a word to the loop, and its number is soon another's:
-    the copy is ours until it is taken out of the loop.
-    """
-
-    def __init__(self, call: Callable[[], None]) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._call = call
-        self._copies: dict[zmq.Socket[bytes], int] = {}
-
-    def follow(self, sockets: Sequence[zmq.Socket[bytes]]) -> None:
-        """Watch exactly `sockets` from now on."""
-        if self._copies.keys() == set(sockets):
+    def turn(self) -> None:
+        if self.over.done():
             return
-        for socket in self._copies.keys() - set(sockets):
-            copy = self._copies.pop(socket)
-            self._loop.remove_reader(copy)
-            os.close(copy)
-        for socket in sockets:
-            if socket not in self._copies:
-                self._copies[socket] = os.dup(descriptor(socket))
-                self._loop.add_reader(self._copies[socket], self._call)
+        try:
+            self._on_activity()
+            due_s = min(LONGEST_WAIT_S, *(endpoint.tick() for endpoint in self._endpoints))
+        except Exception as error:  # noqa: BLE001 - raised where `over` is awaited
+            self.over.set_exception(error)
+            return
+        pending = any(endpoint.pending() for endpoint in self._endpoints)
+        self._turn_by(self._loop.time() + (0.0 if pending else max(0.0, due_s)))
+
+    def turn_soon(self) -> None:
+        self._turn_by(self._loop.time())
+
+    def end(self) -> None:
+        self.over.cancel()
+        if self._next is not None:
+            self._next.cancel()
+
+    def _turn_by(self, at: float) -> None:
+        """Take a turn then at the latest. Most turns leave the timer as it is."""
+        if self._next is not None:
+            if self._next_at <= at:
+                return
+            self._next.cancel()
+        self._next_at = at
+        self._next = self._loop.call_at(at, self._turn_in_time)
+
+    def _turn_in_time(self) -> None:
+        self._next = None
+        self.turn()
