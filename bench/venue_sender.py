@@ -5,7 +5,9 @@ the venue's sequence is written anew, and goes straight to the socket: a process
 thousands a second. Every frame changes the best bid, so that every one of them is news to a bot.
 
 As a worker (see `measuring`) `run_sender` answers `("send", rate, seconds)` with `Sent` of each
-venue, which sends `rate` frames a second, each at a random moment of its slot.
+venue, which sends `rate` frames a second, each at a random moment of its slot. `("repeat", rate,
+seconds)` sends the last frame again and again, under a new sequence: no news. `("flood", frames,
+news)` sends frames of either kind as fast as they are taken.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ import threading
 import time
 from array import array
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import count
@@ -32,6 +34,7 @@ from venue_simulator.catalogue import Asset
 from venue_simulator.market import BookWalk
 from venue_simulator.venue import FakeVenue, Reply, Stream, Subscribe, Unsubscribe
 from venue_simulator.venues import VENUES
+from venue_simulator.venues.binance import frames as binance
 from venue_simulator.venues.kraken.frames import rfc3339
 from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed
@@ -44,6 +47,8 @@ INSTRUMENT: Final = "ETH-BTC"
 """Where one is enough."""
 RING: Final = 500
 """Frames of one stream; then they begin again."""
+TOGETHER: Final = 50
+"""Frames of a flood that go to the socket at once."""
 
 
 @dataclass
@@ -59,49 +64,68 @@ class Sent:
 
 
 class _Frame:
-    """A WebSocket frame in which a sequence is written anew."""
+    """A WebSocket frame in which sequences are written anew."""
 
-    def __init__(self, text: str, mark: str) -> None:
+    def __init__(self, text: str, marks: Sequence[str]) -> None:
+        """Each of `marks` stands in `text`, one behind the other."""
         payload = text.encode()
         size = len(payload)
         header = bytes((0x81, size)) if size < 126 else b"\x81\x7e" + size.to_bytes(2, "big")
         self._bytes = bytearray(header + payload)
-        self._at = self._bytes.index(mark.encode())
-        self._end = self._at + len(mark)
+        self._places: list[slice] = []
+        end = 0
+        for mark in marks:
+            start = self._bytes.index(mark.encode(), end)
+            end = start + len(mark)
+            self._places.append(slice(start, end))
 
-    def fill(self, mark: bytes) -> bytearray:
-        self._bytes[self._at : self._end] = mark
+    def fill(self, marks: Sequence[str]) -> bytearray:
+        for place, mark in zip(self._places, marks, strict=True):
+            self._bytes[place] = mark.encode()
         return self._bytes
 
 
 class _Feed:
     """The frames of one stream, and who gets them."""
 
-    def __init__(self, venue: FakeVenue, stream: Stream, states: Sequence[BookState]) -> None:
-        self.stream = stream
+    def __init__(
+        self, venue: FakeVenue, stream: Stream, states: Sequence[BookState], whole: int
+    ) -> None:
+        """Where `whole` is not 0, differences name so many levels a side, changed or not."""
         self.connections: list[ServerConnection] = []
-        self._is_kraken = venue.name == "kraken"
+        self._has_time = venue.name == "kraken"
+        self._has_range = stream.kind == binance.DIFF
+        if whole:
+            states = [replace(one, bids=one.bids[:whole], asks=one.asks[:whole]) for one in states]
         self._frames = []
         for before, after in zip((states[-1], *states[:-1]), states, strict=True):
-            text = venue.frame(stream, before, after)
+            nothing = replace(before, bids=(), asks=())
+            text = venue.frame(stream, nothing if whole else before, after)
             assert text is not None
-            self._frames.append(_Frame(text, self._mark(after.venue_seq)))
+            marks = self._marks(before.venue_seq, after.venue_seq)
+            self._frames.append(_Frame(text, marks))
 
-    def send(self, at: int, seq: int) -> None:
-        frame = self._frames[at].fill(self._mark(seq).encode())
+    def fill(self, at: int, before: int, seq: int) -> bytearray:
+        """Return the bytes of a frame, until it is filled again."""
+        return self._frames[at].fill(self._marks(before, seq))
+
+    def write(self, data: bytes | bytearray) -> None:
         for connection in self.connections:
             with connection.protocol_mutex:
-                connection.socket.sendall(frame)
+                connection.socket.sendall(data)
 
-    def _mark(self, seq: int) -> str:
-        return rfc3339(seq) if self._is_kraken else str(seq)
+    def _marks(self, before: int, seq: int) -> Sequence[str]:
+        if self._has_time:
+            return (rfc3339(seq),)
+        return (str(before + 1), str(seq)) if self._has_range else (str(seq),)
 
 
 class _Book:
     """One instrument at one venue: a ring of states, the same at each."""
 
-    def __init__(self, venue: FakeVenue, asset: Asset) -> None:
+    def __init__(self, venue: FakeVenue, asset: Asset, whole: int) -> None:
         self._venue = venue
+        self._whole = whole
         self._states: list[BookState] = []
         # One walk for all venues: where they differ, one may have no level among the ten best.
         walk = BookWalk(asset, VENUES["binance"].list_asset(asset), "", 0)
@@ -124,30 +148,51 @@ class _Book:
     def join(self, stream: Stream, connection: ServerConnection) -> str | None:
         """Return what the newcomer gets first."""
         if stream not in self.feeds:
-            self.feeds[stream] = _Feed(self._venue, stream, self._states)
+            self.feeds[stream] = _Feed(self._venue, stream, self._states, self._whole)
         self.feeds[stream].connections.append(connection)
         return self._venue.first_frame(stream, self.state)
 
-    def send(self, seq: int) -> None:
-        self._at = (self._at + 1) % RING
-        self._seq = seq
+    def send(self, seq: int, *, news: bool) -> None:
+        self._move(news=news)
         for feed in self.feeds.values():
-            feed.send(self._at, seq)
+            feed.write(feed.fill(self._at, self._seq, seq))
+        self._seq = seq
+
+    def flood(self, frames: int, next_seq: Callable[[], int], *, news: bool) -> None:
+        """Send so many as the receiver takes them, to one stream."""
+        (feed,) = self.feeds.values()
+        for _ in range(frames // TOGETHER):
+            together = bytearray()
+            for _ in range(TOGETHER):
+                self._move(news=news)
+                seq = next_seq()
+                together += feed.fill(self._at, self._seq, seq)
+                self._seq = seq
+            feed.write(together)
+
+    def _move(self, *, news: bool) -> None:
+        if news:
+            self._at = (self._at + 1) % RING
 
 
 class _Venue:
     """One venue: its protocol, instruments and server."""
 
     def __init__(
-        self, protocol: FakeVenue, instruments: Sequence[str], tls: ssl.SSLContext | None
+        self,
+        protocol: FakeVenue,
+        instruments: Sequence[str],
+        tls: ssl.SSLContext | None,
+        whole: int,
     ) -> None:
         self._protocol = protocol
+        self._whole = whole
         self._assets = {name: Asset(name, 0.0702) for name in instruments}
         self._listings = [protocol.list_asset(asset) for asset in self._assets.values()]
         self._books: dict[str, _Book] = {}
         self._connections = count()
         self._lock = threading.Lock()
-        self._next = 0
+        self._turn = 0
         self._seq = 0
         server = serve(
             self._serve,
@@ -165,17 +210,30 @@ class _Venue:
             "rest": f"http{secure}://127.0.0.1:{port}",
         }
 
-    def send(self, sent: Sent) -> None:
+    def send(self, sent: Sent, *, news: bool) -> None:
         """Send one frame of the instrument whose turn it is."""
         with self._lock:
-            books = list(self._books.values())
-            book = books[self._next % len(books)]
-            self._next += 1
-            now_ns = time.time_ns()
-            self._seq = self._protocol.next_seq(self._seq, now_ns)
-            sent.seqs.append(self._seq)
-            sent.ns.append(now_ns)
-            book.send(self._seq)
+            books = self._followed()
+            book = books[self._turn % len(books)]
+            self._turn += 1
+            sent.ns.append(time.time_ns())
+            sent.seqs.append(self._next_seq())
+            book.send(self._seq, news=news)
+
+    def flood(self, frames: int, *, news: bool) -> None:
+        """Send so many frames of the one instrument that is followed, as fast as they are taken."""
+        with self._lock:
+            (book,) = self._followed()
+            book.flood(frames, self._next_seq, news=news)
+
+    def _followed(self) -> list[_Book]:
+        if not self._books:
+            raise RuntimeError(f"nobody follows {self._protocol.name}")
+        return list(self._books.values())
+
+    def _next_seq(self) -> int:
+        self._seq = self._protocol.next_seq(self._seq, time.time_ns())
+        return self._seq
 
     def listings(self) -> list[Listing]:
         return self._listings
@@ -212,7 +270,7 @@ class _Venue:
         with self._lock:
             if stream.symbol not in self._books:
                 asset = self._assets[listing.instrument]
-                self._books[stream.symbol] = _Book(self._protocol, asset)
+                self._books[stream.symbol] = _Book(self._protocol, asset, self._whole)
             first = self._books[stream.symbol].join(stream, connection)
             if first is not None:
                 connection.send(first)
@@ -237,11 +295,16 @@ class _Venue:
 
 
 def run_sender(
-    pipe: Connection, venues: Sequence[str], instruments: Sequence[str], ca_file: Path | None
+    pipe: Connection,
+    venues: Sequence[str],
+    instruments: Sequence[str],
+    ca_file: Path | None,
+    whole: int = 0,
 ) -> None:
     """Say the venues' addresses, then send as asked.
 
-    With `ca_file` it speaks TLS, and the authority behind its certificates goes there.
+    With `ca_file` it speaks TLS, and the authority behind its certificates goes there. Where
+    `whole` is not 0, channels of differences name so many levels a side in each, changed or not.
     """
     tls = None
     if ca_file is not None:
@@ -249,20 +312,27 @@ def run_sender(
         authority.cert_pem.write_to_path(ca_file)
         tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         authority.issue_cert("127.0.0.1").configure_cert(tls)
-    open_venues = {name: _Venue(VENUES[name], instruments, tls) for name in venues}
+    open_venues = {name: _Venue(VENUES[name], instruments, tls, whole) for name in venues}
     pipe.send({name: venue.urls for name, venue in open_venues.items()})
     gc.freeze()
     gc.disable()
     while True:
-        _, rate, seconds = pipe.recv()
-        pipe.send(_send(open_venues, rate, seconds))
+        match pipe.recv():
+            case ("flood", int(frames), bool(news)):
+                for venue in open_venues.values():
+                    venue.flood(frames, news=news)
+                pipe.send("sent")
+            case (what, rate, seconds):
+                pipe.send(_send(open_venues, rate, seconds, news=what == "send"))
 
 
-def _send(venues: Mapping[str, _Venue], rate: float, seconds: float) -> dict[str, Sent]:
+def _send(
+    venues: Mapping[str, _Venue], rate: float, seconds: float, *, news: bool
+) -> dict[str, Sent]:
     sent: dict[str, Sent] = defaultdict(Sent)
     names = list(venues)
     for way, late_s in paced(rate, seconds, len(names)):
         name = names[way]
         sent[name].late_ns = max(sent[name].late_ns, round(late_s * 1e9))
-        venues[name].send(sent[name])
+        venues[name].send(sent[name], news=news)
     return dict(sent)

@@ -1,0 +1,230 @@
+"""What a message of each venue costs a listener; cryptofeed beside it.
+
+    python bench/listeners.py [--seconds S] [--repeat N]
+
+A listener follows one instrument for an aggregator. The venue sends 1000 frames a second for S
+seconds (default 4), first each with news, then each the last one again under a new sequence; then
+both as fast as they are taken. Printed is the CPU time for one frame: at 1000 a second it is mostly
+that of waking up, in a flood that of the frame itself.
+
+cryptofeed, in an environment of its own under build/, gets the same with its ZeroMQ book backend:
+as it comes, from a channel of differences to differences; and the same levels in each frame as the
+listener gets, to whole books of ten levels. All speak TLS and take turns, N times (default 3);
+medians are printed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import venv
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Final
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+
+import zmq
+from measuring import BUILD, DRAINED_S, Worker, medians, print_table, save, usage
+from system import System
+from venue_sender import INSTRUMENT, run_sender
+
+RATE: Final = 1000.0
+FLOOD: Final = 10_000
+"""Frames."""
+OURS: Final = ("binance", "bitstamp", "kraken")
+LEVELS: Final = {"binance": 20, "bitstamp": 100}
+"""Of the whole tops that a listener gets. cryptofeed speaks Kraken's first protocol, not this."""
+CRYPTOFEED: Final = "cryptofeed==2.4.1"
+SNAPSHOT_S: Final = 6.5
+"""cryptofeed asks Bitstamp for a snapshot 5 s after it subscribed."""
+
+KINDS: Final = ("as it comes", "same in and out")
+LOG: Final = BUILD / "cryptofeed.log"
+
+Figures = dict[str, float]
+
+
+def find_cryptofeed() -> str | None:
+    """Return a Python that has cryptofeed, set up the first time; None where it cannot be."""
+    home = BUILD / "cryptofeed"
+    python = home / "bin" / "python"
+    ready = home / "installed"
+    if not ready.exists():
+        print("Installing cryptofeed into build/bench/cryptofeed", flush=True)
+        venv.create(home, clear=True, with_pip=True)
+        pip = [str(python), "-m", "pip", "install", "-q", CRYPTOFEED, "pyzmq"]
+        with LOG.open("wb") as output:
+            if subprocess.run(pip, stdout=output, stderr=output, check=False).returncode:
+                print(f"{CRYPTOFEED} cannot be had here, so nothing is compared with it: see {LOG}")
+                return None
+        ready.touch()
+    return str(python)
+
+
+def costs(pid: int, sender: Worker, seconds: float, *, news: bool) -> tuple[float, float, float]:
+    """Return µs of a process for a frame, paced and in a flood, and a flood's frames a second."""
+    before = usage(pid)[0]
+    (sent,) = sender.ask("send" if news else "repeat", RATE, seconds).values()
+    idle_since(pid)
+    between, began = usage(pid)[0], time.monotonic()
+    sender.ask("flood", FLOOD, news)
+    took = idle_since(pid) - began
+    flood = usage(pid)[0] - between
+    return (between - before) / len(sent.ns) * 1e6, flood / FLOOD * 1e6, FLOOD / took
+
+
+def measure_ours(venue: str, seconds: float) -> Figures:
+    """Return what a listener's messages cost, and how many a second it takes."""
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        ca_file = folder / "ca.pem"
+        sender = stack.enter_context(Worker(run_sender, (venue,), (INSTRUMENT,), ca_file))
+        system = stack.enter_context(System(folder))
+        system.simulated = {"venues": sender.answer()}
+        named = f"--instrument={INSTRUMENT}"
+
+        async def start() -> None:
+            await system.start_listener(venue, named, f"--ca-file={ca_file}")
+            await system.start_aggregator(named, venues=(venue,))
+            await asyncio.sleep(1.0)
+
+        asyncio.run(start())
+        pid = system.processes[f"listener-{venue}"].pid
+        sender.ask("send", RATE, 1.0)
+        figures: Figures = {}
+        for kind, news in (("changed", True), ("unchanged", False)):
+            paced, flood, per_s = costs(pid, sender, seconds, news=news)
+            figures |= {f"{kind}, paced": paced, kind: flood, f"{kind}/s": per_s}
+        figures["ratio"] = figures["unchanged"] / figures["changed"]
+        return figures
+
+
+def idle_since(pid: int) -> float:
+    """Return when a process stopped working, once it has."""
+    used, since = usage(pid)[0], time.monotonic()
+    while time.monotonic() < since + DRAINED_S:
+        time.sleep(0.01)
+        if usage(pid)[0] > used:
+            used, since = usage(pid)[0], time.monotonic()
+    return since
+
+
+@contextmanager
+def cryptofeed(
+    python: str, venue: str, urls: dict[str, str], ca_file: Path, port: int, *, whole: bool
+) -> Iterator[int]:
+    """Yield the id of its process, once it has its book."""
+    arguments = [
+        venue,
+        urls["ws"],
+        urls["rest"],
+        INSTRUMENT,
+        str(port),
+        "whole" if whole else "changes",
+    ]
+    with LOG.open("ab") as log:
+        peer = subprocess.Popen(
+            [python, str(Path(__file__).with_name("cryptofeed_peer.py")), *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            env={**os.environ, "SSL_CERT_FILE": str(ca_file), "REQUESTS_CA_BUNDLE": str(ca_file)},
+        )
+    try:
+        time.sleep(SNAPSHOT_S)
+        yield peer.pid
+    finally:
+        peer.kill()
+        peer.wait()
+
+
+def run_drain(pipe: Connection) -> None:
+    """Say a port, and take all that comes there over ZeroMQ; at a question, say how much it was."""
+    socket: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.SUB)
+    socket.subscribe(b"")
+    pipe.send(socket.bind_to_random_port("tcp://127.0.0.1"))
+    poller = zmq.Poller()
+    poller.register(socket, zmq.POLLIN)
+    poller.register(pipe.fileno(), zmq.POLLIN)
+    taken = 0
+    while True:
+        for ready, _ in poller.poll():
+            if ready is socket:
+                socket.recv()
+                taken += 1
+            else:
+                pipe.recv()
+                pipe.send(taken)
+                taken = 0
+
+
+def measure_theirs(python: str, venue: str, kind: str, seconds: float) -> Figures:
+    """Return the same of cryptofeed."""
+    same = kind != KINDS[0]
+    with ExitStack() as stack:
+        ca_file = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "ca.pem"
+        given = ((venue,), (INSTRUMENT,), ca_file, LEVELS[venue] if same else 0)
+        sender = stack.enter_context(Worker(run_sender, *given))
+        urls = sender.answer()[venue]
+        drain = stack.enter_context(Worker(run_drain))
+        port = drain.answer()
+        pid = stack.enter_context(cryptofeed(python, venue, urls, ca_file, port, whole=same))
+        sender.ask("send", RATE / 10, 1.0)
+        drain.ask("count")
+        paced, flood, per_s = costs(pid, sender, seconds, news=True)
+        if drain.ask("count") < FLOOD:
+            raise RuntimeError(f"cryptofeed does not publish all changes: see {LOG}")
+        return {f"{kind}, paced": paced, kind: flood, f"{kind}/s": per_s}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="What a message costs a listener.")
+    parser.add_argument("--seconds", type=float, default=4.0)
+    parser.add_argument("--repeat", type=int, default=3)
+    given = parser.parse_args()
+    python = find_cryptofeed()
+    found: dict[str, list[Figures]] = defaultdict(list)
+    for _ in range(given.repeat):
+        for venue in OURS:
+            figures = measure_ours(venue, given.seconds)
+            if python and venue in LEVELS:
+                for kind in KINDS:
+                    figures |= measure_theirs(python, venue, kind, given.seconds)
+                    figures[f"{kind}, times"] = figures[kind] / figures["changed"]
+            found[venue].append(figures)
+    rows = {venue: medians(figures) for venue, figures in found.items()}
+    show(rows)
+    save("listeners", {"rows": rows})
+
+
+def show(rows: dict[str, Figures]) -> None:
+    """Print the tables."""
+    columns = ("changed, paced", "unchanged, paced", "changed", "unchanged", "ratio", "changed/s")
+    print_table(
+        "A listener: CPU µs for a frame, at 1000 a second and in a flood",
+        ["venue", *columns],
+        [[venue, *(figures[column] for column in columns)] for venue, figures in rows.items()],
+    )
+    theirs = tuple(f"{kind}{what}" for kind in KINDS for what in (", paced", "", "/s", ", times"))
+    print_table(
+        "cryptofeed: the same, and how many times a listener's for a change in a flood",
+        ["venue", *theirs],
+        [
+            [venue, *(figures[column] for column in theirs)]
+            for venue, figures in rows.items()
+            if theirs[0] in figures
+        ],
+    )
+
+
+if __name__ == "__main__":
+    main()
