@@ -1,5 +1,7 @@
 """Seeds of the simulation: none is violated, each is repeated exactly, and mistakes are found.
 
+A few: `.ci/run` runs hundreds, and `make simulate ARGS="--seeds 10000"` as many as you like.
+
 In processes of their own, because the simulation replaces what sockets and clocks are. What a
 failing seed means is told by `make simulate ARGS="--seed N"`.
 """
@@ -29,9 +31,9 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_no_seed_is_violated() -> None:
-    done = run("--seeds", "60")
+    done = run("--seeds", "24")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "60 seeds" in done.stdout
+    assert "24 seeds" in done.stdout
 
 
 def test_a_seed_is_repeated_exactly() -> None:
@@ -40,7 +42,7 @@ def test_a_seed_is_repeated_exactly() -> None:
     assert re.search(r"seed 7: .* 0 violations", first.stdout), first.stdout[-2000:]
 
 
-@pytest.mark.parametrize("variant", ["loss-ignored", "no-digest"])
+@pytest.mark.parametrize("variant", ["any-seq", "loss-ignored"])
 def test_a_mistake_in_the_product_is_found(variant: str) -> None:
     done = run("--variant", variant, "--seeds", "300")
     assert done.returncode == 1, done.stdout
