@@ -18,7 +18,7 @@ from urllib.request import urlopen
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-from idle import cpu_s
+from measuring import usage
 from system import VENUES, Process, System
 
 FRAMES: Final = "dragonfly_listener_frames_total"
@@ -37,7 +37,7 @@ async def figures(process: Process) -> tuple[float, float, float]:
     address = (await process.event("ready"))["status"]
     frames = await asyncio.to_thread(counted, address, FRAMES)
     best = await asyncio.to_thread(counted, address, BEST_PRICES)
-    return cpu_s(process.pid), frames, best
+    return usage(process.pid)[0], frames, best
 
 
 async def main(seconds: float, rate: float) -> None:

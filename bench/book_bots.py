@@ -1,7 +1,8 @@
 """Bots that note when each book came: bare grpc.aio on the first generation's `BookSummary`.
 
 As a worker (see `measuring`) `run_bots` answers `("read", bots)` once each of so many has a book,
-each on a connection of its own, and `("judge", sent)` with what they saw of the frames `sent`.
+each on a connection of its own, and `("judge", sent)` with what they saw of the frames `sent`;
+`("forget",)` lets only what comes from then on count.
 """
 
 from __future__ import annotations
@@ -81,6 +82,10 @@ async def _run(pipe: Connection, address: str, instrument: str) -> None:
                 async with asyncio.timeout(30):
                     await asyncio.gather(*(bot.first.wait() for bot in bots))
                 pipe.send("reading")
+            case ("forget",):
+                for bot in bots:
+                    bot.times, bot.books = array("q"), []
+                pipe.send("forgotten")
             case ("judge", sent):
                 for task in tasks:
                     task.cancel()
@@ -93,6 +98,10 @@ def _judge(bots: list[_Bot], sent: Mapping[str, Sent]) -> Seen:
     at = {name: dict(zip(one.seqs, one.ns, strict=True)) for name, one in sent.items()}
     seen = Seen(bots=len(bots))
     for number, bot in enumerate(bots):
+        seen.books += len(bot.books)
+        seen.bytes += sum(map(len, bot.books))
+        if not at:
+            continue
         last = dict.fromkeys(at, 0)
         for ts_in, payload in zip(bot.times, bot.books, strict=True):
             book = pb.Book.FromString(payload)
@@ -110,6 +119,4 @@ def _judge(bots: list[_Bot], sent: Mapping[str, Sent]) -> Seen:
                     stamps = (sent_ns, feed.ts_recv, feed.ts_pub, book.ts_agg, book.ts_out, ts_in)
                     for hop, begin, end in zip(seen.hops_ns, stamps, stamps[1:], strict=False):
                         hop.append(end - begin)
-        seen.books += len(bot.books)
-        seen.bytes += sum(map(len, bot.books))
     return seen

@@ -3,13 +3,12 @@
     python bench/idle.py [SECONDS]
 
 Starts the whole system on simulated venues that stay quiet after their first book, with one bot
-connected, and prints each process's share of one core over SECONDS (default 20). The bound is 1 %.
+connected, and prints each process's share of one core over SECONDS (default 20) and its memory.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
 import tempfile
 from pathlib import Path
@@ -17,16 +16,11 @@ from typing import Final
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
+from measuring import print_table, save, usage
 from system import VENUES, Bot, System, live_venues
 
 BOUND_PERCENT: Final = 1.0
-TICKS_PER_S: Final = os.sysconf("SC_CLK_TCK")
-
-
-def cpu_s(pid: int) -> float:
-    """Return the CPU seconds that a process has used."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS_PER_S
+BOUND_MB: Final = 70.0
 
 
 async def main(seconds: float) -> None:
@@ -36,13 +30,23 @@ async def main(seconds: float) -> None:
             await bot.until(
                 lambda book: live_venues(book) == set(VENUES), within_s=20, what="all venues live"
             )
-            before = {name: cpu_s(process.pid) for name, process in system.processes.items()}
+            processes = {n: p for n, p in system.processes.items() if n != "simulator"}
+            before = {name: usage(process.pid)[0] for name, process in processes.items()}
             await asyncio.sleep(seconds)
-            print(f"% of a core over {seconds:g} s without venue traffic (bound {BOUND_PERCENT} %)")
-            for name, process in system.processes.items():
-                percent = 100 * (cpu_s(process.pid) - before[name]) / seconds
-                verdict = "" if percent < BOUND_PERCENT or name == "simulator" else "  OVER"
-                print(f"{name:20} {percent:6.2f}{verdict}")
+            rows = {}
+            for name, process in processes.items():
+                used, resident = usage(process.pid)
+                rows[name] = (100 * (used - before[name]) / seconds, resident)
+    print_table(
+        f"Without venue traffic, over {seconds:g} s"
+        f" (bounds: {BOUND_PERCENT:g} % of a core, {BOUND_MB:g} MB)",
+        ["process", "% of a core", "MB", ""],
+        [
+            [name, percent, mb, "OVER" if percent >= BOUND_PERCENT or mb >= BOUND_MB else ""]
+            for name, (percent, mb) in rows.items()
+        ],
+    )
+    save("idle", {"rows": rows})
 
 
 if __name__ == "__main__":
