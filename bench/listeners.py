@@ -11,6 +11,8 @@ cryptofeed, in an environment of its own under build/, gets the same with its Ze
 as it comes, from a channel of differences to differences; and the same levels in each frame as the
 listener gets, to whole books of ten levels. All speak TLS and take turns, N times (default 3);
 medians are printed.
+
+Last, one to three replicas of a listener share 60 instruments and the same 1000 frames a second.
 """
 
 from __future__ import annotations
@@ -47,6 +49,9 @@ CRYPTOFEED: Final = "cryptofeed==2.4.1"
 SNAPSHOT_S: Final = 6.5
 """cryptofeed asks Bitstamp for a snapshot 5 s after it subscribed."""
 
+SHARED: Final = 60
+SHARED_S: Final = 8.0
+"""Until replicas have found each other and handed over, at four subscriptions a second."""
 KINDS: Final = ("as it comes", "same in and out")
 LOG: Final = BUILD / "cryptofeed.log"
 
@@ -116,6 +121,38 @@ def idle_since(pid: int) -> float:
         if usage(pid)[0] > used:
             used, since = usage(pid)[0], time.monotonic()
     return since
+
+
+def measure_replicas(count: int, seconds: float) -> Figures:
+    """Return what so many replicas cost together, and the busiest of them, at the same load."""
+    instruments = [f"COIN{number}-USD" for number in range(SHARED)]
+    with ExitStack() as stack:
+        sender = stack.enter_context(Worker(run_sender, ("binance",), instruments, None))
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        system = stack.enter_context(System(folder))
+        system.simulated = {"venues": sender.answer()}
+        names = [f"listener-binance-{number}" for number in range(count)]
+        peers = [f"--peer={system.address(name)}" for name in names]
+        upstreams = [f"--upstream={system.address(name)}" for name in names]
+
+        async def start() -> None:
+            await system.start_aggregator(
+                *upstreams, *(f"--instrument={name}" for name in instruments), venues=()
+            )
+            for name in names:
+                await system.start_listener("binance", *peers, name=name)
+            await asyncio.sleep(SHARED_S)
+
+        asyncio.run(start())
+        pids = [system.processes[name].pid for name in names]
+        before = [usage(pid)[0] for pid in pids]
+        ((sent),) = sender.ask("send", RATE, seconds).values()
+        used = [usage(pid)[0] - was for pid, was in zip(pids, before, strict=True)]
+        return {
+            "together": sum(used) / len(sent.ns) * 1e6,
+            "cores": sum(used) / seconds,
+            "busiest": max(used) / seconds,
+        }
 
 
 @contextmanager
@@ -201,29 +238,29 @@ def main() -> None:
                     figures |= measure_theirs(python, venue, kind, given.seconds)
                     figures[f"{kind}, times"] = figures[kind] / figures["changed"]
             found[venue].append(figures)
-    rows = {venue: medians(figures) for venue, figures in found.items()}
+        for count in (1, 2, 3):
+            found[f"{count} replicas"].append(measure_replicas(count, given.seconds))
+    rows = {name: medians(figures) for name, figures in found.items()}
     show(rows)
     save("listeners", {"rows": rows})
 
 
 def show(rows: dict[str, Figures]) -> None:
     """Print the tables."""
-    columns = ("changed, paced", "unchanged, paced", "changed", "unchanged", "ratio", "changed/s")
-    print_table(
-        "A listener: CPU µs for a frame, at 1000 a second and in a flood",
-        ["venue", *columns],
-        [[venue, *(figures[column] for column in columns)] for venue, figures in rows.items()],
-    )
+    ours = ("changed, paced", "unchanged, paced", "changed", "unchanged", "ratio", "changed/s")
     theirs = tuple(f"{kind}{what}" for kind in KINDS for what in (", paced", "", "/s", ", times"))
-    print_table(
-        "cryptofeed: the same, and how many times a listener's for a change in a flood",
-        ["venue", *theirs],
-        [
-            [venue, *(figures[column] for column in theirs)]
-            for venue, figures in rows.items()
-            if theirs[0] in figures
-        ],
-    )
+    replicas = ("together", "cores", "busiest")
+    for title, columns in (
+        ("A listener: CPU µs for a frame, at 1000 a second and in a flood", ours),
+        ("cryptofeed: the same, and how many times a listener's for a change in a flood", theirs),
+        ("Replicas of a listener: CPU µs for a frame, cores, cores of the busiest", replicas),
+    ):
+        found = [
+            [name, *(figures[column] for column in columns)]
+            for name, figures in rows.items()
+            if columns[0] in figures
+        ]
+        print_table(title, ["", *columns], found)
 
 
 if __name__ == "__main__":
