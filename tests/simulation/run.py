@@ -70,6 +70,7 @@ def _play(plan: Plan, cluster: Cluster, outcome: Outcome, tell: Callable[[str, s
         tell("fault", deed.text)
         deed.do(cluster)
     schedule.run_until(HEALED_AT_S)
+    cluster.venues.disarm()
     tell("fault", "all is healed")
     for role in cluster.roles.values():
         role.exorcise()
