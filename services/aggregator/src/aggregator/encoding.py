@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from typing import Final
 
 from dragonfly_common.types import FeedState
@@ -31,8 +32,11 @@ ASKS: Final = 3
 _VARINT, _FIXED64, _BYTES = 0, 1, 2
 
 _pack_double = struct.Struct("<d").pack
-_pack_fixed = struct.Struct("<Q").pack
+_pack_spread = struct.Struct("<Bd").pack
 _pack_signed = struct.Struct("<q").pack
+# venue_seq = 5, ts_event = 6, ts_recv = 7, ts_pub = 8
+_pack_stamps = struct.Struct("<BQBqBqBq").pack
+_pack_stamps_without_event = struct.Struct("<BQBqBq").pack
 # live = 6, epoch = 7, seq = 8, ts_agg = 9
 _pack_tail = struct.Struct("<BBBQBQBq").pack
 
@@ -59,20 +63,17 @@ def encode_feed(
     score_total: float | None = None,
 ) -> bytes:
     """Encode a VenueFeed up to its age, which `encode_feed_age` completes when a view is made."""
-    parts = [
-        _text(1, venue),
-        _tag(2, _VARINT) + _varint(state),
-        _text(3, reason) if reason else b"",
-        _tag(5, _FIXED64) + _pack_fixed(venue_seq),
-        _tag(6, _FIXED64) + _pack_signed(ts_event) if ts_event is not None else b"",
-        _tag(7, _FIXED64) + _pack_signed(ts_recv),
-        _tag(8, _FIXED64) + _pack_signed(ts_pub),
-        _tag(9, _FIXED64) + _pack_double(score) if score is not None else b"",
-        _tag(10, _FIXED64) + _pack_double(score_total) if score_total is not None else b"",
-        _tag(4, _FIXED64),
-    ]
-    body = b"".join(parts)
-    return _tag(5, _BYTES) + _varint(len(body) + 8) + body
+    if ts_event is None:
+        stamps = _pack_stamps_without_event(0x29, venue_seq, 0x39, ts_recv, 0x41, ts_pub)
+    else:
+        stamps = _pack_stamps(0x29, venue_seq, 0x31, ts_event, 0x39, ts_recv, 0x41, ts_pub)
+    if score is not None:
+        stamps += _SCORE_TAG + _pack_double(score)
+    if score_total is not None:
+        stamps += _SCORE_TOTAL_TAG + _pack_double(score_total)
+    head = _feed_head(venue, state, reason)
+    size = len(head) + len(stamps) + _AGE_BYTES
+    return b"".join((_FEED_TAG, _varint(size), head, stamps, _AGE_TAG))
 
 
 def encode_feed_age(age_ns: int) -> bytes:
@@ -107,14 +108,24 @@ def encode_view(
     """Encode a whole Book, Bbo or Liquidity from encoded levels and feeds."""
     return b"".join(
         (
-            _tag(1, _FIXED64),
-            _pack_double(spread),
+            _pack_spread(0x09, spread),
             levels,
-            _text(4, instrument),
+            _instrument(instrument),
             feeds,
             _pack_tail(0x30, live, 0x39, epoch, 0x41, seq, 0x49, ts_agg),
         )
     )
+
+
+@lru_cache(maxsize=4096)
+def _feed_head(venue: str, state: FeedState, reason: str) -> bytes:
+    why = _text(3, reason) if reason else b""
+    return _text(1, venue) + _tag(2, _VARINT) + _varint(state) + why
+
+
+@lru_cache(maxsize=4096)
+def _instrument(name: str) -> bytes:
+    return _text(4, name)
 
 
 def _tag(field: int, wire_type: int) -> bytes:
@@ -129,6 +140,7 @@ def _nested(field: int, body: bytes) -> bytes:
     return _tag(field, _BYTES) + _varint(len(body)) + body
 
 
+@lru_cache(maxsize=4096)
 def _varint(number: int) -> bytes:
     out = bytearray()
     while number > 0x7F:
@@ -136,3 +148,10 @@ def _varint(number: int) -> bytes:
         number >>= 7
     out.append(number)
     return bytes(out)
+
+
+_FEED_TAG: Final = _tag(5, _BYTES)
+_AGE_TAG: Final = _tag(4, _FIXED64)
+_AGE_BYTES: Final = len(_AGE_TAG) + 8
+_SCORE_TAG: Final = _tag(9, _FIXED64)
+_SCORE_TOTAL_TAG: Final = _tag(10, _FIXED64)

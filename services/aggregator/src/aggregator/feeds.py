@@ -10,14 +10,16 @@ from operator import gt, lt
 import msgspec
 from dragonfly_common.messages import Book
 from dragonfly_common.types import FeedState, Side
-from msgspec.structs import replace
 
 from aggregator.encoding import ASKS, BIDS, encode_feed, level_encoder
 
-__all__ = ["Entry", "Feed", "absent_feed", "lost_feed", "take_book"]
+__all__ = ["Entry", "Feed", "Status", "absent_feed", "lost_feed", "take_book"]
 
 Entry = tuple[float, float, str, bytes]
 """A level as it sorts: (±price, -amount, venue, its encoding). Bids have -price: best is least."""
+
+Status = tuple[str, FeedState, str, float | None]
+"""(venue, state, reason, score)."""
 
 
 class Feed(msgspec.Struct, frozen=True, gc=False):
@@ -25,11 +27,12 @@ class Feed(msgspec.Struct, frozen=True, gc=False):
 
     venue: str
     state: FeedState
-    reason: str
     venue_seq: int
     ts_event: int | None
     ts_recv: int
     ts_pub: int
+    status: Status
+    """What bots are told of it even where no level changed."""
     bids: tuple[Entry, ...] = ()
     asks: tuple[Entry, ...] = ()
     score: float | None = None
@@ -39,6 +42,10 @@ class Feed(msgspec.Struct, frozen=True, gc=False):
     fault: str | None = None
     """A counter label when the listener's book contradicts itself."""
 
+    @property
+    def reason(self) -> str:
+        return self.status[2]
+
 
 def take_book(venue: str, book: Book, ts_pub: int, depth: int) -> Feed:
     """Judge a listener's book and prepare it for merging.
@@ -46,55 +53,69 @@ def take_book(venue: str, book: Book, ts_pub: int, depth: int) -> Feed:
     A book that contradicts itself (crossed, out of order, not a number) is STALE here whatever its
     listener says: no level of it is used, and its reason tells why.
     """
-    feed = Feed(
-        venue,
-        book.state,
-        book.reason,
-        book.venue_seq,
-        book.ts_event,
-        book.ts_recv,
-        ts_pub,
-        score=book.score,
-        score_total=book.score_total,
-    )
-    if book.state is not FeedState.LIVE:
-        return _encoded(feed)
-    fault, why = _contradiction(book.bids, book.asks)
-    if fault:
-        return _encoded(replace(feed, state=FeedState.STALE, reason=why, fault=fault))
-    encode_bid, encode_ask = _encoders(venue)
-    return _encoded(
-        replace(
-            feed,
-            bids=tuple([(-p, -a, venue, encode_bid(p, a)) for p, a in book.bids[:depth]]),
-            asks=tuple([(p, -a, venue, encode_ask(p, a)) for p, a in book.asks[:depth]]),
-        )
-    )
+    state, reason, fault = book.state, book.reason, None
+    bids: tuple[Entry, ...] = ()
+    asks: tuple[Entry, ...] = ()
+    if state is FeedState.LIVE:
+        if _is_sound(book.bids, book.asks):
+            encode_bid, encode_ask = _encoders(venue)
+            bids = tuple([(-p, -a, venue, encode_bid(p, a)) for p, a in book.bids[:depth]])
+            asks = tuple([(p, -a, venue, encode_ask(p, a)) for p, a in book.asks[:depth]])
+        else:
+            state = FeedState.STALE
+            fault, reason = _contradiction(book.bids, book.asks)
+    return _feed(venue, state, reason, book, ts_pub, bids, asks, fault)
 
 
 def lost_feed(feed: Feed, reason: str) -> Feed:
     """Return `feed` as it stands once its listener is gone: DOWN, without levels."""
-    return _encoded(replace(feed, state=FeedState.DOWN, reason=reason, bids=(), asks=()))
+    return _feed(feed.venue, FeedState.DOWN, reason, feed, feed.ts_pub)
 
 
+@lru_cache(maxsize=1024)
 def absent_feed(venue: str, state: FeedState, reason: str) -> Feed:
     """Return what stands for a known venue that has said nothing of an instrument yet."""
-    return _encoded(Feed(venue, state, reason, 0, None, 0, 0))
+    return _feed(venue, state, reason, _NOTHING, 0)
 
 
-def _encoded(feed: Feed) -> Feed:
+def _feed(
+    venue: str,
+    state: FeedState,
+    reason: str,
+    said: Book | Feed,
+    ts_pub: int,
+    bids: tuple[Entry, ...] = (),
+    asks: tuple[Entry, ...] = (),
+    fault: str | None = None,
+) -> Feed:
+    venue_seq, ts_event, ts_recv, score = said.venue_seq, said.ts_event, said.ts_recv, said.score
     encoded = encode_feed(
-        feed.venue,
-        state=feed.state,
-        reason=feed.reason,
-        venue_seq=feed.venue_seq,
-        ts_event=feed.ts_event,
-        ts_recv=feed.ts_recv,
-        ts_pub=feed.ts_pub,
-        score=feed.score,
-        score_total=feed.score_total,
+        venue,
+        state=state,
+        reason=reason,
+        venue_seq=venue_seq,
+        ts_event=ts_event,
+        ts_recv=ts_recv,
+        ts_pub=ts_pub,
+        score=score,
+        score_total=said.score_total,
     )
-    return replace(feed, encoded=encoded)
+    status = (venue, state, reason, score)
+    return Feed(
+        venue,
+        state,
+        venue_seq,
+        ts_event,
+        ts_recv,
+        ts_pub,
+        status,
+        bids,
+        asks,
+        score,
+        said.score_total,
+        encoded,
+        fault,
+    )
 
 
 @lru_cache
@@ -104,8 +125,23 @@ def _encoders(
     return level_encoder(BIDS, venue), level_encoder(ASKS, venue)
 
 
-def _contradiction(bids: Side, asks: Side) -> tuple[str | None, str]:
-    """Return (counter label, sentence) of the first rule that the levels break, or (None, "")."""
+def _is_sound(bids: Side, asks: Side) -> bool:
+    """Say whether the levels break no rule, as almost always."""
+    last = math.inf
+    for price, amount in bids:
+        if not (0.0 < price < last and 0.0 < amount < math.inf):
+            return False
+        last = price
+    last = 0.0
+    for price, amount in asks:
+        if not (last < price < math.inf and 0.0 < amount < math.inf):
+            return False
+        last = price
+    return not (bids and asks) or bids[0][0] < asks[0][0]
+
+
+def _contradiction(bids: Side, asks: Side) -> tuple[str, str]:
+    """Return (counter label, sentence) of the first rule that the levels break."""
     for side, name, better in ((bids, "bids", gt), (asks, "asks", lt)):
         previous = math.inf if better is gt else 0.0
         for price, amount in side:
@@ -114,6 +150,7 @@ def _contradiction(bids: Side, asks: Side) -> tuple[str | None, str]:
             if not better(previous, price):
                 return "out_of_order", f"{name} out of order: {price} follows {previous}"
             previous = price
-    if bids and asks and bids[0][0] >= asks[0][0]:
-        return "crossed", f"crossed in itself: bid {bids[0][0]} >= ask {asks[0][0]}"
-    return None, ""
+    return "crossed", f"crossed in itself: bid {bids[0][0]} >= ask {asks[0][0]}"
+
+
+_NOTHING = Book(FeedState.SYNCING, "", 0, 0, None, 0, (), ())

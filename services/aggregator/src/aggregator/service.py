@@ -97,6 +97,7 @@ class Aggregator:
         self._world = World(
             self._publisher.epoch, options.depth, options.linger_s, options.instruments, share
         )
+        self._live: bool | None = None
         self.endpoints: Sequence[Publisher | Subscriber] = (
             self._publisher,
             self._subscriber,
@@ -116,10 +117,13 @@ class Aggregator:
         for event in self._subscriber.drain():
             _take_event(world, event, now)
         self._settle()
-        for interest in self._publisher.drain():
-            _take_interest(world, interest, runtime.clock.monotonic())
-        self._settle()
-        _say_readiness(runtime, world)
+        if interests := self._publisher.drain():
+            for interest in interests:
+                _take_interest(world, interest, runtime.clock.monotonic())
+            self._settle()
+        if world.live is not self._live:
+            self._live = world.live
+            _say_readiness(runtime, live=self._live)
         longest_s = LEAVING_WAIT_S if self._peers.share.leaving else LONGEST_WAIT_S
         return min(longest_s, max(0.0, world.due_in(runtime.clock.monotonic())))
 
@@ -188,11 +192,12 @@ def _perform(effects: Effects, publisher: Publisher, subscriber: Subscriber) -> 
         publisher.publish(topic, body)
     for topic in effects.forget:
         publisher.forget(topic)
-    counters.VIEWS_PUBLISHED.inc(len(effects.publish))
+    if effects.publish:
+        counters.VIEWS_PUBLISHED.inc(len(effects.publish))
 
 
-def _say_readiness(runtime: Runtime, world: World) -> None:
-    if world.live:
+def _say_readiness(runtime: Runtime, *, live: bool) -> None:
+    if live:
         runtime.ready()
     else:
         runtime.not_ready("no venue is live")

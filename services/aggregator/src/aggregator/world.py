@@ -8,7 +8,7 @@ that its share of them says. The time is a parameter throughout.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Final
@@ -26,7 +26,7 @@ from dragonfly_common.types import FeedState
 from msgspec.structs import replace
 
 from aggregator.encoding import encode_feed_age, encode_view
-from aggregator.feeds import Feed, absent_feed, take_book
+from aggregator.feeds import Feed, Status, absent_feed, take_book
 from aggregator.merging import Merger, Top, encode_levels, spread
 from aggregator.voices import Voices
 
@@ -53,7 +53,7 @@ class _Told:
 
     seq: int = 0
     top: Top | None = None
-    states: tuple[tuple[str, FeedState, str, float | None], ...] = ()
+    states: Sequence[Status] = ()
 
 
 @dataclass
@@ -62,6 +62,8 @@ class _Market:
 
     feeds: dict[str, Voices] = field(default_factory=dict)
     """By venue."""
+    venues: Sequence[str] = ()
+    """Those that say something of it or could, in order; empty until it is computed anew."""
     merger: Merger = field(default_factory=Merger)
     wanted: dict[ViewKind, _Told] = field(default_factory=dict)
     carried_since: float | None = None
@@ -133,6 +135,7 @@ class World:
         voices = market.feeds.get(venue)
         if voices is None:
             voices = market.feeds[venue] = Voices()
+            market.venues = ()
         self._note(instrument, voices, now, changed=voices.hear(publisher, feed, now))
         return feed.fault
 
@@ -152,6 +155,8 @@ class World:
             self._drop_lost(by_listener)
         self._relay(status.venue)
         if not known:
+            for market in self._markets.values():
+                market.venues = ()
             self._dirty.update(dict.fromkeys(self._markets))
 
     def hear_instruments(self, listing: Instruments) -> None:
@@ -210,6 +215,7 @@ class World:
             market = self._markets[instrument]
             market.carried_since = None
             market.feeds.clear()
+            market.venues = ()
             market.merger = Merger()
             self._note_ready(instrument, ready=False)
             self._effects.unsubscribe.append(book_interest(instrument))
@@ -237,8 +243,13 @@ class World:
     def _publish_changes(self, instrument: str, market: _Market, now: float, now_ns: int) -> None:
         if not market.wanted or self._is_awaited(instrument, market, now):
             return
-        feeds = [self._feed(market, venue) for venue in sorted({*market.feeds, *self._venues})]
-        states = tuple((feed.venue, feed.state, feed.reason, feed.score) for feed in feeds)
+        if not market.venues:
+            market.venues = sorted({*market.feeds, *self._venues})
+        feeds = [
+            ((voices := market.feeds.get(venue)) and voices.believed) or self._absent(venue)
+            for venue in market.venues
+        ]
+        states = [feed.status for feed in feeds]
         live = any(feed.state is FeedState.LIVE for feed in feeds)
         self._note_ready(instrument, ready=live)
         market.merger.take(feeds)
@@ -284,10 +295,7 @@ class World:
             self._ready ^= {instrument}
             self._share.note_ready(self._ready)
 
-    def _feed(self, market: _Market, venue: str) -> Feed:
-        voices = market.feeds.get(venue)
-        if voices is not None and voices.believed is not None:
-            return voices.believed
+    def _absent(self, venue: str) -> Feed:
         # A replica may let an instrument go before its word on the venue itself is here.
         status = self._venue_state(venue) if venue in self._venues else None
         if status and status.state is FeedState.DOWN:
@@ -334,6 +342,6 @@ class World:
 def _encode_feeds(feeds: Iterable[Feed], now_ns: int) -> bytes:
     parts: list[bytes] = []
     for feed in feeds:
-        age_ns = max(0, now_ns - feed.ts_recv) if feed.ts_recv else 0
-        parts += (feed.encoded, encode_feed_age(age_ns))
+        parts.append(feed.encoded)
+        parts.append(encode_feed_age(max(0, now_ns - feed.ts_recv) if feed.ts_recv else 0))
     return b"".join(parts)
