@@ -33,7 +33,7 @@ define pin
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test docker-test simulate chaos soak fuzz check format protos constraints clean
+.PHONY: help demo test docker-test simulate chaos soak fuzz bench check format protos constraints clean
 
 help:
 	@echo "make demo         three simulated venues, the whole system, a live ladder"
@@ -42,13 +42,14 @@ help:
 	@echo "make simulate     all of it in one process: a seed a system, a network, its faults"
 	@echo "make chaos        two minutes of faults of every kind, every book judged"
 	@echo "make soak         an hour with a fault a minute: memory, latency, right books"
+	@echo "make bench        latency, cost per message and how both grow, in ten minutes"
 	@echo "make fuzz         hostile input for every parser, the bus and the gateway"
 	@echo "make check        format, lint, types, imports, and whether generated code is current"
 	@echo "make format       mend format and lint where a tool can"
 	@echo "make protos       generate the Python of protos/"
 	@echo "make constraints  pin the newest versions of everything"
 	@echo "make clean        remove what the others made"
-	@echo "ARGS=\"…\" goes to the demo, to pytest, to the simulation, chaos, fuzz or the soak; PYTHON=… is the Python to set up with"
+	@echo "ARGS=\"…\" goes to the demo, to pytest, to the simulation, chaos, fuzz, the soak or the benchmarks; PYTHON=… is the Python to set up with"
 
 demo: $(VENV)/.installed
 	@$(BIN)/dragonfly demo $(ARGS)
@@ -64,6 +65,9 @@ simulate: $(VENV)/.tools
 
 chaos: $(VENV)/.tools
 	@$(BIN)/python bench/chaos.py $(ARGS)
+
+bench: $(VENV)/.tools
+	@$(BIN)/python bench/run.py $(ARGS)
 
 soak: $(VENV)/.tools
 	@$(BIN)/python bench/soak.py $(ARGS)

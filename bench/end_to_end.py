@@ -5,9 +5,12 @@
 
 Runs the system's processes on loopback between venues that send ready frames and bots on bare
 grpc.aio, each apart. A load is the frames a second at each of two venues, every one of which
-changes its best bid, and the number of bots. The loads take turns, N times (default 3), each for S
-seconds (default 6) after one second that does not count; medians of the repetitions are printed.
-Timed is a frame whose venue has the best bid of the book. Venues speak TLS unless --plain.
+changes its best bid, and the number of bots, which two processes share. The loads take turns, N
+times (default 3), each for S seconds (default 6) after one second that does not count; medians of
+the repetitions are printed. Timed is a frame whose venue has the best bid of the book. "arrived" is
+the share of all frames that a bot saw in a book; what is replaced before it is sent never does.
+"others'" is what else kept the cores busy: the figures are as good as that is small. Venues speak
+TLS unless --plain.
 
 --floors measures beside each load what the bare libraries take for each hop, and how many times the
 sum of them (a WebSocket, two ZeroMQ, a gRPC) the system takes. --beside measures a second system
@@ -31,7 +34,17 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from book_bots import HOPS, Seen, run_bots
 from floors import Floors
-from measuring import DRAINED_S, Usage, Worker, machine, medians, print_table, quantile, save
+from measuring import (
+    DRAINED_S,
+    Usage,
+    WholeUsage,
+    Worker,
+    machine,
+    medians,
+    print_table,
+    quantile,
+    save,
+)
 from system import System
 from venue_sender import INSTRUMENT, Sent, run_sender
 
@@ -110,9 +123,10 @@ class EndToEnd:
         self.sender.ask("send", load.rate, WARM_UP_S)
         ours = Usage(process.pid for process in self._system.processes.values())
         theirs = Usage(bot.pid for bot in bots)
-        sending = Usage([self.sender.pid])
+        sending, whole = Usage([self.sender.pid]), WholeUsage()
         sent: dict[str, Sent] = self.sender.ask("send", load.rate, seconds)
         used = {"cores": ours.cores(), "bots": theirs.cores(), "sender": sending.cores()}
+        used["others"] = whole.cores() - sum(used.values())
         time.sleep(DRAINED_S)
         for bot in bots:
             bot.tell("judge", sent)
@@ -186,6 +200,7 @@ def show(found: Mapping[tuple[str, Load], Mapping[str, float]]) -> None:
         "cores: cores": "our cores",
         "cores: bots": "bots'",
         "cores: sender": "sender's",
+        "cores: others": "others'",
         "sender late": "late ms",
     }
     rows = [(f"{name}{load}", figures) for (name, load), figures in found.items()]
@@ -239,7 +254,7 @@ def main() -> None:
     )
     show(found)
     rows = [{"system": name, **load._asdict(), **f} for (name, load), f in found.items()]
-    save("end_to_end", {"rows": rows})
+    save("floors" if given.floors else "end_to_end", {"rows": rows})
 
 
 if __name__ == "__main__":

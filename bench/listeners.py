@@ -35,7 +35,7 @@ from typing import Final
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 import zmq
-from measuring import BUILD, DRAINED_S, Worker, medians, print_table, save, usage
+from measuring import BUILD, DRAINED_S, Worker, at_last, medians, print_table, save, usage
 from system import System
 from venue_sender import INSTRUMENT, run_sender
 
@@ -232,14 +232,14 @@ def main() -> None:
     found: dict[str, list[Figures]] = defaultdict(list)
     for _ in range(given.repeat):
         for venue in OURS:
-            figures = measure_ours(venue, given.seconds)
+            figures = at_last(measure_ours, venue, given.seconds)
             if python and venue in LEVELS:
                 for kind in KINDS:
-                    figures |= measure_theirs(python, venue, kind, given.seconds)
+                    figures |= at_last(measure_theirs, python, venue, kind, given.seconds)
                     figures[f"{kind}, times"] = figures[kind] / figures["changed"]
             found[venue].append(figures)
         for count in (1, 2, 3):
-            found[f"{count} replicas"].append(measure_replicas(count, given.seconds))
+            found[f"{count} replicas"].append(at_last(measure_replicas, count, given.seconds))
     rows = {name: medians(figures) for name, figures in found.items()}
     show(rows)
     save("listeners", {"rows": rows})

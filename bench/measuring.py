@@ -19,13 +19,15 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from statistics import median
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypeVar
 
 __all__ = [
     "BUILD",
     "DRAINED_S",
     "Usage",
+    "WholeUsage",
     "Worker",
+    "at_last",
     "machine",
     "medians",
     "paced",
@@ -39,6 +41,8 @@ BUILD: Final = Path(__file__).parents[1] / "build" / "bench"
 """Where results go."""
 DRAINED_S: Final = 0.3
 """What has not arrived so long after it was sent never will."""
+
+T = TypeVar("T")
 
 _TICKS_PER_S: Final = os.sysconf("SC_CLK_TCK")
 
@@ -96,7 +100,8 @@ class Worker:
 
 
 def _run(run: Callable[..., None], pipe: Connection, given: Sequence[object]) -> None:
-    with suppress(EOFError, BrokenPipeError, KeyboardInterrupt):  # the benchmark has ended
+    # The benchmark has ended, or who was sent to has hung up: then it finds nobody here.
+    with suppress(EOFError, OSError, KeyboardInterrupt):
         run(pipe, *given)
 
 
@@ -111,6 +116,25 @@ class Usage:
         """Return how many cores they kept busy."""
         used = sum(usage(pid)[0] - before for pid, before in self._before.items())
         return used / (time.monotonic() - self._began)
+
+
+class WholeUsage:
+    """What all of the machine used since this was made."""
+
+    def __init__(self) -> None:
+        self._before = _busy_s()
+        self._began = time.monotonic()
+
+    def cores(self) -> float:
+        """Return how many cores were busy, or taken away by other machines on this one's host."""
+        return (_busy_s() - self._before) / (time.monotonic() - self._began)
+
+
+def _busy_s() -> float:
+    user, nice, system, _, _, irq, softirq, steal, *_ = map(
+        int, Path("/proc/stat").read_text().split(maxsplit=11)[1:11]
+    )
+    return (user + nice + system + irq + softirq + steal) / _TICKS_PER_S
 
 
 def usage(pid: int) -> tuple[float, float]:
@@ -175,6 +199,21 @@ def _text(cell: object) -> str:
     if isnan(cell):
         return "-"
     return f"{cell:.0f}" if abs(cell) >= 100 else f"{cell:.3g}"
+
+
+def at_last(measure: Callable[..., T], *given: object, attempts: int = 3) -> T:
+    """Return what `measure` does; again, where somebody hung up in the midst of it.
+
+    A listener that stood still for so long that it fell seconds behind its venue connects anew.
+    """
+    while True:
+        try:
+            return measure(*given)
+        except EOFError:
+            attempts -= 1
+            if not attempts:
+                raise
+            print("Measured again: a process of it fell too far behind", flush=True)
 
 
 def machine() -> dict[str, object]:

@@ -22,6 +22,7 @@ from dragonfly_common import codec
 from dragonfly_common.messages import Book, Venue
 from dragonfly_common.topics import ViewKind
 from dragonfly_common.types import FeedState
+from measuring import print_table, save
 
 DEPTH: Final = 10
 LOADS: Final = ((2, 1), (5, 1), (10, 1), (20, 1), (2, 100), (2, 500), (20, 100))
@@ -75,10 +76,13 @@ def run(venues: int, instruments: int, count: int) -> tuple[float, float]:
 
 def main() -> None:
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 20_000
-    print("venues  instruments  µs/book  books/s  views/book")
+    rows = []
     for venues, instruments in LOADS:
         cost, views = run(venues, instruments, count)
-        print(f"{venues:6}{instruments:13}{cost * 1e6:9.1f}{1 / cost:9.0f}{views:12.2f}")
+        rows.append((venues, instruments, cost * 1e6, 1 / cost, views))
+    head = ("venues", "instruments", "µs/book", "books/s", "views/book")
+    print_table("An aggregator's core: books merged on a core", head, rows)
+    save("merging", {"rows": [dict(zip(head, row, strict=True)) for row in rows]})
 
 
 if __name__ == "__main__":

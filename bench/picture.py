@@ -1,0 +1,138 @@
+"""The picture of what the benchmarks found, drawn from their files in build/bench.
+
+    python bench/picture.py [FILE]
+
+Writes FILE, by default build/bench/performance.svg. What was not measured has no panel.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import matplotlib as mpl
+from book_bots import HOPS
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from measuring import BUILD
+
+__all__ = ["draw"]
+
+Rows = Any
+"""As they stand in the file."""
+
+
+def draw(path: Path = BUILD / "performance.svg") -> Path | None:
+    """Draw all panels whose figures there are; return where, or None where there is none."""
+    panels = [(name, panel) for name, panel in PANELS if (BUILD / f"{name}.json").exists()]
+    if not panels:
+        return None
+    mpl.rcParams |= {"svg.fonttype": "none", "svg.hashsalt": "", "font.size": 8}
+    columns = 2
+    lines = -(-len(panels) // columns)
+    figure = Figure(figsize=(10, 3.2 * lines), layout="constrained")
+    axes = figure.subplots(lines, columns, squeeze=False).flat
+    for ax in axes:
+        ax.set_axis_off()
+    for ax, (name, panel) in zip(axes, panels, strict=False):
+        ax.set_axis_on()
+        panel(ax, json.loads((BUILD / f"{name}.json").read_text())["rows"])
+        ax.spines[["top", "right"]].set_visible(False)
+    figure.savefig(path, metadata={"Date": None})
+    return path
+
+
+def _latency(ax: Axes, rows: Rows) -> None:
+    names = [f"{row['rate']:g}/s\n{row['bots']} bots" for row in rows]
+    for quantile, marker in (("p50", "o"), ("p90", "s"), ("p99", "^"), ("p99.9", "v")):
+        ax.plot(names, [row[quantile] for row in rows], marker, label=quantile)
+    ax.set_yscale("log")
+    ax.set_ylabel("ms")
+    ax.set_title("From a venue's send to a bot's receive")
+    ax.legend(ncols=4)
+
+
+def _cores(ax: Axes, rows: Rows) -> None:
+    names = [f"{row['rate']:g}/s\n{row['bots']} bots" for row in rows]
+    for at, (name, column) in enumerate(
+        (("the system", "cores: cores"), ("bots", "cores: bots"), ("venues", "cores: sender"))
+    ):
+        places = [number + 0.27 * (at - 1) for number in range(len(rows))]
+        ax.bar(places, [row[column] for row in rows], 0.25, label=name)
+    ax.set_xticks(range(len(rows)), names)
+    ax.set_ylabel("cores")
+    ax.set_title("What it costs")
+    ax.legend()
+
+
+def _hops(ax: Axes, rows: Rows) -> None:
+    bars: list[tuple[str, list[tuple[str, float]]]] = []
+    for row in rows:
+        rate = f"{row['rate']:g}/s"
+        bars.append((f"system\n{rate}", [(hop, row[f"{hop} p50"]) for hop in HOPS]))
+        hops = ("WebSocket", "ZeroMQ", "ZeroMQ", "gRPC")
+        bars.append((f"bare\n{rate}", [(hop, row[f"{hop} p50"]) for hop in hops]))
+    for at, (_, parts) in enumerate(bars):
+        bottom = 0.0
+        for number, (name, took) in enumerate(parts):
+            ax.bar(at, took, 0.7, bottom=bottom, color=f"C{number}", alpha=1 - 0.4 * (at % 2))
+            if took > 0.02:
+                ax.text(at, bottom + took / 2, name, ha="center", va="center", fontsize=6)
+            bottom += took
+    ax.set_xticks(range(len(bars)), [name for name, _ in bars])
+    ax.set_ylabel("ms")
+    ax.set_title("Where the time goes, p50, beside the bare libraries")
+
+
+def _listeners(ax: Axes, rows: Rows) -> None:
+    kinds = {
+        "changed": "changed",
+        "unchanged": "unchanged",
+        "cryptofeed, as it comes": "as it comes",
+        "cryptofeed, same in and out": "same in and out",
+    }
+    venues = [name for name in rows if "changed" in rows[name]]
+    for at, (label, column) in enumerate(kinds.items()):
+        places = [number + 0.2 * at - 0.3 for number in range(len(venues))]
+        ax.bar(places, [rows[name].get(column, 0) for name in venues], 0.18, label=label)
+    ax.set_xticks(range(len(venues)), venues)
+    ax.set_yscale("log")
+    ax.set_ylabel("CPU µs for a frame, in a flood")
+    ax.set_title("A listener, beside cryptofeed")
+    ax.legend()
+
+
+def _merging(ax: Axes, rows: Rows) -> None:
+    alone = [row for row in rows if row["instruments"] == 1]
+    ax.plot([row["venues"] for row in alone], [row["books/s"] for row in alone], "o-")
+    ax.set_ylim(0)
+    ax.set_xlabel("venues of ten levels")
+    ax.set_ylabel("books/s on a core")
+    ax.set_title("An aggregator's core")
+
+
+def _serving(ax: Axes, rows: Rows) -> None:
+    for at, (label, column) in enumerate((("gateway", "gateway µs"), ("grpc.aio", "bare µs"))):
+        places = [number + 0.4 * at - 0.2 for number in range(len(rows))]
+        ax.bar(places, [row[column] for row in rows], 0.38, label=label)
+    ax.set_xticks(range(len(rows)), [f"{row['bots']} bots\n{row['rate']:g}/s" for row in rows])
+    ax.set_ylabel("CPU µs for a bot's book")
+    ax.set_title("A gateway, beside bare grpc.aio")
+    ax.legend()
+
+
+PANELS: Final[tuple[tuple[str, Callable[[Axes, Rows], None]], ...]] = (
+    ("end_to_end", _latency),
+    ("end_to_end", _cores),
+    ("floors", _hops),
+    ("listeners", _listeners),
+    ("merging", _merging),
+    ("serving", _serving),
+)
+
+
+if __name__ == "__main__":
+    print(draw(*map(Path, sys.argv[1:])))
