@@ -100,21 +100,21 @@ def measure(load: Load, seconds: float) -> dict[str, float]:
         saying.ask("say", min(load.rate, 1000), WARM_UP_S)
         pid = system.processes["aggregator"].pid
         hearing.ask(max(1, round(load.rate / 1000)))
-        cpu, resident = usage(pid)
+        before = usage(pid)
         said = saying.ask("say", load.rate, seconds)
         time.sleep(DRAINED_S)
-        used, now_resident = usage(pid)
+        after = usage(pid)
         views, lags = hearing.ask(1)
         lags = sorted(lags)
         return {
             "books/s": said,
-            "µs/book": (used - cpu) / (said * seconds) * 1e6,
-            "cores": (used - cpu) / seconds,
+            "µs/book": (after.cpu_s - before.cpu_s) / (said * seconds) * 1e6,
+            "cores": (after.cpu_s - before.cpu_s) / seconds,
             "views/s": views / seconds,
             "lag p50": quantile(lags, 0.5) / 1e6,
             "lag p99": quantile(lags, 0.99) / 1e6,
-            "MB before": resident,
-            "MB after": now_resident,
+            "MB before": before.resident_mb,
+            "MB after": after.resident_mb,
         }
 
 

@@ -37,7 +37,7 @@ async def figures(process: Process) -> tuple[float, float, float]:
     address = (await process.event("ready"))["status"]
     frames = await asyncio.to_thread(counted, address, FRAMES)
     best = await asyncio.to_thread(counted, address, BEST_PRICES)
-    return usage(process.pid)[0], frames, best
+    return usage(process.pid).cpu_s, frames, best
 
 
 async def main(seconds: float, rate: float) -> None:

@@ -121,18 +121,23 @@ class EndToEnd:
         for bot in bots:
             bot.answer()
         self.sender.ask("send", load.rate, WARM_UP_S)
-        ours = Usage(process.pid for process in self._system.processes.values())
-        theirs = Usage(bot.pid for bot in bots)
-        sending, whole = Usage([self.sender.pid]), WholeUsage()
+        ours = Usage({name: one.pid for name, one in self._system.processes.items()})
+        theirs = Usage({str(bot.pid): bot.pid for bot in bots} | {"sender": self.sender.pid})
+        whole = WholeUsage()
         sent: dict[str, Sent] = self.sender.ask("send", load.rate, seconds)
-        used = {"cores": ours.cores(), "bots": theirs.cores(), "sender": sending.cores()}
-        used["others"] = whole.cores() - sum(used.values())
+        used, used_by_them, others = ours.cores(), theirs.cores(), whole.cores()
         time.sleep(DRAINED_S)
         for bot in bots:
             bot.tell("judge", sent)
-        return _figures([bot.answer() for bot in bots], sent) | {
-            f"cores: {name}": cores for name, cores in used.items()
-        }
+        figures = _figures([bot.answer() for bot in bots], sent)
+        kernel = used.pop("kernel")
+        figures["cores"] = sum(used.values())
+        figures["kernel"] = kernel / figures["cores"]
+        figures["sender"] = used_by_them.pop("sender")
+        del used_by_them["kernel"]
+        figures["bots"] = sum(used_by_them.values())
+        figures["others"] = others - figures["cores"] - figures["sender"] - figures["bots"]
+        return figures | {f"cores of {name}": cores for name, cores in used.items()}
 
 
 def _figures(seen: Sequence[Seen], sent: Mapping[str, Sent]) -> dict[str, float]:
@@ -143,7 +148,7 @@ def _figures(seen: Sequence[Seen], sent: Mapping[str, Sent]) -> dict[str, float]
     figures["arrived"] = sum(one.frames for one in seen) / bots / frames
     figures["timed"] = len(best) / bots / frames
     figures["bytes of a book"] = sum(one.bytes for one in seen) / sum(one.books for one in seen)
-    figures["sender late"] = max(one.late_ns for one in sent.values()) / 1e6
+    figures["sender late ms"] = max(one.late_ns for one in sent.values()) / 1e6
     for name, hop in zip(HOPS, seen[0].hops_ns, strict=True):
         hops = sorted(hop)
         figures |= {f"{name} {q}": quantile(hops, share) / 1e6 for q, share in SHARES.items()}
@@ -197,11 +202,10 @@ def show(found: Mapping[tuple[str, Load], Mapping[str, float]]) -> None:
     """Print the tables."""
     columns = {name: f"{name} ms" for name in SHARES} | {
         "arrived": "arrived",
-        "cores: cores": "our cores",
-        "cores: bots": "bots'",
-        "cores: sender": "sender's",
-        "cores: others": "others'",
-        "sender late": "late ms",
+        "cores": "our cores",
+        "bots": "bots'",
+        "sender": "sender's",
+        "others": "others'",
     }
     rows = [(f"{name}{load}", figures) for (name, load), figures in found.items()]
     print_table(
@@ -223,6 +227,13 @@ def show(found: Mapping[tuple[str, Load], Mapping[str, float]]) -> None:
             ["load", *hops],
             [[name, *(_both(figures, hop) for hop in hops)] for name, figures in rows],
         )
+
+    processes = [name for name in rows[0][1] if name.startswith("cores of ")]
+    print_table(
+        "Cores of each process, and the kernel's share of them",
+        ["load", *(name.removeprefix("cores of ") for name in processes), "kernel"],
+        [[name, *(figures[column] for column in (*processes, "kernel"))] for name, figures in rows],
+    )
 
 
 def _both(figures: Mapping[str, float], hop: str) -> str:

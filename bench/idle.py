@@ -31,12 +31,12 @@ async def main(seconds: float) -> None:
                 lambda book: live_venues(book) == set(VENUES), within_s=20, what="all venues live"
             )
             processes = {n: p for n, p in system.processes.items() if n != "simulator"}
-            before = {name: usage(process.pid)[0] for name, process in processes.items()}
+            before = {name: usage(process.pid).cpu_s for name, process in processes.items()}
             await asyncio.sleep(seconds)
             rows = {}
             for name, process in processes.items():
-                used, resident = usage(process.pid)
-                rows[name] = (100 * (used - before[name]) / seconds, resident)
+                now = usage(process.pid)
+                rows[name] = (100 * (now.cpu_s - before[name]) / seconds, now.resident_mb)
     print_table(
         f"Without venue traffic, over {seconds:g} s"
         f" (bounds: {BOUND_PERCENT:g} % of a core, {BOUND_MB:g} MB)",

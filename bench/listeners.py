@@ -77,13 +77,13 @@ def find_cryptofeed() -> str | None:
 
 def costs(pid: int, sender: Worker, seconds: float, *, news: bool) -> tuple[float, float, float]:
     """Return µs of a process for a frame, paced and in a flood, and a flood's frames a second."""
-    before = usage(pid)[0]
+    before = usage(pid).cpu_s
     (sent,) = sender.ask("send" if news else "repeat", RATE, seconds).values()
     idle_since(pid)
-    between, began = usage(pid)[0], time.monotonic()
+    between, began = usage(pid).cpu_s, time.monotonic()
     sender.ask("flood", FLOOD, news)
     took = idle_since(pid) - began
-    flood = usage(pid)[0] - between
+    flood = usage(pid).cpu_s - between
     return (between - before) / len(sent.ns) * 1e6, flood / FLOOD * 1e6, FLOOD / took
 
 
@@ -115,11 +115,11 @@ def measure_ours(venue: str, seconds: float) -> Figures:
 
 def idle_since(pid: int) -> float:
     """Return when a process stopped working, once it has."""
-    used, since = usage(pid)[0], time.monotonic()
+    used, since = usage(pid).cpu_s, time.monotonic()
     while time.monotonic() < since + DRAINED_S:
         time.sleep(0.01)
-        if usage(pid)[0] > used:
-            used, since = usage(pid)[0], time.monotonic()
+        if usage(pid).cpu_s > used:
+            used, since = usage(pid).cpu_s, time.monotonic()
     return since
 
 
@@ -145,9 +145,9 @@ def measure_replicas(count: int, seconds: float) -> Figures:
 
         asyncio.run(start())
         pids = [system.processes[name].pid for name in names]
-        before = [usage(pid)[0] for pid in pids]
+        before = [usage(pid).cpu_s for pid in pids]
         ((sent),) = sender.ask("send", RATE, seconds).values()
-        used = [usage(pid)[0] - was for pid, was in zip(pids, before, strict=True)]
+        used = [usage(pid).cpu_s - was for pid, was in zip(pids, before, strict=True)]
         return {
             "together": sum(used) / len(sent.ns) * 1e6,
             "cores": sum(used) / seconds,

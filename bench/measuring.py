@@ -19,12 +19,13 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from statistics import median
 from types import TracebackType
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Final, NamedTuple, Self, TypeVar
 
 __all__ = [
     "BUILD",
     "DRAINED_S",
     "Usage",
+    "Use",
     "WholeUsage",
     "Worker",
     "at_last",
@@ -105,17 +106,31 @@ def _run(run: Callable[..., None], pipe: Connection, given: Sequence[object]) ->
         run(pipe, *given)
 
 
+class Use(NamedTuple):
+    """What a process used since its start, and holds."""
+
+    cpu_s: float
+    resident_mb: float
+    kernel_s: float
+    """Of the processor's seconds, those in the kernel."""
+
+
 class Usage:
     """What some processes used since this was made."""
 
-    def __init__(self, pids: Iterable[int]) -> None:
-        self._before = {pid: usage(pid)[0] for pid in pids}
+    def __init__(self, pids: Mapping[str, int]) -> None:
+        self._before = {(name, pid): usage(pid) for name, pid in pids.items()}
         self._began = time.monotonic()
 
-    def cores(self) -> float:
-        """Return how many cores they kept busy."""
-        used = sum(usage(pid)[0] - before for pid, before in self._before.items())
-        return used / (time.monotonic() - self._began)
+    def cores(self) -> dict[str, float]:
+        """Return how many cores each kept busy, and under `kernel` the kernel for all of them."""
+        took = time.monotonic() - self._began
+        found = {"kernel": 0.0}
+        for (name, pid), before in self._before.items():
+            now = usage(pid)
+            found[name] = (now.cpu_s - before.cpu_s) / took
+            found["kernel"] += (now.kernel_s - before.kernel_s) / took
+        return found
 
 
 class WholeUsage:
@@ -137,11 +152,11 @@ def _busy_s() -> float:
     return (user + nice + system + irq + softirq + steal) / _TICKS_PER_S
 
 
-def usage(pid: int) -> tuple[float, float]:
-    """Return (seconds of the processor, resident MB) of a process."""
+def usage(pid: int) -> Use:
+    """Return what a process used until now."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    resident = int(fields[21]) * os.sysconf("SC_PAGE_SIZE") / 1e6
-    return (int(fields[11]) + int(fields[12])) / _TICKS_PER_S, resident
+    user, kernel = (int(field) / _TICKS_PER_S for field in fields[11:13])
+    return Use(user + kernel, int(fields[21]) * os.sysconf("SC_PAGE_SIZE") / 1e6, kernel)
 
 
 def paced(rate: float, seconds: float, ways: int = 1) -> Iterator[tuple[int, float]]:

@@ -34,7 +34,7 @@ def draw(path: Path = BUILD / "performance.svg") -> Path | None:
     columns = 2
     lines = -(-len(panels) // columns)
     figure = Figure(figsize=(10, 3.2 * lines), layout="constrained")
-    axes = figure.subplots(lines, columns, squeeze=False).flat
+    axes = list(figure.subplots(lines, columns, squeeze=False).flat)
     for ax in axes:
         ax.set_axis_off()
     for ax, (name, panel) in zip(axes, panels, strict=False):
@@ -46,7 +46,7 @@ def draw(path: Path = BUILD / "performance.svg") -> Path | None:
 
 
 def _latency(ax: Axes, rows: Rows) -> None:
-    names = [f"{row['rate']:g}/s\n{row['bots']} bots" for row in rows]
+    names = [f"{row['rate']:g}/s\n{_bots(row)}" for row in rows]
     for quantile, marker in (("p50", "o"), ("p90", "s"), ("p99", "^"), ("p99.9", "v")):
         ax.plot(names, [row[quantile] for row in rows], marker, label=quantile)
     ax.set_yscale("log")
@@ -55,10 +55,14 @@ def _latency(ax: Axes, rows: Rows) -> None:
     ax.legend(ncols=4)
 
 
+def _bots(row: Rows) -> str:
+    return f"{row['bots']} bot{'s' * (row['bots'] > 1)}"
+
+
 def _cores(ax: Axes, rows: Rows) -> None:
-    names = [f"{row['rate']:g}/s\n{row['bots']} bots" for row in rows]
+    names = [f"{row['rate']:g}/s\n{_bots(row)}" for row in rows]
     for at, (name, column) in enumerate(
-        (("the system", "cores: cores"), ("bots", "cores: bots"), ("venues", "cores: sender"))
+        (("the system", "cores"), ("bots", "bots"), ("venues", "sender"))
     ):
         places = [number + 0.27 * (at - 1) for number in range(len(rows))]
         ax.bar(places, [row[column] for row in rows], 0.25, label=name)
@@ -118,7 +122,7 @@ def _serving(ax: Axes, rows: Rows) -> None:
     for at, (label, column) in enumerate((("gateway", "gateway µs"), ("grpc.aio", "bare µs"))):
         places = [number + 0.4 * at - 0.2 for number in range(len(rows))]
         ax.bar(places, [row[column] for row in rows], 0.38, label=label)
-    ax.set_xticks(range(len(rows)), [f"{row['bots']} bots\n{row['rate']:g}/s" for row in rows])
+    ax.set_xticks(range(len(rows)), [f"{_bots(row)}\n{row['rate']:g}/s" for row in rows])
     ax.set_ylabel("CPU µs for a bot's book")
     ax.set_title("A gateway, beside bare grpc.aio")
     ax.legend()

@@ -95,12 +95,12 @@ class Served:
         for bot in bots:
             bot.answer()
         self._speaker.ask("say", load.rate, WARM_UP_S)
-        before = usage(self._pid)[0]
+        before = usage(self._pid).cpu_s
         for bot in bots:
             bot.ask("forget")
         self._speaker.ask("say", load.rate, seconds)
         time.sleep(DRAINED_S)
-        used = usage(self._pid)[0] - before
+        used = usage(self._pid).cpu_s - before
         for bot in bots:
             bot.tell("judge", {})
         seen: list[Seen] = [bot.answer() for bot in bots]
