@@ -16,6 +16,7 @@ import asyncio
 import sys
 import tempfile
 import time
+from array import array
 from collections import defaultdict
 from contextlib import ExitStack
 from pathlib import Path
@@ -85,6 +86,12 @@ def names(load: Load) -> list[str]:
     return sorted(f"COIN{number}-USD" for number in range(load.instruments))
 
 
+def heard_all(answer: tuple[int, array[int]], load: Load) -> bool:
+    """Say whether so many live views came that all instruments must be among them."""
+    _, lags = answer
+    return len(lags) >= load.instruments
+
+
 def measure(load: Load, seconds: float) -> dict[str, float]:
     """Return an aggregator's figures; times in ms, memory in MB."""
     with ExitStack() as stack:
@@ -97,7 +104,8 @@ def measure(load: Load, seconds: float) -> dict[str, float]:
         asyncio.run(system.start_aggregator(venues=venues))
         address = system.address("aggregator")
         hearing = stack.enter_context(Worker(run_hearer, address, names(load)))
-        saying.ask("say", min(load.rate, 1000), WARM_UP_S)
+        while not heard_all(hearing.ask(1), load):
+            saying.ask("say", 1000, WARM_UP_S)
         pid = system.processes["aggregator"].pid
         hearing.ask(max(1, round(load.rate / 1000)))
         before = usage(pid)

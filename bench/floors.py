@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import grpc
 import grpc.aio
@@ -28,9 +28,9 @@ from websockets.asyncio.client import connect
 
 __all__ = ["Floors"]
 
-_METHOD = "/floor.Floor/Stream"
-_SYMBOL = INSTRUMENT.replace("-", "").lower()
-_STAMP_BYTES = 8
+_METHOD: Final = "/floor.Floor/Stream"
+_SYMBOL: Final = INSTRUMENT.replace("-", "").lower()
+_STAMP_BYTES: Final = 8
 
 
 class Floors:

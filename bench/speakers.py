@@ -107,8 +107,8 @@ def run_hearer(pipe: Connection, address: str, instruments: Sequence[str]) -> No
             if ready is socket:
                 _, payload = socket.recv_multipart()
                 count += 1
-                if count % every == 0:
-                    lags.append(time.time_ns() - _newest(payload))
+                if count % every == 0 and (newest := _newest(payload)):
+                    lags.append(time.time_ns() - newest)
             else:
                 every = pipe.recv()[0]
                 pipe.send((count, lags))
@@ -116,6 +116,7 @@ def run_hearer(pipe: Connection, address: str, instruments: Sequence[str]) -> No
 
 
 def _newest(payload: bytes) -> int:
+    """Return when the newest book of a view was published; 0 where no venue is live."""
     view = codec.decode_body(codec.decode_envelope(payload).body)
     assert isinstance(view, View)
     return max((feed.ts_pub for feed in pb.Book.FromString(view.body).venues), default=0)
