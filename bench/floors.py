@@ -79,7 +79,9 @@ class Floors:
         return [
             came - went
             for name, reader in self._readers.items()
-            for came, went in zip(reader.ask("judge"), sent[name].ns, strict=True)
+            for came, went in zip(
+                reader.ask("judge", len(sent[name].ns)), sent[name].ns, strict=True
+            )
         ]
 
     def _zeromq(self, rate: float, seconds: float, size: int) -> list[float]:
@@ -122,8 +124,10 @@ async def _websocket(pipe: Connection, venue_name: str, url: str, ca_file: Path 
                     case ("read",):
                         times = array("q")
                         pipe.send("reading")
-                    case _:
-                        await asyncio.sleep(DRAINED_S)
+                    case (_, int(number)):
+                        for _ in range(100):
+                            if len(times) < number:
+                                await asyncio.sleep(DRAINED_S / 10)
                         pipe.send(times)
         finally:
             reading.cancel()
