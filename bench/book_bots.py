@@ -42,6 +42,8 @@ class Seen:
     bytes: int = 0
     """Of all books."""
     bots: int = 0
+    lost: tuple[str, ...] = ()
+    """Why streams ended too early, which spoils the figures."""
 
 
 class _Bot:
@@ -49,6 +51,7 @@ class _Bot:
         self.times = array("q")
         self.books: list[bytes] = []
         self.first = asyncio.Event()
+        self.lost = ""
         self._address = address
         self._instrument = instrument
 
@@ -57,9 +60,12 @@ class _Bot:
         options = [("grpc.use_local_subchannel_pool", 1)]
         async with grpc.aio.insecure_channel(self._address, options=options) as channel:
             stream = channel.unary_stream(_METHOD, response_deserializer=self._parse)
-            async for _ in stream(b"", metadata=[("instrument", self._instrument)]):
-                self.times.append(time.time_ns())
-                self.first.set()
+            try:
+                async for _ in stream(b"", metadata=[("instrument", self._instrument)]):
+                    self.times.append(time.time_ns())
+                    self.first.set()
+            except grpc.aio.AioRpcError as error:
+                self.lost = str(error.details())
 
     def _parse(self, payload: bytes) -> pb.Book:
         self.books.append(payload)
@@ -96,7 +102,9 @@ async def _run(pipe: Connection, address: str, instrument: str) -> None:
 
 def _judge(bots: list[_Bot], sent: Mapping[str, Sent]) -> Seen:
     at = {name: dict(zip(one.seqs, one.ns, strict=True)) for name, one in sent.items()}
-    seen = Seen(bots=len(bots))
+    seen = Seen(bots=len(bots), lost=tuple(bot.lost for bot in bots if bot.lost))
+    if seen.lost:
+        print(f"{len(seen.lost)} bots lost their streams: {', '.join(set(seen.lost))}", flush=True)
     for number, bot in enumerate(bots):
         seen.books += len(bot.books)
         seen.bytes += sum(map(len, bot.books))

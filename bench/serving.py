@@ -90,8 +90,6 @@ class Served:
         bots = self._bots[: min(load.bots, BOT_PROCESSES)]
         for bot in bots:
             bot.tell("read", load.bots // len(bots))
-        # A newcomer to the bare server gets nothing before the next book.
-        self._speaker.ask("say", load.rate, WARM_UP_S)
         for bot in bots:
             bot.answer()
         self._speaker.ask("say", load.rate, WARM_UP_S)
@@ -146,6 +144,7 @@ async def _bare(pipe: Connection, payloads: Sequence[bytes]) -> None:
 
     async def serve(_: bytes, context: Any) -> None:
         told = asyncio.Event()
+        told.set()  # the present book comes first
         waiting.add(told)
         try:
             while True:
