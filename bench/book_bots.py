@@ -66,6 +66,8 @@ class _Bot:
                     self.first.set()
             except grpc.aio.AioRpcError as error:
                 self.lost = str(error.details())
+            finally:
+                self.first.set()
 
     def _parse(self, payload: bytes) -> pb.Book:
         self.books.append(payload)

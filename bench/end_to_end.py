@@ -39,7 +39,6 @@ from measuring import (
     Usage,
     WholeUsage,
     Worker,
-    machine,
     medians,
     print_table,
     quantile,
@@ -133,10 +132,12 @@ class EndToEnd:
         kernel = used.pop("kernel")
         figures["cores"] = sum(used.values())
         figures["kernel"] = kernel / figures["cores"]
-        figures["sender"] = used_by_them.pop("sender")
+        figures["venues' cores"] = used_by_them.pop("sender")
         del used_by_them["kernel"]
-        figures["bots"] = sum(used_by_them.values())
-        figures["others"] = others - figures["cores"] - figures["sender"] - figures["bots"]
+        figures["bots' cores"] = sum(used_by_them.values())
+        figures["others' cores"] = others - sum(
+            figures[name] for name in ("cores", "venues' cores", "bots' cores")
+        )
         return figures | {f"cores of {name}": cores for name, cores in used.items()}
 
 
@@ -203,9 +204,9 @@ def show(found: Mapping[tuple[str, Load], Mapping[str, float]]) -> None:
     columns = {name: f"{name} ms" for name in SHARES} | {
         "arrived": "arrived",
         "cores": "our cores",
-        "bots": "bots'",
-        "sender": "sender's",
-        "others": "others'",
+        "bots' cores": "bots'",
+        "venues' cores": "venues'",
+        "others' cores": "others'",
     }
     rows = [(f"{name}{load}", figures) for (name, load), figures in found.items()]
     print_table(
@@ -254,7 +255,7 @@ def main() -> None:
     parser.add_argument("--floors", action="store_true", help="the bare libraries beside each load")
     parser.add_argument("--beside", metavar="PYTHON", help="a second system to take turns with")
     given = parser.parse_args()
-    print(machine())
+    say_machine()
     found = run(
         given.load or LOADS,
         given.seconds,

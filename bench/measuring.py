@@ -35,6 +35,7 @@ __all__ = [
     "print_table",
     "quantile",
     "save",
+    "say_machine",
     "usage",
 ]
 
@@ -246,6 +247,11 @@ def machine() -> dict[str, object]:
         "load average": round(os.getloadavg()[0], 2),
         "date": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
     }
+
+
+def say_machine() -> None:
+    """Print what is measured on."""
+    print(", ".join(f"{name}: {value}" for name, value in machine().items()), flush=True)
 
 
 def save(name: str, results: Mapping[str, object]) -> None:

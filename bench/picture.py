@@ -62,7 +62,7 @@ def _bots(row: Rows) -> str:
 def _cores(ax: Axes, rows: Rows) -> None:
     names = [f"{row['rate']:g}/s\n{_bots(row)}" for row in rows]
     for at, (name, column) in enumerate(
-        (("the system", "cores"), ("bots", "bots"), ("venues", "sender"))
+        (("the system", "cores"), ("bots", "bots' cores"), ("venues", "venues' cores"))
     ):
         places = [number + 0.27 * (at - 1) for number in range(len(rows))]
         ax.bar(places, [row[column] for row in rows], 0.25, label=name)

@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 from typing import Final
 
-from measuring import machine
+from measuring import say_machine
 from picture import draw
 
 HERE: Final = Path(__file__).parent
@@ -53,7 +53,7 @@ def main() -> int:
     parser.add_argument("--long", action="store_true", help="more repetitions, each longer")
     parser.add_argument("--only", choices=BENCHMARKS, action="append", help="may be repeated")
     given = parser.parse_args()
-    print(", ".join(f"{name}: {value}" for name, value in machine().items()), flush=True)
+    say_machine()
     began = time.monotonic()
     failed = []
     for name in given.only or BENCHMARKS:
