@@ -43,6 +43,7 @@ from measuring import (
     print_table,
     quantile,
     save,
+    say_machine,
 )
 from system import System
 from venue_sender import INSTRUMENT, Sent, run_sender
