@@ -28,7 +28,7 @@ from dragonfly_common import codec
 from dragonfly_common.messages import Instruments, Venue
 from dragonfly_common.topics import book_topic, instruments_topic, venue_topic
 from dragonfly_common.types import FeedState
-from measuring import DRAINED_S, Worker, medians, print_table, quantile, save, usage
+from measuring import DRAINED_S, START_WITHIN_S, Worker, medians, print_table, quantile, save, usage
 from merging import walk
 from speakers import Speaker, run_hearer, run_speakers
 from system import System
@@ -97,6 +97,7 @@ def measure(load: Load, seconds: float) -> dict[str, float]:
     with ExitStack() as stack:
         system = System(Path(stack.enter_context(tempfile.TemporaryDirectory())))
         stack.enter_context(system)
+        system.start_within_s = START_WITHIN_S
         speakers = speakers_of(load, system)
         saying = stack.enter_context(Worker(run_speakers, speakers))
         saying.answer()

@@ -36,6 +36,7 @@ from book_bots import HOPS, Seen, run_bots
 from floors import Floors
 from measuring import (
     DRAINED_S,
+    START_WITHIN_S,
     Usage,
     WholeUsage,
     Worker,
@@ -92,6 +93,7 @@ class EndToEnd:
             self.sender = stack.enter_context(Worker(run_sender, VENUES, (INSTRUMENT,), ca_file))
             self.urls = self.sender.answer()
             self._system = stack.enter_context(System(self.folder, python=self._python))
+            self._system.start_within_s = START_WITHIN_S
             self._system.simulated = {"venues": self.urls}
             trust = [f"--ca-file={ca_file}"] if ca_file else []
             asyncio.run(self._start(trust))

@@ -35,7 +35,17 @@ from typing import Final
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 import zmq
-from measuring import BUILD, DRAINED_S, Worker, at_last, medians, print_table, save, usage
+from measuring import (
+    BUILD,
+    DRAINED_S,
+    START_WITHIN_S,
+    Worker,
+    at_last,
+    medians,
+    print_table,
+    save,
+    usage,
+)
 from system import System
 from venue_sender import INSTRUMENT, run_sender
 
@@ -94,6 +104,7 @@ def measure_ours(venue: str, seconds: float) -> Figures:
         ca_file = folder / "ca.pem"
         sender = stack.enter_context(Worker(run_sender, (venue,), (INSTRUMENT,), ca_file))
         system = stack.enter_context(System(folder))
+        system.start_within_s = START_WITHIN_S
         system.simulated = {"venues": sender.answer()}
         named = f"--instrument={INSTRUMENT}"
 
@@ -130,6 +141,7 @@ def measure_replicas(count: int, seconds: float) -> Figures:
         sender = stack.enter_context(Worker(run_sender, ("binance",), instruments, None))
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         system = stack.enter_context(System(folder))
+        system.start_within_s = START_WITHIN_S
         system.simulated = {"venues": sender.answer()}
         names = [f"listener-binance-{number}" for number in range(count)]
         peers = [f"--peer={system.address(name)}" for name in names]

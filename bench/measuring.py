@@ -24,6 +24,7 @@ from typing import Any, Final, NamedTuple, Self, TypeVar
 __all__ = [
     "BUILD",
     "DRAINED_S",
+    "START_WITHIN_S",
     "Usage",
     "Use",
     "WholeUsage",
@@ -43,6 +44,8 @@ BUILD: Final = Path(__file__).parents[1] / "build" / "bench"
 """Where results go."""
 DRAINED_S: Final = 0.3
 """What has not arrived so long after it was sent never will."""
+START_WITHIN_S: Final = 60.0
+"""A busy machine may take so long until a process is ready."""
 
 T = TypeVar("T")
 

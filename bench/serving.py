@@ -35,7 +35,7 @@ from dragonfly_common import codec
 from dragonfly_common.messages import Book, Venue, View
 from dragonfly_common.topics import ViewKind, view_topic
 from dragonfly_common.types import FeedState
-from measuring import DRAINED_S, Worker, medians, paced, print_table, save, usage
+from measuring import DRAINED_S, START_WITHIN_S, Worker, medians, paced, print_table, save, usage
 from merging import DEPTH, walk
 from speakers import Speaker, run_speakers
 from system import System
@@ -109,6 +109,7 @@ class Served:
 def serve_gateway(stack: ExitStack, bodies: Sequence[bytes]) -> Served:
     """Start the gateway and its publisher."""
     system = stack.enter_context(System(Path(stack.enter_context(tempfile.TemporaryDirectory()))))
+    system.start_within_s = START_WITHIN_S
     speaker = Speaker(
         system.address("aggregator"),
         "aggregator",
