@@ -93,6 +93,18 @@ async def test_whatever_is_killed_comes_back(system: System) -> None:
     assert violation is None, str(violation)
 
 
+async def test_all_in_one_process_comes_back_whole(system: System) -> None:
+    up = system.run("up", "--in-process", "--simulated", "--gateway=127.0.0.1:0")
+    async with Bot(await gateway_of(up), "ETH-BTC") as bot:
+        await all_live(bot, 0)
+        assert children(up).keys() == {"simulator", "services"}
+        os.kill(children(up)["services"], signal.SIGKILL)
+        await eventually(lambda: bool(bot.events), within_s=GONE_S, what="the bot cut off")
+        await all_live(bot, len(bot.books))
+        up.signal(signal.SIGTERM)
+        assert await up.ended(within_s=STOP_S) == 0
+
+
 async def test_an_orphan_ends_itself(system: System) -> None:
     """`up` itself may be killed -9: what it ran must not live on unseen."""
     up = system.run("up", "--simulated", "--gateway=127.0.0.1:0")

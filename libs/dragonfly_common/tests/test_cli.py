@@ -77,6 +77,14 @@ def test_a_command_that_lacks_a_package_says_which(run: Run) -> None:
     )
 
 
+def test_what_runs_no_service_cannot_run_beside_others(run: Run) -> None:
+    result = run("together", "--service", "show --max 3")
+    assert result.exit_code == 78
+    assert result.output.endswith(
+        "Error: a command that runs no service cannot run beside others\n"
+    )
+
+
 @pytest.mark.parametrize(
     ("kind", "code", "sentence"),
     [

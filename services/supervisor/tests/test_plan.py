@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import shlex
+from dataclasses import replace
 from pathlib import Path
 
 from supervisor.plan import Options, plan_services, plan_simulator
@@ -53,3 +55,18 @@ def test_what_dies_comes_back_at_the_address_that_others_know() -> None:
     *_, aggregator, gateway = plan_services(OPTIONS, Path("run"))
     assert words(gateway.pinned({"address": "127.0.0.1:4712"}).argv, "--bind") == ["127.0.0.1:4712"]
     assert aggregator.pinned({"address": "ipc://elsewhere"}) == aggregator
+
+
+def test_all_services_can_share_a_process() -> None:
+    apart = plan_services(OPTIONS, Path("run"))
+    (together,) = plan_services(replace(OPTIONS, in_process=True), Path("run"))
+    services = words(together.argv, "--service")
+    assert len(services) == len(apart)
+    for text, process in zip(services, apart, strict=True):
+        joined = text.replace("inproc://", "ipc://run/")
+        assert shlex.split(joined) == [*process.argv]
+
+    pinned = together.pinned({"address": "127.0.0.1:4712"})
+    *others, gateway = words(pinned.argv, "--service")
+    assert others == services[:-1]
+    assert words(tuple(shlex.split(gateway)), "--bind") == ["127.0.0.1:4712"]

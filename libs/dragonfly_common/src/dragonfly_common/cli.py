@@ -8,6 +8,7 @@ from typing import Final
 import click
 
 from dragonfly_common.errors import ConfigError, UserError
+from dragonfly_common.together import together
 
 __all__ = ["main"]
 
@@ -23,7 +24,7 @@ class _InstalledCommands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         found = _installed().get(cmd_name)
         if found is None:
-            return None
+            return super().get_command(ctx, cmd_name)
         try:
             command: click.Command = found.load()
         except ModuleNotFoundError as error:
@@ -76,6 +77,9 @@ def main() -> None:
     Example:
       dragonfly demo
     """
+
+
+main.add_command(together)
 
 
 if __name__ == "__main__":

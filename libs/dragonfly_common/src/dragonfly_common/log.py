@@ -39,6 +39,7 @@ def configure(level: str, log_format: LogFormat, service: str, instance: str) ->
     )
     structlog.configure(
         processors=[
+            structlog.contextvars.merge_contextvars,
             sign,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),

@@ -18,6 +18,7 @@ import sys
 import threading
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
+from contextvars import ContextVar
 from dataclasses import dataclass
 from types import FrameType
 from typing import Any, Final, NoReturn, ParamSpec, TypeVar, cast
@@ -27,10 +28,19 @@ import structlog
 
 from dragonfly_common import counters, log
 from dragonfly_common.clock import Clock, SystemClock
-from dragonfly_common.errors import ExitCode, UserError
+from dragonfly_common.errors import ConfigError, ExitCode, UserError
 from dragonfly_common.status import StatusServer
 
-__all__ = ["SUPERVISED", "Runtime", "RuntimeOptions", "run_async", "run_loop", "runtime_options"]
+__all__ = [
+    "SUPERVISED",
+    "Gathered",
+    "Runtime",
+    "RuntimeOptions",
+    "gather",
+    "run_async",
+    "run_loop",
+    "runtime_options",
+]
 
 WATCHDOG_LIMIT_S: Final = 10.0
 WATCHDOG_TICK_S: Final = 1.0
@@ -46,6 +56,10 @@ SUPERVISED: Final = "DRAGONFLY_SUPERVISED"
 
 P = ParamSpec("P")
 R = TypeVar("R")
+AsyncMain = Callable[["Runtime"], Coroutine[Any, Any, None]]
+
+_gathering: ContextVar[bool] = ContextVar("gathering", default=False)
+"""Whether services are to be run beside others, by who gathers them."""
 
 logger = structlog.get_logger()
 
@@ -208,12 +222,40 @@ class Runtime:
             os._exit(self._code)
 
 
+class Gathered(Exception):  # noqa: N818 - not an error: a service that was not run yet
+    """A service that is to run beside others in one process."""
+
+    def __init__(self, service: str, options: RuntimeOptions, main: AsyncMain) -> None:
+        super().__init__(service)
+        self.service = service
+        self.options = options
+        self.main = main
+
+
+def gather(call: Callable[[], object]) -> Gathered:
+    """Return the service that `call` would run.
+
+    Raises:
+        ConfigError: it runs none.
+    """
+    token = _gathering.set(True)
+    try:
+        call()
+    except Gathered as found:
+        return found
+    finally:
+        _gathering.reset(token)
+    raise ConfigError("a command that runs no service cannot run beside others")
+
+
 def run_async(
     service: str,
     options: RuntimeOptions,
-    main: Callable[[Runtime], Coroutine[Any, Any, None]],
+    main: AsyncMain,
 ) -> NoReturn:
     """Run `main` on uvloop until it ends or a signal cancels it; end the process."""
+    if _gathering.get():
+        raise Gathered(service, options, main)
     import uvloop  # noqa: PLC0415 - the aggregator never needs it
 
     async def supervised(runtime: Runtime) -> None:
@@ -241,8 +283,18 @@ def run_async(
     _run(service, options, start)
 
 
-def run_loop(service: str, options: RuntimeOptions, main: Callable[[Runtime], None]) -> NoReturn:
-    """Run a plain loop, which ends itself once `runtime.stopping`; end the process."""
+def run_loop(
+    service: str,
+    options: RuntimeOptions,
+    main: Callable[[Runtime], None],
+    beside: AsyncMain | None = None,
+) -> NoReturn:
+    """Run a plain loop, which ends itself once `runtime.stopping`; end the process.
+
+    `beside` does the same where other services share the process.
+    """
+    if _gathering.get() and beside is not None:
+        raise Gathered(service, options, beside)
 
     def start(runtime: Runtime) -> None:
         def stop(number: int, frame: FrameType | None) -> None:

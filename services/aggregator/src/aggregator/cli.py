@@ -15,7 +15,7 @@ from dragonfly_common.options import (
 from dragonfly_common.runtime import RuntimeOptions, run_loop, runtime_options
 from dragonfly_common.sharing import Replicas
 
-from aggregator.service import Options, serve
+from aggregator.service import Options, serve, serve_beside
 
 __all__ = ["aggregator"]
 
@@ -53,4 +53,9 @@ def aggregator(
           --upstream ipc:///tmp/kraken.ipc --bind ipc:///tmp/aggregator.ipc
     """
     options = Options(upstreams, bind, instruments, depth, linger_s, replicas, keys)
-    run_loop("aggregator", runtime, lambda process: serve(process, options))
+    run_loop(
+        "aggregator",
+        runtime,
+        lambda process: serve(process, options),
+        beside=lambda process: serve_beside(process, options),
+    )

@@ -20,6 +20,7 @@ from dragonfly_common.bus import (
     PublisherLost,
     Subscriber,
     Waiter,
+    pump,
 )
 from dragonfly_common.messages import Book, Gone, Instruments, Venue
 from dragonfly_common.peers import Peers
@@ -37,7 +38,7 @@ from dragonfly_common.types import is_instrument
 from aggregator import counters
 from aggregator.world import Effects, World
 
-__all__ = ["Aggregator", "Options", "serve"]
+__all__ = ["Aggregator", "Options", "serve", "serve_beside"]
 
 LONGEST_WAIT_S: Final = 0.25
 LEAVING_WAIT_S: Final = 0.02
@@ -68,6 +69,16 @@ def serve(runtime: Runtime, options: Options) -> None:
         waiter = Waiter(aggregator.endpoints)
         while not aggregator.may_end():
             waiter.wait(aggregator.turn())
+
+
+async def serve_beside(runtime: Runtime, options: Options) -> None:
+    """Aggregate until cancelled, on a loop that is shared with other services.
+
+    Raises:
+        AddressError: an address is malformed or taken.
+    """
+    with closing(Aggregator(runtime, options)) as aggregator:
+        await pump(aggregator.endpoints, aggregator.turn)
 
 
 class Aggregator:

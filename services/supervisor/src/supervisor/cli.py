@@ -64,6 +64,12 @@ _instrument_option: Final = instrument_option(
     help="Where bots connect.",
 )
 @click.option(
+    "--in-process",
+    is_flag=True,
+    help="Run all services in one process: the fastest while one core is enough for all of them;"
+    " what ends one ends all.",
+)
+@click.option(
     "--simulated", is_flag=True, help="Simulate the venues instead of connecting to them."
 )
 @click.option(
@@ -90,6 +96,7 @@ def up(
     instruments: tuple[str, ...],
     depth: int,
     gateway: str,
+    in_process: bool,
     simulated: bool,
     ws_urls: tuple[str, ...],
     rest_urls: tuple[str, ...],
@@ -116,6 +123,7 @@ def up(
         ws_urls=_by_venue("--ws-url", ws_urls, venues),
         rest_urls=_by_venue("--rest-url", rest_urls, venues),
         ca_file=ca_file,
+        in_process=in_process,
     )
     _run(_up(options, log_level, simulated=simulated))
 

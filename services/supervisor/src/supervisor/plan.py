@@ -11,8 +11,10 @@ not there yet.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Final, TypedDict
 from urllib.parse import urlsplit
@@ -21,6 +23,7 @@ __all__ = ["Facts", "Options", "Process", "plan_services", "plan_simulator"]
 
 SIMULATOR: Final = "simulator"
 GATEWAY: Final = "gateway"
+TOGETHER: Final = "services"
 
 
 class VenueAddresses(TypedDict):
@@ -49,6 +52,8 @@ class Options:
     ws_urls: Mapping[str, str] = field(default_factory=dict)
     rest_urls: Mapping[str, str] = field(default_factory=dict)
     ca_file: Path | None = None
+    in_process: bool = False
+    """Whether all services share one process."""
     simulator: Sequence[str] = ()
     """What the simulator is told beside venues, instruments and port."""
 
@@ -66,6 +71,8 @@ class Process:
             return self._with("--port", str(urlsplit(facts["control"]).port))
         if self.name == GATEWAY and "address" in facts:
             return self._with("--bind", facts["address"])
+        if self.name == TOGETHER and "address" in facts:
+            return _joined([part.pinned(facts) for part in _parts(self)])
         return self
 
     def _with(self, option: str, value: str) -> Process:
@@ -86,9 +93,10 @@ def plan_simulator(options: Options) -> Process:
 
 
 def plan_services(options: Options, folder: Path) -> list[Process]:
-    """Return listeners, aggregator and gateway, joined by sockets in `folder`."""
-    listeners = {venue: f"ipc://{folder}/{venue}" for venue in options.venues}
-    aggregator = f"ipc://{folder}/aggregator"
+    """Return listeners, aggregator and gateway: joined by sockets in `folder`, or one process."""
+    joint = "inproc://" if options.in_process else f"ipc://{folder}/"
+    listeners = {venue: f"{joint}{venue}" for venue in options.venues}
+    aggregator = f"{joint}aggregator"
     depth = ("--depth", str(options.depth))
     always = _each("--instrument", options.instruments)
     processes = [
@@ -107,11 +115,22 @@ def plan_services(options: Options, folder: Path) -> list[Process]:
     ]
     merge = ["aggregator", "--bind", aggregator, *_each("--upstream", listeners.values())]
     serve = ["gateway", "--bind", options.gateway, "--upstream", aggregator]
-    return [
-        *processes,
-        _process("aggregator", [*merge, *depth, *always]),
-        _process(GATEWAY, [*serve, *depth, *always]),
-    ]
+    processes.append(_process("aggregator", [*merge, *depth, *always]))
+    processes.append(_process(GATEWAY, [*serve, *depth, *always]))
+    return [_joined(processes)] if options.in_process else processes
+
+
+def _joined(parts: Iterable[Process]) -> Process:
+    """Return the one process that does what `parts` would."""
+    services = _each("--service", (shlex.join(part.argv) for part in parts))
+    return _process(TOGETHER, ["together", *services])
+
+
+def _parts(process: Process) -> list[Process]:
+    """Return what a process was joined of."""
+    services = [text for word, text in pairwise(process.argv) if word == "--service"]
+    argvs = [tuple(shlex.split(text)) for text in services]
+    return [Process(argv[argv.index("--id") + 1], argv) for argv in argvs]
 
 
 def _process(name: str, argv: Sequence[str]) -> Process:

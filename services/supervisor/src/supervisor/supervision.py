@@ -144,7 +144,8 @@ class Supervisor:
             if event.get("event") == "ready" and not ready.done():
                 ready.set_result(msgspec.convert(event, Facts))
             if text:
-                self._on_log(name, event)
+                # One process may be several services.
+                self._on_log(str(event.get("instance", name)), event)
         return last_words
 
 

@@ -34,8 +34,11 @@ class Waiter:
             self._epoll.poll(max(0.0, min(timeout_s, due, LONGEST_WAIT_S)))
 
 
-async def pump(endpoints: Sequence[Endpoint], on_activity: Callable[[], None]) -> None:
-    """Call `on_activity`, which drains the ends, whenever there is something; until cancelled."""
+async def pump(endpoints: Sequence[Endpoint], on_activity: Callable[[], float | None]) -> None:
+    """Call `on_activity`, which drains the ends, whenever there is something; until cancelled.
+
+    It may return after how many seconds it is to be called again in any case.
+    """
     loop = asyncio.get_running_loop()
     turns = _Turns(endpoints, on_activity, loop)
     publishers = [endpoint for endpoint in endpoints if isinstance(endpoint, Publisher)]
@@ -60,7 +63,7 @@ class _Turns:
     def __init__(
         self,
         endpoints: Sequence[Endpoint],
-        on_activity: Callable[[], None],
+        on_activity: Callable[[], float | None],
         loop: asyncio.AbstractEventLoop,
     ) -> None:
         self.over: asyncio.Future[None] = loop.create_future()
@@ -74,8 +77,9 @@ class _Turns:
         if self.over.done():
             return
         try:
-            self._on_activity()
-            due_s = min(LONGEST_WAIT_S, *(endpoint.tick() for endpoint in self._endpoints))
+            wait_s = self._on_activity()
+            longest_s = LONGEST_WAIT_S if wait_s is None else min(wait_s, LONGEST_WAIT_S)
+            due_s = min(longest_s, *(endpoint.tick() for endpoint in self._endpoints))
         except Exception as error:  # noqa: BLE001 - raised where `over` is awaited
             self.over.set_exception(error)
             return
