@@ -1,7 +1,7 @@
 """From a venue's socket to a bot: latency, its parts, what arrives, and what it costs.
 
     python bench/end_to_end.py [--seconds S] [--repeat N] [--load RATE:BOTS]... [--plain]
-                               [--floors] [--beside PYTHON]
+                               [--floors] [--in-process] [--beside PYTHON]
 
 Runs the system's processes on loopback between venues that send ready frames and bots on bare
 grpc.aio, each apart. A load is the frames a second at each of two venues, every one of which
@@ -81,10 +81,13 @@ LOADS: Final = (
 class EndToEnd:
     """The whole system between its venues and bots."""
 
-    def __init__(self, *, tls: bool, python: str = sys.executable) -> None:
-        """`python` has the system installed."""
+    def __init__(
+        self, *, tls: bool, python: str = sys.executable, in_process: bool = False
+    ) -> None:
+        """`python` has the system installed; `in_process`, all of it is one process."""
         self._tls = tls
         self._python = python
+        self._in_process = in_process
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
@@ -108,11 +111,15 @@ class EndToEnd:
         self._stack.close()
 
     async def _start(self, trust: Sequence[str]) -> None:
-        await asyncio.gather(
-            *(self._system.start_listener(venue, *trust) for venue in VENUES),
-            self._system.start_aggregator(venues=VENUES),
-            self._system.start_gateway(f"--instrument={INSTRUMENT}"),
-        )
+        always = f"--instrument={INSTRUMENT}"
+        if self._in_process:
+            await self._system.start_together(VENUES, listener=trust, gateway=[always])
+        else:
+            await asyncio.gather(
+                *(self._system.start_listener(venue, *trust) for venue in VENUES),
+                self._system.start_aggregator(venues=VENUES),
+                self._system.start_gateway(always),
+            )
         await self._system.listed(VENUES)
 
     def measure(self, load: Load, seconds: float) -> dict[str, float]:
@@ -179,13 +186,18 @@ def run(
     tls: bool,
     floors: bool = False,
     beside: str | None = None,
+    in_process: bool = False,
 ) -> dict[tuple[str, Load], dict[str, float]]:
     """Return the medians of each system's and load's figures."""
-    pythons = {"": sys.executable} | ({"beside: ": beside} if beside else {})
+    kinds = {"": EndToEnd(tls=tls)}
+    if in_process:
+        kinds["in one process: "] = EndToEnd(tls=tls, in_process=True)
+    if beside:
+        kinds["beside: "] = EndToEnd(tls=tls, python=beside)
     found = defaultdict(list)
     with ExitStack() as stack:
         enter = stack.enter_context
-        systems = {name: enter(EndToEnd(tls=tls, python=at)) for name, at in pythons.items()}
+        systems = {name: enter(system) for name, system in kinds.items()}
         if floors:
             ca_file = Path(enter(tempfile.TemporaryDirectory())) / "ca.pem" if tls else None
             bare = enter(Floors(VENUES, ca_file))
@@ -232,11 +244,14 @@ def show(found: Mapping[tuple[str, Load], Mapping[str, float]]) -> None:
             [[name, *(_both(figures, hop) for hop in hops)] for name, figures in rows],
         )
 
-    processes = [name for name in rows[0][1] if name.startswith("cores of ")]
+    processes = {name: None for _, of in rows for name in of if name.startswith("cores of ")}
     print_table(
         "Cores of each process, and the kernel's share of them",
         ["load", *(name.removeprefix("cores of ") for name in processes), "kernel"],
-        [[name, *(figures[column] for column in (*processes, "kernel"))] for name, figures in rows],
+        [
+            [name, *(figures.get(column, "-") for column in (*processes, "kernel"))]
+            for name, figures in rows
+        ],
     )
 
 
@@ -256,6 +271,7 @@ def main() -> None:
     parser.add_argument("--plain", action="store_true", help="venues without TLS")
     parser.add_argument("--load", type=_load, action="append", help="RATE:BOTS; may be repeated")
     parser.add_argument("--floors", action="store_true", help="the bare libraries beside each load")
+    parser.add_argument("--in-process", action="store_true", help="also as one process, in turns")
     parser.add_argument("--beside", metavar="PYTHON", help="a second system to take turns with")
     given = parser.parse_args()
     say_machine()
@@ -266,6 +282,7 @@ def main() -> None:
         tls=not given.plain,
         floors=given.floors,
         beside=given.beside,
+        in_process=given.in_process,
     )
     show(found)
     rows = [{"system": name, **load._asdict(), **f} for (name, load), f in found.items()]

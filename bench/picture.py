@@ -46,13 +46,27 @@ def draw(path: Path = BUILD / "performance.svg") -> Path | None:
 
 
 def _latency(ax: Axes, rows: Rows) -> None:
-    names = [f"{row['rate']:g}/s\n{_bots(row)}" for row in rows]
-    for quantile, marker in (("p50", "o"), ("p90", "s"), ("p99", "^"), ("p99.9", "v")):
-        ax.plot(names, [row[quantile] for row in rows], marker, label=quantile)
+    for number, (quantile, marker) in enumerate(
+        (("p50", "o"), ("p90", "s"), ("p99", "^"), ("p99.9", "v"))
+    ):
+        for label, of in _kinds(rows):
+            names = [f"{row['rate']:g}/s\n{_bots(row)}" for row in of]
+            fill = "none" if label else "full"
+            took = [row[quantile] for row in of]
+            ax.plot(names, took, marker, c=f"C{number}", fillstyle=fill, label=label + quantile)
     ax.set_yscale("log")
     ax.set_ylabel("ms")
     ax.set_title("From a venue's send to a bot's receive")
     ax.legend(ncols=4)
+
+
+def _kinds(rows: Rows) -> list[tuple[str, Rows]]:
+    """Return the rows of five processes, and those of one, where there are such."""
+    kinds = {"": "", "in one process: ": "in one: "}
+    found = [
+        (label, [row for row in rows if row["system"] == name]) for name, label in kinds.items()
+    ]
+    return [(label, of) for label, of in found if of]
 
 
 def _bots(row: Rows) -> str:
@@ -60,13 +74,13 @@ def _bots(row: Rows) -> str:
 
 
 def _cores(ax: Axes, rows: Rows) -> None:
-    names = [f"{row['rate']:g}/s\n{_bots(row)}" for row in rows]
-    for at, (name, column) in enumerate(
-        (("the system", "cores"), ("bots", "bots' cores"), ("venues", "venues' cores"))
-    ):
-        places = [number + 0.27 * (at - 1) for number in range(len(rows))]
-        ax.bar(places, [row[column] for row in rows], 0.25, label=name)
-    ax.set_xticks(range(len(rows)), names)
+    bars = [(f"{label}the system", of, "cores") for label, of in _kinds(rows)]
+    five = bars[0][1]
+    bars += [("bots", five, "bots' cores"), ("venues", five, "venues' cores")]
+    for at, (name, of, column) in enumerate(bars):
+        places = [number + 0.2 * at - 0.3 for number in range(len(of))]
+        ax.bar(places, [row[column] for row in of], 0.18, label=name)
+    ax.set_xticks(range(len(five)), [f"{row['rate']:g}/s\n{_bots(row)}" for row in five])
     ax.set_ylabel("cores")
     ax.set_title("What it costs")
     ax.legend()
@@ -76,13 +90,17 @@ def _hops(ax: Axes, rows: Rows) -> None:
     bars: list[tuple[str, list[tuple[str, float]]]] = []
     for row in rows:
         rate = f"{row['rate']:g}/s"
-        bars.append((f"system\n{rate}", [(hop, row[f"{hop} p50"]) for hop in HOPS]))
+        kind = "in one" if row["system"] else "system"
+        bars.append((f"{kind}\n{rate}", [(hop, row[f"{hop} p50"]) for hop in HOPS]))
+        if row["system"]:
+            continue
         hops = ("WebSocket", "ZeroMQ", "ZeroMQ", "gRPC")
         bars.append((f"bare\n{rate}", [(hop, row[f"{hop} p50"]) for hop in hops]))
-    for at, (_, parts) in enumerate(bars):
+    for at, (title, parts) in enumerate(bars):
         bottom = 0.0
+        shade = 0.6 if title.startswith("bare") else 1.0
         for number, (name, took) in enumerate(parts):
-            ax.bar(at, took, 0.7, bottom=bottom, color=f"C{number}", alpha=1 - 0.4 * (at % 2))
+            ax.bar(at, took, 0.7, bottom=bottom, color=f"C{number}", alpha=shade)
             if took > 0.02:
                 ax.text(at, bottom + took / 2, name, ha="center", va="center", fontsize=6)
             bottom += took

@@ -2,7 +2,7 @@
 
     python bench/run.py [--long] [--only NAME]...
 
-The short form takes about eight minutes, the long one three times as long. Figures go to
+The short form takes about ten minutes, the long one three times as long. Figures go to
 build/bench/NAME.json as each is done, and at the end a picture of them to
 build/bench/performance.svg.
 """
@@ -21,9 +21,16 @@ from picture import draw
 
 HERE: Final = Path(__file__).parent
 
-LATENCY: Final = ("end_to_end.py", "--seconds=4")
+LATENCY: Final = ("end_to_end.py", "--in-process", "--seconds=4")
 """Loads differ in what one repetition says of them; the others are costs, which hardly vary."""
-FLOORS: Final = ("end_to_end.py", "--plain", "--floors", "--load=200", "--load=1000")
+FLOORS: Final = (
+    "end_to_end.py",
+    "--in-process",
+    "--plain",
+    "--floors",
+    "--load=200",
+    "--load=1000",
+)
 BENCHMARKS: Final = {
     "end to end": ((*LATENCY, "--repeat=3"), (*LATENCY, "--seconds=10", "--repeat=5")),
     "floors": (

@@ -11,6 +11,7 @@ import asyncio
 import json
 import math
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -185,19 +186,8 @@ class System:
 
     async def start_listener(self, venue: str, *options: str, name: str = "") -> None:
         """Start a listener of a simulated venue, `name` if it is not the only one."""
-        urls = self.urls(venue)
         name = name or f"listener-{venue}"
-        await self._ready(
-            name,
-            (
-                "listener",
-                f"--venue={venue}",
-                f"--bind={self.address(name)}",
-                f"--ws-url={urls['ws']}",
-                f"--rest-url={urls['rest']}",
-                *options,
-            ),
-        )
+        await self._ready(name, self._listener(venue, self.address(name), options))
 
     async def start_aggregator(
         self, *options: str, venues: Sequence[str] = VENUES, name: str = "aggregator"
@@ -213,6 +203,35 @@ class System:
             ("gateway", f"--upstream={self.address('aggregator')}", "--bind=127.0.0.1:0", *options),
         )
         self.gateway_address = str(facts["address"])
+
+    async def start_together(
+        self, venues: Sequence[str], *, listener: Sequence[str] = (), gateway: Sequence[str] = ()
+    ) -> None:
+        """Start all layers in one process; the arguments are options for each layer."""
+        parts = [
+            *(self._listener(venue, f"inproc://{venue}", listener) for venue in venues),
+            (
+                "aggregator",
+                *(f"--upstream=inproc://{venue}" for venue in venues),
+                "--bind=inproc://aggregator",
+            ),
+            ("gateway", "--upstream=inproc://aggregator", "--bind=127.0.0.1:0", *gateway),
+        ]
+        facts = await self._ready(
+            "together", ("together", *(f"--service={shlex.join(part)}" for part in parts))
+        )
+        self.gateway_address = str(facts["address"])
+
+    def _listener(self, venue: str, address: str, options: Sequence[str]) -> Sequence[str]:
+        urls = self.urls(venue)
+        return (
+            "listener",
+            f"--venue={venue}",
+            f"--bind={address}",
+            f"--ws-url={urls['ws']}",
+            f"--rest-url={urls['rest']}",
+            *options,
+        )
 
     def urls(self, venue: str) -> dict[str, str]:
         """Return the addresses of a simulated venue: `ws` and `rest`."""
