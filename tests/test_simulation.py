@@ -42,7 +42,7 @@ def test_a_seed_is_repeated_exactly() -> None:
     assert re.search(r"seed 7: .* 0 violations", first.stdout), first.stdout[-2000:]
 
 
-@pytest.mark.parametrize("variant", ["any-seq", "loss-ignored"])
+@pytest.mark.parametrize("variant", ["loss-ignored", "no-digest"])
 def test_a_mistake_in_the_product_is_found(variant: str) -> None:
     done = run("--variant", variant, "--seeds", "300")
     assert done.returncode == 1, done.stdout
