@@ -189,3 +189,14 @@ def test_a_flood_is_read_in_portions_so_that_timers_run(
         turns += 1
     assert count("received") - received == 100
     assert turns >= 10
+
+
+def test_who_waits_for_a_fresh_socket_may_be_given_up_again(world: World) -> None:
+    voice = world.voice()
+    ear = world.ear(voice.publisher.address, prefixes=["a."])
+    (waiting,) = ear.subscriber._links.values()
+    for reason in ("disconnected", "mute"):
+        ear.subscriber._replace(waiting, reason)
+    assert waiting.sockets() == []
+    voice.publisher.publish("a.", say(1))
+    world.until(lambda: ear.heard() == [1])

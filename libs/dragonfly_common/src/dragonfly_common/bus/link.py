@@ -171,8 +171,7 @@ class Link:
 
     def close(self) -> None:
         """Close the socket for good."""
-        if self._reopen_at is None:
-            self._close()
+        self._close()
         self._reopen_at = math.inf
 
     def _interval(self) -> float:
@@ -220,6 +219,8 @@ class Link:
             ) from None
 
     def _close(self) -> None:
+        if self._reopen_at is not None:
+            return  # it is closed, and waits for the fresh one
         for socket in (self._socket, self._monitor):
             self._bells.remove(socket)
         self._socket.disable_monitor()
