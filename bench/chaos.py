@@ -55,9 +55,6 @@ WHOLE_WITHIN_S: Final = 60.0
 ENDS_WITHIN_S: Final = 30.0
 SILENT_S: Final = 3.0
 """A venue's open connection on which nothing comes is given up after so long."""
-NO_STAMP: Final = "binance"
-"""Sends no times with its books: nobody can see that they come late."""
-
 PROCESS_FAULTS: Final = ("kill", "term", "stop")
 LINK_FAULTS: Final = ("latency", "slicer", "bandwidth", "blackhole", "reset", "refuse")
 MOMENTS: Final = ("close", "reset")
@@ -370,14 +367,12 @@ class Chaos:
             proxy.refusing = False
 
     def _excuse_slow(self, done: Done, consumer: str, publisher: str) -> None:
-        end = time.time_ns() + int(SILENT_S * 1e9)
-        if publisher == NO_STAMP:
-            self._excuse(done, venue=publisher, end=end)
-        elif publisher in VENUES:
+        if publisher in VENUES:
             self._excuse(done, venue=publisher, seconds=SILENT_S)
         elif publisher in GATEWAYS:
             # It acknowledges nothing: what is on its way to it is as long as the line allows.
             pid = self.system.processes[consumer].pid
+            end = time.time_ns() + int(SILENT_S * 1e9)
             self._excuse(done, bots=f"unacknowledged {publisher[-1]} {pid}", end=end)
 
     async def _partition(self, done: Done) -> None:

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import pytest
 from dragonfly_client._backoff import FIRST_S, LONGEST_S, Backoff
 
 
-def test_the_ceiling_doubles_up_to_the_longest() -> None:
+def test_the_ceiling_grows_by_half_up_to_the_longest() -> None:
     backoff = Backoff(lambda: 1.0)
-    assert [backoff.next_s() for _ in range(8)] == [0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 2.0, 2.0]
+    waits = [backoff.next_s() for _ in range(12)]
+    assert waits[:4] == pytest.approx([0.05, 0.075, 0.1125, 0.16875])
+    assert waits[-2:] == [LONGEST_S, LONGEST_S]
 
 
 def test_the_jitter_is_full() -> None:

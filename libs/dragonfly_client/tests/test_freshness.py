@@ -95,6 +95,16 @@ def test_a_late_view_now_and_then_is_not_a_new_count() -> None:
         time.now += PATIENCE_S
 
 
+def test_a_venue_that_was_out_for_as_long_may_count_anew_at_once() -> None:
+    time = Time()
+    freshness = Freshness(time)
+    assert freshness.admit(book(7, 1, kraken=500))
+    assert freshness.admit(book(7, 2))
+    time.now += PATIENCE_S
+    assert freshness.admit(book(7, 3))
+    assert freshness.admit(book(7, 4, kraken=1))
+
+
 def test_the_gateways_own_word_is_always_heard() -> None:
     freshness = Freshness()
     assert freshness.admit(book(7, 100, kraken=5))

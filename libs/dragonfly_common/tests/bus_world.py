@@ -115,6 +115,7 @@ class HandMade:
         self.name = name
         self.epoch = epoch
         self.asked: list[bytes] = []
+        self.now_ns: Callable[[], int] = lambda: 5
         self._socket = new_publisher(address)
         self._socket.bind(address)
         self.address = self._socket.getsockopt_string(zmq.LAST_ENDPOINT)
@@ -131,7 +132,9 @@ class HandMade:
         self.send(heartbeat_topic(self.name), seq, Heartbeat(digest or {}, bye))
 
     def pack(self, seq: int, body: Body, *, name: str = "", epoch: int = 0) -> bytes:
-        return codec.encode_message(name or self.name, epoch or self.epoch, seq, 5, body)
+        return codec.encode_message(
+            name or self.name, epoch or self.epoch, seq, self.now_ns(), body
+        )
 
     def throw(self, *frames: bytes) -> None:
         self._socket.send_multipart(frames)

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import pytest
 from bus_world import HandMade, World, count
 from dragonfly_common import codec
-from dragonfly_common.bus import Delivery, PublisherLost
+from dragonfly_common.bus import Delivery
 from dragonfly_common.clock import ManualClock
 from dragonfly_common.errors import DecodeError
 from dragonfly_common.messages import Body, Book, Heartbeat, Instruments, Venue, View
@@ -139,6 +139,7 @@ def test_damaged_messages_are_counted_and_the_next_true_one_is_heard(
 ) -> None:
     clock = ManualClock()
     hand_made = world.hand_made(epoch=1_700_000_000_000_000_000)
+    hand_made.now_ns = clock.now_ns
     ear = world.ear(hand_made.address, prefixes=[""], clock=clock)
     world.joined(hand_made, "", "hb.")
     peer = Peer(hand_made, random.Random(3))
@@ -154,7 +155,7 @@ def test_damaged_messages_are_counted_and_the_next_true_one_is_heard(
                 account.handed_on += 1
                 heard[event.topic] = event.seq
             else:
-                assert event == PublisherLost("p", "bye")  # a damaged beat can say so
+                assert event.reason in {"bye", "late"}  # a damaged beat can say so
                 byes += 1
                 clock.advance(0.2)
         ear.events.clear()

@@ -11,7 +11,7 @@ import pytest
 import zmq
 from bus_world import Ear, World, count, say
 from dragonfly_common.bus import Delivery, Subscriber, options
-from dragonfly_common.clock import ManualClock, SystemClock
+from dragonfly_common.clock import Clock, ManualClock, SystemClock
 from dragonfly_common.errors import AddressError
 from dragonfly_common.messages import Heartbeat
 from dragonfly_common.topics import heartbeat_topic
@@ -19,6 +19,14 @@ from dragonfly_common.topics import heartbeat_topic
 
 def _counted_at_least(metric: str, number: float) -> bool:
     return count(metric) >= number
+
+
+def _some_time_ago(clock: Clock, seconds: float) -> int:
+    return clock.now_ns() - round(seconds * 1e9)
+
+
+def _last_is(ear: Ear, topic: str, number: int) -> bool:
+    return ear.last(topic) == number
 
 
 def arrived(ear: Ear) -> bool:
@@ -340,6 +348,25 @@ def test_a_publisher_that_beats_is_never_lost(world: World) -> None:
         clock.advance(0.25)
         world.until(partial(_counted_at_least, "received", received + beats + 1))
     assert ear.losses == []
+
+
+def test_what_comes_later_and_later_is_dropped_and_asked_for_afresh(world: World) -> None:
+    clock = ManualClock()
+    peer = world.hand_made()
+    ear = world.ear(peer.address, prefixes=["a."], clock=clock)
+    world.joined(peer, "a.")
+    late_s = [0.0, 0.0, 0.1, 0.7, 0.4, 0.6, 0.8]  # a moment of 0.7 s is no slow line
+    for number, late in enumerate(late_s, 1):
+        peer.now_ns = partial(_some_time_ago, clock, late)
+        peer.beat(number, {"a.": number - 1})
+        peer.send("a.", number, say(number))
+        world.until(partial(_last_is, ear, "a.", number))
+        clock.advance(0.3)
+    assert ear.losses == []
+    peer.asked.clear()
+    peer.beat(len(late_s) + 1)
+    world.until(lambda: ear.losses == [("p", "late")])
+    world.joined(peer, "a.")
 
 
 def test_a_publisher_whose_connection_drops_is_lost_at_once(world: World) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 from aggregator.feeds import Feed, take_book
-from aggregator.voices import HOLD_S, Voices
+from aggregator.voices import HOLD_S, RECOUNT_S, Voices
 from dragonfly_common.messages import Book
 from dragonfly_common.types import FeedState
 from hypothesis import given
@@ -22,6 +22,11 @@ def say(make_book: MakeBook) -> Say:
         return take_book("kraken", make_book(state=state, venue_seq=venue_seq), 1, 10)
 
     return make
+
+
+def shown(voices: Voices) -> tuple[FeedState, object]:
+    assert voices.believed is not None
+    return voices.believed.state, voices.believed.bids
 
 
 def test_each_state_counts_once_whoever_brings_it_first(say: Say) -> None:
@@ -49,20 +54,35 @@ def test_what_was_ahead_stands_until_the_other_has_caught_up(say: Say) -> None:
     assert not voices.lose("a", "silent", 1.0)
     assert not voices.hear("b", say(4), 1.1)
     assert voices.believed is ahead
-    assert voices.held_until == 1.0 + HOLD_S
+    assert voices.look_at == 1.0 + HOLD_S
     assert voices.hear("b", caught_up := say(5), 1.2)
     assert voices.believed is caught_up
-    assert voices.held_until is None
+    assert voices.look_at is None
 
 
-def test_it_does_not_stand_for_long(say: Say) -> None:
+def test_what_is_behind_for_longer_is_not_shown_until_it_has_caught_up(say: Say) -> None:
     voices = Voices()
     voices.hear("a", say(5), 0.0)
-    voices.hear("b", behind := say(3), 0.0)
+    voices.hear("b", say(3), 0.0)
     voices.release("a", 1.0)
     assert not voices.look(1.0 + HOLD_S / 2)
     assert voices.look(1.0 + HOLD_S)
-    assert voices.believed is behind
+    assert shown(voices) == (FeedState.SYNCING, ())
+    voices.hear("b", say(4), 2.0)
+    assert shown(voices) == (FeedState.SYNCING, ())
+    assert voices.hear("b", caught_up := say(5), 3.0)
+    assert voices.believed is caught_up
+
+
+def test_what_stays_behind_for_long_counts_anew(say: Say) -> None:
+    voices = Voices()
+    voices.hear("a", say(5), 0.0)
+    voices.hear("a", anew := say(1), 1.0)
+    assert shown(voices) == (FeedState.SYNCING, ())
+    assert voices.look_at == 1.0 + RECOUNT_S
+    assert voices.look(1.0 + RECOUNT_S)
+    assert voices.believed is anew
+    assert voices.look_at is None
 
 
 def test_it_does_not_stand_once_nobody_is_live(say: Say) -> None:
@@ -83,9 +103,11 @@ def test_one_that_is_not_live_is_not_believed_while_another_is(say: Say) -> None
     assert voices.believed is level
 
 
-def test_a_lone_one_is_believed_whatever_it_says(say: Say) -> None:
+def test_a_lone_one_is_believed_while_it_goes_forward_or_says_that_it_is_not_live(
+    say: Say,
+) -> None:
     voices = Voices()
-    for feed in (say(5), say(3), say(3, FeedState.DOWN), say(1)):
+    for feed in (say(5), say(3, FeedState.DOWN), say(5), say(6)):
         assert voices.hear("a", feed, 0.0)
         assert voices.believed is feed
 
@@ -95,8 +117,8 @@ def test_the_last_one_lost_is_remembered_as_down_until_somebody_speaks(say: Say)
     voices.hear("a", say(5), 0.0)
     assert voices.lose("a", "listener lost: silent", 1.0)
     assert voices.believed is not None
-    assert (voices.believed.state, voices.believed.bids) == (FeedState.DOWN, ())
-    assert voices.hear("b", fresh := say(1), 2.0)
+    assert shown(voices) == (FeedState.DOWN, ())
+    assert voices.hear("b", fresh := say(5), 2.0)
     assert voices.believed is fresh
 
 
@@ -105,7 +127,7 @@ def test_one_that_comes_back_only_to_say_that_others_carry_it(say: Say) -> None:
     voices.hear("a", say(5), 0.0)
     voices.lose("a", "listener lost: silent", 1.0)
     assert voices.release("a", 2.0)
-    assert voices.hear("b", fresh := say(1), 3.0)
+    assert voices.hear("b", fresh := say(5), 3.0)
     assert voices.believed is fresh
 
 

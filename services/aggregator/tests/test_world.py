@@ -155,7 +155,11 @@ def test_a_standby_takes_over_when_the_first_listener_is_lost(make_book: MakeBoo
     world.lose("a", "silent", 0.0)
     assert world.settle(0.0, NOW_NS) == Effects()
     held_s = world.due_in(0.0)
-    assert [level.price for level in only_book(world.settle(held_s, NOW_NS)).bids] == [1.2]
+    assert [feed.state for feed in only_book(world.settle(held_s, NOW_NS)).venues] == [
+        pb.STATE_SYNCING
+    ]
+    world.hear_book("b", "ETH-BTC", "kraken", make_book(((1.2, 1.0),), venue_seq=7), 1, 0.9)
+    assert [level.price for level in only_book(world.settle(0.9, NOW_NS)).bids] == [1.2]
     world.hear_book("c", "ETH-BTC", "kraken", make_book(((1.3, 1.0),), venue_seq=8), 1, 1.0)
     world.lose("b", "silent", 1.0)
     assert [level.price for level in only_book(world.settle(1.0, NOW_NS)).bids] == [1.3]

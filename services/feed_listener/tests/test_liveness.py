@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from feed_listener.liveness import Silence, Vigil
+from feed_listener.liveness import Echo, Silence, Slowness, Vigil
 from feed_listener.venue import Liveness
 from hypothesis import given
 from hypothesis import strategies as st
@@ -50,3 +50,41 @@ def test_it_is_always_due_when_the_next_step_is(pauses: list[float]) -> None:
             assert vigil.check(now + due_s * 0.99 - 1e-6) is None
             assert vigil.check(now + due_s + 1e-6) is not None
             now += due_s + 1e-6
+
+
+def talk(echo: Echo, since: float, until: float) -> list[tuple[float, Slowness]]:
+    """Return what is to be done while frames come all the time."""
+    moments = [since + tick / 4 for tick in range(int((until - since) * 4) + 1)]
+    return [(at, what) for at in moments if (what := echo.check(at, at)) is not None]
+
+
+def test_frames_are_pinged_among_at_once_and_each_second() -> None:
+    echo = Echo(3.0, 0.0)
+    for second in (0.0, 1.0, 2.0, 3.0):
+        assert talk(echo, second - 0.75, second) == [(second, Slowness.PROBE)]
+        echo.asked(second)
+        echo.answered()
+
+
+def test_frames_without_the_answer_among_them_are_late() -> None:
+    echo = Echo(3.0, 0.0)
+    assert talk(echo, 0.0, 0.0) == [(0.0, Slowness.PROBE)]
+    echo.asked(0.0)
+    echo.answered()
+    assert talk(echo, 0.25, 1.0) == [(1.0, Slowness.PROBE)]
+    echo.asked(1.0)
+    assert talk(echo, 1.25, 3.75) == [(3.0, Slowness.LATE)]
+
+
+def test_a_venue_that_never_answers_is_not_held_to_it() -> None:
+    echo = Echo(3.0, 0.0)
+    echo.asked(1.0)
+    assert talk(echo, 1.25, 60.0) == []
+
+
+def test_a_silence_is_no_slowness() -> None:
+    echo = Echo(3.0, 0.0)
+    echo.asked(0.5)
+    echo.answered()
+    echo.asked(1.0)
+    assert [echo.check(1.0 + tick / 4, 1.0) for tick in range(4, 40)] == [None] * 36

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from dragonfly_common.types import FeedState
 from fake_venue import CALM, FakeServer, FakeVenue, eventually
-from feed_listener import lag
+from feed_listener import session
 from listening import SkippingClock, listening
 
 SYNCING = FeedState.SYNCING
@@ -241,14 +241,14 @@ async def test_a_late_frame_of_an_ended_subscription_hides_nothing(
 async def test_a_connection_that_lags_is_replaced(
     server: FakeServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lag, "PATIENCE_S", 0.2)
+    monkeypatch.setattr(session, "LATE_FOR_S", 0.2)
     clock = SkippingClock()
     await server.book("ethbtc", 1, 10.0, ts=clock.now_ns())
     async with listening(server, tmp_path, instruments=["ETH-BTC"]) as consumer:
         consumer.want("ETH-BTC")
         await consumer.live("ETH-BTC", 1)
-        await server.book("ethbtc", 2, 11.0, ts=clock.now_ns())
-        seq = 2
+        for seq in (2, 3):
+            await server.book("ethbtc", seq, 10.0 + seq, ts=clock.now_ns())
         until = clock.monotonic() + 8.0
         while server.opened == 1:
             assert clock.monotonic() < until

@@ -9,10 +9,12 @@ __all__ = ["Backoff"]
 
 FIRST_S: Final = 0.05
 LONGEST_S: Final = 2.0
+GROWTH: Final = 1.5
+"""Slow enough that a gateway which restarts within a second is found within the next half."""
 
 
 class Backoff:
-    """Waits drawn from [0, ceiling); the ceiling doubles from 50 ms to 2 s.
+    """Waits drawn from [0, ceiling); the ceiling grows by half from 50 ms to 2 s.
 
     Full jitter spreads the bots that lost one gateway at the same moment. `random` returns
     [0, 1).
@@ -33,7 +35,7 @@ class Backoff:
     def next_s(self) -> float:
         """Return the next wait in seconds, and raise the ceiling."""
         wait_s = self._random() * self._ceiling_s
-        self._ceiling_s = min(self._longest_s, self._ceiling_s * 2)
+        self._ceiling_s = min(self._longest_s, self._ceiling_s * GROWTH)
         return wait_s
 
     def reset(self) -> None:

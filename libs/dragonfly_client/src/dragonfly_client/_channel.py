@@ -23,7 +23,8 @@ PING_TIMEOUT_MS: Final = 2000
 for a minute, whatever the keepalive says."""
 
 CONNECT_ATTEMPT_MS: Final = 3000
-LONGEST_CHANNEL_BACKOFF_MS: Final = 1000
+LONGEST_CHANNEL_BACKOFF_MS: Final = 250
+"""Between attempts to connect that calls ask for; how often they ask is `Backoff`'s affair."""
 MAX_MESSAGE_BYTES: Final = 4 * 1024 * 1024
 
 _TARGET: Final = re.compile(r"([^\s:/\[\]]+|\[[0-9A-Fa-f:.]+\]):\d{1,5}|unix:\S+")

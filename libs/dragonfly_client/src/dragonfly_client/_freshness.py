@@ -10,8 +10,9 @@ from dragonfly_client.messages import State, View
 
 __all__ = ["Freshness"]
 
-PATIENCE_S: Final = 2.0
-"""What is behind for so long is not late: the venue itself began to count anew."""
+PATIENCE_S: Final = 4.0
+"""What is behind for so long is not late: the venue itself began to count anew. Aggregators wait a
+little longer themselves before they believe that, and call the venue SYNCING meanwhile."""
 
 MOST_EPOCHS: Final = 16
 
@@ -37,13 +38,10 @@ class Freshness:
         if view.epoch == 0:
             return True
         followed = self._followed.setdefault(view.instrument, _Followed())
-        if followed.is_behind(view):
-            now = self._monotonic()
-            followed.behind_since = followed.behind_since or now
-            if now - followed.behind_since < PATIENCE_S:
-                return False
-            followed = self._followed[view.instrument] = _Followed()
-        followed.advance(view)
+        now = self._monotonic()
+        if followed.is_behind(view, now):
+            return False
+        followed.advance(view, now)
         return True
 
 
@@ -51,23 +49,50 @@ class _Followed:
     """How far one instrument is."""
 
     def __init__(self) -> None:
-        self.behind_since: float | None = None
-        self._seqs: dict[int, int] = {}
-        self._venue_seqs: dict[str, int] = {}
+        self._seqs: dict[int, _Mark] = {}
+        self._venues: dict[str, _Mark] = {}
 
-    def is_behind(self, view: View) -> bool:
-        return view.seq < self._seqs.get(view.epoch, 0) or any(
-            feed.venue_seq < self._venue_seqs.get(feed.venue, 0)
-            for feed in view.venues
-            if feed.state is State.LIVE
-        )
+    def is_behind(self, view: View, now: float) -> bool:
+        """Say so; each of what is behind, for its patience begins with that."""
+        mark = self._seqs.get(view.epoch)
+        behind = mark is not None and view.seq < mark.reached and mark.refuses(now)
+        for feed in view.venues:
+            mark = self._venues.get(feed.venue) if feed.state is State.LIVE else None
+            if mark is not None and feed.venue_seq < mark.reached:
+                behind |= mark.refuses(now)
+        return behind
 
-    def advance(self, view: View) -> None:
-        self.behind_since = None
-        self._seqs.pop(view.epoch, None)  # so that the oldest is the one unheard for longest
-        self._seqs[view.epoch] = view.seq
+    def advance(self, view: View, now: float) -> None:
+        # At the end, so that the oldest is the one unheard for longest.
+        mark = self._seqs[view.epoch] = self._seqs.pop(view.epoch, _Mark())
+        mark.reach(view.seq)
         if len(self._seqs) > MOST_EPOCHS:
             del self._seqs[next(iter(self._seqs))]
         for feed in view.venues:
             if feed.state is State.LIVE:
-                self._venue_seqs[feed.venue] = feed.venue_seq
+                self._venues.setdefault(feed.venue, _Mark()).reach(feed.venue_seq)
+            elif feed.venue in self._venues:
+                self._venues[feed.venue].leave(now)
+
+
+class _Mark:
+    """How far something is, and since when it is not said any more to be there."""
+
+    __slots__ = ("_left_at", "reached")
+
+    def __init__(self) -> None:
+        self.reached = 0
+        self._left_at: float | None = None
+
+    def reach(self, number: int) -> None:
+        self.reached = number
+        self._left_at = None
+
+    def leave(self, now: float) -> float:
+        if self._left_at is None:
+            self._left_at = now
+        return self._left_at
+
+    def refuses(self, now: float) -> bool:
+        """Say whether what is behind is late rather than counted anew."""
+        return now - self.leave(now) < PATIENCE_S

@@ -42,7 +42,7 @@ BUS_REASKED: Final = Counter(
 )
 BUS_LOST_PUBLISHERS: Final = Counter(
     "dragonfly_bus_lost_publishers_total",
-    "Publishers lost: silent, disconnected, handshake, bye, superseded, untrusted.",
+    "Publishers lost: silent, late, disconnected, handshake, bye, superseded, untrusted.",
     ["reason"],
 )
 BUS_REOPENED: Final = Counter(

@@ -13,7 +13,7 @@ from dragonfly_common.types import FeedState, Side
 
 from aggregator.encoding import ASKS, BIDS, encode_feed, level_encoder
 
-__all__ = ["Entry", "Feed", "Status", "absent_feed", "lost_feed", "take_book"]
+__all__ = ["Entry", "Feed", "Status", "absent_feed", "behind_feed", "lost_feed", "take_book"]
 
 Entry = tuple[float, float, str, bytes]
 """A level as it sorts: (±price, -amount, venue, its encoding). Bids have -price: best is least."""
@@ -70,6 +70,11 @@ def take_book(venue: str, book: Book, ts_pub: int, depth: int) -> Feed:
 def lost_feed(feed: Feed, reason: str) -> Feed:
     """Return `feed` as it stands once its listener is gone: DOWN, without levels."""
     return _feed(feed.venue, FeedState.DOWN, reason, feed, feed.ts_pub)
+
+
+def behind_feed(feed: Feed, reason: str) -> Feed:
+    """Return `feed` as it stands while it is behind what was shown: SYNCING, without levels."""
+    return _feed(feed.venue, FeedState.SYNCING, reason, feed, feed.ts_pub)
 
 
 @lru_cache(maxsize=1024)

@@ -3,7 +3,8 @@
 Of those that are live the one with the newest `venue_seq` is believed; of equals the one that was.
 So with two replicas each state of the venue counts once, whoever brings it first, and nothing goes
 back. Where the one that was ahead is gone, what it said last stands until another has caught up,
-for a moment at most: the venue is live all the while.
+for a moment at most: the venue is live all the while. From then on it is SYNCING, until another has
+caught up, or for so long that the venue must have begun to count anew.
 """
 
 from __future__ import annotations
@@ -12,11 +13,15 @@ from typing import Final
 
 from dragonfly_common.types import FeedState
 
-from aggregator.feeds import Feed, lost_feed
+from aggregator.feeds import Feed, behind_feed, lost_feed
 
 __all__ = ["Voices"]
 
 HOLD_S: Final = 0.5
+RECOUNT_S: Final = 5.0
+"""Longer than a live replica can be behind: by then a venue's silence and a slow line are found."""
+
+BEHIND_REASON: Final = "what is sent of it now is older than what was shown"
 
 LIVE = FeedState.LIVE
 
@@ -26,8 +31,12 @@ class Voices:
 
     def __init__(self) -> None:
         self.believed: Feed | None = None
-        self.held_until: float | None = None
-        """Until when a word stands whose speaker is gone, None when there is none like that."""
+        self.look_at: float | None = None
+        """When to `look`: another word may be believed then, whatever is heard. None: never."""
+        self._reached = -1
+        """The last `venue_seq` that was believed."""
+        self._left_at: float | None = None
+        """Since when nobody who is live says that or more."""
         self._said: dict[str, Feed] = {}
         self._speaker: str | None = None
         self._lost: str | None = None
@@ -46,6 +55,8 @@ class Voices:
         feed = self._said.pop(publisher, None)
         if feed is None:
             return False
+        if publisher == self._speaker:
+            self._speaker = None  # who comes back under this name is another process
         if not self._said:
             self._said[publisher] = lost_feed(feed, reason)
             self._lost = publisher
@@ -59,19 +70,39 @@ class Voices:
 
     def look(self, now: float) -> bool:
         """Let go of what was held for long enough; `hear` says what is returned."""
-        return self.held_until is not None and self._choose(now)
+        return self.look_at is not None and self._choose(now)
 
     def _choose(self, now: float) -> bool:
         before = self.believed
         speaker = self._newest() if len(self._said) > 1 else next(iter(self._said), None)
-        chosen = None if speaker is None else self._said[speaker]
-        if self._steps_back(chosen):
-            self.held_until = self.held_until or now + HOLD_S
-            if now < self.held_until:
-                return False
-        self.held_until = None
-        self._speaker, self.believed = speaker, chosen
-        return chosen is not before
+        said = None if speaker is None else self._said[speaker]
+        self.look_at = None
+        if said is None or said.state is not LIVE:
+            self.believed = said
+            self._leave(now)
+        elif said.venue_seq >= self._reached or self._counts_anew(now):
+            self.believed, self._speaker = said, speaker
+            self._reached, self._left_at = said.venue_seq, None
+        else:
+            self._hold(said, now, by_itself=speaker == self._speaker)
+        return self.believed is not before
+
+    def _leave(self, now: float) -> float:
+        if self._left_at is None:
+            self._left_at = now
+        return self._left_at
+
+    def _counts_anew(self, now: float) -> bool:
+        return self._left_at is not None and now >= self._left_at + RECOUNT_S
+
+    def _hold(self, behind: Feed, now: float, *, by_itself: bool) -> None:
+        """Believe for a moment what was said last, then nothing, rather than what is behind it."""
+        left_at = self._leave(now)
+        self.look_at = left_at + HOLD_S
+        stands = self.believed is not None and self.believed.state is LIVE and not by_itself
+        if not stands or now >= self.look_at:
+            self.look_at = left_at + RECOUNT_S
+            self.believed = behind_feed(behind, BEHIND_REASON)
 
     def _newest(self) -> str:
         return max(
@@ -81,16 +112,4 @@ class Voices:
                 self._said[name].venue_seq,
                 name == self._speaker,
             ),
-        )
-
-    def _steps_back(self, chosen: Feed | None) -> bool:
-        """Say whether `chosen` is live, but behind one that was believed and is live no more."""
-        believed = self.believed
-        return (
-            believed is not None
-            and chosen is not None
-            and believed.state is LIVE
-            and chosen.state is LIVE
-            and chosen.venue_seq < believed.venue_seq
-            and self._said.get(self._speaker or "") is not chosen
         )

@@ -226,8 +226,8 @@ class World:
     def _note(self, instrument: str, voices: Voices, now: float, *, changed: bool) -> None:
         if changed:
             self._dirty[instrument] = None
-        if voices.held_until is not None:
-            self._look_at(instrument, voices.held_until)
+        if voices.look_at is not None:
+            self._look_at(instrument, voices.look_at)
 
     def _look_at(self, instrument: str, at: float) -> None:
         self._timers[instrument] = min(at, self._timers.get(instrument, at))
@@ -238,7 +238,7 @@ class World:
             self._dirty[instrument] = None
             market = self._markets.get(instrument)
             for voices in market.feeds.values() if market else ():
-                voices.look(now)
+                self._note(instrument, voices, now, changed=voices.look(now))
 
     def _publish_changes(self, instrument: str, market: _Market, now: float, now_ns: int) -> None:
         if not market.wanted or self._is_awaited(instrument, market, now):

@@ -1,13 +1,16 @@
-"""What the silence of a connection means, by the venue's own rule. Pure: time is a parameter."""
+"""What a connection's silence means, and its slowness. Pure: time is a parameter."""
 
 from __future__ import annotations
 
 import math
-from enum import IntEnum
+from enum import Enum, IntEnum
+from typing import Final
 
 from feed_listener.venue import Liveness
 
-__all__ = ["Silence", "Vigil"]
+__all__ = ["Echo", "Silence", "Slowness", "Vigil"]
+
+ECHO_INTERVAL_S: Final = 1.0
 
 
 class Silence(IntEnum):
@@ -20,6 +23,15 @@ class Silence(IntEnum):
     """What was heard before is no longer to be trusted."""
     DEAD = 3
     """The connection is to be given up."""
+
+
+class Slowness(Enum):
+    """What to do about frames that may come late."""
+
+    PROBE = "probe"
+    """A ping should be sent among them."""
+    LATE = "late"
+    """The connection is to be given up: what still comes is old."""
 
 
 class Vigil:
@@ -56,3 +68,46 @@ class Vigil:
         reached = self._reached if self.heard_at == self._heard_then else Silence.NONE
         limit = min((v for s, v in self._limits.items() if s > reached), default=math.inf)
         return max(0.0, self.heard_at + limit - now)
+
+
+class Echo:
+    """Whether what comes is what the venue sends now: its answer to a ping comes after all that.
+
+    A line that is too slow for what the venue sends is never silent, and not every venue stamps
+    its books: that they come late is seen in nothing else. Only who has answered is held to it.
+    """
+
+    def __init__(self, late_after_s: float, now: float) -> None:
+        """What was sent `late_after_s` ago is late; it is noticed by then.
+
+        The first check is due at once: nothing is under way yet that an answer could wait behind.
+        """
+        self._patience_s = late_after_s - ECHO_INTERVAL_S
+        self._look_at = now
+        self._asked_at: float | None = None
+        self._answers = False
+
+    def asked(self, now: float) -> None:
+        """Note that a ping was sent."""
+        self._asked_at = self._asked_at or now
+
+    def answered(self) -> None:
+        """Note that a ping was answered."""
+        self._asked_at = None
+        self._answers = True
+
+    def check(self, now: float, heard_at: float) -> Slowness | None:
+        """Return what is to be done while frames come; a silence is the vigil's affair."""
+        if now < self._look_at:
+            return None
+        self._look_at = now + ECHO_INTERVAL_S
+        if now - heard_at >= ECHO_INTERVAL_S:
+            return None
+        if self._asked_at is None:
+            return Slowness.PROBE
+        late = self._answers and now - self._asked_at >= self._patience_s
+        return Slowness.LATE if late else None
+
+    def due_in(self, now: float) -> float:
+        """Return seconds until the next check."""
+        return max(0.0, self._look_at - now)

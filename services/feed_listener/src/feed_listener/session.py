@@ -11,18 +11,19 @@ import asyncio
 import math
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import structlog
 from dragonfly_common.clock import Clock
+from dragonfly_common.lag import Lag
 
 from feed_listener import counters
 from feed_listener.audits import BEHIND_S, Audit, Audits, Result, Verdict, Watch
 from feed_listener.client import ClientError, Connection, UnresponsiveError
 from feed_listener.feed_state import FeedEvent
 from feed_listener.feeds import Feeds
-from feed_listener.lag import Lag
-from feed_listener.liveness import Silence, Vigil
+from feed_listener.liveness import Echo, Silence, Slowness, Vigil
 from feed_listener.pulse import Pulse
 from feed_listener.subscriber import Subscriber
 from feed_listener.venue import (
@@ -43,6 +44,10 @@ __all__ = ["Session", "Surroundings"]
 
 SEND_LIMIT_S: Final = 5.0
 PROVEN_S: Final = 2.0
+LATE_S: Final = 1.0
+LATE_FOR_S: Final = 2.0
+PLAUSIBLE_S: Final = 60.0
+"""A stamp farther from our clock is no clock: a recording, or a venue that stamps oddly."""
 
 logger = structlog.get_logger()
 
@@ -92,7 +97,14 @@ class Session:
         self._checksum_agreed = counters.AUDITS.labels(Audit.CHECKSUM, Result.AGREED)
         self._watch: Watch | None = None
         self._vigil = Vigil(around.venue.liveness, now)
-        self._lag = Lag(around.clock.now_ns() / 1e9, now)
+        self._lag = Lag(
+            around.clock.now_ns() / 1e9,
+            now,
+            limit_s=LATE_S,
+            patience_s=LATE_FOR_S,
+            plausible_s=PLAUSIBLE_S,
+        )
+        self._echo = Echo(around.venue.liveness.stale_after_s, now)
         self._on_news = on_news
         self._wake = asyncio.Event()
         self._opened_at = now
@@ -339,6 +351,7 @@ class Session:
         clock = self._clock
         while self._given_up is None:
             now = clock.monotonic()
+            await self._judge_slowness(now)
             await self._ask(now)
             await self._judge_silence(now)
             if now >= self._retire_at:
@@ -377,6 +390,15 @@ class Session:
         elif self._stale and silence is None:
             await self._fence(now)
 
+    async def _judge_slowness(self, now: float) -> None:
+        slowness = self._echo.check(now, self._vigil.heard_at)
+        if slowness is Slowness.PROBE:
+            await self._ping(now)
+        elif slowness is Slowness.LATE and not self._stale:
+            raise UnresponsiveError(
+                "lagging", f"the answer to a ping is not yet among what {self._venue.name} sends"
+            )
+
     async def _fence(self, now: float) -> None:
         """Ask for a sign that all has been read which was sent while nothing was heard."""
         if now - self._vigil.heard_at >= self._vigil.limit_s(Silence.STALE):
@@ -397,18 +419,24 @@ class Session:
 
     async def _ping(self, now: float) -> None:
         self._subscriber.spend(now)
-        await self._connection.ping(self._answered)
+        self._echo.asked(now)
+        await self._connection.ping(partial(self._answered, now))
 
-    def _answered(self) -> None:
+    def _answered(self, asked_at: float) -> None:
         now = self._clock.monotonic()
         if self._given_up is not None or self._around.pulse.frozen(now) is not None:
             return
         self._vigil.heard_at = now
-        if self._stale:
-            self._stale = False
-            self._fence_at = math.inf
-            logger.info("connection heard again")
-            self._feeds.trust(self)
+        self._echo.answered()
+        if not self._stale:
+            return
+        if asked_at < self._fence_at:
+            self._wake.set()  # it lives: time to ask whether all has been read
+            return
+        self._stale = False
+        self._fence_at = math.inf
+        logger.info("connection heard again")
+        self._feeds.trust(self)
 
     async def _send(self, text: str) -> None:
         try:
@@ -421,7 +449,10 @@ class Session:
 
     async def _rest(self, now: float) -> None:
         due_s = min(
-            self._subscriber.due_in(now), self._vigil.due_in(now), max(0.0, self._retire_at - now)
+            self._subscriber.due_in(now),
+            self._vigil.due_in(now),
+            self._echo.due_in(now),
+            max(0.0, self._retire_at - now),
         )
         timer = asyncio.get_running_loop().call_later(due_s, self._wake.set)
         await self._wake.wait()

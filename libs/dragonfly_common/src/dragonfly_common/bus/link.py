@@ -19,6 +19,7 @@ from dragonfly_common.bus.bells import Bells
 from dragonfly_common.bus.handshakes import FAILURES, next_event
 from dragonfly_common.bus.keys import ServerKeys
 from dragonfly_common.errors import AddressError
+from dragonfly_common.lag import Lag
 from dragonfly_common.messages import Envelope
 from dragonfly_common.sequencing import Sequencer, Verdict
 
@@ -56,6 +57,8 @@ class Link:
         self.address = address
         self.speaker: Sequencer | None = None
         """Who speaks here, once heard."""
+        self.lag: Lag | None = None
+        """How late its beats are."""
         self.newest: dict[str, Envelope] = {}
         """What was read and not handed on yet, by topic."""
         self.refused = False
@@ -131,9 +134,9 @@ class Link:
             self._complained = True
             logger.warning(event, address=self.address, **facts)
 
-    def hear(self, speaker: Sequencer) -> None:
+    def hear(self, speaker: Sequencer, lag: Lag | None = None) -> None:
         """Note who speaks here."""
-        self.speaker = speaker
+        self.speaker, self.lag = speaker, lag
         self.refused = self._complained = False
         self._failures = 0
 

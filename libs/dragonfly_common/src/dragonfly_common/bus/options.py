@@ -9,6 +9,8 @@ import zmq
 __all__ = [
     "BEAT_INTERVAL_S",
     "BYE_LINGER_MS",
+    "LATE_FOR_S",
+    "LATE_LIMIT_S",
     "MAX_STATE_BYTES",
     "MUTE_LIMIT_S",
     "SILENCE_LIMIT_S",
@@ -25,6 +27,10 @@ _Options = dict[zmq.SocketOption, int]
 BEAT_INTERVAL_S: Final = 0.2
 SILENCE_LIMIT_S: Final = 0.7
 """Three beats missed: the publisher is dead or frozen. Its levels are out within 750 ms."""
+LATE_LIMIT_S: Final = 0.5
+LATE_FOR_S: Final = 0.5
+"""Beats that come so much later than they did: the line is slower than what is said, and what it
+holds is old. A fresh socket begins with last values."""
 MUTE_LIMIT_S: Final = 5.0
 """Nobody was heard on a new socket for so long: it may be the socket's fault."""
 

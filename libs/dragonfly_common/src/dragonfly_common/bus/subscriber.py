@@ -19,10 +19,11 @@ from dragonfly_common import codec, counters
 from dragonfly_common.bus.bells import Bells
 from dragonfly_common.bus.keys import Keys, Role, ServerKeys
 from dragonfly_common.bus.link import Link
-from dragonfly_common.bus.options import MUTE_LIMIT_S, SILENCE_LIMIT_S
+from dragonfly_common.bus.options import LATE_FOR_S, LATE_LIMIT_S, MUTE_LIMIT_S, SILENCE_LIMIT_S
 from dragonfly_common.clock import Clock
 from dragonfly_common.discovery import Discovery, LookUp, check_upstream, look_up
 from dragonfly_common.errors import DecodeError
+from dragonfly_common.lag import Lag
 from dragonfly_common.messages import Body, Envelope, Heartbeat
 from dragonfly_common.sequencing import EVERY_TOPIC, Sequencer, Verdict
 from dragonfly_common.staleness import Silence
@@ -239,7 +240,6 @@ class Subscriber:
         if verdict is not Verdict.FRESH:
             _DROPPED[verdict].inc()
             return
-        self._speaking.heard(link.address, now)
         if topic in link.newest:
             _REPLACED.inc()
         link.newest[topic] = envelope
@@ -264,7 +264,9 @@ class Subscriber:
         logger.info("publisher heard", publisher=publisher, address=link.address)
         if link.refused:
             self._ask_again(link, EVERY_TOPIC)
-        link.hear(Sequencer(publisher, epoch))
+        wall_s = self._clock.now_ns() / 1e9
+        lag = Lag(wall_s, now, limit_s=LATE_LIMIT_S, patience_s=LATE_FOR_S)
+        link.hear(Sequencer(publisher, epoch), lag)
         self._look_at = 0.0
         self._mute.forget(link.address)
         self._speaking.heard(link.address, now)
@@ -279,9 +281,13 @@ class Subscriber:
         if not isinstance(beat, Heartbeat):
             raise DecodeError("not_a_heartbeat")
         self._names[speaker.publisher] = (speaker.epoch, now + NAME_HELD_S)
+        # Beats alone are signs of life: on a line that is too slow they wait among the rest.
         self._speaking.heard(link.address, now)
         if beat.bye:
             self._replace(link, "bye")
+            return
+        if link.lag and link.lag.observe(now, envelope.ts_pub):
+            self._replace(link, "late")
             return
         self._ask_again(link, speaker.hear_beat(envelope.seq, beat.digest))
 

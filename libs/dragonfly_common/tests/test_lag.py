@@ -1,8 +1,12 @@
 from __future__ import annotations
 
-from feed_listener.lag import Lag
+from functools import partial
+
+from dragonfly_common.lag import Lag as AnyLag
 
 START = 1_700_000_000.0
+
+Lag = partial(AnyLag, limit_s=1.0, patience_s=2.0, plausible_s=60.0)
 
 
 def stamp(second: float) -> int:
@@ -17,6 +21,7 @@ def test_a_steady_distance_is_no_lag() -> None:
 def test_falling_behind_for_two_seconds_is() -> None:
     lag = Lag(START, 0.0)
     lag.observe(0.0, stamp(-0.1))
+    lag.observe(0.1, stamp(0.0))
     assert not lag.observe(10.0, stamp(8.5))
     assert not lag.observe(11.0, stamp(9.5))
     assert lag.observe(12.1, stamp(10.5))
@@ -26,6 +31,7 @@ def test_falling_behind_for_two_seconds_is() -> None:
 def test_one_message_in_time_ends_it() -> None:
     lag = Lag(START, 0.0)
     lag.observe(0.0, stamp(0.0))
+    lag.observe(0.1, stamp(0.1))
     assert not lag.observe(10.0, stamp(8.0))
     assert not lag.observe(11.0, stamp(10.9))
     assert not lag.observe(12.1, stamp(10.0))
@@ -34,3 +40,9 @@ def test_one_message_in_time_ends_it() -> None:
 def test_a_recording_is_not_judged_by_our_clock() -> None:
     lag = Lag(START, 0.0)
     assert not any(lag.observe(t, stamp(-1e6 + t / 2)) for t in range(100))
+
+
+def test_one_wild_stamp_makes_no_difference() -> None:
+    lag = Lag(START, 0.0)
+    said = [lag.observe(t / 2, stamp(t / 2 + (30.0 if t in {5, 15} else 0.0))) for t in range(30)]
+    assert not any(said)
