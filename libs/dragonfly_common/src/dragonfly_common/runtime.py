@@ -29,6 +29,7 @@ import structlog
 from dragonfly_common import counters, log
 from dragonfly_common.clock import Clock, SystemClock
 from dragonfly_common.errors import ConfigError, ExitCode, UserError
+from dragonfly_common.memory import give_back
 from dragonfly_common.status import StatusServer
 
 __all__ = [
@@ -44,6 +45,7 @@ __all__ = [
 
 WATCHDOG_LIMIT_S: Final = 10.0
 WATCHDOG_TICK_S: Final = 1.0
+GIVE_BACK_INTERVAL_S: Final = 30.0
 PAUSE_S: Final = 1.0
 
 END_LIMIT_S: Final = 1.8
@@ -203,12 +205,16 @@ class Runtime:
             self._ended.set()
 
     def start_watchdog(self) -> None:
-        """Watch from a thread that the main loop beats, and that the end is one."""
+        """Watch from a thread that the main loop beats, that the end is one, and memory."""
         threading.Thread(target=self._watch, name="watchdog", daemon=True).start()
 
     def _watch(self) -> None:
+        give_back_at = 0.0
         while not self._ending.is_set():
             before = self.clock.monotonic()
+            if before >= give_back_at:
+                give_back_at = before + GIVE_BACK_INTERVAL_S
+                give_back()
             self._ending.wait(WATCHDOG_TICK_S)
             now = self.clock.monotonic()
             # When this thread itself overslept, the whole process stood still: no one's fault.
