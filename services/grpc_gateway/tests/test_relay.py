@@ -5,7 +5,7 @@ from dragonfly_common.topics import ViewKind
 from dragonfly_protos import market_data_pb2 as pb
 from gateway_world import make_book
 from grpc_gateway.mailbox import Mailbox
-from grpc_gateway.relay import HOLD_S, UNHEARD_LIMIT_S, Reader, Relay, ViewKey
+from grpc_gateway.relay import HOLD_S, RECOUNT_S, UNHEARD_LIMIT_S, Reader, Relay, ViewKey
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -294,14 +294,34 @@ def test_what_stood_stands_until_the_successor_has_caught_up() -> None:
     assert taken(reader) == [behind.body]
 
 
-def test_a_successor_that_does_not_catch_up_is_shown_in_the_end() -> None:
-    behind = ahead(kraken=4)
-    relay, reader = two_speakers(ahead(kraken=5), behind)
+def test_a_successor_that_is_behind_is_shown_when_it_has_caught_up() -> None:
+    relay, reader = two_speakers(ahead(kraken=5), ahead(kraken=3))
     relay.lose("a", "silent", 0.0, NOW_NS)
     relay.settle(HOLD_S - 0.01, NOW_NS, ())
     assert taken(reader) == []
     relay.settle(HOLD_S, NOW_NS, ())
-    assert taken(reader) == [behind.body]
+    (nothing,) = taken(reader)
+    assert not pb.Book.FromString(nothing).live
+    relay.hear("b", 1, ETH, ahead(kraken=4), 1.0)
+    relay.settle(1.0, NOW_NS, ())
+    assert taken(reader) == []
+    relay.hear("b", 1, ETH, caught_up := ahead(kraken=5), 2.0)
+    assert taken(reader) == [caught_up.body]
+
+
+def test_a_successor_that_stays_behind_counts_anew() -> None:
+    relay, reader = two_speakers(ahead(kraken=5), behind := ahead(kraken=3))
+    relay.lose("a", "silent", 0.0, NOW_NS)
+    relay.settle(HOLD_S, NOW_NS, ())
+    relay.settle(RECOUNT_S, NOW_NS, ())
+    assert taken(reader)[-1] == behind.body
+
+
+def test_a_successor_that_lacks_a_venue_is_not_behind() -> None:
+    relay, reader = two_speakers(ahead(kraken=5, binance=5), lacks := ahead(kraken=5))
+    relay.lose("a", "silent", 0.0, NOW_NS)
+    relay.settle(HOLD_S, NOW_NS, ())
+    assert taken(reader) == [lacks.body]
 
 
 def test_nothing_stands_for_a_successor_that_is_not_live() -> None:

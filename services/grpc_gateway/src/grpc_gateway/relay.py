@@ -6,8 +6,8 @@ bots share it, and lingers after the last one left.
 One aggregator speaks for a view at a time. Another one that has a live view takes its place where
 that view is ahead: no venue in it is behind what is shown, and some venue is further. So nothing
 goes back while an instrument moves from one aggregator to another. When the speaker is gone, what
-it said last stands until another has caught up, for a moment at most; when all are gone, the
-gateway itself says so.
+it said last stands until another has caught up, for a moment at most. From then on the gateway
+itself says that nothing is known, until none is behind any more; and so it does when all are gone.
 """
 
 from __future__ import annotations
@@ -31,6 +31,8 @@ UNHEARD_LIMIT_S: Final = 1.0
 """A view that no aggregator sent for so long after it was asked for is told to be absent."""
 HOLD_S: Final = 0.5
 """How long a view stands whose aggregator is gone while another one has it, and is behind."""
+RECOUNT_S: Final = 5.0
+"""What is still behind by then counts anew: aggregators go by the same time."""
 
 
 class ViewKey(NamedTuple):
@@ -67,6 +69,10 @@ class _Said:
         """Say whether no venue here is behind where it is in `other`."""
         return all(self.heads.get(venue, -1) >= at for venue, at in other.heads.items())
 
+    def goes_back_from(self, other: _Said) -> bool:
+        """Say whether a venue is live in both, and further in `other`."""
+        return any(at < other.heads.get(venue, at) for venue, at in self.heads.items())
+
     def is_ahead_of(self, other: _Said) -> bool:
         return self.covers(other) and self.heads != other.heads
 
@@ -76,8 +82,10 @@ class _Entry:
     said: dict[str, _Said] = field(default_factory=dict)
     believed: _Said | None = None
     """What is shown, unless that is the gateway's own word."""
-    held_until: float | None = None
-    """Until when `believed` stands though its speaker is gone, None while it is there."""
+    left_at: float | None = None
+    """Since when the speaker of `believed` is gone, None while it is there."""
+    withheld: bool = False
+    """Whether `believed` is shown no more, and nobody else may be yet."""
     shown: SharedView | None = None
     readers: set[Reader] = field(default_factory=set)
 
@@ -88,7 +96,7 @@ class _Entry:
 
     def believe(self, key: ViewKey, said: _Said) -> None:
         """Show what an aggregator said."""
-        self.believed, self.held_until = said, None
+        self.believed, self.left_at, self.withheld = said, None, False
         self.show(key, said.state)
 
     def successor(self, of: _Said, better: Callable[[_Said, _Said], bool]) -> _Said | None:
@@ -143,7 +151,7 @@ class Relay:
         self._unheard.pop(key, None)
         before = entry.said.get(publisher)
         said = entry.said[publisher] = _Said(key.kind, view, epoch)
-        if entry.held_until is None and (
+        if entry.left_at is None and (
             len(entry.said) == 1 or (said.live and before is entry.believed)
         ):
             # What the speaker alone has lost stays in the books where another one has it.
@@ -169,8 +177,8 @@ class Relay:
             self._unheard.pop(key, None)
             self._upstream.unsubscribe(view_topic(*key))
         for key, entry in self._entries.items():
-            if entry.held_until is not None and entry.held_until <= now:
-                entry.believe(key, entry.best())
+            if entry.left_at is not None and now >= entry.left_at + HOLD_S:
+                _succeed(entry, key, now, now_ns)
         for key in [key for key, at in self._unheard.items() if at <= now]:
             del self._unheard[key]
             self._entries[key].show(key, _absent(key, b"", venues, "no aggregator answers", now_ns))
@@ -181,7 +189,7 @@ class Relay:
         if lost is None:
             return
         if not entry.said:
-            entry.believed = entry.held_until = None
+            entry.believed, entry.left_at, entry.withheld = None, None, False
             entry.show(key, _absent(key, lost.body, (), reason, now_ns))
         elif entry.believed is lost:
             _choose(entry, key, now)
@@ -205,7 +213,20 @@ def _choose(entry: _Entry, key: ViewKey, now: float) -> None:
     if successor is not None:
         entry.believe(key, successor)
     elif not is_there:
-        entry.held_until = entry.held_until or now + HOLD_S
+        entry.left_at = now if entry.left_at is None else entry.left_at
+
+
+def _succeed(entry: _Entry, key: ViewKey, now: float, now_ns: int) -> None:
+    """Show who takes the place of a speaker that is gone, or nobody while that would go back."""
+    best, believed = entry.best(), entry.believed
+    assert believed is not None
+    assert entry.left_at is not None
+    if now >= entry.left_at + RECOUNT_S or not best.goes_back_from(believed):
+        entry.believe(key, best)
+    elif not entry.withheld:
+        entry.withheld = True
+        reason = "what the other aggregator sends is older than what was shown"
+        entry.show(key, _absent(key, believed.body, (), reason, now_ns))
 
 
 def _absent(
