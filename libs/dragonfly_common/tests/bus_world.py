@@ -19,6 +19,7 @@ from dragonfly_common.bus import (
     Subscriber,
     Waiter,
 )
+from dragonfly_common.bus.binding import Binding
 from dragonfly_common.bus.options import new_publisher
 from dragonfly_common.clock import Clock, SystemClock
 from dragonfly_common.discovery import LookUp, look_up
@@ -46,6 +47,12 @@ class Voice:
     def __init__(self, publisher: Publisher) -> None:
         self.publisher = publisher
         self.interests: list[Interest] = []
+
+    @property
+    def binding(self) -> Binding:
+        """Where its socket is."""
+        assert isinstance(self.publisher._binding, Binding)
+        return self.publisher._binding
 
     def turn(self) -> None:
         self.interests += self.publisher.drain()

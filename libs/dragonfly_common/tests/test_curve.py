@@ -116,7 +116,7 @@ def test_who_is_trusted_and_of_a_fitting_role_hears(
     )
     voice.publisher.publish("a.", say(1))
     world.until(lambda: ear.heard() == [1])
-    assert voice.publisher._socket.getsockopt(zmq.MECHANISM) == zmq.CURVE
+    assert voice.binding.socket.getsockopt(zmq.MECHANISM) == zmq.CURVE
 
 
 @pytest.mark.parametrize(
@@ -243,7 +243,7 @@ def test_strangers_cannot_fill_the_log(
     monkeypatch.setattr(gate, "MOST_REMEMBERED", 3)
     clock = ManualClock()
     voice = world.voice(TCP, keys=ring.keys(Role.LISTENER), clock=clock)
-    guard = voice.publisher._binding._gate
+    guard = voice.binding._gate
     assert guard is not None
     for number in range(10):
         assert not guard.callback("", str(number).encode())

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from bus_world import Ear, HandMade, World, count, say
-from dragonfly_common.bus import link, options
+from dragonfly_common.bus import line, link, options
 from dragonfly_common.clock import ManualClock
 
 OTHERS = {
@@ -62,7 +62,7 @@ def logged(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         def warning(self, event: str, **facts: object) -> None:
             said.append(event)
 
-    monkeypatch.setattr(link, "logger", Logger())
+    monkeypatch.setattr(line, "logger", Logger())
     return said
 
 

@@ -8,9 +8,10 @@
 This package alone imports zmq.
 """
 
+from dragonfly_common.bus.deliveries import Delivery, PublisherLost
 from dragonfly_common.bus.keys import Keys, Role
 from dragonfly_common.bus.publisher import Interest, Publisher
-from dragonfly_common.bus.subscriber import Delivery, PublisherLost, Subscriber
+from dragonfly_common.bus.subscriber import Subscriber
 from dragonfly_common.bus.waiting import Waiter, pump
 
 __all__ = [

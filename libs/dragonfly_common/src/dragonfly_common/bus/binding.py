@@ -8,7 +8,9 @@ from pathlib import Path
 import structlog
 import zmq
 
+from dragonfly_common import codec
 from dragonfly_common.bus import options
+from dragonfly_common.bus.deliveries import Delivery
 from dragonfly_common.bus.gate import Gate
 from dragonfly_common.bus.keys import Keys
 from dragonfly_common.clock import Clock
@@ -18,6 +20,8 @@ from dragonfly_common.errors import AddressError
 __all__ = ["Binding"]
 
 logger = structlog.get_logger()
+
+_Packed = tuple[bytes, bytes]
 
 
 class Binding:
@@ -52,6 +56,33 @@ class Binding:
     def address(self) -> str:
         """Where the socket is bound now, blanks between; where it shall be while it is not."""
         return " ".join(self._bound.values()) or self._told
+
+    def pack(self, said: Delivery) -> _Packed | None:
+        """Return a message as it is sent, None where it is too large for any subscriber."""
+        payload = codec.encode_message(said.publisher, said.epoch, said.seq, said.ts_pub, said.body)
+        if len(payload) > options.MAX_STATE_BYTES:
+            # A subscriber would hang up on it, come back, be answered with it, and hang up again.
+            return None
+        return said.topic.encode(), payload
+
+    def send(self, packed: _Packed) -> None:
+        """Send to whoever subscribed."""
+        options.send(self.socket, *packed)
+
+    def next_asked(self) -> bytes | None:
+        """Return what a subscriber says next: b"\x01" or b"\x00" and a prefix; None: nothing."""
+        return self.socket.recv(zmq.NOBLOCK) if self.pending() else None
+
+    def pending(self) -> bool:
+        """Say whether subscribers said something."""
+        return options.readable(self.socket)
+
+    def sockets(self) -> list[zmq.Socket[bytes]]:
+        return [self.socket]
+
+    def fileno(self) -> int | None:
+        """Return the descriptor that tells of what subscribers say, None where a call does."""
+        return options.descriptor(self.socket)
 
     def follow(self) -> None:
         """Bind what the name stands for now and nothing else."""

@@ -10,7 +10,6 @@ import math
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-import structlog
 import zmq
 
 from dragonfly_common import counters
@@ -18,10 +17,10 @@ from dragonfly_common.bus import options
 from dragonfly_common.bus.bells import Bells
 from dragonfly_common.bus.handshakes import FAILURES, next_event
 from dragonfly_common.bus.keys import ServerKeys
+from dragonfly_common.bus.line import Line
 from dragonfly_common.errors import AddressError
 from dragonfly_common.lag import Lag
-from dragonfly_common.messages import Envelope
-from dragonfly_common.sequencing import Sequencer, Verdict
+from dragonfly_common.sequencing import Sequencer
 
 __all__ = ["Link"]
 
@@ -33,10 +32,8 @@ REFUSED_INTERVAL_S: Final = 1.0
 # Timers must run even while a publisher sends faster than this process reads.
 MOST_AT_ONCE: Final = 5_000
 
-logger = structlog.get_logger()
 
-
-class Link:
+class Link(Line):
     """A connection to one address, opened anew as often as it takes."""
 
     def __init__(
@@ -44,7 +41,7 @@ class Link:
         address: str,
         prefixes: Iterable[str],
         now: float,
-        bells: Bells[Link],
+        bells: Bells[Line],
         servers: ServerKeys | None = None,
     ) -> None:
         """Connect to `address`, which need not be served yet; `bells` ring when it is to be read.
@@ -54,46 +51,18 @@ class Link:
         Raises:
             AddressError: no socket can connect to an address like this.
         """
-        self.address = address
-        self.speaker: Sequencer | None = None
-        """Who speaks here, once heard."""
-        self.lag: Lag | None = None
-        """How late its beats are."""
-        self.newest: dict[str, Envelope] = {}
-        """What was read and not handed on yet, by topic."""
-        self.refused = False
-        """Whether something that was said here since it is open was not for us to believe."""
-        self.unread = True
-        """Whether there may be something of which no bell tells."""
+        super().__init__(address, prefixes)
         self._bells = bells
         self._servers = servers
         self._server_key: bytes | None = None
         self._turn = 0
         self._failures = 0
         self._denied = False
-        self._prefixes = set(prefixes)
         self._opened_at = now
         self._reopen_at: float | None = None
-        self._complained = False
         self._open()
 
-    def subscribe(self, prefix: str) -> None:
-        if prefix not in self._prefixes:
-            self._prefixes.add(prefix)
-            if self.speaker:
-                # A word of it may have come after the last unsubscription: its repetition is news.
-                self.speaker.forget_prefix(prefix)
-            if self._reopen_at is None:
-                self._socket.subscribe(prefix)
-
-    def unsubscribe(self, prefix: str) -> None:
-        if prefix in self._prefixes:
-            self._prefixes.discard(prefix)
-            if self._reopen_at is None:
-                self._socket.unsubscribe(prefix)
-
     def ask_again(self, prefix: str) -> None:
-        """Ask the publisher for its last values under `prefix`."""
         if self._reopen_at is None:
             # A socket counts its subscriptions and passes on each, but only the last
             # unsubscription: in this order the publisher's side never stops being subscribed.
@@ -101,7 +70,6 @@ class Link:
             self._socket.unsubscribe(prefix)
 
     def receive(self) -> Iterator[list[bytes]]:
-        """Yield what has arrived, without waiting."""
         self.unread = True
         for _ in range(MOST_AT_ONCE):
             if self._reopen_at is not None or not options.readable(self._socket):
@@ -110,7 +78,6 @@ class Link:
             yield options.receive(self._socket)
 
     def trouble(self) -> str | None:
-        """Return why this socket must be replaced, if its monitor says so."""
         reason = None
         while self._reopen_at is None and (event := next_event(self._monitor)):
             if event.failure is None:
@@ -123,43 +90,26 @@ class Link:
         return reason
 
     def untrusted(self) -> bool:
-        """Say whether the key of who speaks here is not trusted any more."""
         return bool(
             self.speaker and self._servers and self._server_key not in self._servers.trusted
         )
 
-    def complain(self, event: str, **facts: object) -> None:
-        """Log that something is wrong here; once until somebody is heard."""
-        if not self._complained:
-            self._complained = True
-            logger.warning(event, address=self.address, **facts)
-
     def hear(self, speaker: Sequencer, lag: Lag | None = None) -> None:
-        """Note who speaks here."""
-        self.speaker, self.lag = speaker, lag
-        self.refused = self._complained = False
+        super().hear(speaker, lag)
         self._failures = 0
 
-    def refuse(self, publisher: str, why: Verdict) -> None:
-        """Note that nobody was believed here yet."""
-        self.refused = True
-        self.complain("publisher refused", publisher=publisher, reason=why.value)
-
     def replace(self, reason: str, now: float) -> None:
-        """Close the socket with all that it holds; a fresh one follows now or shortly."""
         counters.BUS_REOPENED.labels(reason).inc()
         if self.speaker is None:
             self._failures += 1
             # Of several keys another may be the right one; who denied us had the right one.
             self._turn += not self._denied
-        self.speaker = None
-        self.newest.clear()
+        self.void()
         self._close()
         self._reopen_at = max(now, self._opened_at + self._interval())
         self.tick(now)
 
     def tick(self, now: float) -> float | None:
-        """Open the fresh socket when it is due; return seconds until then, None when it is open."""
         if self._reopen_at is None:
             return None
         if now < self._reopen_at:
@@ -173,9 +123,16 @@ class Link:
         return [self._socket, self._monitor] if self._reopen_at is None else []
 
     def close(self) -> None:
-        """Close the socket for good."""
         self._close()
         self._reopen_at = math.inf
+
+    def _begin(self, prefix: str) -> None:
+        if self._reopen_at is None:
+            self._socket.subscribe(prefix)
+
+    def _end(self, prefix: str) -> None:
+        if self._reopen_at is None:
+            self._socket.unsubscribe(prefix)
 
     def _interval(self) -> float:
         if self._servers is None:

@@ -5,17 +5,18 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from collections.abc import Callable
 from itertools import islice
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 import structlog
 import zmq
 
-from dragonfly_common import codec, counters
+from dragonfly_common import counters
 from dragonfly_common.bus import options
 from dragonfly_common.bus.binding import Binding
+from dragonfly_common.bus.deliveries import Delivery
 from dragonfly_common.bus.keys import Keys
-from dragonfly_common.bus.options import readable
+from dragonfly_common.bus.local import SCHEME, LocalBinding
 from dragonfly_common.clock import Clock
 from dragonfly_common.discovery import LookUp, OwnAddresses
 from dragonfly_common.messages import Body, Heartbeat
@@ -60,18 +61,21 @@ class Publisher:
         self.publisher_id = publisher_id
         self.epoch = clock.now_ns()
         self.on_pending: Callable[[], None] | None = None
-        """Called when a send found subscriptions waiting, which then raise no further edge."""
+        """Called when subscriptions wait of which `fileno` tells no more."""
         self._clock = clock
-        self._last: dict[str, tuple[bytes, bytes]] = {}
+        self._last: dict[str, Any] = {}
         self._topics: list[str] = []
         self._seqs: dict[str, int] = {}
         self._changed: dict[str, int] = {}
         self._sent = 0
-        self._beat_topic = heartbeat_topic(publisher_id).encode()
+        self._beat_topic = heartbeat_topic(publisher_id)
         self._beats = 0
         self._next_beat = clock.monotonic()
-        self._binding = Binding(address, look_up or OwnAddresses(), keys, clock)
-        self._socket = self._binding.socket
+        self._binding: Binding | LocalBinding = (
+            LocalBinding(address, self._tell_pending)
+            if address.startswith(SCHEME)
+            else Binding(address, look_up or OwnAddresses(), keys, clock)
+        )
 
     @property
     def address(self) -> str:
@@ -84,17 +88,17 @@ class Publisher:
         A state too large for any subscriber is counted, logged and not sent.
         """
         seq = self._seqs.get(topic, 0) + 1
-        payload = self._encode(seq, body)
-        if len(payload) > options.MAX_STATE_BYTES:
-            # A subscriber would hang up on it, come back, be answered with it, and hang up again.
+        packed = self._pack(topic, seq, body)
+        if packed is None:
             counters.BUS_DROPPED.labels("oversized").inc()
-            logger.error("state too large", topic=topic, bytes=len(payload))
+            logger.error("state too large", topic=topic, most_bytes=options.MAX_STATE_BYTES)
             return
         if topic not in self._last:
             insort(self._topics, topic)
-        self._last[topic] = frames = (topic.encode(), payload)
+        self._last[topic] = packed
         self._seqs[topic] = self._changed[topic] = seq
-        self._send(*frames)
+        self._send(packed)
+        self._beat_in_time()  # also where so much is sent that a turn takes long
 
     def forget(self, topic: str) -> None:
         """Void the last value of `topic`: later subscribers hear nothing of it."""
@@ -105,8 +109,7 @@ class Publisher:
     def drain(self) -> list[Interest]:
         """Return what consumers asked for since the last call; answer each with its last values."""
         interests = []
-        while self.pending():
-            frame = self._socket.recv(zmq.NOBLOCK)
+        while (frame := self._binding.next_asked()) is not None:
             if frame[:1] not in {b"\x00", b"\x01"}:
                 counters.BUS_UNDECODABLE.labels("not_a_subscription").inc()
                 continue
@@ -123,12 +126,7 @@ class Publisher:
     def tick(self) -> float:
         """Guard the socket; beat and follow the bound name if it is time; return seconds left."""
         self._binding.guard()
-        now = self._clock.monotonic()
-        if now >= self._next_beat:
-            self._binding.follow()
-            self._beat(bye=False)
-            self._next_beat = now + options.BEAT_INTERVAL_S
-        return self._next_beat - now
+        return self._beat_in_time()
 
     def close(self) -> None:
         """Say bye, so that consumers need not wait for silence, and close."""
@@ -137,15 +135,15 @@ class Publisher:
 
     def pending(self) -> bool:
         """Say whether subscriptions wait to be drained, of which `fileno` may tell no more."""
-        return readable(self._socket)
+        return self._binding.pending()
 
     def sockets(self) -> list[zmq.Socket[bytes]]:
         """Return those that are open now."""
-        return [self._socket]
+        return self._binding.sockets()
 
-    def fileno(self) -> int:
-        """Return the descriptor to wait on."""
-        return options.descriptor(self._socket)
+    def fileno(self) -> int | None:
+        """Return the descriptor to wait on; None where `on_pending` is all there is."""
+        return self._binding.fileno()
 
     def _answer(self, prefix: str) -> None:
         topics = self._topics
@@ -155,21 +153,35 @@ class Publisher:
                 return
             # The next beat names it, so that an answer that overflowed is asked for again.
             self._changed[topic] = self._seqs[topic]
-            self._send(*self._last[topic])
+            self._send(self._last[topic])
+
+    def _beat_in_time(self) -> float:
+        now = self._clock.monotonic()
+        if now >= self._next_beat:
+            self._next_beat = now + options.BEAT_INTERVAL_S
+            self._binding.follow()
+            self._beat(bye=False)
+        return self._next_beat - now
 
     def _beat(self, *, bye: bool) -> None:
         named = list(islice(self._changed, MOST_NAMED))
         digest = {topic: self._changed.pop(topic) for topic in named}
         self._beats += 1
-        self._send(self._beat_topic, self._encode(self._beats, Heartbeat(digest, bye)))
+        self._send(self._pack(self._beat_topic, self._beats, Heartbeat(digest, bye)))
         counters.BUS_PUBLISHED.inc(self._sent)
         self._sent = 0
 
-    def _encode(self, seq: int, body: Body) -> bytes:
-        return codec.encode_message(self.publisher_id, self.epoch, seq, self._clock.now_ns(), body)
+    def _pack(self, topic: str, seq: int, body: Body) -> Any:
+        now_ns = self._clock.now_ns()
+        said = Delivery(topic, self.publisher_id, self.epoch, seq, now_ns, body)
+        return self._binding.pack(said)
 
-    def _send(self, topic: bytes, payload: bytes) -> None:
-        options.send(self._socket, topic, payload)
+    def _send(self, packed: Any) -> None:
+        self._binding.send(packed)
         self._sent += 1
-        if self.on_pending is not None and self.pending():
+        if self.pending():
+            self._tell_pending()
+
+    def _tell_pending(self) -> None:
+        if self.on_pending is not None:
             self.on_pending()

@@ -8,28 +8,30 @@ After that the name is free: a clock that was set back must not silence a publis
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Final
 
-import msgspec
 import structlog
 import zmq
 
 from dragonfly_common import codec, counters
 from dragonfly_common.bus.bells import Bells
+from dragonfly_common.bus.deliveries import Delivery, PublisherLost
 from dragonfly_common.bus.keys import Keys, Role, ServerKeys
+from dragonfly_common.bus.line import Line, Said
 from dragonfly_common.bus.link import Link
+from dragonfly_common.bus.local import SCHEME, LocalLink
 from dragonfly_common.bus.options import LATE_FOR_S, LATE_LIMIT_S, MUTE_LIMIT_S, SILENCE_LIMIT_S
 from dragonfly_common.clock import Clock
 from dragonfly_common.discovery import Discovery, LookUp, check_upstream, look_up
 from dragonfly_common.errors import DecodeError
 from dragonfly_common.lag import Lag
-from dragonfly_common.messages import Body, Envelope, Heartbeat
+from dragonfly_common.messages import Body, Heartbeat
 from dragonfly_common.sequencing import EVERY_TOPIC, Sequencer, Verdict
 from dragonfly_common.staleness import Silence
 from dragonfly_common.topics import HEARTBEAT_PREFIX
 
-__all__ = ["Delivery", "PublisherLost", "Subscriber"]
+__all__ = ["Subscriber"]
 
 NAME_HELD_S: Final = 10.0
 SETTLED_S: Final = 1.0
@@ -44,24 +46,6 @@ _DROPPED = {
 }
 _REPLACED = counters.BUS_DROPPED.labels("replaced")
 _VOID = counters.BUS_DROPPED.labels("void")
-
-
-class Delivery(msgspec.Struct, frozen=True, gc=False):
-    """A fresh state: the newest of its topic and publisher."""
-
-    topic: str
-    publisher: str
-    epoch: int
-    seq: int
-    ts_pub: int
-    body: Body
-
-
-class PublisherLost(msgspec.Struct, frozen=True):
-    """All that `publisher` said is void until it says it again."""
-
-    publisher: str
-    reason: str
 
 
 class Subscriber:
@@ -85,10 +69,12 @@ class Subscriber:
         Raises:
             AddressError: an upstream is malformed.
         """
+        self.on_pending: Callable[[], None] | None = None
+        """Called when there is more to drain than `fileno` tells of."""
         self._clock = clock
         self._prefixes = {HEARTBEAT_PREFIX}
-        self._bells: Bells[Link] = Bells()
-        self._links: dict[str, Link] = {}
+        self._bells: Bells[Line] = Bells()
+        self._links: dict[str, Line] = {}
         self._speaking: Silence[str] = Silence(SILENCE_LIMIT_S)
         self._mute: Silence[str] = Silence(MUTE_LIMIT_S)
         self._names: dict[str, tuple[int, float]] = {}
@@ -198,8 +184,7 @@ class Subscriber:
         self._look_at = 0.0
         now = self._clock.monotonic()
         for address in wanted - self._links.keys():
-            servers = self._servers if address.startswith("tcp://") else None
-            self._links[address] = Link(address, self._prefixes, now, self._bells, servers)
+            self._links[address] = self._new_line(address, now)
             self._mute.heard(address, now)
         for link in [*self._links.values()]:
             # Its name is taken away from a process that begins to stop. Until it has handed over,
@@ -207,18 +192,28 @@ class Subscriber:
             if link.address not in wanted and link.speaker is None:
                 self._drop(link)
 
-    def _drop(self, link: Link) -> None:
+    def _new_line(self, address: str, now: float) -> Line:
+        if address.startswith(SCHEME):
+            return LocalLink(address, self._prefixes, self._tell_pending)
+        servers = self._servers if address.startswith("tcp://") else None
+        return Link(address, self._prefixes, now, self._bells, servers)
+
+    def _tell_pending(self) -> None:
+        if self.on_pending is not None:
+            self.on_pending()
+
+    def _drop(self, link: Line) -> None:
         del self._links[link.address]
         self._mute.forget(link.address)
         link.close()
 
-    def _read(self, link: Link, now: float) -> int:
+    def _read(self, link: Line, now: float) -> int:
         """Take what has arrived; return how many messages that were."""
         received = 0
-        for frames in link.receive():
+        for message in link.receive():
             received += 1
             try:
-                topic, envelope = _parse(frames)
+                topic, envelope = _parse(message)
                 self._take(link, topic, envelope, now)
             except DecodeError as error:
                 counters.BUS_UNDECODABLE.labels(error.reason).inc()
@@ -229,7 +224,7 @@ class Subscriber:
             link.speaker.lost = 0
         return received
 
-    def _take(self, link: Link, topic: str, envelope: Envelope, now: float) -> None:
+    def _take(self, link: Line, topic: str, envelope: Said, now: float) -> None:
         speaker = link.speaker or self._meet(link, envelope, now)
         if speaker is None:
             return
@@ -244,7 +239,7 @@ class Subscriber:
             _REPLACED.inc()
         link.newest[topic] = envelope
 
-    def _meet(self, link: Link, envelope: Envelope, now: float) -> Sequencer | None:
+    def _meet(self, link: Line, envelope: Said, now: float) -> Sequencer | None:
         """Return who speaks on a new connection, unless the name is a newer process's."""
         publisher, epoch = envelope.publisher, envelope.epoch
         self._names = {name: held for name, held in self._names.items() if now < held[1]}
@@ -272,12 +267,12 @@ class Subscriber:
         self._speaking.heard(link.address, now)
         return link.speaker
 
-    def _hear_beat(self, link: Link, speaker: Sequencer, envelope: Envelope, now: float) -> None:
+    def _hear_beat(self, link: Line, speaker: Sequencer, envelope: Said, now: float) -> None:
         verdict = speaker.recognise(envelope.publisher, envelope.epoch)
         if verdict is not Verdict.FRESH:
             _DROPPED[verdict].inc()
             return
-        beat = codec.decode_body(envelope.body)
+        beat = _body_of(envelope)
         if not isinstance(beat, Heartbeat):
             raise DecodeError("not_a_heartbeat")
         self._names[speaker.publisher] = (speaker.epoch, now + NAME_HELD_S)
@@ -291,7 +286,7 @@ class Subscriber:
             return
         self._ask_again(link, speaker.hear_beat(envelope.seq, beat.digest))
 
-    def _ask_again(self, link: Link, topics: Collection[str] | None) -> None:
+    def _ask_again(self, link: Line, topics: Collection[str] | None) -> None:
         if topics is EVERY_TOPIC:
             prefixes = self._prefixes
         else:
@@ -303,7 +298,7 @@ class Subscriber:
             counters.BUS_REASKED.inc()
             link.ask_again(prefix)
 
-    def _replace(self, link: Link, reason: str) -> None:
+    def _replace(self, link: Line, reason: str) -> None:
         now = self._clock.monotonic()
         self._lose(link, reason)
         self._look_at = 0.0
@@ -313,7 +308,7 @@ class Subscriber:
         link.replace(reason, now)
         self._mute.heard(link.address, now)
 
-    def _lose(self, link: Link, reason: str) -> None:
+    def _lose(self, link: Line, reason: str) -> None:
         self._speaking.forget(link.address)
         if link.speaker is None:
             link.complain("upstream not heard", reason=reason)
@@ -325,21 +320,29 @@ class Subscriber:
         self._losses.append(PublisherLost(publisher, reason))
 
 
-def _parse(frames: list[bytes]) -> tuple[str, Envelope]:
-    if len(frames) != 2:
+def _parse(message: list[bytes] | Delivery) -> tuple[str, Said]:
+    if isinstance(message, Delivery):
+        return message.topic, message
+    if len(message) != 2:
         raise DecodeError("not_two_parts")
     try:
-        topic = frames[0].decode()
+        topic = message[0].decode()
     except UnicodeDecodeError:
         raise DecodeError("topic_not_text") from None
-    return topic, codec.decode_envelope(frames[1])
+    return topic, codec.decode_envelope(message[1])
 
 
-def _open(received: tuple[str, Envelope]) -> Delivery | None:
-    topic, envelope = received
+def _body_of(said: Said) -> Body:
+    return said.body if isinstance(said, Delivery) else codec.decode_body(said.body)
+
+
+def _open(received: tuple[str, Said]) -> Delivery | None:
+    topic, said = received
+    if isinstance(said, Delivery):
+        return said
     try:
-        body = codec.decode_body(envelope.body)
+        body = codec.decode_body(said.body)
     except DecodeError as error:
         counters.BUS_UNDECODABLE.labels(error.reason).inc()
         return None
-    return Delivery(topic, envelope.publisher, envelope.epoch, envelope.seq, envelope.ts_pub, body)
+    return Delivery(topic, said.publisher, said.epoch, said.seq, said.ts_pub, body)

@@ -24,8 +24,8 @@ class Waiter:
     def __init__(self, endpoints: Sequence[Endpoint]) -> None:
         self._endpoints = endpoints
         self._epoll = select.epoll()
-        for endpoint in endpoints:
-            self._epoll.register(endpoint.fileno(), select.EPOLLIN)
+        for number in filter(None, (endpoint.fileno() for endpoint in endpoints)):
+            self._epoll.register(number, select.EPOLLIN)
 
     def wait(self, timeout_s: float) -> None:
         """Return when something arrived, when a timer of the bus is due, or after `timeout_s`."""
@@ -41,20 +41,20 @@ async def pump(endpoints: Sequence[Endpoint], on_activity: Callable[[], float | 
     """
     loop = asyncio.get_running_loop()
     turns = _Turns(endpoints, on_activity, loop)
-    publishers = [endpoint for endpoint in endpoints if isinstance(endpoint, Publisher)]
+    numbers = [number for endpoint in endpoints if (number := endpoint.fileno()) is not None]
+    for number in numbers:
+        loop.add_reader(number, turns.turn)
     for endpoint in endpoints:
-        loop.add_reader(endpoint.fileno(), turns.turn)
-    for publisher in publishers:
-        publisher.on_pending = turns.turn_soon
+        endpoint.on_pending = turns.turn_soon
     try:
         turns.turn()
         await turns.over
     finally:
         turns.end()
+        for number in numbers:
+            loop.remove_reader(number)
         for endpoint in endpoints:
-            loop.remove_reader(endpoint.fileno())
-        for publisher in publishers:
-            publisher.on_pending = None
+            endpoint.on_pending = None
 
 
 class _Turns:

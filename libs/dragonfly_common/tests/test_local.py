@@ -1,0 +1,169 @@
+"""Within a process the bus says what it says elsewhere, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Iterator
+
+import pytest
+from bus_world import Ear, World, count, say
+from dragonfly_common.bus import Delivery, Publisher, Subscriber, local, pump
+from dragonfly_common.bus.options import SILENCE_LIMIT_S
+from dragonfly_common.clock import ManualClock, SystemClock
+from dragonfly_common.errors import AddressError
+from dragonfly_common.messages import View
+
+_numbers = itertools.count()
+
+
+@pytest.fixture
+def address() -> Iterator[str]:
+    """Return an address of its own; nobody may be left there."""
+    address = f"inproc://local-{next(_numbers)}"
+    yield address
+    assert address not in local._places
+
+
+@pytest.fixture
+def world(world: World, address: str) -> Iterator[World]:
+    yield world
+    world.close_all()
+
+
+def test_who_comes_later_gets_last_values_and_then_what_is_said(world: World, address: str) -> None:
+    voice = world.voice(address)
+    voice.publisher.publish("a.", say(1))
+    voice.publisher.publish("b.", say(7))
+    ear = world.ear(address, prefixes=["a."])
+    world.until(lambda: ear.heard() == [1])
+    voice.publisher.publish("a.", say(2))
+    voice.publisher.publish("b.", say(8))
+    world.until(lambda: ear.heard() == [1, 2])
+    later = world.ear(address, prefixes=["a.", "b."])
+    world.until(lambda: sorted(later.heard()) == [2, 8])
+    assert ear.heard() == [1, 2]
+
+
+def test_of_what_waits_only_the_newest_of_each_topic_is_handed_on(
+    world: World, address: str
+) -> None:
+    voice = world.voice(address)
+    ear = world.ear(address, prefixes=["a."])
+    world.until(lambda: voice.wanted == {"a."})
+    replaced = count("dropped", reason="replaced")
+    for number in range(5):
+        voice.publisher.publish("a.1.", say(number))
+        voice.publisher.publish("a.2.", say(10 + number))
+    world.until(ear.heard)
+    assert ear.heard() == [4, 14]
+    assert count("dropped", reason="replaced") - replaced == 8
+
+
+def test_bodies_pass_as_they_are(world: World, address: str) -> None:
+    voice = world.voice(address)
+    ear = world.ear(address, prefixes=["a."])
+    world.until(lambda: voice.wanted == {"a."})
+    body = say(1)
+    voice.publisher.publish("a.", body)
+    world.until(ear.heard)
+    (delivery,) = ear.events
+    assert isinstance(delivery, Delivery)
+    assert delivery.body is body
+
+
+def test_interest_is_told_once_it_begins_and_once_nobody_is_left(
+    world: World, address: str
+) -> None:
+    voice = world.voice(address)
+    first = world.ear(address, prefixes=["a."])
+    second = world.ear(address, prefixes=["a."])
+    world.until(lambda: voice.wanted == {"a."})
+    first.subscriber.unsubscribe("a.")
+    world.turn()
+    assert voice.wanted == {"a."}
+    world.close(second)
+    world.until(lambda: voice.wanted == set())
+
+
+def test_what_was_given_up_and_is_asked_for_again_is_news(world: World, address: str) -> None:
+    voice = world.voice(address)
+    voice.publisher.publish("a.", say(1))
+    ear = world.ear(address, prefixes=["a."])
+    world.until(lambda: ear.heard() == [1])
+    ear.subscriber.unsubscribe("a.")
+    voice.publisher.publish("a.", say(2))
+    world.turn()
+    assert ear.heard() == [1]
+    ear.subscriber.subscribe("a.")
+    world.until(lambda: ear.heard() == [1, 2])
+
+
+def test_who_ends_is_lost_and_its_successor_is_heard(world: World, address: str) -> None:
+    ear = world.ear(address, prefixes=["a."])
+    voice = world.voice(address)
+    voice.publisher.publish("a.", say(1))
+    world.until(lambda: ear.heard() == [1])
+    again = world.restarted(voice)
+    again.publisher.publish("a.", say(2))
+    world.until(lambda: ear.heard() == [1, 2])
+    assert ear.losses == [("p", "bye")]
+
+
+def test_who_is_silent_is_lost_and_the_very_same_value_is_news_again(
+    world: World, address: str
+) -> None:
+    clock = ManualClock()
+    voice = world.voice(address, clock=clock)
+    voice.publisher.publish("a.", say(1))
+    ear = world.ear(address, prefixes=["a."], clock=clock)
+    world.until(lambda: ear.heard() == [1])
+    clock.advance(SILENCE_LIMIT_S + 0.1)
+    world.until(lambda: ear.losses == [("p", "silent")])
+    world.until(lambda: ear.heard() == [1, 1])
+
+
+def test_an_address_serves_one(world: World, address: str) -> None:
+    world.voice(address)
+    with pytest.raises(AddressError, match=r"another service of this process .* choose another"):
+        world.voice(address, "q")
+
+
+def test_each_is_answered_with_what_it_asked_for(world: World, address: str) -> None:
+    voice = world.voice(address)
+    for number in range(50):
+        voice.publisher.publish(f"a.{number}.", say(number))
+    ears: list[Ear] = [world.ear(address, prefixes=[f"a.{number}."]) for number in range(50)]
+    world.until(lambda: [ear.heard() for ear in ears] == [[number] for number in range(50)])
+
+
+async def test_a_message_wakes_who_waits_for_it(address: str) -> None:
+    clock = SystemClock()
+    publisher = Publisher(address, "p", clock)
+    subscriber = Subscriber([address], clock)
+    subscriber.subscribe("a.")
+    heard: asyncio.Queue[View] = asyncio.Queue()
+
+    def take() -> None:
+        for event in subscriber.drain():
+            if isinstance(event, Delivery) and isinstance(event.body, View):
+                heard.put_nowait(event.body)
+
+    def answer() -> None:
+        publisher.drain()
+
+    pumps = [
+        asyncio.create_task(pump((publisher,), answer)),
+        asyncio.create_task(pump((subscriber,), take)),
+    ]
+    try:
+        for number in range(20):
+            publisher.publish("a.", say(number))
+            async with asyncio.timeout(10):
+                assert (await heard.get()).body == str(number).encode()
+    finally:
+        for task in pumps:
+            task.cancel()
+        await asyncio.gather(*pumps, return_exceptions=True)
+        subscriber.close()
+        publisher.close()
