@@ -61,9 +61,9 @@ MESSAGES: Final[tuple[tuple[str, Body], ...]] = (
 )
 
 
-def message(topic: str, body: Body, seq: int = 3) -> bytes:
+def message(topic: str, body: Body, seq: int = 3, ts_pub: int = EPOCH) -> bytes:
     """Return an input that is a good message."""
-    envelope = [codec.SCHEMA_VERSION, PUBLISHER, EPOCH, seq, EPOCH, codec.encode_body(body)]
+    envelope = [codec.SCHEMA_VERSION, PUBLISHER, EPOCH, seq, ts_pub, codec.encode_body(body)]
     return msgspec.msgpack.encode([topic.encode(), envelope])
 
 
@@ -97,6 +97,7 @@ class _Paper(Link):
 
     def _open(self) -> None:
         self.arriving: list[list[bytes]] = []
+        self.unread = True
         self.refused = self._denied = False
         self._socket = Mock()
 
@@ -117,7 +118,7 @@ class Wire:
     def __init__(self, clock: ManualClock) -> None:
         self.clock = clock
         self.subscriber = Subscriber([], clock)
-        self._link = _Paper("inproc://fuzzing", ["hb."], clock.monotonic(), self.subscriber._bells)
+        self._link = _Paper("ipc:///fuzzing", ["hb."], clock.monotonic(), self.subscriber._bells)
         self.subscriber._links[self._link.address] = self._link
         followed = frozenset(self.subscriber._links)
         self.subscriber._followed = self.subscriber._discovery.addresses = followed
@@ -207,7 +208,8 @@ class Aggregator(Target):
         raise AssertionError(f"a good book was not shown: {self._said}")
 
     def _hear(self, topic: str, body: Body) -> None:
-        self._settle(self._wire.hear(parts_of(message(topic, body, self._seq))))
+        said = message(topic, body, self._seq, self._wire.clock.now_ns())
+        self._settle(self._wire.hear(parts_of(said)))
 
     def _shows(self, book: Book) -> bool:
         view = self._said.get("view.book.ETH-BTC.")

@@ -157,7 +157,7 @@ class _WithGateway(Target):
             self._say(f"view.{key}.ETH-BTC.", View(live=True, depth=10, body=a_book(kind)))
 
     def _say(self, topic: str, body: Body, seq: int = 1) -> None:
-        self._take(parts_of(message(topic, body, seq)))
+        self._take(parts_of(message(topic, body, seq, self._wire.clock.now_ns())))
 
     def _take(self, parts: list[bytes]) -> None:
         self._wire.clock.advance(0.01)
