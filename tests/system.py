@@ -157,17 +157,21 @@ class System:
         listener: Sequence[str] = (),
         aggregator: Sequence[str] = (),
         gateway: Sequence[str] = (),
+        together: bool = False,
     ) -> None:
         """Start all layers, and wait until the gateway knows what each venue lists.
 
-        The arguments are options for each layer.
+        The arguments are options for each layer; `together`, they are one process.
         """
         await self.start_simulator(*simulator)
-        await asyncio.gather(
-            *(self.start_listener(venue, *listener) for venue in venues),
-            self.start_aggregator(*aggregator, venues=venues),
-            self.start_gateway(*gateway),
-        )
+        if together:
+            await self.start_together(venues, listener=listener, gateway=gateway)
+        else:
+            await asyncio.gather(
+                *(self.start_listener(venue, *listener) for venue in venues),
+                self.start_aggregator(*aggregator, venues=venues),
+                self.start_gateway(*gateway),
+            )
         await self.listed(venues)
 
     async def listed(self, venues: Sequence[str] = VENUES) -> None:

@@ -57,8 +57,9 @@ async def keep(views: AsyncGenerator[View, None], kept: list[View]) -> None:
 
 
 @pytest.mark.timeout(180)
+@pytest.mark.parametrize("together", [False, True], ids=["processes", "one process"])
 async def test_no_view_is_wrong_while_everything_fails(
-    system: System, pytestconfig: pytest.Config
+    system: System, pytestconfig: pytest.Config, *, together: bool
 ) -> None:
     long = pytestconfig.getoption("--long")
     duration_s = LONG_S if long else SHORT_S
@@ -66,6 +67,7 @@ async def test_no_view_is_wrong_while_everything_fails(
     await system.start(
         simulator=("--rate", "100", "--seed", "11", *(f"--fault={f}" for f in faults)),
         gateway=[f"--instrument={name}" for name in INSTRUMENTS],
+        together=together,
     )
     bbos: list[View] = []
     liquidities: list[View] = []
