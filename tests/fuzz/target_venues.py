@@ -7,10 +7,9 @@ session asks it, is acknowledged and resyncs as it would over a socket.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from types import coroutine
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, NoReturn
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -65,14 +64,8 @@ CONTROL: Final = {
 }
 
 
-@coroutine
-def _next_frame() -> Generator[None, bytes, bytes]:
-    """Suspend the receiving coroutine until it is sent a frame."""
-    return (yield)
-
-
 class _Connection:
-    """What a session receives from and sends to; every frame is sent into its coroutine."""
+    """What a session sends to; each frame that arrives is handed to the session itself."""
 
     def __init__(self) -> None:
         self.sent: list[str] = []
@@ -81,7 +74,10 @@ class _Connection:
         self.sent.append(text)
 
     async def receive(self) -> bytes:
-        return await _next_frame()
+        raise NotImplementedError
+
+    async def stream(self, take: Callable[[bytes], None]) -> NoReturn:
+        raise NotImplementedError
 
     async def ping(self, on_answer: Callable[[], None]) -> None:
         on_answer()
@@ -224,15 +220,13 @@ class Frames(Target):
             on_news=lambda: None,
         )
         self.session.want([SYMBOLS[self.venue]])
-        self._receiving = self.session._receive()
-        self._receiving.send(None)
         self._act(self._conversation.open(self._clock.now_ns()))
         self._converse()
 
     def _receive(self, frame: bytes) -> str | None:
         """Let the session take a frame; where it gives up, a new connection follows."""
         try:
-            self._receiving.send(frame)
+            self.session._hear(frame)
         except UnresponsiveError as error:
             self._feeds.lose(self.session, str(error), None)
             self._open()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import Any, Final, Literal, NamedTuple, Self, cast
+from typing import Any, Final, Literal, NamedTuple, NoReturn, Self, cast
 from urllib.parse import urlsplit
 
 import msgspec
@@ -162,6 +162,10 @@ class _Connection:
             self._check()
             self._waiting = self._process.loop.create_future()
             await self._waiting
+
+    async def stream(self, take: Callable[[bytes], None]) -> NoReturn:
+        while True:
+            take(await self.receive())
 
     async def ping(self, on_answer: Callable[[], None]) -> None:
         self._check()

@@ -73,13 +73,23 @@ def test_frames_without_the_answer_among_them_are_late() -> None:
     echo.answered()
     assert talk(echo, 0.25, 1.0) == [(1.0, Slowness.PROBE)]
     echo.asked(1.0)
-    assert talk(echo, 1.25, 3.75) == [(3.0, Slowness.LATE)]
+    assert talk(echo, 1.25, 3.75) == [(2.0, Slowness.PROBE), (3.0, Slowness.LATE)]
+
+
+def test_a_ping_that_was_swallowed_is_no_lateness() -> None:
+    echo = Echo(3.0, 0.0)
+    echo.asked(0.0)
+    echo.answered()
+    echo.asked(1.0)
+    echo.asked(2.0)
+    echo.answered()
+    assert Slowness.LATE not in {what for _, what in talk(echo, 2.25, 3.75)}
 
 
 def test_a_venue_that_never_answers_is_not_held_to_it() -> None:
     echo = Echo(3.0, 0.0)
     echo.asked(1.0)
-    assert talk(echo, 1.25, 60.0) == []
+    assert Slowness.LATE not in {what for _, what in talk(echo, 1.25, 60.0)}
 
 
 def test_a_silence_is_no_slowness() -> None:

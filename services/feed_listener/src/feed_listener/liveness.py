@@ -82,14 +82,15 @@ class Echo:
 
         The first check is due at once: nothing is under way yet that an answer could wait behind.
         """
-        self._patience_s = late_after_s - ECHO_INTERVAL_S
+        self._patience_s = max(ECHO_INTERVAL_S, late_after_s - ECHO_INTERVAL_S)
         self._look_at = now
         self._asked_at: float | None = None
         self._answers = False
 
     def asked(self, now: float) -> None:
         """Note that a ping was sent."""
-        self._asked_at = self._asked_at or now
+        if self._asked_at is None:
+            self._asked_at = now
 
     def answered(self) -> None:
         """Note that a ping was answered."""
@@ -102,11 +103,11 @@ class Echo:
             return None
         self._look_at = now + ECHO_INTERVAL_S
         if now - heard_at >= ECHO_INTERVAL_S:
+            self._asked_at = None
             return None
-        if self._asked_at is None:
-            return Slowness.PROBE
-        late = self._answers and now - self._asked_at >= self._patience_s
-        return Slowness.LATE if late else None
+        waits_s = 0.0 if self._asked_at is None else now - self._asked_at
+        # Asked again in any case: one that a venue swallowed says nothing of the line.
+        return Slowness.LATE if self._answers and waits_s >= self._patience_s else Slowness.PROBE
 
     def due_in(self, now: float) -> float:
         """Return seconds until the next check."""

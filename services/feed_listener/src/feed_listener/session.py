@@ -1,6 +1,6 @@
 """One connection: receives, subscribes, and judges the venue's silence.
 
-Two tasks share it. `_receive` is the hot path: bytes, decoder, publication, nothing else. `_tend`
+Two tasks share it. `_hear` is the hot path: bytes, decoder, publication, nothing else. `_tend`
 does all that is due at a time: paced requests, probes, timeouts. Either ends the connection by
 raising a `ClientError`; what comes after is the lane's affair.
 """
@@ -193,26 +193,25 @@ class Session:
         await self._connection.close()
 
     async def _receive(self) -> None:
-        receive, decode, clock = self._connection.receive, self._decoder.feed, self._clock
-        vigil, pulse = self._vigil, self._around.pulse
-        while True:
-            frame = await receive()
-            ts_recv = clock.now_ns()
-            now = clock.monotonic()
-            if (ended := self._given_up or pulse.frozen(now)) is not None:
-                raise ended  # what is still in the buffers is old
-            vigil.heard_at = now
-            counters.FRAMES.inc()
-            try:
-                events = decode(frame)
-            except FrameError as error:
-                self._malformed(error, now)
-                continue
-            self._nonsense_since = math.inf
-            for event in events:
-                self._take(event, ts_recv, now)
-            if self._stale:
-                self._wake.set()
+        await self._connection.stream(self._hear)
+
+    def _hear(self, frame: bytes) -> None:
+        ts_recv = self._clock.now_ns()
+        now = self._clock.monotonic()
+        if (ended := self._given_up or self._around.pulse.frozen(now)) is not None:
+            raise ended  # what is still in the buffers is old
+        self._vigil.heard_at = now
+        counters.FRAMES.inc()
+        try:
+            events = self._decoder.feed(frame)
+        except FrameError as error:
+            self._malformed(error, now)
+            return
+        self._nonsense_since = math.inf
+        for event in events:
+            self._take(event, ts_recv, now)
+        if self._stale:
+            self._wake.set()
 
     def _take(self, event: Event, ts_recv: int, now: float) -> None:
         if self._refused_since and isinstance(event, Top | Unchanged):

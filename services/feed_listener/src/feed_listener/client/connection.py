@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import NoReturn, Protocol
 
 __all__ = ["Client", "Connection"]
 
@@ -20,10 +20,19 @@ class Connection(Protocol):
         ...
 
     async def receive(self) -> bytes:
-        """Return the next frame. Cancelling loses nothing.
+        """Return the next message. Cancelling loses nothing.
 
         Raises:
             ClosedError: the connection is over.
+        """
+        ...
+
+    async def stream(self, take: Callable[[bytes], None]) -> NoReturn:
+        """Call `take` with each message from the next one on, at once as it arrives.
+
+        Raises:
+            ClosedError: the connection is over.
+            Exception: what `take` raised; nothing is taken after it.
         """
         ...
 

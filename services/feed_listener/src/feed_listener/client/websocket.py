@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from collections import deque
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final, NoReturn
 from urllib.parse import urlsplit
 
 from websockets.asyncio.client import ClientConnection, connect
@@ -15,6 +16,8 @@ from websockets.exceptions import (
     InvalidStatus,
     WebSocketException,
 )
+from websockets.frames import DATA_OPCODES, Frame
+from websockets.protocol import Event, State
 
 from feed_listener.client.connection import Connection
 from feed_listener.client.errors import (
@@ -31,8 +34,6 @@ __all__ = ["WebSocketClient"]
 
 OPEN_TIMEOUT_S: Final = 5.0
 CLOSE_TIMEOUT_S: Final = 0.5
-# Frames that the library may hold before it stops reading: a burst, not a backlog.
-QUEUE_FRAMES: Final = (256, 64)
 
 
 class WebSocketClient:
@@ -51,7 +52,7 @@ class WebSocketClient:
         """
         try:
             return _WebSocket(
-                await connect(
+                await connect(  # type: ignore[arg-type] # `create_connection` says what it makes
                     url,
                     ssl=self._tls if urlsplit(url).scheme == "wss" else None,
                     compression=self._compression,
@@ -60,15 +61,47 @@ class WebSocketClient:
                     # Liveness is judged by the session, by the venue's own rule.
                     ping_interval=None,
                     max_size=self._max_frame_bytes,
-                    max_queue=QUEUE_FRAMES,
+                    create_connection=_Direct,
                 )
             )
         except (OSError, WebSocketException, EOFError) as error:
             raise _failure(url, error) from error
 
 
+class _Direct(ClientConnection):
+    """Hands each message on as it arrives: the library's queue costs a switch of tasks for each."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.inbox: deque[bytes] = deque()
+        """What nobody took yet."""
+        self.on_message: Callable[[bytes], object] = self.inbox.append
+        self.on_news: Callable[[], object] = lambda: None
+        """Called when a message was handed on, or the connection is over."""
+        self._parts: list[bytes] = []
+
+    @property
+    def over(self) -> bool:
+        return self.protocol.state is State.CLOSED
+
+    def process_event(self, event: Event) -> None:
+        if not isinstance(event, Frame) or event.opcode not in DATA_OPCODES:
+            super().process_event(event)
+            return
+        self._parts.append(bytes(event.data))
+        if event.fin:
+            message = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
+            self._parts.clear()
+            self.on_message(message)
+            self.on_news()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self.on_news()
+
+
 class _WebSocket:
-    def __init__(self, connection: ClientConnection) -> None:
+    def __init__(self, connection: _Direct) -> None:
         self._connection = connection
 
     async def send(self, text: str) -> None:
@@ -78,10 +111,35 @@ class _WebSocket:
             raise _closure(closed) from None
 
     async def receive(self) -> bytes:
-        try:
-            return await self._connection.recv(decode=False)
-        except ConnectionClosed as closed:
-            raise _closure(closed) from None
+        connection, news = self._connection, asyncio.Event()
+        connection.on_news = news.set
+        while not connection.inbox:
+            if connection.over:
+                raise _closure(connection.protocol.close_exc)
+            news.clear()
+            await news.wait()
+        return connection.inbox.popleft()
+
+    async def stream(self, take: Callable[[bytes], None]) -> NoReturn:
+        connection = self._connection
+        failed: asyncio.Future[NoReturn] = asyncio.get_running_loop().create_future()
+
+        def deliver(message: bytes) -> None:
+            if not failed.done():
+                try:
+                    take(message)
+                except Exception as error:  # noqa: BLE001 - raised below
+                    failed.set_exception(error)
+
+        def look() -> None:
+            if connection.over and not failed.done():
+                failed.set_exception(_closure(connection.protocol.close_exc))
+
+        while connection.inbox:
+            deliver(connection.inbox.popleft())
+        connection.on_message, connection.on_news = deliver, look
+        look()
+        await failed
 
     async def ping(self, on_answer: Callable[[], None]) -> None:
         try:
