@@ -110,9 +110,12 @@ class _Feed:
         return self._frames[at].fill(self._marks(before, seq))
 
     def write(self, data: bytes | bytearray) -> None:
-        for connection in self.connections:
-            with connection.protocol_mutex:
-                connection.socket.sendall(data)
+        for connection in [*self.connections]:
+            try:
+                with connection.protocol_mutex:
+                    connection.socket.sendall(data)
+            except OSError:  # who is too far behind hangs up, and comes back
+                self.connections.remove(connection)
 
     def _marks(self, before: int, seq: int) -> Sequence[str]:
         if self._has_time:
