@@ -93,7 +93,7 @@ def _best_prices(entries: Sequence[Entry], depth: int) -> Sequence[Entry]:
     return entries
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=512)
 def _difference(bid: float, ask: float) -> float:
     """Return ask − bid computed in decimal and rounded once: 65.13 − 65.12 is 0.01."""
     return float(_decimal(ask) - _decimal(bid))
