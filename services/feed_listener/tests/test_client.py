@@ -30,6 +30,8 @@ from feed_listener.client import (
     websocket,
 )
 from feed_listener.client.errors import LONGEST_RETRY_AFTER_S, PATIENT_RETRY_S
+from websockets.frames import Frame, Opcode
+from websockets.utils import accept_key
 
 
 async def connect(
@@ -111,6 +113,52 @@ async def test_a_frame_above_the_limit_ends_the_connection(server: FakeServer) -
     await eventually(lambda: bool(server.open), "the connection")
     await server.send("x" * 1001)
     with pytest.raises(ClosedError, match="1009"):
+        await connection.receive()
+
+
+@pytest.mark.parametrize("piece", [1, 7, 100_000])
+async def test_messages_come_in_order_in_whatever_frames_and_pieces(piece: int) -> None:
+    frames = [
+        Frame(Opcode.TEXT, b"with the reply"),
+        Frame(Opcode.TEXT, b"in ", fin=False),
+        Frame(Opcode.PING, b"between"),
+        Frame(Opcode.CONT, b"parts"),
+        Frame(Opcode.BINARY, b"binary"),
+        Frame(Opcode.CLOSE, b"\x03\xe8"),
+    ]
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked = (await reader.readuntil(b"\r\n\r\n")).decode()
+        key = next(line for line in asked.splitlines() if line.startswith("Sec-WebSocket-Key"))
+        reply = (
+            "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            f"Sec-WebSocket-Accept: {accept_key(key.partition(': ')[2])}\r\n\r\n"
+        )
+        said = reply.encode() + b"".join(frame.serialize(mask=False) for frame in frames)
+        for begin in range(0, len(said), piece):
+            writer.write(said[begin : begin + piece])
+            await writer.drain()
+        await reader.readuntil(b"\x88")  # the close is answered
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as other:
+        connection = await connect(f"ws://127.0.0.1:{other.sockets[0].getsockname()[1]}")
+        heard = [await connection.receive() for _ in range(3)]
+        with pytest.raises(ClosedError, match="1000"):
+            await connection.receive()
+    assert heard == [b"with the reply", b"in parts", b"binary"]
+
+
+@pytest.mark.parametrize(
+    "said", [b"\x81\x85abcdhello", b"\x01\x01a\x81\x01b"], ids=["masked", "within another"]
+)
+async def test_a_frame_that_no_server_may_send_ends_the_connection(
+    server: FakeServer, said: bytes
+) -> None:
+    connection = await connect(server.ws_url)
+    await eventually(lambda: bool(server.open), "the connection")
+    server.open[0].transport.write(said)
+    with pytest.raises(ClosedError, match="1002"):
         await connection.receive()
 
 

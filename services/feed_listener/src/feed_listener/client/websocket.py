@@ -6,6 +6,7 @@ import asyncio
 import ssl
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final, NoReturn
 from urllib.parse import urlsplit
 
@@ -28,6 +29,7 @@ from feed_listener.client.errors import (
     RejectedError,
     UnreachableError,
 )
+from feed_listener.client.framing import Framing
 from feed_listener.client.tls import certificate_sentence
 
 __all__ = ["WebSocketClient"]
@@ -61,7 +63,7 @@ class WebSocketClient:
                     # Liveness is judged by the session, by the venue's own rule.
                     ping_interval=None,
                     max_size=self._max_frame_bytes,
-                    create_connection=_Direct,
+                    create_connection=partial(_Direct, max_frame_bytes=self._max_frame_bytes),
                 )
             )
         except (OSError, WebSocketException, EOFError) as error:
@@ -69,20 +71,37 @@ class WebSocketClient:
 
 
 class _Direct(ClientConnection):
-    """Hands each message on as it arrives: the library's queue costs a switch of tasks for each."""
+    """Hands each message on as it arrives.
 
-    def __init__(self, *arguments: Any, **options: Any) -> None:
+    A message in one frame, as almost all are, never meets the library, which takes thirty calls to
+    read it and a switch of tasks to hand it on. Everything else does: the reply to the handshake,
+    control frames, fragments, what is compressed, what no server may send.
+    """
+
+    def __init__(self, *arguments: Any, max_frame_bytes: int, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.inbox: deque[bytes] = deque()
         """What nobody took yet."""
         self.on_message: Callable[[bytes], object] = self.inbox.append
-        self.on_news: Callable[[], object] = lambda: None
-        """Called when a message was handed on, or the connection is over."""
+        self.on_end: Callable[[], object] = lambda: None
+        """Called when the connection is over."""
+        self._framing = Framing(max_frame_bytes)
         self._parts: list[bytes] = []
 
     @property
     def over(self) -> bool:
         return self.protocol.state is State.CLOSED
+
+    def data_received(self, data: bytes) -> None:
+        while data and self.protocol.state is State.CONNECTING:
+            end = data.find(b"\n") + 1 or len(data)  # the reply ends with a line: frames follow it
+            super().data_received(data[:end])
+            data = data[end:]
+        for frame, begin in self._framing.cut(data):
+            if begin and not self._parts and self.protocol.state is State.OPEN:
+                self.on_message(frame[begin:])
+            else:
+                super().data_received(frame)
 
     def process_event(self, event: Event) -> None:
         if not isinstance(event, Frame) or event.opcode not in DATA_OPCODES:
@@ -90,14 +109,13 @@ class _Direct(ClientConnection):
             return
         self._parts.append(bytes(event.data))
         if event.fin:
-            message = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
+            message = b"".join(self._parts)
             self._parts.clear()
             self.on_message(message)
-            self.on_news()
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
-        self.on_news()
+        self.on_end()
 
 
 class _WebSocket:
@@ -112,7 +130,12 @@ class _WebSocket:
 
     async def receive(self) -> bytes:
         connection, news = self._connection, asyncio.Event()
-        connection.on_news = news.set
+
+        def keep(message: bytes) -> None:
+            connection.inbox.append(message)
+            news.set()
+
+        connection.on_message, connection.on_end = keep, news.set
         while not connection.inbox:
             if connection.over:
                 raise _closure(connection.protocol.close_exc)
@@ -131,14 +154,15 @@ class _WebSocket:
                 except Exception as error:  # noqa: BLE001 - raised below
                     failed.set_exception(error)
 
-        def look() -> None:
-            if connection.over and not failed.done():
+        def end() -> None:
+            if not failed.done():
                 failed.set_exception(_closure(connection.protocol.close_exc))
 
         while connection.inbox:
             deliver(connection.inbox.popleft())
-        connection.on_message, connection.on_news = deliver, look
-        look()
+        connection.on_message, connection.on_end = deliver, end
+        if connection.over:
+            end()
         await failed
 
     async def ping(self, on_answer: Callable[[], None]) -> None:
