@@ -127,9 +127,9 @@ class Wire:
         """Let a message arrive; return what is handed on. Each is accounted for by a counter."""
         arriving = self._link.arriving
         arriving.append(parts)
-        before = counted(counters.BUS_RECEIVED)
+        before = counters.BUS_RECEIVED.count
         events = self.subscriber.drain()
-        assert counted(counters.BUS_RECEIVED) == before + 1 - len(arriving)
+        assert counters.BUS_RECEIVED.count == before + 1 - len(arriving)
         arriving.clear()  # what a socket held is gone with it
         return events
 

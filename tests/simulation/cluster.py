@@ -407,15 +407,14 @@ def _address(name: str) -> str:
 
 async def _wait(endpoints: Sequence[Publisher | Subscriber], timeout_s: float) -> None:
     """Stands for `Waiter.wait`, which blocks."""
-    due = min(endpoint.tick() for endpoint in endpoints)
+    wait_s = min(timeout_s, LONGEST_WAIT_S, *[endpoint.tick() for endpoint in endpoints])
     woken = asyncio.Event()
     descriptors = [cast("Any", endpoint.fileno()) for endpoint in endpoints]
     for descriptor in descriptors:
         descriptor.on_edge = woken.set
-    if any(end.pending() for end in endpoints) or any(one.readable() for one in descriptors):
+    if wait_s <= 0.0 or any(one.readable() for one in descriptors):
         await asyncio.sleep(0)
         return
-    wait_s = max(0.0, min(timeout_s, due, LONGEST_WAIT_S))
     timer = asyncio.get_running_loop().call_later(wait_s, woken.set)
     await woken.wait()
     timer.cancel()

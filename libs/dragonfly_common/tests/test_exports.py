@@ -10,6 +10,7 @@ import dragonfly_common
 import pytest
 from dragonfly_common import counters
 from dragonfly_common.errors import DragonflyError, ExitCode, UserError
+from dragonfly_common.tally import Tally
 from prometheus_client.metrics import MetricWrapperBase
 
 MODULES = [
@@ -29,11 +30,11 @@ def test_every_metric_is_exported_and_named_after_the_project() -> None:
     metrics = {
         name: value
         for name, value in vars(counters).items()
-        if isinstance(value, MetricWrapperBase)
+        if isinstance(value, MetricWrapperBase | Tally)
     }
     assert metrics.keys() == set(counters.__all__)
     for metric in metrics.values():
-        (described,) = metric.describe()
+        (described,) = metric.collect()
         assert described.name.startswith("dragonfly_")
         assert described.documentation.endswith(".")
 

@@ -6,6 +6,8 @@ from typing import Final
 
 from prometheus_client import Counter, Gauge
 
+from dragonfly_common.tally import Tally
+
 __all__ = [
     "BUS_DROPPED",
     "BUS_GAPS",
@@ -22,8 +24,8 @@ __all__ = [
     "TRUST_FAILURES",
 ]
 
-BUS_PUBLISHED: Final = Counter("dragonfly_bus_published_total", "Messages put on the bus.")
-BUS_RECEIVED: Final = Counter("dragonfly_bus_received_total", "Messages taken off the bus.")
+BUS_PUBLISHED: Final = Tally("dragonfly_bus_published_total", "Messages put on the bus.")
+BUS_RECEIVED: Final = Tally("dragonfly_bus_received_total", "Messages taken off the bus.")
 BUS_DROPPED: Final = Counter(
     "dragonfly_bus_dropped_total",
     "Messages not passed on: duplicate; old_epoch, new_epoch, foreign_publisher (another process "

@@ -92,7 +92,7 @@ class Share:
     @property
     def alone(self) -> bool:
         """Whether nobody else is there to take a key over."""
-        return all(claim.leaving for claim in self._peers.values())
+        return not self._peers or all(claim.leaving for claim in self._peers.values())
 
     @property
     def handed_over(self) -> bool:

@@ -14,6 +14,7 @@ A topic closes with a dot because ZeroMQ subscribes by prefix: without it, the i
 from __future__ import annotations
 
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final
 
 __all__ = [
@@ -80,6 +81,7 @@ def parse_book_interest(prefix: str) -> str | None:
     return prefix[5:-1] or None
 
 
+@lru_cache(maxsize=4096)
 def parse_book_topic(topic: str) -> tuple[str, str] | None:
     """Return (instrument, venue) of a book topic, or None."""
     if not (topic.startswith("book.") and topic.endswith(".")):
@@ -88,6 +90,7 @@ def parse_book_topic(topic: str) -> tuple[str, str] | None:
     return (instrument, venue) if dot and instrument and venue else None
 
 
+@lru_cache(maxsize=4096)
 def parse_view_topic(topic: str) -> tuple[ViewKind, str] | None:
     """Return (kind, instrument) of a view topic, or None."""
     head, _, rest = topic.partition(".")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
+from dragonfly_common.tally import Tally
 from prometheus_client import Counter
 
 __all__ = ["BOOKS_CONTRADICTORY", "FOREIGN_INTEREST", "MISPLACED_BODIES", "VIEWS_PUBLISHED"]
 
-VIEWS_PUBLISHED: Final = Counter(
+VIEWS_PUBLISHED: Final = Tally(
     "dragonfly_aggregator_published_total", "Views and relayed states put on the bus."
 )
 BOOKS_CONTRADICTORY: Final = Counter(

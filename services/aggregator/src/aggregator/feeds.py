@@ -35,6 +35,8 @@ class Feed(msgspec.Struct, frozen=True, gc=False):
     """What bots are told of it even where no level changed."""
     bids: tuple[Entry, ...] = ()
     asks: tuple[Entry, ...] = ()
+    sides: tuple[Side, Side] = ((), ())
+    """What `bids` and `asks` were made of."""
     score: float | None = None
     score_total: float | None = None
     encoded: bytes = b""
@@ -47,8 +49,10 @@ class Feed(msgspec.Struct, frozen=True, gc=False):
         return self.status[2]
 
 
-def take_book(venue: str, book: Book, ts_pub: int, depth: int) -> Feed:
+def take_book(venue: str, book: Book, ts_pub: int, depth: int, before: Feed | None = None) -> Feed:
     """Judge a listener's book and prepare it for merging.
+
+    Of `before`, an earlier feed of the venue and depth, a side that did not change is used again.
 
     A book that contradicts itself (crossed, out of order, not a number) is STALE here whatever its
     listener says: no level of it is used, and its reason tells why.
@@ -56,15 +60,25 @@ def take_book(venue: str, book: Book, ts_pub: int, depth: int) -> Feed:
     state, reason, fault = book.state, book.reason, None
     bids: tuple[Entry, ...] = ()
     asks: tuple[Entry, ...] = ()
+    sides: tuple[Side, Side] = ((), ())
     if state is FeedState.LIVE:
         if _is_sound(book.bids, book.asks):
+            sides = (book.bids, book.asks)
             encode_bid, encode_ask = _encoders(venue)
-            bids = tuple([(-p, -a, venue, encode_bid(p, a)) for p, a in book.bids[:depth]])
-            asks = tuple([(p, -a, venue, encode_ask(p, a)) for p, a in book.asks[:depth]])
+            bids = (
+                before.bids
+                if before and before.sides[0] == book.bids
+                else tuple([(-p, -a, venue, encode_bid(p, a)) for p, a in book.bids[:depth]])
+            )
+            asks = (
+                before.asks
+                if before and before.sides[1] == book.asks
+                else tuple([(p, -a, venue, encode_ask(p, a)) for p, a in book.asks[:depth]])
+            )
         else:
             state = FeedState.STALE
             fault, reason = _contradiction(book.bids, book.asks)
-    return _feed(venue, state, reason, book, ts_pub, bids, asks, fault)
+    return _feed(venue, state, reason, book, ts_pub, bids, asks, sides, fault)
 
 
 def lost_feed(feed: Feed, reason: str) -> Feed:
@@ -91,6 +105,7 @@ def _feed(
     ts_pub: int,
     bids: tuple[Entry, ...] = (),
     asks: tuple[Entry, ...] = (),
+    sides: tuple[Side, Side] = ((), ()),
     fault: str | None = None,
 ) -> Feed:
     venue_seq, ts_event, ts_recv, score = said.venue_seq, said.ts_event, said.ts_recv, said.score
@@ -116,6 +131,7 @@ def _feed(
         status,
         bids,
         asks,
+        sides,
         score,
         said.score_total,
         encoded,

@@ -203,8 +203,7 @@ def _perform(effects: Effects, publisher: Publisher, subscriber: Subscriber) -> 
         publisher.publish(topic, body)
     for topic in effects.forget:
         publisher.forget(topic)
-    if effects.publish:
-        counters.VIEWS_PUBLISHED.inc(len(effects.publish))
+    counters.VIEWS_PUBLISHED.count += len(effects.publish)
 
 
 def _say_readiness(runtime: Runtime, *, live: bool) -> None:

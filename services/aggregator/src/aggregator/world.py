@@ -102,13 +102,10 @@ class World:
         self._timers: dict[str, float] = {}
         """Instruments to look at again whether or not anything is heard of them."""
         self._effects = Effects()
+        self.live = False
+        """Whether any venue is live."""
         for instrument in self._always:
             self._market(instrument)
-
-    @property
-    def live(self) -> bool:
-        """Whether any venue is live."""
-        return any(self._venue_state(venue).state is FeedState.LIVE for venue in self._venues)
 
     def want(self, kind: ViewKind, instrument: str) -> None:
         """Compute a view from now on."""
@@ -131,11 +128,11 @@ class World:
         market = self._markets.get(instrument)
         if market is None:
             return None
-        feed = take_book(venue, book, ts_pub, self._depth)
         voices = market.feeds.get(venue)
         if voices is None:
             voices = market.feeds[venue] = Voices()
             market.venues = ()
+        feed = take_book(venue, book, ts_pub, self._depth, voices.believed)
         self._note(instrument, voices, now, changed=voices.hear(publisher, feed, now))
         return feed.fault
 
@@ -324,6 +321,7 @@ class World:
 
     def _relay(self, venue: str) -> None:
         self._effects.publish.append((venue_topic(venue), self._venue_state(venue)))
+        self.live = any(self._venue_state(one).state is FeedState.LIVE for one in self._venues)
 
     def _drop_unwanted(self, now: float) -> None:
         for kind, instrument in [view for view, at in self._lingering.items() if at <= now]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from dragonfly_common.tally import Tally
 from prometheus_client import Counter, Gauge
 
 __all__ = [
@@ -25,8 +26,8 @@ __all__ = [
     "SNAPSHOT_FAILURES",
 ]
 
-FRAMES: Final = Counter("dragonfly_listener_frames_total", "Frames received from the venue.")
-PUBLISHED: Final = Counter("dragonfly_listener_published_total", "Changed tops put on the bus.")
+FRAMES: Final = Tally("dragonfly_listener_frames_total", "Frames received from the venue.")
+PUBLISHED: Final = Tally("dragonfly_listener_published_total", "Changed tops put on the bus.")
 MALFORMED: Final = Counter(
     "dragonfly_listener_malformed_total", "Frames that mean nothing, by reason.", ["reason"]
 )

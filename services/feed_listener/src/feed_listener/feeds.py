@@ -256,7 +256,7 @@ class Feeds:
         if feed.state is not LIVE:
             self._note(feed, next_state(feed.state, FeedEvent.BOOK) or LIVE, "")
         self._publish(feed, top.bids, top.asks)
-        counters.PUBLISHED.inc()
+        counters.PUBLISHED.count += 1
 
     def _apply(self, feed: Feed, event: FeedEvent, reason: str) -> None:
         state = next_state(feed.state, event)

@@ -201,7 +201,7 @@ class Session:
         if (ended := self._given_up or self._around.pulse.frozen(now)) is not None:
             raise ended  # what is still in the buffers is old
         self._vigil.heard_at = now
-        counters.FRAMES.inc()
+        counters.FRAMES.count += 1
         try:
             events = self._decoder.feed(frame)
         except FrameError as error:

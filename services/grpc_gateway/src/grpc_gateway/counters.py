@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from dragonfly_common.tally import Tally
 from prometheus_client import Counter, Gauge
 
 __all__ = [
@@ -22,8 +23,8 @@ __all__ = [
 ]
 
 STREAMS: Final = Gauge("dragonfly_gateway_streams", "Streams that bots have open.")
-VIEWS_HEARD: Final = Counter("dragonfly_gateway_heard_total", "Views taken off the bus.")
-UPDATES_SENT: Final = Counter("dragonfly_gateway_sent_total", "Messages written to bots.")
+VIEWS_HEARD: Final = Tally("dragonfly_gateway_heard_total", "Views taken off the bus.")
+UPDATES_SENT: Final = Tally("dragonfly_gateway_sent_total", "Messages written to bots.")
 REPLACED: Final = Counter(
     "dragonfly_gateway_replaced_total", "States that a newer one replaced before a bot took them."
 )

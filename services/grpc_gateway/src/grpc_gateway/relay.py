@@ -155,7 +155,8 @@ class Relay:
             len(entry.said) == 1 or (said.live and before is entry.believed)
         ):
             # What the speaker alone has lost stays in the books where another one has it.
-            entry.believe(key, entry.successor(said, _Said.is_ahead_of) or said)
+            better = entry.successor(said, _Said.is_ahead_of) if len(entry.said) > 1 else None
+            entry.believe(key, better or said)
         else:
             _choose(entry, key, now)
 

@@ -195,7 +195,7 @@ class _Gateway:
             return
         body = event.body
         if isinstance(body, View) and (key := parse_view_topic(event.topic)):
-            counters.VIEWS_HEARD.inc()
+            counters.VIEWS_HEARD.count += 1
             self._relay.hear(event.publisher, event.epoch, ViewKey(*key), body, now)
         elif isinstance(body, Gone) and (key := parse_view_topic(event.topic)):
             self._relay.hear_gone(event.publisher, ViewKey(*key), now, now_ns)

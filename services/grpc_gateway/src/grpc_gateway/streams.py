@@ -71,7 +71,7 @@ class Stream:
         self.writing_since = now
         await context.write(payload)
         self.writing_since = None
-        counters.UPDATES_SENT.inc()
+        counters.UPDATES_SENT.count += 1
         if self._ending is not None:
             self._task.cancel()  # `end` left it to this write to get through first
             await asyncio.sleep(0)
@@ -149,8 +149,9 @@ class Streams:
 
     def settled(self) -> None:
         """Say that all that the bus brought has been taken. Call it several times a second."""
-        stood_still = not self.current()
-        self._settled_at = self._clock.monotonic()
+        now = self._clock.monotonic()
+        stood_still = now - self._settled_at >= PAUSE_S
+        self._settled_at = now
         if stood_still:
             for stream in self._open:
                 stream.wake()

@@ -38,6 +38,8 @@ class Bells(Generic[T]):
 
     def rung(self) -> list[T]:
         """Return whose sockets ring."""
+        if not self._owners:
+            return []
         return [*{self._owners[number]: None for number, _ in self._epoll.poll(0)}]
 
     def fileno(self) -> int:

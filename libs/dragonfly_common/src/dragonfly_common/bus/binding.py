@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket as sockets
+from collections.abc import Callable
 from pathlib import Path
 
 import structlog
@@ -27,15 +28,24 @@ _Packed = tuple[bytes, bytes]
 class Binding:
     """One socket, and the addresses at which it can be found."""
 
-    def __init__(self, address: str, look_up: LookUp, keys: Keys | None, clock: Clock) -> None:
+    def __init__(
+        self,
+        address: str,
+        look_up: LookUp,
+        keys: Keys | None,
+        clock: Clock,
+        on_asked: Callable[[], None],
+    ) -> None:
         """Bind `address`; what a host name stands for is bound by `follow`, when it is known.
 
+        `on_asked` is called when a subscriber said something of which `fileno` may tell no more.
         With `keys`, tcp is encrypted and only whom they trust gets in.
 
         Raises:
             AddressError: the address is malformed, taken, or cannot be bound here.
         """
         self._told = check_address(address)
+        self._on_asked = on_asked
         self._bound: dict[str, str] = {}
         self._followed: frozenset[str] = frozenset()
         self._complained = False
@@ -68,6 +78,8 @@ class Binding:
     def send(self, packed: _Packed) -> None:
         """Send to whoever subscribed."""
         options.send(self.socket, *packed)
+        if self.pending():
+            self._on_asked()
 
     def next_asked(self) -> bytes | None:
         """Return what a subscriber says next: b"\x01" or b"\x00" and a prefix; None: nothing."""

@@ -33,6 +33,8 @@ class Line(ABC):
         """How late its beats are."""
         self.newest: dict[str, Said] = {}
         """What was read and not handed on yet, by topic."""
+        self.replaced = 0
+        """What a newer one of its topic replaced before it was handed on, not counted yet."""
         self.refused = False
         """Whether something that was said here since it is open was not for us to believe."""
         self.unread = False

@@ -67,14 +67,13 @@ class Publisher:
         self._topics: list[str] = []
         self._seqs: dict[str, int] = {}
         self._changed: dict[str, int] = {}
-        self._sent = 0
         self._beat_topic = heartbeat_topic(publisher_id)
         self._beats = 0
         self._next_beat = clock.monotonic()
         self._binding: Binding | LocalBinding = (
             LocalBinding(address, self._tell_pending)
             if address.startswith(SCHEME)
-            else Binding(address, look_up or OwnAddresses(), keys, clock)
+            else Binding(address, look_up or OwnAddresses(), keys, clock, self._tell_pending)
         )
 
     @property
@@ -124,18 +123,18 @@ class Publisher:
         return interests
 
     def tick(self) -> float:
-        """Guard the socket; beat and follow the bound name if it is time; return seconds left."""
+        """Guard the socket; beat and follow the bound name if it is time.
+
+        Return seconds until the next time, 0 where there is something to drain.
+        """
         self._binding.guard()
-        return self._beat_in_time()
+        left = self._beat_in_time()
+        return 0.0 if self._binding.pending() else left
 
     def close(self) -> None:
         """Say bye, so that consumers need not wait for silence, and close."""
         self._beat(bye=True)
         self._binding.close(options.BYE_LINGER_MS)
-
-    def pending(self) -> bool:
-        """Say whether subscriptions wait to be drained, of which `fileno` may tell no more."""
-        return self._binding.pending()
 
     def sockets(self) -> list[zmq.Socket[bytes]]:
         """Return those that are open now."""
@@ -168,8 +167,6 @@ class Publisher:
         digest = {topic: self._changed.pop(topic) for topic in named}
         self._beats += 1
         self._send(self._pack(self._beat_topic, self._beats, Heartbeat(digest, bye)))
-        counters.BUS_PUBLISHED.inc(self._sent)
-        self._sent = 0
 
     def _pack(self, topic: str, seq: int, body: Body) -> Any:
         now_ns = self._clock.now_ns()
@@ -178,9 +175,7 @@ class Publisher:
 
     def _send(self, packed: Any) -> None:
         self._binding.send(packed)
-        self._sent += 1
-        if self.pending():
-            self._tell_pending()
+        counters.BUS_PUBLISHED.count += 1
 
     def _tell_pending(self) -> None:
         if self.on_pending is not None:

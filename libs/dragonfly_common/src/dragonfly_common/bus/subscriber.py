@@ -119,25 +119,34 @@ class Subscriber:
         # those who seem silent are dropped with it and asked afresh. All that is read counts as
         # heard at the beginning, so that standing still in the midst of it shows in the same way.
         now = self._clock.monotonic()
-        self.tick()
+        self._look(now)
         unread = [link for link in self._links.values() if link.unread]
         for link in dict.fromkeys([*unread, *self._bells.rung()]):
             # Last words first: whoever says bye hangs up at once.
             if not self._read(link, now) and (reason := link.trouble()):
                 self._replace(link, reason)
-        if self._clock.monotonic() - now >= SILENCE_LIMIT_S:
-            self.tick()
-        losses, self._losses = self._losses, []
-        deliveries: list[Delivery] = []
+        after = self._clock.monotonic()
+        if after - now >= SILENCE_LIMIT_S:
+            self._look(after)
+        events: list[Delivery | PublisherLost] = [*self._losses]
+        self._losses.clear()
         for link in self._links.values():
-            deliveries += filter(None, map(_open, link.newest.items()))
-            link.newest.clear()
-        return [*losses, *deliveries]
+            if link.newest:
+                events += filter(None, map(_open, link.newest.items()))
+                link.newest.clear()
+        return events
 
     def tick(self) -> float:
-        """Follow names, replace silent publishers' sockets; return seconds until the next look."""
-        self._follow()
-        now = self._clock.monotonic()
+        """Follow names, replace silent publishers' sockets.
+
+        Return seconds until the next look, 0 where there is something to drain.
+        """
+        left = self._look(self._clock.monotonic())
+        return 0.0 if any(link.unread for link in self._links.values()) else left
+
+    def _look(self, now: float) -> float:
+        if self._discovery.addresses is not self._followed:
+            self._follow()
         if now < self._look_at and not (self._losses or self._servers):
             return self._look_at - now
         if self._servers:
@@ -163,10 +172,6 @@ class Subscriber:
         self._links.clear()
         self._bells.close()
 
-    def pending(self) -> bool:
-        """Say whether there is more to drain than `fileno` tells of."""
-        return bool(self._losses) or any(link.unread for link in self._links.values())
-
     def sockets(self) -> list[zmq.Socket[bytes]]:
         """Return those that are open now."""
         return [socket for link in self._links.values() for socket in link.sockets()]
@@ -177,10 +182,7 @@ class Subscriber:
 
     def _follow(self) -> None:
         """Connect to all addresses that are known now, and to no other."""
-        wanted = self._discovery.addresses
-        if wanted is self._followed:
-            return
-        self._followed = wanted
+        self._followed = wanted = self._discovery.addresses
         self._look_at = 0.0
         now = self._clock.monotonic()
         for address in wanted - self._links.keys():
@@ -218,7 +220,10 @@ class Subscriber:
             except DecodeError as error:
                 counters.BUS_UNDECODABLE.labels(error.reason).inc()
         if received:
-            counters.BUS_RECEIVED.inc(received)
+            counters.BUS_RECEIVED.count += received
+        if link.replaced:
+            _REPLACED.inc(link.replaced)
+            link.replaced = 0
         if link.speaker and link.speaker.lost:
             counters.BUS_GAPS.inc(link.speaker.lost)
             link.speaker.lost = 0
@@ -236,7 +241,7 @@ class Subscriber:
             _DROPPED[verdict].inc()
             return
         if topic in link.newest:
-            _REPLACED.inc()
+            link.replaced += 1
         link.newest[topic] = envelope
 
     def _meet(self, link: Line, envelope: Said, now: float) -> Sequencer | None:

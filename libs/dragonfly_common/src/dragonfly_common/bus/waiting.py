@@ -29,9 +29,9 @@ class Waiter:
 
     def wait(self, timeout_s: float) -> None:
         """Return when something arrived, when a timer of the bus is due, or after `timeout_s`."""
-        due = min(endpoint.tick() for endpoint in self._endpoints)
-        if not any(endpoint.pending() for endpoint in self._endpoints):
-            self._epoll.poll(max(0.0, min(timeout_s, due, LONGEST_WAIT_S)))
+        wait_s = min(timeout_s, LONGEST_WAIT_S, *[endpoint.tick() for endpoint in self._endpoints])
+        if wait_s > 0.0:
+            self._epoll.poll(wait_s)
 
 
 async def pump(endpoints: Sequence[Endpoint], on_activity: Callable[[], float | None]) -> None:
@@ -70,24 +70,31 @@ class _Turns:
         self._endpoints = endpoints
         self._on_activity = on_activity
         self._loop = loop
+        self._soon = False
         self._next: asyncio.TimerHandle | None = None
         self._next_at = 0.0
 
     def turn(self) -> None:
         if self.over.done():
             return
+        self._soon = False
         try:
             wait_s = self._on_activity()
-            longest_s = LONGEST_WAIT_S if wait_s is None else min(wait_s, LONGEST_WAIT_S)
-            due_s = min(longest_s, *(endpoint.tick() for endpoint in self._endpoints))
+            due_s = LONGEST_WAIT_S if wait_s is None else min(wait_s, LONGEST_WAIT_S)
+            for endpoint in self._endpoints:
+                due_s = min(due_s, endpoint.tick())
         except Exception as error:  # noqa: BLE001 - raised where `over` is awaited
             self.over.set_exception(error)
             return
-        pending = any(endpoint.pending() for endpoint in self._endpoints)
-        self._turn_by(self._loop.time() + (0.0 if pending else max(0.0, due_s)))
+        if due_s <= 0.0:
+            self.turn_soon()
+        else:
+            self._turn_by(self._loop.time() + due_s)
 
     def turn_soon(self) -> None:
-        self._turn_by(self._loop.time())
+        if not self._soon:
+            self._soon = True
+            self._loop.call_soon(self.turn)
 
     def end(self) -> None:
         self.over.cancel()
