@@ -52,9 +52,10 @@ class WebSocketClient:
         Raises:
             ClientError: it could not be; the error says how soon to try again.
         """
+        make = partial(_Direct, max_frame_bytes=self._max_frame_bytes)
         try:
             return _WebSocket(
-                await connect(  # type: ignore[arg-type] # `create_connection` says what it makes
+                await connect(
                     url,
                     ssl=self._tls if urlsplit(url).scheme == "wss" else None,
                     compression=self._compression,
@@ -63,7 +64,7 @@ class WebSocketClient:
                     # Liveness is judged by the session, by the venue's own rule.
                     ping_interval=None,
                     max_size=self._max_frame_bytes,
-                    create_connection=partial(_Direct, max_frame_bytes=self._max_frame_bytes),
+                    create_connection=make,  # type: ignore[arg-type] # any callable will do
                 )
             )
         except (OSError, WebSocketException, EOFError) as error:
