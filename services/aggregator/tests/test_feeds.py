@@ -4,9 +4,11 @@ import math
 from collections.abc import Callable
 
 import pytest
-from aggregator.feeds import lost_feed, take_book
+from aggregator.feeds import Feed, lost_feed, take_book
 from dragonfly_common.messages import Book
 from dragonfly_common.types import FeedState, Side
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 MakeBook = Callable[..., Book]
 
@@ -21,6 +23,29 @@ def test_a_live_book_brings_its_levels(make_book: MakeBook) -> None:
 def test_levels_beyond_the_depth_are_not_kept(make_book: MakeBook) -> None:
     side = tuple((10.0 - n, 1.0) for n in range(5))
     assert len(take_book("kraken", make_book(side, ()), 7, depth=3).bids) == 3
+
+
+SIDES = st.sampled_from([(), ((1.0, 5.0),), ((1.0, 6.0),), ((1.0, 5.0), (0.5, 1.0))])
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(books=st.lists(st.tuples(SIDES, st.sampled_from(FeedState)), min_size=1))
+def test_what_was_made_before_changes_nothing(
+    make_book: MakeBook, books: list[tuple[Side, FeedState]]
+) -> None:
+    before: Feed | None = None
+    for number, (bids, state) in enumerate(books):
+        book = make_book(bids, state=state, venue_seq=number)
+        feed = take_book("kraken", book, 7, 1, before)
+        assert feed == take_book("kraken", book, 7, 1)
+        before = lost_feed(feed, "silent") if number % 3 == 2 else feed
+
+
+def test_a_side_that_did_not_change_is_used_again(make_book: MakeBook) -> None:
+    before = take_book("kraken", make_book(((1.0, 5.0),)), 7, 10)
+    feed = take_book("kraken", make_book(((1.0, 6.0),)), 8, 10, before)
+    assert feed.asks is before.asks
+    assert feed.bids[0][:2] == (-1.0, -6.0)
 
 
 @pytest.mark.parametrize("state", [state for state in FeedState if state is not FeedState.LIVE])

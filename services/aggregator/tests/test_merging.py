@@ -130,6 +130,19 @@ def test_the_spread_is_rounded_once(make_book: MakeBook) -> None:
     assert spread_between(make_book, 65.12, 65.13) == 0.01
 
 
+ticks = st.integers(1, 10**15 - 1)
+
+
+@relaxed
+@given(bid=ticks, ask=ticks, places=st.integers(0, 18))
+def test_the_spread_is_that_of_the_prices_as_they_are_written(
+    make_book: MakeBook, bid: int, ask: int, places: int
+) -> None:
+    written_bid, written_ask = Decimal(bid).scaleb(-places), Decimal(ask).scaleb(-places)
+    spread_shown = spread_between(make_book, float(written_bid), float(written_ask))
+    assert spread_shown == float(written_ask - written_bid)
+
+
 def test_venues_may_cross_each_other(make_book: MakeBook) -> None:
     assert spread_between(make_book, 0.06803, 0.06801) == -0.00002
 

@@ -60,9 +60,8 @@ class Sequencer:
 
     def judge(self, publisher: str, epoch: int, topic: str, seq: int) -> Verdict:
         """Say whether a state is news, and remember it if so."""
-        verdict = self.recognise(publisher, epoch)
-        if verdict is not Verdict.FRESH:
-            return verdict
+        if publisher != self.publisher or epoch != self.epoch:
+            return self.recognise(publisher, epoch)
         last = self._seqs.get(topic)
         if last is not None:
             if seq <= last:

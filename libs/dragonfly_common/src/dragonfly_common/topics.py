@@ -90,7 +90,6 @@ def parse_book_topic(topic: str) -> tuple[str, str] | None:
     return (instrument, venue) if dot and instrument and venue else None
 
 
-@lru_cache(maxsize=4096)
 def parse_view_topic(topic: str) -> tuple[ViewKind, str] | None:
     """Return (kind, instrument) of a view topic, or None."""
     head, _, rest = topic.partition(".")

@@ -240,7 +240,8 @@ class Session:
                 "lagging", f"what it sends is {self._lag.excess_s:.1f} s older than it was at first"
             )
         self.tops[top.symbol] = (top, ts_recv)
-        self._verified(top.symbol, now)
+        if self._by_checksum or self._watch is not None:
+            self._verified(top.symbol, now)
         if not self._stale:
             self._feeds.top(self, top, ts_recv)
 

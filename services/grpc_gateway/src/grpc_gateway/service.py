@@ -7,6 +7,7 @@ import resource
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -194,11 +195,11 @@ class _Gateway:
             self._servicer.directory_changes.tell()
             return
         body = event.body
-        if isinstance(body, View) and (key := parse_view_topic(event.topic)):
+        if isinstance(body, View) and (key := _view_key(event.topic)):
             counters.VIEWS_HEARD.count += 1
-            self._relay.hear(event.publisher, event.epoch, ViewKey(*key), body, now)
-        elif isinstance(body, Gone) and (key := parse_view_topic(event.topic)):
-            self._relay.hear_gone(event.publisher, ViewKey(*key), now, now_ns)
+            self._relay.hear(event.publisher, event.epoch, key, body, now)
+        elif isinstance(body, Gone) and (key := _view_key(event.topic)):
+            self._relay.hear_gone(event.publisher, key, now, now_ns)
         elif isinstance(body, Venue):
             self._directory.hear_venue(event.publisher, body, event.ts_pub, now)
             self._servicer.directory_changes.tell()
@@ -215,6 +216,12 @@ class _Gateway:
             self._runtime.ready()
         else:
             self._runtime.not_ready("no venue is live")
+
+
+@lru_cache(maxsize=4096)
+def _view_key(topic: str) -> ViewKey | None:
+    parts = parse_view_topic(topic)
+    return ViewKey(*parts) if parts else None
 
 
 def _new_server(options: Options, handlers: Sequence[grpc.GenericRpcHandler]) -> grpc.aio.Server:

@@ -182,6 +182,7 @@ class Servicer:
         self, context: Context, caller: Caller, wishes: Mapping[ViewKey, int]
     ) -> None:
         """Send every state of some views, each at its depth, until the bot leaves."""
+        clock = self._clock
         with self._streams.open(caller) as stream:
             for key in wishes:
                 await self._require_listed(key.instrument)
@@ -190,8 +191,8 @@ class Servicer:
                     while (mail := stream.take()) is not None:
                         body = readable(mail, wishes[mail.key])
                         if body is not None:
-                            sealed = seal(body, mail.replaced, self._clock.now_ns())
-                            await self._write(stream, context, sealed)
+                            sealed = seal(body, mail.replaced, clock.now_ns())
+                            await stream.write(context, sealed, clock.monotonic())
                     await stream.woken()
 
     async def _get_view(self, caller: Caller, wishes: Mapping[ViewKey, int]) -> bytes:

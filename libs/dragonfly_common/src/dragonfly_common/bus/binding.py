@@ -9,7 +9,7 @@ from pathlib import Path
 import structlog
 import zmq
 
-from dragonfly_common import codec
+from dragonfly_common import codec, counters
 from dragonfly_common.bus import options
 from dragonfly_common.bus.deliveries import Delivery
 from dragonfly_common.bus.gate import Gate
@@ -77,6 +77,7 @@ class Binding:
 
     def send(self, packed: _Packed) -> None:
         """Send to whoever subscribed."""
+        counters.BUS_PUBLISHED.count += 1
         options.send(self.socket, *packed)
         if self.pending():
             self._on_asked()

@@ -66,6 +66,7 @@ class LocalBinding:
         return said
 
     def send(self, said: Delivery) -> None:
+        counters.BUS_PUBLISHED.count += 1
         for link in self._place.links:
             link.put(said)
 

@@ -96,7 +96,7 @@ class Publisher:
             insort(self._topics, topic)
         self._last[topic] = packed
         self._seqs[topic] = self._changed[topic] = seq
-        self._send(packed)
+        self._binding.send(packed)
         self._beat_in_time()  # also where so much is sent that a turn takes long
 
     def forget(self, topic: str) -> None:
@@ -152,7 +152,7 @@ class Publisher:
                 return
             # The next beat names it, so that an answer that overflowed is asked for again.
             self._changed[topic] = self._seqs[topic]
-            self._send(self._last[topic])
+            self._binding.send(self._last[topic])
 
     def _beat_in_time(self) -> float:
         now = self._clock.monotonic()
@@ -166,16 +166,12 @@ class Publisher:
         named = list(islice(self._changed, MOST_NAMED))
         digest = {topic: self._changed.pop(topic) for topic in named}
         self._beats += 1
-        self._send(self._pack(self._beat_topic, self._beats, Heartbeat(digest, bye)))
+        self._binding.send(self._pack(self._beat_topic, self._beats, Heartbeat(digest, bye)))
 
     def _pack(self, topic: str, seq: int, body: Body) -> Any:
         now_ns = self._clock.now_ns()
         said = Delivery(topic, self.publisher_id, self.epoch, seq, now_ns, body)
         return self._binding.pack(said)
-
-    def _send(self, packed: Any) -> None:
-        self._binding.send(packed)
-        counters.BUS_PUBLISHED.count += 1
 
     def _tell_pending(self) -> None:
         if self.on_pending is not None:
