@@ -30,7 +30,10 @@ LOADS: Final = ((2, 1), (5, 1), (10, 1), (20, 1), (2, 100), (2, 500), (20, 100))
 
 
 def walk(venue: int, count: int) -> list[msgspec.Raw]:
-    """Return `count` books of a venue, encoded."""
+    """Return `count` books of a venue, encoded, which may be said again and again.
+
+    So all have the same `venue_seq`: what falls behind what was heard is not believed.
+    """
     prices, chance = random.Random(0), random.Random(venue + 1)
     middle = 100_000
     bids = {middle - n: chance.randint(1, 9999) / 100 for n in range(1, DEPTH + 1)}
@@ -43,7 +46,7 @@ def walk(venue: int, count: int) -> list[msgspec.Raw]:
         for side in (bids, asks):
             side[chance.choice([*side])] = chance.randint(1, 9999) / 100
         tops = [[(price / 1000, side[price]) for price in sorted(side)] for side in (bids, asks)]
-        book = Book(FeedState.LIVE, "", 1, seq, seq, seq, tuple(reversed(tops[0])), tuple(tops[1]))
+        book = Book(FeedState.LIVE, "", 1, 1, seq, seq, tuple(reversed(tops[0])), tuple(tops[1]))
         found.append(codec.encode_body(book))
     return found
 
