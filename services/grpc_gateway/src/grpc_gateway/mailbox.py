@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from typing import Generic, NamedTuple, TypeVar
 
@@ -29,7 +28,7 @@ class Mailbox(Generic[K, S]):
     def __init__(self, on_mail: Callable[[], None]) -> None:
         """`on_mail` is called when something waits in what was empty."""
         self._on_mail = on_mail
-        self._waiting: OrderedDict[K, Mail[K, S]] = OrderedDict()
+        self._waiting: dict[K, Mail[K, S]] = {}
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -46,7 +45,7 @@ class Mailbox(Generic[K, S]):
 
     def take(self) -> Mail[K, S] | None:
         """Take the state that waits longest, or None."""
-        return self._waiting.popitem(last=False)[1] if self._waiting else None
+        return self._waiting.pop(next(iter(self._waiting))) if self._waiting else None
 
     def drop(self, key: K) -> None:
         """Forget what waits of `key`."""

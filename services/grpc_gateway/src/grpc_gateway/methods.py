@@ -34,7 +34,6 @@ SERVICES: Final[tuple[ServiceDescriptor, ...]] = (
 ABORT_WAIT_S: Final = 0.5
 REQUEST_WITHIN_S: Final = 3.0
 
-Handler = Callable[[object, Context], Awaitable[None]]
 Admit = Callable[[Context], object]
 # What it is asked, in which call, and by whom; bytes are the reply where there is but one.
 Implementation = Callable[[Any, Context, Any], Awaitable[bytes | None]]
@@ -55,44 +54,36 @@ def generic_handler(
 
 def _handler(method: MethodDescriptor, servicer: object, admit: Admit) -> grpc.RpcMethodHandler:
     implementation: Implementation = getattr(servicer, _snake_case(method.name))
-    if not method.client_streaming:
-        implementation = _with_one_request(GetMessageClass(method.input_type), implementation)
-    return grpc.stream_stream_rpc_method_handler(_answering(implementation, admit))
-
-
-def _with_one_request(kind: type[Message], implementation: Implementation) -> Implementation:
-    async def respond(_: object, context: Context, caller: object) -> bytes | None:
-        try:
-            async with asyncio.timeout(REQUEST_WITHIN_S):
-                payload = await context.read()
-        except TimeoutError:
-            raise RefusedError(
-                StatusCode.DEADLINE_EXCEEDED,
-                f"no request followed its call within {REQUEST_WITHIN_S:g} s: send both together",
-            ) from None
-        if not isinstance(payload, bytes):
-            name = kind.DESCRIPTOR.full_name
-            raise RefusedError(
-                StatusCode.INVALID_ARGUMENT, f"a call without a request: send a {name}"
-            )
-        return await implementation(parse(kind, payload), context, caller)
-
-    return respond
-
-
-def _answering(implementation: Implementation, admit: Admit) -> Handler:
-    """Find out who calls, and turn a refusal into the call's status."""
+    one = None if method.client_streaming else GetMessageClass(method.input_type)
 
     async def respond(requests: object, context: Context) -> None:
+        """Find out who calls, and turn a refusal into the call's status."""
         try:
-            reply = await implementation(requests, context, admit(context))
+            caller = admit(context)
+            asked = await _read_request(one, context) if one else requests
+            reply = await implementation(asked, context, caller)
         except RefusedError as error:
             await _refuse(context, error)
             raise
         if reply is not None:
             await context.write(reply)
 
-    return respond
+    return grpc.stream_stream_rpc_method_handler(respond)
+
+
+async def _read_request(kind: type[Message], context: Context) -> Message:
+    try:
+        async with asyncio.timeout(REQUEST_WITHIN_S):
+            payload = await context.read()
+    except TimeoutError:
+        raise RefusedError(
+            StatusCode.DEADLINE_EXCEEDED,
+            f"no request followed its call within {REQUEST_WITHIN_S:g} s: send both together",
+        ) from None
+    if not isinstance(payload, bytes):
+        name = kind.DESCRIPTOR.full_name
+        raise RefusedError(StatusCode.INVALID_ARGUMENT, f"a call without a request: send a {name}")
+    return parse(kind, payload)
 
 
 async def _refuse(context: Context, error: RefusedError) -> None:

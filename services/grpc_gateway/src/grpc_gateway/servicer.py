@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
@@ -77,39 +77,47 @@ class Servicer:
         self.directory_changes: Final = Changes()
         """Told whenever the directory learned something."""
 
-    async def book_summary(
+    def book_summary(
         self, request: orderbook_pb2.Empty, context: Context, caller: Caller
-    ) -> None:
+    ) -> Awaitable[None]:
         default = self._always[0] if self._always else None
         instrument = legacy_instrument(context.invocation_metadata() or (), default)
         depth = min(LEGACY_DEPTH, self._limits.depth)
-        await self._stream_views(context, caller, {ViewKey(ViewKind.BOOK, instrument): depth})
+        return self._stream_views(context, caller, {ViewKey(ViewKind.BOOK, instrument): depth})
 
-    async def stream_book(self, request: pb.BookRequest, context: Context, caller: Caller) -> None:
-        await self._stream_views(context, caller, self._wish(ViewKind.BOOK, request))
+    def stream_book(
+        self, request: pb.BookRequest, context: Context, caller: Caller
+    ) -> Awaitable[None]:
+        return self._stream_views(context, caller, self._wish(ViewKind.BOOK, request))
 
-    async def stream_liquidity(
+    def stream_liquidity(
         self, request: pb.LiquidityRequest, context: Context, caller: Caller
-    ) -> None:
-        await self._stream_views(context, caller, self._wish(ViewKind.LIQUIDITY, request))
+    ) -> Awaitable[None]:
+        return self._stream_views(context, caller, self._wish(ViewKind.LIQUIDITY, request))
 
-    async def stream_bbo(self, request: pb.BboRequest, context: Context, caller: Caller) -> None:
+    def stream_bbo(
+        self, request: pb.BboRequest, context: Context, caller: Caller
+    ) -> Awaitable[None]:
         names = check_instruments(request.instruments, self._limits.max_instruments)
-        await self._stream_views(
+        return self._stream_views(
             context, caller, {ViewKey(ViewKind.BBO, name): MAX_DEPTH for name in names}
         )
 
-    async def get_book(self, request: pb.BookRequest, context: Context, caller: Caller) -> bytes:
-        return await self._get_view(caller, self._wish(ViewKind.BOOK, request))
+    def get_book(
+        self, request: pb.BookRequest, context: Context, caller: Caller
+    ) -> Awaitable[bytes]:
+        return self._get_view(caller, self._wish(ViewKind.BOOK, request))
 
-    async def get_liquidity(
+    def get_liquidity(
         self, request: pb.LiquidityRequest, context: Context, caller: Caller
-    ) -> bytes:
-        return await self._get_view(caller, self._wish(ViewKind.LIQUIDITY, request))
+    ) -> Awaitable[bytes]:
+        return self._get_view(caller, self._wish(ViewKind.LIQUIDITY, request))
 
-    async def get_bbo(self, request: pb.GetBboRequest, context: Context, caller: Caller) -> bytes:
+    def get_bbo(
+        self, request: pb.GetBboRequest, context: Context, caller: Caller
+    ) -> Awaitable[bytes]:
         name = check_instrument(request.instrument)
-        return await self._get_view(caller, {ViewKey(ViewKind.BBO, name): MAX_DEPTH})
+        return self._get_view(caller, {ViewKey(ViewKind.BBO, name): MAX_DEPTH})
 
     async def stream_venues(
         self, request: pb.VenuesRequest, context: Context, caller: Caller

@@ -46,18 +46,23 @@ class Stream:
         self.stalled = False
         self._current = current
         self._task = task
-        self._woken = asyncio.Event()
+        self._news = False
+        self._waiting: asyncio.Future[None] | None = None
         self._ending: RefusedError | None = None
         self._cutting: asyncio.TimerHandle | None = None
 
     def wake(self) -> None:
         """Let `woken` return."""
-        self._woken.set()
+        self._news = True
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_result(None)
 
     async def woken(self) -> None:
         """Wait until there may be something to send."""
-        await self._woken.wait()
-        self._woken.clear()
+        if not self._news:
+            self._waiting = asyncio.get_running_loop().create_future()
+            await self._waiting
+        self._news = False
 
     def take(self) -> Mail[ViewKey, SharedView] | None:
         """Take from the mailbox what may be sent now.
