@@ -412,10 +412,10 @@ async def _wait(endpoints: Sequence[Publisher | Subscriber], timeout_s: float) -
     descriptors = [cast("Any", endpoint.fileno()) for endpoint in endpoints]
     for descriptor in descriptors:
         descriptor.on_edge = woken.set
-    if wait_s <= 0.0 or any(one.readable() for one in descriptors):
+    if any(one.readable() for one in descriptors):
         await asyncio.sleep(0)
         return
-    timer = asyncio.get_running_loop().call_later(wait_s, woken.set)
+    timer = asyncio.get_running_loop().call_later(max(0.0, wait_s), woken.set)
     await woken.wait()
     timer.cancel()
 

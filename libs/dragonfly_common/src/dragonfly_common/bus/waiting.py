@@ -86,10 +86,7 @@ class _Turns:
         except Exception as error:  # noqa: BLE001 - raised where `over` is awaited
             self.over.set_exception(error)
             return
-        if due_s <= 0.0:
-            self.turn_soon()
-        else:
-            self._turn_by(self._loop.time() + due_s)
+        self._turn_by(self._loop.time() + max(0.0, due_s))
 
     def turn_soon(self) -> None:
         if not self._soon:
