@@ -166,6 +166,8 @@ def test_a_beat_leaves_at_once_and_then_at_its_interval(world: World) -> None:
     voice.publisher.tick()  # nobody is there yet
     tap = Tap(voice.publisher.address, "hb.")
     world.until(lambda: voice.interests)
+    world.until(tap.has_something)
+    assert tap.beat() == Heartbeat({})  # who follows its beats is told one at once
     assert voice.publisher.tick() == pytest.approx(BEAT_INTERVAL_S)
     clock.advance(BEAT_INTERVAL_S - 0.05)
     assert voice.publisher.tick() == pytest.approx(0.05)
@@ -183,6 +185,8 @@ def test_a_beat_names_what_was_sent_since_the_last_one(world: World) -> None:
     voice.publisher.tick()
     tap = Tap(voice.publisher.address, "hb.")
     world.until(lambda: voice.interests)
+    world.until(tap.has_something)
+    assert tap.beat() == Heartbeat({})  # who follows its beats is told one at once
 
     def next_beat() -> Heartbeat:
         clock.advance(BEAT_INTERVAL_S)
@@ -212,6 +216,8 @@ def test_a_beat_has_room_for_so_many_topics_and_the_next_names_the_rest(
     voice.publisher.tick()
     tap = Tap(voice.publisher.address, "hb.")
     world.until(lambda: voice.interests)
+    world.until(tap.has_something)
+    assert tap.beat() == Heartbeat({})  # who follows its beats is told one at once
     for topic in ("a.", "b.", "c."):
         voice.publisher.publish(topic, say(1))
     digests = []

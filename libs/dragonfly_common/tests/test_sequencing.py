@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 
 def heard(*seqs: int, topic: str = "a.") -> Sequencer:
-    """Return a sequencer that took these numbers of one topic."""
+    """Return a sequencer that heard a beat first, then these numbers of one topic."""
     sequencer = Sequencer("p", 7)
+    assert sequencer.hear_beat(0, {}) == []
     for seq in seqs:
         assert sequencer.judge("p", 7, topic, seq) is Verdict.FRESH
     return sequencer
@@ -70,23 +71,32 @@ def test_a_beat_frees_a_topic_from_a_number_that_was_never_given() -> None:
 
 def test_after_a_lost_beat_everything_is_in_doubt_once_beats_follow_each_other_again() -> None:
     sequencer = heard(3)
-    sequencer.hear_beat(5, {})
-    assert sequencer.hear_beat(6, {"a.": 3}) == []
-    assert sequencer.hear_beat(8, {"a.": 4}) == ["a."]
-    assert sequencer.hear_beat(11, {"a.": 3}) == []
+    sequencer.hear_beat(1, {})
+    assert sequencer.hear_beat(2, {"a.": 3}) == []
+    assert sequencer.hear_beat(4, {"a.": 4}) == ["a."]
+    assert sequencer.hear_beat(7, {"a.": 3}) == []
     assert sequencer.lost == 3
-    assert sequencer.hear_beat(12, {"a.": 3}) is EVERY_TOPIC
-    assert sequencer.hear_beat(13, {"a.": 3}) == []
+    assert sequencer.hear_beat(8, {"a.": 3}) is EVERY_TOPIC
+    assert sequencer.hear_beat(9, {"a.": 3}) == []
+
+
+def test_beats_may_have_been_lost_before_the_first_that_is_heard_unless_it_came_first() -> None:
+    sequencer = Sequencer("p", 7)
+    sequencer.judge("p", 7, "a.", 3)
+    assert sequencer.hear_beat(5, {}) == []
+    assert sequencer.lost == 0
+    assert sequencer.hear_beat(6, {}) is EVERY_TOPIC
+    assert sequencer.hear_beat(7, {}) == []
 
 
 def test_a_beat_with_a_wrong_number_deafens_nobody() -> None:
     sequencer = heard(3)
-    sequencer.hear_beat(5, {})
+    sequencer.hear_beat(1, {})
     assert sequencer.hear_beat(2**40, {"a.": 4}) == ["a."]
     assert sequencer.lost == 0
-    assert sequencer.hear_beat(7, {}) == []
-    assert sequencer.hear_beat(8, {}) is EVERY_TOPIC
-    assert sequencer.hear_beat(9, {"a.": 3}) == []
+    assert sequencer.hear_beat(3, {}) == []
+    assert sequencer.hear_beat(4, {}) is EVERY_TOPIC
+    assert sequencer.hear_beat(5, {"a.": 3}) == []
 
 
 def test_what_is_asked_for_anew_is_news() -> None:
@@ -116,7 +126,7 @@ def test_whatever_was_said_a_true_beat_makes_the_next_state_news(
 @given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=40))
 def test_every_loss_is_counted_or_found_at_the_next_beat(steps: list[tuple[bool, bool]]) -> None:
     """Each step publishes one state, which arrives or not; some steps end with a beat."""
-    sequencer = Sequencer("p", 7)
+    sequencer = heard()
     arrived = beats = 0
     for seq, (arrives, beat_follows) in enumerate(steps, start=1):
         if arrives:

@@ -241,6 +241,7 @@ def test_a_loss_before_a_quiet_spell_is_found_by_the_beat_and_asked_for(world: W
     peer = world.hand_made()
     ear = world.ear(peer.address, prefixes=["a.", "b.", "c."])
     world.joined(peer, "a.", "b.", "c.")
+    peer.beat(0)
     peer.send("a.", 1, say(1))
     peer.beat(1, {"a.": 1})
     peer.send("b.", 1, say(2))
@@ -309,6 +310,38 @@ def test_what_overflows_is_found_and_arrives_all_the_same(
     world.until(lambda: {name: ear.last(name) for name in names} == last)
     assert count("gaps") > before
     assert ear.losses == []
+
+
+def test_what_overflows_with_the_very_first_beat_arrives_all_the_same(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No beat names it again: that one may have been lost must be taken from what came first."""
+    monkeypatch.setitem(options._PUBLISHER, zmq.SNDHWM, 4)
+    monkeypatch.setitem(options._SUBSCRIBER, zmq.RCVHWM, 4)
+    names = [f"a.{number:02}." for number in range(40)]
+    peer = world.hand_made()
+    ear = world.ear(peer.address, prefixes=names, clock=ManualClock())
+    world.joined(peer, *names)
+    for number, name in enumerate(names):
+        peer.send(name, 1, say(number))
+    world.until(lambda: ear.events)
+    peer.asked.clear()
+    peer.beat(2)
+    peer.beat(3)
+    world.joined(peer, *names)
+
+
+def test_who_joins_is_told_a_beat_before_all_else(world: World) -> None:
+    voice = world.voice(clock=ManualClock())
+    voice.publisher.publish("a.", say(1))
+    before = count("reasked")
+    ear = world.ear(voice.publisher.address, prefixes=["a."], clock=ManualClock())
+    world.until(lambda: ear.heard() == [1])
+    for _ in range(3):
+        voice.publisher._beat(bye=False)
+    voice.publisher.publish("a.", say(2))
+    world.until(lambda: ear.heard() == [1, 2])
+    assert count("reasked") == before
 
 
 def test_what_was_given_up_and_is_asked_for_again_is_news(world: World) -> None:

@@ -8,7 +8,9 @@
    all reason is refused.
 4. Beats are numbered without a gap and never re-sent. After a beat that is not the next one, any
    topic may have been lost: all are in doubt. It is said with the first beat that follows its
-   predecessor again: to ask for everything while messages are being lost makes it worse.
+   predecessor again: to ask for everything while messages are being lost makes it worse. Only the
+   first message of a connection certainly had nothing in its way: where that was a state, beats
+   may have been lost before the first that is heard.
 5. A beat's digest names the last `seq` of each topic that was sent since the beat before. A
    connection keeps its order, so all of that has arrived by then, and both differences count:
    who has less missed something; who has more was told a number that the publisher never gave, and
@@ -69,6 +71,8 @@ class Sequencer:
             if seq - last > MOST_LOST:
                 return Verdict.WILD
             self.lost += seq - last - 1
+        elif self._beat is None:
+            self._beat_missing = True
         self._seqs[topic] = seq
         return Verdict.FRESH
 
@@ -82,8 +86,7 @@ class Sequencer:
 
     def hear_beat(self, seq: int, digest: Mapping[str, int]) -> Collection[str] | None:
         """Return the topics that are in doubt now; EVERY_TOPIC when a lost beat is over."""
-        expected = seq if self._beat is None else self._beat + 1
-        self._beat = seq
+        before, self._beat = self._beat, seq
         doubted = []
         for topic, last in digest.items():
             known = self._seqs.get(topic, 0)
@@ -91,10 +94,13 @@ class Sequencer:
                 doubted.append(topic)
             if not 0 <= last - known <= MOST_LOST:
                 self._seqs.pop(topic, None)
-        if seq != expected:
+        if before is None:
+            return doubted
+        lost = seq - before - 1
+        if lost:
             self._beat_missing = True
-            if 0 < seq - expected <= MOST_LOST:
-                self.lost += seq - expected
+            if 0 < lost <= MOST_LOST:
+                self.lost += lost
         elif self._beat_missing:
             self._beat_missing = False
             return EVERY_TOPIC

@@ -20,7 +20,7 @@ from dragonfly_common.bus.local import SCHEME, LocalBinding
 from dragonfly_common.clock import Clock
 from dragonfly_common.discovery import LookUp, OwnAddresses
 from dragonfly_common.messages import Body, Heartbeat
-from dragonfly_common.topics import heartbeat_topic
+from dragonfly_common.topics import HEARTBEAT_PREFIX, heartbeat_topic
 
 __all__ = ["Interest", "Publisher"]
 
@@ -107,7 +107,7 @@ class Publisher:
 
     def drain(self) -> list[Interest]:
         """Return what consumers asked for since the last call; answer each with its last values."""
-        interests = []
+        interests: list[Interest] = []
         while (frame := self._binding.next_asked()) is not None:
             if frame[:1] not in {b"\x00", b"\x01"}:
                 counters.BUS_UNDECODABLE.labels("not_a_subscription").inc()
@@ -117,9 +117,13 @@ class Publisher:
             except UnicodeDecodeError:
                 counters.BUS_UNDECODABLE.labels("subscription_not_text").inc()
                 continue
-            if interest.wanted:
-                self._answer(interest.prefix)
             interests.append(interest)
+        wanted = [interest.prefix for interest in interests if interest.wanted]
+        if HEARTBEAT_PREFIX in wanted:
+            # Whoever hears a beat first knows that none was lost, and need not ask for all again.
+            self._beat(bye=False)
+        for prefix in wanted:
+            self._answer(prefix)
         return interests
 
     def tick(self) -> float:
