@@ -29,7 +29,7 @@ import structlog
 from dragonfly_common import counters, log
 from dragonfly_common.clock import Clock, SystemClock
 from dragonfly_common.errors import ConfigError, ExitCode, UserError
-from dragonfly_common.memory import give_back
+from dragonfly_common.memory import give_back, settle_collector
 from dragonfly_common.status import StatusServer
 
 __all__ = [
@@ -318,6 +318,7 @@ def _run(service: str, options: RuntimeOptions, start: Callable[[Runtime], None]
         runtime = Runtime(service, options)
     except UserError as error:
         sys.exit(_code_of_mistake(error))
+    settle_collector()
     runtime.start_watchdog()
     if os.environ.get(SUPERVISED):
         threading.Thread(target=_end_with_supervisor, daemon=True).start()
