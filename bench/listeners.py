@@ -50,7 +50,7 @@ from system import System
 from venue_sender import INSTRUMENT, run_sender
 
 RATE: Final = 1000.0
-FLOOD: Final = 10_000
+FLOOD: Final = 30_000
 """Frames."""
 OURS: Final = ("binance", "bitstamp", "kraken")
 LEVELS: Final = {"binance": 20, "bitstamp": 100}

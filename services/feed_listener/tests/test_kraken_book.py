@@ -105,6 +105,38 @@ def test_exponents_are_read_as_if_printed_in_full() -> None:
     assert change == Change((1e-08, 25.0), b"125")
 
 
+AMOUNTS = {0.0: "0.00", 0.5: "0.50", 5.0: "5.0", 50.0: "50"}
+"""Some have the same digits, which are all that the checksum knows of them."""
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(
+        st.lists(
+            st.tuples(st.booleans(), st.integers(1, 40), st.sampled_from([*AMOUNTS])), max_size=3
+        ),
+        max_size=40,
+    )
+)
+def test_news_begin_where_it_says_and_the_checksum_is_that_of_the_whole(
+    messages: list[list[tuple[bool, int, float]]],
+) -> None:
+    made = KrakenBook(25)
+    for message in messages:
+        before = made.top(25)
+        bids, asks = (
+            " ".join(
+                f"{price}.0/{AMOUNTS[amount]}" for bid, price, amount in message if bid is side
+            )
+            for side in (True, False)
+        )
+        made.apply(changes(bids), changes(asks))
+        after = made.top(25)
+        assert [side[: made.news_at] for side in after] == [side[: made.news_at] for side in before]
+        whole = [" ".join(f"{price}/{AMOUNTS[amount]}" for price, amount in side) for side in after]
+        assert made.checksum() == book(*whole, depth=25).checksum()
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(st.booleans(), st.integers(1, 30), st.integers(0, 4)), max_size=60))
 def test_the_book_is_what_a_dictionary_would_hold(steps: list[tuple[bool, int, int]]) -> None:

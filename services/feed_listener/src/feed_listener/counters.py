@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from dragonfly_common.tally import Tally
+from dragonfly_common.tally import Tallies, Tally
 from prometheus_client import Counter, Gauge
 
 __all__ = [
@@ -59,7 +59,7 @@ IGNORED_INTEREST: Final = Counter(
     "Subscriptions that were not followed: foreign (no book of an instrument), too_many.",
     ["reason"],
 )
-AUDITS: Final = Counter(
+AUDITS: Final = Tallies(
     "dragonfly_listener_audits_total",
     "Books held against what the venue says elsewhere, by kind (checksum, bbo, snapshot) and "
     "result (agreed, disagreed, not_comparable).",

@@ -254,7 +254,7 @@ class Session:
     def _verified(self, symbol: str, now: float) -> None:
         """Take note of a book frame: that its checksum held, and of the state if it is watched."""
         if self._by_checksum:
-            self._checksum_agreed.inc()
+            self._checksum_agreed.count += 1
             self._feeds.audited(self, symbol, now, agreed=True)
         if self._watch is not None:
             self._note_watched(symbol)
@@ -264,7 +264,7 @@ class Session:
             self._watch.note(self._decoder.seq(symbol), self.tops[symbol][0])
 
     def _audited(self, symbol: str, audit: Audit, verdict: Verdict, now: float) -> None:
-        counters.AUDITS.labels(audit, verdict.result).inc()
+        counters.AUDITS.labels(audit, verdict.result).count += 1
         if verdict.result is Result.NOT_COMPARABLE:
             return
         self._feeds.audited(self, symbol, now, agreed=verdict.result is Result.AGREED)
@@ -304,7 +304,7 @@ class Session:
             return
         counters.BROKEN.labels(broken.cause).inc()
         if broken.cause == "checksum":
-            counters.AUDITS.labels(Audit.CHECKSUM, Result.DISAGREED).inc()
+            counters.AUDITS.labels(Audit.CHECKSUM, Result.DISAGREED).count += 1
             self._feeds.audited(self, broken.symbol, now, agreed=False)
         logger.warning(
             "book broken", symbol=broken.symbol, cause=broken.cause, detail=broken.detail

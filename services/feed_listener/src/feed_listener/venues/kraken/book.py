@@ -82,19 +82,24 @@ def _digits_of_exponent(number: bytes) -> bytes:
 class _BookSide:
     """One side, best first; `_keys` rise (bids by the negative price) for bisection."""
 
-    __slots__ = ("_keys", "_sign", "levels", "texts")
+    __slots__ = ("_keys", "_sign", "levels", "news_at", "texts")
 
     def __init__(self, sign: float) -> None:
         self._sign = sign
         self._keys: list[float] = []
         self.levels: list[Level] = []
         self.texts: list[bytes] = []
+        self.news_at = 0
+        """The place of the best level that was changed: those before it are as they were."""
 
     def apply(self, change: Change) -> None:
         price, amount = change.level
         key = self._sign * price
         at = bisect_left(self._keys, key)
         known = at < len(self._keys) and self._keys[at] == key
+        if known and self.levels[at] == change.level and self.texts[at] == change.text:
+            return
+        self.news_at = min(self.news_at, at)
         if amount == 0.0:
             if known:
                 del self._keys[at], self.levels[at], self.texts[at]
@@ -114,27 +119,36 @@ class _BookSide:
 class KrakenBook:
     """The book of one symbol on one subscription."""
 
-    __slots__ = ("_asks", "_bids", "_depth")
+    __slots__ = ("_asks", "_bids", "_checksum", "_depth", "news_at")
 
     def __init__(self, depth: int) -> None:
         """Make an empty book that keeps `depth` levels a side, as was subscribed."""
         self._depth = depth
         self._bids = _BookSide(-1.0)
         self._asks = _BookSide(1.0)
+        self._checksum: int | None = None
+        self.news_at = 0
+        """The place of the best level that the last message changed; the depth where none was."""
 
     def apply(self, bids: Sequence[Change], asks: Sequence[Change]) -> None:
         """Apply all of one message, then cut (rules 2 and 3)."""
+        self._bids.news_at = self._asks.news_at = self._depth
         for change in bids:
             self._bids.apply(change)
         for change in asks:
             self._asks.apply(change)
         self._bids.cut(self._depth)
         self._asks.cut(self._depth)
+        self.news_at = min(self._bids.news_at, self._asks.news_at)
+        if self.news_at < CHECKSUM_LEVELS:
+            self._checksum = None
 
     def checksum(self) -> int:
         """Return the CRC32 that the venue must have computed (rule 4)."""
-        best = self._asks.texts[:CHECKSUM_LEVELS] + self._bids.texts[:CHECKSUM_LEVELS]
-        return crc32(b"".join(best))
+        if self._checksum is None:
+            best = self._asks.texts[:CHECKSUM_LEVELS] + self._bids.texts[:CHECKSUM_LEVELS]
+            self._checksum = crc32(b"".join(best))
+        return self._checksum
 
     def top(self, depth: int) -> tuple[Side, Side]:
         """Return the best `depth` bids and asks."""

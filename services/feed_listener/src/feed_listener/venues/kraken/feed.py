@@ -134,6 +134,8 @@ class KrakenDecoder:
         if stamp_us is not None:
             ts_event = stamp_us * _NS_PER_US
             known.seq = stamp_us
+        if known.bids is not None and known.book.news_at >= self._depth:
+            return known.same
         bids, asks = known.book.top(self._depth)
         if bids == known.bids and asks == known.asks:
             return known.same
