@@ -58,7 +58,7 @@ async def test_whatever_is_killed_comes_back(system: System) -> None:
         for venue in VENUES
         for kind in ("ws", "rest")
     ]
-    up = system.run("up", "--gateway=127.0.0.1:0", *urls)
+    up = system.run("up", "--apart", "--gateway=127.0.0.1:0", *urls)
     async with Bot(await gateway_of(up), "ETH-BTC") as bot:
         await all_live(bot, 0)
         assert children(up).keys() == {"aggregator", "gateway", *(f"listener.{v}" for v in VENUES)}
@@ -94,7 +94,7 @@ async def test_whatever_is_killed_comes_back(system: System) -> None:
 
 
 async def test_all_in_one_process_comes_back_whole(system: System) -> None:
-    up = system.run("up", "--in-process", "--simulated", "--gateway=127.0.0.1:0")
+    up = system.run("up", "--simulated", "--gateway=127.0.0.1:0")
     async with Bot(await gateway_of(up), "ETH-BTC") as bot:
         await all_live(bot, 0)
         assert children(up).keys() == {"simulator", "services"}
@@ -107,7 +107,7 @@ async def test_all_in_one_process_comes_back_whole(system: System) -> None:
 
 async def test_an_orphan_ends_itself(system: System) -> None:
     """`up` itself may be killed -9: what it ran must not live on unseen."""
-    up = system.run("up", "--simulated", "--gateway=127.0.0.1:0")
+    up = system.run("up", "--apart", "--simulated", "--gateway=127.0.0.1:0")
     await gateway_of(up)
     orphans = children(up)
     assert len(orphans) == len(VENUES) + 3

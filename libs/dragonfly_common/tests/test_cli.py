@@ -85,6 +85,15 @@ def test_what_runs_no_service_cannot_run_beside_others(run: Run) -> None:
     )
 
 
+def test_a_mistake_in_what_runs_beside_others_is_its_own_sentence(run: Run) -> None:
+    result = run("together", "--service", "fail address")
+    assert result.exit_code == 78
+    assert result.output == "Error: cannot bind it; choose another --bind\n"
+    result = run("together", "--service", "show --max three")
+    assert result.exit_code == 2
+    assert "Invalid value for '--max'" in result.output
+
+
 @pytest.mark.parametrize(
     ("kind", "code", "sentence"),
     [

@@ -15,13 +15,15 @@ OPTIONS = Options(
     ca_file=Path("ca.pem"),
 )
 
+APART = replace(OPTIONS, apart=True)
+
 
 def words(argv: tuple[str, ...], option: str) -> list[str]:
     return [argv[n + 1] for n, word in enumerate(argv) if word == option]
 
 
 def test_a_listener_per_venue_an_aggregator_and_a_gateway() -> None:
-    processes = plan_services(OPTIONS, Path("run"))
+    processes = plan_services(APART, Path("run"))
     assert [process.name for process in processes] == [
         "listener.binance",
         "listener.kraken",
@@ -35,7 +37,7 @@ def test_a_listener_per_venue_an_aggregator_and_a_gateway() -> None:
 
 
 def test_the_processes_are_joined() -> None:
-    binance, kraken, aggregator, gateway = plan_services(OPTIONS, Path("run"))
+    binance, kraken, aggregator, gateway = plan_services(APART, Path("run"))
     binds = [words(process.argv, "--bind") for process in (binance, kraken)]
     assert [[upstream] for upstream in words(aggregator.argv, "--upstream")] == binds
     assert words(gateway.argv, "--upstream") == words(aggregator.argv, "--bind")
@@ -43,7 +45,7 @@ def test_the_processes_are_joined() -> None:
 
 
 def test_a_venue_gets_its_own_addresses() -> None:
-    binance, kraken, *_ = plan_services(OPTIONS, Path("run"))
+    binance, kraken, *_ = plan_services(APART, Path("run"))
     assert words(binance.argv, "--ws-url") == []
     assert words(kraken.argv, "--ws-url") == ["ws://127.0.0.1:1/kraken"]
     assert words(kraken.argv, "--ca-file") == ["ca.pem"]
@@ -52,14 +54,14 @@ def test_a_venue_gets_its_own_addresses() -> None:
 def test_what_dies_comes_back_at_the_address_that_others_know() -> None:
     simulator = plan_simulator(OPTIONS).pinned({"control": "http://127.0.0.1:4711/control"})
     assert words(simulator.argv, "--port") == ["4711"]
-    *_, aggregator, gateway = plan_services(OPTIONS, Path("run"))
+    *_, aggregator, gateway = plan_services(APART, Path("run"))
     assert words(gateway.pinned({"address": "127.0.0.1:4712"}).argv, "--bind") == ["127.0.0.1:4712"]
     assert aggregator.pinned({"address": "ipc://elsewhere"}) == aggregator
 
 
-def test_all_services_can_share_a_process() -> None:
-    apart = plan_services(OPTIONS, Path("run"))
-    (together,) = plan_services(replace(OPTIONS, in_process=True), Path("run"))
+def test_all_services_share_a_process() -> None:
+    apart = plan_services(APART, Path("run"))
+    (together,) = plan_services(OPTIONS, Path("run"))
     services = words(together.argv, "--service")
     assert len(services) == len(apart)
     for text, process in zip(services, apart, strict=True):

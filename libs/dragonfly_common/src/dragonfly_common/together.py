@@ -50,10 +50,15 @@ def together(context: click.Context, *, services: tuple[str, ...], runtime: Runt
           --service "gateway --upstream inproc://aggregator"
     """
     root = context.find_root().command
-    parts = [
-        gather(partial(root.main, shlex.split(text), standalone_mode=False)) for text in services
-    ]
+    parts = [gather(partial(_call, root, shlex.split(text))) for text in services]
     run_async("together", runtime, lambda process: _run(process, parts))
+
+
+def _call(root: click.Command, words: list[str]) -> None:
+    """Call a command as `root` does, but for its errors: they are this command's."""
+    assert isinstance(root, click.Group)
+    with root.make_context(root.name, words) as context:
+        click.Group.invoke(root, context)
 
 
 async def _run(process: Runtime, parts: Sequence[Gathered]) -> None:

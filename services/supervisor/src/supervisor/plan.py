@@ -1,6 +1,7 @@
 """From what a person asked for to the processes that do it. Pure.
 
     simulator?          a port; the listeners are told its addresses
+    services            all of the following in one process, unless they are to be apart
     listener.<venue>    one per venue
     aggregator          connects to every listener
     gateway             connects to the aggregator; bots connect to it
@@ -52,8 +53,8 @@ class Options:
     ws_urls: Mapping[str, str] = field(default_factory=dict)
     rest_urls: Mapping[str, str] = field(default_factory=dict)
     ca_file: Path | None = None
-    in_process: bool = False
-    """Whether all services share one process."""
+    apart: bool = False
+    """Whether each service has a process of its own."""
     simulator: Sequence[str] = ()
     """What the simulator is told beside venues, instruments and port."""
 
@@ -93,8 +94,8 @@ def plan_simulator(options: Options) -> Process:
 
 
 def plan_services(options: Options, folder: Path) -> list[Process]:
-    """Return listeners, aggregator and gateway: joined by sockets in `folder`, or one process."""
-    joint = "inproc://" if options.in_process else f"ipc://{folder}/"
+    """Return listeners, aggregator and gateway: one process, or joined by sockets in `folder`."""
+    joint = f"ipc://{folder}/" if options.apart else "inproc://"
     listeners = {venue: f"{joint}{venue}" for venue in options.venues}
     aggregator = f"{joint}aggregator"
     depth = ("--depth", str(options.depth))
@@ -117,7 +118,7 @@ def plan_services(options: Options, folder: Path) -> list[Process]:
     serve = ["gateway", "--bind", options.gateway, "--upstream", aggregator]
     processes.append(_process("aggregator", [*merge, *depth, *always]))
     processes.append(_process(GATEWAY, [*serve, *depth, *always]))
-    return [_joined(processes)] if options.in_process else processes
+    return processes if options.apart else [_joined(processes)]
 
 
 def _joined(parts: Iterable[Process]) -> Process:
