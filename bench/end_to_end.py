@@ -1,20 +1,22 @@
 """From a venue's socket to a bot: latency, its parts, what arrives, and what it costs.
 
     python bench/end_to_end.py [--seconds S] [--repeat N] [--load RATE:BOTS]... [--plain]
-                               [--floors] [--in-process] [--beside PYTHON]
+                               [--floors] [--apart] [--keep-awake] [--beside PYTHON]
 
-Runs the system's processes on loopback between venues that send ready frames and bots on bare
-grpc.aio, each apart. A load is the frames a second at each of two venues, every one of which
-changes its best bid, and the number of bots, which two processes share. The loads take turns, N
-times (default 3), each for S seconds (default 6) after one second that does not count; medians of
-the repetitions are printed. Timed is a frame whose venue has the best bid of the book. "arrived" is
-the share of all frames that a bot saw in a book; what is replaced before it is sent never does.
-"others'" is what else kept the cores busy: the figures are as good as that is small. Venues speak
-TLS unless --plain.
+Runs the system's services on loopback, in one process as `dragonfly up` does, between venues that
+send ready frames and bots on bare grpc.aio, each apart. A load is the frames a second at each of
+two venues, every one of which changes its best bid, and the number of bots, which two processes
+share. The loads take turns, N times (default 3), each for S seconds (default 6) after one second
+that does not count; medians of the repetitions are printed. Timed is a frame whose venue has the
+best bid of the book. "arrived" is the share of all frames that a bot saw in a book; what is
+replaced before it is sent never does. "others'" is what else kept the cores busy: the figures are
+as good as that is small. Venues speak TLS unless --plain.
 
---floors measures beside each load what the bare libraries take for each hop, and how many times the
-sum of them (a WebSocket, two ZeroMQ, a gRPC) the system takes. --beside measures a second system
-that the given Python has installed, in turns with this one.
+--apart measures the same with a process for each service, --keep-awake with cores that do not
+sleep, where loads are low enough for them to. --floors measures beside each load what the bare
+libraries take for each hop, and how many times the sum of them (a WebSocket, two ZeroMQ, a gRPC)
+the system takes. --beside measures a second system that the given Python has installed. All take
+turns.
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from typing import Final, NamedTuple, Self
 
@@ -46,6 +48,7 @@ from measuring import (
     save,
     say_machine,
 )
+from supervisor.awake import awake
 from system import System
 from venue_sender import INSTRUMENT, Sent, run_sender
 
@@ -55,6 +58,7 @@ BUS_BYTES: Final = 500
 WARM_UP_S: Final = 1.0
 BOT_PROCESSES: Final = 2
 """Many bots share so many; a single one has its own."""
+SLEEPY_RATE: Final = 200
 SHARES: Final = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p99.9": 0.999}
 
 
@@ -63,6 +67,10 @@ class Load(NamedTuple):
 
     rate: float
     bots: int
+
+    @property
+    def lets_cores_sleep(self) -> bool:
+        return self.rate <= SLEEPY_RATE and self.bots == 1
 
     def __str__(self) -> str:
         return f"{self.rate:g}/s per venue, {self.bots} bot{'s' * (self.bots > 1)}"
@@ -82,12 +90,21 @@ class EndToEnd:
     """The whole system between its venues and bots."""
 
     def __init__(
-        self, *, tls: bool, python: str = sys.executable, in_process: bool = False
+        self,
+        *,
+        tls: bool,
+        python: str = sys.executable,
+        apart: bool = False,
+        keep_awake: bool = False,
     ) -> None:
-        """`python` has the system installed; `in_process`, all of it is one process."""
+        """`python` has the system installed; `apart`, each service is a process of its own.
+
+        With `keep_awake` no core sleeps while it is measured.
+        """
         self._tls = tls
         self._python = python
-        self._in_process = in_process
+        self._apart = apart
+        self.keep_awake = keep_awake
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
@@ -112,7 +129,7 @@ class EndToEnd:
 
     async def _start(self, trust: Sequence[str]) -> None:
         always = f"--instrument={INSTRUMENT}"
-        if self._in_process:
+        if not self._apart:
             await self._system.start_together(VENUES, listener=trust, gateway=[always])
         else:
             await asyncio.gather(
@@ -186,12 +203,15 @@ def run(
     tls: bool,
     floors: bool = False,
     beside: str | None = None,
-    in_process: bool = False,
+    apart: bool = False,
+    keep_awake: bool = False,
 ) -> dict[tuple[str, Load], dict[str, float]]:
     """Return the medians of each system's and load's figures."""
     kinds = {"": EndToEnd(tls=tls)}
-    if in_process:
-        kinds["in one process: "] = EndToEnd(tls=tls, in_process=True)
+    if apart:
+        kinds["apart: "] = EndToEnd(tls=tls, apart=True)
+    if keep_awake:
+        kinds["kept awake: "] = EndToEnd(tls=tls, keep_awake=True)
     if beside:
         kinds["beside: "] = EndToEnd(tls=tls, python=beside)
     found = defaultdict(list)
@@ -205,7 +225,10 @@ def run(
             for load in loads:
                 floor: dict[str, float] = {}
                 for name, system in systems.items():
-                    figures = system.measure(load, seconds)
+                    if system.keep_awake and not load.lets_cores_sleep:
+                        continue
+                    with awake() if system.keep_awake else nullcontext():
+                        figures = system.measure(load, seconds)
                     if floors:
                         floor = floor or floor_of(bare, load, seconds, figures["bytes of a book"])
                         figures |= floor
@@ -271,7 +294,8 @@ def main() -> None:
     parser.add_argument("--plain", action="store_true", help="venues without TLS")
     parser.add_argument("--load", type=_load, action="append", help="RATE:BOTS; may be repeated")
     parser.add_argument("--floors", action="store_true", help="the bare libraries beside each load")
-    parser.add_argument("--in-process", action="store_true", help="also as one process, in turns")
+    parser.add_argument("--apart", action="store_true", help="also a process for each service")
+    parser.add_argument("--keep-awake", action="store_true", help="also with cores kept awake")
     parser.add_argument("--beside", metavar="PYTHON", help="a second system to take turns with")
     given = parser.parse_args()
     say_machine()
@@ -282,7 +306,8 @@ def main() -> None:
         tls=not given.plain,
         floors=given.floors,
         beside=given.beside,
-        in_process=given.in_process,
+        apart=given.apart,
+        keep_awake=given.keep_awake,
     )
     show(found)
     rows = [{"system": name, **load._asdict(), **f} for (name, load), f in found.items()]

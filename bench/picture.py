@@ -61,8 +61,8 @@ def _latency(ax: Axes, rows: Rows) -> None:
 
 
 def _kinds(rows: Rows) -> list[tuple[str, Rows]]:
-    """Return the rows of five processes, and those of one, where there are such."""
-    kinds = {"": "", "in one process: ": "in one: "}
+    """Return the rows of one process, and those of five, where there are such."""
+    kinds = {"": "", "apart: ": "apart: "}
     found = [
         (label, [row for row in rows if row["system"] == name]) for name, label in kinds.items()
     ]
@@ -75,12 +75,12 @@ def _bots(row: Rows) -> str:
 
 def _cores(ax: Axes, rows: Rows) -> None:
     bars = [(f"{label}the system", of, "cores") for label, of in _kinds(rows)]
-    five = bars[0][1]
-    bars += [("bots", five, "bots' cores"), ("venues", five, "venues' cores")]
+    together = bars[0][1]
+    bars += [("bots", together, "bots' cores"), ("venues", together, "venues' cores")]
     for at, (name, of, column) in enumerate(bars):
         places = [number + 0.2 * at - 0.3 for number in range(len(of))]
         ax.bar(places, [row[column] for row in of], 0.18, label=name)
-    ax.set_xticks(range(len(five)), [f"{row['rate']:g}/s\n{_bots(row)}" for row in five])
+    ax.set_xticks(range(len(together)), [f"{row['rate']:g}/s\n{_bots(row)}" for row in together])
     ax.set_ylabel("cores")
     ax.set_title("What it costs")
     ax.legend()
@@ -90,7 +90,7 @@ def _hops(ax: Axes, rows: Rows) -> None:
     bars: list[tuple[str, list[tuple[str, float]]]] = []
     for row in rows:
         rate = f"{row['rate']:g}/s"
-        kind = "in one" if row["system"] else "system"
+        kind = "apart" if row["system"] else "system"
         bars.append((f"{kind}\n{rate}", [(hop, row[f"{hop} p50"]) for hop in HOPS]))
         if row["system"]:
             continue

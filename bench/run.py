@@ -21,11 +21,11 @@ from picture import draw
 
 HERE: Final = Path(__file__).parent
 
-LATENCY: Final = ("end_to_end.py", "--in-process", "--seconds=4")
+LATENCY: Final = ("end_to_end.py", "--apart", "--keep-awake", "--seconds=4")
 """Loads differ in what one repetition says of them; the others are costs, which hardly vary."""
 FLOORS: Final = (
     "end_to_end.py",
-    "--in-process",
+    "--apart",
     "--plain",
     "--floors",
     "--load=200",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Iterator
+from contextvars import ContextVar
 
 import pytest
 from bus_world import Ear, World, count, say
@@ -135,6 +136,37 @@ def test_each_is_answered_with_what_it_asked_for(world: World, address: str) -> 
         voice.publisher.publish(f"a.{number}.", say(number))
     ears: list[Ear] = [world.ear(address, prefixes=[f"a.{number}."]) for number in range(50)]
     world.until(lambda: [ear.heard() for ear in ears] == [[number] for number in range(50)])
+
+
+async def test_a_turn_is_its_own_service_s_whoever_called_for_it(address: str) -> None:
+    clock = SystemClock()
+    publisher = Publisher(address, "p", clock)
+    subscriber = Subscriber([address], clock)
+    subscriber.subscribe("a.")
+    name: ContextVar[str] = ContextVar("name")
+    heard: asyncio.Queue[str] = asyncio.Queue()
+
+    def take() -> None:
+        if any(isinstance(event, Delivery) for event in subscriber.drain()):
+            heard.put_nowait(name.get())
+
+    async def listen() -> None:
+        name.set("who listens")
+        await pump((subscriber,), take)
+
+    listening = asyncio.create_task(listen())
+    try:
+        name.set("who speaks")
+        publisher.drain()
+        for number in range(3):
+            publisher.publish("a.", say(number))
+            async with asyncio.timeout(10):
+                assert await heard.get() == "who listens"
+    finally:
+        listening.cancel()
+        await asyncio.gather(listening, return_exceptions=True)
+        subscriber.close()
+        publisher.close()
 
 
 async def test_a_message_wakes_who_waits_for_it(address: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import select
 from collections.abc import Callable, Sequence
+from contextvars import copy_context
 from typing import Final
 
 from dragonfly_common.bus.publisher import Publisher
@@ -70,6 +71,8 @@ class _Turns:
         self._endpoints = endpoints
         self._on_activity = on_activity
         self._loop = loop
+        # Who publishes within this process calls for the turn, and must not be named in its log.
+        self._context = copy_context()
         self._soon = False
         self._next: asyncio.TimerHandle | None = None
         self._next_at = 0.0
@@ -91,7 +94,7 @@ class _Turns:
     def turn_soon(self) -> None:
         if not self._soon:
             self._soon = True
-            self._loop.call_soon(self.turn)
+            self._loop.call_soon(self.turn, context=self._context)
 
     def end(self) -> None:
         self.over.cancel()
@@ -105,7 +108,7 @@ class _Turns:
                 return
             self._next.cancel()
         self._next_at = at
-        self._next = self._loop.call_at(at, self._turn_in_time)
+        self._next = self._loop.call_at(at, self._turn_in_time, context=self._context)
 
     def _turn_in_time(self) -> None:
         self._next = None
