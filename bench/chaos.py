@@ -3,9 +3,10 @@
     python bench/chaos.py --minutes 30 --rate 5000 --seed 7     or: make chaos ARGS="…"
 
 Runs simulated venues, four listeners, two aggregators, two gateways and two processes of bots on
-loopback. What joins them goes through proxies (`tests/proxy.py`). On a seeded schedule processes
-are killed, frozen and stopped, links are cut, slowed and held, venues misbehave. Afterwards the
-oracle judges all that each bot received. A run that fails keeps its folder.
+loopback; --together, two processes of three listeners, an aggregator and a gateway each, as
+`dragonfly up` runs them. What joins processes goes through proxies (`tests/proxy.py`). On a seeded
+schedule processes are killed, frozen and stopped, links are cut, slowed and held, venues misbehave.
+Afterwards the oracle judges all that each bot received. A run that fails keeps its folder.
 """
 
 from __future__ import annotations
@@ -20,8 +21,10 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
+from functools import partial
+from itertools import permutations
 from pathlib import Path
 from typing import Final, NamedTuple
 from urllib.parse import urlencode, urlsplit
@@ -38,16 +41,8 @@ from oracle import Excuse, Rules, Run, Truth, judge_folder, read_run
 from proxy import Proxy
 from system import VENUES, Process, System, eventually, live_venues
 
-LISTENERS: Final = {
-    "listener-binance-1": "binance",
-    "listener-binance-2": "binance",
-    "listener-bitstamp-1": "bitstamp",
-    "listener-kraken-1": "kraken",
-}
-AGGREGATORS: Final = ("aggregator-1", "aggregator-2")
 GATEWAYS: Final = ("gateway-1", "gateway-2")
 BOTS: Final = ("bots-1", "bots-2")
-HARMED: Final = (*LISTENERS, *AGGREGATORS, *GATEWAYS, "bots-2")
 READERS: Final = 1
 
 SETTLE_S: Final = 3.0
@@ -84,30 +79,58 @@ class Planned(NamedTuple):
         return f"{self.at_s:7.1f}  {self.kind} {self.target}{lasting}"
 
 
-def links() -> Iterator[tuple[str, str]]:
-    """Yield (consumer, publisher) of everything that is joined."""
-    for listener, venue in LISTENERS.items():
-        yield listener, venue
-        yield from ((aggregator, listener) for aggregator in AGGREGATORS)
-    for group in (("listener-binance-1", "listener-binance-2"), AGGREGATORS):
-        yield from (group, group[::-1])
-    for gateway in GATEWAYS:
-        yield from ((gateway, aggregator) for aggregator in AGGREGATORS)
-        yield from ((bots, gateway) for bots in BOTS)
+class Cast(NamedTuple):
+    """Which processes there are beside simulator, gateways and bots."""
+
+    listeners: Mapping[str, str]
+    """By name, the venue."""
+    aggregators: Sequence[str]
+
+    @property
+    def harmed(self) -> Sequence[str]:
+        return (*self.listeners, *self.aggregators, *GATEWAYS, "bots-2")
+
+    def links(self) -> Iterator[tuple[str, str]]:
+        """Yield (consumer, publisher) of everything that is joined."""
+        for listener, venue in self.listeners.items():
+            yield listener, venue
+            yield from ((aggregator, listener) for aggregator in self.aggregators)
+            yield from ((listener, peer) for peer in self.replicas(listener) if peer != listener)
+        yield from permutations(self.aggregators, 2)
+        for gateway in GATEWAYS:
+            # A gateway without aggregators has all services in its process.
+            yield from ((gateway, publisher) for publisher in self.aggregators or VENUES)
+            yield from ((bots, gateway) for bots in BOTS)
+
+    def replicas(self, listener: str) -> Sequence[str]:
+        """Return all listeners of a listener's venue."""
+        return [name for name, venue in self.listeners.items() if venue == self.listeners[listener]]
 
 
-def deck(chance: random.Random) -> list[tuple[str, str, float]]:
+APART: Final = Cast(
+    {
+        "listener-binance-1": "binance",
+        "listener-binance-2": "binance",
+        "listener-bitstamp-1": "bitstamp",
+        "listener-kraken-1": "kraken",
+    },
+    ("aggregator-1", "aggregator-2"),
+)
+TOGETHER: Final = Cast({}, ())
+
+
+def deck(chance: random.Random, cast: Cast) -> list[tuple[str, str, float]]:
     """Return (kind, target, seconds) of each fault there is, once."""
 
     def some_s() -> float:
         return chance.choice(SECONDS)
 
-    joined = sorted(links())
-    cards = [(kind, name, some_s()) for name in HARMED for kind in PROCESS_FAULTS]
+    joined = sorted(cast.links())
+    cards = [(kind, name, some_s()) for name in cast.harmed for kind in PROCESS_FAULTS]
     for kind in LINK_FAULTS:
         for consumer, publisher in chance.sample(joined, 3):
             cards.append((kind, f"{consumer}<{publisher}", 0.0 if kind == "reset" else some_s()))
-    cards += [("partition", name, some_s()) for name in chance.sample(HARMED[:-1], 2)]
+    cards += [("partition", name, some_s()) for name in chance.sample(cast.harmed[:-1], 2)]
     for kind in (*MOMENTS, *ONE_FRAME):
         cards.append((f"venue {kind}", chance.choice(VENUES), 0.0))
     for kind in (*ONE_FRAME, *STATES):
@@ -117,13 +140,15 @@ def deck(chance: random.Random) -> list[tuple[str, str, float]]:
     return cards
 
 
-def schedule(seed: int, seconds: float, every_s: float, kinds: Sequence[str]) -> list[Planned]:
+def schedule(
+    seed: int, seconds: float, every_s: float, kinds: Sequence[str], cast: Cast
+) -> list[Planned]:
     """Return all faults of a run; of `kinds` only, if there are any."""
     chance = random.Random(seed)
     plan: list[Planned] = []
     at_s = 0.0
     while True:
-        for kind, target, lasts_s in deck(chance):
+        for kind, target, lasts_s in deck(chance, cast):
             if kinds and kind not in kinds:
                 continue
             at_s += chance.uniform(0.5, 1.5) * every_s
@@ -145,14 +170,15 @@ class Joined(System):
 
     start_within_s = 120.0
 
-    def __init__(self, folder: Path, instruments: Sequence[str], seed: int) -> None:
+    def __init__(self, folder: Path, instruments: Sequence[str], seed: int, cast: Cast) -> None:
         super().__init__(folder)
+        self.cast = cast
         self.instruments = instruments
         self.books = folder / "books"
         self.books.mkdir()
-        self.proxies = {pair: Proxy(seed=seed) for pair in links()}
+        self.proxies = {pair: Proxy(seed=seed) for pair in cast.links()}
         self.gateways: dict[str, str] = {}
-        self._locks = {name: asyncio.Lock() for name in (*HARMED, *BOTS)}
+        self._locks = {name: asyncio.Lock() for name in (*cast.harmed, *BOTS)}
 
     def lock(self, name: str) -> asyncio.Lock:
         """Return what lets only one fault befall a process at a time."""
@@ -168,7 +194,7 @@ class Joined(System):
                 proxy.target = ("127.0.0.1", urlsplit(self.urls(publisher)["ws"]).port or 0)
             elif publisher not in GATEWAYS:
                 proxy.target = Path(self.folder / f"{publisher}.ipc")
-        for names in (LISTENERS, AGGREGATORS, GATEWAYS):
+        for names in (self.cast.listeners, self.cast.aggregators, GATEWAYS):
             await asyncio.gather(*map(self.start_one, names))
         await self.whole()
         await asyncio.gather(*map(self.start_one, BOTS))
@@ -181,32 +207,22 @@ class Joined(System):
             self.processes[name] = Bots(name, arguments, self.folder / f"{name}.log")
             await self.processes[name].event("ready", within_s=self.start_within_s)
         elif name in GATEWAYS:
-            bind = f"--bind={self.gateways.get(name, '127.0.0.1:0')}"
-            facts = await self._ready(name, ("gateway", bind, *self._upstreams(name, AGGREGATORS)))
+            facts = await self._ready(name, self._gateway(name))
             self.gateways[name] = str(facts["address"])
             host, _, port = self.gateways[name].rpartition(":")
             for bots in BOTS:
                 self.proxies[bots, name].target = (host, int(port))
-        elif name in AGGREGATORS:
+        elif name in self.cast.aggregators:
             bind = f"--bind={self.address(name)}"
-            peers = self._peers(name, AGGREGATORS)
-            await self._ready(name, ("aggregator", bind, *peers, *self._upstreams(name, LISTENERS)))
+            peers = self._peers(name, self.cast.aggregators)
+            upstreams = self._upstreams(name, self.cast.listeners)
+            await self._ready(name, ("aggregator", bind, *peers, *upstreams))
         else:
-            venue = LISTENERS[name]
-            proxied = self.proxies[name, venue].port
-            urls = {kind: _at_port(url, proxied) for kind, url in self.urls(venue).items()}
-            replicas = [one for one, other in LISTENERS.items() if other == venue]
+            venue = self.cast.listeners[name]
+            peers = self._peers(name, self.cast.replicas(name))
+            options = ("--redundancy=2", *peers)
             await self._ready(
-                name,
-                (
-                    "listener",
-                    f"--venue={venue}",
-                    f"--bind={self.address(name)}",
-                    f"--ws-url={urls['ws']}",
-                    f"--rest-url={urls['rest']}",
-                    "--redundancy=2",
-                    *self._peers(name, replicas),
-                ),
+                name, self._listener(venue, self.address(name), options, self._proxied(name, venue))
             )
 
     async def whole(self) -> None:
@@ -229,6 +245,16 @@ class Joined(System):
 
     def links_of(self, name: str) -> list[Proxy]:
         return [proxy for pair, proxy in self.proxies.items() if name in pair]
+
+    def _gateway(self, name: str) -> Sequence[str]:
+        bind = self.gateways.get(name, "127.0.0.1:0")
+        if self.cast.aggregators:
+            return ("gateway", f"--bind={bind}", *self._upstreams(name, self.cast.aggregators))
+        return self.together(VENUES, bind=bind, urls=partial(self._proxied, name))
+
+    def _proxied(self, consumer: str, venue: str) -> dict[str, str]:
+        port = self.proxies[consumer, venue].port
+        return {kind: _at_port(url, port) for kind, url in self.urls(venue).items()}
 
     def _upstreams(self, consumer: str, publishers: Iterable[str]) -> list[str]:
         ports = [self.proxies[consumer, publisher].port for publisher in publishers]
@@ -377,8 +403,8 @@ class Chaos:
 
     async def _partition(self, done: Done) -> None:
         name = done.target
-        if name in LISTENERS:
-            self._excuse(done, venue=LISTENERS[name], seconds=SILENT_S)
+        if name in self.system.cast.listeners:
+            self._excuse(done, venue=self.system.cast.listeners[name], seconds=SILENT_S)
         self._suffer(done, name)
         done.start = time.time_ns()
         await self._hold(self.system.links_of(name), done.seconds)
@@ -416,8 +442,9 @@ class Chaos:
 
     def _suffer(self, done: Done, name: str, consumer: str = "") -> None:
         """Note which venues, at which bots, a fault of `name` may be seen in."""
-        if name in LISTENERS or name in VENUES:
-            done.venues = [LISTENERS.get(name, name)]
+        cast = self.system.cast
+        if name in cast.listeners or name in VENUES:
+            done.venues = [cast.listeners.get(name, name)]
         else:
             done.venues = VENUES
         if name in GATEWAYS:
@@ -429,7 +456,7 @@ class Chaos:
         if consumer in BOTS:
             done.bots = f" {name[-1]} {self.system.processes[consumer].pid}"
         dead = done.kind in {"kill", "stop", "partition"} and done.seconds >= 1.0
-        done.silences = dead and (name in LISTENERS or name in AGGREGATORS)
+        done.silences = dead and (name in cast.listeners or name in cast.aggregators)
 
     def _excuse(
         self,
@@ -472,7 +499,7 @@ async def cause(
 ) -> tuple[Chaos, dict[str, object]]:
     """Run the system through `plan`; return what came of it."""
     async with AsyncExitStack() as stack:
-        system = stack.enter_context(Joined(folder, instruments, options.seed))
+        system = stack.enter_context(Joined(folder, instruments, options.seed, options.cast))
         for proxy in system.proxies.values():
             await stack.enter_async_context(proxy.serving())
         chaos = Chaos(system)
@@ -511,6 +538,7 @@ class Options(NamedTuple):
     rate: float
     seed: int
     fresh_s: float
+    cast: Cast
     command: str
 
 
@@ -522,6 +550,7 @@ class Options(NamedTuple):
     "--every", "every_s", default=2.0, show_default=True, help="Seconds from fault to fault."
 )
 @click.option("--instruments", default=10, show_default=True, type=click.IntRange(1, 60))
+@click.option("--together", is_flag=True, help="All services of each gateway in its process.")
 @click.option("--kind", "kinds", multiple=True, help="Faults of this kind only; may be repeated.")
 @click.option(
     "--fresh",
@@ -540,15 +569,17 @@ def main(
     seed: int,
     every_s: float,
     instruments: int,
+    together: bool,
     kinds: tuple[str, ...],
     fresh_s: float,
     json_file: Path | None,
     keep: bool,
 ) -> None:
-    plan = schedule(seed, minutes * 60, every_s, kinds)
+    cast = TOGETHER if together else APART
+    plan = schedule(seed, minutes * 60, every_s, kinds, cast)
     command = f"python bench/chaos.py {shlex.join(sys.argv[1:])}"
     print(f"seed {seed}, {len(plan)} faults:", *plan, sep="\n", flush=True)
-    options = Options(minutes * 60, rate, seed, fresh_s, command)
+    options = Options(minutes * 60, rate, seed, fresh_s, cast, command)
     names = ["ETH-BTC", "BTC-USD", *(f"COIN{number}-USD" for number in range(instruments - 2))]
     folder = Path(tempfile.mkdtemp(prefix="chaos-"))
     chaos, facts = uvloop.run(cause(folder, plan, options, names[:instruments]))

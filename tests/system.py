@@ -191,7 +191,9 @@ class System:
     async def start_listener(self, venue: str, *options: str, name: str = "") -> None:
         """Start a listener of a simulated venue, `name` if it is not the only one."""
         name = name or f"listener-{venue}"
-        await self._ready(name, self._listener(venue, self.address(name), options))
+        await self._ready(
+            name, self._listener(venue, self.address(name), options, self.urls(venue))
+        )
 
     async def start_aggregator(
         self, *options: str, venues: Sequence[str] = VENUES, name: str = "aggregator"
@@ -212,22 +214,38 @@ class System:
         self, venues: Sequence[str], *, listener: Sequence[str] = (), gateway: Sequence[str] = ()
     ) -> None:
         """Start all layers in one process; the arguments are options for each layer."""
+        arguments = self.together(venues, listener=listener, gateway=gateway)
+        facts = await self._ready("together", arguments)
+        self.gateway_address = str(facts["address"])
+
+    def together(
+        self,
+        venues: Sequence[str],
+        *,
+        bind: str = "127.0.0.1:0",
+        urls: Callable[[str], dict[str, str]] | None = None,
+        listener: Sequence[str] = (),
+        gateway: Sequence[str] = (),
+    ) -> Sequence[str]:
+        """Return the words that run all layers in one process, serving bots at `bind`.
+
+        `urls` returns where a venue is; by default where it is simulated.
+        """
+        at = urls or self.urls
         parts = [
-            *(self._listener(venue, f"inproc://{venue}", listener) for venue in venues),
+            *(self._listener(venue, f"inproc://{venue}", listener, at(venue)) for venue in venues),
             (
                 "aggregator",
                 *(f"--upstream=inproc://{venue}" for venue in venues),
                 "--bind=inproc://aggregator",
             ),
-            ("gateway", "--upstream=inproc://aggregator", "--bind=127.0.0.1:0", *gateway),
+            ("gateway", "--upstream=inproc://aggregator", f"--bind={bind}", *gateway),
         ]
-        facts = await self._ready(
-            "together", ("together", *(f"--service={shlex.join(part)}" for part in parts))
-        )
-        self.gateway_address = str(facts["address"])
+        return ("together", *(f"--service={shlex.join(part)}" for part in parts))
 
-    def _listener(self, venue: str, address: str, options: Sequence[str]) -> Sequence[str]:
-        urls = self.urls(venue)
+    def _listener(
+        self, venue: str, address: str, options: Sequence[str], urls: dict[str, str]
+    ) -> Sequence[str]:
         return (
             "listener",
             f"--venue={venue}",
