@@ -247,9 +247,9 @@ class Joined(System):
         return [proxy for pair, proxy in self.proxies.items() if name in pair]
 
     def _gateway(self, name: str) -> Sequence[str]:
-        bind = self.gateways.get(name, "127.0.0.1:0")
+        bind = f"--bind={self.gateways.get(name, '127.0.0.1:0')}"
         if self.cast.aggregators:
-            return ("gateway", f"--bind={bind}", *self._upstreams(name, self.cast.aggregators))
+            return ("gateway", bind, *self._upstreams(name, self.cast.aggregators))
         return self.together(VENUES, bind=bind, urls=partial(self._proxied, name))
 
     def _proxied(self, consumer: str, venue: str) -> dict[str, str]:

@@ -42,6 +42,8 @@ BOUNDS_S: Final = {
     "killed aggregator: whole once it is ready": 1.0,
     "killed gateway: whole after restart": 2.0,
     "killed gateway: whole once it is ready": 1.0,
+    "killed together: whole after restart": 2.0,
+    "killed together: whole once it is ready": 1.0,
     "joined a quiet market: first book": 0.3,
     "asked for a new instrument: first live book": 2.0,
 }
@@ -123,6 +125,17 @@ async def moving_market(rounds: int, figures: Figures) -> None:
                     await asyncio.sleep(SETTLE_S)
 
 
+async def one_process(rounds: int, figures: Figures) -> None:
+    with tempfile.TemporaryDirectory() as folder, System(Path(folder)) as system:
+        await system.start(simulator=("--rate", "20"), together=True)
+        async with Bot(system.gateway_address, "ETH-BTC") as bot:
+            await bot.until(is_whole, within_s=DEADLINE_S, what="whole")
+            for _ in range(rounds):
+                system.processes["together"].kill()
+                await restart(system, bot, "together", figures)
+                await asyncio.sleep(SETTLE_S)
+
+
 async def quiet_market(rounds: int, figures: Figures) -> None:
     with tempfile.TemporaryDirectory() as folder, System(Path(folder)) as system:
         await system.start(simulator=("--rate", "0"))
@@ -155,6 +168,7 @@ async def new_instruments(rounds: int, figures: Figures) -> None:
 async def main(rounds: int) -> None:
     figures: Figures = {name: [] for name in BOUNDS_S}
     await moving_market(rounds, figures)
+    await one_process(rounds, figures)
     await quiet_market(rounds, figures)
     await new_instruments(rounds, figures)
     print(f"{'seconds':45} {'median':>8} {'p99':>8} {'worst':>8} {'bound':>8}  within")

@@ -28,6 +28,7 @@ __all__ = ["VENUES", "Bot", "Process", "System", "eventually", "live_venues", "o
 
 VENUES: Final = ("binance", "bitstamp", "kraken")
 
+ANY_PORT: Final = "--bind=127.0.0.1:0"
 START_DEADLINE_S: Final = 20.0
 STOP_DEADLINE_S: Final = 5.0
 POLL_S: Final = 0.01
@@ -206,7 +207,7 @@ class System:
     async def start_gateway(self, *options: str) -> None:
         facts = await self._ready(
             "gateway",
-            ("gateway", f"--upstream={self.address('aggregator')}", "--bind=127.0.0.1:0", *options),
+            ("gateway", f"--upstream={self.address('aggregator')}", ANY_PORT, *options),
         )
         self.gateway_address = str(facts["address"])
 
@@ -222,12 +223,12 @@ class System:
         self,
         venues: Sequence[str],
         *,
-        bind: str = "127.0.0.1:0",
+        bind: str = ANY_PORT,
         urls: Callable[[str], dict[str, str]] | None = None,
         listener: Sequence[str] = (),
         gateway: Sequence[str] = (),
     ) -> Sequence[str]:
-        """Return the words that run all layers in one process, serving bots at `bind`.
+        """Return the words that run all layers in one process, with `bind` for the gateway.
 
         `urls` returns where a venue is; by default where it is simulated.
         """
@@ -239,7 +240,7 @@ class System:
                 *(f"--upstream=inproc://{venue}" for venue in venues),
                 "--bind=inproc://aggregator",
             ),
-            ("gateway", "--upstream=inproc://aggregator", f"--bind={bind}", *gateway),
+            ("gateway", "--upstream=inproc://aggregator", bind, *gateway),
         ]
         return ("together", *(f"--service={shlex.join(part)}" for part in parts))
 
@@ -261,10 +262,8 @@ class System:
 
     async def restart(self, name: str) -> None:
         """Start a process that ended, with the options it had, where it was."""
-        arguments = self._arguments[name]
-        if name == "gateway":
-            arguments = (*arguments, f"--bind={self.gateway_address}")
-        await self._ready(name, arguments)
+        bots = f"--bind={self.gateway_address}"
+        await self._ready(name, [word.replace(ANY_PORT, bots) for word in self._arguments[name]])
 
     async def fault(self, venue: str, kind: str, seconds: float | None = None) -> None:
         """Let something go wrong at a simulated venue, now."""
