@@ -133,8 +133,10 @@ def test_news_begin_where_it_says_and_the_checksum_is_that_of_the_whole(
         made.apply(changes(bids), changes(asks))
         after = made.top(25)
         assert [side[: made.news_at] for side in after] == [side[: made.news_at] for side in before]
-        whole = [" ".join(f"{price}/{AMOUNTS[amount]}" for price, amount in side) for side in after]
-        assert made.checksum() == book(*whole, depth=25).checksum()
+        bids, asks = (
+            " ".join(f"{price}/{AMOUNTS[amount]}" for price, amount in side) for side in after
+        )
+        assert made.checksum() == book(bids, asks, depth=25).checksum()
 
 
 @settings(max_examples=60, deadline=None)
