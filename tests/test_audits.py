@@ -25,7 +25,9 @@ def feed_of(book: Book, venue: str) -> VenueFeed:
 
 
 async def test_a_book_that_lies_is_found_out_and_lowers_the_score(system: System) -> None:
-    await system.start(simulator=("--rate", "20"), listener=("--audit-interval-s", "1"))
+    await system.start(
+        simulator=("--rate", "20"), listener=("--audit-interval-s", "1"), together=True
+    )
     async with Bot(system.gateway_address, "ETH-BTC") as bot:
         await bot.until(
             lambda book: (

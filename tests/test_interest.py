@@ -17,7 +17,7 @@ LINGER = ("--linger-s", "0.2")
 
 
 async def test_a_quiet_market_has_a_first_book(system: System) -> None:
-    await system.start(simulator=("--rate", "0"))
+    await system.start(simulator=("--rate", "0"), together=True)
     async with Bot(system.gateway_address, "ETH-BTC") as first:
         await first.until(
             lambda book: live_venues(book) == set(VENUES), within_s=START_S, what="all venues live"
@@ -30,7 +30,7 @@ async def test_a_quiet_market_has_a_first_book(system: System) -> None:
 
 
 async def test_an_instrument_never_asked_for_before(system: System) -> None:
-    await system.start(simulator=("--rate", "20"))
+    await system.start(simulator=("--rate", "20"), together=True)
     async with Bot(system.gateway_address, "ETH-BTC") as bot:
         everywhere = await bot.instruments_everywhere()
     (name, *_) = [name for name in everywhere if name not in {"ETH-BTC", "BTC-USD"}]
@@ -45,7 +45,7 @@ async def test_an_instrument_never_asked_for_before(system: System) -> None:
 
 
 async def test_an_instrument_that_no_venue_lists(system: System) -> None:
-    await system.start(simulator=("--rate", "20"))
+    await system.start(simulator=("--rate", "20"), together=True)
     async with DragonflyClient(system.gateway_address) as client:
         with pytest.raises(NotFoundError, match="NOPE-USD"):
             await anext(client.book("NOPE-USD"))
@@ -74,7 +74,7 @@ async def test_the_last_bot_to_leave_ends_the_feed(system: System) -> None:
 
 
 async def test_an_instrument_of_one_venue_says_so_of_the_others(system: System) -> None:
-    await system.start(simulator=("--rate", "20"))
+    await system.start(simulator=("--rate", "20"), together=True)
     async with DragonflyClient(system.gateway_address) as client:
         listed = await client.instruments()
     name, venue = next((one.instrument, one.venues[0]) for one in listed if len(one.venues) == 1)

@@ -47,7 +47,9 @@ def levels(rows: object) -> list[Level]:
 
 
 async def test_top_ten_both_sides_in_order_with_an_exact_spread(system: System) -> None:
-    await system.start(simulator=("--rate", "50"), gateway=("--instrument", "ETH-BTC"))
+    await system.start(
+        simulator=("--rate", "50"), gateway=("--instrument", "ETH-BTC"), together=True
+    )
     async with Bot(system.gateway_address, "ETH-BTC") as bot:
         await bot.until(
             lambda book: live_venues(book) == set(VENUES), within_s=20, what="all venues live"
@@ -65,7 +67,9 @@ async def test_top_ten_both_sides_in_order_with_an_exact_spread(system: System) 
 
 
 async def test_another_instrument_by_metadata(system: System) -> None:
-    await system.start(simulator=("--rate", "20"), gateway=("--instrument", "ETH-BTC"))
+    await system.start(
+        simulator=("--rate", "20"), gateway=("--instrument", "ETH-BTC"), together=True
+    )
     async with Bot(system.gateway_address, "BTC-USD") as bot:
         await bot.until(lambda book: book.live, within_s=20, what="a live book")
 
