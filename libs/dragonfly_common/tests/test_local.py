@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 
 import pytest
+import uvloop
 from bus_world import Ear, World, count, say
 from dragonfly_common.bus import Delivery, Publisher, Subscriber, local, pump
 from dragonfly_common.bus.options import SILENCE_LIMIT_S
@@ -199,3 +200,87 @@ async def test_a_message_wakes_who_waits_for_it(address: str) -> None:
         await asyncio.gather(*pumps, return_exceptions=True)
         subscriber.close()
         publisher.close()
+
+
+class Relay:
+    """Says what it hears at one address at another; a service in the midst of a process."""
+
+    def __init__(self, hears: str, says: str, on_heard: Callable[[], None]) -> None:
+        clock = SystemClock()
+        self.publisher = Publisher(says, says, clock)
+        self.subscriber = Subscriber([hears], clock)
+        self.subscriber.subscribe("a.")
+        self._on_heard = on_heard
+        self._pumping = asyncio.create_task(pump((self.subscriber, self.publisher), self._turn))
+
+    def _turn(self) -> None:
+        self.publisher.drain()
+        for event in self.subscriber.drain():
+            if isinstance(event, Delivery):
+                self._on_heard()
+                self.publisher.publish("a.", event.body)
+
+    async def stop(self) -> None:
+        self._pumping.cancel()
+        await asyncio.gather(self._pumping, return_exceptions=True)
+        self.subscriber.close()
+        self.publisher.close()
+
+
+@pytest.mark.parametrize("loop_factory", [asyncio.new_event_loop, uvloop.new_event_loop])
+def test_a_state_goes_all_its_way_before_the_loop_does_anything_else(
+    address: str, loop_factory: Callable[[], asyncio.AbstractEventLoop]
+) -> None:
+    order: list[str] = []
+    arrived = asyncio.Event()
+
+    def first() -> None:
+        asyncio.get_running_loop().call_soon(order.append, "the loop goes on")
+
+    def last() -> None:
+        order.append("heard at the end")
+        arrived.set()
+
+    async def scenario() -> None:
+        publisher = Publisher(address, "p", SystemClock())
+        relays = [
+            Relay(address, f"{address}-2", first),
+            Relay(f"{address}-2", f"{address}-3", lambda: None),
+            Relay(f"{address}-3", f"{address}-4", last),
+        ]
+        try:
+            async with asyncio.timeout(10):
+                await asyncio.sleep(0)  # all have asked
+                publisher.drain()
+                publisher.publish("a.", say(1))
+                await arrived.wait()
+        finally:
+            for relay in relays:
+                await relay.stop()
+            publisher.close()
+
+    with asyncio.Runner(loop_factory=loop_factory) as runner:
+        runner.run(scenario())
+    assert order == ["heard at the end", "the loop goes on"]
+
+
+async def test_services_that_never_cease_to_call_each_other_leave_the_loop_its_share(
+    address: str,
+) -> None:
+    heard = itertools.count()
+    enough = asyncio.Event()
+
+    def count_one() -> None:
+        if next(heard) == 1_000:
+            enough.set()
+
+    there, back = f"{address}-there", f"{address}-back"
+    relays = [Relay(there, back, count_one), Relay(back, there, count_one)]
+    try:
+        async with asyncio.timeout(10):
+            await asyncio.sleep(0)
+            relays[0].publisher.publish("a.", say(0))
+            await enough.wait()
+    finally:
+        for relay in relays:
+            await relay.stop()
