@@ -88,6 +88,8 @@ MISTAKES: list[tuple[tuple[str, ...], str]] = [
     (("up", "--venue=mtgox"), "mtgox"),
     (("up", "--venue=binance", "--instrument=ETHBTC"), "ETHBTC"),
     (("up", "--venue=binance", "--ws-url=binance"), "binance"),
+    (("up", "--venue=binance", "--ws-url=binance=http://x"), "http://x"),
+    (("up", "--apart", "--status=127.0.0.1:9100"), "--apart"),
     (("demo", "--seconds=-5"), "seconds"),
     (("watch", "--gateway=nowhere", "--seconds=1"), "nowhere"),
     (("watch", "ETHBTC", "--seconds=1"), "ETHBTC"),
@@ -102,6 +104,8 @@ PORTS_IN_USE: list[tuple[str, ...]] = [
     ("simulator", "--port={taken}"),
     (*AGGREGATOR, "--status=127.0.0.1:{taken}"),
     ("up", "--venue=binance", "--gateway=127.0.0.1:{taken}"),
+    ("up", "--venue=binance", "--apart", "--gateway=127.0.0.1:{taken}"),
+    ("up", "--venue=binance", "--status=127.0.0.1:{taken}"),
 ]
 
 
@@ -155,3 +159,8 @@ def test_a_port_in_use_is_named(refusals: Refusals, arguments: tuple[str, ...]) 
 
 def test_a_mistake_in_the_environment_gets_the_same_sentence() -> None:
     assert_one_sentence(*run(LISTENER, DRAGONFLY_LISTENER_DEPTH="21"), "depth")
+
+
+def test_a_setting_that_one_process_cannot_have_is_refused() -> None:
+    status = "127.0.0.1:9100"
+    assert_one_sentence(*run(("up", "--simulated"), DRAGONFLY_GATEWAY_STATUS=status), status)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import re
 import signal
+from collections.abc import Sequence
 from pathlib import Path
 
+import pytest
 from oracle import Oracle, Truth
 from system import VENUES, Bot, Process, System, eventually, live_venues
 
@@ -51,14 +53,25 @@ async def all_live(bot: Bot, received: int) -> None:
     )
 
 
-async def test_whatever_is_killed_comes_back(system: System) -> None:
+async def start_up(system: System, *options: str) -> Process:
+    """Start `up` with a simulator beside it, whose truth the books can be judged by."""
     await system.start_simulator("--rate", "20")
     urls = [
         f"--{kind}-url={venue}={system.urls(venue)[kind]}"
         for venue in VENUES
         for kind in ("ws", "rest")
     ]
-    up = system.run("up", "--apart", "--gateway=127.0.0.1:0", *urls)
+    return system.run("up", "--gateway=127.0.0.1:0", *urls, *options)
+
+
+def assert_right(system: System, bot: Bot) -> None:
+    truth = Truth(system.truth_log.read_bytes().splitlines())
+    violation = Oracle(truth).first_violation(bot.books)
+    assert violation is None, str(violation)
+
+
+async def test_whatever_is_killed_comes_back(system: System) -> None:
+    up = await start_up(system, "--apart")
     async with Bot(await gateway_of(up), "ETH-BTC") as bot:
         await all_live(bot, 0)
         assert children(up).keys() == {"aggregator", "gateway", *(f"listener.{v}" for v in VENUES)}
@@ -89,28 +102,30 @@ async def test_whatever_is_killed_comes_back(system: System) -> None:
             what="every child ended",
         )
 
-    violation = Oracle(Truth(system.truth_log.read_bytes().splitlines())).first_violation(bot.books)
-    assert violation is None, str(violation)
+    assert_right(system, bot)
 
 
 async def test_all_in_one_process_comes_back_whole(system: System) -> None:
-    up = system.run("up", "--simulated", "--gateway=127.0.0.1:0")
+    up = await start_up(system, "--status=127.0.0.1:0")
     async with Bot(await gateway_of(up), "ETH-BTC") as bot:
         await all_live(bot, 0)
-        assert children(up).keys() == {"simulator", "services"}
+        assert children(up).keys() == {"services"}
         os.kill(children(up)["services"], signal.SIGKILL)
         await eventually(lambda: bool(bot.events), within_s=GONE_S, what="the bot cut off")
         await all_live(bot, len(bot.books))
         up.signal(signal.SIGTERM)
         assert await up.ended(within_s=STOP_S) == 0
 
+    assert_right(system, bot)
 
-async def test_an_orphan_ends_itself(system: System) -> None:
+
+@pytest.mark.parametrize(("options", "count"), [((), 2), (("--apart",), len(VENUES) + 3)])
+async def test_an_orphan_ends_itself(system: System, options: Sequence[str], count: int) -> None:
     """`up` itself may be killed -9: what it ran must not live on unseen."""
-    up = system.run("up", "--apart", "--simulated", "--gateway=127.0.0.1:0")
+    up = system.run("up", "--simulated", "--gateway=127.0.0.1:0", *options)
     await gateway_of(up)
     orphans = children(up)
-    assert len(orphans) == len(VENUES) + 3
+    assert len(orphans) == count
 
     up.kill()
     await eventually(

@@ -61,7 +61,7 @@ def test_what_dies_comes_back_at_the_address_that_others_know() -> None:
 
 def test_all_services_share_a_process() -> None:
     apart = plan_services(APART, Path("run"))
-    (together,) = plan_services(OPTIONS, Path("run"))
+    (together,) = plan_services(replace(OPTIONS, status="127.0.0.1:9100"), Path("run"))
     services = words(together.argv, "--service")
     assert len(services) == len(apart)
     for text, process in zip(services, apart, strict=True):
@@ -69,6 +69,8 @@ def test_all_services_share_a_process() -> None:
         assert shlex.split(joined) == [*process.argv]
 
     pinned = together.pinned({"address": "127.0.0.1:4712"})
+    assert words(pinned.argv, "--status") == ["127.0.0.1:9100"]
+    assert words(pinned.argv, "--id") == ["services"]
     *others, gateway = words(pinned.argv, "--service")
     assert others == services[:-1]
     assert words(tuple(shlex.split(gateway)), "--bind") == ["127.0.0.1:4712"]

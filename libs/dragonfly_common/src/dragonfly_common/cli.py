@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Sequence
 from importlib.metadata import EntryPoint, entry_points, version
-from typing import Final
+from typing import Any, Final
 
 import click
 
@@ -38,12 +40,21 @@ class _InstalledCommands(click.Group):
         _name_variables(command, cmd_name)
         return command
 
-    def invoke(self, ctx: click.Context) -> object:
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        **extra: Any,
+    ) -> Any:
         try:
-            return super().invoke(ctx)
+            return super().main(args, prog_name, complete_var, standalone_mode, **extra)
         except UserError as error:
+            if not standalone_mode:
+                raise
             click.echo(f"Error: {error}", err=True)
-            ctx.exit(error.exit_code)
+            sys.exit(error.exit_code)
 
 
 def _installed() -> dict[str, EntryPoint]:

@@ -10,8 +10,8 @@ from typing import Final, cast
 __all__ = ["give_back", "settle_collector"]
 
 COLLECT_AFTER: Final = 10_000
-"""Objects that may be part of a cycle, made and not freed. Python's 700 are as many as one book for
-each of 500 bots takes for a moment, and nothing here makes cycles as it runs."""
+"""Objects that may be part of a cycle, made and not freed. Python 3.11's 700 are as many as one
+book for each of 500 bots takes for a moment."""
 
 
 def _trimmer() -> Callable[[int], int]:
@@ -36,7 +36,9 @@ def give_back() -> bool:
 def settle_collector() -> None:
     """Let the garbage collector never look again at what there is, and seldom at what comes.
 
-    Call it once, when all is imported.
+    Call it once, when all is imported, and `gc.collect` now and then from the thread that does the
+    work: a bot's stream that has ended is a cycle, by gRPC's doing, and on a quiet market nothing
+    else would have it looked for.
     """
     gc.collect()
     gc.freeze()

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import gc
 import os
 import signal
 import socket
@@ -46,6 +47,7 @@ __all__ = [
 WATCHDOG_LIMIT_S: Final = 10.0
 WATCHDOG_TICK_S: Final = 1.0
 GIVE_BACK_INTERVAL_S: Final = 30.0
+COLLECT_INTERVAL_S: Final = 30.0
 PAUSE_S: Final = 1.0
 
 END_LIMIT_S: Final = 1.8
@@ -143,6 +145,7 @@ class Runtime:
         self._unready: str | None = "starting"
         self._said_ready = False
         self._last_beat = self.clock.monotonic()
+        self._collect_at = self._last_beat + COLLECT_INTERVAL_S
         log.configure(
             options.log_level, cast("log.LogFormat", options.log_format), service, self.instance
         )
@@ -178,6 +181,9 @@ class Runtime:
         if since > PAUSE_S:
             counters.PAUSES.inc()
             logger.warning("process paused", seconds=round(since, 3))
+        if now >= self._collect_at:
+            self._collect_at = now + COLLECT_INTERVAL_S
+            gc.collect()
         return since
 
     def stop(self, number: int) -> None:

@@ -48,7 +48,11 @@ class Tallies(Collector):
 
     def labels(self, *values: str) -> Count:
         """Return the number of these values, which may be kept."""
-        return self._counts.setdefault(values, Count())
+        if len(values) != len(self._labels):
+            raise ValueError(f"{values} are not the labels {', '.join(self._labels)}")
+        if values not in self._counts:
+            self._counts[values] = Count()
+        return self._counts[values]
 
     def collect(self) -> Iterator[CounterMetricFamily]:
         family = CounterMetricFamily(self._name, self._documentation, labels=self._labels)

@@ -10,11 +10,13 @@ from __future__ import annotations
 import asyncio
 import shlex
 from collections.abc import Sequence
+from contextvars import copy_context
 from functools import partial
 
 import click
 import structlog
 
+from dragonfly_common.errors import ConfigError
 from dragonfly_common.runtime import (
     Gathered,
     Runtime,
@@ -49,16 +51,16 @@ def together(context: click.Context, *, services: tuple[str, ...], runtime: Runt
           --service "aggregator --upstream inproc://kraken --bind inproc://aggregator" \\
           --service "gateway --upstream inproc://aggregator"
     """
-    root = context.find_root().command
-    parts = [gather(partial(_call, root, shlex.split(text))) for text in services]
+    root = context.find_root()
+    call = partial(root.command.main, prog_name=root.info_name, standalone_mode=False)
+    parts = [gather(partial(call, shlex.split(text))) for text in services]
+    for part in parts:
+        if part.options.status_address:
+            raise ConfigError(
+                f"{part.options.status_address} cannot be the {part.service}'s status address: "
+                "services that share a process have one for all, the --status of `up` or `together`"
+            )
     run_async("together", runtime, lambda process: _run(process, parts))
-
-
-def _call(root: click.Command, words: list[str]) -> None:
-    """Call a command as `root` does, but for its errors: they are this command's."""
-    assert isinstance(root, click.Group)
-    with root.make_context(root.name, words) as context:
-        click.Group.invoke(root, context)
 
 
 async def _run(process: Runtime, parts: Sequence[Gathered]) -> None:
@@ -82,6 +84,11 @@ class _Whole:
         self._parts = parts
         self._facts: dict[str, dict[str, object]] = {}
         self._unready: dict[str, str] = {}
+        # Whichever service notices, what the log says of the process is not that service's.
+        self._context = copy_context()
+
+    def beat(self) -> None:
+        self._context.run(self.process.beat)
 
     def ready(self, instance: str, facts: dict[str, object]) -> None:
         self._unready.pop(instance, None)
@@ -113,6 +120,7 @@ class _PartRuntime(Runtime):
         self.stopping = False
         self.on_stop = lambda end: end()
         self._whole = whole
+        self._last_beat = self.clock.monotonic()
 
     def ready(self, **facts: object) -> None:
         self._whole.ready(self.instance, facts)
@@ -121,4 +129,7 @@ class _PartRuntime(Runtime):
         self._whole.not_ready(self.instance, reason)
 
     def beat(self) -> float:
-        return self._whole.process.beat()
+        self._whole.beat()
+        now = self.clock.monotonic()
+        since, self._last_beat = now - self._last_beat, now
+        return since

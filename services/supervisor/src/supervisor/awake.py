@@ -8,9 +8,9 @@ of the kernel's sources). It holds for the whole machine, and ends with the proc
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 from typing import Final
 
 from dragonfly_common.errors import ConfigError
@@ -30,8 +30,9 @@ def awake(device: str = DEVICE) -> Iterator[None]:
     """
     with ExitStack() as held:
         try:
-            asked = held.enter_context(Path(device).open("r+b", buffering=0))
-            asked.write(LONGEST_US.to_bytes(4, "little"))
+            asked = os.open(device, os.O_WRONLY)
+            held.callback(os.close, asked)
+            os.write(asked, LONGEST_US.to_bytes(4, "little"))
         except OSError as error:
             raise ConfigError(
                 f"--keep-awake cannot write {device}: {error.strerror}; "

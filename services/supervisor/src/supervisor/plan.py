@@ -55,6 +55,8 @@ class Options:
     ca_file: Path | None = None
     apart: bool = False
     """Whether each service has a process of its own."""
+    status: str | None = None
+    """Where the one process serves its status."""
     simulator: Sequence[str] = ()
     """What the simulator is told beside venues, instruments and port."""
 
@@ -73,7 +75,11 @@ class Process:
         if self.name == GATEWAY and "address" in facts:
             return self._with("--bind", facts["address"])
         if self.name == TOGETHER and "address" in facts:
-            return _joined([part.pinned(facts) for part in _parts(self)])
+            argv = [self.argv[0]]
+            for option, word in pairwise(self.argv):
+                joined = option == "--service"
+                argv.append(shlex.join(_part(word).pinned(facts).argv) if joined else word)
+            return replace(self, argv=tuple(argv))
         return self
 
     def _with(self, option: str, value: str) -> Process:
@@ -118,20 +124,16 @@ def plan_services(options: Options, folder: Path) -> list[Process]:
     serve = ["gateway", "--bind", options.gateway, "--upstream", aggregator]
     processes.append(_process("aggregator", [*merge, *depth, *always]))
     processes.append(_process(GATEWAY, [*serve, *depth, *always]))
-    return processes if options.apart else [_joined(processes)]
+    if options.apart:
+        return processes
+    services = _each("--service", (shlex.join(process.argv) for process in processes))
+    return [_process(TOGETHER, ["together", *services, *_given("--status", options.status)])]
 
 
-def _joined(parts: Iterable[Process]) -> Process:
-    """Return the one process that does what `parts` would."""
-    services = _each("--service", (shlex.join(part.argv) for part in parts))
-    return _process(TOGETHER, ["together", *services])
-
-
-def _parts(process: Process) -> list[Process]:
-    """Return what a process was joined of."""
-    services = [text for word, text in pairwise(process.argv) if word == "--service"]
-    argvs = [tuple(shlex.split(text)) for text in services]
-    return [Process(argv[argv.index("--id") + 1], argv) for argv in argvs]
+def _part(text: str) -> Process:
+    """Return what one service of the one process would be as a process of its own."""
+    argv = tuple(shlex.split(text))
+    return Process(argv[argv.index("--id") + 1], argv)
 
 
 def _process(name: str, argv: Sequence[str]) -> Process:

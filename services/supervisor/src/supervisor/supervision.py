@@ -93,7 +93,7 @@ class Supervisor:
         """End every process: asked first, killed after a while."""
         self._stopping.set()
         running = list(self._running.values())
-        # The gateway was started last and is told first, so that bots hear it from the gateway.
+        # A gateway of its own was started last and is told first: bots hear it from the gateway.
         for child in reversed(running):
             _signal(child, signal.SIGTERM)
         ended = asyncio.gather(*(child.wait() for child in running))

@@ -90,19 +90,21 @@ class _BookSide:
         self.levels: list[Level] = []
         self.texts: list[bytes] = []
         self.news_at = 0
-        """The place of the best level that was changed: those before it are as they were."""
+        """The levels before this place are as they were."""
 
     def apply(self, change: Change) -> None:
         price, amount = change.level
         key = self._sign * price
         at = bisect_left(self._keys, key)
         known = at < len(self._keys) and self._keys[at] == key
-        if known and self.levels[at] == change.level and self.texts[at] == change.text:
+        if known:
+            if self.levels[at] == change.level and self.texts[at] == change.text:
+                return
+        elif amount == 0.0:
             return
         self.news_at = min(self.news_at, at)
         if amount == 0.0:
-            if known:
-                del self._keys[at], self.levels[at], self.texts[at]
+            del self._keys[at], self.levels[at], self.texts[at]
         elif known:
             self.levels[at] = change.level
             self.texts[at] = change.text
@@ -128,7 +130,7 @@ class KrakenBook:
         self._asks = _BookSide(1.0)
         self._checksum: int | None = None
         self.news_at = 0
-        """The place of the best level that the last message changed; the depth where none was."""
+        """The levels of both sides before this place are as they were before the last message."""
 
     def apply(self, bids: Sequence[Change], asks: Sequence[Change]) -> None:
         """Apply all of one message, then cut (rules 2 and 3)."""
