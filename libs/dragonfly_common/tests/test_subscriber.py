@@ -196,6 +196,7 @@ def test_an_older_process_may_speak_when_the_newer_is_long_gone(world: World) ->
     world.until(lambda: ear.last("a.") == 2)
     clock.advance(1.0)
     world.until(lambda: ear.losses == [("p", "silent")])
+    world.until(lambda: new.asked.count(b"\x01a.") == 2)  # a socket that never was connected stays
     world.close(new)
     world.until(lambda: ear.subscriber.sockets() == [])
     clock.advance(0.5)
