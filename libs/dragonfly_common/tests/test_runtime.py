@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import signal
@@ -12,6 +13,7 @@ import textwrap
 import time
 import urllib.error
 import urllib.request
+import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,7 @@ import pytest
 from click.testing import CliRunner
 from dragonfly_common.clock import ManualClock
 from dragonfly_common.runtime import (
+    COLLECT_INTERVAL_S,
     END_LIMIT_S,
     LAST_WORDS_S,
     SUPERVISED,
@@ -461,6 +464,28 @@ def test_a_beat_says_how_long_the_last_one_is_ago() -> None:
     clock.advance(7.0)
     assert runtime.beat() == pytest.approx(7.0)
     assert runtime.beat() == 0.0
+
+
+class Ring:
+    """Refers to itself, as what a stream leaves does."""
+
+    def __init__(self) -> None:
+        self.itself = self
+
+
+def test_cycles_are_looked_for_by_the_beat_now_and_then() -> None:
+    clock = ManualClock()
+    runtime = Runtime("service", RuntimeOptions(log_level="error"), clock)
+    gc.disable()
+    try:
+        left = weakref.ref(Ring())
+        runtime.beat()
+        assert left() is not None
+        clock.advance(COLLECT_INTERVAL_S)
+        runtime.beat()
+        assert left() is None
+    finally:
+        gc.enable()
 
 
 # Options

@@ -37,8 +37,8 @@ def settle_collector() -> None:
     """Let the garbage collector never look again at what there is, and seldom at what comes.
 
     Call it once, when all is imported, and `gc.collect` now and then from the thread that does the
-    work: a bot's stream that has ended is a cycle, by gRPC's doing, and on a quiet market nothing
-    else would have it looked for.
+    work: a bot's stream that has ended leaves cycles, and on a quiet market nothing else would have
+    them looked for.
     """
     gc.collect()
     gc.freeze()

@@ -66,7 +66,7 @@ class _Row:
     """The turns of a loop that were called for within this process.
 
     One that a turn calls for follows it at once: a state goes all its way before the loop reads
-    more. Where states never cease, that is half of the time that one takes.
+    more.
     """
 
     def __init__(self) -> None:
