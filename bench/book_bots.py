@@ -10,7 +10,9 @@ from __future__ import annotations
 import asyncio
 import time
 from array import array
-from collections.abc import Mapping
+from bisect import bisect
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from typing import Final
@@ -102,30 +104,57 @@ async def _run(pipe: Connection, address: str, instrument: str) -> None:
                 bots = []
 
 
+class _Frames:
+    """The frames that venues sent, by what a book says of them."""
+
+    def __init__(self, sent: Mapping[str, Sent]) -> None:
+        self._by_seq = {name: dict(zip(one.seqs, one.ns, strict=True)) for name, one in sent.items()}
+        self._by_best: dict[tuple[str, float, float], list[int]] = defaultdict(list)
+        for name, one in sent.items():
+            for ns, best in zip(one.ns, one.bests, strict=True):
+                self._by_best[name, *best].append(ns)
+
+    def of(self, book: pb.Book, ts_in: int) -> Iterator[tuple[str, int, pb.VenueFeed | None]]:
+        """Yield (venue, when it was sent, feed) of each frame that the book has.
+
+        A book of another system has no feeds: its frames are told by their venues' best bids.
+        """
+        for feed in book.venues:
+            ns = self._by_seq[feed.venue].get(feed.venue_seq)
+            if ns is not None:
+                yield feed.venue, ns, feed
+        if not book.venues:
+            best = {level.venue: level for level in reversed(book.bids)}
+            for venue, level in best.items():
+                times = self._by_best.get((venue, level.price, level.amount), [])
+                before = bisect(times, ts_in)
+                if before:
+                    yield venue, times[before - 1], None
+
+
 def _judge(bots: list[_Bot], sent: Mapping[str, Sent]) -> Seen:
-    at = {name: dict(zip(one.seqs, one.ns, strict=True)) for name, one in sent.items()}
+    frames = _Frames(sent)
     seen = Seen(bots=len(bots), lost=tuple(bot.lost for bot in bots if bot.lost))
     if seen.lost:
         print(f"{len(seen.lost)} bots lost their streams: {', '.join(set(seen.lost))}", flush=True)
     for number, bot in enumerate(bots):
         seen.books += len(bot.books)
         seen.bytes += sum(map(len, bot.books))
-        if not at:
+        if not sent:
             continue
-        last = dict.fromkeys(at, 0)
+        last = dict.fromkeys(sent, 0)
         for ts_in, payload in zip(bot.times, bot.books, strict=True):
             book = pb.Book.FromString(payload)
             best = book.bids[0].venue if book.bids else ""
-            for feed in book.venues:
-                sent_ns = at[feed.venue].get(feed.venue_seq)
-                if sent_ns is None or feed.venue_seq == last[feed.venue]:
+            for venue, sent_ns, feed in frames.of(book, ts_in):
+                if sent_ns <= last[venue]:
                     continue
-                last[feed.venue] = feed.venue_seq
+                last[venue] = sent_ns
                 seen.frames += 1
-                if feed.venue != best:
+                if venue != best:
                     continue
                 seen.best_ns.append(ts_in - sent_ns)
-                if number == 0:
+                if number == 0 and feed:
                     stamps = (sent_ns, feed.ts_recv, feed.ts_pub, book.ts_agg, book.ts_out, ts_in)
                     for hop, begin, end in zip(seen.hops_ns, stamps, stamps[1:], strict=False):
                         hop.append(end - begin)

@@ -2,6 +2,7 @@
 
     python bench/end_to_end.py [--seconds S] [--repeat N] [--load RATE:BOTS]... [--plain]
                                [--floors] [--apart] [--keep-awake] [--beside PYTHON]
+                               [--peer COMMAND]
 
 Runs the system's services on loopback, in one process as `dragonfly up` does, between venues that
 send ready frames and bots on bare grpc.aio, each apart. A load is the frames a second at each of
@@ -15,14 +16,24 @@ as good as that is small. Venues speak TLS unless --plain.
 --apart measures the same with a process for each service, --keep-awake with cores that do not
 sleep, where loads are low enough for them to. --floors measures beside each load what the bare
 libraries take for each hop, and how many times the sum of them (a WebSocket, two ZeroMQ, a gRPC)
-the system takes. --beside measures a second system that the given Python has installed. All take
-turns.
+the system takes. --beside measures a second system that the given Python has installed, --peer one
+of any make that serves `orderbook.OrderbookAggregator` of protos/orderbook.proto:
+
+    --peer "my-books --port {port} --ca {ca_file} --binance 127.0.0.1:{binance} \
+            --bitstamp 127.0.0.1:{bitstamp}"
+
+is run with the numbers of ports. Its books name no sequences: a frame is told by its best bid. All
+take turns.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import shlex
+import signal
+import socket
+import subprocess
 import sys
 import tempfile
 import time
@@ -31,6 +42,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from typing import Final, NamedTuple, Self
+from urllib.parse import urlsplit
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
@@ -96,14 +108,18 @@ class EndToEnd:
         python: str = sys.executable,
         apart: bool = False,
         keep_awake: bool = False,
+        peer: str | None = None,
     ) -> None:
         """`python` has the system installed; `apart`, each service is a process of its own.
 
-        With `keep_awake` no core sleeps while it is measured.
+        With `keep_awake` no core sleeps while it is measured. `peer` is the command of another.
         """
         self._tls = tls
         self._python = python
         self._apart = apart
+        self._peer = peer
+        self._paused: subprocess.Popen[bytes] | None = None
+        """Who would not rest while others are measured."""
         self.keep_awake = keep_awake
 
     def __enter__(self) -> Self:
@@ -112,13 +128,12 @@ class EndToEnd:
             ca_file = self.folder / "ca.pem" if self._tls else None
             self.sender = stack.enter_context(Worker(run_sender, VENUES, (INSTRUMENT,), ca_file))
             self.urls = self.sender.answer()
-            self._system = stack.enter_context(System(self.folder, python=self._python))
-            self._system.start_within_s = START_WITHIN_S
-            self._system.simulated = {"venues": self.urls}
-            trust = [f"--ca-file={ca_file}"] if ca_file else []
-            asyncio.run(self._start(trust))
+            if self._peer is None:
+                address = asyncio.run(self._start(stack, ca_file))
+            else:
+                address = self._start_peer(self._peer, stack, ca_file)
             self._bots = [
-                stack.enter_context(Worker(run_bots, self._system.gateway_address, INSTRUMENT))
+                stack.enter_context(Worker(run_bots, address, INSTRUMENT))
                 for _ in range(BOT_PROCESSES)
             ]
             self._stack = stack.pop_all()
@@ -127,27 +142,62 @@ class EndToEnd:
     def __exit__(self, *raised: object) -> None:
         self._stack.close()
 
-    async def _start(self, trust: Sequence[str]) -> None:
+    async def _start(self, stack: ExitStack, ca_file: Path | None) -> str:
+        """Start the system and return the gateway's address."""
+        system = stack.enter_context(System(self.folder, python=self._python))
+        system.start_within_s = START_WITHIN_S
+        system.simulated = {"venues": self.urls}
+        trust = [f"--ca-file={ca_file}"] if ca_file else []
         always = f"--instrument={INSTRUMENT}"
         if not self._apart:
-            await self._system.start_together(VENUES, listener=trust, gateway=[always])
+            await system.start_together(VENUES, listener=trust, gateway=[always])
         else:
             await asyncio.gather(
-                *(self._system.start_listener(venue, *trust) for venue in VENUES),
-                self._system.start_aggregator(venues=VENUES),
-                self._system.start_gateway(always),
+                *(system.start_listener(venue, *trust) for venue in VENUES),
+                system.start_aggregator(venues=VENUES),
+                system.start_gateway(always),
             )
-        await self._system.listed(VENUES)
+        await system.listed(VENUES)
+        self._pids = {name: one.pid for name, one in system.processes.items()}
+        return system.gateway_address
+
+    def _start_peer(self, command: str, stack: ExitStack, ca_file: Path | None) -> str:
+        """Start a system of another make and return its address."""
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        venues = {venue: urlsplit(self.urls[venue]["ws"]).port for venue in VENUES}
+        words = [word.format(port=port, ca_file=ca_file, **venues) for word in shlex.split(command)]
+        process = stack.enter_context(subprocess.Popen(words))
+        stack.callback(process.kill)
+        deadline = time.monotonic() + START_WITHIN_S
+        while socket.socket().connect_ex(("127.0.0.1", port)):
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise SystemExit(f"{command!r} does not answer at port {port}")
+            time.sleep(0.05)
+        self._pids = {"peer": process.pid}
+        self._paused = process
+        process.send_signal(signal.SIGSTOP)
+        return f"127.0.0.1:{port}"
 
     def measure(self, load: Load, seconds: float) -> dict[str, float]:
         """Return the figures of one load; times in ms."""
+        if self._paused:
+            self._paused.send_signal(signal.SIGCONT)
+        try:
+            return self._measure(load, seconds)
+        finally:
+            if self._paused:
+                self._paused.send_signal(signal.SIGSTOP)
+
+    def _measure(self, load: Load, seconds: float) -> dict[str, float]:
         bots = self._bots[: 1 if load.bots == 1 else BOT_PROCESSES]
         for number, bot in enumerate(bots):
             bot.tell("read", load.bots // len(bots) + (number < load.bots % len(bots)))
+        self.sender.ask("send", load.rate, WARM_UP_S)  # some have no book before there is news
         for bot in bots:
             bot.answer()
         self.sender.ask("send", load.rate, WARM_UP_S)
-        ours = Usage({name: one.pid for name, one in self._system.processes.items()})
+        ours = Usage(self._pids)
         theirs = Usage({str(bot.pid): bot.pid for bot in bots} | {"sender": self.sender.pid})
         whole = WholeUsage()
         sent: dict[str, Sent] = self.sender.ask("send", load.rate, seconds)
@@ -205,6 +255,7 @@ def run(
     beside: str | None = None,
     apart: bool = False,
     keep_awake: bool = False,
+    peer: str | None = None,
 ) -> dict[tuple[str, Load], dict[str, float]]:
     """Return the medians of each system's and load's figures."""
     kinds = {"": EndToEnd(tls=tls)}
@@ -214,6 +265,8 @@ def run(
         kinds["kept awake: "] = EndToEnd(tls=tls, keep_awake=True)
     if beside:
         kinds["beside: "] = EndToEnd(tls=tls, python=beside)
+    if peer:
+        kinds["peer: "] = EndToEnd(tls=tls, peer=peer)
     found = defaultdict(list)
     with ExitStack() as stack:
         enter = stack.enter_context
@@ -297,6 +350,7 @@ def main() -> None:
     parser.add_argument("--apart", action="store_true", help="also a process for each service")
     parser.add_argument("--keep-awake", action="store_true", help="also with cores kept awake")
     parser.add_argument("--beside", metavar="PYTHON", help="a second system to take turns with")
+    parser.add_argument("--peer", metavar="COMMAND", help="a system of another make, in turns")
     given = parser.parse_args()
     say_machine()
     found = run(
@@ -308,6 +362,7 @@ def main() -> None:
         beside=given.beside,
         apart=given.apart,
         keep_awake=given.keep_awake,
+        peer=given.peer,
     )
     show(found)
     rows = [{"system": name, **load._asdict(), **f} for (name, load), f in found.items()]

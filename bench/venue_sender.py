@@ -59,6 +59,8 @@ class Sent:
     """By which a book names the states that it is made of."""
     ns: array[int] = field(default_factory=lambda: array("q"))
     """When, by the machine's clock."""
+    bests: list[tuple[float, float]] = field(default_factory=list)
+    """Price and amount of the best bid: what tells a frame where books have no sequences."""
     late_ns: int = 0
     """The longest that one was sent behind its time."""
 
@@ -140,6 +142,8 @@ class _Book:
                 state = lie(state)
             best = state.bids[0]
             self._states.append(state)
+        bests = (state.bids[0] for state in self._states)
+        self._bests = [(float(price), float(amount)) for price, amount in bests]
         self._at = RING - 1
         self._seq = seq
         self.feeds: dict[Stream, _Feed] = {}
@@ -155,11 +159,13 @@ class _Book:
         self.feeds[stream].connections.append(connection)
         return self._venue.first_frame(stream, self.state)
 
-    def send(self, seq: int, *, news: bool) -> None:
+    def send(self, seq: int, *, news: bool) -> tuple[float, float]:
+        """Return the best bid that was sent."""
         self._move(news=news)
         for feed in self.feeds.values():
             feed.write(feed.fill(self._at, self._seq, seq))
         self._seq = seq
+        return self._bests[self._at]
 
     def flood(self, frames: int, next_seq: Callable[[], int], *, news: bool) -> None:
         """Send so many as the receiver takes them, to one stream."""
@@ -221,7 +227,7 @@ class _Venue:
             self._turn += 1
             sent.ns.append(time.time_ns())
             sent.seqs.append(self._next_seq())
-            book.send(self._seq, news=news)
+            sent.bests.append(book.send(self._seq, news=news))
 
     def flood(self, frames: int, *, news: bool) -> None:
         """Send so many frames of the one instrument that is followed, as fast as they are taken."""

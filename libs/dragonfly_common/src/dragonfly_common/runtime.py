@@ -170,11 +170,11 @@ class Runtime:
         self._unready = reason
         counters.READY.set(0)
 
-    def beat(self) -> float:
-        """Feed the watchdog; return seconds since the last beat. Call it at least once a second.
+    def beat(self) -> None:
+        """Feed the watchdog. Call it at least once a second.
 
-        A value over a second means that the process stood still (stopped, starved, suspended): what
-        its sockets hold by then is old.
+        Longer without one means that the process stood still (stopped, starved, suspended), which
+        is counted and logged.
         """
         now = self.clock.monotonic()
         since, self._last_beat = now - self._last_beat, now
@@ -184,7 +184,6 @@ class Runtime:
         if now >= self._collect_at:
             self._collect_at = now + COLLECT_INTERVAL_S
             gc.collect()
-        return since
 
     def stop(self, number: int) -> None:
         """Begin to end because of a signal.

@@ -10,8 +10,8 @@ from __future__ import annotations
 import asyncio
 import shlex
 from collections.abc import Sequence
-from contextvars import copy_context
 from functools import partial
+from typing import Final
 
 import click
 import structlog
@@ -27,6 +27,8 @@ from dragonfly_common.runtime import (
 )
 
 __all__ = ["together"]
+
+BEAT_INTERVAL_S: Final = 0.25
 
 logger = structlog.get_logger()
 
@@ -65,9 +67,20 @@ def together(context: click.Context, *, services: tuple[str, ...], runtime: Runt
 
 async def _run(process: Runtime, parts: Sequence[Gathered]) -> None:
     whole = _Whole(process, len(parts))
-    async with asyncio.TaskGroup() as group:
-        for part in parts:
-            group.create_task(_run_part(whole, part))
+    beating = asyncio.create_task(_beat(process))
+    try:
+        async with asyncio.TaskGroup() as group:
+            for part in parts:
+                group.create_task(_run_part(whole, part))
+    finally:
+        beating.cancel()
+
+
+async def _beat(process: Runtime) -> None:
+    """Tell the watchdog that the loop goes round."""
+    while True:
+        process.beat()
+        await asyncio.sleep(BEAT_INTERVAL_S)
 
 
 async def _run_part(whole: _Whole, part: Gathered) -> None:
@@ -84,11 +97,6 @@ class _Whole:
         self._parts = parts
         self._facts: dict[str, dict[str, object]] = {}
         self._unready: dict[str, str] = {}
-        # Whichever service notices, what the log says of the process is not that service's.
-        self._context = copy_context()
-
-    def beat(self) -> None:
-        self._context.run(self.process.beat)
 
     def ready(self, instance: str, facts: dict[str, object]) -> None:
         self._unready.pop(instance, None)
@@ -120,7 +128,6 @@ class _PartRuntime(Runtime):
         self.stopping = False
         self.on_stop = lambda end: end()
         self._whole = whole
-        self._last_beat = self.clock.monotonic()
 
     def ready(self, **facts: object) -> None:
         self._whole.ready(self.instance, facts)
@@ -128,8 +135,5 @@ class _PartRuntime(Runtime):
     def not_ready(self, reason: str) -> None:
         self._whole.not_ready(self.instance, reason)
 
-    def beat(self) -> float:
-        self._whole.beat()
-        now = self.clock.monotonic()
-        since, self._last_beat = now - self._last_beat, now
-        return since
+    def beat(self) -> None:
+        """Do nothing: the process beats for all."""

@@ -184,9 +184,11 @@ class World:
 
     def settle(self, now: float, now_ns: int) -> Effects:
         """Return all that follows from what was heard since the last call."""
-        self._drop_unwanted(now)
+        if self._lingering:
+            self._drop_unwanted(now)
         self._move(now)
-        self._look(now)
+        if self._timers:
+            self._look(now)
         for instrument in self._dirty:
             if instrument in self._markets:
                 self._publish_changes(instrument, self._markets[instrument], now, now_ns)
@@ -247,7 +249,7 @@ class World:
             for venue in market.venues
         ]
         states = [feed.status for feed in feeds]
-        live = any(feed.state is FeedState.LIVE for feed in feeds)
+        live = FeedState.LIVE in [feed.state for feed in feeds]
         self._note_ready(instrument, ready=live)
         market.merger.take(feeds)
         encoded_feeds: bytes | None = None

@@ -26,7 +26,7 @@ from dragonfly_common.clock import Clock
 from dragonfly_common.discovery import Discovery, LookUp, check_upstream, look_up
 from dragonfly_common.errors import DecodeError
 from dragonfly_common.lag import Lag
-from dragonfly_common.messages import Body, Heartbeat
+from dragonfly_common.messages import Body, Envelope, Heartbeat
 from dragonfly_common.sequencing import EVERY_TOPIC, Sequencer, Verdict
 from dragonfly_common.staleness import Silence
 from dragonfly_common.topics import HEARTBEAT_PREFIX
@@ -120,8 +120,11 @@ class Subscriber:
         # heard at the beginning, so that standing still in the midst of it shows in the same way.
         now = self._clock.monotonic()
         self._look(now)
-        unread = [link for link in self._links.values() if link.unread]
-        for link in dict.fromkeys([*unread, *self._bells.rung()]):
+        due = dict.fromkeys(self._bells.rung())
+        for link in self._links.values():
+            if link.unread:
+                due[link] = None
+        for link in due:
             # Last words first: whoever says bye hangs up at once.
             if not self._read(link, now) and (reason := link.trouble()):
                 self._replace(link, reason)
@@ -142,7 +145,10 @@ class Subscriber:
         Return seconds until the next look, 0 where there is something to drain.
         """
         left = self._look(self._clock.monotonic())
-        return 0.0 if any(link.unread for link in self._links.values()) else left
+        for link in self._links.values():
+            if link.unread:
+                return 0.0
+        return left
 
     def _look(self, now: float) -> float:
         if self._discovery.addresses is not self._followed:
@@ -215,8 +221,10 @@ class Subscriber:
         for message in link.receive():
             received += 1
             try:
-                topic, envelope = _parse(message)
-                self._take(link, topic, envelope, now)
+                if isinstance(message, Delivery):
+                    self._take(link, message.topic, message, now)
+                else:
+                    self._take(link, *_parse(message), now)
             except DecodeError as error:
                 counters.BUS_UNDECODABLE.labels(error.reason).inc()
         if received:
@@ -325,9 +333,7 @@ class Subscriber:
         self._losses.append(PublisherLost(publisher, reason))
 
 
-def _parse(message: list[bytes] | Delivery) -> tuple[str, Said]:
-    if isinstance(message, Delivery):
-        return message.topic, message
+def _parse(message: list[bytes]) -> tuple[str, Envelope]:
     if len(message) != 2:
         raise DecodeError("not_two_parts")
     try:
