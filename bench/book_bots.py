@@ -108,7 +108,9 @@ class _Frames:
     """The frames that venues sent, by what a book says of them."""
 
     def __init__(self, sent: Mapping[str, Sent]) -> None:
-        self._by_seq = {name: dict(zip(one.seqs, one.ns, strict=True)) for name, one in sent.items()}
+        self._by_seq = {
+            name: dict(zip(one.seqs, one.ns, strict=True)) for name, one in sent.items()
+        }
         self._by_best: dict[tuple[str, float, float], list[int]] = defaultdict(list)
         for name, one in sent.items():
             for ns, best in zip(one.ns, one.bests, strict=True):

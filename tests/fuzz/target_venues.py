@@ -76,7 +76,7 @@ class _Connection:
     async def receive(self) -> bytes:
         raise NotImplementedError
 
-    async def stream(self, take: Callable[[bytes], None]) -> NoReturn:
+    async def stream(self, take: Callable[[Sequence[bytes]], None]) -> NoReturn:
         raise NotImplementedError
 
     async def ping(self, on_answer: Callable[[], None]) -> None:
@@ -226,7 +226,7 @@ class Frames(Target):
     def _receive(self, frame: bytes) -> str | None:
         """Let the session take a frame; where it gives up, a new connection follows."""
         try:
-            self.session._hear(frame)
+            self.session._hear([frame])
         except UnresponsiveError as error:
             self._feeds.lose(self.session, str(error), None)
             self._open()

@@ -78,8 +78,8 @@ class _Runtime(Runtime):
     def not_ready(self, reason: str) -> None:
         pass
 
-    def beat(self) -> float:
-        return 0.0
+    def beat(self) -> None:
+        pass
 
 
 class Role:

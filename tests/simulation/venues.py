@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, Literal, NamedTuple, NoReturn, Self, cast
 from urllib.parse import urlsplit
 
@@ -163,9 +163,9 @@ class _Connection:
             self._waiting = self._process.loop.create_future()
             await self._waiting
 
-    async def stream(self, take: Callable[[bytes], None]) -> NoReturn:
+    async def stream(self, take: Callable[[Sequence[bytes]], None]) -> NoReturn:
         while True:
-            take(await self.receive())
+            take([await self.receive()])
 
     async def ping(self, on_answer: Callable[[], None]) -> None:
         self._check()

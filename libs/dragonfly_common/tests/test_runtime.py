@@ -20,7 +20,6 @@ from typing import Any
 
 import click
 import pytest
-from prometheus_client import REGISTRY
 from click.testing import CliRunner
 from dragonfly_common.clock import ManualClock
 from dragonfly_common.runtime import (
@@ -32,6 +31,7 @@ from dragonfly_common.runtime import (
     RuntimeOptions,
     runtime_options,
 )
+from prometheus_client import REGISTRY
 
 DEADLINE_S = 20.0
 PROMISED_S = 2.0

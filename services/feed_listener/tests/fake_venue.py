@@ -30,9 +30,10 @@ from feed_listener.venue import (
 )
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
+from websockets.frames import Frame, Opcode
 from websockets.http11 import Request, Response
 
-__all__ = ["DEADLINE_S", "FakeServer", "FakeVenue", "eventually"]
+__all__ = ["DEADLINE_S", "FakeServer", "FakeVenue", "book_around", "eventually"]
 
 DEADLINE_S: Final = 10.0
 
@@ -67,7 +68,8 @@ async def eventually(holds: Callable[[], bool], what: str, *, within_s: float = 
 class FakeDecoder:
     """Reads the fake venue's frames."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, whole_books: bool = False) -> None:
+        self._whole_books = whole_books
         self.last: dict[str, tuple[object, object]] = {}
         self.seqs: dict[str, int] = {}
         self.forgotten: list[str] = []
@@ -94,6 +96,14 @@ class FakeDecoder:
             case "closing":
                 event = Closing("maintenance")
         return (event,)
+
+    def whole_book(self, frame: bytes) -> bytes | None:
+        try:
+            told = json.loads(frame)
+        except ValueError:
+            return None
+        known = self._whole_books and told["t"] == "book" and told["s"] in self.last
+        return bytes(told["s"], "ascii") if known else None
 
     def forget(self, symbol: str) -> None:
         self.forgotten.append(symbol)
@@ -130,12 +140,15 @@ class FakeVenue:
         instruments: InstrumentSource | None = None,
         probes: bool = False,
         audits: AuditSources | None = None,
+        whole_books: bool = False,
     ) -> None:
+        """Each book stands for itself where there are `whole_books`; else each is wanted."""
         self.limits = limits
         self.liveness = liveness
         self.instruments = instruments or InstrumentSource(rest_path="/list")
         self.probes = probes
         self.audits = audits or AuditSources()
+        self.whole_books = whole_books
         self.decoders: list[FakeDecoder] = []
 
     def connect_url(self, base: str) -> str:
@@ -162,7 +175,7 @@ class FakeVenue:
         return told.get("list") if isinstance(told, dict) else None
 
     def decoder(self, depth: int) -> Decoder:
-        made = FakeDecoder()
+        made = FakeDecoder(whole_books=self.whole_books)
         self.decoders.append(made)
         return made
 
@@ -177,6 +190,9 @@ class FakeServer:
         self.subscribed: dict[ServerConnection, set[str]] = {}
         self.acks = True
         self.refuses: set[str] = set()
+        self.may_answer = asyncio.Event()
+        """Whether snapshots are sent; while it is clear, who asks waits."""
+        self.may_answer.set()
         self.first_books = True
         self.list_status = http.HTTPStatus.OK
         self.stream_status: http.HTTPStatus | None = None
@@ -237,16 +253,15 @@ class FakeServer:
 
     async def book(self, symbol: str, seq: int, price: float, *, ts: int | None = None) -> None:
         """Send a book around `price` to whoever subscribed, and keep it for who will."""
-        book = {
-            "t": "book",
-            "s": symbol,
-            "seq": seq,
-            "ts": ts,
-            "b": [[price - 1, 1.0], [price - 2, 2.0]],
-            "a": [[price + 1, 1.0], [price + 2, 2.0]],
-        }
-        self._books[symbol] = book
+        book = self._books[symbol] = book_around(price, symbol, seq, ts)
         await self.send(book, symbol)
+
+    def send_at_once(self, *frames: dict[str, Any] | str) -> None:
+        """Send to every connection, so that all arrives together."""
+        texts = [frame if isinstance(frame, str) else json.dumps(frame) for frame in frames]
+        said = b"".join(Frame(Opcode.TEXT, text.encode()).serialize(mask=False) for text in texts)
+        for connection in self.open:
+            connection.transport.write(said)
 
     async def send(self, frame: dict[str, Any] | str, symbol: str | None = None) -> None:
         """Send to every connection, or to those that subscribed `symbol`."""
@@ -308,6 +323,7 @@ class FakeServer:
             response = connection.respond(self.list_status, json.dumps({"list": self.listed}))
         elif request.path.startswith("/book/"):
             self.snapshots_asked += 1
+            await self.may_answer.wait()
             symbol = request.path.removeprefix("/book/")
             book = self.snapshots.get(symbol, self._books.get(symbol))
             text = book if isinstance(book, str) else json.dumps(book)
@@ -320,6 +336,18 @@ class FakeServer:
         if self.retry_after is not None:
             response.headers["Retry-After"] = self.retry_after
         return response
+
+
+def book_around(price: float, symbol: str, seq: int, ts: int | None = None) -> dict[str, Any]:
+    """Return a book as the fake venue sends it."""
+    return {
+        "t": "book",
+        "s": symbol,
+        "seq": seq,
+        "ts": ts,
+        "b": [[price - 1, 1.0], [price - 2, 2.0]],
+        "a": [[price + 1, 1.0], [price + 2, 2.0]],
+    }
 
 
 def _frame(**told: object) -> str:

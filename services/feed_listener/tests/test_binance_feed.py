@@ -108,6 +108,22 @@ def test_key_order_and_white_space_do_not_matter(data: st.DataObject) -> None:
 
 
 @pytest.mark.captures
+def test_a_known_book_is_told_by_its_channel_and_nothing_else_is() -> None:
+    decoder = BinanceDecoder(10)
+    frame = compact(book(160))
+    assert decoder.whole_book(frame) is None
+    decoder.feed(frame)
+    assert decoder.whole_book(frame) == b"ethbtc@depth20@100ms"
+    for other in (
+        b'{"stream":"ethbtc@bookTicker","data":{"u":1,"s":"ETHBTC","b":"1","B":"1","a":"2","A":"1"}}',
+        b'{"result":null,"id":1}',
+        b"",
+    ):
+        assert decoder.whole_book(other) is None
+    decoder.forget("ethbtc")
+    assert decoder.whole_book(frame) is None
+
+
 def test_recorded_books_are_read_as_a_json_decoder_reads_them() -> None:
     """REST books of four pairs have the stream's shape, and a thousand levels."""
     if not CAPTURES.is_dir():

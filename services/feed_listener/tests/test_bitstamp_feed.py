@@ -130,6 +130,22 @@ def test_key_order_and_white_space_do_not_matter(data: st.DataObject) -> None:
 
 
 @pytest.mark.captures
+def test_a_known_book_is_told_by_its_channel_and_nothing_else_is() -> None:
+    decoder = BitstampDecoder(10)
+    frame = compact(book())
+    assert decoder.whole_book(frame) is None
+    decoder.feed(frame)
+    assert decoder.whole_book(frame) == b"order_book_btcusd"
+    for other in (
+        b'{"event":"bts:subscription_succeeded","channel":"order_book_btcusd","data":{}}',
+        b'{"result":null,"id":1}',
+        b"",
+    ):
+        assert decoder.whole_book(other) is None
+    decoder.forget("btcusd")
+    assert decoder.whole_book(frame) is None
+
+
 def test_recorded_books_are_read_as_a_json_decoder_reads_them() -> None:
     """REST books of ten pairs have the frame's shape, thousands of levels, and white space."""
     if not CAPTURES.is_dir():

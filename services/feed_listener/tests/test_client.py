@@ -149,6 +149,21 @@ async def test_messages_come_in_order_in_whatever_frames_and_pieces(piece: int) 
     assert heard == [b"with the reply", b"in parts", b"binary"]
 
 
+async def test_what_arrives_together_is_taken_together(server: FakeServer) -> None:
+    connection = await connect(server.ws_url)
+    taken: list[list[bytes]] = []
+    streaming = asyncio.ensure_future(connection.stream(lambda said: taken.append([*said])))
+    await eventually(lambda: bool(server.open), "the connection")
+    server.send_at_once("one", "two", "three")
+    await eventually(lambda: bool(taken), "what was sent")
+    server.send_at_once("four")
+    await eventually(lambda: len(taken) > 1, "what was sent then")
+    assert taken == [[b"one", b"two", b"three"], [b"four"]]
+    await connection.close()
+    with pytest.raises(ClosedError):
+        await streaming
+
+
 @pytest.mark.parametrize(
     "said", [b"\x81\x85abcdhello", b"\x01\x01a\x81\x01b"], ids=["masked", "within another"]
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 import pytest
-from feed_listener.frames import read, write
+from feed_listener.frames import newest, read, write
 from feed_listener.venue import FRAME_ERROR_REASONS, FrameError
 
 
@@ -13,6 +13,14 @@ class Point(msgspec.Struct):
 
 
 DECODER = msgspec.json.Decoder(Point)
+
+
+def test_the_last_of_each_whole_book_stays_and_all_that_is_none() -> None:
+    frames = [b"a1", b"-", b"b1", b"a2", b"-", b"b2", b"a3"]
+    books = {b"a": b"a", b"b": b"b"}
+    assert newest(frames, lambda frame: books.get(frame[:1])) == [b"-", b"-", b"b2", b"a3"]
+    assert newest(frames, lambda frame: None) == frames
+    assert newest([], lambda frame: frame) == []
 
 
 def test_known_shape_is_returned_typed() -> None:

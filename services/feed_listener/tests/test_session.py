@@ -8,8 +8,8 @@ from pathlib import Path
 import msgspec
 import pytest
 from dragonfly_common.types import FeedState
-from fake_venue import CALM, FakeServer, FakeVenue, eventually
-from feed_listener import session
+from fake_venue import CALM, FakeServer, FakeVenue, book_around, eventually
+from feed_listener import counters, session
 from listening import SkippingClock, listening
 
 SYNCING = FeedState.SYNCING
@@ -166,6 +166,34 @@ async def test_malformed_frames_disturb_nothing(server: FakeServer, tmp_path: Pa
         await server.book("ethbtc", 2, 11.0)
         await consumer.live("ETH-BTC", 2)
         assert server.opened == 1
+
+
+async def test_of_whole_books_that_come_together_the_last_is_read(
+    server: FakeServer, tmp_path: Path
+) -> None:
+    await server.book("ethbtc", 1, 10.0)
+    await server.book("btcusd", 1, 20.0)
+    venue = FakeVenue(whole_books=True)
+    async with listening(
+        server, tmp_path, venue=venue, instruments=["ETH-BTC", "BTC-USD"]
+    ) as consumer:
+        consumer.want("ETH-BTC")
+        consumer.want("BTC-USD")
+        await consumer.live("ETH-BTC", 1)
+        await consumer.live("BTC-USD", 1)
+        before = counters.SUPERSEDED.count
+        server.send_at_once(
+            book_around(11.0, "ethbtc", 2),
+            book_around(21.0, "btcusd", 2),
+            "nonsense",
+            book_around(12.0, "ethbtc", 3),
+            book_around(13.0, "ethbtc", 4),
+        )
+        await consumer.live("BTC-USD", 2)
+        await consumer.live("ETH-BTC", 4)
+        seqs = [book.venue_seq for book in consumer.said("ETH-BTC") if book.state is LIVE]
+        assert seqs == [1, 4]
+        assert counters.SUPERSEDED.count == before + 2
 
 
 async def test_a_connection_that_sends_nothing_but_nonsense_is_replaced(

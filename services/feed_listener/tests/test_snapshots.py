@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from dragonfly_common.types import FeedState
-from fake_venue import FakeServer, FakeVenue, eventually
+from fake_venue import FakeServer, FakeVenue, book_around, eventually
 from feed_listener import audits, session
 from feed_listener.audits import Audit, Result
 from feed_listener.venue import AuditSources, FrameError, SnapshotSource, Top
@@ -83,6 +83,29 @@ async def test_a_book_that_keeps_disagreeing_is_asked_for_anew(
         healed = await consumer.book("ETH-BTC", lambda book: (book.score or 0) > 0, "score > 0")
         assert (healed.state, healed.score) == (LIVE, healed.score_total)
         assert server.asked("unsub")[0] == ["ethbtc"]
+
+
+async def test_while_a_snapshot_is_awaited_every_state_is_read(
+    server: FakeServer, tmp_path: Path
+) -> None:
+    await server.book("ethbtc", 1, 10.0)
+    server.may_answer.clear()
+    async with listening(
+        server,
+        tmp_path,
+        venue=FakeVenue(audits=AUDITS, whole_books=True),
+        instruments=["ETH-BTC"],
+        audit_interval_s=0.01,
+    ) as consumer:
+        consumer.want("ETH-BTC")
+        await eventually(lambda: server.snapshots_asked > 0, "an audit")
+        server.snapshots["ethbtc"] = book_around(11.0, "ethbtc", 2)
+        server.send_at_once(*(book_around(9.0 + seq, "ethbtc", seq) for seq in (2, 3, 4)))
+        await consumer.live("ETH-BTC", 4)
+        server.may_answer.set()
+        await consumer.book("ETH-BTC", lambda book: book.score == 1.0, "score 1")
+        states = [book for book in consumer.said("ETH-BTC") if book.state is LIVE]
+        assert [book.venue_seq for book in states[:4]] == [1, 2, 3, 4]
 
 
 async def test_a_book_that_does_not_reach_the_snapshot_is_behind(

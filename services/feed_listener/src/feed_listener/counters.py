@@ -24,9 +24,14 @@ __all__ = [
     "REFUSALS",
     "SCORE",
     "SNAPSHOT_FAILURES",
+    "SUPERSEDED",
 ]
 
 FRAMES: Final = Tally("dragonfly_listener_frames_total", "Frames received from the venue.")
+SUPERSEDED: Final = Tally(
+    "dragonfly_listener_superseded_total",
+    "Frames that were not read because a newer whole book of their instrument came with them.",
+)
 PUBLISHED: Final = Tally("dragonfly_listener_published_total", "Changed tops put on the bus.")
 MALFORMED: Final = Counter(
     "dragonfly_listener_malformed_total", "Frames that mean nothing, by reason.", ["reason"]

@@ -1,16 +1,34 @@
-"""Reading a frame as JSON of a known shape, with one kind of error."""
+"""Frames as they come: which of them to read, and JSON of a known shape, with one kind of error."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import msgspec
 
 from feed_listener.venue import FrameError
 
-__all__ = ["read", "write"]
+__all__ = ["newest", "read", "write"]
 
 T = TypeVar("T")
+
+
+def newest(frames: Sequence[bytes], whole_book: Callable[[bytes], bytes | None]) -> Sequence[bytes]:
+    """Return `frames` without the whole books of which a newer one is among them.
+
+    `whole_book` names the book that a frame holds whole, None where it says anything else.
+    """
+    needed: list[bytes] = []
+    newer: set[bytes] = set()
+    for frame in reversed(frames):
+        book = whole_book(frame)
+        if book is None or book not in newer:
+            needed.append(frame)
+        if book is not None:
+            newer.add(book)
+    needed.reverse()
+    return needed
 
 
 def read(decoder: msgspec.json.Decoder[T], text: bytes | msgspec.Raw) -> T:

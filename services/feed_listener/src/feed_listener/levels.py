@@ -247,6 +247,10 @@ class TopFilters:
         """
         return self._filters.get(channel) or self._add(channel)
 
+    def known(self, channel: bytes) -> bytes | None:
+        """Return `channel` where it has a filter by now."""
+        return channel if channel in self._filters else None
+
     def forget(self, symbol: str) -> None:
         """Drop the filter of `symbol`."""
         self._filters.pop(self._channel(symbol), None)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -23,6 +23,7 @@ from feed_listener.audits import BEHIND_S, Audit, Audits, Result, Verdict, Watch
 from feed_listener.client import ClientError, Connection, UnresponsiveError
 from feed_listener.feed_state import FeedEvent
 from feed_listener.feeds import Feeds
+from feed_listener.frames import newest
 from feed_listener.liveness import Echo, Silence, Slowness, Vigil
 from feed_listener.pulse import Pulse
 from feed_listener.subscriber import Subscriber
@@ -195,23 +196,32 @@ class Session:
     async def _receive(self) -> None:
         await self._connection.stream(self._hear)
 
-    def _hear(self, frame: bytes) -> None:
+    def _hear(self, frames: Sequence[bytes]) -> None:
         ts_recv = self._clock.now_ns()
         now = self._clock.monotonic()
         if (ended := self._given_up or self._around.pulse.frozen(now)) is not None:
             raise ended  # what is still in the buffers is old
         self._vigil.heard_at = now
-        counters.FRAMES.count += 1
-        try:
-            events = self._decoder.feed(frame)
-        except FrameError as error:
-            self._malformed(error, now)
-            return
-        self._nonsense_since = math.inf
-        for event in events:
-            self._take(event, ts_recv, now)
+        counters.FRAMES.count += len(frames)
+        for frame in frames if len(frames) == 1 else self._needed(frames):
+            try:
+                events = self._decoder.feed(frame)
+            except FrameError as error:
+                self._malformed(error, now)
+                continue
+            self._nonsense_since = math.inf
+            for event in events:
+                self._take(event, ts_recv, now)
         if self._stale:
             self._wake.set()
+
+    def _needed(self, frames: Sequence[bytes]) -> Sequence[bytes]:
+        """Leave out what is superseded, unless somebody watches every state."""
+        if self._watch is not None:
+            return frames
+        needed = newest(frames, self._decoder.whole_book)
+        counters.SUPERSEDED.count += len(frames) - len(needed)
+        return needed
 
     def _take(self, event: Event, ts_recv: int, now: float) -> None:
         if self._refused_since and isinstance(event, Top | Unchanged):

@@ -200,6 +200,13 @@ class Decoder(Protocol):
         """
         ...
 
+    def whole_book(self, frame: bytes) -> bytes | None:
+        """Return a name of the book that `frame` holds whole, None where it says anything else.
+
+        Of such frames that are here together, nobody misses those before the last of each book.
+        """
+        ...
+
     def forget(self, symbol: str) -> None:
         """Drop all state of `symbol`: its next book is its first.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NoReturn, Protocol
 
 __all__ = ["Client", "Connection"]
@@ -27,8 +27,8 @@ class Connection(Protocol):
         """
         ...
 
-    async def stream(self, take: Callable[[bytes], None]) -> NoReturn:
-        """Call `take` with each message from the next one on, at once as it arrives.
+    async def stream(self, take: Callable[[Sequence[bytes]], None]) -> NoReturn:
+        """Call `take` with the messages from the next one on, with all that arrived at once.
 
         Raises:
             ClosedError: the connection is over.

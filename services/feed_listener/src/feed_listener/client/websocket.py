@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Final, NoReturn
 from urllib.parse import urlsplit
@@ -83,11 +83,12 @@ class _Direct(ClientConnection):
         super().__init__(*arguments, **options)
         self.inbox: deque[bytes] = deque()
         """What nobody took yet."""
-        self.on_message: Callable[[bytes], object] = self.inbox.append
+        self.on_messages: Callable[[Sequence[bytes]], object] = self.inbox.extend
         self.on_end: Callable[[], object] = lambda: None
         """Called when the connection is over."""
         self._framing = Framing(max_frame_bytes)
         self._parts: list[bytes] = []
+        self._arrived: list[bytes] = []
 
     @property
     def over(self) -> bool:
@@ -100,9 +101,12 @@ class _Direct(ClientConnection):
             data = data[end:]
         for frame, begin in self._framing.cut(data):
             if begin and not self._parts and self.protocol.state is State.OPEN:
-                self.on_message(frame[begin:])
+                self._arrived.append(frame[begin:])
             else:
                 super().data_received(frame)
+        if self._arrived:
+            arrived, self._arrived = self._arrived, []
+            self.on_messages(arrived)
 
     def process_event(self, event: Event) -> None:
         if not isinstance(event, Frame) or event.opcode not in DATA_OPCODES:
@@ -112,7 +116,7 @@ class _Direct(ClientConnection):
         if event.fin:
             message = b"".join(self._parts)
             self._parts.clear()
-            self.on_message(message)
+            self._arrived.append(message)
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
@@ -132,11 +136,11 @@ class _WebSocket:
     async def receive(self) -> bytes:
         connection, news = self._connection, asyncio.Event()
 
-        def keep(message: bytes) -> None:
-            connection.inbox.append(message)
+        def keep(messages: Sequence[bytes]) -> None:
+            connection.inbox.extend(messages)
             news.set()
 
-        connection.on_message, connection.on_end = keep, news.set
+        connection.on_messages, connection.on_end = keep, news.set
         while not connection.inbox:
             if connection.over:
                 raise _closure(connection.protocol.close_exc)
@@ -144,14 +148,14 @@ class _WebSocket:
             await news.wait()
         return connection.inbox.popleft()
 
-    async def stream(self, take: Callable[[bytes], None]) -> NoReturn:
+    async def stream(self, take: Callable[[Sequence[bytes]], None]) -> NoReturn:
         connection = self._connection
         failed: asyncio.Future[NoReturn] = asyncio.get_running_loop().create_future()
 
-        def deliver(message: bytes) -> None:
+        def deliver(messages: Sequence[bytes]) -> None:
             if not failed.done():
                 try:
-                    take(message)
+                    take(messages)
                 except Exception as error:  # noqa: BLE001 - raised below
                     failed.set_exception(error)
 
@@ -159,9 +163,10 @@ class _WebSocket:
             if not failed.done():
                 failed.set_exception(_closure(connection.protocol.close_exc))
 
-        while connection.inbox:
-            deliver(connection.inbox.popleft())
-        connection.on_message, connection.on_end = deliver, end
+        if connection.inbox:
+            deliver([*connection.inbox])
+            connection.inbox.clear()
+        connection.on_messages, connection.on_end = deliver, end
         if connection.over:
             end()
         await failed

@@ -78,6 +78,11 @@ class BinanceDecoder:
         except UnfamiliarText:
             return self._in_full(frame)
 
+    def whole_book(self, frame: bytes) -> bytes | None:
+        """Return the name of the book that `frame` holds; see `Decoder`."""
+        stream_at = frame.find(_STREAM) + len(_STREAM)
+        return self._filters.known(frame[stream_at : frame.find(b'"', stream_at)])
+
     def forget(self, symbol: str) -> None:
         """Drop all state of `symbol`."""
         self._filters.forget(symbol)

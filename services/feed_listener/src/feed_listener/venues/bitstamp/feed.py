@@ -62,6 +62,13 @@ class BitstampDecoder:
         except UnfamiliarText:
             return self._in_full(frame)
 
+    def whole_book(self, frame: bytes) -> bytes | None:
+        """Return the name of the book that `frame` holds; see `Decoder`."""
+        if frame.rfind(_EVENT) < 0:
+            return None
+        channel_at = frame.rfind(_CHANNEL) + len(_CHANNEL)
+        return self._filters.known(frame[channel_at : frame.find(b'"', channel_at)])
+
     def forget(self, symbol: str) -> None:
         """Drop all state of `symbol`."""
         self._filters.forget(symbol)

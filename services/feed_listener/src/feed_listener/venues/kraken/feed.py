@@ -96,6 +96,9 @@ class KrakenDecoder:
         snapshot = message.type == "snapshot"
         return [self._event(part, snapshot=snapshot) for part in message.data]
 
+    def whole_book(self, frame: bytes) -> None:
+        """Return None: a frame changes the book that those before it made; see `Decoder`."""
+
     def forget(self, symbol: str) -> None:
         """Drop all state of `symbol`, and ignore it until its next snapshot."""
         self._keep(symbol, None)
