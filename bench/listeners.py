@@ -2,10 +2,11 @@
 
     python bench/listeners.py [--seconds S] [--repeat N]
 
-A listener follows one instrument for an aggregator. The venue sends 1000 frames a second for S
-seconds (default 4), first each with news, then each the last one again under a new sequence; then
+A listener follows instruments for an aggregator: so many that no frame of one waits beside an older
+one of it, which a listener that is behind would not read. The venue sends 1000 frames a second for
+S seconds (default 4), first each with news, then each the last one again under a new sequence; then
 both as fast as they are taken. Printed is the CPU time for one frame: at 1000 a second it is mostly
-that of waking up, in a flood that of the frame itself.
+that of waking up, in a flood that of the frame itself. "of one" is a flood of a single instrument.
 
 cryptofeed, in an environment of its own under build/, gets the same with its ZeroMQ book backend:
 as it comes, from a channel of differences to differences; and the same levels in each frame as the
@@ -52,7 +53,8 @@ from venue_sender import INSTRUMENT, run_sender
 RATE: Final = 1000.0
 FLOOD: Final = 30_000
 """Frames."""
-OURS: Final = ("binance", "bitstamp", "kraken")
+OURS: Final = {"binance": 240, "bitstamp": 60, "kraken": 60}
+"""Venues, and of how many instruments each frames fill 256 kB, which are read at once."""
 LEVELS: Final = {"binance": 20, "bitstamp": 100}
 """Of the whole tops that a listener gets. cryptofeed speaks Kraken's first protocol, not this."""
 CRYPTOFEED: Final = "cryptofeed==2.4.1"
@@ -60,6 +62,7 @@ SNAPSHOT_S: Final = 6.5
 """cryptofeed asks Bitstamp for a snapshot 5 s after it subscribed."""
 
 SHARED: Final = 60
+FOLLOWED_S: Final = 90.0
 SHARED_S: Final = 8.0
 """Until replicas have found each other and handed over, at four subscriptions a second."""
 KINDS: Final = ("as it comes", "same in and out")
@@ -99,29 +102,42 @@ def costs(pid: int, sender: Worker, seconds: float, *, news: bool) -> tuple[floa
 
 def measure_ours(venue: str, seconds: float) -> Figures:
     """Return what a listener's messages cost, and how many a second it takes."""
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        ca_file = folder / "ca.pem"
-        sender = stack.enter_context(Worker(run_sender, (venue,), (INSTRUMENT,), ca_file))
-        system = stack.enter_context(System(folder))
-        system.start_within_s = START_WITHIN_S
-        system.simulated = {"venues": sender.answer()}
-        named = f"--instrument={INSTRUMENT}"
-
-        async def start() -> None:
-            await system.start_listener(venue, named, f"--ca-file={ca_file}")
-            await system.start_aggregator(named, venues=(venue,))
-            await asyncio.sleep(1.0)
-
-        asyncio.run(start())
-        pid = system.processes[f"listener-{venue}"].pid
-        sender.ask("send", RATE, 1.0)
-        figures: Figures = {}
+    figures: Figures = {}
+    with _listening(venue, OURS[venue]) as (pid, sender):
         for kind, news in (("changed", True), ("unchanged", False)):
             paced, flood, per_s = costs(pid, sender, seconds, news=news)
             figures |= {f"{kind}, paced": paced, kind: flood, f"{kind}/s": per_s}
-        figures["ratio"] = figures["unchanged"] / figures["changed"]
-        return figures
+    figures["ratio"] = figures["unchanged"] / figures["changed"]
+    with _listening(venue, 1) as (pid, sender):
+        _, figures["of one"], figures["of one/s"] = costs(pid, sender, seconds, news=True)
+    return figures
+
+
+@contextmanager
+def _listening(venue: str, count: int) -> Iterator[tuple[int, Worker]]:
+    """Yield a listener that follows so many instruments, as its process, and who sends to it."""
+    instruments = [f"COIN{number}-USD" for number in range(count)]
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        ca_file = folder / "ca.pem"
+        sender = stack.enter_context(Worker(run_sender, (venue,), instruments, ca_file))
+        system = stack.enter_context(System(folder))
+        system.start_within_s = START_WITHIN_S
+        system.simulated = {"venues": sender.answer()}
+        named = [f"--instrument={name}" for name in instruments]
+
+        async def start() -> None:
+            await system.start_listener(venue, *named, f"--ca-file={ca_file}")
+            await system.start_aggregator(*named, venues=(venue,))
+
+        asyncio.run(start())
+        deadline = time.monotonic() + FOLLOWED_S
+        while sender.ask("followed") < count:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{venue}: {count} instruments not within {FOLLOWED_S:g} s")
+            time.sleep(0.1)
+        sender.ask("send", RATE, 1.0)
+        yield system.processes[f"listener-{venue}"].pid, sender
 
 
 def idle_since(pid: int) -> float:
@@ -249,6 +265,7 @@ def main() -> None:
                 for kind in KINDS:
                     figures |= at_last(measure_theirs, python, venue, kind, given.seconds)
                     figures[f"{kind}, times"] = figures[kind] / figures["changed"]
+                    figures[f"{kind}, times of one"] = figures[kind] / figures["of one"]
             found[venue].append(figures)
         for count in (1, 2, 3):
             found[f"{count} replicas"].append(at_last(measure_replicas, count, given.seconds))
@@ -260,11 +277,17 @@ def main() -> None:
 def show(rows: dict[str, Figures]) -> None:
     """Print the tables."""
     ours = ("changed, paced", "unchanged, paced", "changed", "unchanged", "ratio", "changed/s")
-    theirs = tuple(f"{kind}{what}" for kind in KINDS for what in (", paced", "", "/s", ", times"))
+    ours_of_one = ("of one", "of one/s")
+    theirs = tuple(
+        f"{kind}{what}" for kind in KINDS for what in (", paced", "", ", times", ", times of one")
+    )
     replicas = ("together", "cores", "busiest")
     for title, columns in (
-        ("A listener: CPU µs for a frame, at 1000 a second and in a flood", ours),
-        ("cryptofeed: the same, and how many times a listener's for a change in a flood", theirs),
+        ("A listener: CPU µs for a frame, at 1000 a second and in a flood", (*ours, *ours_of_one)),
+        (
+            "cryptofeed: the same, and how many times a listener's in a flood, of many and of one",
+            theirs,
+        ),
         ("Replicas of a listener: CPU µs for a frame, cores, cores of the busiest", replicas),
     ):
         found = [

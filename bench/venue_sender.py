@@ -7,7 +7,8 @@ thousands a second. Every frame changes the best bid, so that every one of them 
 As a worker (see `measuring`) `run_sender` answers `("send", rate, seconds)` with `Sent` of each
 venue, which sends `rate` frames a second, each at a random moment of its slot. `("repeat", rate,
 seconds)` sends the last frame again and again, under a new sequence: no news. `("flood", frames,
-news)` sends frames of either kind as fast as they are taken.
+news)` sends frames of either kind as fast as they are taken. `("followed",)` answers how many
+instruments are followed. Instruments take turns.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import threading
 import time
 from array import array
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import count
@@ -46,7 +47,8 @@ __all__ = ["INSTRUMENT", "Sent", "run_sender"]
 INSTRUMENT: Final = "ETH-BTC"
 """Where one is enough."""
 RING: Final = 500
-"""Frames of one stream; then they begin again."""
+"""Frames of one stream, then they begin again; fewer where there are many instruments."""
+SHORTEST_RING: Final = 20
 TOGETHER: Final = 50
 """Frames of a flood that go to the socket at once."""
 
@@ -128,14 +130,14 @@ class _Feed:
 class _Book:
     """One instrument at one venue: a ring of states, the same at each."""
 
-    def __init__(self, venue: FakeVenue, asset: Asset, whole: int) -> None:
+    def __init__(self, venue: FakeVenue, asset: Asset, whole: int, ring: int) -> None:
         self._venue = venue
         self._whole = whole
         self._states: list[BookState] = []
         # One walk for all venues: where they differ, one may have no level among the ten best.
         walk = BookWalk(asset, VENUES["binance"].list_asset(asset), "", 0)
         seq, now_ns, best = 0, time.time_ns(), None
-        for _ in range(RING):
+        for _ in range(ring):
             seq = venue.next_seq(seq, now_ns)
             state = BookState(seq, now_ns, *walk.step())
             if state.bids[0] == best:
@@ -144,7 +146,7 @@ class _Book:
             self._states.append(state)
         bests = (state.bids[0] for state in self._states)
         self._bests = [(float(price), float(amount)) for price, amount in bests]
-        self._at = RING - 1
+        self._at = ring - 1
         self._seq = seq
         self.feeds: dict[Stream, _Feed] = {}
 
@@ -167,21 +169,17 @@ class _Book:
         self._seq = seq
         return self._bests[self._at]
 
-    def flood(self, frames: int, next_seq: Callable[[], int], *, news: bool) -> None:
-        """Send so many as the receiver takes them, to one stream."""
+    def next_frame(self, seq: int, *, news: bool) -> tuple[_Feed, bytearray]:
+        """Return the next frame, until it is filled again, and the one stream that it is for."""
         (feed,) = self.feeds.values()
-        for _ in range(frames // TOGETHER):
-            together = bytearray()
-            for _ in range(TOGETHER):
-                self._move(news=news)
-                seq = next_seq()
-                together += feed.fill(self._at, self._seq, seq)
-                self._seq = seq
-            feed.write(together)
+        self._move(news=news)
+        frame = feed.fill(self._at, self._seq, seq)
+        self._seq = seq
+        return feed, frame
 
     def _move(self, *, news: bool) -> None:
         if news:
-            self._at = (self._at + 1) % RING
+            self._at = (self._at + 1) % len(self._states)
 
 
 class _Venue:
@@ -229,11 +227,23 @@ class _Venue:
             sent.seqs.append(self._next_seq())
             sent.bests.append(book.send(self._seq, news=news))
 
+    @property
+    def followed(self) -> int:
+        """How many instruments are."""
+        return len(self._books)
+
     def flood(self, frames: int, *, news: bool) -> None:
-        """Send so many frames of the one instrument that is followed, as fast as they are taken."""
+        """Send so many frames over the one connection that there is, as fast as they are taken."""
         with self._lock:
-            (book,) = self._followed()
-            book.flood(frames, self._next_seq, news=news)
+            books = self._followed()
+            for _ in range(frames // TOGETHER):
+                together = bytearray()
+                for _ in range(TOGETHER):
+                    book = books[self._turn % len(books)]
+                    self._turn += 1
+                    feed, frame = book.next_frame(self._next_seq(), news=news)
+                    together += frame
+                feed.write(together)
 
     def _followed(self) -> list[_Book]:
         if not self._books:
@@ -279,7 +289,8 @@ class _Venue:
         with self._lock:
             if stream.symbol not in self._books:
                 asset = self._assets[listing.instrument]
-                self._books[stream.symbol] = _Book(self._protocol, asset, self._whole)
+                ring = max(SHORTEST_RING, RING // len(self._assets))
+                self._books[stream.symbol] = _Book(self._protocol, asset, self._whole, ring)
             first = self._books[stream.symbol].join(stream, connection)
             if first is not None:
                 connection.send(first)
@@ -327,6 +338,8 @@ def run_sender(
     gc.disable()
     while True:
         match pipe.recv():
+            case ("followed",):
+                pipe.send(sum(venue.followed for venue in open_venues.values()))
             case ("flood", int(frames), bool(news)):
                 for venue in open_venues.values():
                     venue.flood(frames, news=news)
