@@ -113,13 +113,14 @@ def _listeners(ax: Axes, rows: Rows) -> None:
     kinds = {
         "changed": "changed",
         "unchanged": "unchanged",
+        "changed, of one instrument": "of one",
         "cryptofeed, as it comes": "as it comes",
         "cryptofeed, same in and out": "same in and out",
     }
     venues = [name for name in rows if "changed" in rows[name]]
     for at, (label, column) in enumerate(kinds.items()):
-        places = [number + 0.2 * at - 0.3 for number in range(len(venues))]
-        ax.bar(places, [rows[name].get(column, 0) for name in venues], 0.18, label=label)
+        places = [number + 0.16 * (at - len(kinds) // 2) for number in range(len(venues))]
+        ax.bar(places, [rows[name].get(column, 0) for name in venues], 0.15, label=label)
     ax.set_xticks(range(len(venues)), venues)
     ax.set_yscale("log")
     ax.set_ylabel("CPU µs for a frame, in a flood")

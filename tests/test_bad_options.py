@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import socket
-import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
+from dragonfly_common import cli
 
 DEADLINE_S = 15.0
 AT_ONCE = 3
@@ -17,23 +19,38 @@ AT_ONCE = 3
 # Whichever test comes first waits for all commands.
 pytestmark = pytest.mark.timeout(180)
 
+# Each command is a process of its own, forked from one that has imported the program: starting
+# Python and importing it is most of what refusing a mistake takes.
+PROCESSES = multiprocessing.get_context("forkserver")
+PROCESSES.set_forkserver_preload(
+    ["aggregator.cli", "dragonfly_client.cli", "dragonfly_common.cli", "feed_listener.cli"]
+    + ["grpc_gateway.cli", "supervisor.cli", "venue_simulator.cli"]
+)
 
-def run(arguments: Sequence[str], **environment: str) -> tuple[int | None, str]:
+
+def run(
+    arguments: Sequence[str], output: Path, environment: Mapping[str, str] | None = None
+) -> tuple[int | None, str]:
     """Run a `dragonfly` command that should refuse; return its exit code and what it printed."""
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("DRAGONFLY_")}
-    try:
-        ended = subprocess.run(
-            [sys.executable, "-m", "dragonfly_common.cli", *arguments],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            env=clean | environment,
-            timeout=DEADLINE_S,
-            check=False,
-        )
-    except subprocess.TimeoutExpired as still_running:
-        return None, (still_running.output or b"").decode()
-    return ended.returncode, ended.stdout.decode()
+    process = PROCESSES.Process(target=_command, args=(arguments, output, environment or {}))
+    process.start()
+    process.join(DEADLINE_S)
+    code = process.exitcode
+    process.kill()
+    process.join()
+    return code, output.read_text()
+
+
+def _command(arguments: Sequence[str], output: Path, environment: Mapping[str, str]) -> None:
+    for name in [name for name in os.environ if name.startswith("DRAGONFLY_")]:
+        del os.environ[name]
+    os.environ.update(environment)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    said = os.open(output, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)
+    for ours, theirs in ((nothing, 0), (said, 1), (said, 2)):
+        os.dup2(ours, theirs)
+    sys.argv = ["dragonfly", *arguments]
+    cli.main()
 
 
 LISTENER = ("listener", "--venue=binance", "--bind=tcp://127.0.0.1:0")
@@ -112,12 +129,13 @@ PORTS_IN_USE: list[tuple[str, ...]] = [
 class Refusals:
     """What the commands answered: all were started beforehand, several at a time."""
 
-    def __init__(self, taken: int) -> None:
+    def __init__(self, taken: int, folder: Path) -> None:
         self.taken = str(taken)
         commands = [arguments for arguments, _ in MISTAKES]
         commands += [self.fill(arguments) for arguments in PORTS_IN_USE]
+        outputs = [folder / str(number) for number in range(len(commands))]
         with ThreadPoolExecutor(AT_ONCE) as pool:
-            self._answers = dict(zip(commands, pool.map(run, commands), strict=True))
+            self._answers = dict(zip(commands, pool.map(run, commands, outputs), strict=True))
 
     def fill(self, arguments: Sequence[str]) -> tuple[str, ...]:
         return tuple(text.format(taken=self.taken) for text in arguments)
@@ -127,11 +145,11 @@ class Refusals:
 
 
 @pytest.fixture(scope="module")
-def refusals() -> Iterator[Refusals]:
+def refusals(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Refusals]:
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         listening.listen()
-        yield Refusals(listening.getsockname()[1])
+        yield Refusals(listening.getsockname()[1], tmp_path_factory.mktemp("refusals"))
 
 
 def assert_one_sentence(code: int | None, output: str, word: str) -> None:
@@ -157,10 +175,12 @@ def test_a_port_in_use_is_named(refusals: Refusals, arguments: tuple[str, ...]) 
     assert_one_sentence(*refusals.of(refusals.fill(arguments)), refusals.taken)
 
 
-def test_a_mistake_in_the_environment_gets_the_same_sentence() -> None:
-    assert_one_sentence(*run(LISTENER, DRAGONFLY_LISTENER_DEPTH="21"), "depth")
+def test_a_mistake_in_the_environment_gets_the_same_sentence(tmp_path: Path) -> None:
+    answer = run(LISTENER, tmp_path / "said", {"DRAGONFLY_LISTENER_DEPTH": "21"})
+    assert_one_sentence(*answer, "depth")
 
 
-def test_a_setting_that_one_process_cannot_have_is_refused() -> None:
+def test_a_setting_that_one_process_cannot_have_is_refused(tmp_path: Path) -> None:
     status = "127.0.0.1:9100"
-    assert_one_sentence(*run(("up", "--simulated"), DRAGONFLY_GATEWAY_STATUS=status), status)
+    answer = run(("up", "--simulated"), tmp_path / "said", {"DRAGONFLY_GATEWAY_STATUS": status})
+    assert_one_sentence(*answer, status)
