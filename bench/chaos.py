@@ -14,20 +14,16 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import random
 import shlex
 import shutil
 import signal
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, suppress
-from functools import partial
-from itertools import permutations
 from pathlib import Path
 from typing import Final, NamedTuple
-from urllib.parse import urlencode, urlsplit
 
 import click
 import msgspec
@@ -35,249 +31,23 @@ import uvloop
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
+from chaos_plan import APART, BOTS, GATEWAYS, TOGETHER, Cast, Planned, role, schedule
 from chaos_report import Done, Timings, as_json, table
-from dragonfly_client import ClientError, DragonflyClient
-from oracle import Excuse, Rules, Run, Truth, judge_folder, read_run
+from chaos_system import Joined
+from oracle import Excuse, Rules, Run, judge_folder, read_run
 from proxy import Proxy
-from system import VENUES, Process, System, eventually, live_venues
-
-GATEWAYS: Final = ("gateway-1", "gateway-2")
-BOTS: Final = ("bots-1", "bots-2")
-READERS: Final = 1
+from system import VENUES
+from truth import Truth
 
 SETTLE_S: Final = 3.0
-WHOLE_WITHIN_S: Final = 60.0
 ENDS_WITHIN_S: Final = 30.0
 SILENT_S: Final = 3.0
 """A venue's open connection on which nothing comes is given up after so long."""
-PROCESS_FAULTS: Final = ("kill", "term", "stop")
-LINK_FAULTS: Final = ("latency", "slicer", "bandwidth", "blackhole", "reset", "refuse")
-MOMENTS: Final = ("close", "reset")
-ONE_FRAME: Final = ("malformed", "gap", "duplicate", "reorder", "bad_checksum", "crossed")
-STATES: Final = (
-    *("announced_close", "silence", "mute", "not_accepting", "unknown_symbol"),
-    *("rest_429", "rest_slow"),
-)
 UNKNOWABLE: Final = ("mute", "unknown_symbol", "malformed", "gap", "reorder", "bad_checksum")
 """While one of these lasts, no book comes and the connection is alive."""
-SECONDS: Final = (0.3, 1.0, 2.0, 8.0)
 LATENCY_S: Final = 0.2
 SLOW_BYTES_PER_S: Final = 20_000.0
 BURST: Final = 50
-
-
-class Planned(NamedTuple):
-    """A fault to come; `target` is a process, "consumer<publisher", or a venue."""
-
-    at_s: float
-    kind: str
-    target: str
-    seconds: float
-
-    def __str__(self) -> str:
-        lasting = f" for {self.seconds:g} s" if self.seconds else ""
-        return f"{self.at_s:7.1f}  {self.kind} {self.target}{lasting}"
-
-
-class Cast(NamedTuple):
-    """Which processes there are beside simulator, gateways and bots."""
-
-    listeners: Mapping[str, str]
-    """By name, the venue."""
-    aggregators: Sequence[str]
-
-    @property
-    def harmed(self) -> Sequence[str]:
-        return (*self.listeners, *self.aggregators, *GATEWAYS, "bots-2")
-
-    def links(self) -> Iterator[tuple[str, str]]:
-        """Yield (consumer, publisher) of everything that is joined."""
-        for listener, venue in self.listeners.items():
-            yield listener, venue
-            yield from ((aggregator, listener) for aggregator in self.aggregators)
-            yield from ((listener, peer) for peer in self.replicas(listener) if peer != listener)
-        yield from permutations(self.aggregators, 2)
-        for gateway in GATEWAYS:
-            # A gateway without aggregators has all services in its process.
-            yield from ((gateway, publisher) for publisher in self.aggregators or VENUES)
-            yield from ((bots, gateway) for bots in BOTS)
-
-    def replicas(self, listener: str) -> Sequence[str]:
-        """Return all listeners of a listener's venue."""
-        return [name for name, venue in self.listeners.items() if venue == self.listeners[listener]]
-
-
-APART: Final = Cast(
-    {
-        "listener-binance-1": "binance",
-        "listener-binance-2": "binance",
-        "listener-bitstamp-1": "bitstamp",
-        "listener-kraken-1": "kraken",
-    },
-    ("aggregator-1", "aggregator-2"),
-)
-TOGETHER: Final = Cast({}, ())
-
-
-def deck(chance: random.Random, cast: Cast) -> list[tuple[str, str, float]]:
-    """Return (kind, target, seconds) of each fault there is, once."""
-
-    def some_s() -> float:
-        return chance.choice(SECONDS)
-
-    joined = sorted(cast.links())
-    cards = [(kind, name, some_s()) for name in cast.harmed for kind in PROCESS_FAULTS]
-    for kind in LINK_FAULTS:
-        for consumer, publisher in chance.sample(joined, 3):
-            cards.append((kind, f"{consumer}<{publisher}", 0.0 if kind == "reset" else some_s()))
-    cards += [("partition", name, some_s()) for name in chance.sample(cast.harmed[:-1], 2)]
-    for kind in (*MOMENTS, *ONE_FRAME):
-        cards.append((f"venue {kind}", chance.choice(VENUES), 0.0))
-    for kind in (*ONE_FRAME, *STATES):
-        cards.append((f"venue {kind}", chance.choice(VENUES), some_s()))
-    cards.append(("burst", "all", 0.0))
-    chance.shuffle(cards)
-    return cards
-
-
-def schedule(
-    seed: int, seconds: float, every_s: float, kinds: Sequence[str], cast: Cast
-) -> list[Planned]:
-    """Return all faults of a run; of `kinds` only, if there are any."""
-    chance = random.Random(seed)
-    plan: list[Planned] = []
-    at_s = 0.0
-    while True:
-        for kind, target, lasts_s in deck(chance, cast):
-            if kinds and kind not in kinds:
-                continue
-            at_s += chance.uniform(0.5, 1.5) * every_s
-            if at_s + lasts_s > seconds:
-                return plan
-            plan.append(Planned(round(at_s, 1), kind, target, lasts_s))
-        if not plan:
-            raise click.UsageError(f"no fault is of the kinds {', '.join(kinds)}")
-
-
-class Bots(Process):
-    """A running `soak_bots.py`."""
-
-    program = (str(Path(__file__).with_name("soak_bots.py")),)
-
-
-class Joined(System):
-    """The processes, and the proxies between them."""
-
-    start_within_s = 120.0
-
-    def __init__(self, folder: Path, instruments: Sequence[str], seed: int, cast: Cast) -> None:
-        super().__init__(folder)
-        self.cast = cast
-        self.instruments = instruments
-        self.books = folder / "books"
-        self.books.mkdir()
-        self.proxies = {pair: Proxy(seed=seed) for pair in cast.links()}
-        self.gateways: dict[str, str] = {}
-        self._locks = {name: asyncio.Lock() for name in (*cast.harmed, *BOTS)}
-
-    def lock(self, name: str) -> asyncio.Lock:
-        """Return what lets only one fault befall a process at a time."""
-        return self._locks[name]
-
-    async def start_joined(self, rate: float) -> None:
-        """Start all; `rate` is updates a second of all venues together."""
-        moving = [f"--instrument={name}" for name in self.instruments]
-        each = rate / len(VENUES) / len(self.instruments)
-        await self.start_simulator(f"--rate={each:g}", *moving)
-        for (_, publisher), proxy in self.proxies.items():
-            if publisher in VENUES:
-                proxy.target = ("127.0.0.1", urlsplit(self.urls(publisher)["ws"]).port or 0)
-            elif publisher not in GATEWAYS:
-                proxy.target = Path(self.folder / f"{publisher}.ipc")
-        for names in (self.cast.listeners, self.cast.aggregators, GATEWAYS):
-            await asyncio.gather(*map(self.start_one, names))
-        await self.whole()
-        await asyncio.gather(*map(self.start_one, BOTS))
-
-    async def start_one(self, name: str) -> None:
-        """Start a process, or start it again."""
-        if name in BOTS:
-            addresses = ",".join(f"127.0.0.1:{self.proxies[name, g].port}" for g in GATEWAYS)
-            arguments = (str(self.books), addresses, str(READERS), *self.instruments)
-            self.processes[name] = Bots(name, arguments, self.folder / f"{name}.log")
-            await self.processes[name].event("ready", within_s=self.start_within_s)
-        elif name in GATEWAYS:
-            facts = await self._ready(name, self._gateway(name))
-            self.gateways[name] = str(facts["address"])
-            host, _, port = self.gateways[name].rpartition(":")
-            for bots in BOTS:
-                self.proxies[bots, name].target = (host, int(port))
-        elif name in self.cast.aggregators:
-            bind = f"--bind={self.address(name)}"
-            peers = self._peers(name, self.cast.aggregators)
-            upstreams = self._upstreams(name, self.cast.listeners)
-            await self._ready(name, ("aggregator", bind, *peers, *upstreams))
-        else:
-            venue = self.cast.listeners[name]
-            peers = self._peers(name, self.cast.replicas(name))
-            options = ("--redundancy=2", *peers)
-            await self._ready(
-                name, self._listener(venue, self.address(name), options, self._proxied(name, venue))
-            )
-
-    async def whole(self) -> None:
-        """Wait until every gateway has every instrument with all venues live."""
-        for address in self.gateways.values():
-            async with DragonflyClient(address) as client:
-
-                async def is_whole(client: DragonflyClient = client) -> bool:
-                    try:
-                        books = [await client.get_book(name) for name in self.instruments]
-                    except ClientError:
-                        return False
-                    return all(live_venues(book) == set(VENUES) for book in books)
-
-                await eventually(is_whole, within_s=WHOLE_WITHIN_S, what="all venues are live")
-
-    async def control(self, path: str, **query: object) -> None:
-        """Tell the simulator to do something."""
-        await asyncio.to_thread(self._control, f"{path}?{urlencode(query)}")
-
-    def links_of(self, name: str) -> list[Proxy]:
-        return [proxy for pair, proxy in self.proxies.items() if name in pair]
-
-    def _gateway(self, name: str) -> Sequence[str]:
-        bind = f"--bind={self.gateways.get(name, '127.0.0.1:0')}"
-        if self.cast.aggregators:
-            return ("gateway", bind, *self._upstreams(name, self.cast.aggregators))
-        return self.together(VENUES, bind=bind, urls=partial(self._proxied, name))
-
-    def _proxied(self, consumer: str, venue: str) -> dict[str, str]:
-        port = self.proxies[consumer, venue].port
-        return {kind: _at_port(url, port) for kind, url in self.urls(venue).items()}
-
-    def _upstreams(self, consumer: str, publishers: Iterable[str]) -> list[str]:
-        ports = [self.proxies[consumer, publisher].port for publisher in publishers]
-        return [f"--upstream=tcp://127.0.0.1:{port}" for port in ports]
-
-    def _peers(self, name: str, replicas: Sequence[str]) -> list[str]:
-        if len(replicas) == 1:
-            return []
-        others = [self.proxies[name, other].port for other in replicas if other != name]
-        addresses = [self.address(name), *(f"tcp://127.0.0.1:{port}" for port in others)]
-        return [f"--peer={address}" for address in addresses]
-
-
-def _at_port(url: str, port: int) -> str:
-    return urlsplit(url)._replace(netloc=f"127.0.0.1:{port}").geturl()
-
-
-def role(target: str) -> str:
-    """Return what `target` is, without its name: "aggregator", "venue>listener"."""
-    consumer, _, publisher = target.partition("<")
-    if publisher:
-        return f"{role(publisher)}>{role(consumer)}"
-    return "venue" if target in VENUES else target.partition("-")[0]
 
 
 class Chaos:

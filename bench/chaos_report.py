@@ -11,8 +11,9 @@ from typing import Final
 
 import msgspec
 from dragonfly_client import State, View
-from oracle import History, Rules, Truth, Verdict
+from oracle import History, Rules, Verdict
 from slopes import percentile
+from truth import Truth
 
 __all__ = ["Done", "Timings", "as_json", "table"]
 

@@ -34,10 +34,11 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from dragonfly_client import Book
 from histories import read_history
-from oracle import Oracle, Truth
+from oracle import Oracle
 from replicated import Replicated
 from soak_report import Latency, Results, Sample, draw, table
 from system import VENUES, Process
+from truth import Truth
 
 SAMPLE_EVERY_S: Final = 5.0
 DOWN_S: Final = 2.0

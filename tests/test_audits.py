@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 
 from dragonfly_client import Book, State, VenueFeed
-from oracle import Oracle, Truth
+from oracle import Oracle
 from system import VENUES, Bot, System, live_venues
+from truth import Truth
 
 START_S = 20.0
 LIE_S = 5.0

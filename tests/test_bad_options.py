@@ -22,10 +22,8 @@ pytestmark = pytest.mark.timeout(180)
 # Each command is a process of its own, forked from one that has imported the program: starting
 # Python and importing it is most of what refusing a mistake takes.
 PROCESSES = multiprocessing.get_context("forkserver")
-PROCESSES.set_forkserver_preload(
-    ["aggregator.cli", "dragonfly_client.cli", "dragonfly_common.cli", "feed_listener.cli"]
-    + ["grpc_gateway.cli", "supervisor.cli", "venue_simulator.cli"]
-)
+PARTS = "aggregator dragonfly_client feed_listener grpc_gateway supervisor venue_simulator"
+PROCESSES.set_forkserver_preload([f"{part}.cli" for part in PARTS.split()])
 
 
 def run(

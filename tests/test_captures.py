@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 from dragonfly_client import Level
-from oracle import Oracle, Truth
+from oracle import Oracle
 from system import VENUES, Bot, System
+from truth import Truth
 from venue_simulator.recordings import Recording, TextLevel, load_recordings
 
 CAPTURES = Path(__file__).parents[2] / "shared" / "captures"

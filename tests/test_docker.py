@@ -15,8 +15,9 @@ from typing import Final
 import pytest
 from containers import Compose, docker, why_no_engine
 from dragonfly_client import Book
-from oracle import Oracle, Truth
+from oracle import Oracle
 from system import VENUES, Bot, live_venues, outages
+from truth import Truth
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(600)]
 

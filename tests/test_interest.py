@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import pytest
 from dragonfly_client import DragonflyClient, NotFoundError, State
-from oracle import Oracle, Truth
+from oracle import Oracle
 from system import VENUES, Bot, System, eventually, live_venues
+from truth import Truth
 
 START_S = 20.0
 FIRST_BOOK_S = 5.0

@@ -18,12 +18,12 @@ from oracle import (
     Oracle,
     Rules,
     Run,
-    Truth,
     Violation,
     expected_spread,
     judge_folder,
     misordered,
 )
+from truth import Truth
 
 BINANCE_BIDS = [["65.12", "1.0"], ["65.10", "2.0"]]
 BINANCE_ASKS = [["65.13", "3.0"], ["65.20", "4.0"]]

@@ -10,8 +10,9 @@ from __future__ import annotations
 import signal
 
 import pytest
-from oracle import Oracle, Truth
+from oracle import Oracle
 from system import VENUES, Bot, System, live_venues
+from truth import Truth
 
 GONE_S = 5.0
 WHOLE_S = 10.0

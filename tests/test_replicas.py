@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 from dragonfly_client import Book, VenueFeed
 from dragonfly_common.sharing import owners
-from oracle import Oracle, Truth
+from oracle import Oracle
 from replicated import Replicated
 from system import VENUES, Bot, System, live_venues, outages
+from truth import Truth
 
 INSTRUMENTS = ("BTC-USD", "ETH-BTC", "ETH-USD", "LTC-BTC", "LTC-USD", "XRP-BTC", "XRP-USD")
 WITHIN_S = 20.0

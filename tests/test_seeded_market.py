@@ -12,8 +12,9 @@ from contextlib import aclosing
 
 import pytest
 from dragonfly_client import DragonflyClient, View
-from oracle import Oracle, Truth
+from oracle import Oracle
 from system import VENUES, Bot, System, live_venues
+from truth import Truth
 
 SHORT_S = 10.0
 LONG_S = 60.0

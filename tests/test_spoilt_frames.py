@@ -5,9 +5,10 @@ from __future__ import annotations
 from contextlib import AsyncExitStack
 from urllib.request import urlopen
 
-from oracle import Oracle, Truth
+from oracle import Oracle
 from spoiling import SpoilingProxy
 from system import VENUES, Bot, System, eventually, live_venues
+from truth import Truth
 
 SPOILT = 3000
 COPIES = 50

@@ -5,8 +5,9 @@ from __future__ import annotations
 from contextlib import AsyncExitStack
 
 from dragonfly_client import DragonflyClient
-from oracle import Oracle, Truth
+from oracle import Oracle
 from system import Bot, System, eventually
+from truth import Truth
 
 OTHERS = 19
 MORE_BOOKS = 200

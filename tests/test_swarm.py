@@ -19,8 +19,9 @@ from typing import Final
 import pytest
 from containers import make_secrets
 from dragonfly_client import Book, State, Tls
-from oracle import Oracle, Truth
+from oracle import Oracle
 from system import VENUES, Bot, eventually, live_venues
+from truth import Truth
 
 ROOT: Final = Path(__file__).parents[1]
 STACK: Final = "dragonfly-swarm-test"

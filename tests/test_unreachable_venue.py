@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dragonfly_client import State
-from oracle import Oracle, Truth
+from oracle import Oracle
 from system import VENUES, Bot, System, live_venues
+from truth import Truth
 
 START_S = 20.0
 NOBODY = "127.0.0.1:9"

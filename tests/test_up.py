@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from oracle import Oracle, Truth
+from oracle import Oracle
 from system import VENUES, Bot, Process, System, eventually, live_venues
+from truth import Truth
 
 START_S = 20.0
 GONE_S = 5.0

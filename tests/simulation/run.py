@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from dragonfly_client import State, View
-from oracle import Oracle, Truth
+from oracle import Oracle
+from truth import Truth
 
 from simulation.cluster import DEPTH, Bot, Cluster
 from simulation.network import Weather

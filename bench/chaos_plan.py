@@ -1,0 +1,135 @@
+"""What chaos befalls whom, and when: who there is, which faults, a seeded schedule of them."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import permutations
+from typing import Final, NamedTuple
+
+import click
+from system import VENUES
+
+__all__ = [
+    "APART",
+    "BOTS",
+    "GATEWAYS",
+    "TOGETHER",
+    "Cast",
+    "Planned",
+    "role",
+    "schedule",
+]
+
+GATEWAYS: Final = ("gateway-1", "gateway-2")
+BOTS: Final = ("bots-1", "bots-2")
+PROCESS_FAULTS: Final = ("kill", "term", "stop")
+LINK_FAULTS: Final = ("latency", "slicer", "bandwidth", "blackhole", "reset", "refuse")
+MOMENTS: Final = ("close", "reset")
+ONE_FRAME: Final = ("malformed", "gap", "duplicate", "reorder", "bad_checksum", "crossed")
+STATES: Final = (
+    *("announced_close", "silence", "mute", "not_accepting", "unknown_symbol"),
+    *("rest_429", "rest_slow"),
+)
+SECONDS: Final = (0.3, 1.0, 2.0, 8.0)
+
+
+class Planned(NamedTuple):
+    """A fault to come; `target` is a process, "consumer<publisher", or a venue."""
+
+    at_s: float
+    kind: str
+    target: str
+    seconds: float
+
+    def __str__(self) -> str:
+        lasting = f" for {self.seconds:g} s" if self.seconds else ""
+        return f"{self.at_s:7.1f}  {self.kind} {self.target}{lasting}"
+
+
+class Cast(NamedTuple):
+    """Which processes there are beside simulator, gateways and bots."""
+
+    listeners: Mapping[str, str]
+    """By name, the venue."""
+    aggregators: Sequence[str]
+
+    @property
+    def harmed(self) -> Sequence[str]:
+        return (*self.listeners, *self.aggregators, *GATEWAYS, "bots-2")
+
+    def links(self) -> Iterator[tuple[str, str]]:
+        """Yield (consumer, publisher) of everything that is joined."""
+        for listener, venue in self.listeners.items():
+            yield listener, venue
+            yield from ((aggregator, listener) for aggregator in self.aggregators)
+            yield from ((listener, peer) for peer in self.replicas(listener) if peer != listener)
+        yield from permutations(self.aggregators, 2)
+        for gateway in GATEWAYS:
+            # A gateway without aggregators has all services in its process.
+            yield from ((gateway, publisher) for publisher in self.aggregators or VENUES)
+            yield from ((bots, gateway) for bots in BOTS)
+
+    def replicas(self, listener: str) -> Sequence[str]:
+        """Return all listeners of a listener's venue."""
+        return [name for name, venue in self.listeners.items() if venue == self.listeners[listener]]
+
+
+APART: Final = Cast(
+    {
+        "listener-binance-1": "binance",
+        "listener-binance-2": "binance",
+        "listener-bitstamp-1": "bitstamp",
+        "listener-kraken-1": "kraken",
+    },
+    ("aggregator-1", "aggregator-2"),
+)
+TOGETHER: Final = Cast({}, ())
+
+
+def deck(chance: random.Random, cast: Cast) -> list[tuple[str, str, float]]:
+    """Return (kind, target, seconds) of each fault there is, once."""
+
+    def some_s() -> float:
+        return chance.choice(SECONDS)
+
+    joined = sorted(cast.links())
+    cards = [(kind, name, some_s()) for name in cast.harmed for kind in PROCESS_FAULTS]
+    for kind in LINK_FAULTS:
+        for consumer, publisher in chance.sample(joined, 3):
+            cards.append((kind, f"{consumer}<{publisher}", 0.0 if kind == "reset" else some_s()))
+    cards += [("partition", name, some_s()) for name in chance.sample(cast.harmed[:-1], 2)]
+    for kind in (*MOMENTS, *ONE_FRAME):
+        cards.append((f"venue {kind}", chance.choice(VENUES), 0.0))
+    for kind in (*ONE_FRAME, *STATES):
+        cards.append((f"venue {kind}", chance.choice(VENUES), some_s()))
+    cards.append(("burst", "all", 0.0))
+    chance.shuffle(cards)
+    return cards
+
+
+def schedule(
+    seed: int, seconds: float, every_s: float, kinds: Sequence[str], cast: Cast
+) -> list[Planned]:
+    """Return all faults of a run; of `kinds` only, if there are any."""
+    chance = random.Random(seed)
+    plan: list[Planned] = []
+    at_s = 0.0
+    while True:
+        for kind, target, lasts_s in deck(chance, cast):
+            if kinds and kind not in kinds:
+                continue
+            at_s += chance.uniform(0.5, 1.5) * every_s
+            if at_s + lasts_s > seconds:
+                return plan
+            plan.append(Planned(round(at_s, 1), kind, target, lasts_s))
+        if not plan:
+            raise click.UsageError(f"no fault is of the kinds {', '.join(kinds)}")
+
+
+def role(target: str) -> str:
+    """Return what `target` is, without its name: "aggregator", "venue>listener"."""
+    consumer, _, publisher = target.partition("<")
+    if publisher:
+        return f"{role(publisher)}>{role(consumer)}"
+    return "venue" if target in VENUES else target.partition("-")[0]

@@ -1,0 +1,159 @@
+"""What the venues' books truly were: the simulator's truth log, read. Pure."""
+
+from __future__ import annotations
+
+import mmap
+from array import array
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from itertools import pairwise
+from pathlib import Path
+from typing import Final, NamedTuple, Self
+
+import msgspec
+from dragonfly_client import Level
+
+__all__ = ["Fault", "Truth"]
+
+READ_STATES: Final = 20_000
+"""States whose levels are kept at hand."""
+
+
+class _TruthLine(msgspec.Struct):
+    """A line of the truth log: a state of a venue's book, or a fault that was injected."""
+
+    venue: str
+    instrument: str | None
+    ts: int
+    venue_seq: int = 0
+    bids: msgspec.Raw = msgspec.Raw(b"[]")
+    asks: msgspec.Raw = msgspec.Raw(b"[]")
+    fault: str | None = None
+
+
+_truth_lines = msgspec.json.Decoder(_TruthLine)
+
+
+class Fault(NamedTuple):
+    """A fault that the simulator injected."""
+
+    kind: str
+    venue: str
+    instrument: str | None
+    ts: int
+
+
+class Truth:
+    """All states that the venues' books went through, and the faults on their way out.
+
+    Of a state only its place in the log is kept: hours of thousands a second fit.
+    """
+
+    def __init__(self, lines: Iterable[bytes | str]) -> None:
+        texts = [line.encode() if isinstance(line, str) else line.rstrip(b"\n") for line in lines]
+        self._read(b"\n".join([*texts, b""]))
+
+    @classmethod
+    def from_file(cls, log: Path) -> Self:
+        """Read a log that may be larger than memory."""
+        truth = cls(())
+        with log.open("rb") as file:
+            truth._read(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+        return truth
+
+    @property
+    def venues(self) -> Mapping[str, set[str]]:
+        """The venues that ever had a book, by instrument."""
+        found: dict[str, set[str]] = {}
+        for venue, instrument in self._states:
+            found.setdefault(instrument, set()).add(venue)
+        return found
+
+    def count(self, venue: str, instrument: str) -> int:
+        """Return how many states the book went through."""
+        return len(self._states.get((venue, instrument), _States()).seqs)
+
+    def lasting(self, venue: str, instrument: str, depth: int, least_ns: int) -> list[int]:
+        """Return the `venue_seq` of the states that changed the top and stood for `least_ns`."""
+        states = self._states.get((venue, instrument), _States())
+        tops = [self._levels(venue, start, depth) for start in states.starts]
+        changed = [
+            at
+            for at, (top, before) in enumerate(zip(tops, [None, *tops], strict=False))
+            if top != before
+        ]
+        stood = pairwise(changed)
+        return [
+            states.seqs[at]
+            for at, after in stood
+            if states.stamps[after] - states.stamps[at] >= least_ns
+        ]
+
+    def levels(
+        self, venue: str, instrument: str, venue_seq: int, depth: int
+    ) -> tuple[list[Level], list[Level]] | None:
+        """Return (bids, asks) of one state, best first; None when the book never was in it."""
+        states = self._states.get((venue, instrument))
+        at = states.find(venue_seq) if states else None
+        return (
+            None if states is None or at is None else self._levels(venue, states.starts[at], depth)
+        )
+
+    def since(self, venue: str, instrument: str, venue_seq: int) -> int | None:
+        """Return when the book came into a state; None when it never did."""
+        states = self._states.get((venue, instrument))
+        at = states.find(venue_seq) if states else None
+        return None if states is None or at is None else states.stamps[at]
+
+    def superseded(self, venue: str, instrument: str, venue_seq: int, depth: int) -> int | None:
+        """Return when the first `depth` levels became others than in a state; None if never."""
+        states = self._states.get((venue, instrument))
+        at = states.find(venue_seq) if states else None
+        if states is None or at is None:
+            return None
+        top = self._levels(venue, states.starts[at], depth)
+        for later in range(at + 1, len(states.seqs)):
+            if self._levels(venue, states.starts[later], depth) != top:
+                return states.stamps[later]
+        return None
+
+    def _read(self, text: bytes | mmap.mmap) -> None:
+        self._text = text
+        self.faults: list[Fault] = []
+        self._states: dict[tuple[str, str], _States] = {}
+        self._levels = lru_cache(READ_STATES)(self._read_levels)
+        start = 0
+        while (end := text.find(b"\n", start)) >= 0:
+            line = _truth_lines.decode(text[start:end])
+            if line.fault is not None:
+                self.faults.append(Fault(line.fault, line.venue, line.instrument, line.ts))
+            elif line.instrument is not None:
+                states = self._states.setdefault((line.venue, line.instrument), _States())
+                states.add(line.venue_seq, line.ts, start)
+            start = end + 1
+
+    def _read_levels(self, venue: str, start: int, depth: int) -> tuple[list[Level], list[Level]]:
+        line = _truth_lines.decode(self._text[start : self._text.find(b"\n", start)])
+        return _levels(venue, line.bids, depth), _levels(venue, line.asks, depth)
+
+
+class _States:
+    """The states of one book in their order, which is that of their numbers."""
+
+    def __init__(self) -> None:
+        self.seqs, self.stamps, self.starts = array("q"), array("q"), array("q")
+
+    def add(self, seq: int, ts: int, start: int) -> None:
+        at = bisect_right(self.seqs, seq)
+        for values, value in ((self.seqs, seq), (self.stamps, ts), (self.starts, start)):
+            values.insert(at, value)
+
+    def find(self, seq: int) -> int | None:
+        at = bisect_right(self.seqs, seq) - 1
+        return at if at >= 0 and self.seqs[at] == seq else None
+
+
+def _levels(venue: str, texts: msgspec.Raw, depth: int) -> list[Level]:
+    pairs = msgspec.json.decode(texts, type=list[tuple[str, str]])
+    return [Level(venue, float(price), float(amount)) for price, amount in pairs[:depth]]
