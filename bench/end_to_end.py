@@ -22,8 +22,9 @@ of any make that serves `orderbook.OrderbookAggregator` of protos/orderbook.prot
     --peer "my-books --port {port} --ca {ca_file} --binance 127.0.0.1:{binance} \
             --bitstamp 127.0.0.1:{bitstamp}"
 
-is run with the numbers of ports. Its books name no sequences: a frame is told by its best bid. All
-take turns.
+is run with the numbers of ports, as one process. Its books name no sequences: a frame is told by
+its best bid, of which the latest sending counts, so that latencies beyond some hundred frames do
+not show. All take turns.
 """
 
 from __future__ import annotations
@@ -118,8 +119,8 @@ class EndToEnd:
         self._python = python
         self._apart = apart
         self._peer = peer
-        self._paused: subprocess.Popen[bytes] | None = None
-        """Who would not rest while others are measured."""
+        self._restless: subprocess.Popen[bytes] | None = None
+        """A peer, which may not rest while others are measured: it stands still then."""
         self.keep_awake = keep_awake
 
     def __enter__(self) -> Self:
@@ -170,24 +171,24 @@ class EndToEnd:
         process = stack.enter_context(subprocess.Popen(words))
         stack.callback(process.kill)
         deadline = time.monotonic() + START_WITHIN_S
-        while socket.socket().connect_ex(("127.0.0.1", port)):
+        while not _answers(port):
             if process.poll() is not None or time.monotonic() > deadline:
                 raise SystemExit(f"{command!r} does not answer at port {port}")
             time.sleep(0.05)
         self._pids = {"peer": process.pid}
-        self._paused = process
+        self._restless = process
         process.send_signal(signal.SIGSTOP)
         return f"127.0.0.1:{port}"
 
     def measure(self, load: Load, seconds: float) -> dict[str, float]:
         """Return the figures of one load; times in ms."""
-        if self._paused:
-            self._paused.send_signal(signal.SIGCONT)
+        if self._restless:
+            self._restless.send_signal(signal.SIGCONT)
         try:
             return self._measure(load, seconds)
         finally:
-            if self._paused:
-                self._paused.send_signal(signal.SIGSTOP)
+            if self._restless:
+                self._restless.send_signal(signal.SIGSTOP)
 
     def _measure(self, load: Load, seconds: float) -> dict[str, float]:
         bots = self._bots[: 1 if load.bots == 1 else BOT_PROCESSES]
@@ -216,6 +217,11 @@ class EndToEnd:
             figures[name] for name in ("cores", "venues' cores", "bots' cores")
         )
         return figures | {f"cores of {name}": cores for name, cores in used.items()}
+
+
+def _answers(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def _figures(seen: Sequence[Seen], sent: Mapping[str, Sent]) -> dict[str, float]:

@@ -10,6 +10,7 @@ from random import Random
 from websockets.asyncio.client import connect
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
+from websockets.frames import Frame, Opcode
 
 __all__ = ["SpoilingProxy", "spoil"]
 
@@ -35,7 +36,10 @@ def spoil(text: str, random: Random) -> str:
 
 
 class SpoilingProxy:
-    """Hands every frame on; while `copies` is not 0, so many spoilt copies go before each."""
+    """Hands every frame on; while `copies` is not 0, so many spoilt copies go before each.
+
+    As many go behind it, at once with it: who reads only the last of what came reads damage.
+    """
 
     def __init__(self, venue_url: str, seed: int) -> None:
         self.copies = 0
@@ -57,6 +61,10 @@ class SpoilingProxy:
         """Close every connection, as a venue may at any time."""
         await asyncio.gather(*(listener.close() for listener in self._listeners))
 
+    def _spoilt(self, frame: str) -> str:
+        self.spoilt += 1
+        return spoil(frame, self._random)
+
     async def _join(self, listener: ServerConnection) -> None:
         assert listener.request is not None
         url = self._venue_url + listener.request.path
@@ -74,9 +82,10 @@ class SpoilingProxy:
                 async for frame in venue:
                     assert isinstance(frame, str)
                     for _ in range(self.copies):
-                        self.spoilt += 1
-                        await listener.send(spoil(frame, self._random))
-                    await listener.send(frame)
+                        await listener.send(self._spoilt(frame))
+                    behind = [self._spoilt(frame) for _ in range(self.copies)]
+                    said = [Frame(Opcode.TEXT, text.encode()) for text in (frame, *behind)]
+                    listener.transport.write(b"".join(one.serialize(mask=False) for one in said))
             except ConnectionClosed:
                 pass
             finally:

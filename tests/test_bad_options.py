@@ -5,10 +5,13 @@ from __future__ import annotations
 import multiprocessing
 import os
 import socket
+import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from multiprocessing.connection import wait
 from pathlib import Path
+from threading import Lock
 
 import pytest
 from dragonfly_common import cli
@@ -22,20 +25,25 @@ pytestmark = pytest.mark.timeout(180)
 # Each command is a process of its own, forked from one that has imported the program: starting
 # Python and importing it is most of what refusing a mistake takes.
 PROCESSES = multiprocessing.get_context("forkserver")
+STARTING = Lock()
 PARTS = "aggregator dragonfly_client feed_listener grpc_gateway supervisor venue_simulator"
-PROCESSES.set_forkserver_preload([f"{part}.cli" for part in PARTS.split()])
+PROCESSES.set_forkserver_preload([*(f"{part}.cli" for part in PARTS.split()), "pytest"])
 
 
 def run(
     arguments: Sequence[str], output: Path, environment: Mapping[str, str] | None = None
 ) -> tuple[int | None, str]:
     """Run a `dragonfly` command that should refuse; return its exit code and what it printed."""
+    output.touch()
     process = PROCESSES.Process(target=_command, args=(arguments, output, environment or {}))
-    process.start()
-    process.join(DEADLINE_S)
-    code = process.exitcode
-    process.kill()
-    process.join()
+    with STARTING:  # each start looks after the others' ends
+        process.start()
+    ready = wait([process.sentinel], DEADLINE_S)
+    with STARTING:
+        if not ready:
+            process.kill()
+        process.join()
+        code = process.exitcode if ready else None
     return code, output.read_text()
 
 
@@ -166,6 +174,29 @@ def test_a_mistake_gets_one_sentence(
     refusals: Refusals, arguments: tuple[str, ...], word: str
 ) -> None:
     assert_one_sentence(*refusals.of(arguments), word)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        (("listener", "--venue=mtgox", "--bind=tcp://127.0.0.1:0"), "mtgox"),
+        (("aggregator", "--upstream=nowhere", "--bind=tcp://127.0.0.1:0"), "nowhere"),
+        (("gateway", "--upstream=tcp://127.0.0.1:1", "--bind=nowhere"), "nowhere"),
+        (("up", "--venue=binance", "--instrument=ETHBTC"), "ETHBTC"),
+    ],
+    ids=lambda value: value[0] if isinstance(value, tuple) else "",
+)
+def test_it_does_as_a_person_starts_it(arguments: tuple[str, ...], word: str) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-m", "dragonfly_common.cli", *arguments],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=DEADLINE_S,
+        check=False,
+    )
+    assert_one_sentence(ended.returncode, ended.stdout, word)
 
 
 @pytest.mark.parametrize("arguments", PORTS_IN_USE, ids=" ".join)

@@ -165,7 +165,10 @@ class _Connection:
 
     async def stream(self, take: Callable[[Sequence[bytes]], None]) -> NoReturn:
         while True:
-            take([await self.receive()])
+            frames = [await self.receive()]
+            frames += [item.data for item in self._inbox if item.kind == "text"]
+            self._inbox.clear()
+            take(frames)
 
     async def ping(self, on_answer: Callable[[], None]) -> None:
         self._check()

@@ -97,13 +97,13 @@ class FakeDecoder:
                 event = Closing("maintenance")
         return (event,)
 
-    def whole_book(self, frame: bytes) -> bytes | None:
+    def whole_book(self, frame: bytes) -> tuple[str, int] | None:
         try:
             told = json.loads(frame)
         except ValueError:
             return None
         known = self._whole_books and told["t"] == "book" and told["s"] in self.last
-        return bytes(told["s"], "ascii") if known else None
+        return (told["s"], told["seq"]) if known else None
 
     def forget(self, symbol: str) -> None:
         self.forgotten.append(symbol)

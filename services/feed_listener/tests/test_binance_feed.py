@@ -107,16 +107,20 @@ def test_key_order_and_white_space_do_not_matter(data: st.DataObject) -> None:
         assert one(decoder.feed(laid_out)) == one(plain.feed(compact(message)))
 
 
-@pytest.mark.captures
-def test_a_known_book_is_told_by_its_channel_and_nothing_else_is() -> None:
+def test_a_whole_book_is_told_where_one_is_known_and_nothing_is_in_doubt() -> None:
     decoder = BinanceDecoder(10)
     frame = compact(book(160))
     assert decoder.whole_book(frame) is None
     decoder.feed(frame)
-    assert decoder.whole_book(frame) == b"ethbtc@depth20@100ms"
+    assert decoder.whole_book(frame) == ("ethbtc", 160)
     for other in (
-        b'{"stream":"ethbtc@bookTicker","data":{"u":1,"s":"ETHBTC","b":"1","B":"1","a":"2","A":"1"}}',
+        b'{"stream":"ethbtc@bookTicker","data":{"u":1,"s":"E","b":"1","B":"1","a":"2","A":"1"}}',
+        b'{"stream":"ethbtc@depth20@100ms","data":{"e":"serverShutdown"}}',
+        b'{"code":"ethbtc@depth20@100ms"}',
         b'{"result":null,"id":1}',
+        frame[:-2],
+        json.dumps(book(160)).encode(),
+        frame.replace(b'"bids"', b'"b\\u0069ds"'),
         b"",
     ):
         assert decoder.whole_book(other) is None
@@ -124,6 +128,7 @@ def test_a_known_book_is_told_by_its_channel_and_nothing_else_is() -> None:
     assert decoder.whole_book(frame) is None
 
 
+@pytest.mark.captures
 def test_recorded_books_are_read_as_a_json_decoder_reads_them() -> None:
     """REST books of four pairs have the stream's shape, and a thousand levels."""
     if not CAPTURES.is_dir():

@@ -129,16 +129,19 @@ def test_key_order_and_white_space_do_not_matter(data: st.DataObject) -> None:
         assert one(decoder.feed(laid_out)) == one(plain.feed(compact(message)))
 
 
-@pytest.mark.captures
-def test_a_known_book_is_told_by_its_channel_and_nothing_else_is() -> None:
+def test_a_whole_book_is_told_where_one_is_known_and_nothing_is_in_doubt() -> None:
     decoder = BitstampDecoder(10)
     frame = compact(book())
     assert decoder.whole_book(frame) is None
     decoder.feed(frame)
-    assert decoder.whole_book(frame) == b"order_book_btcusd"
+    assert decoder.whole_book(frame) == ("btcusd", STAMP)
     for other in (
         b'{"event":"bts:subscription_succeeded","channel":"order_book_btcusd","data":{}}',
+        frame.replace(b'"data"}', b'"bts:error"}'),
         b'{"result":null,"id":1}',
+        frame[:-2],
+        json.dumps(book()).encode(),
+        frame.replace(b'"bids"', b'"b\\u0069ds"'),
         b"",
     ):
         assert decoder.whole_book(other) is None
@@ -146,6 +149,7 @@ def test_a_known_book_is_told_by_its_channel_and_nothing_else_is() -> None:
     assert decoder.whole_book(frame) is None
 
 
+@pytest.mark.captures
 def test_recorded_books_are_read_as_a_json_decoder_reads_them() -> None:
     """REST books of ten pairs have the frame's shape, thousands of levels, and white space."""
     if not CAPTURES.is_dir():

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import suppress
+
 import msgspec
 import pytest
-from feed_listener.frames import newest, read, write
-from feed_listener.venue import FRAME_ERROR_REASONS, FrameError
+from feed_listener.frames import choices, read, write
+from feed_listener.venue import FRAME_ERROR_REASONS, Event, FrameError, Top
+from feed_listener.venues.binance.feed import BinanceDecoder
+from hypothesis import given
+from hypothesis import strategies as st
 
 
 class Point(msgspec.Struct):
@@ -15,12 +21,20 @@ class Point(msgspec.Struct):
 DECODER = msgspec.json.Decoder(Point)
 
 
-def test_the_last_of_each_whole_book_stays_and_all_that_is_none() -> None:
-    frames = [b"a1", b"-", b"b1", b"a2", b"-", b"b2", b"a3"]
-    books = {b"a": b"a", b"b": b"b"}
-    assert newest(frames, lambda frame: books.get(frame[:1])) == [b"-", b"-", b"b2", b"a3"]
-    assert newest(frames, lambda frame: None) == frames
-    assert newest([], lambda frame: frame) == []
+def test_frames_of_one_book_are_a_group_with_the_newest_first() -> None:
+    frames = [b"a1", b"-", b"b1", b"a3", b"-", b"b2", b"a2"]
+
+    def whole_book(frame: bytes) -> tuple[str, int] | None:
+        return None if frame == b"-" else (frame[:1].decode(), int(frame[1:]))
+
+    assert choices(frames, whole_book) == [
+        (b"-",),
+        [b"a3", b"a2", b"a1"],
+        (b"-",),
+        [b"b2", b"b1"],
+    ]
+    assert choices([b"a1", b"a1"], whole_book) == [[b"a1", b"a1"]]
+    assert choices([], whole_book) == []
 
 
 def test_known_shape_is_returned_typed() -> None:
@@ -49,3 +63,47 @@ def test_each_failure_has_a_known_reason(text: bytes, reason: str) -> None:
 
 def test_requests_are_compact_and_keep_foreign_letters() -> None:
     assert write({"params": ["币安btc"], "id": 1}) == '{"params":["币安btc"],"id":1}'
+
+
+def framed(seq: int, soundness: str) -> bytes:
+    """Return a frame of Binance; one that is not sound has an impossible level, or no end."""
+    amount = "nan" if soundness == "bad level" else f"{seq + 1}"
+    frame = (
+        '{"stream":"ethbtc@depth20@100ms","data":{"lastUpdateId":'
+        f'{seq},"bids":[["0.07","{amount}"]],"asks":[["0.08","1"]]}}}}'
+    )
+    return frame[: -9 if soundness == "cut" else None].encode()
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 5), st.sampled_from(["sound", "sound", "bad level", "cut"])),
+        max_size=7,  # eight older ones in a row are a reset
+    ),
+    st.data(),
+)
+def test_reading_the_newest_that_is_sound_ends_as_reading_each(
+    sent: list[tuple[int, str]], data: st.DataObject
+) -> None:
+    frames = [framed(seq, soundness) for seq, soundness in sent]
+    each, chosen = BinanceDecoder(10), BinanceDecoder(10)
+    wanted = [event for frame in frames for event in read_first(each, [frame])]
+    got: list[Event] = []
+    while frames:
+        together = data.draw(st.integers(1, len(frames)))
+        for group in choices(frames[:together], chosen.whole_book):
+            got += read_first(chosen, group)
+        frames = frames[together:]
+    assert chosen.seq("ethbtc") == each.seq("ethbtc")
+    last_wanted, last_got = (
+        [event for event in events if isinstance(event, Top)][-1:] for events in (wanted, got)
+    )
+    assert last_got == last_wanted
+
+
+def read_first(decoder: BinanceDecoder, group: Sequence[bytes]) -> Sequence[Event]:
+    """Return what the first frame says that means something."""
+    for frame in group:
+        with suppress(FrameError):
+            return decoder.feed(frame)
+    return ()

@@ -67,17 +67,16 @@ def together(context: click.Context, *, services: tuple[str, ...], runtime: Runt
 
 async def _run(process: Runtime, parts: Sequence[Gathered]) -> None:
     whole = _Whole(process, len(parts))
-    beating = asyncio.create_task(_beat(process))
-    try:
+    async with asyncio.TaskGroup() as whole_group:
+        beating = whole_group.create_task(_beat(process))
         async with asyncio.TaskGroup() as group:
             for part in parts:
                 group.create_task(_run_part(whole, part))
-    finally:
         beating.cancel()
 
 
 async def _beat(process: Runtime) -> None:
-    """Tell the watchdog that the loop goes round."""
+    """Tell the watchdog that the loop goes round, which is all that it watches here."""
     while True:
         process.beat()
         await asyncio.sleep(BEAT_INTERVAL_S)

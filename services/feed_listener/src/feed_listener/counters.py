@@ -30,7 +30,8 @@ __all__ = [
 FRAMES: Final = Tally("dragonfly_listener_frames_total", "Frames received from the venue.")
 SUPERSEDED: Final = Tally(
     "dragonfly_listener_superseded_total",
-    "Frames that were not read because a newer whole book of their instrument came with them.",
+    "Frames that were not read, right or wrong, because a newer whole book of their instrument "
+    "came with them.",
 )
 PUBLISHED: Final = Tally("dragonfly_listener_published_total", "Changed tops put on the bus.")
 MALFORMED: Final = Counter(

@@ -9,26 +9,32 @@ import msgspec
 
 from feed_listener.venue import FrameError
 
-__all__ = ["newest", "read", "write"]
+__all__ = ["choices", "read", "write"]
 
 T = TypeVar("T")
 
 
-def newest(frames: Sequence[bytes], whole_book: Callable[[bytes], bytes | None]) -> Sequence[bytes]:
-    """Return `frames` without the whole books of which a newer one is among them.
+def choices(
+    frames: Sequence[bytes], whole_book: Callable[[bytes], tuple[str, int] | None]
+) -> Sequence[Sequence[bytes]]:
+    """Return `frames` in groups of which one frame each is to be read: the first that is sound.
 
-    `whole_book` names the book that a frame holds whole, None where it says anything else.
+    A group is all the frames that hold one book whole, the newest first, and stands where that one
+    stood; every other frame is a group by itself. `whole_book` is `Decoder.whole_book`.
     """
-    needed: list[bytes] = []
-    newer: set[bytes] = set()
-    for frame in reversed(frames):
+    groups: dict[int, Sequence[bytes]] = {}
+    versions: dict[str, list[tuple[int, int]]] = {}
+    for at, frame in enumerate(frames):
         book = whole_book(frame)
-        if book is None or book not in newer:
-            needed.append(frame)
-        if book is not None:
-            newer.add(book)
-    needed.reverse()
-    return needed
+        if book is None:
+            groups[at] = (frame,)
+        else:
+            symbol, seq = book
+            versions.setdefault(symbol, []).append((seq, at))
+    for found in versions.values():
+        found.sort(reverse=True)
+        groups[found[0][1]] = [frames[at] for _, at in found]
+    return [groups[at] for at in sorted(groups)]
 
 
 def read(decoder: msgspec.json.Decoder[T], text: bytes | msgspec.Raw) -> T:

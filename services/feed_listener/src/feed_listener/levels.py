@@ -155,6 +155,11 @@ class TopFilter:
         self._bids_text = self._asks_text = _NOTHING
 
     @property
+    def symbol(self) -> str:
+        """Whose frames these are."""
+        return self._symbol
+
+    @property
     def seq(self) -> int:
         """The sequence of the last frame; -1 at first."""
         return self._seq
@@ -247,9 +252,10 @@ class TopFilters:
         """
         return self._filters.get(channel) or self._add(channel)
 
-    def known(self, channel: bytes) -> bytes | None:
-        """Return `channel` where it has a filter by now."""
-        return channel if channel in self._filters else None
+    def booked(self, channel: bytes) -> str | None:
+        """Return the symbol of `channel` where it has a book by now."""
+        known = self._filters.get(channel)
+        return known.symbol if known is not None and known.seq >= 0 else None
 
     def forget(self, symbol: str) -> None:
         """Drop the filter of `symbol`."""

@@ -23,7 +23,7 @@ from feed_listener.audits import BEHIND_S, Audit, Audits, Result, Verdict, Watch
 from feed_listener.client import ClientError, Connection, UnresponsiveError
 from feed_listener.feed_state import FeedEvent
 from feed_listener.feeds import Feeds
-from feed_listener.frames import newest
+from feed_listener.frames import choices
 from feed_listener.liveness import Echo, Silence, Slowness, Vigil
 from feed_listener.pulse import Pulse
 from feed_listener.subscriber import Subscriber
@@ -203,7 +203,14 @@ class Session:
             raise ended  # what is still in the buffers is old
         self._vigil.heard_at = now
         counters.FRAMES.count += len(frames)
-        for frame in frames if len(frames) == 1 else self._needed(frames):
+        for group in [frames] if len(frames) == 1 else choices(frames, self._whole_book):
+            self._read_one(group, ts_recv, now)
+        if self._stale:
+            self._wake.set()
+
+    def _read_one(self, group: Sequence[bytes], ts_recv: int, now: float) -> None:
+        """Take the first frame of a group that means something."""
+        for number, frame in enumerate(group, start=1):
             try:
                 events = self._decoder.feed(frame)
             except FrameError as error:
@@ -212,16 +219,14 @@ class Session:
             self._nonsense_since = math.inf
             for event in events:
                 self._take(event, ts_recv, now)
-        if self._stale:
-            self._wake.set()
+            counters.SUPERSEDED.count += len(group) - number
+            return
 
-    def _needed(self, frames: Sequence[bytes]) -> Sequence[bytes]:
-        """Leave out what is superseded, unless somebody watches every state."""
-        if self._watch is not None:
-            return frames
-        needed = newest(frames, self._decoder.whole_book)
-        counters.SUPERSEDED.count += len(frames) - len(needed)
-        return needed
+    def _whole_book(self, frame: bytes) -> tuple[str, int] | None:
+        book = self._decoder.whole_book(frame)
+        if book is not None and self._watch is not None and self._watch.symbol == book[0]:
+            return None  # each of its states is wanted
+        return book
 
     def _take(self, event: Event, ts_recv: int, now: float) -> None:
         if self._refused_since and isinstance(event, Top | Unchanged):

@@ -200,10 +200,11 @@ class Decoder(Protocol):
         """
         ...
 
-    def whole_book(self, frame: bytes) -> bytes | None:
-        """Return a name of the book that `frame` holds whole, None where it says anything else.
+    def whole_book(self, frame: bytes) -> tuple[str, int] | None:
+        """Return (symbol, `venue_seq`) where `frame` holds a whole book of which one is known.
 
-        Of such frames that are here together, nobody misses those before the last of each book.
+        Of such frames that are here together nobody misses those before the newest of each book.
+        None, where there is any doubt: then `feed` reads it.
         """
         ...
 

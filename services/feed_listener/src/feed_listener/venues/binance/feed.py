@@ -74,14 +74,20 @@ class BinanceDecoder:
                 return self._in_full(frame)
             return (_best(frame),) if _BBO in frame else understand(frame)
         try:
-            return self._by_bytes(frame, seq_at + len(_SEQ))
+            stream, seq, bids_at, asks_at = _places(frame, seq_at + len(_SEQ))
+            return self._filters.of(stream).compare(frame, bids_at, asks_at, seq, None)
         except UnfamiliarText:
             return self._in_full(frame)
 
-    def whole_book(self, frame: bytes) -> bytes | None:
-        """Return the name of the book that `frame` holds; see `Decoder`."""
-        stream_at = frame.find(_STREAM) + len(_STREAM)
-        return self._filters.known(frame[stream_at : frame.find(b'"', stream_at)])
+    def whole_book(self, frame: bytes) -> tuple[str, int] | None:
+        """Return which book `frame` holds; see `Decoder`."""
+        seq_at = frame.find(_SEQ)
+        try:
+            stream, seq, _, _ = _places(frame, seq_at + len(_SEQ) if seq_at >= 0 else len(frame))
+        except UnfamiliarText:
+            return None
+        symbol = self._filters.booked(stream)
+        return (symbol, seq) if symbol else None
 
     def forget(self, symbol: str) -> None:
         """Drop all state of `symbol`."""
@@ -91,30 +97,36 @@ class BinanceDecoder:
         """Return the sequence of the last frame of `symbol`; see `Decoder`."""
         return self._filters.seq(symbol)
 
-    def _by_bytes(self, frame: bytes, seq_at: int) -> Sequence[Event]:
-        stream_at = frame.find(_STREAM)
-        bids_at = frame.find(_BIDS)
-        asks_at = frame.find(_ASKS)
-        seq = frame[seq_at : frame.find(b",", seq_at)]
-        if (
-            stream_at < 0
-            or bids_at < 0
-            or asks_at < 0
-            or not seq.isdigit()
-            or len(seq) > _MAX_DIGITS
-            or b"\\" in frame
-            or not frame.endswith(b"}")
-        ):
-            raise UnfamiliarText
-        stream_at += len(_STREAM)
-        known = self._filters.of(frame[stream_at : frame.find(b'"', stream_at)])
-        return known.compare(frame, bids_at + len(_BIDS), asks_at + len(_ASKS), int(seq), None)
-
     def _in_full(self, frame: bytes) -> Sequence[Event]:
         message = read(_FRAME, frame)
         book = message.data
         known = self._filters.of(message.stream.encode())
         return known.whole(book.bids, book.asks, book.lastUpdateId, None)
+
+
+def _places(frame: bytes, seq_at: int) -> tuple[bytes, int, int, int]:
+    """Return (stream, sequence, where bids begin, where asks do).
+
+    Raises:
+        UnfamiliarText: the text is not laid out as the venue does.
+    """
+    stream_at = frame.find(_STREAM)
+    bids_at = frame.find(_BIDS)
+    asks_at = frame.find(_ASKS)
+    seq = frame[seq_at : frame.find(b",", seq_at)]
+    if (
+        stream_at < 0
+        or bids_at < 0
+        or asks_at < 0
+        or not seq.isdigit()
+        or len(seq) > _MAX_DIGITS
+        or b"\\" in frame
+        or not frame.endswith(b"}")
+    ):
+        raise UnfamiliarText
+    stream_at += len(_STREAM)
+    stream = frame[stream_at : frame.find(b'"', stream_at)]
+    return stream, int(seq), bids_at + len(_BIDS), asks_at + len(_ASKS)
 
 
 def _best(frame: bytes) -> Bbo:

@@ -58,16 +58,22 @@ class BitstampDecoder:
         if stamp_at < 0:
             return understand(frame) if b'"microtimestamp"' not in frame else self._in_full(frame)
         try:
-            return self._by_bytes(frame, stamp_at + len(_STAMP))
+            channel, stamp_us, bids_at, asks_at = _places(frame, stamp_at + len(_STAMP))
+            known = self._filters.of(channel)
+            return known.compare(frame, bids_at, asks_at, stamp_us, stamp_us * _NS_PER_US)
         except UnfamiliarText:
             return self._in_full(frame)
 
-    def whole_book(self, frame: bytes) -> bytes | None:
-        """Return the name of the book that `frame` holds; see `Decoder`."""
-        if frame.rfind(_EVENT) < 0:
+    def whole_book(self, frame: bytes) -> tuple[str, int] | None:
+        """Return which book `frame` holds; see `Decoder`."""
+        stamp_at = frame.find(_STAMP)
+        try:
+            at = stamp_at + len(_STAMP) if stamp_at >= 0 else len(frame)
+            channel, stamp_us, _, _ = _places(frame, at)
+        except (UnfamiliarText, FrameError):
             return None
-        channel_at = frame.rfind(_CHANNEL) + len(_CHANNEL)
-        return self._filters.known(frame[channel_at : frame.find(b'"', channel_at)])
+        symbol = self._filters.booked(channel)
+        return (symbol, stamp_us) if symbol else None
 
     def forget(self, symbol: str) -> None:
         """Drop all state of `symbol`."""
@@ -77,30 +83,6 @@ class BitstampDecoder:
         """Return the sequence of the last frame of `symbol`; see `Decoder`."""
         return self._filters.seq(symbol)
 
-    def _by_bytes(self, frame: bytes, stamp_at: int) -> Sequence[Event]:
-        bids_at = frame.find(_BIDS)
-        asks_at = frame.find(_ASKS)
-        # From the end: both stand behind 5 kB of levels.
-        channel_at = frame.rfind(_CHANNEL)
-        stamp = frame[stamp_at : frame.find(b'"', stamp_at)]
-        if (
-            channel_at < 0
-            or bids_at < 0
-            or asks_at < 0
-            or frame.rfind(_EVENT) < 0
-            or not stamp.isdigit()
-            or len(stamp) > _MAX_DIGITS
-            or b"\\" in frame
-            or not frame.endswith(b"}")
-        ):
-            raise UnfamiliarText
-        stamp_us = _checked(int(stamp))
-        channel_at += len(_CHANNEL)
-        known = self._filters.of(frame[channel_at : frame.find(b'"', channel_at)])
-        return known.compare(
-            frame, bids_at + len(_BIDS), asks_at + len(_ASKS), stamp_us, stamp_us * _NS_PER_US
-        )
-
     def _in_full(self, frame: bytes) -> Sequence[Event]:
         message = read(_FRAME, frame)
         if message.event != "data":
@@ -109,6 +91,34 @@ class BitstampDecoder:
         stamp_us = _checked(book.microtimestamp)
         known = self._filters.of(message.channel.encode())
         return known.whole(book.bids, book.asks, stamp_us, stamp_us * _NS_PER_US)
+
+
+def _places(frame: bytes, stamp_at: int) -> tuple[bytes, int, int, int]:
+    """Return (channel, microseconds, where bids begin, where asks do).
+
+    Raises:
+        UnfamiliarText: the text is not laid out as the venue does.
+        FrameError: `bad_sequence`.
+    """
+    bids_at = frame.find(_BIDS)
+    asks_at = frame.find(_ASKS)
+    # From the end: both stand behind 5 kB of levels.
+    channel_at = frame.rfind(_CHANNEL)
+    stamp = frame[stamp_at : frame.find(b'"', stamp_at)]
+    if (
+        channel_at < 0
+        or bids_at < 0
+        or asks_at < 0
+        or frame.rfind(_EVENT) < 0
+        or not stamp.isdigit()
+        or len(stamp) > _MAX_DIGITS
+        or b"\\" in frame
+        or not frame.endswith(b"}")
+    ):
+        raise UnfamiliarText
+    channel_at += len(_CHANNEL)
+    channel = frame[channel_at : frame.find(b'"', channel_at)]
+    return channel, _checked(int(stamp)), bids_at + len(_BIDS), asks_at + len(_ASKS)
 
 
 def _checked(stamp_us: int) -> int:
