@@ -121,6 +121,8 @@ class _Subscriber(_Socket):
         if self._second is not None:
             payload, self._second = self._second, None
             return _Frame(payload, more=False)
+        if not self.readable():
+            raise zmq.Again
         topic, self._second = self.inbox.popleft()
         return _Frame(topic, more=True)
 
