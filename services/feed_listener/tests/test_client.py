@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import http
 import socket
+from collections.abc import Sequence
 from pathlib import Path
 
 import feed_listener.client
@@ -162,6 +163,46 @@ async def test_what_arrives_together_is_taken_together(server: FakeServer) -> No
     await connection.close()
     with pytest.raises(ClosedError):
         await streaming
+
+
+async def test_what_comes_with_other_frames_keeps_its_place(server: FakeServer) -> None:
+    connection = await connect(server.ws_url)
+    heard: list[bytes] = []
+    streaming = asyncio.ensure_future(connection.stream(heard.extend))
+    await connection.ping(lambda: heard.append(b"answered"))
+    await eventually(lambda: b"answered" in heard, "the answer to a ping")
+    heard.clear()
+    frames = [
+        Frame(Opcode.TEXT, b"before"),
+        Frame(Opcode.PING, b"are you there"),
+        Frame(Opcode.TEXT, b"in ", fin=False),
+        Frame(Opcode.CONT, b"parts"),
+        Frame(Opcode.TEXT, b"after"),
+        Frame(Opcode.CLOSE, b"\x03\xe8"),
+        Frame(Opcode.TEXT, b"too late"),
+    ]
+    server.open[0].transport.write(b"".join(frame.serialize(mask=False) for frame in frames))
+    with pytest.raises(ClosedError, match="1000"):
+        await streaming
+    assert heard == [b"before", b"in parts", b"after"]
+
+
+async def test_nothing_is_taken_after_what_could_not_be(server: FakeServer) -> None:
+    connection = await connect(server.ws_url)
+    taken: list[Sequence[bytes]] = []
+
+    def take(messages: Sequence[bytes]) -> None:
+        taken.append(messages)
+        raise ValueError("cannot take it")
+
+    streaming = asyncio.ensure_future(connection.stream(take))
+    await eventually(lambda: bool(server.open), "the connection")
+    server.send_at_once("one", "two")
+    server.send_at_once("three")
+    with pytest.raises(ValueError, match="cannot take it"):
+        await streaming
+    await connection.close()
+    assert len(taken) == 1
 
 
 @pytest.mark.parametrize(
