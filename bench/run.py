@@ -2,7 +2,7 @@
 
     python bench/run.py [--long] [--only NAME]...
 
-The short form takes about ten minutes, the long one three times as long. Figures go to
+The short form takes about eleven minutes, the long one several times as long. Figures go to
 build/bench/NAME.json as each is done, and at the end a picture of them to
 build/bench/performance.svg.
 """

@@ -74,16 +74,15 @@ class BinanceDecoder:
                 return self._in_full(frame)
             return (_best(frame),) if _BBO in frame else understand(frame)
         try:
-            stream, seq, bids_at, asks_at = _places(frame, seq_at + len(_SEQ))
+            stream, seq, bids_at, asks_at = _places(frame, seq_at)
             return self._filters.of(stream).compare(frame, bids_at, asks_at, seq, None)
         except UnfamiliarText:
             return self._in_full(frame)
 
     def whole_book(self, frame: bytes) -> tuple[str, int] | None:
         """Return which book `frame` holds; see `Decoder`."""
-        seq_at = frame.find(_SEQ)
         try:
-            stream, seq, _, _ = _places(frame, seq_at + len(_SEQ) if seq_at >= 0 else len(frame))
+            stream, seq, _, _ = _places(frame, frame.find(_SEQ))
         except UnfamiliarText:
             return None
         symbol = self._filters.booked(stream)
@@ -105,7 +104,7 @@ class BinanceDecoder:
 
 
 def _places(frame: bytes, seq_at: int) -> tuple[bytes, int, int, int]:
-    """Return (stream, sequence, where bids begin, where asks do).
+    """Return (stream, sequence, where bids begin, where asks do); `seq_at` is where _SEQ was found.
 
     Raises:
         UnfamiliarText: the text is not laid out as the venue does.
@@ -113,9 +112,11 @@ def _places(frame: bytes, seq_at: int) -> tuple[bytes, int, int, int]:
     stream_at = frame.find(_STREAM)
     bids_at = frame.find(_BIDS)
     asks_at = frame.find(_ASKS)
-    seq = frame[seq_at : frame.find(b",", seq_at)]
+    number_at = seq_at + len(_SEQ)
+    seq = frame[number_at : frame.find(b",", number_at)]
     if (
-        stream_at < 0
+        seq_at < 0
+        or stream_at < 0
         or bids_at < 0
         or asks_at < 0
         or not seq.isdigit()

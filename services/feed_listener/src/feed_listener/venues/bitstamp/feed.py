@@ -58,7 +58,7 @@ class BitstampDecoder:
         if stamp_at < 0:
             return understand(frame) if b'"microtimestamp"' not in frame else self._in_full(frame)
         try:
-            channel, stamp_us, bids_at, asks_at = _places(frame, stamp_at + len(_STAMP))
+            channel, stamp_us, bids_at, asks_at = _places(frame, stamp_at)
             known = self._filters.of(channel)
             return known.compare(frame, bids_at, asks_at, stamp_us, stamp_us * _NS_PER_US)
         except UnfamiliarText:
@@ -66,10 +66,8 @@ class BitstampDecoder:
 
     def whole_book(self, frame: bytes) -> tuple[str, int] | None:
         """Return which book `frame` holds; see `Decoder`."""
-        stamp_at = frame.find(_STAMP)
         try:
-            at = stamp_at + len(_STAMP) if stamp_at >= 0 else len(frame)
-            channel, stamp_us, _, _ = _places(frame, at)
+            channel, stamp_us, _, _ = _places(frame, frame.find(_STAMP))
         except (UnfamiliarText, FrameError):
             return None
         symbol = self._filters.booked(channel)
@@ -96,6 +94,8 @@ class BitstampDecoder:
 def _places(frame: bytes, stamp_at: int) -> tuple[bytes, int, int, int]:
     """Return (channel, microseconds, where bids begin, where asks do).
 
+    `stamp_at` is where _STAMP was found.
+
     Raises:
         UnfamiliarText: the text is not laid out as the venue does.
         FrameError: `bad_sequence`.
@@ -104,9 +104,11 @@ def _places(frame: bytes, stamp_at: int) -> tuple[bytes, int, int, int]:
     asks_at = frame.find(_ASKS)
     # From the end: both stand behind 5 kB of levels.
     channel_at = frame.rfind(_CHANNEL)
-    stamp = frame[stamp_at : frame.find(b'"', stamp_at)]
+    number_at = stamp_at + len(_STAMP)
+    stamp = frame[number_at : frame.find(b'"', number_at)]
     if (
-        channel_at < 0
+        stamp_at < 0
+        or channel_at < 0
         or bids_at < 0
         or asks_at < 0
         or frame.rfind(_EVENT) < 0
