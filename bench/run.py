@@ -50,6 +50,7 @@ BENCHMARKS: Final = {
         ("serving.py", "--seconds=4", "--repeat=3"),
     ),
     "merging": (("merging.py", "10000"), ("merging.py", "40000")),
+    "cold": (("cold.py", "2"), ("cold.py", "6")),
     "idle": (("idle.py", "10"), ("idle.py", "30")),
 }
 """(command of the short form, of the long one)"""
