@@ -57,7 +57,8 @@ def _latency(ax: Axes, rows: Rows) -> None:
     ax.set_yscale("log")
     ax.set_ylabel("ms")
     ax.set_title("From a venue's send to a bot's receive")
-    ax.legend(ncols=4)
+    ax.legend(loc="upper left", ncols=4, fontsize=6)
+    ax.set_ylim(top=ax.get_ylim()[1] * 4)  # room for it
 
 
 def _kinds(rows: Rows) -> list[tuple[str, Rows]]:
@@ -125,7 +126,8 @@ def _listeners(ax: Axes, rows: Rows) -> None:
     ax.set_yscale("log")
     ax.set_ylabel("CPU µs for a frame, in a flood")
     ax.set_title("A listener, beside cryptofeed")
-    ax.legend()
+    ax.legend(loc="upper left", ncols=2, fontsize=6)
+    ax.set_ylim(top=ax.get_ylim()[1] * 8)  # room for it
 
 
 def _merging(ax: Axes, rows: Rows) -> None:
@@ -135,6 +137,29 @@ def _merging(ax: Axes, rows: Rows) -> None:
     ax.set_xlabel("venues of ten levels")
     ax.set_ylabel("books/s on a core")
     ax.set_title("An aggregator's core")
+
+
+def _aggregating(ax: Axes, rows: Rows) -> None:
+    paced = [row for row in rows if row["rate"] == rows[0]["rate"]]
+    names = [f"{row['venues']}\n{row['instruments']}" for row in paced]
+    ax.bar(names, [row["µs/book"] for row in paced])
+    ax.set_xlabel("venues, instruments")
+    ax.set_ylabel("CPU µs for a book")
+    ax.set_title(f"An aggregator's process, {paced[0]['rate']} books/s")
+
+
+def _cold(ax: Axes, rows: Rows) -> None:
+    names = [row["updates"] for row in rows]
+    left = [0.0] * len(rows)
+    for step in [name for name in rows[0] if name not in {"updates", "together"}]:
+        took = [row[step] for row in rows]
+        ax.barh(names, took, left=left, label=step)
+        left = [before + more for before, more in zip(left, took, strict=True)]
+    ax.invert_yaxis()
+    ax.tick_params("y", labelsize=6)
+    ax.set_xlabel("µs")
+    ax.set_title("The same work, done seldom")
+    ax.legend(fontsize=6)
 
 
 def _serving(ax: Axes, rows: Rows) -> None:
@@ -154,6 +179,8 @@ PANELS: Final[tuple[tuple[str, Callable[[Axes, Rows], None]], ...]] = (
     ("listeners", _listeners),
     ("merging", _merging),
     ("serving", _serving),
+    ("aggregating", _aggregating),
+    ("cold", _cold),
 )
 
 
