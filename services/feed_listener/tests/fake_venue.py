@@ -27,6 +27,7 @@ from feed_listener.venue import (
     Refused,
     Top,
     Unchanged,
+    WholeBook,
 )
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
@@ -74,7 +75,7 @@ class FakeDecoder:
         self.seqs: dict[str, int] = {}
         self.forgotten: list[str] = []
 
-    def feed(self, frame: bytes) -> Sequence[Event]:
+    def feed(self, frame: bytes, _: WholeBook | None = None, /) -> Sequence[Event]:
         try:
             told = json.loads(frame)
         except ValueError:
@@ -97,13 +98,13 @@ class FakeDecoder:
                 event = Closing("maintenance")
         return (event,)
 
-    def whole_book(self, frame: bytes) -> tuple[str, int] | None:
+    def whole_book(self, frame: bytes) -> WholeBook | None:
         try:
             told = json.loads(frame)
         except ValueError:
             return None
         known = self._whole_books and told["t"] == "book" and told["s"] in self.last
-        return (told["s"], told["seq"]) if known else None
+        return WholeBook(told["s"], told["seq"], b"", 0, 0) if known else None
 
     def forget(self, symbol: str) -> None:
         self.forgotten.append(symbol)

@@ -112,7 +112,10 @@ def test_a_whole_book_is_told_where_one_is_known_and_nothing_is_in_doubt() -> No
     frame = compact(book(160))
     assert decoder.whole_book(frame) is None
     decoder.feed(frame)
-    assert decoder.whole_book(frame) == ("ethbtc", 160)
+    known = decoder.whole_book(frame)
+    assert known is not None
+    assert (known.symbol, known.seq) == ("ethbtc", 160)
+    assert decoder.feed(frame, known) == decoder.feed(frame)
     for other in (
         b'{"stream":"ethbtc@bookTicker","data":{"u":1,"s":"E","b":"1","B":"1","a":"2","A":"1"}}',
         b'{"stream":"ethbtc@depth20@100ms","data":{"e":"serverShutdown"}}',

@@ -134,7 +134,10 @@ def test_a_whole_book_is_told_where_one_is_known_and_nothing_is_in_doubt() -> No
     frame = compact(book())
     assert decoder.whole_book(frame) is None
     decoder.feed(frame)
-    assert decoder.whole_book(frame) == ("btcusd", STAMP)
+    known = decoder.whole_book(frame)
+    assert known is not None
+    assert (known.symbol, known.seq) == ("btcusd", STAMP)
+    assert decoder.feed(frame, known) == decoder.feed(frame)
     for other in (
         b'{"event":"bts:subscription_succeeded","channel":"order_book_btcusd","data":{}}',
         frame.replace(b'"data"}', b'"bts:error"}'),

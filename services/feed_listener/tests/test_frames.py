@@ -7,8 +7,8 @@ from contextlib import suppress
 
 import msgspec
 import pytest
-from feed_listener.frames import choices, read, write
-from feed_listener.venue import FRAME_ERROR_REASONS, Event, FrameError, Top
+from feed_listener.frames import Choice, choices, read, write
+from feed_listener.venue import FRAME_ERROR_REASONS, Event, FrameError, Top, WholeBook
 from feed_listener.venues.binance.feed import BinanceDecoder
 from hypothesis import given
 from hypothesis import strategies as st
@@ -24,17 +24,18 @@ DECODER = msgspec.json.Decoder(Point)
 def test_frames_of_one_book_are_a_group_with_the_newest_first() -> None:
     frames = [b"a1", b"-", b"b1", b"a3", b"-", b"b2", b"a2"]
 
-    def whole_book(frame: bytes) -> tuple[str, int] | None:
-        return None if frame == b"-" else (frame[:1].decode(), int(frame[1:]))
+    def whole_book(frame: bytes) -> WholeBook | None:
+        known = frame != b"-"
+        return WholeBook(frame[:1].decode(), int(frame[1:]), frame, 0, 0) if known else None
 
-    assert choices(frames, whole_book) == [
-        (b"-",),
-        [b"a3", b"a2", b"a1"],
-        (b"-",),
-        [b"b2", b"b1"],
-    ]
-    assert choices([b"a1", b"a1"], whole_book) == [[b"a1", b"a1"]]
-    assert choices([], whole_book) == []
+    def chosen(*frames: bytes) -> list[list[bytes]]:
+        found = choices(frames, whole_book)
+        assert all(book == whole_book(frame) for choice in found for frame, book in choice)
+        return [[frame for frame, _ in choice] for choice in found]
+
+    assert chosen(*frames) == [[b"-"], [b"a3", b"a2", b"a1"], [b"-"], [b"b2", b"b1"]]
+    assert chosen(b"a1", b"a1") == [[b"a1", b"a1"]]
+    assert chosen() == []
 
 
 def test_known_shape_is_returned_typed() -> None:
@@ -87,12 +88,12 @@ def test_reading_the_newest_that_is_sound_ends_as_reading_each(
 ) -> None:
     frames = [framed(seq, soundness) for seq, soundness in sent]
     each, chosen = BinanceDecoder(10), BinanceDecoder(10)
-    wanted = [event for frame in frames for event in read_first(each, [frame])]
+    wanted = [event for frame in frames for event in read_first(each, [(frame, None)])]
     got: list[Event] = []
     while frames:
         together = data.draw(st.integers(1, len(frames)))
-        for group in choices(frames[:together], chosen.whole_book):
-            got += read_first(chosen, group)
+        for choice in choices(frames[:together], chosen.whole_book):
+            got += read_first(chosen, choice)
         frames = frames[together:]
     assert chosen.seq("ethbtc") == each.seq("ethbtc")
     last_wanted, last_got = (
@@ -101,9 +102,9 @@ def test_reading_the_newest_that_is_sound_ends_as_reading_each(
     assert last_got == last_wanted
 
 
-def read_first(decoder: BinanceDecoder, group: Sequence[bytes]) -> Sequence[Event]:
+def read_first(decoder: BinanceDecoder, choice: Choice) -> Sequence[Event]:
     """Return what the first frame says that means something."""
-    for frame in group:
+    for frame, book in choice:
         with suppress(FrameError):
-            return decoder.feed(frame)
+            return decoder.feed(frame, book)
     return ()

@@ -3,37 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import msgspec
 
-from feed_listener.venue import FrameError
+from feed_listener.venue import FrameError, WholeBook
 
-__all__ = ["choices", "read", "write"]
+__all__ = ["Choice", "choices", "read", "write"]
 
 T = TypeVar("T")
 
+Choice: TypeAlias = Sequence[tuple[bytes, WholeBook | None]]
+"""Frames of which one is to be read, each with the book that it holds whole, if that is known."""
+
 
 def choices(
-    frames: Sequence[bytes], whole_book: Callable[[bytes], tuple[str, int] | None]
-) -> Sequence[Sequence[bytes]]:
+    frames: Sequence[bytes], whole_book: Callable[[bytes], WholeBook | None]
+) -> Sequence[Choice]:
     """Return `frames` in groups of which one frame each is to be read: the first that is sound.
 
     A group is all the frames that hold one book whole, the newest first, and stands where that one
-    stood; every other frame is a group by itself. `whole_book` is `Decoder.whole_book`.
+    stood; every other frame is a group by itself. `whole_book` is `Decoder.whole_book`, and what it
+    said stands beside each frame.
     """
-    groups: dict[int, Sequence[bytes]] = {}
-    versions: dict[str, list[tuple[int, int]]] = {}
+    groups: dict[int, Choice] = {}
+    versions: dict[str, list[tuple[int, int, WholeBook]]] = {}
     for at, frame in enumerate(frames):
         book = whole_book(frame)
         if book is None:
-            groups[at] = (frame,)
+            groups[at] = ((frame, None),)
         else:
-            symbol, seq = book
-            versions.setdefault(symbol, []).append((seq, at))
+            versions.setdefault(book.symbol, []).append((book.seq, at, book))
     for found in versions.values():
         found.sort(reverse=True)
-        groups[found[0][1]] = [frames[at] for _, at in found]
+        groups[found[0][1]] = [(frames[at], book) for _, at, book in found]
     return [groups[at] for at in sorted(groups)]
 
 

@@ -23,7 +23,7 @@ from feed_listener.audits import BEHIND_S, Audit, Audits, Result, Verdict, Watch
 from feed_listener.client import ClientError, Connection, UnresponsiveError
 from feed_listener.feed_state import FeedEvent
 from feed_listener.feeds import Feeds
-from feed_listener.frames import choices
+from feed_listener.frames import Choice, choices
 from feed_listener.liveness import Echo, Silence, Slowness, Vigil
 from feed_listener.pulse import Pulse
 from feed_listener.subscriber import Subscriber
@@ -39,6 +39,7 @@ from feed_listener.venue import (
     Top,
     Unchanged,
     Venue,
+    WholeBook,
 )
 
 __all__ = ["Session", "Surroundings"]
@@ -203,28 +204,31 @@ class Session:
             raise ended  # what is still in the buffers is old
         self._vigil.heard_at = now
         counters.FRAMES.count += len(frames)
-        for group in [frames] if len(frames) == 1 else choices(frames, self._whole_book):
-            self._read_one(group, ts_recv, now)
+        if len(frames) == 1:
+            self._read_one(((frames[0], None),), ts_recv, now)
+        else:
+            for choice in choices(frames, self._whole_book):
+                self._read_one(choice, ts_recv, now)
         if self._stale:
             self._wake.set()
 
-    def _read_one(self, group: Sequence[bytes], ts_recv: int, now: float) -> None:
-        """Take the first frame of a group that means something."""
-        for number, frame in enumerate(group, start=1):
+    def _read_one(self, choice: Choice, ts_recv: int, now: float) -> None:
+        """Take the first frame that means something."""
+        for number, (frame, book) in enumerate(choice, start=1):
             try:
-                events = self._decoder.feed(frame)
+                events = self._decoder.feed(frame, book)
             except FrameError as error:
                 self._malformed(error, now)
                 continue
             self._nonsense_since = math.inf
             for event in events:
                 self._take(event, ts_recv, now)
-            counters.SUPERSEDED.count += len(group) - number
+            counters.SUPERSEDED.count += len(choice) - number
             return
 
-    def _whole_book(self, frame: bytes) -> tuple[str, int] | None:
+    def _whole_book(self, frame: bytes) -> WholeBook | None:
         book = self._decoder.whole_book(frame)
-        if book is not None and self._watch is not None and self._watch.symbol == book[0]:
+        if book is not None and self._watch is not None and self._watch.symbol == book.symbol:
             return None  # each of its states is wanted
         return book
 

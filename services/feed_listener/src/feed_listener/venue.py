@@ -31,6 +31,7 @@ __all__ = [
     "Top",
     "Unchanged",
     "Venue",
+    "WholeBook",
 ]
 
 
@@ -189,19 +190,30 @@ class FrameError(Exception):
         self.symbol = symbol
 
 
+class WholeBook(msgspec.Struct, frozen=True, gc=False):
+    """Which book a frame holds whole, and where in it."""
+
+    symbol: str
+    seq: int
+    """Its `venue_seq`."""
+    channel: bytes
+    bids_at: int
+    asks_at: int
+
+
 class Decoder(Protocol):
     """What the frames of one connection mean. One is made per connection and dies with it."""
 
-    def feed(self, frame: bytes) -> Sequence[Event]:
-        """Return what one received frame says.
+    def feed(self, frame: bytes, book: WholeBook | None = None, /) -> Sequence[Event]:
+        """Return what one received frame says; `book` is what `whole_book` said of it, if asked.
 
         Raises:
             FrameError: it is malformed or impossible; the next good frame works.
         """
         ...
 
-    def whole_book(self, frame: bytes) -> tuple[str, int] | None:
-        """Return (symbol, `venue_seq`) where `frame` holds a whole book of which one is known.
+    def whole_book(self, frame: bytes) -> WholeBook | None:
+        """Return which book `frame` holds whole, where one of that symbol is known.
 
         Of such frames that are here together nobody misses those before the newest of each book.
         None, where there is any doubt: then `feed` reads it.

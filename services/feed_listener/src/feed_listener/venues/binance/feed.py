@@ -19,7 +19,7 @@ from dragonfly_common.types import Level, Side
 
 from feed_listener.frames import read
 from feed_listener.levels import MAX_SEQ, TopFilters, UnfamiliarText
-from feed_listener.venue import Bbo, Event, FrameError
+from feed_listener.venue import Bbo, Event, FrameError, WholeBook
 from feed_listener.venues.binance.control import BBO_SUFFIX, STREAM_SUFFIX, understand
 
 __all__ = ["BinanceDecoder"]
@@ -66,27 +66,28 @@ class BinanceDecoder:
     def __init__(self, depth: int) -> None:
         self._filters = TopFilters(depth, suffix=STREAM_SUFFIX)
 
-    def feed(self, frame: bytes) -> Sequence[Event]:
+    def feed(self, frame: bytes, book: WholeBook | None = None, /) -> Sequence[Event]:
         """Return what `frame` says; see `Decoder`."""
-        seq_at = frame.find(_SEQ)
-        if seq_at < 0:
-            if b'"lastUpdateId"' in frame:
-                return self._in_full(frame)
-            return (_best(frame),) if _BBO in frame else understand(frame)
         try:
-            stream, seq, bids_at, asks_at = _places(frame, seq_at)
+            if book is None:
+                seq_at = frame.find(_SEQ)
+                if seq_at < 0:
+                    return self._other(frame)
+                seq, stream, bids_at, asks_at = _places(frame, seq_at)
+            else:
+                seq, stream, bids_at, asks_at = book.seq, book.channel, book.bids_at, book.asks_at
             return self._filters.of(stream).compare(frame, bids_at, asks_at, seq, None)
         except UnfamiliarText:
             return self._in_full(frame)
 
-    def whole_book(self, frame: bytes) -> tuple[str, int] | None:
+    def whole_book(self, frame: bytes) -> WholeBook | None:
         """Return which book `frame` holds; see `Decoder`."""
         try:
-            stream, seq, _, _ = _places(frame, frame.find(_SEQ))
+            places = _places(frame, frame.find(_SEQ))
         except UnfamiliarText:
             return None
-        symbol = self._filters.booked(stream)
-        return (symbol, seq) if symbol else None
+        symbol = self._filters.booked(places[1])
+        return WholeBook(symbol, *places) if symbol else None
 
     def forget(self, symbol: str) -> None:
         """Drop all state of `symbol`."""
@@ -96,6 +97,11 @@ class BinanceDecoder:
         """Return the sequence of the last frame of `symbol`; see `Decoder`."""
         return self._filters.seq(symbol)
 
+    def _other(self, frame: bytes) -> Sequence[Event]:
+        if b'"lastUpdateId"' in frame:
+            return self._in_full(frame)
+        return (_best(frame),) if _BBO in frame else understand(frame)
+
     def _in_full(self, frame: bytes) -> Sequence[Event]:
         message = read(_FRAME, frame)
         book = message.data
@@ -103,8 +109,8 @@ class BinanceDecoder:
         return known.whole(book.bids, book.asks, book.lastUpdateId, None)
 
 
-def _places(frame: bytes, seq_at: int) -> tuple[bytes, int, int, int]:
-    """Return (stream, sequence, where bids begin, where asks do); `seq_at` is where _SEQ was found.
+def _places(frame: bytes, seq_at: int) -> tuple[int, bytes, int, int]:
+    """Return (sequence, stream, where bids begin, where asks do); `seq_at` is where _SEQ was found.
 
     Raises:
         UnfamiliarText: the text is not laid out as the venue does.
@@ -127,7 +133,7 @@ def _places(frame: bytes, seq_at: int) -> tuple[bytes, int, int, int]:
         raise UnfamiliarText
     stream_at += len(_STREAM)
     stream = frame[stream_at : frame.find(b'"', stream_at)]
-    return stream, int(seq), bids_at + len(_BIDS), asks_at + len(_ASKS)
+    return int(seq), stream, bids_at + len(_BIDS), asks_at + len(_ASKS)
 
 
 def _best(frame: bytes) -> Bbo:

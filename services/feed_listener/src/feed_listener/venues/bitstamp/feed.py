@@ -16,7 +16,7 @@ from dragonfly_common.types import Side
 
 from feed_listener.frames import read
 from feed_listener.levels import TopFilters, UnfamiliarText
-from feed_listener.venue import Event, FrameError
+from feed_listener.venue import Event, FrameError, WholeBook
 from feed_listener.venues.bitstamp.control import CHANNEL_PREFIX, understand
 
 __all__ = ["BitstampDecoder"]
@@ -52,26 +52,34 @@ class BitstampDecoder:
     def __init__(self, depth: int) -> None:
         self._filters = TopFilters(depth, prefix=CHANNEL_PREFIX)
 
-    def feed(self, frame: bytes) -> Sequence[Event]:
+    def feed(self, frame: bytes, book: WholeBook | None = None, /) -> Sequence[Event]:
         """Return what `frame` says; see `Decoder`."""
-        stamp_at = frame.find(_STAMP)
-        if stamp_at < 0:
-            return understand(frame) if b'"microtimestamp"' not in frame else self._in_full(frame)
         try:
-            channel, stamp_us, bids_at, asks_at = _places(frame, stamp_at)
+            if book is None:
+                stamp_at = frame.find(_STAMP)
+                if stamp_at < 0:
+                    return self._other(frame)
+                stamp_us, channel, bids_at, asks_at = _places(frame, stamp_at)
+            else:
+                stamp_us, channel, bids_at, asks_at = (
+                    book.seq,
+                    book.channel,
+                    book.bids_at,
+                    book.asks_at,
+                )
             known = self._filters.of(channel)
             return known.compare(frame, bids_at, asks_at, stamp_us, stamp_us * _NS_PER_US)
         except UnfamiliarText:
             return self._in_full(frame)
 
-    def whole_book(self, frame: bytes) -> tuple[str, int] | None:
+    def whole_book(self, frame: bytes) -> WholeBook | None:
         """Return which book `frame` holds; see `Decoder`."""
         try:
-            channel, stamp_us, _, _ = _places(frame, frame.find(_STAMP))
+            places = _places(frame, frame.find(_STAMP))
         except (UnfamiliarText, FrameError):
             return None
-        symbol = self._filters.booked(channel)
-        return (symbol, stamp_us) if symbol else None
+        symbol = self._filters.booked(places[1])
+        return WholeBook(symbol, *places) if symbol else None
 
     def forget(self, symbol: str) -> None:
         """Drop all state of `symbol`."""
@@ -80,6 +88,9 @@ class BitstampDecoder:
     def seq(self, symbol: str) -> int:
         """Return the sequence of the last frame of `symbol`; see `Decoder`."""
         return self._filters.seq(symbol)
+
+    def _other(self, frame: bytes) -> Sequence[Event]:
+        return self._in_full(frame) if b'"microtimestamp"' in frame else understand(frame)
 
     def _in_full(self, frame: bytes) -> Sequence[Event]:
         message = read(_FRAME, frame)
@@ -91,8 +102,8 @@ class BitstampDecoder:
         return known.whole(book.bids, book.asks, stamp_us, stamp_us * _NS_PER_US)
 
 
-def _places(frame: bytes, stamp_at: int) -> tuple[bytes, int, int, int]:
-    """Return (channel, microseconds, where bids begin, where asks do).
+def _places(frame: bytes, stamp_at: int) -> tuple[int, bytes, int, int]:
+    """Return (microseconds, channel, where bids begin, where asks do).
 
     `stamp_at` is where _STAMP was found.
 
@@ -120,7 +131,7 @@ def _places(frame: bytes, stamp_at: int) -> tuple[bytes, int, int, int]:
         raise UnfamiliarText
     channel_at += len(_CHANNEL)
     channel = frame[channel_at : frame.find(b'"', channel_at)]
-    return channel, _checked(int(stamp)), bids_at + len(_BIDS), asks_at + len(_ASKS)
+    return _checked(int(stamp)), channel, bids_at + len(_BIDS), asks_at + len(_ASKS)
 
 
 def _checked(stamp_us: int) -> int:

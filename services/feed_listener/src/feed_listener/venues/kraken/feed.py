@@ -22,7 +22,7 @@ from dragonfly_common.types import Side
 
 from feed_listener.frames import read
 from feed_listener.levels import MAX_SEQ, MAX_SYMBOLS
-from feed_listener.venue import Broken, Event, FrameError, Top, Unchanged
+from feed_listener.venue import Broken, Event, FrameError, Top, Unchanged, WholeBook
 from feed_listener.venues.kraken.book import (
     CHECKSUM_LEVELS,
     KrakenBook,
@@ -78,7 +78,7 @@ class KrakenDecoder:
         # None: it waits for a snapshot, and nothing more is said until then.
         self._feeds: dict[str, _Feed | None] = {}
 
-    def feed(self, frame: bytes) -> Sequence[Event]:
+    def feed(self, frame: bytes, _: WholeBook | None = None, /) -> Sequence[Event]:
         """Return what `frame` says; see `Decoder`."""
         try:
             # Other frames name the channel too, inside their result.
