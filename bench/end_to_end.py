@@ -372,7 +372,8 @@ def main() -> None:
     )
     show(found)
     rows = [{"system": name, **load._asdict(), **f} for (name, load), f in found.items()]
-    save("floors" if given.floors else "end_to_end", {"rows": rows})
+    others = given.beside or given.peer
+    save("beside" if others else "floors" if given.floors else "end_to_end", {"rows": rows})
 
 
 if __name__ == "__main__":
