@@ -14,8 +14,6 @@ from system import VENUES, System, eventually
 
 __all__ = ["Replicated", "replicas"]
 
-WITHIN_S = 20.0
-
 
 class Replicated(System):
     """A system in which listeners of Binance and aggregators may be up to three each."""
@@ -61,7 +59,7 @@ class Replicated(System):
             events = [event["event"] for p in self.processes.values() for event in p.events()]
             return sum(map(events.count, ("instrument released", "instrument left"))) >= count
 
-        await eventually(released, within_s=WITHIN_S, what=f"{count} instruments are handed over")
+        await eventually(released, f"{count} instruments are handed over")
 
     async def stop(self, name: str) -> None:
         self.processes[name].signal(signal.SIGTERM)

@@ -15,7 +15,7 @@ import shlex
 import signal
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import IO, ClassVar, Final, Self, cast
@@ -23,35 +23,15 @@ from urllib.parse import urlencode
 from urllib.request import urlopen
 
 from dragonfly_client import Book, DragonflyClient, Event, State, Tls
+from patience import PATIENCE_S, eventually
 
 __all__ = ["VENUES", "Bot", "Process", "System", "eventually", "live_venues", "outages"]
 
 VENUES: Final = ("binance", "bitstamp", "kraken")
 
 ANY_PORT: Final = "--bind=127.0.0.1:0"
-START_DEADLINE_S: Final = 20.0
-STOP_DEADLINE_S: Final = 5.0
-POLL_S: Final = 0.01
 
 Facts = dict[str, object]
-
-
-async def eventually(
-    holds: Callable[[], bool | Awaitable[bool]], *, within_s: float, what: str
-) -> None:
-    """Return as soon as `holds` does.
-
-    Raises:
-        AssertionError: it did not within `within_s`; the message names `what`.
-    """
-    deadline = asyncio.get_running_loop().time() + within_s
-    while True:
-        answer = holds()
-        if answer if isinstance(answer, bool) else await answer:
-            return
-        if asyncio.get_running_loop().time() > deadline:
-            raise AssertionError(f"not within {within_s} s: {what}")
-        await asyncio.sleep(POLL_S)
 
 
 class Process:
@@ -92,7 +72,7 @@ class Process:
                 if line.startswith(b"{") and line.endswith(b"}\n"):
                     yield json.loads(line)
 
-    async def event(self, name: str, *, within_s: float = START_DEADLINE_S) -> Facts:
+    async def event(self, name: str, *, within_s: float = PATIENCE_S) -> Facts:
         """Return the first event `name`, waiting for it."""
         found: list[Facts] = []
 
@@ -115,7 +95,7 @@ class Process:
         self._popen.wait()
         self._output.close()
 
-    async def ended(self, *, within_s: float = STOP_DEADLINE_S) -> int:
+    async def ended(self, *, within_s: float = PATIENCE_S) -> int:
         """Return its exit code, waiting for its end."""
         await eventually(lambda: not self.running, within_s=within_s, what=f"{self.name} ended")
         self._output.close()
@@ -125,7 +105,7 @@ class Process:
 class System:
     """The processes of one test, from the simulated venues to the gateway."""
 
-    start_within_s: float = START_DEADLINE_S
+    start_within_s: float = PATIENCE_S
 
     def __init__(self, folder: Path, *, python: str = sys.executable) -> None:
         """`python` has the packages installed."""
@@ -183,7 +163,7 @@ class System:
                 found = {venue for one in await client.instruments() for venue in one.venues}
                 return found >= set(venues)
 
-            await eventually(known, within_s=START_DEADLINE_S, what="the venues' instruments")
+            await eventually(known, "the venues' instruments")
 
     async def start_simulator(self, *options: str) -> None:
         arguments = ("simulator", "--truth-log", str(self.truth_log), *options)
@@ -350,7 +330,9 @@ class Bot:
         listed = await self._client.instruments()
         return [one.instrument for one in listed if set(one.venues) == set(VENUES)]
 
-    async def until(self, holds: Callable[[Book], bool], *, within_s: float, what: str) -> Book:
+    async def until(
+        self, holds: Callable[[Book], bool], *, what: str, within_s: float = PATIENCE_S
+    ) -> Book:
         """Return the next book for which `holds` does, the last one received included.
 
         Raises:

@@ -15,12 +15,9 @@ from threading import Lock
 
 import pytest
 from dragonfly_common import cli
+from patience import PATIENCE_S
 
-DEADLINE_S = 15.0
 AT_ONCE = 3
-
-# Whichever test comes first waits for all commands.
-pytestmark = pytest.mark.timeout(180)
 
 # Each command is a process of its own, forked from one that has imported the program: starting
 # Python and importing it is most of what refusing a mistake takes.
@@ -38,7 +35,7 @@ def run(
     process = PROCESSES.Process(target=_command, args=(arguments, output, environment or {}))
     with STARTING:  # each start looks after the others' ends
         process.start()
-    ready = wait([process.sentinel], DEADLINE_S)
+    ready = wait([process.sentinel], PATIENCE_S)
     with STARTING:
         if not ready:
             process.kill()
@@ -159,7 +156,7 @@ def refusals(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Refusals]:
 
 
 def assert_one_sentence(code: int | None, output: str, word: str) -> None:
-    assert code is not None, f"still running after {DEADLINE_S} s:\n{output}"
+    assert code is not None, f"still running after {PATIENCE_S:g} s:\n{output}"
     errors = [line for line in output.splitlines() if line.startswith("Error: ")]
     assert len(errors) == 1, output
     assert "Traceback" not in output, output
@@ -193,7 +190,7 @@ def test_it_does_as_a_person_starts_it(arguments: tuple[str, ...], word: str) ->
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=DEADLINE_S,
+        timeout=PATIENCE_S,
         check=False,
     )
     assert_one_sentence(ended.returncode, ended.stdout, word)

@@ -51,9 +51,7 @@ async def test_top_ten_both_sides_in_order_with_an_exact_spread(system: System) 
         simulator=("--rate", "50"), gateway=("--instrument", "ETH-BTC"), together=True
     )
     async with Bot(system.gateway_address, "ETH-BTC") as bot:
-        await bot.until(
-            lambda book: live_venues(book) == set(VENUES), within_s=20, what="all venues live"
-        )
+        await bot.until(lambda book: live_venues(book) == set(VENUES), what="all venues live")
 
     received = await legacy_summaries(system.folder, system.gateway_address, str(SUMMARIES))
 
@@ -71,7 +69,7 @@ async def test_another_instrument_by_metadata(system: System) -> None:
         simulator=("--rate", "20"), gateway=("--instrument", "ETH-BTC"), together=True
     )
     async with Bot(system.gateway_address, "BTC-USD") as bot:
-        await bot.until(lambda book: book.live, within_s=20, what="a live book")
+        await bot.until(lambda book: book.live, what="a live book")
 
     received = await legacy_summaries(system.folder, system.gateway_address, "3", "BTC-USD")
 

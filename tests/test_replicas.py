@@ -19,9 +19,6 @@ from system import VENUES, Bot, System, live_venues, outages
 from truth import Truth
 
 INSTRUMENTS = ("BTC-USD", "ETH-BTC", "ETH-USD", "LTC-BTC", "LTC-USD", "XRP-BTC", "XRP-USD")
-WITHIN_S = 20.0
-NEVER_LONGER_S = 5.0
-"""A second is promised, and `bench/recovery.py` measures it; a busy machine may take longer."""
 LASTING_NS = 100_000_000
 """A state that stood so long reaches bots as one of its own, also on a busy machine."""
 STATES = 12
@@ -41,7 +38,7 @@ def moved(service: str, before: Iterable[int], after: Iterable[int]) -> int:
     return sum(old != new and old in there[1] for old, new in zip(*owned, strict=True))
 
 
-async def all_live(bot: Bot, *, after: int = 0, within_s: float = WITHIN_S) -> None:
+async def all_live(bot: Bot, *, after: int = 0) -> None:
     """Wait until each of the bot's instruments is live at all venues in a book after `after`."""
     awaited = set(bot.instruments)
 
@@ -50,7 +47,7 @@ async def all_live(bot: Bot, *, after: int = 0, within_s: float = WITHIN_S) -> N
             awaited.discard(book.instrument)
         return not awaited
 
-    await bot.until(whole, within_s=within_s, what="all instruments live at all venues")
+    await bot.until(whole, what="all instruments live at all venues")
 
 
 def assert_right(system: System, bot: Bot) -> None:
@@ -60,7 +57,6 @@ def assert_right(system: System, bot: Bot) -> None:
         assert violation is None, str(violation)
 
 
-@pytest.mark.timeout(120)
 async def test_no_bot_notices_when_replicas_come_and_go(system: Replicated) -> None:
     await system.start_all(instruments=INSTRUMENTS)
     async with Bot(system.gateway_address, *INSTRUMENTS) as bot:
@@ -81,7 +77,6 @@ async def test_no_bot_notices_when_replicas_come_and_go(system: Replicated) -> N
         received = len(bot.books)
         await bot.until(
             lambda _: len(bot.books) > received + 5 * len(INSTRUMENTS),
-            within_s=WITHIN_S,
             what="books go on",
         )
         assert not bot.events
@@ -99,7 +94,7 @@ async def test_the_others_take_over_from_one_that_is_killed(system: Replicated) 
         )
         for name in ("listener-binance-1", "aggregator-1"):
             system.processes[name].kill()
-            await all_live(bot, after=len(bot.books) + len(INSTRUMENTS), within_s=NEVER_LONGER_S)
+            await all_live(bot, after=len(bot.books) + len(INSTRUMENTS))
         assert not bot.events
     assert_right(system, bot)
 
@@ -135,4 +130,4 @@ async def binance_goes_on(bot: Bot) -> None:
         received.add(binance(book).venue_seq)
         return len(received) > STATES
 
-    await bot.until(enough, within_s=WITHIN_S, what=f"{STATES} states of Binance")
+    await bot.until(enough, what=f"{STATES} states of Binance")

@@ -57,7 +57,6 @@ async def keep(views: AsyncGenerator[View, None], kept: list[View]) -> None:
             kept.append(view)  # noqa: PERF401 - one by one: this ends by being cancelled
 
 
-@pytest.mark.timeout(180)
 @pytest.mark.parametrize("together", [False, True], ids=["processes", "one process"])
 async def test_no_view_is_wrong_while_everything_fails(
     system: System, pytestconfig: pytest.Config, *, together: bool
@@ -83,9 +82,7 @@ async def test_no_view_is_wrong_while_everything_fails(
         ]
         await asyncio.sleep(duration_s)
         for each in (bot, other):
-            await each.until(
-                lambda book: live_venues(book) == set(VENUES), within_s=60, what="all live again"
-            )
+            await each.until(lambda book: live_venues(book) == set(VENUES), what="all live again")
         for task in collecting:
             task.cancel()
         await asyncio.gather(*collecting, return_exceptions=True)
@@ -106,15 +103,11 @@ async def test_a_resync_that_falls_into_a_silence_ends_well(system: System) -> N
     async with Bot(system.gateway_address, "ETH-BTC") as bot:
 
         async def whole() -> None:
-            await bot.until(
-                lambda book: live_venues(book) == set(VENUES), within_s=20, what="all venues live"
-            )
+            await bot.until(lambda book: live_venues(book) == set(VENUES), what="all venues live")
 
         async def break_kraken() -> None:
             await system.fault("kraken", "bad_checksum")
-            await bot.until(
-                lambda book: "kraken" not in live_venues(book), within_s=10, what="kraken broken"
-            )
+            await bot.until(lambda book: "kraken" not in live_venues(book), what="kraken broken")
 
         await whole()
         await break_kraken()

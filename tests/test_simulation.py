@@ -15,8 +15,6 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.timeout(240)  # seconds, on a machine that is busy otherwise
-
 TESTS = Path(__file__).parent
 
 

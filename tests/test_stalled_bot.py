@@ -28,7 +28,6 @@ async def test_a_stalled_bot_among_twenty(system: System) -> None:
         enough = [len(bot.books) + MORE_BOOKS for bot in bots]
         await eventually(
             lambda: all(len(bot.books) >= count for bot, count in zip(bots, enough, strict=True)),
-            within_s=30,
             what=f"{MORE_BOOKS} more books for each other bot",
         )
         newest = max(bot.books[-1].seq for bot in bots)

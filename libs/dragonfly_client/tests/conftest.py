@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -26,7 +27,8 @@ async def gateway() -> AsyncIterator[StubGateway]:
 def stub_address() -> Iterator[str]:
     """A stub with a moving market in a process of its own: for tests that have their own loop."""
     command = [sys.executable, str(HERE / "stub_gateway.py")]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    found = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}  # what is beside all tests, too
+    with subprocess.Popen(command, env=found, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         yield process.stdout.readline().strip()
         process.terminate()

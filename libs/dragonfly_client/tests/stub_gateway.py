@@ -17,6 +17,7 @@ import grpc
 import grpc.aio
 from dragonfly_protos import market_data_pb2 as pb
 from google.protobuf.message import Message
+from patience import patiently
 
 Message_ = pb.Book | pb.Bbo | pb.Liquidity
 Key = tuple[int, str]
@@ -28,7 +29,6 @@ FIELDS: Final[dict[int, str]] = {
     pb.VIEW_BBO: "bbo",
     pb.VIEW_LIQUIDITY: "liquidity",
 }
-DEADLINE_S: Final = 10.0
 
 
 class Mailbox:
@@ -131,7 +131,7 @@ class StubGateway:
 
     async def until(self, condition: Callable[[], bool]) -> None:
         """Wait until `condition()` holds; it is asked whenever a bot did something."""
-        async with asyncio.timeout(DEADLINE_S):
+        async with patiently():
             while not condition():
                 self._changed.clear()
                 await self._changed.wait()

@@ -26,6 +26,7 @@ from dragonfly_client import (
     _requests,
 )
 from dragonfly_protos import market_data_pb2 as pb
+from patience import PATIENCE_S
 from stub_gateway import StubGateway, make_bbo, make_book, make_liquidity, make_venues
 
 
@@ -135,7 +136,7 @@ async def test_closing_the_client_ends_a_stream_that_waits(gateway: StubGateway)
     task = asyncio.create_task(follow())
     await gateway.until(lambda: gateway.acked == 1)
     await client.aclose()
-    assert await asyncio.wait_for(task, 5) == [1]
+    assert await asyncio.wait_for(task, PATIENCE_S) == [1]
     await gateway.until(lambda: gateway.open_calls == 0)
     with pytest.raises(ClientError, match="closed"):
         await client.get_book("ETH-BTC")

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from patience import PATIENCE_S
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
@@ -26,7 +27,7 @@ def test_an_example_runs(name: str, stub_address: str) -> None:
         [sys.executable, str(EXAMPLES / name), "--gateway", stub_address, "--seconds", "0.8"],
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=PATIENCE_S,
         check=False,
     )
     assert (ran.returncode, ran.stderr) == (0, "")

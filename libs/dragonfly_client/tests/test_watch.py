@@ -17,6 +17,7 @@ import pytest
 from dragonfly_client import NotFoundError, UnavailableError, cli
 from dragonfly_client.watch import LatencyScreen, Summary, as_json, run_watch, screens
 from dragonfly_protos import market_data_pb2 as pb
+from patience import PATIENCE_S, patiently
 from rich.console import Console
 from stub_gateway import StubGateway, make_book
 
@@ -151,7 +152,7 @@ async def test_waiting_is_said(gateway: StubGateway, monkeypatch: pytest.MonkeyP
         run_watch(gateway.address, ["ETH-BTC"], seconds=0.2, console=console)
     )
     await gateway.until(lambda: gateway.open_calls == 1)
-    async with asyncio.timeout(10):
+    async with patiently():
         while "waiting" not in printed(console):  # noqa: ASYNC110  (a console tells nobody)
             await asyncio.sleep(0.01)
     gateway.publish(make_book())
@@ -179,7 +180,7 @@ def test_no_gateway_is_told_with_the_remedy(monkeypatch: pytest.MonkeyPatch) -> 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [*COMMAND, *arguments], capture_output=True, text=True, timeout=30, check=False
+        [*COMMAND, *arguments], capture_output=True, text=True, timeout=PATIENCE_S, check=False
     )
 
 
@@ -245,7 +246,7 @@ def test_a_signal_ends_it_well(stub_address: str, number: signal.Signals) -> Non
         assert ran.stdout is not None
         assert "ETH-BTC" in ran.stdout.readline()
         ran.send_signal(number)
-        out, err = ran.communicate(timeout=10)
+        out, err = ran.communicate(timeout=PATIENCE_S)
     assert (ran.returncode, err) == (0, "")
     assert "books in" in out
 

@@ -26,9 +26,8 @@ from dragonfly_common.discovery import LookUp, look_up
 from dragonfly_common.errors import AddressError
 from dragonfly_common.messages import Body, Heartbeat, View
 from dragonfly_common.topics import heartbeat_topic
+from patience import PATIENCE_S
 from prometheus_client import REGISTRY
-
-DEADLINE_S = 20.0
 
 
 def say(number: int) -> View:
@@ -109,7 +108,7 @@ class NameService:
 
     def __call__(self, name: str) -> Collection[str]:
         self.asked += 1
-        assert self.answering.wait(DEADLINE_S)
+        assert self.answering.wait(PATIENCE_S)
         if self.failing:
             raise OSError("Temporary failure in name resolution")
         return self.addresses
@@ -182,7 +181,7 @@ class World:
     ) -> Voice:
         """Return another process in the place of `voice`, as soon as its socket is gone."""
         self.close(voice)
-        deadline = time.monotonic() + DEADLINE_S
+        deadline = time.monotonic() + PATIENCE_S
         while True:
             try:
                 name = voice.publisher.publisher_id
@@ -236,7 +235,7 @@ class World:
 
     def until(self, condition: Callable[[], object]) -> None:
         """Drive all ends until `condition` holds."""
-        deadline = time.monotonic() + DEADLINE_S
+        deadline = time.monotonic() + PATIENCE_S
         while not condition():
             assert time.monotonic() < deadline, "it never came true"
             self.turn()

@@ -10,6 +10,7 @@ from click.testing import CliRunner
 from dragonfly_common.health import ask
 from dragonfly_common.health_cli import health
 from dragonfly_common.status import StatusServer
+from patience import PATIENCE_S
 
 
 class Process:
@@ -63,7 +64,7 @@ def test_what_is_no_status_page_is_not_healthy() -> None:
         with connection:
             connection.recv(1024)
             connection.sendall(b"SSH-2.0-nonsense\r\n")
-        output, _ = asking.communicate(timeout=20)
+        output, _ = asking.communicate(timeout=PATIENCE_S)
     assert (asking.returncode, output) == (1, f"no sensible answer from {address}\n")
 
 

@@ -133,7 +133,6 @@ class Account:
         return self.received - (refused() - self._refused) - self.handed_on - self.beats
 
 
-@pytest.mark.timeout(120)
 def test_damaged_messages_are_counted_and_the_next_true_one_is_heard(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,10 +6,11 @@ import socket
 import threading
 
 import pytest
-from bus_world import DEADLINE_S, NameService, Voice, World, say
+from bus_world import NameService, Voice, World, say
 from dragonfly_common import discovery
 from dragonfly_common.clock import ManualClock
 from dragonfly_common.discovery import Discovery, OwnAddresses, is_own, look_up
+from patience import PATIENCE_S
 from prometheus_client import REGISTRY
 
 HERE, THERE, ELSEWHERE = "127.0.0.2", "127.0.0.3", "127.0.0.4"
@@ -281,7 +282,7 @@ def test_a_closed_end_asks_no_more(world: World) -> None:
     world.until(lambda: names.asked)
     (thread,) = [one for one in threading.enumerate() if one.name == "look up replicas"]
     world.close(ear)
-    thread.join(DEADLINE_S)
+    thread.join(PATIENCE_S)
     assert not thread.is_alive()
 
 

@@ -12,8 +12,8 @@ from dragonfly_common.bus import Publisher
 from dragonfly_common.clock import SystemClock
 from dragonfly_common.peers import DOUBT_S, LEAVE_LIMIT_S, Peers
 from dragonfly_common.sharing import Share
+from patience import PATIENCE_S
 
-DEADLINE_S = 20.0
 KEYS = frozenset(f"COIN{number}-USD" for number in range(20))
 
 
@@ -66,7 +66,7 @@ class Replicas:
         self.running.pop(name).close()
 
     def until(self, condition: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + DEADLINE_S
+        deadline = time.monotonic() + PATIENCE_S
         while not condition():
             assert time.monotonic() < deadline
             for replica in self.running.values():

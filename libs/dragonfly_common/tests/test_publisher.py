@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import zmq
-from bus_world import DEADLINE_S, HandMade, World, count, say
+from bus_world import HandMade, World, count, say
 from dragonfly_common import codec
 from dragonfly_common.bus import Interest, Publisher, options, publisher
 from dragonfly_common.bus.options import BEAT_INTERVAL_S
@@ -19,6 +19,7 @@ from dragonfly_common.clock import ManualClock, SystemClock
 from dragonfly_common.errors import AddressError, ExitCode
 from dragonfly_common.messages import Heartbeat, Instruments
 from dragonfly_common.topics import book_interest, book_topic
+from patience import PATIENCE_S
 
 
 class Tap:
@@ -322,7 +323,7 @@ def test_a_socket_that_a_killed_process_left_behind_is_no_obstacle(world: World)
         assert child.stdout is not None
         assert child.stdout.readline() == "bound\n"
         child.kill()
-        child.wait(DEADLINE_S)
+        child.wait(PATIENCE_S)
     assert Path(address[6:]).is_socket()
     voice = world.voice(address)
     voice.publisher.publish("a.", say(1))
@@ -368,7 +369,7 @@ def test_last_words_leave_before_the_process_does(world: World) -> None:
         assert child.stdin is not None
         child.stdin.close()
         world.until(lambda: ear.losses)
-        child.wait(DEADLINE_S)
+        child.wait(PATIENCE_S)
     assert ear.losses[0][0] == "p"
 
 

@@ -31,9 +31,9 @@ from dragonfly_common.runtime import (
     RuntimeOptions,
     runtime_options,
 )
+from patience import PATIENCE_S
 from prometheus_client import REGISTRY
 
-DEADLINE_S = 20.0
 PROMISED_S = 2.0
 
 PREAMBLE = """
@@ -104,7 +104,7 @@ class Child:
 
     def ended(self) -> tuple[int, str, str]:
         """Return the exit code, and the rest of its output and of its log."""
-        output, log = self.process.communicate(timeout=DEADLINE_S)
+        output, log = self.process.communicate(timeout=PATIENCE_S)
         return self.process.returncode, output, log
 
     def end(self) -> None:
@@ -317,7 +317,7 @@ def test_a_log_that_nobody_reads_does_not_hold_up_the_end(child: Callable[..., C
     service.event("ready")
     # It is stuck in a full pipe, or will be by the time that the signal comes.
     service.signal(signal.SIGTERM)
-    assert service.process.wait(DEADLINE_S) == 0
+    assert service.process.wait(PATIENCE_S) == 0
 
 
 @pytest.mark.parametrize("source", [ENDLESS_ASYNC, ENDLESS_LOOP], ids=["async", "loop"])
@@ -329,7 +329,7 @@ def test_a_log_whose_reader_is_gone_ends_nothing(child: Callable[..., Child], so
     with pytest.raises(subprocess.TimeoutExpired):
         service.process.wait(0.2)
     service.signal(signal.SIGTERM)
-    service.process.wait(DEADLINE_S)
+    service.process.wait(PATIENCE_S)
     assert service.process.stdout is not None
     assert service.process.stdout.read() == "cleaned\n"
 
@@ -415,7 +415,7 @@ def test_a_stopped_process_that_goes_on_is_forgiven(child: Callable[..., Child])
 
 def get(url: str) -> tuple[int, str]:
     try:
-        with urllib.request.urlopen(url, timeout=DEADLINE_S) as reply:
+        with urllib.request.urlopen(url, timeout=PATIENCE_S) as reply:
             return reply.status, reply.read().decode()
     except urllib.error.HTTPError as error:
         with error:

@@ -14,13 +14,12 @@ import pytest
 from dragonfly_common import status
 from dragonfly_common.errors import AddressError
 from dragonfly_common.status import StatusServer, split_host_port
-
-DEADLINE_S = 10.0
+from patience import PATIENCE_S
 
 
 def get(server: StatusServer, path: str) -> tuple[int, str]:
     try:
-        with urllib.request.urlopen(f"http://{server.address}{path}", timeout=DEADLINE_S) as reply:
+        with urllib.request.urlopen(f"http://{server.address}{path}", timeout=PATIENCE_S) as reply:
             return reply.status, reply.read().decode()
     except urllib.error.HTTPError as error:
         with error:
@@ -65,7 +64,7 @@ def test_anything_else_is_not_found_and_says_what_there_is(server: StatusServer)
 
 @contextmanager
 def connection(server: StatusServer) -> Iterator[socket.socket]:
-    with socket.create_connection(split_host_port(server.address), DEADLINE_S) as connected:
+    with socket.create_connection(split_host_port(server.address), PATIENCE_S) as connected:
         yield connected
 
 

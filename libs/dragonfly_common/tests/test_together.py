@@ -7,6 +7,7 @@ import asyncio
 import pytest
 from dragonfly_common.runtime import Gathered, Runtime, RuntimeOptions
 from dragonfly_common.together import _run
+from patience import PATIENCE_S
 
 QUIET = RuntimeOptions(log_level="error")
 
@@ -35,7 +36,7 @@ async def test_the_process_beats_though_no_service_turns() -> None:
     process = Process()
     running = asyncio.ensure_future(_run(process, [Gathered("idle", QUIET, rest)]))
     for _ in range(2):
-        await asyncio.wait_for(process.beaten.wait(), 10)
+        await asyncio.wait_for(process.beaten.wait(), PATIENCE_S)
         process.beaten.clear()
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -48,12 +49,14 @@ async def test_it_ends_when_its_services_have() -> None:
         await asyncio.sleep(0)
 
     process = Process()
-    await asyncio.wait_for(_run(process, [Gathered("brief", QUIET, end)] * 2), 10)
+    await asyncio.wait_for(_run(process, [Gathered("brief", QUIET, end)] * 2), PATIENCE_S)
     assert process.beats == 1
 
 
 async def test_a_beat_that_fails_is_told_and_ends_the_services() -> None:
     with pytest.raises(ExceptionGroup) as ended:
-        await asyncio.wait_for(_run(Process(breaks_at=1), [Gathered("idle", QUIET, rest)]), 10)
+        await asyncio.wait_for(
+            _run(Process(breaks_at=1), [Gathered("idle", QUIET, rest)]), PATIENCE_S
+        )
     (reason,) = ended.value.exceptions
     assert str(reason) == "cannot beat"

@@ -17,8 +17,8 @@ from dragonfly_common.messages import Body, Book, Instruments, Venue, View
 from dragonfly_common.runtime import Runtime, RuntimeOptions
 from dragonfly_common.types import FeedState
 from dragonfly_protos import market_data_pb2 as pb
+from patience import PATIENCE_S
 
-DEADLINE_S = 10.0
 VENUE = Venue("kraken", FeedState.LIVE, "", "listener.kraken", 1, 1, 1)
 
 MakeBook = Callable[..., Book]
@@ -37,7 +37,7 @@ class Neighbours:
 
     def new_listener(self) -> Publisher:
         """Return a fresh listener, once its predecessor's socket is gone."""
-        deadline = time.monotonic() + DEADLINE_S
+        deadline = time.monotonic() + PATIENCE_S
         while True:
             try:
                 return Publisher(self.upstream, "listener.kraken", self.clock)
@@ -46,7 +46,7 @@ class Neighbours:
 
     def until(self, condition: Callable[[], bool]) -> None:
         """Drive both ends until `condition` holds."""
-        deadline = time.monotonic() + DEADLINE_S
+        deadline = time.monotonic() + PATIENCE_S
         waiter = Waiter((self.listener, self.gateway))
         while not condition():
             assert time.monotonic() < deadline, self.heard
@@ -77,7 +77,7 @@ def neighbours(tmp_path: Path) -> Iterator[Neighbours]:
     thread.start()
     yield neighbours
     runtime.stopping = True
-    thread.join(DEADLINE_S)
+    thread.join(PATIENCE_S)
     assert not thread.is_alive()
     neighbours.listener.close()
     neighbours.gateway.close()

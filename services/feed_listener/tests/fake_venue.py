@@ -7,7 +7,7 @@ import contextlib
 import http
 import json
 import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -29,14 +29,13 @@ from feed_listener.venue import (
     Unchanged,
     WholeBook,
 )
+from patience import eventually
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Request, Response
 
-__all__ = ["DEADLINE_S", "FakeServer", "FakeVenue", "book_around", "eventually"]
-
-DEADLINE_S: Final = 10.0
+__all__ = ["FakeServer", "FakeVenue", "book_around", "eventually"]
 
 LIMITS: Final = Limits(
     streams_per_connection=100,
@@ -55,15 +54,6 @@ CALM: Final = Liveness(
 )
 
 Levels = Sequence[tuple[float, float]]
-
-
-async def eventually(holds: Callable[[], bool], what: str, *, within_s: float = DEADLINE_S) -> None:
-    """Return as soon as `holds` does; fail with `what` when it does not."""
-    loop = asyncio.get_running_loop()
-    deadline = loop.time() + within_s
-    while not holds():
-        assert loop.time() < deadline, f"not within {within_s} s: {what}"
-        await asyncio.sleep(0.005)
 
 
 class FakeDecoder:

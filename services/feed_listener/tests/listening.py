@@ -17,7 +17,7 @@ from dragonfly_common.runtime import Runtime, RuntimeOptions
 from dragonfly_common.sharing import Share
 from dragonfly_common.topics import STATUS_PREFIX, book_interest, book_topic
 from dragonfly_common.types import FeedState
-from fake_venue import DEADLINE_S, FakeServer, FakeVenue, eventually
+from fake_venue import FakeServer, FakeVenue, eventually
 from feed_listener.client import ClientOptions, build_client, fetch, trusted
 from feed_listener.instrument_list import fetcher
 from feed_listener.listener import Following, Listener
@@ -95,32 +95,21 @@ class Consumer:
         books = self.of(instrument)
         return books[-1] if books else None
 
-    async def book(
-        self,
-        instrument: str,
-        fits: Callable[[Book], bool],
-        what: str,
-        *,
-        within_s: float = DEADLINE_S,
-    ) -> Book:
+    async def book(self, instrument: str, fits: Callable[[Book], bool], what: str) -> Book:
         """Return the last book of `instrument`, as soon as it fits."""
 
         def fitting() -> bool:
             last = self.last(instrument)
             return last is not None and fits(last)
 
-        await eventually(fitting, f"{instrument} {what}", within_s=within_s)
+        await eventually(fitting, f"{instrument} {what}")
         last = self.last(instrument)
         assert last is not None
         return last
 
-    async def state(
-        self, instrument: str, state: FeedState, *, within_s: float = DEADLINE_S
-    ) -> Book:
+    async def state(self, instrument: str, state: FeedState) -> Book:
         """Return the last book of `instrument`, as soon as it is in `state`."""
-        return await self.book(
-            instrument, lambda book: book.state is state, state.name, within_s=within_s
-        )
+        return await self.book(instrument, lambda book: book.state is state, state.name)
 
     async def live(self, instrument: str, venue_seq: int) -> Book:
         """Return the book of `venue_seq`, as soon as it is LIVE."""

@@ -31,6 +31,7 @@ from feed_listener.client import (
     websocket,
 )
 from feed_listener.client.errors import LONGEST_RETRY_AFTER_S, PATIENT_RETRY_S
+from patience import patiently
 from websockets.frames import Frame, Opcode
 from websockets.utils import accept_key
 
@@ -225,7 +226,7 @@ async def test_closing_is_bounded_whatever_the_venue_does(
     connection = await connect(server.ws_url)
     await eventually(lambda: bool(server.open), "the connection")
     server.deafen()
-    async with asyncio.timeout(5):
+    async with patiently():
         await connection.close()
 
 

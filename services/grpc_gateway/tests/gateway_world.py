@@ -31,8 +31,7 @@ from grpc_gateway.accounts import Account, Caller, Denials
 from grpc_gateway.relay import ViewKey
 from grpc_gateway.service import Options, serve
 from grpc_gateway.tokens import Quota
-
-DEADLINE_S: Final = 10.0
+from patience import patiently
 
 AnyView = pb.Book | pb.Bbo | pb.Liquidity
 M = TypeVar("M", bound=Message)
@@ -62,7 +61,7 @@ def make_caller(name: str = "", quota: Quota = Quota(), clock: Clock | None = No
 
 async def until(condition: Callable[[], bool]) -> None:
     """Wait until `condition` holds."""
-    async with asyncio.timeout(DEADLINE_S):
+    async with patiently():
         while not condition():  # noqa: ASYNC110 - what it waits for is in another process or socket
             await asyncio.sleep(0.002)
 
@@ -131,7 +130,7 @@ class Call:
 
     async def read(self, kind: type[M]) -> M:
         """Return the next message."""
-        async with asyncio.timeout(DEADLINE_S):
+        async with patiently():
             payload = await self._call.read()
         assert payload is not grpc.aio.EOF, "the stream ended"
         return kind.FromString(payload)
@@ -156,7 +155,7 @@ class Call:
     async def end(self) -> tuple[grpc.StatusCode, str]:
         """Read to the end; return the status."""
         with suppress(grpc.aio.AioRpcError):
-            async with asyncio.timeout(DEADLINE_S):
+            async with patiently():
                 while await self._call.read() is not grpc.aio.EOF:
                     pass
         return await self._call.code(), await self._call.details()
@@ -225,7 +224,7 @@ class Bot:
     async def status(self, method: str, payload: bytes) -> grpc.StatusCode:
         """Return how a unary method ends for a payload, whatever it is."""
         call = self.channel.unary_unary(_path(method))(payload, metadata=self.metadata)
-        async with asyncio.timeout(DEADLINE_S):
+        async with patiently():
             code: grpc.StatusCode = await call.code()
         return code
 

@@ -27,6 +27,7 @@ from grpc_gateway import counters, handshakes
 from grpc_gateway.service import Options
 from grpc_health.v1 import health_pb2
 from papers import TOKEN, Authority, replace_file, write_tokens
+from patience import PATIENCE_S, patiently
 
 ETH = pb.BookRequest(instrument="ETH-BTC")
 HEALTH = "/grpc.health.v1.Health/Check"
@@ -264,7 +265,7 @@ async def test_certificates_are_required_and_verified(
         async def outcome(credentials: grpc.ChannelCredentials | None) -> StatusCode | None:
             bot = await bots.enter_async_context(gateway.bot(credentials=credentials))
             try:
-                await bot.get("GetVenues", timeout_s=5)
+                await bot.get("GetVenues", timeout_s=PATIENCE_S)
             except grpc.aio.AioRpcError as error:
                 return error.code()
             return None
@@ -357,7 +358,7 @@ async def test_tokens_in_the_clear_are_warned_of(
 
 async def until_accepted(gateway: RunningGateway, **papers: Any) -> None:
     """Wait until a bot with such papers is let in."""
-    async with asyncio.timeout(5):
+    async with patiently():
         while True:
             async with gateway.bot(**papers) as bot:
                 if await bot.status("GetVenues", b"") is StatusCode.OK:

@@ -16,7 +16,6 @@ from click.testing import CliRunner
 from dragonfly_common.cli import main
 from dragonfly_protos import market_data_pb2 as pb
 from gateway_world import (
-    DEADLINE_S,
     READ_LITTLE_AHEAD,
     Aggregator,
     Bot,
@@ -26,6 +25,7 @@ from gateway_world import (
 )
 from grpc import StatusCode
 from grpc_gateway import counters
+from patience import patiently
 
 BOT_PROGRAM = Path(__file__).parent / "bot_program.py"
 COMMAND = (sys.executable, "-m", "dragonfly_common.cli", "gateway")
@@ -46,7 +46,7 @@ async def process(*command: str) -> AsyncIterator[asyncio.subprocess.Process]:
 
 async def ready_address(gateway: asyncio.subprocess.Process) -> str:
     assert gateway.stderr is not None
-    async with asyncio.timeout(DEADLINE_S):
+    async with patiently():
         while True:
             event = json.loads(await gateway.stderr.readline())
             if event["event"] == "ready":
@@ -158,7 +158,7 @@ async def test_a_bot_that_is_frozen_or_killed_is_noticed(
     aggregator.say(make_book())
     async with process(sys.executable, str(BOT_PROGRAM), gateway.address) as bot:
         assert bot.stdout is not None
-        async with asyncio.timeout(DEADLINE_S):
+        async with patiently():
             assert await bot.stdout.readline() == b"reading\n"
         assert counters.STREAMS._value.get() == 1
         began = time.monotonic()

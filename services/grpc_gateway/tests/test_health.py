@@ -1,10 +1,9 @@
 from __future__ import annotations
 
-import asyncio
-
 from dragonfly_common.types import FeedState
 from gateway_world import Aggregator, Bot
 from grpc_health.v1 import health_pb2
+from patience import patiently
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
@@ -23,7 +22,7 @@ class Watch:
         self._call = watch(health_pb2.HealthCheckRequest(service=name))
 
     async def until(self, status: int) -> None:
-        async with asyncio.timeout(10.0):
+        async with patiently():
             while (await self._call.read()).status != status:
                 pass
 

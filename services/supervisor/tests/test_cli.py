@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 from dragonfly_common.cli import main
+from patience import PATIENCE_S
 
 
 @pytest.mark.parametrize(
@@ -117,7 +118,7 @@ def test_a_signal_ends_up_and_leaves_nothing_behind(
         assert ran != []
         up.send_signal(number)
         up.send_signal(number)  # an impatient person's second one changes nothing
-        output, _ = up.communicate(timeout=20)
+        output, _ = up.communicate(timeout=PATIENCE_S)
         assert up.returncode == 0, output
         assert "Traceback" not in output
     assert not [pid for pid in ran if Path(f"/proc/{pid}").exists()]
@@ -126,7 +127,7 @@ def test_a_signal_ends_up_and_leaves_nothing_behind(
 
 def test_the_demo_with_its_usual_faults_ends_by_itself(folder: Path) -> None:
     with run(folder, "demo", "--seconds", "0.2") as demo:
-        output, _ = demo.communicate(timeout=30)
+        output, _ = demo.communicate(timeout=PATIENCE_S)
     assert demo.returncode == 0, output
     assert "books in 0.2 s" in output
     assert list(folder.iterdir()) == []
@@ -138,7 +139,7 @@ def test_a_demo_whose_reader_left_ends(folder: Path) -> None:
         ran = session_of(demo)
         assert demo.stdout is not None
         demo.stdout.close()
-        demo.wait(timeout=20)
+        demo.wait(timeout=PATIENCE_S)
     assert not [pid for pid in ran if Path(f"/proc/{pid}").exists()]
     assert list(folder.iterdir()) == []
 
@@ -153,11 +154,11 @@ def test_up_runs_on_when_nobody_reads_it(folder: Path) -> None:
             pid for pid in ran if b"listener.kraken" in Path(f"/proc/{pid}/cmdline").read_bytes()
         ]
         os.kill(listener, signal.SIGKILL)  # there is much to say, and all must come back
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + PATIENCE_S
         while len(set(session_of(up)) - set(ran)) != 1:
             assert up.poll() is None
             assert time.monotonic() < deadline
             time.sleep(0.02)
         up.send_signal(signal.SIGTERM)
-        assert up.wait(timeout=20) == 0
+        assert up.wait(timeout=PATIENCE_S) == 0
     assert list(folder.iterdir()) == []

@@ -5,11 +5,11 @@ import threading
 import time
 
 import pytest
+from patience import PATIENCE_S
 from rich.console import Console
 from supervisor.narration import MAX_WAITING_LINES, Narrator, Ticker, printable
 from supervisor.plan import Options
 
-DEADLINE_S = 20.0
 OPTIONS = Options(venues=("kraken",), instruments=("ETH-BTC",), gateway="127.0.0.1:0", depth=10)
 
 
@@ -88,7 +88,7 @@ class StoppedTerminal(io.StringIO):
 
     def write(self, text: str) -> int:
         self.taken.set()
-        assert self.released.wait(DEADLINE_S)
+        assert self.released.wait(PATIENCE_S)
         return super().write(text)
 
 
@@ -96,11 +96,11 @@ def test_a_terminal_that_stands_still_holds_up_nobody() -> None:
     terminal = StoppedTerminal()
     narrator = a_narrator(terminal)
     narrator.notice("first")
-    assert terminal.taken.wait(DEADLINE_S)
+    assert terminal.taken.wait(PATIENCE_S)
     for _ in range(MAX_WAITING_LINES + 7):
         narrator.notice("more")
     terminal.released.set()
-    deadline = time.monotonic() + DEADLINE_S
+    deadline = time.monotonic() + PATIENCE_S
     while not narrator._waiting.empty():
         assert time.monotonic() < deadline
         time.sleep(0.001)

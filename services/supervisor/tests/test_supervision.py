@@ -12,11 +12,10 @@ from pathlib import Path
 
 import pytest
 from dragonfly_common.errors import ExitCode
+from patience import PATIENCE_S, patiently
 from supervisor import supervision
 from supervisor.plan import Facts, Process
 from supervisor.supervision import LogLine, RefusedError, Supervisor, restart_pause_s
-
-DEADLINE_S = 20.0
 
 
 def an_aggregator(folder: Path, *extra: str) -> Process:
@@ -53,7 +52,7 @@ class Watched:
         return self.supervisor._running["aggregator"].pid
 
     async def until(self, condition: Callable[[], bool]) -> None:
-        async with asyncio.timeout(DEADLINE_S):
+        async with patiently():
             while not condition():
                 self.changed.clear()
                 await self.changed.wait()
@@ -83,7 +82,7 @@ def runs(pid: int) -> bool:
 
 
 async def test_what_is_killed_comes_back_and_it_is_said(watched: Watched, tmp_path: Path) -> None:
-    facts = await asyncio.wait_for(watched.start(an_aggregator(tmp_path)), DEADLINE_S)
+    facts = await asyncio.wait_for(watched.start(an_aggregator(tmp_path)), PATIENCE_S)
     assert facts["address"] == f"ipc://{tmp_path}/a"
     first = await watched.until_ready(1)
     os.kill(first, signal.SIGKILL)
@@ -94,7 +93,7 @@ async def test_what_is_killed_comes_back_and_it_is_said(watched: Watched, tmp_pa
 
 
 async def test_all_end_together(watched: Watched, tmp_path: Path) -> None:
-    await asyncio.wait_for(watched.start(an_aggregator(tmp_path)), DEADLINE_S)
+    await asyncio.wait_for(watched.start(an_aggregator(tmp_path)), PATIENCE_S)
     pid = await watched.until_ready(1)
     await watched.stop()
     assert not runs(pid)
@@ -107,13 +106,13 @@ async def test_what_is_refused_is_said_and_not_tried_again(
 ) -> None:
     watched.start(an_aggregator(tmp_path, "--depth", "99"))
     with pytest.raises(RefusedError, match="--depth") as refused:
-        await asyncio.wait_for(watched.tasks[0], DEADLINE_S)
+        await asyncio.wait_for(watched.tasks[0], PATIENCE_S)
     assert refused.value.exit_code is ExitCode.USAGE
     assert watched.notices == []
 
 
 async def test_what_hangs_is_killed(watched: Watched, tmp_path: Path) -> None:
-    await asyncio.wait_for(watched.start(an_aggregator(tmp_path)), DEADLINE_S)
+    await asyncio.wait_for(watched.start(an_aggregator(tmp_path)), PATIENCE_S)
     pid = await watched.until_ready(1)
     os.kill(pid, signal.SIGSTOP)
     await watched.stop()
@@ -172,7 +171,7 @@ async def test_it_is_said_how_a_process_ended(watched: Watched, ending: str, why
 async def test_what_is_never_ready_is_given_up(watched: Watched) -> None:
     watched.start(Process("aggregator", (says() + "sys.exit(1)",)))
     with pytest.raises(RefusedError, match="does not start: exit code 1, bug"):
-        await asyncio.wait_for(watched.tasks[0], DEADLINE_S)
+        await asyncio.wait_for(watched.tasks[0], PATIENCE_S)
 
 
 @pytest.mark.usefixtures("programs")
@@ -182,7 +181,7 @@ async def test_a_line_without_an_end_is_no_more_than_a_line(watched: Watched) ->
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(supervision, "MAX_LINE_BYTES", limit)
         ready = watched.start(Process("aggregator", (program,)))
-        assert await asyncio.wait_for(ready, DEADLINE_S) == {"address": "a"}
+        assert await asyncio.wait_for(ready, PATIENCE_S) == {"address": "a"}
     assert watched.events("not JSON") != []
     assert watched.events("a line of the log was too long") != []
 
@@ -193,7 +192,7 @@ async def test_a_stop_while_a_process_is_being_started_waits_for_nobody(
     watched.start(an_aggregator(tmp_path))
     await asyncio.sleep(0)  # it is on its way, and not yet anybody's to signal
     assert watched.supervisor._running == {}
-    async with asyncio.timeout(DEADLINE_S):
+    async with patiently():
         await watched.stop()
     assert watched.supervisor._running == {}
     assert watched.events("ready") == []
@@ -237,7 +236,7 @@ async def _readable(descriptor: int) -> bool:
     ended = asyncio.Event()
     loop.add_reader(descriptor, ended.set)
     try:
-        async with asyncio.timeout(DEADLINE_S):
+        async with patiently():
             await ended.wait()
     finally:
         loop.remove_reader(descriptor)

@@ -16,11 +16,10 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 from dragonfly_common.cli import main
+from patience import patiently
 from venue_client import dial, get
 from venue_simulator import cli
 from venue_simulator.simulator import Simulator
-
-DEADLINE_S = 20.0
 
 
 @pytest.mark.parametrize(
@@ -55,7 +54,7 @@ def test_options_are_environment_variables_too(monkeypatch: pytest.MonkeyPatch) 
 
 async def test_what_is_not_there_gets_one_sentence_too() -> None:
     process = await spawn("--captures=/no/such/folder")
-    async with asyncio.timeout(DEADLINE_S):
+    async with patiently():
         _, errors = await process.communicate()
     assert process.returncode
     (sentence,) = [line for line in errors.decode().splitlines() if line.startswith("Error:")]
@@ -128,7 +127,7 @@ async def running(*argv: str) -> AsyncIterator[tuple[asyncio.subprocess.Process,
     process = await spawn(*argv)
     try:
         assert process.stderr is not None
-        async with asyncio.timeout(DEADLINE_S):
+        async with patiently():
             ready = json.loads(await process.stderr.readline())
         assert ready["event"] == "ready"
         yield process, ready
@@ -156,7 +155,7 @@ async def test_a_process_says_where_it_is_and_ends_when_asked(tmp_path: Path) ->
             for _ in range(10):
                 await wire.hear()
             process.send_signal(signal.SIGTERM)
-            async with asyncio.timeout(DEADLINE_S):
+            async with patiently():
                 assert await process.wait() == 0
     lines = [json.loads(line) for line in log.read_text().splitlines()]
     assert {line["venue"] for line in lines} == {"binance", "bitstamp", "kraken"}

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 from dragonfly_common.errors import UserError
+from patience import patiently
 from venue_client import Message, Wire, dial, eventually, get, last_state
 from venue_simulator.faults import FaultKind, PlannedFault, parse_planned_fault
 from venue_simulator.simulator import Simulator
@@ -106,7 +107,7 @@ async def test_silence_lets_nothing_out(simulator: Simulator, venue: str) -> Non
         message = await next_book(wire)
         assert str(sent_in_silence) != seq_of(message)
         assert not pong.done()
-        async with asyncio.timeout(10):
+        async with patiently():
             await (await wire.socket.ping())
 
 
@@ -128,7 +129,7 @@ async def test_mute_stops_books_and_nothing_else(simulator: Simulator, venue: st
     async with subscribed(simulator, venue) as wire:
         with simulator.mute(venue):
             simulator.step(2)
-            async with asyncio.timeout(10):
+            async with patiently():
                 await (await wire.socket.ping())
             await wire.say({"event": "bts:heartbeat", "method": "ping"})
             assert not is_book(await wire.hear())
@@ -294,7 +295,7 @@ async def test_rest_slow(simulator: Simulator, monkeypatch: pytest.MonkeyPatch) 
 async def test_a_state_ends_by_itself(simulator: Simulator) -> None:
     simulator.faults.inject("kraken", "rest_429", seconds=0.02)
     url = simulator.rest_url("kraken") + REST_PATHS["kraken"]
-    async with asyncio.timeout(10):
+    async with patiently():
         while (await get(url)).status == 429:
             pass
 

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 import pytest
+from patience import patiently
 from structlog.testing import capture_logs
 from venue_client import dial, get
 from venue_simulator.simulator import Simulator
@@ -22,7 +23,7 @@ async def send_raw(simulator: Simulator, request: bytes) -> bytes:
     """Return all that the server says to `request` before it hangs up."""
     reader, writer = await asyncio.open_connection(simulator.address.host, simulator.address.port)
     writer.write(request)
-    async with asyncio.timeout(10):
+    async with patiently():
         answer = await reader.read()
     writer.close()
     return answer

@@ -6,16 +6,16 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 from urllib.error import HTTPError
 from urllib.request import ProxyHandler, build_opener
 
+from patience import PATIENCE_S, eventually, patiently
 from venue_simulator.book import BookState, Levels
 from venue_simulator.simulator import Simulator
 from websockets.asyncio.client import ClientConnection, connect
 
 __all__ = [
-    "DEADLINE_S",
     "Answer",
     "Message",
     "Wire",
@@ -25,8 +25,6 @@ __all__ = [
     "last_state",
     "texts",
 ]
-
-DEADLINE_S: Final = 10.0
 
 Message = dict[str, Any]
 
@@ -42,7 +40,7 @@ class Wire:
 
     async def frame(self) -> str:
         """Return the next frame as it came."""
-        async with asyncio.timeout(DEADLINE_S):
+        async with patiently():
             frame = await self.socket.recv()
         assert isinstance(frame, str)
         return frame
@@ -70,7 +68,7 @@ class Wire:
 
     async def closed(self) -> int | None:
         """Return the close code, once the connection is closed."""
-        async with asyncio.timeout(DEADLINE_S):
+        async with patiently():
             await self.socket.wait_closed()
         return self.socket.close_code
 
@@ -81,16 +79,6 @@ async def dial(url: str, **options: Any) -> AsyncIterator[Wire]:
     settings: dict[str, Any] = {"compression": None, "proxy": None, "close_timeout": 0.2}
     async with connect(url, **{**settings, **options}) as socket:
         yield Wire(socket)
-
-
-async def eventually(holds: Callable[[], bool], what: str) -> None:
-    """Return as soon as `holds` does; fail, naming `what`, where it does not."""
-    try:
-        async with asyncio.timeout(DEADLINE_S):
-            while not holds():  # noqa: ASYNC110 - the simulator has no event for its tests
-                await asyncio.sleep(0.002)
-    except TimeoutError:
-        raise AssertionError(f"not within {DEADLINE_S} s: {what}") from None
 
 
 def last_state(simulator: Simulator, venue: str, instrument: str = "ETH-BTC") -> BookState:
@@ -116,7 +104,7 @@ async def get(url: str) -> Answer:
 
     def fetch() -> Answer:
         try:
-            with build_opener(ProxyHandler({})).open(url, timeout=DEADLINE_S) as reply:
+            with build_opener(ProxyHandler({})).open(url, timeout=PATIENCE_S) as reply:
                 return Answer(reply.status, dict(reply.headers), json.loads(reply.read()))
         except HTTPError as error:
             with error:
