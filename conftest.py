@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import getpass
+import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 import structlog
@@ -17,6 +21,24 @@ settings.load_profile("dragonfly")
 # A process forces its own end when it takes long; a command called within a test must not end the
 # tests. Far more than a suite takes, and a thread that waits for it is a daemon.
 A_DAY_S = 86_400.0
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Offer no test of what is not here: most have neither our recordings nor kustomize."""
+    lacking = [
+        item
+        for item in items
+        if not all(mark.args[0].exists() for mark in item.iter_markers("needs"))
+    ]
+    if lacking:
+        config.hook.pytest_deselected(items=lacking)
+        items[:] = [item for item in items if item not in lacking]
+
+
+def pytest_unconfigure() -> None:
+    """Leave no empty folder of pytest's own."""
+    with suppress(OSError):
+        (Path(tempfile.gettempdir()) / f"pytest-of-{getpass.getuser()}").rmdir()
 
 
 @pytest.fixture(autouse=True)

@@ -16,7 +16,7 @@ CAPTURES = Path(__file__).parents[2] / "shared" / "captures"
 SPEED = 8
 DEPTH = 10
 
-pytestmark = pytest.mark.captures
+pytestmark = pytest.mark.needs(CAPTURES)
 
 
 def levels(venue: str, texts: Sequence[TextLevel]) -> tuple[Level, ...]:
@@ -25,8 +25,6 @@ def levels(venue: str, texts: Sequence[TextLevel]) -> tuple[Level, ...]:
 
 @pytest.fixture(scope="module")
 def recordings() -> list[Recording]:
-    if not CAPTURES.is_dir():
-        pytest.skip(f"no recorded captures at {CAPTURES}")
     return load_recordings(CAPTURES)
 
 

@@ -6,6 +6,7 @@ The files as they stand are judged everywhere; what kustomize makes of them wher
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -27,9 +28,8 @@ OVERLAYS: Final = ("base", "overlays/simulated", "overlays/secured")
 OLDEST_VERSION: Final = "1.30"
 """The README says so: `preStop.sleep` is in no older one."""
 
-_KUSTOMIZE: Final = shutil.which("kustomize", path=str(Path(sys.executable).parent)) or (
-    shutil.which("kustomize")
-)
+FOLDERS: Final = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", "")))
+KUSTOMIZE: Final = Path(shutil.which("kustomize", path=FOLDERS) or "/nowhere/kustomize")
 _ADDRESS: Final = re.compile(r"\w+://([\w.-]+):(\d+)")
 
 
@@ -73,12 +73,13 @@ def with_secrets(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module", params=OVERLAYS)
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(name, marks=pytest.mark.needs(KUSTOMIZE)) for name in OVERLAYS],
+)
 def manifests(request: pytest.FixtureRequest, with_secrets: Path) -> Manifests:
-    if _KUSTOMIZE is None:
-        pytest.skip("kustomize is not installed")
     rendering = subprocess.run(
-        [_KUSTOMIZE, "build", with_secrets / request.param],
+        [str(KUSTOMIZE), "build", with_secrets / request.param],
         capture_output=True,
         text=True,
         check=False,

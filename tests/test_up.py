@@ -28,6 +28,12 @@ def children(parent: Process) -> dict[str, int]:
     return found
 
 
+def sockets_of(pid: int) -> list[Path]:
+    """Return the files of sockets that a process was told of."""
+    words = Path(f"/proc/{pid}/cmdline").read_text().split("\0")
+    return [Path(word.removeprefix("ipc://")) for word in words if word.startswith("ipc://")]
+
+
 async def gateway_of(up: Process) -> str:
     """Return where bots connect, as `up` prints it."""
     found: list[str] = []
@@ -114,17 +120,20 @@ async def test_all_in_one_process_comes_back_whole(system: System) -> None:
 
 @pytest.mark.parametrize(("options", "count"), [((), 2), (("--apart",), len(VENUES) + 3)])
 async def test_an_orphan_ends_itself(system: System, options: Sequence[str], count: int) -> None:
-    """`up` itself may be killed -9: what it ran must not live on unseen."""
+    """`up` itself may be killed -9: what it ran must not live on unseen, nor leave its sockets."""
     up = system.run("up", "--simulated", "--gateway=127.0.0.1:0", *options)
     await gateway_of(up)
     orphans = children(up)
     assert len(orphans) == count
+    sockets = {path.parent for pid in orphans.values() for path in sockets_of(pid)}
+    assert len(sockets) == ("--apart" in options)
 
     up.kill()
     await eventually(
         lambda: not any(Path(f"/proc/{pid}").exists() for pid in orphans.values()),
         what="every orphan ended",
     )
+    assert [folder for folder in sockets if folder.exists()] == []
 
 
 async def test_demo_ends_by_itself_with_a_summary(system: System) -> None:

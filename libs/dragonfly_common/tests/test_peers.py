@@ -115,8 +115,8 @@ def test_one_that_leaves_does_not_wait_for_ever(replicas: Replicas) -> None:
     replicas.until_shared()
     b.able = False
     b.share.note_ready(())
-    a.peers.leave()
     began = a.clock.monotonic()
+    a.peers.leave()
     replicas.until(a.peers.may_end)
     assert not a.share.handed_over
     assert a.clock.monotonic() - began >= LEAVE_LIMIT_S

@@ -348,7 +348,7 @@ def test_three_thousand_topics_flow_again_after_a_restart(world: World) -> None:
     assert len(again.wanted) == 3000
 
 
-def test_last_words_leave_before_the_process_does(world: World) -> None:
+def test_last_words_leave_before_the_process_does_and_no_file_stays(world: World) -> None:
     address = world.address()
     ear = world.ear(address, prefixes=["a."])
     program = (
@@ -371,6 +371,7 @@ def test_last_words_leave_before_the_process_does(world: World) -> None:
         world.until(lambda: ear.losses)
         child.wait(PATIENCE_S)
     assert ear.losses[0][0] == "p"
+    assert not Path(address.removeprefix("ipc://")).exists()
 
 
 def test_the_options_that_guard_the_bus_are_set(world: World) -> None:

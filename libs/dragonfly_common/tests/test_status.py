@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import struct
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -89,11 +88,9 @@ def test_who_hangs_up_or_talks_nonsense_or_says_nothing_is_no_event(
     assert capfd.readouterr().err == ""
 
 
-def test_closing_is_quick_and_frees_the_port(unready: Readiness) -> None:
+def test_closing_frees_the_port(unready: Readiness) -> None:
     server = StatusServer("127.0.0.1:0", unready)
-    started = time.monotonic()
     server.close()
-    assert time.monotonic() - started < 1.0
     StatusServer(server.address, unready).close()
 
 

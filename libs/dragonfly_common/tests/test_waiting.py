@@ -9,11 +9,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 import uvloop
 from bus_world import Ear, Voice, World, say
 from dragonfly_common.bus import Publisher, Subscriber, Waiter, options, pump, subscriber, waiting
+from dragonfly_common.clock import ManualClock
 from patience import PATIENCE_S, patiently
 
 NEVER_S = 3600.0
@@ -205,7 +207,7 @@ def test_who_is_cancelled_leaves_nothing_in_the_loop(world: World, runner: async
         before = open_files()
         for _ in range(20):
             await pumped()
-        assert open_files() == before
+        assert open_files() <= before
         assert voice.publisher.on_pending is None
 
     runner.run(scenario())
@@ -265,13 +267,21 @@ def test_a_plain_loop_waits_until_something_arrives(world: World) -> None:
     assert time.monotonic() - started < PATIENCE_S
 
 
-def test_a_plain_loop_waits_no_longer_than_it_was_told(world: World) -> None:
-    ear = world.ear(world.address())
+def test_a_plain_loop_waits_no_longer_than_it_was_told(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waited: list[float] = []
+
+    class Poll(NamedTuple):
+        poll: Callable[[float], None] = waited.append
+
+    ear = world.ear(world.address(), clock=ManualClock())
     waiter = Waiter([ear.subscriber])
+    monkeypatch.setattr(waiter, "_epoll", Poll())
     ear.turn()
-    started = time.monotonic()
     waiter.wait(0.0)
     waiter.wait(-1.0)
-    assert time.monotonic() - started < 0.2
+    assert waited == []
+    waiter.wait(0.01)
     waiter.wait(NEVER_S)
-    assert 0.2 < time.monotonic() - started < PATIENCE_S
+    assert waited == [0.01, waiting.LONGEST_WAIT_S]

@@ -4,30 +4,36 @@ import pytest
 from click.testing import CliRunner
 from dragonfly_common.cli import main
 
+TOLD = ("--upstream", "tcp://127.0.0.1:1", "--bind", "tcp://127.0.0.1:0")
+
 
 @pytest.mark.parametrize(
     ("argv", "named", "remedy"),
     [
-        (["--bind", "ipc:///tmp/a"], "--upstream", "Missing option"),
-        (["--upstream", "ipc:///tmp/l"], "--bind", "Missing option"),
-        (["--upstream", "localhost:1", "--bind", "ipc:///tmp/a"], "localhost:1", "tcp://host:port"),
+        (["--bind", "tcp://127.0.0.1:0"], "--upstream", "Missing option"),
+        (["--upstream", "tcp://127.0.0.1:1"], "--bind", "Missing option"),
         (
-            ["--upstream", "tcp://h:99999", "--bind", "ipc:///tmp/a"],
+            ["--upstream", "localhost:1", "--bind", "tcp://127.0.0.1:0"],
+            "localhost:1",
+            "tcp://host:port",
+        ),
+        (
+            ["--upstream", "tcp://h:99999", "--bind", "tcp://127.0.0.1:0"],
             "tcp://h:99999",
             "tcp://host:5551",
         ),
         (
-            ["--upstream", "ipc:///tmp/l", "--bind", "ipc:///no/such/folder/a"],
+            ["--upstream", "tcp://127.0.0.1:1", "--bind", "ipc:///no/such/folder/a"],
             "ipc:///no/such/folder/a",
             "another --bind",
         ),
         (
-            ["--upstream", "ipc:///tmp/l", "--bind", "ipc:///tmp/a", "--depth", "21"],
+            [*TOLD, "--depth", "21"],
             "--depth",
             "1<=x<=20",
         ),
         (
-            ["--upstream", "ipc:///tmp/l", "--bind", "ipc:///tmp/a", "--instrument", "ETHBTC"],
+            [*TOLD, "--instrument", "ETHBTC"],
             "ETHBTC",
             "ETH-BTC",
         ),

@@ -191,9 +191,8 @@ class TestFaults:
         assert told == [True, False, False, True]
 
 
+@pytest.mark.needs(CAPTURES)
 def test_recorded_books_agree_with_the_best_prices_recorded_beside_them() -> None:
-    if not CAPTURES.is_dir():
-        pytest.skip(f"no recorded captures at {CAPTURES}")
     books: dict[str, tuple[dict[float, float], dict[float, float]]] = {}
     seqs: dict[str, int] = {}
 

@@ -131,11 +131,9 @@ def test_a_whole_book_is_told_where_one_is_known_and_nothing_is_in_doubt() -> No
     assert decoder.whole_book(frame) is None
 
 
-@pytest.mark.captures
+@pytest.mark.needs(CAPTURES)
 def test_recorded_books_are_read_as_a_json_decoder_reads_them() -> None:
     """REST books of four pairs have the stream's shape, and a thousand levels."""
-    if not CAPTURES.is_dir():
-        pytest.skip(f"no recorded captures at {CAPTURES}")
     decoder = BinanceDecoder(10)
     books = 0
     for line in (CAPTURES / "BINANCE.http.0.0").read_text().splitlines():

@@ -43,10 +43,8 @@ def test_only_markets_that_trade_are_listed() -> None:
     }
 
 
-@pytest.mark.captures
+@pytest.mark.needs(CAPTURE)
 def test_the_recorded_list() -> None:
-    if not CAPTURE.exists():
-        pytest.skip(f"no recorded list at {CAPTURE}")
     reply = CAPTURE.read_bytes().split(b": ", 1)[1].splitlines()[0]
     listed = Binance().parse_instruments(reply)
     assert listed is not None

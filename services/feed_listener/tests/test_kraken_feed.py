@@ -253,11 +253,9 @@ def test_every_recorded_checksum_holds() -> None:
     assert events[0] == Heard()
 
 
-@pytest.mark.captures
+@pytest.mark.needs(CAPTURE)
 def test_every_checksum_recorded_on_the_old_socket_holds() -> None:
     """The old socket's messages, rewritten as this one's: the same rule over the same text."""
-    if not CAPTURE.exists():
-        pytest.skip(f"no recorded captures at {CAPTURE}")
     decoder = KrakenDecoder(10)
     decoder._channel_depth = 1000
     checked = 0

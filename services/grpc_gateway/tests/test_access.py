@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import replace
@@ -217,12 +216,10 @@ async def test_a_token_is_replaced_while_a_stream_runs(
         assert (await running_on.read(pb.Book)).seq == said.seq
         kept = await streams_eth(new)
         write_tokens(tokens, {"alpha": [OTHER]})
-        began = time.monotonic()
         assert await running_on.end() == (
             StatusCode.UNAUTHENTICATED,
             "the token holds no more: ask for a new one",
         )
-        assert time.monotonic() - began < 3.0
         said = aggregator.say(make_book())
         assert (await kept.read(pb.Book)).seq == said.seq
         assert (await old.refusal("GetVenues"))[0] is StatusCode.UNAUTHENTICATED

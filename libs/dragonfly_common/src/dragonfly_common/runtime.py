@@ -21,6 +21,7 @@ from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
+from pathlib import Path
 from types import FrameType
 from typing import Any, Final, NoReturn, ParamSpec, TypeVar, cast
 
@@ -56,7 +57,10 @@ LAST_WORDS_S: Final = 0.1
 LONGEST_ID: Final = 100
 
 SUPERVISED: Final = "DRAGONFLY_SUPERVISED"
-"""Set in the environment by a supervisor whose end, seen as the end of standard input, is ours."""
+"""Set in the environment by a supervisor whose end, seen as the end of standard input, is ours.
+
+Its value may be a folder of sockets, which the last process that outlives the supervisor removes.
+"""
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -136,6 +140,7 @@ class Runtime:
         self.clock: Clock = clock or SystemClock()
         self.stopping = False
         self.stopped_by: str | None = None
+        self.orphaned = False
         self.on_stop: Callable[[Callable[[], object]], object] = lambda end: end()
         """Called once where a signal asks an asyncio service to stop, with what ends it: so that it
         may finish something first. The limit for its end holds all the same."""
@@ -326,7 +331,7 @@ def _run(service: str, options: RuntimeOptions, start: Callable[[Runtime], None]
     settle_collector()
     runtime.start_watchdog()
     if os.environ.get(SUPERVISED):
-        threading.Thread(target=_end_with_supervisor, daemon=True).start()
+        threading.Thread(target=_end_with_supervisor, args=(runtime,), daemon=True).start()
     code = ExitCode.BUG
     try:
         start(runtime)
@@ -340,6 +345,9 @@ def _run(service: str, options: RuntimeOptions, start: Callable[[Runtime], None]
     finally:
         runtime.end(code)
         runtime.close()
+        if runtime.orphaned:
+            with suppress(OSError):  # others have their sockets in it, or it is gone
+                Path(os.environ[SUPERVISED]).rmdir()
     logger.info("process ended", code=int(code), signal=runtime.stopped_by)
     runtime.release()
     sys.exit(code)
@@ -362,10 +370,11 @@ def _code_of_group(group: BaseExceptionGroup[BaseException]) -> ExitCode:
     return ExitCode.BUG
 
 
-def _end_with_supervisor() -> None:
+def _end_with_supervisor(runtime: Runtime) -> None:
     with suppress(OSError):
         while os.read(0, 1024):
             pass
+    runtime.orphaned = True
     os.kill(os.getpid(), signal.SIGTERM)
 
 

@@ -99,7 +99,7 @@ def plan_simulator(options: Options) -> Process:
     return _process(SIMULATOR, argv)
 
 
-def plan_services(options: Options, folder: Path) -> list[Process]:
+def plan_services(options: Options, folder: Path | None) -> list[Process]:
     """Return listeners, aggregator and gateway: one process, or joined by sockets in `folder`."""
     joint = f"ipc://{folder}/" if options.apart else "inproc://"
     listeners = {venue: f"{joint}{venue}" for venue in options.venues}

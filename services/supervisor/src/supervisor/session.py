@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import tempfile
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -45,7 +45,6 @@ async def running_system(
     Raises:
         RefusedError: a process cannot run as it was told to.
     """
-    supervisor = Supervisor(on_log, on_notice)
     failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     tasks: list[asyncio.Task[None]] = []
 
@@ -56,14 +55,15 @@ async def running_system(
         tasks.append(task)
         return ready
 
-    with tempfile.TemporaryDirectory(prefix="dragonfly-", dir=_short_folder()) as folder:
+    with _sockets(options) as folder:
+        supervisor = Supervisor(on_log, on_notice, folder)
         try:
             control = None
             if simulated:
                 facts = await _unless(failed, await start(plan_simulator(options)))
                 control = facts["control"]
                 options = _at_simulator(options, facts)
-            readies = [await start(process) for process in plan_services(options, Path(folder))]
+            readies = [await start(process) for process in plan_services(options, folder)]
             *_, gateway = [await _unless(failed, ready) for ready in readies]
             yield System(gateway["address"], control, failed)
         finally:
@@ -71,6 +71,16 @@ async def running_system(
             await asyncio.gather(*tasks, return_exceptions=True)
             if failed.done() and not failed.cancelled():
                 failed.exception()
+
+
+@contextmanager
+def _sockets(options: Options) -> Iterator[Path | None]:
+    """Yield the folder of the sockets that join services, None where they share a process."""
+    if not options.apart:
+        yield None
+        return
+    with tempfile.TemporaryDirectory(prefix="dragonfly-", dir=_short_folder()) as folder:
+        yield Path(folder)
 
 
 def _short_folder() -> str:

@@ -16,6 +16,7 @@ from asyncio.subprocess import Process as Running
 from collections.abc import Callable
 from contextlib import suppress
 from itertools import count
+from pathlib import Path
 from typing import Final
 
 import msgspec
@@ -55,9 +56,16 @@ class Supervisor:
     """Any number of processes, ended together."""
 
     def __init__(
-        self, on_log: Callable[[str, LogLine], None], on_notice: Callable[[str], None]
+        self,
+        on_log: Callable[[str, LogLine], None],
+        on_notice: Callable[[str], None],
+        sockets: Path | None = None,
     ) -> None:
-        """`on_log` gets (process, line) of every log; `on_notice` a sentence on every restart."""
+        """`on_log` gets (process, line) of every log; `on_notice` a sentence on every restart.
+
+        `sockets` is a folder that the processes remove where they outlive this one.
+        """
+        self._supervised = str(sockets or "1")
         self._on_log = on_log
         self._on_notice = on_notice
         self._running: dict[str, Running] = {}
@@ -114,7 +122,7 @@ class Supervisor:
             stdin=PIPE,
             stdout=DEVNULL,
             stderr=PIPE,
-            env=os.environ | {SUPERVISED: "1"},
+            env=os.environ | {SUPERVISED: self._supervised},
             # Ctrl-C is for the supervisor, which then ends the others in order.
             start_new_session=True,
             limit=MAX_LINE_BYTES,

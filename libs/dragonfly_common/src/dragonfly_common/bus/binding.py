@@ -116,6 +116,10 @@ class Binding:
         self._discovery.close()
         if self._gate:
             self._gate.close()
+        for address in self._bound:
+            # ZeroMQ leaves the file. Before the socket closes, no other process can have taken it.
+            if address.startswith("ipc://") and not address.startswith("ipc://@"):
+                Path(address[6:]).unlink(missing_ok=True)
         self.socket.close(linger=linger_ms)
 
     def _rebind(self) -> None:
