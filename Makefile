@@ -79,8 +79,8 @@ check: $(VENV)/.tools
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	for part in $(PACKAGES); do $(BIN)/mypy $$part/src $$part/tests || exit 1; done
-	$(BIN)/mypy conftest.py protos/generate.py
-	$(BIN)/mypy tests bench
+	$(BIN)/mypy conftest.py protos/generate.py tests bench
+	$(BIN)/mypy tests/conftest.py
 	$(BIN)/lint-imports
 	$(BIN)/python protos/generate.py --check
 
