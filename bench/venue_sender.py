@@ -192,6 +192,7 @@ class _Venue:
         tls: ssl.SSLContext | None,
         whole: int,
     ) -> None:
+        self.halted = self.post_only = False
         self._protocol = protocol
         self._whole = whole
         self._assets = {name: Asset(name, 0.0702) for name in instruments}

@@ -24,6 +24,7 @@ from feed_listener.pulse import Pulse
 from feed_listener.session import Session, Surroundings
 from feed_listener.venue import FRAME_ERROR_REASONS, FrameError, SnapshotSource, Venue
 from feed_listener.venues import VENUES
+from feed_listener.venues.instruments import LONGEST_WORD
 from feed_listener.venues.kraken.book import KrakenBook, RawLevel, read_changes
 from fuzzing import Target
 from judging import by_label, counted, judge_side
@@ -60,6 +61,9 @@ CONTROL: Final = {
         b'{"channel":"status","type":"update","data":[{"system":"online"}]}',
         b'{"error":"no","method":"subscribe","success":false,"symbol":"ETH/BTC","req_id":1}',
         b'{"method":"pong","req_id":7}',
+        b'{"channel":"status","type":"update","data":[{"system":"maintenance"}]}',
+        b'{"channel":"instrument","type":"update","data":{"assets":[],"pairs":['
+        b'{"symbol":"ETH/BTC","status":"cancel_only"}]}}',
     ],
 }
 
@@ -125,6 +129,9 @@ class _Member:
     def announce_close(self) -> None:
         return
 
+    def announce_trading(self, symbol: str | None) -> None:
+        return
+
     def hang_up(self, code: int, reason: str) -> None:
         return
 
@@ -149,7 +156,14 @@ class Frames(Target):
         self._feeds.bind(INSTRUMENT, SYMBOLS[self.venue])
         self._pulse = Pulse(self._clock.monotonic())
         self._around = Surroundings(
-            venue, DEPTH, self._feeds, self._clock, self._pulse, lambda: None, audit=True
+            venue,
+            DEPTH,
+            self._feeds,
+            self._clock,
+            self._pulse,
+            lambda: None,
+            lambda symbol, trading: None,
+            audit=True,
         )
         self._connections = 0
         self._seen: deque[bytes] = deque(maxlen=100)
@@ -185,6 +199,8 @@ class Frames(Target):
         return "published" if self.outlet.books > before[1] else "taken"
 
     def check(self) -> None:
+        # Where it was said to be halted, the venue says what is true.
+        self._act(self._conversation.open(self._clock.now_ns()))
         self._live()
 
     def _live(self) -> None:
@@ -361,7 +377,9 @@ class Lists(Target):
         SeededDriver({self.venue: exchange}, [], seed=1, rate=0.0)
         source = VENUES[self.venue].instruments
         if source.rest_path is not None:
-            return [exchange.venue.rest(source.rest_path, {}, exchange, clock.now_ns()).body]
+            path, _, query = source.rest_path.partition("?")
+            asked = dict(parse_qsl(query))
+            return [exchange.venue.rest(path, asked, exchange, clock.now_ns()).body]
         assert source.ws_request is not None
         talk = exchange.venue.session(PATHS[self.venue], exchange, 1)
         said = talk.receive(source.ws_request.encode(), clock.now_ns())
@@ -376,9 +394,10 @@ class Lists(Target):
             return error.reason
         if found is None:
             return "another message"
-        for name, symbol in found.items():
+        for name, market in found.items():
             assert is_instrument(name), repr(name)
-            assert symbol, repr(name)
+            assert market.symbol, repr(name)
+            assert len(market.trading.word) <= LONGEST_WORD, repr(name)
         return "a list" if found else "an empty list"
 
 

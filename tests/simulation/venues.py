@@ -10,14 +10,15 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, Literal, NamedTuple, NoReturn, Self, cast
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
 from feed_listener import service
 from feed_listener.client import ClosedError, RejectedError, UnreachableError
 from feed_listener.client.connection import Client, Connection
+from feed_listener.directory import Fetch
 from feed_listener.instrument_list import fetcher
-from feed_listener.venue import FrameError, Venue
+from feed_listener.venue import FrameError, Market, Venue
 from venue_simulator import market
 from venue_simulator.book import BookState, Levels
 from venue_simulator.client import Client as Member
@@ -293,26 +294,30 @@ async def _reach(host: VenueHost, url: str) -> Exchange:
     return exchange
 
 
-def _fetcher(
-    host: VenueHost, venue: Venue, client: Client, ws_url: str, rest_url: str
-) -> Callable[[], Awaitable[Mapping[str, str]]]:
+def _fetcher(host: VenueHost, venue: Venue, client: Client, ws_url: str, rest_url: str) -> Fetch:
     """Return what loads the venue's list: by its WebSocket as the listener does, or by REST."""
-    path = venue.instruments.rest_path
-    if path is None:
+    source = venue.instruments
+    if source.rest_path is None:
         return fetcher(venue, client, ws_url, rest_url, cast("Any", None))
+    whole = source.rest_path
 
-    async def by_rest() -> Mapping[str, str]:
+    async def by_rest(symbols: Sequence[str]) -> Mapping[str, Market]:
+        part = source.part_path
+        parts = urlsplit(part(symbols) if part and symbols else whole)
         exchange = await _reach(host, rest_url)
         if exchange.faults.lasts(FaultKind.REST_429):
             raise RejectedError(rest_url, 429, "2")
         now_ns = host.process.now_ns()
-        reply = exchange.venue.rest(urlsplit(path).path, {}, exchange, now_ns)
+        query = dict(parse_qsl(parts.query))
+        reply = exchange.venue.rest(parts.path, query, exchange, now_ns)
         slow = exchange.faults.lasts(FaultKind.REST_SLOW)
         await asyncio.sleep(SLOW_REST_S if slow else host.network.weather.delay_s)
-        symbols = venue.parse_instruments(reply.body)
-        if not symbols:
+        if reply.status != 200:
+            raise RejectedError(rest_url, reply.status, None)
+        markets = venue.parse_instruments(reply.body)
+        if not markets:
             raise FrameError("not_instruments", "the list is empty")
-        return symbols
+        return markets
 
     return by_rest
 

@@ -24,8 +24,11 @@ from feed_listener.venue import (
     InstrumentSource,
     Limits,
     Liveness,
+    Market,
     Refused,
     Top,
+    Trading,
+    TradingChange,
     Unchanged,
     WholeBook,
 )
@@ -84,6 +87,8 @@ class FakeDecoder:
                 event = Broken(told["s"], "checksum", "1 is not 2")
             case "unsound":
                 raise FrameError("unsorted", symbol=told["s"])
+            case "trading":
+                event = TradingChange(told["s"], Trading(told["halted"], told["word"]))
             case "closing":
                 event = Closing("maintenance")
         return (event,)
@@ -140,6 +145,7 @@ class FakeVenue:
         self.probes = probes
         self.audits = audits or AuditSources()
         self.whole_books = whole_books
+        self.greeting: Sequence[str] = ()
         self.decoders: list[FakeDecoder] = []
 
     def connect_url(self, base: str) -> str:
@@ -158,12 +164,18 @@ class FakeVenue:
     def probe(self, request_id: int) -> str | None:
         return _frame(op="probe", id=request_id, symbols=[]) if self.probes else None
 
-    def parse_instruments(self, reply: bytes) -> dict[str, str] | None:
+    def parse_instruments(self, reply: bytes) -> dict[str, Market] | None:
         try:
             told = json.loads(reply)
         except ValueError:
             raise FrameError("not_json") from None
-        return told.get("list") if isinstance(told, dict) else None
+        if not isinstance(told, dict) or "list" not in told:
+            return None
+        halted = told.get("halted", {})
+        return {
+            name: Market(symbol, Trading(symbol in halted, halted.get(symbol, "")))
+            for name, symbol in told["list"].items()
+        }
 
     def decoder(self, depth: int) -> Decoder:
         made = FakeDecoder(whole_books=self.whole_books)
@@ -176,6 +188,10 @@ class FakeServer:
 
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self.listed = {"ETH-BTC": "ethbtc", "BTC-USD": "btcusd", "SOL-USD": "solusd"}
+        self.halted: dict[str, str] = {}
+        """The venue's word for each symbol that cannot be traded."""
+        self.lists_asked: list[str] = []
+        """The paths by which the list, or a part of it, was asked for."""
         self.requests: list[dict[str, Any]] = []
         self.connections: list[ServerConnection] = []
         self.subscribed: dict[ServerConnection, set[str]] = {}
@@ -291,7 +307,7 @@ class FakeServer:
         match request["op"]:
             case "list":
                 await connection.send(_frame(t="hello"))
-                await connection.send(_frame(list=self.listed))
+                await connection.send(self._list())
                 return
             case "probe":
                 await connection.send(_frame(t="pong"))
@@ -309,9 +325,19 @@ class FakeServer:
             for symbol in sorted(symbols & set(request["symbols"]) & set(self._books)):
                 await connection.send(json.dumps(self._books[symbol]))
 
+    def _list(self, path: str = "/list") -> str:
+        """Return the list, or the part of it that `/list/ethbtc,btcusd` names."""
+        _, _, symbols = path.removeprefix("/").partition("/")
+        part = symbols.split(",")
+        return _frame(
+            list={n: s for n, s in self.listed.items() if not symbols or s in part},
+            halted=self.halted,
+        )
+
     async def _answer_http(self, connection: ServerConnection, request: Request) -> Response | None:
-        if request.path == "/list":
-            response = connection.respond(self.list_status, json.dumps({"list": self.listed}))
+        if request.path.startswith("/list"):
+            self.lists_asked.append(request.path)
+            response = connection.respond(self.list_status, self._list(request.path))
         elif request.path.startswith("/book/"):
             self.snapshots_asked += 1
             await self.may_answer.wait()

@@ -15,7 +15,7 @@ from dragonfly_common.messages import Body, Book, Instruments, Venue
 from dragonfly_common.peers import Peers
 from dragonfly_common.runtime import Runtime, RuntimeOptions
 from dragonfly_common.sharing import Share
-from dragonfly_common.topics import STATUS_PREFIX, book_interest, book_topic
+from dragonfly_common.topics import RELIST_PREFIX, STATUS_PREFIX, book_interest, book_topic
 from dragonfly_common.types import FeedState
 from fake_venue import FakeServer, FakeVenue, eventually
 from feed_listener.client import ClientOptions, build_client, fetch, trusted
@@ -64,6 +64,9 @@ class Consumer:
 
     def want(self, instrument: str) -> None:
         self._subscriber.subscribe(book_interest(instrument))
+
+    def want_relist(self) -> None:
+        self._subscriber.subscribe(RELIST_PREFIX)
 
     def leave(self, instrument: str) -> None:
         self._subscriber.unsubscribe(book_interest(instrument))
@@ -158,6 +161,7 @@ async def listening(
     clock: SkippingClock | None = None,
     ca_file: Path | None = None,
     audit_interval_s: float | None = None,
+    list_interval_s: float = 60.0,
 ) -> AsyncIterator[Consumer]:
     """Run a listener to `server`, and a consumer of what it publishes."""
     clock = clock or SkippingClock()
@@ -171,7 +175,7 @@ async def listening(
         publisher,
         Peers((), publisher, Share(publisher.publisher_id), clock),
         venue,
-        Following(instruments, 10, linger_s, audit_interval_s),
+        Following(instruments, 10, linger_s, audit_interval_s, list_interval_s),
         client,
         server.ws_url,
         fetcher(venue, client, server.ws_url, server.rest_url, tls),

@@ -6,12 +6,13 @@ import json
 from pathlib import Path
 
 import pytest
+from feed_listener.venue import Market, Trading
 from feed_listener.venues.bitstamp import Bitstamp
 
 CAPTURE = Path(__file__).parents[4] / "shared" / "captures" / "bitstamp" / "BITSTAMP.0"
 
 
-def test_only_spot_markets_that_trade_are_listed() -> None:
+def test_spot_markets_are_listed_with_what_keeps_them_from_being_traded() -> None:
     reply = json.dumps(
         [
             {"name": "BTC/USD", "url_symbol": "btcusd", "trading": "Enabled", "base_decimals": 8},
@@ -21,8 +22,9 @@ def test_only_spot_markets_that_trade_are_listed() -> None:
         ]
     )
     assert Bitstamp().parse_instruments(reply.encode()) == {
-        "BTC-USD": "btcusd",
-        "USDT-USD": "usdtusd",
+        "BTC-USD": Market("btcusd"),
+        "USDT-USD": Market("usdtusd"),
+        "OLD-USD": Market("oldusd", Trading(halted=True, word="Disabled")),
     }
 
 
@@ -31,5 +33,5 @@ def test_the_recorded_list() -> None:
     reply = CAPTURE.read_bytes().split(b": ", 1)[1].splitlines()[0]
     listed = Bitstamp().parse_instruments(reply)
     assert listed is not None
-    assert listed["ETH-BTC"] == "ethbtc"
+    assert listed["ETH-BTC"] == Market("ethbtc")
     assert len(listed) > 100

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 
 import pytest
 from dragonfly_common.clock import SystemClock
@@ -10,20 +10,31 @@ from fake_venue import eventually
 from feed_listener import directory as module
 from feed_listener.client import ClientError, ProtocolError, UnreachableError
 from feed_listener.directory import Directory
-from feed_listener.venue import FrameError
+from feed_listener.venue import FrameError, InstrumentSource, Market, Trading
+
+ETH = {"ETH-BTC": Market("ethbtc")}
+NEW = {"NEW-BTC": Market("newbtc")}
+WHOLE_ONLY = InstrumentSource(rest_path="/list")
+IN_PARTS = InstrumentSource(rest_path="/list", part_path="/list/".join, part_symbols=2)
+TOLD = InstrumentSource(ws_request="{}", changes_told=True)
+HALTED = Trading(halted=True, word="BREAK")
 
 
 class Lists:
     """What the venue answers, one after the other; the last again and again."""
 
-    def __init__(self, *answers: Mapping[str, str] | Exception) -> None:
+    def __init__(self, *answers: Mapping[str, Market] | Exception) -> None:
         self.answers = list(answers)
-        self.asked = 0
+        self.questions: list[Sequence[str]] = []
         self.changes = 0
 
-    async def fetch(self) -> Mapping[str, str]:
+    @property
+    def asked(self) -> int:
+        return len(self.questions)
+
+    async def fetch(self, symbols: Sequence[str]) -> Mapping[str, Market]:
         answer = self.answers[min(self.asked, len(self.answers) - 1)]
-        self.asked += 1
+        self.questions.append(symbols)
         if isinstance(answer, Exception):
             raise answer
         return answer
@@ -33,8 +44,21 @@ class Lists:
 
 
 @contextlib.asynccontextmanager
-async def running(lists: Lists) -> AsyncIterator[Directory]:
-    made = Directory(lists.fetch, SystemClock(), lambda: 0.0, lists.changed)
+async def running(
+    lists: Lists,
+    source: InstrumentSource = WHOLE_ONLY,
+    followed: Sequence[str] = (),
+    interval_s: float = module.LIST_INTERVAL_S,
+) -> AsyncIterator[Directory]:
+    made = Directory(
+        source,
+        lists.fetch,
+        SystemClock(),
+        lambda: 0.0,
+        lists.changed,
+        followed=lambda: followed,
+        interval_s=interval_s,
+    )
     task = asyncio.create_task(made.run())
     try:
         yield made
@@ -45,10 +69,10 @@ async def running(lists: Lists) -> AsyncIterator[Directory]:
 
 
 async def test_the_list_is_loaded_at_the_start() -> None:
-    lists = Lists({"ETH-BTC": "ethbtc"})
+    lists = Lists(ETH)
     async with running(lists) as directory:
-        await eventually(lambda: directory.symbols is not None, "the list")
-        assert directory.symbols == {"ETH-BTC": "ethbtc"}
+        await eventually(lambda: directory.markets is not None, "the list")
+        assert directory.markets == ETH
         assert (lists.changes, directory.failure) == (1, None)
 
 
@@ -57,9 +81,9 @@ async def test_a_list_that_cannot_be_had_is_asked_for_again(
     failure: ClientError | FrameError, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ProtocolError, "retry_after_s", 0.0)
-    lists = Lists(failure, failure, {"ETH-BTC": "ethbtc"})
+    lists = Lists(failure, failure, ETH)
     async with running(lists) as directory:
-        await eventually(lambda: directory.symbols is not None, "the list")
+        await eventually(lambda: directory.markets is not None, "the list")
         assert lists.asked == 3
         # The first failure and the list; the second failure was no news.
         assert lists.changes == 2
@@ -68,17 +92,17 @@ async def test_a_list_that_cannot_be_had_is_asked_for_again(
 
 async def test_a_doubt_leads_to_another_look(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "LEAST_REFRESH_S", 0.01)
-    lists = Lists({"ETH-BTC": "ethbtc"}, {"ETH-BTC": "ethbtc", "NEW-BTC": "newbtc"})
+    lists = Lists(ETH, {**ETH, **NEW})
     async with running(lists) as directory:
-        await eventually(lambda: directory.symbols is not None, "the list")
+        await eventually(lambda: directory.markets is not None, "the list")
         directory.doubt()
-        await eventually(lambda: "NEW-BTC" in (directory.symbols or {}), "the new list")
+        await eventually(lambda: "NEW-BTC" in (directory.markets or {}), "the new list")
 
 
 async def test_doubts_do_not_flood_the_venue() -> None:
-    lists = Lists({"ETH-BTC": "ethbtc"})
+    lists = Lists(ETH)
     async with running(lists) as directory:
-        await eventually(lambda: directory.symbols is not None, "the list")
+        await eventually(lambda: directory.markets is not None, "the list")
         for _ in range(100):
             directory.doubt()
             await asyncio.sleep(0)
@@ -90,7 +114,65 @@ async def test_an_old_list_stays_while_a_new_one_cannot_be_had(
 ) -> None:
     monkeypatch.setattr(module, "LEAST_REFRESH_S", 0.0)
     monkeypatch.setattr(module, "REFRESH_S", 0.01)
-    lists = Lists({"ETH-BTC": "ethbtc"}, UnreachableError("no"))
+    lists = Lists(ETH, UnreachableError("no"))
     async with running(lists) as directory:
         await eventually(lambda: directory.failure == "no", "a failure")
-        assert directory.symbols == {"ETH-BTC": "ethbtc"}
+        assert directory.markets == ETH
+
+
+async def test_a_short_list_is_read_again_each_interval() -> None:
+    lists = Lists(ETH, {"ETH-BTC": Market("ethbtc", HALTED)})
+    async with running(lists, interval_s=0.01) as directory:
+        await eventually(lambda: directory.markets == lists.answers[1], "the halt")
+        assert set(lists.questions) == {()}
+
+
+async def test_of_a_long_list_only_what_is_followed_is_read_each_interval() -> None:
+    halted = {"ETH-BTC": Market("ethbtc", HALTED)}
+    lists = Lists({**ETH, **NEW}, halted, {}, ETH)
+    async with running(lists, IN_PARTS, ["ethbtc", "a", "b"], interval_s=0.01) as directory:
+        await eventually(lambda: directory.markets == {**NEW, **halted}, "the halt")
+        await eventually(lambda: directory.markets == {**NEW, **ETH}, "its end")
+        assert lists.questions[:4] == [(), ["ethbtc", "a"], ["b"], ["ethbtc", "a"]]
+        assert directory.loads == 1
+
+
+async def test_a_part_that_is_refused_makes_the_whole_list_be_read() -> None:
+    refusal = UnreachableError("Invalid symbol.")
+    refusal.retry_after_s = 0.0
+    lists = Lists({**ETH, **NEW}, refusal, NEW)
+    async with running(lists, IN_PARTS, ["ethbtc"], interval_s=0.01) as directory:
+        await eventually(lambda: directory.markets == NEW, "the new list")
+        assert lists.questions[:3] == [(), ["ethbtc"], ()]
+
+
+async def test_a_list_whose_changes_are_told_is_not_read_again_for_them() -> None:
+    lists = Lists(ETH)
+    async with running(lists, TOLD, ["ethbtc"], interval_s=0.001) as directory:
+        await eventually(lambda: directory.markets is not None, "the list")
+        directory.note_trading("ethbtc", HALTED)
+        directory.note_trading("ethbtc", HALTED)
+        assert directory.markets == {"ETH-BTC": Market("ethbtc", HALTED)}
+        assert lists.changes == 2
+        await asyncio.sleep(0.01)
+        assert lists.asked == 1
+
+
+async def test_a_market_that_is_told_of_and_not_listed_is_looked_for() -> None:
+    lists = Lists(ETH, {**ETH, **NEW})
+    async with running(lists, TOLD, interval_s=0.01) as directory:
+        await eventually(lambda: directory.markets is not None, "the list")
+        directory.note_trading("newbtc", Trading())
+        await eventually(lambda: directory.markets == {**ETH, **NEW}, "the new list")
+
+
+async def test_while_somebody_wishes_for_more_the_list_is_read_again_and_again() -> None:
+    lists = Lists(ETH)
+    async with running(lists, TOLD, interval_s=0.01) as directory:
+        directory.wish(wanted=True)
+        await eventually(lambda: lists.asked >= 4, "several looks")
+        directory.wish(wanted=False)
+        # One more may have been due already.
+        most = lists.asked + 1
+        await asyncio.sleep(0.05)
+        assert lists.asked <= most

@@ -10,9 +10,15 @@ from feed_listener.client import (
     build_client,
     trusted,
 )
-from feed_listener.instrument_list import Fetch, fetcher
-from feed_listener.venue import FrameError, InstrumentSource
+from feed_listener.directory import Fetch
+from feed_listener.instrument_list import fetcher
+from feed_listener.venue import FrameError, InstrumentSource, Market, Trading
 
+LISTED = {
+    "ETH-BTC": Market("ethbtc"),
+    "BTC-USD": Market("btcusd"),
+    "SOL-USD": Market("solusd"),
+}
 BY_WEBSOCKET = InstrumentSource(ws_request='{"op": "list", "id": 1, "symbols": []}')
 
 
@@ -23,11 +29,25 @@ def fetch_from(server: FakeServer, venue: FakeVenue) -> Fetch:
 
 
 async def test_a_list_by_rest(server: FakeServer) -> None:
-    assert await fetch_from(server, FakeVenue())() == server.listed
+    assert await fetch_from(server, FakeVenue())(()) == LISTED
+
+
+async def test_a_part_of_a_list(server: FakeServer) -> None:
+    server.halted = {"btcusd": "BREAK"}
+    parts = InstrumentSource(rest_path="/list", part_path=lambda names: f"/list/{','.join(names)}")
+    fetch = fetch_from(server, FakeVenue(instruments=parts))
+    assert await fetch(["ethbtc", "btcusd"]) == {
+        "ETH-BTC": Market("ethbtc"),
+        "BTC-USD": Market("btcusd", Trading(halted=True, word="BREAK")),
+    }
+    assert await fetch(()) == {
+        **LISTED,
+        "BTC-USD": Market("btcusd", Trading(halted=True, word="BREAK")),
+    }
 
 
 async def test_a_list_on_a_websocket_of_its_own(server: FakeServer) -> None:
-    assert await fetch_from(server, FakeVenue(instruments=BY_WEBSOCKET))() == server.listed
+    assert await fetch_from(server, FakeVenue(instruments=BY_WEBSOCKET))(()) == LISTED
     assert server.opened == 1
     await eventually(lambda: not server.open, "its end")
 
@@ -36,16 +56,16 @@ async def test_a_list_that_stays_out(server: FakeServer, monkeypatch: pytest.Mon
     monkeypatch.setattr(instrument_list, "REPLY_LIMIT_S", 0.05)
     mute = InstrumentSource(ws_request='{"op": "probe", "id": 1, "symbols": []}')
     with pytest.raises(UnreachableError, match="sent no instrument list within"):
-        await fetch_from(server, FakeVenue(instruments=mute))()
+        await fetch_from(server, FakeVenue(instruments=mute))(())
 
 
 async def test_an_empty_list_is_none(server: FakeServer) -> None:
     server.listed = {}
     with pytest.raises(FrameError, match="empty"):
-        await fetch_from(server, FakeVenue())()
+        await fetch_from(server, FakeVenue())(())
 
 
 async def test_a_rejected_list(server: FakeServer) -> None:
     server.list_status = type(server.list_status).TOO_MANY_REQUESTS
     with pytest.raises(RejectedError):
-        await fetch_from(server, FakeVenue())()
+        await fetch_from(server, FakeVenue())(())

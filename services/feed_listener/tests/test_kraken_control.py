@@ -5,7 +5,15 @@ from __future__ import annotations
 import json
 
 import pytest
-from feed_listener.venue import Acked, FrameError, Heard, Refused
+from feed_listener.venue import (
+    TRADING,
+    Acked,
+    FrameError,
+    Heard,
+    Refused,
+    Trading,
+    TradingChange,
+)
 from feed_listener.venues.kraken import Kraken
 
 
@@ -60,8 +68,27 @@ TIMES = '"time_in":"2026-08-16T23:37:04.849274Z","time_out":"2026-08-16T23:37:04
         (
             '{"channel":"status","type":"update","data":[{"version":"2.0.10","system":"maintenance"'
             ',"api_version":"v2","connection_id":13834774380200032777}]}',
-            Heard(),
+            TradingChange(None, Trading(halted=True, word="maintenance")),
         ),
+        (
+            '{"channel":"status","type":"update","data":[{"system":"online"}]}',
+            TradingChange(None, TRADING),
+        ),
+        (
+            '{"channel":"status","type":"update","data":[{"system":"cancel_only"}]}',
+            TradingChange(None, Trading(halted=True, word="cancel_only")),
+        ),
+        (
+            '{"channel":"status","type":"update","data":[{"system":"post_only"}]}',
+            TradingChange(None, Trading(word="post_only")),
+        ),
+        (
+            '{"channel":"instrument","type":"update","data":{"assets":[],"pairs":[{"symbol":'
+            '"ETH/BTC","base":"ETH","quote":"BTC","status":"cancel_only","price_increment":1e-08}'
+            "]}}",
+            TradingChange("ETH/BTC", Trading(halted=True, word="cancel_only")),
+        ),
+        ('{"channel":"instrument","type":"update","data":{"assets":[],"pairs":[]}}', Heard()),
     ],
 )
 def test_answers(frame: str, event: object) -> None:

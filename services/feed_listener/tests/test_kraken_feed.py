@@ -9,7 +9,15 @@ from zlib import crc32
 
 import pytest
 from feed_listener.levels import MAX_SYMBOLS
-from feed_listener.venue import Broken, Event, FrameError, Heard, Top, Unchanged
+from feed_listener.venue import (
+    TRADING,
+    Broken,
+    Event,
+    FrameError,
+    Top,
+    TradingChange,
+    Unchanged,
+)
 from feed_listener.venues.kraken.feed import KrakenDecoder
 
 RECORDED = Path(__file__).parent / "data" / "kraken_minagbp_depth25.ndjson"
@@ -250,7 +258,7 @@ def test_every_recorded_checksum_holds() -> None:
     assert not [event for event in events if isinstance(event, Broken)]
     tops = [event for event in events if isinstance(event, Top | Unchanged)]
     assert len(tops) == 13
-    assert events[0] == Heard()
+    assert events[0] == TradingChange(None, TRADING)
 
 
 @pytest.mark.needs(CAPTURE)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 
 import pytest
-from feed_listener.venue import FrameError
+from feed_listener.venue import FrameError, Market, Trading
 from feed_listener.venues.kraken import Kraken
 
 
-def test_only_markets_that_trade_are_listed() -> None:
+def test_markets_are_listed_with_what_keeps_them_from_being_traded() -> None:
     pairs = [
         {"symbol": "BTC/USD", "base": "BTC", "quote": "USD", "status": "online"},
         {"symbol": "AAPLx/USD", "status": "post_only", "price_increment": 1e-08},
@@ -20,8 +20,10 @@ def test_only_markets_that_trade_are_listed() -> None:
     ]
     frame = {"channel": "instrument", "type": "snapshot", "data": {"assets": [], "pairs": pairs}}
     assert Kraken().parse_instruments(json.dumps(frame).encode()) == {
-        "BTC-USD": "BTC/USD",
-        "AAPLX-USD": "AAPLx/USD",
+        "BTC-USD": Market("BTC/USD"),
+        "AAPLX-USD": Market("AAPLx/USD", Trading(word="post_only")),
+        "SICK-USD": Market("SICK/USD", Trading(halted=True, word="maintenance")),
+        "FROZEN-USD": Market("FROZEN/USD", Trading(halted=True, word="cancel_only")),
     }
 
 

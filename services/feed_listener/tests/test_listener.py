@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from dragonfly_common.messages import Instruments
 from dragonfly_common.types import FeedState
-from fake_venue import FakeServer, eventually
+from fake_venue import FakeServer, FakeVenue, eventually
 from feed_listener import directory
+from feed_listener.venue import InstrumentSource
 from listening import SkippingClock, listening
 
 SYNCING = FeedState.SYNCING
@@ -18,6 +19,7 @@ LIVE = FeedState.LIVE
 STALE = FeedState.STALE
 DOWN = FeedState.DOWN
 UNKNOWN = FeedState.UNKNOWN
+HALTED = FeedState.HALTED
 
 
 async def test_interest_becomes_a_subscription_and_its_book_comes_back(
@@ -172,3 +174,130 @@ async def test_foreign_subscriptions_are_ignored(server: FakeServer, tmp_path: P
         consumer.want("ETH-BTC")
         await consumer.venue(lambda v: v.connections == 1, "connected")
         assert consumer.venues[-1].instruments == 1
+
+
+PARTS = InstrumentSource(rest_path="/list", part_path=lambda names: f"/list/{','.join(names)}")
+
+
+@pytest.mark.parametrize("instruments", [None, PARTS])
+async def test_a_market_that_is_halted_leaves_the_book_and_comes_back(
+    server: FakeServer, tmp_path: Path, instruments: InstrumentSource | None
+) -> None:
+    venue = FakeVenue(instruments=instruments)
+    await server.book("ethbtc", 1, 10.0)
+    await server.book("btcusd", 1, 10.0)
+    async with listening(
+        server, tmp_path, venue=venue, instruments=["ETH-BTC", "BTC-USD"], list_interval_s=0.02
+    ) as consumer:
+        consumer.want("ETH-BTC")
+        consumer.want("BTC-USD")
+        await consumer.live("ETH-BTC", 1)
+        await consumer.live("BTC-USD", 1)
+        server.halted = {"ethbtc": "BREAK"}
+        halted = await consumer.state("ETH-BTC", HALTED)
+        assert halted.reason == "fake has halted ETH-BTC: BREAK"
+        assert (halted.bids, halted.asks) == ((), ())
+        # What the venue sends meanwhile is not shown, and is what stands afterwards.
+        await server.book("ethbtc", 2, 11.0)
+        await server.book("btcusd", 2, 11.0)
+        await consumer.live("BTC-USD", 2)
+        server.halted = {}
+        await consumer.live("ETH-BTC", 2)
+        assert consumer.states("ETH-BTC") == [SYNCING, LIVE, HALTED, SYNCING, LIVE]
+        assert consumer.states("BTC-USD") == [SYNCING, LIVE]
+
+
+async def test_a_market_that_is_halted_when_it_is_asked_for_says_so(
+    server: FakeServer, tmp_path: Path
+) -> None:
+    server.halted = {"ethbtc": "BREAK"}
+    await server.book("ethbtc", 1, 10.0)
+    async with listening(server, tmp_path, list_interval_s=0.02) as consumer:
+        consumer.want("ETH-BTC")
+        await consumer.state("ETH-BTC", HALTED)
+        status = await consumer.venue(lambda v: v.state is HALTED, "HALTED")
+        assert status.reason == "fake has halted ETH-BTC: BREAK"
+        server.halted = {}
+        await consumer.live("ETH-BTC", 1)
+        await consumer.venue(lambda v: v.state is LIVE and not v.reason, "LIVE")
+        assert LIVE not in consumer.states("ETH-BTC")[:-1]
+
+
+async def test_a_halt_that_a_connection_tells_is_heard_at_once(
+    server: FakeServer, tmp_path: Path
+) -> None:
+    await server.book("ethbtc", 1, 10.0)
+    async with listening(server, tmp_path, instruments=["ETH-BTC"]) as consumer:
+        consumer.want("ETH-BTC")
+        await consumer.live("ETH-BTC", 1)
+        await server.send({"t": "trading", "s": "ethbtc", "halted": True, "word": "cancel_only"})
+        assert (await consumer.state("ETH-BTC", HALTED)).reason.endswith("ETH-BTC: cancel_only")
+        await server.send({"t": "trading", "s": "ethbtc", "halted": False, "word": ""})
+        await consumer.live("ETH-BTC", 1)
+        assert len(server.lists_asked) == 1
+
+
+async def test_a_venue_that_halts_takes_all_its_books_out(
+    server: FakeServer, tmp_path: Path
+) -> None:
+    await server.book("ethbtc", 1, 10.0)
+    await server.book("btcusd", 1, 10.0)
+    async with listening(server, tmp_path, instruments=["ETH-BTC"]) as consumer:
+        consumer.want("ETH-BTC")
+        await consumer.live("ETH-BTC", 1)
+        await server.send({"t": "trading", "s": None, "halted": True, "word": "maintenance"})
+        halted = await consumer.state("ETH-BTC", HALTED)
+        assert halted.reason == "fake has halted trading: maintenance"
+        status = await consumer.venue(lambda v: v.state is HALTED, "HALTED")
+        assert status.reason == halted.reason
+        consumer.want("BTC-USD")
+        assert (await consumer.state("BTC-USD", HALTED)).reason == halted.reason
+        await server.send({"t": "trading", "s": None, "halted": False, "word": ""})
+        await consumer.live("ETH-BTC", 1)
+        await consumer.live("BTC-USD", 1)
+        await consumer.venue(lambda v: v.state is LIVE and not v.reason, "LIVE")
+
+
+async def test_a_halt_of_the_venue_is_over_with_the_connection_that_told_of_it(
+    server: FakeServer, tmp_path: Path
+) -> None:
+    await server.book("ethbtc", 1, 10.0)
+    async with listening(server, tmp_path, instruments=["ETH-BTC"]) as consumer:
+        consumer.want("ETH-BTC")
+        await consumer.live("ETH-BTC", 1)
+        await server.send({"t": "trading", "s": None, "halted": True, "word": "maintenance"})
+        await consumer.state("ETH-BTC", HALTED)
+        server.open[0].transport.abort()
+        await consumer.live("ETH-BTC", 1)
+        assert consumer.states("ETH-BTC")[:4] == [SYNCING, LIVE, HALTED, SYNCING]
+
+
+async def test_a_restriction_leaves_the_book_and_is_told(
+    server: FakeServer, tmp_path: Path
+) -> None:
+    await server.book("ethbtc", 1, 10.0)
+    async with listening(server, tmp_path, instruments=["ETH-BTC"]) as consumer:
+        consumer.want("ETH-BTC")
+        await consumer.live("ETH-BTC", 1)
+        await server.send({"t": "trading", "s": None, "halted": False, "word": "post_only"})
+        said = "fake restricts trading: post_only"
+        told = await consumer.book("ETH-BTC", lambda book: book.reason == said, said)
+        assert (told.state, told.bids) == (LIVE, ((9.0, 1.0), (8.0, 2.0)))
+        await consumer.venue(lambda v: v.state is LIVE and v.reason == said, said)
+        await server.book("ethbtc", 2, 11.0)
+        assert (await consumer.live("ETH-BTC", 2)).reason == said
+        await server.send({"t": "trading", "s": None, "halted": False, "word": ""})
+        await consumer.book("ETH-BTC", lambda book: not book.reason, "without a reason")
+        assert consumer.states("ETH-BTC") == [SYNCING, LIVE]
+
+
+async def test_a_wish_for_what_nobody_lists_makes_the_list_be_read_and_told_again(
+    server: FakeServer, tmp_path: Path
+) -> None:
+    told = FakeVenue(instruments=InstrumentSource(rest_path="/list", changes_told=True))
+    async with listening(server, tmp_path, list_interval_s=0.02, venue=told) as consumer:
+        await eventually(lambda: bool(consumer.lists), "the list")
+        consumer.want_relist()
+        await eventually(lambda: len(consumer.lists) >= 3, "the list again")
+        server.listed["NEW-USD"] = "newusd"
+        await eventually(lambda: "NEW-USD" in consumer.lists[-1].names, "what is new")

@@ -41,7 +41,8 @@ def test_no_frame_asks_for_more_symbols_than_the_venue_takes(venue: Venue) -> No
 def test_every_frame_sent_is_small_json(venue: Venue) -> None:
     symbols = ["x" * 20] * venue.limits.symbols_per_request
     probe = venue.probe(3)
-    for frame in [*venue.subscribe(symbols, 1, 20), *([probe] if probe else [])]:
+    probes = [probe] if probe else []
+    for frame in [*venue.greeting, *venue.subscribe(symbols, 1, 20), *probes]:
         assert json.loads(frame)
         assert len(frame.encode()) < 4096
 

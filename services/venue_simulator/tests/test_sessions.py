@@ -35,6 +35,7 @@ class NoBooks:
     """A venue that lists everything and trades nothing."""
 
     def __init__(self, venue: FakeVenue) -> None:
+        self.halted = self.post_only = False
         self._listings = [venue.list_asset(asset) for asset in CATALOGUE]
 
     def listings(self) -> list[Listing]:

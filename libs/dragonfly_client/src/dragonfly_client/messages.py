@@ -46,6 +46,8 @@ class State(IntEnum):
     """No connection to the venue, or no listener for it."""
     UNKNOWN = 5
     """The venue does not list the instrument."""
+    HALTED = 6
+    """The venue says that nobody can trade it now."""
 
     @classmethod
     def _missing_(cls, value: object) -> State:

@@ -4,6 +4,7 @@
     view.<kind>.<instrument>.         aggregator → gateway
     status.venue.<venue>.             listener → aggregator → gateway
     status.instruments.<venue>.       listener → aggregator → gateway
+    relist.                           gateway → aggregator → listener, a subscription only
     share.                            replica → replicas of the same service
     hb.<publisher>                    every publisher → its subscribers
 
@@ -19,6 +20,7 @@ from typing import Final
 
 __all__ = [
     "HEARTBEAT_PREFIX",
+    "RELIST_PREFIX",
     "SHARE_TOPIC",
     "STATUS_PREFIX",
     "ViewKind",
@@ -36,6 +38,9 @@ __all__ = [
 HEARTBEAT_PREFIX: Final = "hb."
 STATUS_PREFIX: Final = "status."
 SHARE_TOPIC: Final = "share."
+RELIST_PREFIX: Final = "relist."
+"""Who subscribes to it wants what no venue lists so far, and names nothing: the lists are read
+again, however many ask for however many names."""
 
 
 class ViewKind(StrEnum):

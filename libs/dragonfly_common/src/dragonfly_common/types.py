@@ -35,6 +35,8 @@ class FeedState(IntEnum):
     """No connection to the venue, or no listener for it."""
     UNKNOWN = 5
     """The venue does not list the instrument."""
+    HALTED = 6
+    """The venue says that nobody can trade it now."""
 
 
 def normalise_instrument(text: str) -> str:

@@ -15,6 +15,7 @@ class State(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     STATE_STALE: _ClassVar[State]
     STATE_DOWN: _ClassVar[State]
     STATE_UNKNOWN: _ClassVar[State]
+    STATE_HALTED: _ClassVar[State]
 
 class View(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -28,6 +29,7 @@ STATE_LIVE: State
 STATE_STALE: State
 STATE_DOWN: State
 STATE_UNKNOWN: State
+STATE_HALTED: State
 VIEW_UNSPECIFIED: View
 VIEW_BOOK: View
 VIEW_BBO: View

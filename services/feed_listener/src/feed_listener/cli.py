@@ -64,6 +64,14 @@ __all__ = ["listener"]
     show_default=True,
     help="How often a snapshot of each book is asked for, within the venue's limits.",
 )
+@click.option(
+    "--list-interval-s",
+    type=click.FloatRange(min=1),
+    default=60.0,
+    show_default=True,
+    help="How often the venue is asked whether what is followed is halted, where it does not tell "
+    "by itself (Kraken does).",
+)
 @linger_option("How long an instrument is kept after the last aggregator left it.")
 @replica_options
 @curve_options(Role.LISTENER)
@@ -79,6 +87,7 @@ def listener(
     ca_file: Path | None,
     audit: bool,
     audit_interval_s: float,
+    list_interval_s: float,
     linger_s: float,
     replicas: Replicas,
     keys: Keys | None,
@@ -97,7 +106,9 @@ def listener(
         ws_url=check_url(ws_url or venue.ws_url, "--ws-url", STREAM_SCHEMES),
         rest_url=check_url(rest_url or venue.rest_url, "--rest-url", REST_SCHEMES),
         tls=trusted(ca_file),
-        following=Following(instruments, depth, linger_s, audit_interval_s if audit else None),
+        following=Following(
+            instruments, depth, linger_s, audit_interval_s if audit else None, list_interval_s
+        ),
         replicas=replicas,
         keys=keys,
     )

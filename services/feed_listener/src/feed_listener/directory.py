@@ -1,9 +1,15 @@
-"""What the venue lists: loaded at the start, refreshed now and then, and when someone doubts it."""
+"""What the venue lists, and what of it can be traded: one owner of both, whoever brings the news.
+
+The whole list is loaded at the start, refreshed now and then, and when someone doubts it. Between,
+what is followed is looked at, so that a halt is known within a minute; where the venue tells its
+connections of halts, they pass them on (`note_trading`).
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Final
 
 import structlog
@@ -12,70 +18,146 @@ from dragonfly_common.clock import Clock
 from feed_listener import counters
 from feed_listener.backoff import Backoff
 from feed_listener.client import ClientError, ProtocolError
-from feed_listener.venue import FrameError
+from feed_listener.venue import FrameError, InstrumentSource, Market, Trading
 
-__all__ = ["Directory"]
+__all__ = ["LIST_INTERVAL_S", "Directory", "Fetch"]
 
 REFRESH_S: Final = 3600.0
 LEAST_REFRESH_S: Final = 60.0
-"""Doubts lead to no more than one look in this time."""
+"""Doubts lead to no more than one look at the whole list in this time."""
+LIST_INTERVAL_S: Final = 60.0
+"""How often what is followed is looked at. At Binance that takes 20 of the 6000 a minute that an
+address is allowed, for each hundred symbols; at Bitstamp one of a thousand requests."""
+
+Fetch = Callable[[Sequence[str]], Awaitable[Mapping[str, Market]]]
+"""Loads the markets of some symbols, where the venue offers that, or all of them where none are
+named."""
 
 logger = structlog.get_logger()
 
 
 class Directory:
-    """The venue's symbols by instrument, kept current."""
+    """The venue's markets by instrument, kept current."""
 
     def __init__(
         self,
-        fetch: Callable[[], Awaitable[Mapping[str, str]]],
+        source: InstrumentSource,
+        fetch: Fetch,
         clock: Clock,
         random: Callable[[], float],
         on_change: Callable[[], None],
+        *,
+        followed: Callable[[], Iterable[str]] = tuple,
+        interval_s: float = LIST_INTERVAL_S,
     ) -> None:
-        """`fetch` asks the venue; `on_change` is called after a list came, or first failed."""
+        """Know nothing yet.
+
+        Args:
+            source: How the venue lists its markets.
+            fetch: Asks the venue.
+            clock: Of this process.
+            random: Returns [0, 1).
+            on_change: Called after a list came, first failed, or a market's trading changed.
+            followed: Returns the symbols whose halts matter.
+            interval_s: How often they are looked at.
+        """
+        self._source = source
         self._fetch = fetch
         self._clock = clock
         self._backoff = Backoff(random)
         self._on_change = on_change
+        self._followed = followed
+        self._interval_s = interval_s
         self._doubted = asyncio.Event()
-        self.symbols: Mapping[str, str] | None = None
+        self._wished = False
+        self.markets: Mapping[str, Market] | None = None
         """None until a list was loaded; an old list stays while a new one cannot be had."""
         self.failure: str | None = None
         """Why the last attempt failed, None when it did not."""
+        self.loads = 0
+        """How often the whole list was loaded."""
 
     def doubt(self) -> None:
         """Ask for a look at the venue's list before the hour is over."""
         self._doubted.set()
 
+    def wish(self, *, wanted: bool) -> None:
+        """Keep doubting the list while somebody wants what no venue lists so far."""
+        self._wished = wanted
+        if wanted:
+            self.doubt()
+
+    def note_trading(self, symbol: str, trading: Trading) -> None:
+        """Take the venue's word on one market."""
+        markets = self.markets or {}
+        name = next((name for name, market in markets.items() if market.symbol == symbol), None)
+        if name is None:
+            self.doubt()
+        elif markets[name].trading != trading:
+            self.markets = {**markets, name: Market(symbol, trading)}
+            self._on_change()
+
     async def run(self) -> None:
         """Keep the list current until cancelled."""
         while True:
-            retry_after_s = await self._load()
-            if retry_after_s is not None:
-                await asyncio.sleep(self._backoff.next_s(retry_after_s))
-                continue
-            self._backoff.reset()
-            self._doubted.clear()
-            await asyncio.sleep(LEAST_REFRESH_S)
-            await self._doubt_or_hour()
+            if await self._load(()):
+                await self._until_due(self._clock.monotonic())
 
-    async def _load(self) -> float | None:
-        """Load the list; return the least wait before another attempt, None after success."""
+    async def _until_due(self, loaded_at: float) -> None:
+        """Look at what is followed until the whole list is to be loaded again."""
+        if not self._wished:
+            self._doubted.clear()
+        source, interval_s = self._source, self._interval_s
+        by_parts = source.part_path is not None
+        whole_s = REFRESH_S if by_parts or source.changes_told else min(REFRESH_S, interval_s)
+        look_at = loaded_at + (interval_s if by_parts else REFRESH_S)
+        while True:
+            doubted_s = min(LEAST_REFRESH_S, interval_s) if self._doubted.is_set() else whole_s
+            due_at = loaded_at + min(whole_s, doubted_s)
+            now = self._clock.monotonic()
+            if now >= due_at:
+                return
+            if now >= look_at:
+                await self._look()
+                look_at = self._clock.monotonic() + interval_s
+            else:
+                await self._rest(min(due_at, look_at) - now)
+
+    async def _look(self) -> None:
+        symbols, most = list(self._followed()), self._source.part_symbols
+        for start in range(0, len(symbols), most):
+            if not await self._load(symbols[start : start + most]):
+                # One that is listed no more makes the venue refuse all that were named with it.
+                self.doubt()
+                return
+
+    async def _load(self, symbols: Sequence[str]) -> bool:
+        """Load the whole list, or the part of `symbols`; return False after a failure and a wait.
+
+        What was read of a part stands beside what is known of the others.
+        """
         try:
-            symbols = await self._fetch()
+            markets = await self._fetch(symbols)
         except FrameError as error:
             self._fail(f"its reply is no instrument list ({error})")
-            return ProtocolError.retry_after_s
+            await asyncio.sleep(self._backoff.next_s(ProtocolError.retry_after_s))
+            return False
         except ClientError as error:
             self._fail(str(error))
-            return error.retry_after_s
-        if symbols != self.symbols or self.failure is not None:
-            logger.info("instruments loaded", count=len(symbols))
-            self.symbols = symbols
+            await asyncio.sleep(self._backoff.next_s(error.retry_after_s))
+            return False
+        self._backoff.reset()
+        whole = {**(self.markets or {}), **markets} if symbols else markets
+        changed = whole != self.markets or self.failure is not None
+        if changed:
+            logger.info("instruments loaded", count=len(whole))
+            self.markets = whole
             self.failure = None
+        if not symbols:
+            self.loads += 1
+        if changed or not symbols:
             self._on_change()
-        return None
+        return True
 
     def _fail(self, reason: str) -> None:
         counters.LIST_FAILURES.inc()
@@ -84,10 +166,11 @@ class Directory:
             self.failure = reason
             self._on_change()
 
-    async def _doubt_or_hour(self) -> None:
-        rest_s = REFRESH_S - LEAST_REFRESH_S
-        timer = asyncio.get_running_loop().call_later(rest_s, self._doubted.set)
-        try:
-            await self._doubted.wait()
-        finally:
-            timer.cancel()
+    async def _rest(self, seconds: float) -> None:
+        """Wait for so long, or until the list is doubted for the first time."""
+        if self._doubted.is_set():
+            await asyncio.sleep(seconds)
+            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._doubted.wait()

@@ -2,12 +2,16 @@
 
                  ASKED            BOOK              SILENT
        DOWN ───────────▶ SYNCING ──────▶ LIVE ─────────────▶ STALE
-        ▲                   ▲              │ ▲                  │
-        │ LOST              └───── VOID ───┘ └────── BOOK ──────┘
-        └── from everywhere but UNKNOWN        UNLISTED ──▶ UNKNOWN from everywhere
+        ▲                   ▲ ▲            │ ▲                  │
+        │ LOST              │ └─── VOID ───┘ └────── BOOK ──────┘
+        └── from everywhere │ RESUMED
+            but UNKNOWN     │                  UNLISTED ──▶ UNKNOWN from everywhere
+            and HALTED    HALTED ◀── HALT from everywhere
 
 Only a book makes a feed LIVE. Asking for a feed that is LIVE changes nothing: that is how a
-successor connection takes over unseen.
+successor connection takes over unseen. What happens to connections and books while the venue has
+halted trading changes nothing either: a feed is HALTED until trading resumes or the venue lists
+the instrument no longer.
 """
 
 from __future__ import annotations
@@ -20,12 +24,13 @@ from dragonfly_common.types import FeedState
 
 __all__ = ["TRANSITIONS", "FeedEvent", "next_state"]
 
-SYNCING, LIVE, STALE, DOWN, UNKNOWN = (
+SYNCING, LIVE, STALE, DOWN, UNKNOWN, HALTED = (
     FeedState.SYNCING,
     FeedState.LIVE,
     FeedState.STALE,
     FeedState.DOWN,
     FeedState.UNKNOWN,
+    FeedState.HALTED,
 )
 
 
@@ -44,7 +49,13 @@ class FeedEvent(Enum):
     LOST = auto()
     """There is no connection for it, or no way to find out its symbol."""
     UNLISTED = auto()
-    """The venue does not list it, or refuses it."""
+    """The venue does not list it."""
+    REFUSED = auto()
+    """The venue lists it and refuses to send it."""
+    HALT = auto()
+    """The venue says that nobody can trade it now."""
+    RESUMED = auto()
+    """The venue says that it can be traded again."""
 
 
 # None: the event means nothing in that state, not even another reason.
@@ -55,18 +66,44 @@ TRANSITIONS: Final[Mapping[FeedEvent, Mapping[FeedState, FeedState | None]]] = {
         STALE: SYNCING,
         DOWN: SYNCING,
         UNKNOWN: SYNCING,
+        HALTED: None,
     },
-    FeedEvent.BOOK: {SYNCING: LIVE, LIVE: None, STALE: LIVE, DOWN: LIVE, UNKNOWN: LIVE},
-    FeedEvent.SILENT: {SYNCING: None, LIVE: STALE, STALE: STALE, DOWN: None, UNKNOWN: None},
-    FeedEvent.VOID: {SYNCING: SYNCING, LIVE: SYNCING, STALE: SYNCING, DOWN: None, UNKNOWN: None},
-    FeedEvent.LOST: {SYNCING: DOWN, LIVE: DOWN, STALE: DOWN, DOWN: DOWN, UNKNOWN: None},
-    FeedEvent.UNLISTED: {
-        SYNCING: UNKNOWN,
-        LIVE: UNKNOWN,
-        STALE: UNKNOWN,
-        DOWN: UNKNOWN,
-        UNKNOWN: UNKNOWN,
+    FeedEvent.BOOK: {
+        SYNCING: LIVE,
+        LIVE: None,
+        STALE: LIVE,
+        DOWN: LIVE,
+        UNKNOWN: LIVE,
+        HALTED: None,
     },
+    FeedEvent.SILENT: {
+        SYNCING: None,
+        LIVE: STALE,
+        STALE: STALE,
+        DOWN: None,
+        UNKNOWN: None,
+        HALTED: None,
+    },
+    FeedEvent.VOID: {
+        SYNCING: SYNCING,
+        LIVE: SYNCING,
+        STALE: SYNCING,
+        DOWN: None,
+        UNKNOWN: None,
+        HALTED: None,
+    },
+    FeedEvent.LOST: {
+        SYNCING: DOWN,
+        LIVE: DOWN,
+        STALE: DOWN,
+        DOWN: DOWN,
+        UNKNOWN: None,
+        HALTED: None,
+    },
+    FeedEvent.UNLISTED: dict.fromkeys(FeedState, UNKNOWN),
+    FeedEvent.REFUSED: {**dict.fromkeys(FeedState, UNKNOWN), HALTED: None},
+    FeedEvent.HALT: dict.fromkeys(FeedState, HALTED),
+    FeedEvent.RESUMED: {**dict.fromkeys(FeedState), HALTED: SYNCING},
 }
 
 

@@ -20,7 +20,7 @@ from feed_listener import counters
 from feed_listener.audits import Result
 from feed_listener.feed_state import FeedEvent, next_state
 from feed_listener.score import Score
-from feed_listener.venue import Top
+from feed_listener.venue import TRADING, Top, Trading
 
 __all__ = ["Feed", "Feeds", "Outlet", "Source"]
 
@@ -66,6 +66,7 @@ class Feed:
     __slots__ = (
         "epoch",
         "instrument",
+        "notice",
         "reason",
         "said_score",
         "score",
@@ -73,6 +74,7 @@ class Feed:
         "state",
         "symbol",
         "topic",
+        "trading",
         "ts_event",
         "ts_recv",
         "venue_seq",
@@ -84,6 +86,9 @@ class Feed:
         self.symbol: str | None = None
         self.state = FeedState.SYNCING
         self.reason = ""
+        self.trading = TRADING
+        self.notice = ""
+        """Its reason while it is LIVE: what the venue restricts."""
         self.source: Source | None = None
         self.epoch = 0
         self.venue_seq = 0
@@ -105,6 +110,8 @@ class Feeds:
         self._by_symbol: dict[str, Feed] = {}
         self._last_epoch = 0
         self._scored: set[str] = set()
+        self._words: dict[Source, Trading] = {}
+        """What each connection last heard of the whole venue, the newest last."""
         self.on_change: Callable[[], None] = lambda: None
         """Called after any change of any feed's state."""
 
@@ -147,9 +154,27 @@ class Feeds:
         if feed.symbol is not None:
             self._by_symbol.pop(feed.symbol, None)
             feed.source = None
+            feed.trading = TRADING
         feed.symbol = symbol
         if symbol is not None:
             self._by_symbol[symbol] = feed
+
+    @property
+    def trading(self) -> Trading:
+        """What the venue says of itself: its newest word on a connection that is there."""
+        return next(reversed(self._words.values()), TRADING)
+
+    def set_trading(self, instrument: str, trading: Trading) -> None:
+        """Take the venue's word on one market; a halted one is out until it is traded again."""
+        feed = self._feeds[instrument]
+        feed.trading = trading
+        self._weigh(feed)
+
+    def announce(self, source: Source, trading: Trading) -> None:
+        """Take the venue's word on itself, which dies with the connection that brought it."""
+        self._words.pop(source, None)
+        self._words[source] = trading
+        self._weigh_all()
 
     def top(self, source: Source, top: Top, ts_recv: int) -> None:
         """Publish a changed top, if `source` speaks for its feed."""
@@ -182,10 +207,12 @@ class Feeds:
 
     def lose(self, source: Source, reason: str, heir: Source | None) -> None:
         """Take `source` out; what its `heir` has stands, the rest waits for it."""
-        for symbol, feed in self._by_symbol.items():
-            if feed.source is not source:
-                continue
+        lost = [(name, feed) for name, feed in self._by_symbol.items() if feed.source is source]
+        for _, feed in lost:
             feed.source = None
+        if self._words.pop(source, None) is not None:
+            self._weigh_all()
+        for symbol, feed in lost:
             if heir is None:
                 self._apply(feed, FeedEvent.LOST, reason)
             elif heir.trusted and symbol in heir.tops:
@@ -223,13 +250,38 @@ class Feeds:
                 continue
             if feed.state is not LIVE:
                 self._publish(feed, (), ())
-            elif feed.source is not None and (known := feed.source.tops.get(feed.symbol or "")):
-                self._publish_top(feed, *known)
+            else:
+                self._publish_again(feed)
         for instrument, share in scores.items():
             counters.SCORE.labels(instrument).set(share)
         for instrument in self._scored - scores.keys():
             counters.SCORE.remove(instrument)
         self._scored = set(scores)
+
+    def _weigh_all(self) -> None:
+        for feed in self._by_symbol.values():
+            self._weigh(feed)
+        self.on_change()
+
+    def _weigh(self, feed: Feed) -> None:
+        """Let a feed be what the venue says of itself and of this market: halted, or traded."""
+        own, venue = feed.trading, self.trading
+        by_venue = venue.halted or (bool(venue.word) and not own.halted)
+        trading, what = (venue, "trading") if by_venue else (own, feed.instrument)
+        said = trading.said(self._venue, what)
+        if trading.halted:
+            self._apply(feed, FeedEvent.HALT, said)
+            return
+        feed.notice = said
+        if feed.state is LIVE and feed.reason != feed.notice:
+            self._note(feed, LIVE, feed.notice)
+            self._publish_again(feed)
+        elif feed.state is FeedState.HALTED:
+            traded = f"{self._venue} trades {feed.instrument} again; its book is awaited"
+            self._apply(feed, FeedEvent.RESUMED, traded)
+            source, symbol = feed.source, feed.symbol or ""
+            if source is not None and source.trusted and symbol in source.tops:
+                self.same(source, symbol)
 
     def _end(self, instrument: str) -> None:
         feed = self._feeds.pop(instrument, None)
@@ -254,9 +306,16 @@ class Feeds:
         feed.ts_event = top.ts_event
         feed.ts_recv = ts_recv
         if feed.state is not LIVE:
-            self._note(feed, next_state(feed.state, FeedEvent.BOOK) or LIVE, "")
+            state = next_state(feed.state, FeedEvent.BOOK)
+            if state is None:
+                return
+            self._note(feed, state, feed.notice)
         self._publish(feed, top.bids, top.asks)
         counters.PUBLISHED.count += 1
+
+    def _publish_again(self, feed: Feed) -> None:
+        if feed.source is not None and (known := feed.source.tops.get(feed.symbol or "")):
+            self._publish_top(feed, *known)
 
     def _apply(self, feed: Feed, event: FeedEvent, reason: str) -> None:
         state = next_state(feed.state, event)

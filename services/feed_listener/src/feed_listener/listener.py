@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -20,6 +20,7 @@ from dragonfly_common.peers import Peers
 from dragonfly_common.runtime import Runtime
 from dragonfly_common.topics import (
     HEARTBEAT_PREFIX,
+    RELIST_PREFIX,
     SHARE_TOPIC,
     STATUS_PREFIX,
     instruments_topic,
@@ -30,7 +31,7 @@ from dragonfly_common.types import FeedState, is_instrument
 
 from feed_listener import counters
 from feed_listener.client import Client
-from feed_listener.directory import Directory
+from feed_listener.directory import LIST_INTERVAL_S, Directory, Fetch
 from feed_listener.feed_state import FeedEvent
 from feed_listener.feeds import Feeds
 from feed_listener.lane import Road
@@ -48,6 +49,10 @@ MOST_WANTED: Final = 1 << 16
 """Interest beyond this is refused: no venue lists so many instruments."""
 SCORES_INTERVAL_S: Final = 1.0
 
+_READY: Final = frozenset({FeedState.LIVE, FeedState.HALTED})
+"""What another replica may let go: the book, or that there is none for anybody."""
+_BEST_FIRST: Final = (FeedState.STALE, FeedState.SYNCING, FeedState.HALTED, FeedState.DOWN)
+
 logger = structlog.get_logger()
 
 
@@ -62,6 +67,9 @@ class Following:
     audit_interval_s: float | None = None
     """How often each book is held against the venue's own; None asks the venue for no more than
     the books."""
+    list_interval_s: float = LIST_INTERVAL_S
+    """How often the venue is asked whether what is followed can be traded, where it does not tell
+    by itself."""
 
 
 class Listener:
@@ -76,7 +84,7 @@ class Listener:
         following: Following,
         client: Client,
         ws_url: str,
-        fetch: Callable[[], Awaitable[Mapping[str, str]]],
+        fetch: Fetch,
         random: Callable[[], float],
         fetch_rest: Callable[[str, int], Awaitable[bytes]] | None = None,
     ) -> None:
@@ -96,7 +104,15 @@ class Listener:
         self._clock = clock
         self._pulse = Pulse(clock.monotonic())
         self._feeds = Feeds(venue.name, publisher, clock)
-        self._directory = Directory(fetch, clock, random, self._list_changed)
+        self._directory = Directory(
+            venue.instruments,
+            fetch,
+            clock,
+            random,
+            self._list_changed,
+            followed=lambda: [feed.symbol for feed in self._feeds if feed.symbol is not None],
+            interval_s=following.list_interval_s,
+        )
         around = Surroundings(
             venue,
             following.depth,
@@ -104,6 +120,7 @@ class Listener:
             clock,
             self._pulse,
             self._directory.doubt,
+            self._directory.note_trading,
             audit=following.audit_interval_s is not None,
         )
         self._snapshots: Snapshots | None = None
@@ -121,7 +138,7 @@ class Listener:
         self._road = Road(around, client, venue.connect_url(ws_url), random)
         self._lanes: Lanes
         self._unwanted_since: dict[str, float] = {}
-        self._listed: Mapping[str, str] | None = None
+        self._told_loads = 0
         self._status: messages.Venue | None = None
         self._status_due = True
         self._end: Callable[[], object] | None = None
@@ -173,6 +190,9 @@ class Listener:
             self._feeds.release(instrument)
 
     def _take_interest(self, interest: Interest, now: float) -> None:
+        if interest.prefix == RELIST_PREFIX:
+            self._directory.wish(wanted=interest.wanted)
+            return
         if interest.prefix.startswith((HEARTBEAT_PREFIX, STATUS_PREFIX, SHARE_TOPIC)):
             return
         instrument = parse_book_interest(interest.prefix)
@@ -189,7 +209,7 @@ class Listener:
 
     def _follow(self, instrument: str) -> None:
         logger.info("instrument wanted", instrument=instrument)
-        listed = self._directory.symbols
+        listed = self._directory.markets
         if listed is None:
             self._feeds.follow(instrument, f"the instrument list of {self._venue.name} is awaited")
         else:
@@ -216,9 +236,10 @@ class Listener:
             self._lanes.remove(symbol)
 
     def _list_changed(self) -> None:
-        listed = self._directory.symbols
-        if listed is not None and listed is not self._listed:
-            self._listed = listed
+        listed = self._directory.markets
+        if listed is not None and self._directory.loads != self._told_loads:
+            # Also where it is the same: who waits for a new look learns that there was one.
+            self._told_loads = self._directory.loads
             names = tuple(sorted(listed))
             topic = instruments_topic(self._venue.name)
             self._publisher.publish(topic, messages.Instruments(self._venue.name, names))
@@ -228,7 +249,7 @@ class Listener:
 
     def _resolve(self, instrument: str) -> None:
         """Look the instrument up, and listen to its symbol, if the venue has one."""
-        name, listed = self._venue.name, self._directory.symbols
+        name, listed = self._venue.name, self._directory.markets
         if listed is None:
             if self._directory.failure is not None:
                 reason = (
@@ -236,17 +257,19 @@ class Listener:
                 )
                 self._feeds.set(instrument, FeedEvent.LOST, reason)
             return
-        symbol = listed.get(instrument)
-        if symbol is not None and symbol == self._feeds.symbol_of(instrument):
-            return
-        self._leave(instrument)
-        self._feeds.bind(instrument, symbol)
-        if symbol is None:
+        market = listed.get(instrument)
+        if market is None:
+            self._leave(instrument)
+            self._feeds.bind(instrument, None)
             reason = f"{name} does not list {instrument}"
             self._feeds.set(instrument, FeedEvent.UNLISTED, reason)
-        else:
+            return
+        if market.symbol != self._feeds.symbol_of(instrument):
+            self._leave(instrument)
+            self._feeds.bind(instrument, market.symbol)
             self._feeds.set(instrument, FeedEvent.ASKED, self._connecting)
-            self._lanes.add(symbol)
+            self._lanes.add(market.symbol)
+        self._feeds.set_trading(instrument, market.trading)
 
     def _feed_changed(self) -> None:
         self._status_due = True
@@ -258,9 +281,7 @@ class Listener:
             return
         self._status_due = False
         states = Counter(feed.state for feed in self._feeds)
-        self._share.note_ready(
-            feed.instrument for feed in self._feeds if feed.state is FeedState.LIVE
-        )
+        self._share.note_ready(feed.instrument for feed in self._feeds if feed.state in _READY)
         for state in FeedState:
             counters.FEEDS.labels(state.name.lower()).set(states[state])
         state, reason = self._judge(states)
@@ -280,11 +301,15 @@ class Listener:
 
     def _judge(self, states: Counter[FeedState]) -> tuple[FeedState, str]:
         """Return the venue's state: that of its best feed, or of its list where none says more."""
-        if self._directory.symbols is None:
+        if self._directory.markets is None:
             if self._directory.failure is None:
                 return FeedState.SYNCING, "its instrument list is awaited"
             return FeedState.DOWN, self._directory.failure
-        for state in (FeedState.LIVE, FeedState.STALE, FeedState.SYNCING, FeedState.DOWN):
+        trading = self._feeds.trading
+        if trading.halted or states[FeedState.LIVE]:
+            state = FeedState.HALTED if trading.halted else FeedState.LIVE
+            return state, trading.said(self._venue.name, "trading")
+        for state in _BEST_FIRST:
             if states[state]:
                 reasons = (feed.reason for feed in self._feeds if feed.state is state)
                 return state, next(reasons)

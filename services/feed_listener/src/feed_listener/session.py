@@ -37,6 +37,8 @@ from feed_listener.venue import (
     Heard,
     Refused,
     Top,
+    Trading,
+    TradingChange,
     Unchanged,
     Venue,
     WholeBook,
@@ -65,6 +67,8 @@ class Surroundings:
     pulse: Pulse
     doubt_list: Callable[[], None]
     """Called when a listed symbol sends no book: the instrument list may be old."""
+    note_trading: Callable[[str, Trading], None]
+    """Called when the venue says whether the market of a symbol can be traded."""
     audit: bool = False
     """Whether more is asked for than the books, to hold them against it."""
 
@@ -299,7 +303,9 @@ class Session:
         if self._subscriber.settled:
             self._on_news()
 
-    def _take_control(self, event: Acked | Refused | Closing | Broken, now: float) -> None:
+    def _take_control(
+        self, event: Acked | Refused | TradingChange | Closing | Broken, now: float
+    ) -> None:
         match event:
             case Acked():
                 waiting = self._subscriber.acked(event, now)
@@ -310,8 +316,12 @@ class Session:
                 logger.warning("request refused", symbols=event.symbols, reason=event.reason)
                 refused = self._subscriber.refused(event, now)
                 reason = f"{self._venue.name} refuses it: {event.reason}"
-                self._feeds.tell(self, refused, FeedEvent.UNLISTED, reason)
+                self._feeds.tell(self, refused, FeedEvent.REFUSED, reason)
                 self._on_news()
+            case TradingChange(symbol=None):
+                self._feeds.announce(self, event.trading)
+            case TradingChange(symbol=str(symbol)):
+                self._around.note_trading(symbol, event.trading)
             case Closing():
                 self._retire(event.reason)
             case Broken():
@@ -368,6 +378,7 @@ class Session:
 
     async def _tend(self) -> None:
         clock = self._clock
+        await self._greet()
         while self._given_up is None:
             now = clock.monotonic()
             await self._judge_slowness(now)
@@ -377,6 +388,14 @@ class Session:
                 self._retire("it is old, and the venue would cut it")
             await self._rest(clock.monotonic())
         raise self._given_up
+
+    async def _greet(self) -> None:
+        for frame in self._venue.greeting:
+            self._subscriber.spend(self._clock.monotonic())
+            await self._send(frame)
+        if self._venue.instruments.changes_told:
+            # What changed since the last connection was told nobody.
+            self._around.doubt_list()
 
     async def _ask(self, now: float) -> None:
         turn = self._subscriber.turn(now)

@@ -14,6 +14,7 @@ from dragonfly_common.types import Level, Side
 
 __all__ = [
     "FRAME_ERROR_REASONS",
+    "TRADING",
     "Acked",
     "AuditSources",
     "Bbo",
@@ -26,9 +27,12 @@ __all__ = [
     "InstrumentSource",
     "Limits",
     "Liveness",
+    "Market",
     "Refused",
     "SnapshotSource",
     "Top",
+    "Trading",
+    "TradingChange",
     "Unchanged",
     "Venue",
     "WholeBook",
@@ -64,11 +68,45 @@ class Liveness(msgspec.Struct, frozen=True, kw_only=True):
     ack_timeout_s: float = 5.0
 
 
+class Trading(msgspec.Struct, frozen=True):
+    """Whether a venue, or a market of it, can be traded now."""
+
+    halted: bool = False
+    """Nobody can trade: no level of it may be shown."""
+    word: str = ""
+    """The venue's own word for what is not as usual: a halt, or a restriction of trading."""
+
+    def said(self, venue: str, what: str) -> str:
+        """Return why `what` of a venue is halted, or how it is restricted; "" where it is not."""
+        if self.halted:
+            return f"{venue} has halted {what}: {self.word}"
+        return f"{venue} restricts {what}: {self.word}" if self.word else ""
+
+
+TRADING: Final = Trading()
+"""As usual."""
+
+
+class Market(msgspec.Struct, frozen=True):
+    """What a venue lists of one instrument."""
+
+    symbol: str
+    """As the venue's streams spell it."""
+    trading: Trading = TRADING
+
+
 class InstrumentSource(msgspec.Struct, frozen=True, kw_only=True):
     """Where a venue lists its instruments: a REST path, or a request on a WebSocket of its own."""
 
     rest_path: str | None = None
     ws_request: str | None = None
+    part_path: Callable[[Sequence[str]], str] | None = None
+    """Where REST lists some symbols alone, from their names. Set where the whole list is too long
+    to be read each minute for what is followed."""
+    part_symbols: int = 100
+    """How many of them one request may name."""
+    changes_told: bool = False
+    """Each connection is told of halts (`Venue.greeting`), so that the list is read seldom."""
     max_reply_bytes: int = 64 * 2**20
     """The largest list that we accept, decompressed; Binance's is the longest."""
 
@@ -139,7 +177,14 @@ class Refused(msgspec.Struct, frozen=True):
 
 
 class Heard(msgspec.Struct, frozen=True):
-    """A frame that proves life and says nothing else: heartbeat, pong, status."""
+    """A frame that proves life and says nothing else: heartbeat, pong."""
+
+
+class TradingChange(msgspec.Struct, frozen=True):
+    """The venue says whether it, or one market of it, can be traded; `symbol` None: all of it."""
+
+    symbol: str | None
+    trading: Trading
 
 
 class Closing(msgspec.Struct, frozen=True):
@@ -175,7 +220,7 @@ FRAME_ERROR_REASONS: Final = frozenset(
 )
 """Why a frame can be refused: the labels of one counter."""
 
-Event = Top | Unchanged | Bbo | Acked | Refused | Heard | Closing | Broken
+Event = Top | Unchanged | Bbo | Acked | Refused | Heard | TradingChange | Closing | Broken
 
 
 class FrameError(Exception):
@@ -249,6 +294,8 @@ class Venue(Protocol):
     """Whether permessage-deflate is offered; chosen by measurement."""
     instruments: InstrumentSource
     audits: AuditSources
+    greeting: Sequence[str]
+    """Frames that are sent first on each connection: what asks for more than books."""
 
     def connect_url(self, base: str) -> str:
         """Return the URL of a multiplexed market data connection."""
@@ -271,8 +318,8 @@ class Venue(Protocol):
         """Return a frame that the venue answers, or None to use a WebSocket ping."""
         ...
 
-    def parse_instruments(self, reply: bytes) -> dict[str, str] | None:
-        """Return {instrument: venue symbol} of all spot markets that can be traded.
+    def parse_instruments(self, reply: bytes) -> dict[str, Market] | None:
+        """Return all spot markets by instrument, also those that are halted.
 
         None when a WebSocket reply is not the list yet.
 

@@ -42,6 +42,8 @@ class Listing:
     lot_decimals: int
     """Of the smallest amount step."""
     tradable: bool = True
+    post_only: bool = False
+    """Only orders that rest are taken."""
 
     @property
     def base(self) -> str:
@@ -62,6 +64,16 @@ class Listing:
 
 class Books(Protocol):
     """What a venue's protocol may know of its market."""
+
+    @property
+    def halted(self) -> bool:
+        """Whether nobody can trade anything."""
+        ...
+
+    @property
+    def post_only(self) -> bool:
+        """Whether only orders that rest are taken, in every market."""
+        ...
 
     def listings(self) -> list[Listing]: ...
 

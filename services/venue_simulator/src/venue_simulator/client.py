@@ -75,6 +75,9 @@ class Client:
     def announce_close(self) -> None:
         self.push(self._session.announce_close(self._now_ns()).encode())
 
+    def announce_trading(self, symbol: str | None) -> None:
+        self._perform(self._session.announce_trading(symbol, self._now_ns()))
+
     def hang_up(self, code: int, reason: str) -> None:
         if not self._leaving:
             self._tasks.create_task(self._connection.close(code, reason))

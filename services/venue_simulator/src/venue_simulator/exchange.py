@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from dragonfly_common.clock import Clock
@@ -24,6 +24,10 @@ class Member(Follower, Protocol):
 
     def announce_close(self) -> None:
         """Tell it, in the venue's own way, that its connection will be closed."""
+        ...
+
+    def announce_trading(self, symbol: str | None) -> None:
+        """Tell it, in the venue's own way, whether a market, or all, can be traded."""
         ...
 
     def hang_up(self, code: int, reason: str) -> None:
@@ -64,6 +68,8 @@ class Exchange:
         self.audible.set()
         self.want: Callable[[str], None] = lambda _: None
         """Told the instrument that somebody wants; whoever moves the market sets it."""
+        self.open_new: Callable[[str], None] = lambda _: None
+        """Lists an instrument that nobody traded so far; whoever moves the market sets it."""
         self.states_made = 0
         self.frames_sent = 0
         """Of books; replies and heartbeats are not counted."""
@@ -77,12 +83,31 @@ class Exchange:
         book = self._books[listing.symbol] = TradedBook(listing)
         return book
 
+    @property
+    def halted(self) -> bool:
+        return self.faults.lasts(FaultKind.HALT)
+
+    @property
+    def post_only(self) -> bool:
+        return self.faults.lasts(FaultKind.POST_ONLY)
+
     def listings(self) -> list[Listing]:
-        return [book.listing for book in self._books.values() if self._known(book)]
+        return [self._shown(book) for book in self._books.values() if self._known(book)]
 
     def listing(self, symbol: str) -> Listing | None:
         book = self._books.get(symbol)
-        return book.listing if book is not None and self._known(book) else None
+        return self._shown(book) if book is not None and self._known(book) else None
+
+    def announce_trading(self, instrument: str | None) -> None:
+        """Tell all clients whether an instrument, or everything, can be traded now."""
+        symbols = [
+            book.listing.symbol
+            for book in self._books.values()
+            if book.listing.instrument == instrument
+        ]
+        for member in self.members:
+            for symbol in symbols if instrument is not None else [None]:
+                member.announce_trading(symbol)
 
     def state(self, symbol: str) -> BookState | None:
         book = self._books.get(symbol)
@@ -129,7 +154,9 @@ class Exchange:
     def advance(
         self, book: TradedBook, bids: Levels, asks: Levels, venue_seq: int | None = None
     ) -> None:
-        """Make these levels the truth, write that down, then send it."""
+        """Make these levels the truth, write that down, then send it; not while it is halted."""
+        if book.state is not None and self._is_halted(book):
+            return
         now_ns = self.clock.now_ns()
         if venue_seq is None:
             previous = 0 if book.state is None else book.state.venue_seq
@@ -189,6 +216,16 @@ class Exchange:
 
     def _known(self, book: TradedBook) -> bool:
         return not self.faults.lasts(FaultKind.UNKNOWN_SYMBOL, book.listing.instrument)
+
+    def _is_halted(self, book: TradedBook) -> bool:
+        return self.faults.lasts(FaultKind.HALT, book.listing.instrument)
+
+    def _shown(self, book: TradedBook) -> Listing:
+        return replace(
+            book.listing,
+            tradable=book.listing.tradable and not self._is_halted(book),
+            post_only=self.faults.lasts(FaultKind.POST_ONLY, book.listing.instrument),
+        )
 
     def _is_mute(self, book: TradedBook) -> bool:
         mute = self.faults.lasts(FaultKind.MUTE, book.listing.instrument)

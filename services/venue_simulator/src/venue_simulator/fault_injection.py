@@ -13,7 +13,14 @@ from dragonfly_common.clock import Clock
 
 from venue_simulator import counters
 from venue_simulator.exchange import Exchange, Member
-from venue_simulator.faults import DEFAULT_SECONDS, Fault, FaultKind, PlannedFault, make_fault
+from venue_simulator.faults import (
+    DEFAULT_SECONDS,
+    TRADING_FAULTS,
+    Fault,
+    FaultKind,
+    PlannedFault,
+    make_fault,
+)
 from venue_simulator.truth import Truth
 
 __all__ = ["FaultInjection"]
@@ -82,6 +89,9 @@ class FaultInjection:
                 for member in members:
                     member.announce_close()
                 self._after(fault.seconds or DEFAULT_SECONDS, partial(_hang_up, members))
+            case Fault(kind=FaultKind.LIST, instrument=str(instrument)):
+                self._exchanges[fault.venue].open_new(instrument)
+                self._exchanges[fault.venue].announce_trading(instrument)
             case Fault(seconds=None):
                 self._exchanges[fault.venue].faults.arm(fault.kind, fault.instrument)
             case Fault(seconds=float(seconds)):
@@ -93,12 +103,16 @@ class FaultInjection:
         exchange.faults.begin(fault.kind, fault.instrument)
         if fault.kind is FaultKind.SILENCE:
             exchange.audible.clear()
+        if fault.kind in TRADING_FAULTS:
+            exchange.announce_trading(fault.instrument)
 
     def _end(self, fault: Fault) -> None:
         exchange = self._exchanges[fault.venue]
         exchange.faults.end(fault.kind, fault.instrument)
         if not exchange.faults.lasts(FaultKind.SILENCE):
             exchange.audible.set()
+        if fault.kind in TRADING_FAULTS:
+            exchange.announce_trading(fault.instrument)
         exchange.catch_up()
         logger.info("fault ended", venue=fault.venue, fault=fault.kind, instrument=fault.instrument)
 

@@ -2,8 +2,9 @@
 
 A fault is a moment or a state:
 
-    moments           close, reset, announced_close
-    states            silence, mute, not_accepting, unknown_symbol, rest_429, rest_slow
+    moments           close, reset, announced_close, list
+    states            silence, mute, not_accepting, unknown_symbol, halt, post_only, rest_429,
+                      rest_slow
     spoilt frames     malformed, gap, duplicate, reorder, bad_checksum, lying
     spoilt books      crossed
 
@@ -26,6 +27,7 @@ __all__ = [
     "DEFAULT_SECONDS",
     "FRAME_FAULTS",
     "MOMENTS",
+    "TRADING_FAULTS",
     "ActiveFaults",
     "Fault",
     "FaultKind",
@@ -54,7 +56,13 @@ class FaultKind(StrEnum):
     NOT_ACCEPTING = "not_accepting"
     """New connections are reset."""
     UNKNOWN_SYMBOL = "unknown_symbol"
-    """The venue does not know the instrument: not listed, not fed."""
+    """The venue does not know the instrument: delisted, not fed, and listed again afterwards."""
+    LIST = "list"
+    """The venue lists an instrument that no venue traded so far."""
+    HALT = "halt"
+    """Nobody can trade, as the venue says in its own way: books stand still, all else goes on."""
+    POST_ONLY = "post_only"
+    """Only orders that rest are taken, as the venue says (Kraken; others have no such state)."""
     REST_429 = "rest_429"
     """REST says that it was asked too often."""
     REST_SLOW = "rest_slow"
@@ -75,7 +83,12 @@ class FaultKind(StrEnum):
     """A book frame shows another amount at the best bid than the book has; all else holds."""
 
 
-MOMENTS: Final = frozenset({FaultKind.CLOSE, FaultKind.RESET, FaultKind.ANNOUNCED_CLOSE})
+MOMENTS: Final = frozenset({FaultKind.CLOSE, FaultKind.RESET, FaultKind.LIST})
+"""Faults that do not last."""
+TRADING_FAULTS: Final = frozenset(
+    {FaultKind.HALT, FaultKind.POST_ONLY, FaultKind.UNKNOWN_SYMBOL, FaultKind.LIST}
+)
+"""Faults that change what the venue says of an instrument, or of itself."""
 FRAME_FAULTS: Final = frozenset(
     {
         FaultKind.MALFORMED,
@@ -86,7 +99,7 @@ FRAME_FAULTS: Final = frozenset(
         FaultKind.LYING,
     }
 )
-OF_A_BOOK: Final = FRAME_FAULTS | {FaultKind.MUTE, FaultKind.UNKNOWN_SYMBOL, FaultKind.CROSSED}
+OF_A_BOOK: Final = FRAME_FAULTS | TRADING_FAULTS | {FaultKind.MUTE, FaultKind.CROSSED}
 """Faults that may be confined to one instrument."""
 ONE_SHOT: Final = FRAME_FAULTS | {FaultKind.CROSSED}
 """Faults that without a duration spoil the next frame or book only."""
@@ -138,11 +151,11 @@ def make_fault(
             f"{kind} takes no instrument, it befalls the whole venue: "
             f"leave it out, or name {_one_of(sorted(OF_A_BOOK))}"
         )
-    if instrument is None and which is FaultKind.UNKNOWN_SYMBOL:
-        raise ConfigError("unknown_symbol needs an instrument: add one, for example ETH-BTC")
-    if seconds is not None and which in {FaultKind.CLOSE, FaultKind.RESET}:
+    if instrument is None and which in {FaultKind.UNKNOWN_SYMBOL, FaultKind.LIST}:
+        raise ConfigError(f"{kind} needs an instrument: add one, for example ETH-BTC")
+    if seconds is not None and which in MOMENTS:
         raise ConfigError(f"{kind} is a moment and takes no seconds: leave them out")
-    if seconds is None and which not in ONE_SHOT | {FaultKind.CLOSE, FaultKind.RESET}:
+    if seconds is None and which not in ONE_SHOT | MOMENTS:
         seconds = DEFAULT_SECONDS
     name = None if instrument is None else normalise_instrument(instrument)
     return Fault(venue, which, name, seconds)

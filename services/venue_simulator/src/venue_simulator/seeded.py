@@ -41,6 +41,7 @@ class SeededDriver:
             ]
         for exchange in exchanges.values():
             exchange.want = self.want
+            exchange.open_new = partial(self._list_new, exchange)
 
     def start(self) -> None:
         for instrument in self._always:
@@ -48,16 +49,28 @@ class SeededDriver:
 
     def want(self, instrument: str) -> None:
         """Open the instrument, and let it move from now on."""
-        if instrument in self._walks:
-            return
-        walks = [_walk(*book, self._seed) for book in self._books[instrument] if book[2].tradable]
-        self._walks[instrument] = walks
+        if instrument not in self._walks:
+            self._open(instrument, self._books[instrument])
+
+    def _open(self, instrument: str, books: Iterable[tuple[Exchange, TradedBook, Asset]]) -> None:
+        walks = [_walk(*book, self._seed) for book in books if book[2].tradable]
+        self._walks.setdefault(instrument, []).extend(walks)
         for walk in walks:
             walk()
         if self._rate:
             period_s = 1.0 / self._rate
             for turn, walk in enumerate(walks, start=1):
                 self._paces.append(_Pace(walk, period_s, period_s * turn / len(walks)))
+
+    def _list_new(self, exchange: Exchange, instrument: str) -> None:
+        """List an instrument at a venue, unless it is known there; it moves once it is wanted."""
+        books = self._books.setdefault(instrument, [])
+        if all(known is not exchange for known, _, _ in books):
+            known_assets = (asset for asset in CATALOGUE if asset.instrument == instrument)
+            asset = next(known_assets, None) or invent(instrument, self._seed)
+            books.append((exchange, exchange.add(exchange.venue.list_asset(asset)), asset))
+            if instrument in self._walks:
+                self._open(instrument, books[-1:])
 
     def step(self) -> None:
         """Move every opened book on by one state."""

@@ -129,6 +129,10 @@ class Session(Protocol):
         """Return the frame by which the venue says that it will close this connection."""
         ...
 
+    def announce_trading(self, symbol: str | None, now_ns: int) -> Sequence[Action]:
+        """Return what is sent when a market, or the venue (None), is halted or traded again."""
+        ...
+
 
 class FakeVenue(Protocol):
     """One venue's protocol."""

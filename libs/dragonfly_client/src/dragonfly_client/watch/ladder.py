@@ -56,6 +56,7 @@ STATE_STYLES: Final = {
     State.SYNCING: "bold #58a6ff",
     State.STALE: f"bold {WARN}",
     State.DOWN: f"bold {ASK}",
+    State.HALTED: f"bold {WARN}",
     State.UNKNOWN: FAINT,
     State.UNSPECIFIED: FAINT,
 }

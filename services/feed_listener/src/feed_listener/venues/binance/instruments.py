@@ -1,18 +1,24 @@
-"""Binance's list of spot markets: GET /api/v3/exchangeInfo."""
+"""Binance's list of spot markets: GET /api/v3/exchangeInfo.
+
+It keeps markets that were closed for good, with the status of those that are halted (BREAK).
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
+from urllib.parse import quote
 
 import msgspec
 
 from feed_listener.frames import read
-from feed_listener.venue import FrameError
-from feed_listener.venues.instruments import by_instrument
+from feed_listener.venue import FrameError, Market
+from feed_listener.venues.instruments import by_instrument, trading
 
-__all__ = ["REST_PATH", "parse"]
+__all__ = ["REST_PATH", "parse", "part_path"]
 
-REST_PATH: Final = "/api/v3/exchangeInfo"
+# Sets of permissions are most of the reply, and nothing here reads them.
+REST_PATH: Final = "/api/v3/exchangeInfo?showPermissionSets=false"
 
 
 class _Market(msgspec.Struct, rename="camel"):
@@ -30,8 +36,14 @@ class _List(msgspec.Struct):
 _LIST: Final = msgspec.json.Decoder(_List)
 
 
-def parse(reply: bytes) -> dict[str, str]:
-    """Return {instrument: symbol as streams spell it} of the markets that trade now.
+def part_path(symbols: Sequence[str]) -> str:
+    """Return where some symbols, as streams spell them, are listed alone."""
+    names = msgspec.json.encode([symbol.upper() for symbol in symbols])
+    return f"{REST_PATH}&symbols={quote(names)}"
+
+
+def parse(reply: bytes) -> dict[str, Market]:
+    """Return the markets by instrument, their symbols as streams spell them.
 
     Raises:
         FrameError: `reply` is no such list.
@@ -41,7 +53,10 @@ def parse(reply: bytes) -> dict[str, str]:
     except FrameError as error:
         raise FrameError("not_instruments", str(error)) from None
     return by_instrument(
-        (f"{market.base_asset}-{market.quote_asset}", market.symbol.lower())
+        (
+            f"{market.base_asset}-{market.quote_asset}",
+            Market(market.symbol.lower(), trading(market.status, "TRADING")),
+        )
         for market in markets
-        if market.status == "TRADING" and market.is_spot_trading_allowed
+        if market.is_spot_trading_allowed
     )

@@ -7,8 +7,8 @@ from typing import Final
 import msgspec
 
 from feed_listener.frames import read
-from feed_listener.venue import FrameError
-from feed_listener.venues.instruments import by_instrument
+from feed_listener.venue import FrameError, Market
+from feed_listener.venues.instruments import by_instrument, trading
 
 __all__ = ["REST_PATH", "parse"]
 
@@ -24,8 +24,8 @@ class _Market(msgspec.Struct):
 _LIST: Final = msgspec.json.Decoder(list[_Market])
 
 
-def parse(reply: bytes) -> dict[str, str]:
-    """Return {instrument: symbol as channels spell it} of the markets that trade now.
+def parse(reply: bytes) -> dict[str, Market]:
+    """Return the markets by instrument, their symbols as channels spell them.
 
     Raises:
         FrameError: `reply` is no such list.
@@ -35,7 +35,10 @@ def parse(reply: bytes) -> dict[str, str]:
     except FrameError as error:
         raise FrameError("not_instruments", str(error)) from None
     return by_instrument(
-        (market.name.replace("/", "-"), market.url_symbol)
+        (
+            market.name.replace("/", "-"),
+            Market(market.url_symbol, trading(market.trading, "Enabled")),
+        )
         for market in markets
-        if market.trading == "Enabled" and not market.url_symbol.endswith("-perp")
+        if not market.url_symbol.endswith("-perp")
     )

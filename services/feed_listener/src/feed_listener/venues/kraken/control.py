@@ -9,9 +9,11 @@ import msgspec
 
 from feed_listener.frames import read, write
 from feed_listener.venue import Acked, Event, FrameError, Heard, Refused
+from feed_listener.venues.kraken import instruments
 
 __all__ = [
     "INSTRUMENT_REQUEST",
+    "STATUS_REQUEST",
     "SYMBOLS_PER_REQUEST",
     "channel_depth",
     "ping",
@@ -25,6 +27,15 @@ SYMBOLS_PER_REQUEST: Final = 100
 INSTRUMENT_REQUEST: Final = write(
     {"method": "subscribe", "params": {"channel": "instrument", "snapshot": True}}
 )
+STATUS_REQUEST: Final = write(
+    {
+        "method": "subscribe",
+        "params": {"channel": "instrument", "snapshot": False},
+        # Of no request for books: those count from 1.
+        "req_id": 0,
+    }
+)
+"""Asks for what changes in the list from now on: a market is halted, or trades again."""
 
 
 class _Result(msgspec.Struct):
@@ -85,8 +96,12 @@ def understand(frame: bytes) -> tuple[str, Sequence[Event]]:
     control = read(_CONTROL, frame)
     if control.channel == "book":
         return "book", ()
-    if control.channel in {"heartbeat", "status"}:
+    if control.channel == "heartbeat":
         return control.channel, _HEARD
+    if control.channel == "status":
+        return control.channel, instruments.parse_system(frame)
+    if control.channel == "instrument":
+        return control.channel, instruments.parse_changes(frame)
     if control.channel:
         raise FrameError("unknown_channel", control.channel[:60])
     return "", _answer(control)

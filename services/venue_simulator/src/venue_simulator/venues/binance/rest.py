@@ -40,13 +40,26 @@ def answer(path: str, query: Mapping[str, str], books: Books, now_ns: int) -> Re
 
 def _exchange_info(query: Mapping[str, str], books: Books, now_ns: int) -> RestReply:
     listings = books.listings()
-    if "symbol" in query:
-        listings = [listing for listing in listings if listing.symbol == query["symbol"]]
-        if not listings:
+    named = _named(query)
+    if named is not None:
+        listings = [listing for listing in listings if listing.symbol in named]
+        if len(listings) < len(named):
             return _error(-1121, "Invalid symbol.")
     symbols = [_symbol(listing) for listing in listings]
     info = {"timezone": "UTC", "serverTime": now_ns // 1_000_000, "symbols": symbols}
     return _reply(info, 20)
+
+
+def _named(query: Mapping[str, str]) -> set[str] | None:
+    """Return the symbols that the request is about, None where it is about all."""
+    if "symbol" in query:
+        return {query["symbol"]}
+    if "symbols" not in query:
+        return None
+    try:
+        return set(msgspec.json.decode(query["symbols"], type=list[str]))
+    except msgspec.MsgspecError:
+        return {""}
 
 
 def _symbol(listing: Listing) -> dict[str, object]:

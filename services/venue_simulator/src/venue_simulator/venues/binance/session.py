@@ -82,6 +82,10 @@ class BinanceSession:
         event = f'{{"e":"serverShutdown","E":{now_ns // 1_000_000}}}'
         return f'{{"stream":"!serverShutdown","data":{event}}}' if self._combined else event
 
+    def announce_trading(self, symbol: str | None, now_ns: int) -> Sequence[Action]:
+        """Return nothing: only the list of instruments says it."""
+        return []
+
     def _perform(self, request: _Request) -> Sequence[Action]:
         names = [name for name in request.params if isinstance(name, str)]
         ack = _result(None, request.id)

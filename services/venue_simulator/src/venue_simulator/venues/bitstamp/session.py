@@ -68,6 +68,10 @@ class BitstampSession:
     def announce_close(self, now_ns: int) -> str:
         return _event("bts:request_reconnect", "", "")
 
+    def announce_trading(self, symbol: str | None, now_ns: int) -> Sequence[Action]:
+        """Return nothing: only the list of instruments says it."""
+        return []
+
     def _perform(self, request: _Request) -> Sequence[Action]:
         match request:
             case _Request("bts:heartbeat"):

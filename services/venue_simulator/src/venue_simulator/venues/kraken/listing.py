@@ -8,7 +8,7 @@ from venue_simulator.book import Levels, Listing
 from venue_simulator.catalogue import Asset
 from venue_simulator.decimals import decimals_of, tick_decimals
 
-__all__ = ["list_asset", "list_recorded", "next_seq", "rest_name"]
+__all__ = ["list_asset", "list_recorded", "next_seq", "pair_status", "rest_name"]
 
 QTY_DECIMALS: Final = 8
 
@@ -36,6 +36,13 @@ def list_recorded(instrument: str, symbol: str, levels: Levels) -> Listing:
 def next_seq(previous: int, now_ns: int) -> int:
     """Return the next message's timestamp in µs: Kraken numbers nothing."""
     return max(previous + 1, now_ns // 1000)
+
+
+def pair_status(listing: Listing) -> str:
+    """Return what the channel `instrument` and REST say of a market."""
+    if not listing.tradable:
+        return "cancel_only"
+    return "post_only" if listing.post_only else "online"
 
 
 def rest_name(asset: str) -> str:

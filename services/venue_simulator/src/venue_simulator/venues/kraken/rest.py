@@ -10,7 +10,7 @@ import msgspec
 from venue_simulator.book import Books, Levels, Listing
 from venue_simulator.venue import RestReply
 from venue_simulator.venues.kraken.frames import rfc3339
-from venue_simulator.venues.kraken.listing import rest_name
+from venue_simulator.venues.kraken.listing import pair_status, rest_name
 
 __all__ = ["RATE_LIMITED", "answer"]
 
@@ -49,7 +49,7 @@ def _pair(listing: Listing) -> dict[str, object]:
         "lot_decimals": listing.amount_decimals,
         "lot_multiplier": 1,
         "tick_size": listing.tick,
-        "status": "online" if listing.tradable else "cancel_only",
+        "status": pair_status(listing),
     }
 
 

@@ -1,7 +1,7 @@
 """A client's conversation with Kraken. Source: docs.kraken.com/api/docs/websocket-v2.
 
-Simulated are the channels `book` and `instrument`, and `ping`. A multi-symbol request is answered
-once per symbol; an unknown symbol is refused by name.
+Simulated are the channels `book`, `instrument` and `status`, and `ping`. A multi-symbol request is
+answered once per symbol; an unknown symbol is refused by name.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import msgspec
 from venue_simulator.book import Books, Listing
 from venue_simulator.venue import Action, FirstFrame, Reply, Stream, Subscribe, Unsubscribe
 from venue_simulator.venues.kraken.frames import BOOK, rfc3339
+from venue_simulator.venues.kraken.listing import pair_status
 
 __all__ = ["HEARTBEAT", "KrakenSession", "accepts"]
 
@@ -50,9 +51,10 @@ class KrakenSession:
         self._books = books
         self._connection_id = connection_id
         self._streams: dict[str, Stream] = {}
+        self._told_of_instruments = False
 
     def open(self, now_ns: int) -> Sequence[Action]:
-        return [Reply(self._status("online"))]
+        return [Reply(self._status(self._system))]
 
     def receive(self, frame: bytes, now_ns: int) -> Sequence[Action]:
         try:
@@ -76,12 +78,32 @@ class KrakenSession:
     def announce_close(self, now_ns: int) -> str:
         return self._status("maintenance")
 
+    def announce_trading(self, symbol: str | None, now_ns: int) -> Sequence[Action]:
+        if symbol is None:
+            return [Reply(self._status(self._system))]
+        if not self._told_of_instruments:
+            return []
+        listing = self._books.listing(symbol)
+        gone: Fields = {"symbol": symbol, "status": "delisted"}
+        return [Reply(_instruments("update", [gone if listing is None else _pair(listing)]))]
+
+    @property
+    def _system(self) -> str:
+        if self._books.halted:
+            return "maintenance"
+        return "post_only" if self._books.post_only else "online"
+
     def _request(self, method: str, params: _Params, answer: _Answer) -> Sequence[Action]:
         match method, params.channel:
             case "subscribe", "instrument":
-                ack = answer.accept({"channel": "instrument", "snapshot": True})
-                return [ack, Reply(_instruments(self._books.listings()))]
+                self._told_of_instruments = True
+                ack = answer.accept({"channel": "instrument", "snapshot": params.snapshot})
+                if not params.snapshot:
+                    return [ack]
+                pairs = [_pair(listing) for listing in self._books.listings()]
+                return [ack, Reply(_instruments("snapshot", pairs))]
             case "unsubscribe", "instrument":
+                self._told_of_instruments = False
                 return [answer.accept({"channel": "instrument"})]
             case _, "book" if not params.symbol:
                 return [answer.refuse("Symbol(s) missing")]
@@ -156,13 +178,13 @@ class _Answer:
         return Reply(_json({**fields, **self._tail}))
 
 
-def _instruments(listings: Sequence[Listing]) -> str:
-    assets = sorted({name for listing in listings for name in (listing.base, listing.quote)})
+def _instruments(kind: str, pairs: Sequence[Fields]) -> str:
+    names = {str(pair[side]) for pair in pairs for side in ("base", "quote") if side in pair}
     data = {
-        "assets": [{"id": name, "status": "enabled", "precision": 10} for name in assets],
-        "pairs": [_pair(listing) for listing in listings],
+        "assets": [{"id": name, "status": "enabled", "precision": 10} for name in sorted(names)],
+        "pairs": pairs,
     }
-    return _json({"channel": "instrument", "type": "snapshot", "data": data})
+    return _json({"channel": "instrument", "type": kind, "data": data})
 
 
 def _pair(listing: Listing) -> Fields:
@@ -170,7 +192,7 @@ def _pair(listing: Listing) -> Fields:
         "symbol": listing.symbol,
         "base": listing.base,
         "quote": listing.quote,
-        "status": "online" if listing.tradable else "cancel_only",
+        "status": pair_status(listing),
         "price_precision": listing.price_decimals,
         "qty_precision": listing.amount_decimals,
         "price_increment": float(listing.tick),
