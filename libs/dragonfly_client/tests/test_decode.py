@@ -1,11 +1,68 @@
 from __future__ import annotations
 
+import dataclasses
+
+import dragonfly_common.printable
+import grpc
 import pytest
-from dragonfly_client import ProtocolError, State
-from dragonfly_client._decode import decode_book, decode_update, parse
+from dragonfly_client import ProtocolError, State, _printable
+from dragonfly_client._decode import (
+    decode_bbo,
+    decode_book,
+    decode_instruments,
+    decode_liquidity,
+    decode_update,
+    decode_venues,
+    parse,
+)
+from dragonfly_client._printable import LONGEST_SENTENCE
+from dragonfly_client.errors import error_of_status, refusal_of_session
 from dragonfly_protos import market_data_pb2 as pb
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+HOSTILE = "\x1b]0;mine\x07\x9b2J\u202e" * 1000
+
+
+def texts(value: object) -> list[str]:
+    """Return every text that `value`, or what it is made of, holds."""
+    if isinstance(value, str):
+        return [value]
+    parts = value if isinstance(value, tuple) else ()
+    if dataclasses.is_dataclass(value):
+        parts = tuple(getattr(value, field.name) for field in dataclasses.fields(value))
+    return [text for part in parts for text in texts(part)]
+
+
+def test_no_text_of_a_gateway_moves_a_cursor_or_is_long() -> None:
+    feed = pb.VenueFeed(venue=HOSTILE, reason=HOSTILE)
+    level = pb.Level(venue=HOSTILE, price=1.0, amount=1.0)
+    merged = pb.MergedLevel(price=1.0, amount=1.0, shares=[pb.Share(venue=HOSTILE, amount=1.0)])
+    received = (
+        decode_book(pb.Book(instrument=HOSTILE, venues=[feed], bids=[level], asks=[level]), 0),
+        decode_bbo(pb.Bbo(instrument=HOSTILE, venues=[feed], bid=level, ask=level), 0),
+        decode_liquidity(pb.Liquidity(instrument=HOSTILE, bids=[merged], asks=[merged]), 0),
+        decode_venues(
+            pb.Venues(venues=[pb.Venue(venue=HOSTILE, reason=HOSTILE, listener=HOSTILE)])
+        ),
+        decode_instruments(
+            pb.ListInstrumentsResponse(
+                instruments=[pb.Instrument(instrument=HOSTILE, venues=[HOSTILE])]
+            )
+        ),
+        tuple(str(error_of_status(code, HOSTILE)) for code in grpc.StatusCode),
+        str(refusal_of_session(5, HOSTILE)),
+    )
+    found = texts(received)
+    assert len(found) > 15 + len(grpc.StatusCode)
+    for text in found:
+        assert text.isprintable()
+        assert len(text) <= LONGEST_SENTENCE
+
+
+@pytest.mark.parametrize("text", ["größer", HOSTILE, "a" * 200, "a" * 201, "\n"])
+def test_both_libraries_make_the_same_of_a_text(text: str) -> None:
+    assert _printable.printable(text) == dragonfly_common.printable.printable(text)
 
 
 def test_what_was_never_stamped_is_none() -> None:

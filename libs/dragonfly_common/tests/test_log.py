@@ -67,6 +67,24 @@ def test_auto_is_for_people_on_a_terminal(capsys: Capture, monkeypatch: pytest.M
     assert "{" not in line
 
 
+def fail(why: str) -> None:
+    raise ValueError(why)
+
+
+@pytest.mark.parametrize("log_format", ["console", "json"])
+def test_nothing_that_others_said_moves_the_cursor(
+    capsys: Capture, log_format: log.LogFormat
+) -> None:
+    log.configure("info", log_format, "s", "i")
+    hostile = "\x1b]0;mine\x07 \x9b2J \u202e"
+    try:
+        fail(hostile)
+    except ValueError:
+        structlog.get_logger().exception(hostile, reason=hostile, symbols=(hostile,))
+    lines = capsys.readouterr().err.splitlines()
+    assert all(line.isprintable() for line in lines)
+
+
 @pytest.mark.parametrize("log_format", ["console", "json"])
 def test_a_traceback_is_shown_once(capsys: Capture, log_format: log.LogFormat) -> None:
     log.configure("info", log_format, "s", "i")

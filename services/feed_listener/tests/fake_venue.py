@@ -197,6 +197,8 @@ class FakeServer:
         self.subscribed: dict[ServerConnection, set[str]] = {}
         self.acks = True
         self.refuses: set[str] = set()
+        self.why = "not supported"
+        """What a refusal says."""
         self.may_answer = asyncio.Event()
         """Whether snapshots are sent; while it is clear, who asks waits."""
         self.may_answer.set()
@@ -317,7 +319,7 @@ class FakeServer:
             case "unsub":
                 symbols -= set(request["symbols"])
         if refused and request["op"] == "sub":
-            why = _frame(t="refused", id=request["id"], symbols=refused, why="not supported")
+            why = _frame(t="refused", id=request["id"], symbols=refused, why=self.why)
             await connection.send(why)
         if self.acks:
             await connection.send(_frame(t="ack", id=request["id"]))

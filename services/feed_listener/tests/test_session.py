@@ -7,6 +7,8 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from dragonfly_common.log import configure
+from dragonfly_common.printable import LONGEST_SENTENCE
 from dragonfly_common.types import FeedState
 from fake_venue import CALM, FakeServer, FakeVenue, book_around, eventually
 from feed_listener import counters, session
@@ -29,6 +31,27 @@ async def test_a_refused_symbol_is_unknown_and_the_others_are_not(
         consumer.want("BTC-USD")
         assert (await consumer.state("ETH-BTC", UNKNOWN)).reason == "fake refuses it: not supported"
         await consumer.live("BTC-USD", 1)
+
+
+async def test_what_a_venue_says_moves_no_cursor_and_is_short(
+    server: FakeServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hostile = "\x1b]0;mine\x07\x9b2J\u202e"
+    server.refuses, server.why = {"ethbtc"}, hostile * 1000
+    configure("info", "console", "listener", "i")
+    await server.book("btcusd", 1, 10.0)
+    async with listening(server, tmp_path, instruments=["ETH-BTC", "BTC-USD"]) as consumer:
+        consumer.want("ETH-BTC")
+        consumer.want("BTC-USD")
+        refused = await consumer.state("ETH-BTC", UNKNOWN)
+        await consumer.live("BTC-USD", 1)
+        await server.send('{"t": "' + hostile.encode().decode("latin-1"))
+        await server.open[0].close(1012, hostile)
+        closed = await consumer.saying("BTC-USD", "1012")
+    for reason in (refused.reason, closed.reason, *(venue.reason for venue in consumer.venues)):
+        assert reason.isprintable()
+        assert len(reason) <= LONGEST_SENTENCE
+    assert all(line.isprintable() for line in capsys.readouterr().err.splitlines())
 
 
 async def test_a_silent_socket_is_stale_by_a_timer_and_live_again(

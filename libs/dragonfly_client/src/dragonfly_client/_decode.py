@@ -8,6 +8,7 @@ from typing import TypeVar
 from dragonfly_protos import market_data_pb2 as pb
 from google.protobuf.message import DecodeError, Message
 
+from dragonfly_client._printable import LONGEST_SENTENCE, printable
 from dragonfly_client.errors import ProtocolError
 from dragonfly_client.messages import (
     Bbo,
@@ -52,7 +53,7 @@ def parse(kind: type[M], payload: bytes) -> M:
 
 def decode_book(message: pb.Book, ts_in: int) -> Book:
     return Book(
-        instrument=message.instrument,
+        instrument=printable(message.instrument),
         spread=message.spread,
         venues=_feeds(message.venues),
         live=message.live,
@@ -69,7 +70,7 @@ def decode_book(message: pb.Book, ts_in: int) -> Book:
 
 def decode_bbo(message: pb.Bbo, ts_in: int) -> Bbo:
     return Bbo(
-        instrument=message.instrument,
+        instrument=printable(message.instrument),
         spread=message.spread,
         venues=_feeds(message.venues),
         live=message.live,
@@ -86,7 +87,7 @@ def decode_bbo(message: pb.Bbo, ts_in: int) -> Bbo:
 
 def decode_liquidity(message: pb.Liquidity, ts_in: int) -> Liquidity:
     return Liquidity(
-        instrument=message.instrument,
+        instrument=printable(message.instrument),
         spread=message.spread,
         venues=_feeds(message.venues),
         live=message.live,
@@ -117,10 +118,10 @@ def decode_update(update: pb.SessionUpdate, ts_in: int) -> View | None:
 def decode_venues(message: pb.Venues) -> tuple[Venue, ...]:
     return tuple(
         Venue(
-            venue=venue.venue,
+            venue=printable(venue.venue),
             state=State(venue.state),
-            reason=venue.reason,
-            listener=venue.listener,
+            reason=printable(venue.reason, LONGEST_SENTENCE),
+            listener=printable(venue.listener),
             connections=venue.connections,
             instruments=venue.instruments,
             instruments_live=venue.instruments_live,
@@ -131,24 +132,27 @@ def decode_venues(message: pb.Venues) -> tuple[Venue, ...]:
 
 
 def decode_instruments(message: pb.ListInstrumentsResponse) -> tuple[Instrument, ...]:
-    return tuple(Instrument(one.instrument, tuple(one.venues)) for one in message.instruments)
+    return tuple(
+        Instrument(printable(one.instrument), tuple(map(printable, one.venues)))
+        for one in message.instruments
+    )
 
 
 def _level(level: pb.Level) -> Level:
-    return Level(level.venue, level.price, level.amount)
+    return Level(printable(level.venue), level.price, level.amount)
 
 
 def _merged(level: pb.MergedLevel) -> MergedLevel:
-    shares = tuple(Share(share.venue, share.amount) for share in level.shares)
+    shares = tuple(Share(printable(share.venue), share.amount) for share in level.shares)
     return MergedLevel(level.price, level.amount, shares)
 
 
 def _feeds(feeds: Iterable[pb.VenueFeed]) -> tuple[VenueFeed, ...]:
     return tuple(
         VenueFeed(
-            venue=feed.venue,
+            venue=printable(feed.venue),
             state=State(feed.state),
-            reason=feed.reason,
+            reason=printable(feed.reason, LONGEST_SENTENCE),
             age_ns=feed.age_ns,
             venue_seq=feed.venue_seq,
             ts_event=feed.ts_event if feed.HasField("ts_event") else None,

@@ -21,6 +21,8 @@ from typing import ClassVar, Final
 
 import grpc
 
+from dragonfly_client._printable import LONGEST_SENTENCE, printable
+
 __all__ = [
     "AccessError",
     "CertificateError",
@@ -40,10 +42,13 @@ __all__ = [
 
 
 class ClientError(Exception):
-    """Base of every error that the client raises on purpose."""
+    """Base of every error that the client raises on purpose; the message is printable."""
 
     retry: ClassVar[bool] = False
     """Whether the same request may succeed later."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(printable(message, LONGEST_SENTENCE))
 
 
 class UnavailableError(ClientError):

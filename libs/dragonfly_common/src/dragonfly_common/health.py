@@ -10,6 +10,8 @@ import os
 import socket
 import sys
 
+from dragonfly_common.printable import LONGEST_SENTENCE, printable
+
 __all__ = ["ask", "main"]
 
 DEFAULT_STATUS = "127.0.0.1:9100"
@@ -30,7 +32,7 @@ def ask(status_address: str) -> str | None:
         return f"nothing answers at {status_address}: {error}"
     if head.partition("\r\n")[0].split(" ")[1:2] == ["200"]:
         return None
-    return text.strip() or f"no sensible answer from {status_address}"
+    return printable(text.strip(), LONGEST_SENTENCE) or f"no sensible answer from {status_address}"
 
 
 def main() -> None:

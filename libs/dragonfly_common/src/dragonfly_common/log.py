@@ -9,6 +9,8 @@ from typing import Final, Literal, TextIO
 
 import structlog
 
+from dragonfly_common.printable import LONGEST_SENTENCE, printable
+
 __all__ = ["LOG_FORMATS", "LOG_LEVELS", "LogFormat", "configure"]
 
 LogFormat = Literal["auto", "console", "json"]
@@ -30,12 +32,15 @@ def configure(level: str, log_format: LogFormat, service: str, instance: str) ->
         return event
 
     for_people = log_format == "console" or (log_format == "auto" and sys.stderr.isatty())
-    renderer: structlog.typing.Processor = (
-        structlog.dev.ConsoleRenderer(
-            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
-        )
+    renderers: list[structlog.typing.Processor] = (
+        [
+            _make_printable,
+            structlog.dev.ConsoleRenderer(
+                colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+            ),
+        ]
         if for_people
-        else structlog.processors.JSONRenderer()
+        else [structlog.processors.JSONRenderer()]  # which escapes all but ASCII by itself
     )
     structlog.configure(
         processors=[
@@ -44,7 +49,7 @@ def configure(level: str, log_format: LogFormat, service: str, instance: str) ->
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
-            renderer,
+            *renderers,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(
             logging.getLevelNamesMapping()[level.upper()]
@@ -53,6 +58,20 @@ def configure(level: str, log_format: LogFormat, service: str, instance: str) ->
         # Not cached: a test that configures the log of a process must not leave it to the next one.
         cache_logger_on_first_use=False,
     )
+
+
+def _make_printable(
+    logger: structlog.typing.WrappedLogger, method: str, event: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    """Write out what would move a reader's cursor; a traceback keeps its lines."""
+    return {
+        key: "\n".join(printable(line, LONGEST_SENTENCE) for line in value.splitlines())
+        if key == "exception"
+        else printable(value, LONGEST_SENTENCE)
+        if isinstance(value, str)
+        else value
+        for key, value in event.items()
+    }
 
 
 class _Log(structlog.WriteLogger):

@@ -13,6 +13,7 @@ from typing import Protocol
 import structlog
 from dragonfly_common.clock import Clock
 from dragonfly_common.messages import Body, Book, Gone
+from dragonfly_common.printable import LONGEST_SENTENCE, printable
 from dragonfly_common.topics import book_topic
 from dragonfly_common.types import FeedState, Side
 
@@ -319,6 +320,7 @@ class Feeds:
 
     def _apply(self, feed: Feed, event: FeedEvent, reason: str) -> None:
         state = next_state(feed.state, event)
+        reason = printable(reason, LONGEST_SENTENCE)
         if state is not None and (state, reason) != (feed.state, feed.reason):
             self._enter(feed, state, reason)
 

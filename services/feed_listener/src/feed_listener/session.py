@@ -17,6 +17,7 @@ from typing import Final
 import structlog
 from dragonfly_common.clock import Clock
 from dragonfly_common.lag import Lag
+from dragonfly_common.printable import printable
 
 from feed_listener import counters
 from feed_listener.audits import BEHIND_S, Audit, Audits, Result, Verdict, Watch
@@ -313,9 +314,10 @@ class Session:
                 self._feeds.tell(self, waiting, FeedEvent.ASKED, reason)
             case Refused():
                 counters.REFUSALS.inc()
-                logger.warning("request refused", symbols=event.symbols, reason=event.reason)
+                why = printable(event.reason)
+                logger.warning("request refused", symbols=event.symbols, reason=why)
                 refused = self._subscriber.refused(event, now)
-                reason = f"{self._venue.name} refuses it: {event.reason}"
+                reason = f"{self._venue.name} refuses it: {why}"
                 self._feeds.tell(self, refused, FeedEvent.REFUSED, reason)
                 self._on_news()
             case TradingChange(symbol=None):
@@ -323,7 +325,7 @@ class Session:
             case TradingChange(symbol=str(symbol)):
                 self._around.note_trading(symbol, event.trading)
             case Closing():
-                self._retire(event.reason)
+                self._retire(printable(event.reason))
             case Broken():
                 self._mend(event, now)
         self._wake.set()
@@ -335,11 +337,10 @@ class Session:
         if broken.cause == "checksum":
             counters.AUDITS.labels(Audit.CHECKSUM, Result.DISAGREED).count += 1
             self._feeds.audited(self, broken.symbol, now, agreed=False)
-        logger.warning(
-            "book broken", symbol=broken.symbol, cause=broken.cause, detail=broken.detail
-        )
+        detail = printable(broken.detail)
+        logger.warning("book broken", symbol=broken.symbol, cause=broken.cause, detail=detail)
         self._forget(broken.symbol)
-        reason = f"resyncing: {broken.cause.replace('_', ' ')} ({broken.detail})"
+        reason = f"resyncing: {broken.cause.replace('_', ' ')} ({detail})"
         self._feeds.tell(self, [broken.symbol], FeedEvent.VOID, reason)
 
     def _forget(self, symbol: str) -> None:
@@ -359,7 +360,7 @@ class Session:
             self._doubt(error, now)
         if error.reason not in self._malformed_reasons:
             self._malformed_reasons.add(error.reason)
-            logger.warning("frame malformed", reason=error.reason, detail=str(error)[:200])
+            logger.warning("frame malformed", reason=error.reason, detail=str(error))
 
     def _doubt(self, error: FrameError, now: float) -> None:
         """Resync a symbol whose frames have all been refused for as long as silence may last."""

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
 import msgspec
+from dragonfly_common.printable import printable
 from dragonfly_common.types import Level, Side
 
 __all__ = [
@@ -79,8 +80,8 @@ class Trading(msgspec.Struct, frozen=True):
     def said(self, venue: str, what: str) -> str:
         """Return why `what` of a venue is halted, or how it is restricted; "" where it is not."""
         if self.halted:
-            return f"{venue} has halted {what}: {self.word}"
-        return f"{venue} restricts {what}: {self.word}" if self.word else ""
+            return f"{venue} has halted {what}: {printable(self.word)}"
+        return f"{venue} restricts {what}: {printable(self.word)}" if self.word else ""
 
 
 TRADING: Final = Trading()
@@ -230,7 +231,7 @@ class FrameError(Exception):
     """
 
     def __init__(self, reason: str, detail: str = "", symbol: str | None = None) -> None:
-        super().__init__(f"{reason}: {detail}" if detail else reason)
+        super().__init__(f"{reason}: {printable(detail)}" if detail else reason)
         self.reason = reason
         self.symbol = symbol
 

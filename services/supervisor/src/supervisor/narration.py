@@ -15,6 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
+from dragonfly_common.printable import LONGEST_SENTENCE, printable
 from rich.console import Console
 from rich.text import Text
 
@@ -71,15 +72,17 @@ class Narrator:
         text.append(f" {printable(line.get('event', ''))}", style=_COLOURS.get(level, "default"))
         for key, value in line.items():
             if key not in _SAID and value is not None:
-                text.append(f"  {printable(key)}=", style="dim").append(printable(value))
+                text.append(f"  {printable(key)}=", style="dim").append(
+                    printable(value, LONGEST_SENTENCE)
+                )
         self._tell(text)
         for traced in str(line.get("exception", "")).splitlines():
-            self._tell(Text(printable(traced), style="red"))
+            self._tell(Text(printable(traced, LONGEST_SENTENCE), style="red"))
 
     def notice(self, sentence: str) -> None:
         """Print what the supervisor itself did."""
         prefix = Text(f"{'up':<{NAME_WIDTH}} ", style="cyan")
-        self._tell(prefix.append(printable(sentence), style="yellow"))
+        self._tell(prefix.append(printable(sentence, LONGEST_SENTENCE), style="yellow"))
 
     def ready(self, options: Options, gateway: str, control: str | None) -> None:
         """Print where everything is, and what to do next."""
@@ -138,11 +141,11 @@ class Ticker:
         sentence = self._sentence(process, line)
         if sentence is not None:
             time = str(line.get("timestamp", ""))[11:19]
-            self._lines.append(printable(f"{time} {sentence}".strip()))
+            self._lines.append(printable(f"{time} {sentence}".strip(), LONGEST_SENTENCE))
 
     def notice(self, sentence: str) -> None:
         """Take what the supervisor itself did."""
-        self._lines.append(printable(sentence))
+        self._lines.append(printable(sentence, LONGEST_SENTENCE))
 
     def _sentence(self, process: str, line: LogLine) -> str | None:
         event = str(line.get("event"))
@@ -164,11 +167,3 @@ class Ticker:
             self._broken.remove(feed)
             return f"{name} LIVE again"
         return None  # the first time is no news
-
-
-def printable(value: object) -> str:
-    """Return `value` as text that moves no cursor: venues have a say in what is logged."""
-    text = str(value)
-    if text.isprintable():
-        return text
-    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)

@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 
 import click
 from dragonfly_common.errors import ConfigError
+from dragonfly_common.printable import LONGEST_SENTENCE, printable
 from dragonfly_common.ranges import NumberRange
 from dragonfly_common.runtime import RuntimeOptions, run_async, runtime_options
 from dragonfly_common.types import normalise_instrument
@@ -177,7 +178,7 @@ def fault(
     reply = _get(f"{control.rstrip('/')}/fault?{urlencode(given)}", control, ca_file)
     if not reply.startswith('{"fault":'):
         raise ConfigError(_NO_CONTROL.format(control))
-    click.echo(reply)
+    click.echo(printable(reply, LONGEST_SENTENCE))
 
 
 def _get(url: str, control: str, ca_file: Path | None) -> str:
@@ -208,6 +209,6 @@ def _get(url: str, control: str, ca_file: Path | None) -> str:
 def _reason(refusal: urllib.error.HTTPError) -> str:
     with refusal:
         try:
-            return str(json.loads(refusal.read())["error"])
+            return printable(json.loads(refusal.read())["error"], LONGEST_SENTENCE)
         except (ValueError, KeyError, TypeError):
             return _NO_CONTROL.format(refusal.url)

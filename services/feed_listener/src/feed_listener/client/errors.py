@@ -14,6 +14,7 @@ from __future__ import annotations
 from typing import Final
 
 from dragonfly_common.errors import DragonflyError
+from dragonfly_common.printable import LONGEST_SENTENCE, printable
 
 __all__ = [
     "CertificateError",
@@ -32,12 +33,15 @@ LONGEST_RETRY_AFTER_S: Final = 600.0
 
 
 class ClientError(DragonflyError):
-    """Base of all failures towards a venue; the message is a sentence for people."""
+    """Base of all failures towards a venue; the message is a printable sentence for people."""
 
     label = "error"
     """A counter label."""
     retry_after_s: float = 0.0
     """The least wait before another attempt."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(printable(message, LONGEST_SENTENCE))
 
 
 class UnreachableError(ClientError):
