@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
@@ -16,6 +17,11 @@ from hypothesis import HealthCheck, settings
 # says nothing about it.
 settings.register_profile("dragonfly", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("dragonfly")
+
+
+# Everything here is on loopback, which gRPC and others would look for behind a developer's proxy.
+for _name in [name for name in os.environ if name.lower().endswith("_proxy")]:
+    del os.environ[_name]
 
 
 # A process forces its own end when it takes long; a command called within a test must not end the

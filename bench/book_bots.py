@@ -59,7 +59,7 @@ class _Bot:
 
     async def read(self) -> None:
         # A channel of its own is a connection of its own only so.
-        options = [("grpc.use_local_subchannel_pool", 1)]
+        options = [("grpc.use_local_subchannel_pool", 1), ("grpc.enable_http_proxy", 0)]
         async with grpc.aio.insecure_channel(self._address, options=options) as channel:
             stream = channel.unary_stream(_METHOD, response_deserializer=self._parse)
             try:

@@ -215,7 +215,8 @@ def _read(pipe: Connection, address: str) -> None:
 
 
 async def _bot(pipe: Connection, address: str) -> None:
-    async with grpc.aio.insecure_channel(address) as channel:
+    options = [("grpc.enable_http_proxy", 0)]
+    async with grpc.aio.insecure_channel(address, options=options) as channel:
         views = 0
         async for _ in channel.unary_stream(_METHOD)(b""):
             views += 1

@@ -199,7 +199,8 @@ def _read_grpc(pipe: Connection, address: str) -> None:
 
 
 async def _client(pipe: Connection, address: str) -> None:
-    async with grpc.aio.insecure_channel(address) as channel:
+    options = [("grpc.enable_http_proxy", 0)]
+    async with grpc.aio.insecure_channel(address, options=options) as channel:
         stream = channel.unary_stream(_METHOD)
         while True:
             await asyncio.to_thread(pipe.recv)

@@ -152,7 +152,7 @@ def flood(host: str, port: int) -> None:
 
 
 def _channel(host: str, port: int) -> grpc.Channel:
-    own = [("grpc.use_local_subchannel_pool", 1)]
+    own = [("grpc.use_local_subchannel_pool", 1), ("grpc.enable_http_proxy", 0)]
     return grpc.insecure_channel(f"{host}:{port}", options=own)
 
 

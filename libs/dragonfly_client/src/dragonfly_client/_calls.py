@@ -11,7 +11,7 @@ import grpc.aio
 from dragonfly_protos import market_data_pb2 as pb
 from google.protobuf.message import Message
 
-from dragonfly_client._channel import Connector, method_path
+from dragonfly_client._channel import Connector
 from dragonfly_client._decode import decode_update, parse
 from dragonfly_client._requests import Requests
 from dragonfly_client.errors import error_of_status, refusal_of_session
@@ -23,12 +23,11 @@ T = TypeVar("T")
 
 
 class Calls:
-    """Opens streams, each on a connection of its own, and can cut all that are open."""
+    """Opens streams, each on a connection of its own."""
 
     def __init__(self, connector: Connector, now_ns: Callable[[], int]) -> None:
         self._connector = connector
         self._now_ns = now_ns
-        self._open: set[grpc.aio.Call] = set()
 
     async def session(
         self, subscriptions: Sequence[pb.Subscription], window: int | None
@@ -41,12 +40,9 @@ class Calls:
         Raises:
             ClientError: the gateway refused one of `subscriptions`, or the call did not end well.
         """
-        async with self._connection() as channel:
-            stream = channel.stream_stream(
-                method_path("Session"), request_serializer=pb.SessionRequest.SerializeToString
-            )
-            call = stream(metadata=self._connector.metadata)
-            with self._tracked(call), Requests(call, window) as requests:
+        async with self._connector.open() as connection:
+            call = connection.session()
+            with _client_errors(), Requests(call, window) as requests:
                 await requests.begin(subscriptions)
                 while (payload := await call.read()) is not grpc.aio.EOF:
                     update = parse(pb.SessionUpdate, payload)
@@ -66,37 +62,11 @@ class Calls:
         Raises:
             ClientError: how the call ended, when not well.
         """
-        async with self._connection() as channel:
-            stream = channel.unary_stream(
-                method_path(method), request_serializer=type(request).SerializeToString
-            )
-            with self._tracked(stream(request, metadata=self._connector.metadata)) as call:
+        async with self._connector.open() as connection:
+            call = connection.stream(method, request)
+            with _client_errors():
                 while (payload := await call.read()) is not grpc.aio.EOF:
                     yield decode(payload)
-
-    def cancel_all(self) -> None:
-        """Cut every open stream: its reader sees a cancellation."""
-        for call in tuple(self._open):
-            call.cancel()
-
-    @contextlib.asynccontextmanager
-    async def _connection(self) -> AsyncGenerator[grpc.aio.Channel, None]:
-        channel = self._connector.open()
-        try:
-            with _client_errors():
-                yield channel
-        finally:
-            await channel.close()
-
-    @contextlib.contextmanager
-    def _tracked(self, call: grpc.aio.Call) -> Iterator[grpc.aio.Call]:
-        self._open.add(call)
-        try:
-            yield call
-        finally:
-            self._open.discard(call)
-            # A call that is dropped without this stays in the gateway's memory for good.
-            call.cancel()
 
 
 @contextlib.contextmanager

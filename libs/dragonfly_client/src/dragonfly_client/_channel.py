@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
-from typing import Final
+from typing import Any, Final, Self
 
 import grpc
 import grpc.aio
 from dragonfly_protos import market_data_pb2 as pb
+from google.protobuf.message import Message
 
+from dragonfly_client._loops import Tasks, noting_tasks, polled_loop, settle
+from dragonfly_client._proxy import proxy_given, proxy_of
 from dragonfly_client.errors import SettingError
 from dragonfly_client.tls import Tls
 
-__all__ = ["Connector", "method_path"]
+__all__ = ["Connection", "Connector"]
 
 KEEPALIVE_TIME_MS: Final = 1000
 """A quiet connection is pinged this often; the gateway allows twice as often."""
@@ -34,13 +38,49 @@ _TOKEN: Final = re.compile(r"[!-~]+")
 _SERVICE: Final = pb.DESCRIPTOR.services_by_name["MarketData"]
 
 
-def method_path(name: str) -> str:
-    """Return the path of a method of dragonfly.v1.MarketData, as its descriptor has it."""
-    return f"/{_SERVICE.full_name}/{_SERVICE.methods_by_name[name].name}"
+class Connection:
+    """A channel to a gateway, which connects when first used.
+
+    Its exit suspends nowhere: a loop that ends closes all its generators at once, the ones within
+    others too.
+    """
+
+    def __init__(self, channel: grpc.aio.Channel, connector: Connector) -> None:
+        self._channel = channel
+        self._connector = connector
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        await self.close()
+
+    def ask(self, method: str, request: Message, timeout_s: float) -> grpc.aio.UnaryUnaryCall:
+        return self._begin("unary_unary", method, type(request), request, timeout=timeout_s)
+
+    def stream(self, method: str, request: Message) -> grpc.aio.UnaryStreamCall:
+        return self._begin("unary_stream", method, type(request), request)
+
+    def session(self) -> grpc.aio.StreamStreamCall:
+        return self._begin("stream_stream", "Session", pb.SessionRequest)
+
+    async def close(self, grace_s: float | None = None) -> None:
+        """Cut all calls, those of them that last longer than `grace_s` if that is given."""
+        # A call that is dropped without this stays in the gateway's memory for good.
+        await self._channel.close(grace_s)
+        self._connector.open_connections.discard(self)
+
+    def _begin(
+        self, arity: str, method: str, kind: type[Message], *request: Message, **options: Any
+    ) -> Any:
+        path = f"/{_SERVICE.full_name}/{_SERVICE.methods_by_name[method].name}"
+        call = getattr(self._channel, arity)(path, request_serializer=kind.SerializeToString)
+        with noting_tasks(self._connector.tasks):
+            return call(*request, metadata=self._connector.metadata, **options)
 
 
 class Connector:
-    """Opens channels to one gateway.
+    """Opens connections to one gateway.
 
     `lookahead_bytes` bounds what the transport reads ahead of a bot that does not; by default it
     reads megabytes, which a bot that resumes would be served first.
@@ -52,6 +92,7 @@ class Connector:
         *,
         tls: Tls | None = None,
         token: str | None = None,
+        proxy: str | None = None,
         lookahead_bytes: int,
     ) -> None:
         if not _TARGET.fullmatch(target):
@@ -62,7 +103,12 @@ class Connector:
             # Said here, because gRPC would say it with the token.
             raise SettingError("the token is not one line of printable ASCII without blanks")
         self.target = target
+        through = proxy_given(proxy) if proxy else proxy_of(target, os.environ)
+        self.place = f"{target}{through.told if through else ''}"
+        """The target as errors name it: with the proxy, where there is one."""
         self.metadata = (("authorization", f"Bearer {token}"),) if token else ()
+        self.open_connections: set[Connection] = set()
+        self.tasks: Tasks = set()
         self._tls = tls
         self._credentials = tls and tls.credentials()
         self._options: tuple[tuple[str, int | str], ...] = (
@@ -83,9 +129,25 @@ class Connector:
         )
         if tls and tls.server_name:
             self._options += (("grpc.ssl_target_name_override", tls.server_name),)
+        if through and through.url:
+            self._options += (("grpc.http_proxy", through.url),)
+        else:
+            self._options += (("grpc.enable_http_proxy", 0),)
 
-    def open(self) -> grpc.aio.Channel:
-        """Return a channel that connects when first used; the caller closes it."""
+    def open(self) -> Connection:
+        """Return a connection of its own; the caller closes it."""
+        with polled_loop():
+            connection = Connection(self._channel(), self)
+        self.open_connections.add(connection)
+        return connection
+
+    async def aclose(self) -> None:
+        """Cut all that is open, and wait until nothing is left of it: the loop may end then."""
+        for connection in tuple(self.open_connections):
+            await connection.close()
+        await settle(self.tasks)
+
+    def _channel(self) -> grpc.aio.Channel:
         if self._tls is None:
             return grpc.aio.insecure_channel(self.target, options=self._options)
         with contextlib.suppress(SettingError):  # a file is just being replaced: the old ones do

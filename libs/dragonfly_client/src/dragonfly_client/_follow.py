@@ -32,7 +32,7 @@ class Following:
     stream that once worked is opened again for as long as it takes.
     """
 
-    target: str
+    place: str
     connect_timeout_s: float
     random: Callable[[], float]
     on_event: EventListener
@@ -96,7 +96,7 @@ def _in_vain(error: ClientError, following: Following) -> ClientError:
     if isinstance(error, NotReadyError):
         return error
     waited = f"{following.connect_timeout_s:g} s"
-    return UnavailableError(f"no gateway at {following.target} within {waited} ({error})")
+    return UnavailableError(f"no gateway at {following.place} within {waited} ({error})")
 
 
 def _consumer_cancelled() -> bool:

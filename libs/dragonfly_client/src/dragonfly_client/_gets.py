@@ -5,16 +5,20 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from typing import Final
 
 import grpc
 import grpc.aio
 from google.protobuf.message import Message
 
 from dragonfly_client._backoff import Backoff
-from dragonfly_client._channel import Connector, method_path
+from dragonfly_client._channel import Connection, Connector
 from dragonfly_client.errors import CertificateError, UnavailableError, error_of_status
 
 __all__ = ["Gets"]
+
+UNREACHED: Final = ("failed to connect", "errors resolving")
+"""How gRPC begins to say that a request never left."""
 
 
 class Gets:
@@ -24,7 +28,7 @@ class Gets:
         self._connector = connector
         self._timeout_s = timeout_s
         self._random = random
-        self._channel: grpc.aio.Channel | None = None
+        self._connection: Connection | None = None
         self._closing: set[asyncio.Task[None]] = set()
 
     async def ask(self, method: str, request: Message) -> bytes:
@@ -37,16 +41,11 @@ class Gets:
         deadline = time.monotonic() + self._timeout_s
         last: UnavailableError | None = None
         while (left_s := deadline - time.monotonic()) > 0:
-            if self._channel is None:
-                self._channel = self._connector.open()
-            channel = self._channel
-            call = channel.unary_unary(
-                method_path(method), request_serializer=type(request).SerializeToString
-            )
+            if self._connection is None:
+                self._connection = self._connector.open()
+            connection = self._connection
             try:
-                payload: bytes = await call(
-                    request, metadata=self._connector.metadata, timeout=left_s
-                )
+                payload: bytes = await connection.ask(method, request, left_s)
             except grpc.aio.AioRpcError as status:
                 if status.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
                     break
@@ -54,29 +53,27 @@ class Gets:
                 if not _is_unreached(status) or isinstance(error, CertificateError):
                     raise error from None
                 last = UnavailableError(str(error))
-                self._retire(channel)
+                self._retire(connection)
             else:
                 return payload
             await asyncio.sleep(min(backoff.next_s(), max(0.0, deadline - time.monotonic())))
         why = f" ({last})" if last else ""
         raise UnavailableError(
-            f"no gateway at {self._connector.target} within {self._timeout_s:g} s{why}"
+            f"no gateway at {self._connector.place} within {self._timeout_s:g} s{why}"
         )
 
     async def aclose(self) -> None:
-        """Cut what is being asked, and close the connection."""
-        if self._channel is not None:
-            await self._channel.close()
+        """Wait no longer for what is being asked on connections that were given up."""
         for closing in self._closing:
             closing.cancel()
         await asyncio.gather(*self._closing, return_exceptions=True)
 
-    def _retire(self, channel: grpc.aio.Channel) -> None:
+    def _retire(self, connection: Connection) -> None:
         """Let the next request open a connection anew, with the certificate of that day."""
-        if self._channel is None or channel is not self._channel:
+        if connection is not self._connection:
             return
-        closing = asyncio.create_task(self._channel.close(self._timeout_s))
-        self._channel = None
+        closing = asyncio.create_task(connection.close(self._timeout_s))
+        self._connection = None
         self._closing.add(closing)
         closing.add_done_callback(self._closing.discard)
 
@@ -84,4 +81,4 @@ class Gets:
 def _is_unreached(status: grpc.aio.AioRpcError) -> bool:
     """Say whether the request never got to a gateway; only then may it be sent again."""
     unavailable = status.code() is grpc.StatusCode.UNAVAILABLE
-    return unavailable and (status.details() or "").startswith("failed to connect")
+    return unavailable and (status.details() or "").startswith(UNREACHED)

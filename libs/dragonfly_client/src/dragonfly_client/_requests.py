@@ -37,7 +37,9 @@ class Requests:
 
     def __enter__(self) -> Self:
         if self._window is not None:
-            self._signs = asyncio.create_task(self._show_signs_of_life())
+            signs = self._signs = asyncio.create_task(self._show_signs_of_life())
+            # Also where a bot keeps a stream of a client that was closed, and never comes back.
+            self._call.add_done_callback(lambda _: signs.cancel())
         return self
 
     def __exit__(self, *error: object) -> None:

@@ -56,6 +56,7 @@ class _Gateway:
     target: str
     tls: Tls | None
     token: str | None
+    proxy: str | None
 
 
 R = TypeVar("R")
@@ -71,6 +72,11 @@ def _bot_options(command: Callable[..., R]) -> Callable[..., R]:
         show_default=True,
         metavar="HOST:PORT",
         help="The gateway to ask.",
+    )
+    @click.option(
+        "--proxy",
+        metavar="http://HOST:PORT",
+        help="Go through this proxy.  [default: that of the environment, for what is not private]",
     )
     @click.option("--tls", "encrypt", is_flag=True, help="Encrypt; implied by the files of TLS.")
     @click.option(
@@ -88,10 +94,11 @@ def _bot_options(command: Callable[..., R]) -> Callable[..., R]:
     def with_gateway(**given: Any) -> R:
         names = [normalise_instrument(name) for name in given.pop("instruments") or ("ETH-BTC",)]
         target, encrypt, token_file = map(given.pop, ("gateway", "encrypt", "token_file"))
+        proxy = given.pop("proxy")
         of_tls = {name: given.pop(name) for name in TLS_OPTIONS}
         try:
             tls = Tls(**of_tls) if encrypt or any(of_tls.values()) else None
-            gateway = _Gateway(target, tls, _token(token_file))
+            gateway = _Gateway(target, tls, _token(token_file), proxy)
         except SettingError as error:
             raise RequestError(str(error)) from None
         return command(gateway, names, **given)
@@ -143,6 +150,7 @@ def watch(
             console=Console(highlight=False),
             tls=gateway.tls,
             token=gateway.token,
+            proxy=gateway.proxy,
             svg=svg,
         )
     )
@@ -175,6 +183,7 @@ def latency(
             console=console,
             tls=gateway.tls,
             token=gateway.token,
+            proxy=gateway.proxy,
             screen=screen,
         )
     )
@@ -192,7 +201,9 @@ def _token(file: Path | None) -> str | None:
 
 
 async def _list(gateway: _Gateway) -> None:
-    async with DragonflyClient(gateway.target, tls=gateway.tls, token=gateway.token) as client:
+    async with DragonflyClient(
+        gateway.target, tls=gateway.tls, token=gateway.token, proxy=gateway.proxy
+    ) as client:
         for one in await client.instruments():
             click.echo(f"{one.instrument:<14} {' '.join(one.venues)}")
 

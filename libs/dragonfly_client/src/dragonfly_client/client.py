@@ -70,6 +70,9 @@ class DragonflyClient:
         target: host:port of the gateway.
         tls: encrypt and verify; `Tls()` trusts the machine's own authorities.
         token: sent as `authorization: Bearer …`; anyone on the way reads it unless TLS is on.
+        proxy: http://HOST:PORT to go through. By default grpc_proxy, https_proxy and http_proxy of
+            the environment count, less no_grpc_proxy and no_proxy, and never for a gateway on
+            this machine or in a private network.
         window: updates that may be on their way to the bot unacknowledged; the gateway replaces
             what comes beyond them by the newest state. With 1 a bot always gets the newest, once
             per round trip; more suit a distant gateway, and a slow bot is then so many states
@@ -88,6 +91,7 @@ class DragonflyClient:
         *,
         tls: Tls | None = None,
         token: str | None = None,
+        proxy: str | None = None,
         window: int | None = DEFAULT_WINDOW,
         lookahead_bytes: int = 4096,
         connect_timeout_s: float = 10.0,
@@ -102,6 +106,7 @@ class DragonflyClient:
             target,
             tls=tls,
             token=token,
+            proxy=proxy,
             lookahead_bytes=lookahead_bytes,
         )
         self._window = window
@@ -109,7 +114,7 @@ class DragonflyClient:
         self._calls = Calls(self._connector, now_ns)
         self._gets = Gets(self._connector, request_timeout_s, random)
         self._following = Following(
-            target, connect_timeout_s, random, on_event, closed=asyncio.Event()
+            self._connector.place, connect_timeout_s, random, on_event, closed=asyncio.Event()
         )
 
     @property
@@ -130,8 +135,8 @@ class DragonflyClient:
     async def aclose(self) -> None:
         """End every stream and close every connection."""
         self._following.closed.set()
-        self._calls.cancel_all()
         await self._gets.aclose()
+        await self._connector.aclose()
 
     def book(self, instrument: str, *, depth: int = 0) -> AsyncGenerator[Book, None]:
         """Stream the consolidated book; `depth` 0 means all levels that the gateway serves."""

@@ -101,6 +101,7 @@ _DISTRUST: Final = re.compile(
     r"(?:CERTIFICATE_VERIFY_FAILED: |UNAUTHENTICATED: (?=Hostname Verification))(.+)"
 )
 _CODES: Final = {code.value[0]: code for code in grpc.StatusCode}
+_UNRESOLVED: Final = re.compile(r"errors resolving .*?: .*?([^:\[\]]+)\]*$", re.DOTALL)
 _ADDRESS: Final = re.compile(r"^[A-Z_]+: \S+: ")
 
 _REFUSALS: Final[dict[grpc.StatusCode, type[RefusedError]]] = {
@@ -139,6 +140,9 @@ def refusal_of_session(code: int, sentence: str) -> ClientError:
 
 def _short(sentence: str) -> str:
     """Return the end of a transport's story, without the address that the reader knows."""
+    unresolved = _UNRESOLVED.match(sentence)
+    if unresolved is not None:
+        return f"its name cannot be looked up: {unresolved[1].strip()}"
     _, found, last = sentence.rpartition("last error: ")
     if not found:
         return sentence

@@ -30,6 +30,7 @@ class Options(TypedDict, total=False):
 
     tls: Tls | None
     token: str | None
+    proxy: str | None
     window: int | None
     lookahead_bytes: int
     connect_timeout_s: float

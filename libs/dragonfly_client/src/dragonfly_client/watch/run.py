@@ -42,6 +42,7 @@ async def run_watch(
     notices: Notices | None = None,
     tls: Tls | None = None,
     token: str | None = None,
+    proxy: str | None = None,
     svg: Path | None = None,
     screen: Screen | None = None,
 ) -> Summary:
@@ -67,6 +68,7 @@ async def run_watch(
         target,
         tls=tls,
         token=token,
+        proxy=proxy,
         window=WINDOW,
         connect_timeout_s=CONNECT_TIMEOUT_S,
         on_event=on_event,
