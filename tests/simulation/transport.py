@@ -160,14 +160,21 @@ class _Channel:
     def __init__(self, exchange: Exchange, target: str) -> None:
         self._exchange = exchange
         self._target = target
+        self._calls: list[_Call] = []
 
     def stream_stream(
         self, path: str, request_serializer: Callable[[Any], bytes]
     ) -> Callable[..., _Call]:
-        return lambda metadata: _Call(self._exchange, self._target, path, request_serializer)
+        def begin(metadata: object) -> _Call:
+            call = _Call(self._exchange, self._target, path, request_serializer)
+            self._calls.append(call)
+            return call
 
-    async def close(self) -> None:
-        pass
+        return begin
+
+    async def close(self, _: float | None = None) -> None:
+        for call in self._calls:
+            call.cancel()
 
 
 class _Call:
@@ -189,6 +196,7 @@ class _Call:
         self._changed = asyncio.Event()
         self._wire: Wire[_Item] | None = None
         self._status: _Item | None = None
+        self._on_end: list[Callable[[_Call], object]] = []
         self._opening = self._process.loop.create_task(self._open())
 
     async def read(self) -> Any:
@@ -211,6 +219,9 @@ class _Call:
         if self._wire is None or self._status is not None:
             raise self._error() if self._wire is None else asyncio.InvalidStateError
         self._wire.up.send(_Item("message", self._serialize(request)))
+
+    def add_done_callback(self, callback: Callable[[_Call], object]) -> None:
+        self._on_end.append(callback)
 
     def cancel(self) -> None:
         self._opening.cancel()
@@ -256,6 +267,8 @@ class _Call:
     def _end(self, status: _Item) -> None:
         self._status = self._status or status
         self._changed.set()
+        while self._on_end:
+            self._on_end.pop()(self)
 
     def _error(self) -> grpc.aio.AioRpcError:
         status = self._status or _Item("status", b"not connected", StatusCode.UNAVAILABLE)
@@ -279,7 +292,7 @@ def install(exchange: Callable[[], Exchange]) -> None:
     replaced: list[tuple[Any, str, Any]] = [
         (service, "_new_server", lambda _, handlers: _Server(exchange(), handlers)),
         (service, "_listen", listen),
-        (_channel.Connector, "open", open_channel),
+        (_channel.Connector, "_channel", open_channel),
         (client, "Freshness", lambda: Freshness(monotonic)),
         (_follow, "time", SimpleNamespace(monotonic=monotonic)),
     ]
