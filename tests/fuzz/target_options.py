@@ -114,7 +114,7 @@ class Commands(Target):
         lines = [
             f"listener --venue kraken --bind tcp://127.0.0.1:1 {shared} {common}",
             f"aggregator --upstream ipc:///x --bind ipc:///y {shared} {common}",
-            f"gateway --upstream ipc:///x --ack-timeout-s 2 --window 9 {common}",
+            f"gateway --upstream ipc:///x --ack-timeout-s 2 --pong-timeout-s 2 --window 9 {common}",
             "simulator --rate 3 --speed 2 --seed 1 --fault kraken-gap --port 0",
             "up --venue kraken --instrument ETH-BTC --ws-url kraken=ws://h",
             "demo --fault kraken-gap",

@@ -4,6 +4,7 @@ import pickle
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from dragonfly_protos import market_data_pb2, orderbook_pb2
@@ -14,6 +15,16 @@ GENERATE = Path(__file__).parents[3] / "protos" / "generate.py"
 def test_descriptors_keep_the_contracts_own_paths() -> None:
     assert orderbook_pb2.DESCRIPTOR.name == "orderbook.proto"
     assert market_data_pb2.DESCRIPTOR.name == "dragonfly/v1/market_data.proto"
+
+
+@pytest.mark.parametrize("contract", [orderbook_pb2, market_data_pb2])
+def test_other_languages_generate_code_from_the_contracts_as_they_stand(
+    contract: ModuleType,
+) -> None:
+    options = contract.DESCRIPTOR.GetOptions()
+    assert "/" in options.go_package  # protoc-gen-go refuses a name without one
+    assert options.java_package
+    assert options.csharp_namespace
 
 
 def test_first_generation_contract_is_what_existing_clients_were_built_from() -> None:

@@ -41,6 +41,7 @@ def options(upstream: str) -> Options:
         linger_s=0.1,
         max_streams=4,
         max_total_streams=6,
+        pong_within_s=0.9,
     )
 
 

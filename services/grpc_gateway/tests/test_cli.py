@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -21,10 +22,13 @@ from gateway_world import (
     Bot,
     RunningGateway,
     make_book,
+    running,
     until,
 )
 from grpc import StatusCode
 from grpc_gateway import counters
+from grpc_gateway.cli import gateway as gateway_command
+from grpc_gateway.service import Options
 from patience import patiently
 
 BOT_PROGRAM = Path(__file__).parent / "bot_program.py"
@@ -79,7 +83,9 @@ async def test_it_serves_and_stops_with_code_0(aggregator: Aggregator, upstream:
         (("--upstream", "ipc:///tmp/x", "--instrument", "x"), "'x' is not an instrument"),
         (("--upstream", "ipc:///tmp/x", "--depth", "21"), "1<=x<=20"),
         (("--upstream", "ipc:///tmp/x", "--window", "0"), "1<=x<=1024"),
-        (("--upstream", "ipc:///tmp/x", "--ack-timeout-s", "0"), "x>=0.1"),
+        (("--upstream", "ipc:///tmp/x", "--ack-timeout-s", "0"), "0.1<=x<=3600"),
+        (("--upstream", "ipc:///tmp/x", "--pong-timeout-s", "0"), "0.5<=x<=3600"),
+        (("--upstream", "ipc:///tmp/x", "--pong-timeout-s", "1e18"), "0.5<=x<=3600"),
         (("--upstream", "ipc:///tmp/x", "--max-streams", "0"), "x>=1"),
         (("--upstream", "ipc:///tmp/x", "--max-total-streams", "0"), "x>=1"),
         (("--upstream", "ipc:///tmp/x", "--max-instruments", "no"), "not a valid integer"),
@@ -161,3 +167,30 @@ async def test_a_bot_that_is_frozen_or_killed_is_noticed(
         assert counters.STREAMS._value.get() == 1
         bot.send_signal(end)
         await until(lambda: counters.STREAMS._value.get() == 0)
+
+
+async def test_a_bot_that_stands_still_for_a_while_keeps_its_stream(
+    aggregator: Aggregator, options: Options
+) -> None:
+    aggregator.say(make_book())
+    by_default = replace(options, pong_within_s=Options.pong_within_s)
+    async with (
+        running(by_default) as gateway,
+        process(sys.executable, str(BOT_PROGRAM), gateway.address) as bot,
+    ):
+        assert bot.stdout is not None
+        async with patiently():
+            assert await bot.stdout.readline() == b"reading\n"
+        bot.send_signal(signal.SIGSTOP)
+        await asyncio.sleep(2.5)  # the pause itself
+        bot.send_signal(signal.SIGCONT)
+        aggregator.say(make_book())
+        async with patiently():
+            assert await bot.stdout.readline() == b"reading\n"
+        assert counters.STREAMS._value.get() == 1
+
+
+def test_by_default_no_limit_cuts_a_bot_that_is_busy_for_seconds() -> None:
+    given = gateway_command.make_context("gateway", ["--upstream", "ipc:///tmp/x"]).params
+    assert given["pong_timeout_s"] == Options.pong_within_s >= 10
+    assert given["ack_timeout_s"] >= 10

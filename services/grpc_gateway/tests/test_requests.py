@@ -5,6 +5,7 @@ from contextlib import suppress
 import pytest
 from dragonfly_common.topics import ViewKind
 from dragonfly_protos import market_data_pb2 as pb
+from google.protobuf.message import Message
 from grpc import StatusCode
 from grpc_gateway.requests import (
     MAX_WINDOW,
@@ -14,6 +15,7 @@ from grpc_gateway.requests import (
     check_instruments,
     check_room,
     check_view,
+    check_view_depth,
     check_window,
     legacy_instrument,
     parse,
@@ -100,6 +102,13 @@ def test_views() -> None:
         check_view(99)
 
 
+def test_a_bbo_has_no_depth_beyond_its_one_level() -> None:
+    assert check_view_depth(ViewKind.BBO, 0, 10) == check_view_depth(ViewKind.BBO, 1, 10)
+    assert check_view_depth(ViewKind.BOOK, 0, 10) == 10
+    with pytest.raises(RefusedError, match="depth 2 of a BBO, which is one level a side"):
+        check_view_depth(ViewKind.BBO, 2, 10)
+
+
 def test_windows() -> None:
     assert check_window(0, 64) == 64
     assert check_window(MAX_WINDOW, 64) == MAX_WINDOW
@@ -141,4 +150,21 @@ def test_bytes_that_are_no_request_are_refused_with_its_name() -> None:
         RefusedError, match=r"3 bytes that are no dragonfly\.v1\.BookRequest"
     ) as error:
         parse(pb.BookRequest, b"\xff\xff\xff")
+    assert error.value.code is StatusCode.INVALID_ARGUMENT
+
+
+@pytest.mark.parametrize(
+    ("kind", "payload"),
+    [
+        (
+            pb.BookRequest,
+            pb.BookRequest(instrument="ETH-BTC").SerializeToString() + b"\x98\x06\x01",
+        ),
+        (pb.VenuesRequest, b"\x98\x06\x01"),
+        (pb.SessionRequest, b"\x0a\x03\x98\x06\x01"),  # within its subscription
+    ],
+)
+def test_a_field_that_is_not_known_is_refused(kind: type[Message], payload: bytes) -> None:
+    with pytest.raises(RefusedError, match="bytes of this dragonfly") as error:
+        parse(kind, payload)
     assert error.value.code is StatusCode.INVALID_ARGUMENT

@@ -175,6 +175,10 @@ async def test_a_slow_bot_that_acknowledges_is_not_ended(aggregator: Aggregator,
             "depth 11 is out of range: give 1 to 10",
         ),
         (
+            pb.Subscription(view=pb.VIEW_BBO, instrument="ETH-BTC", depth=5),
+            "depth 5 of a BBO, which is one level a side",
+        ),
+        (
             pb.Subscription(view=pb.VIEW_BOOK, instrument="ABC-XYZ"),
             "no venue lists ABC-XYZ: ListInstruments says what there is",
         ),
@@ -222,6 +226,21 @@ async def test_other_bad_requests_are_refused(
     bot: Bot, request_: pb.SessionRequest, words: str
 ) -> None:
     assert words in (await refusal_of(bot.session(), request_)).message
+
+
+async def test_a_window_after_the_first_request_is_refused_unless_it_is_the_sessions(
+    aggregator: Aggregator, bot: Bot
+) -> None:
+    session = bot.session()
+    aggregator.say(make_book())
+    await session.send(pb.SessionRequest(ack=0, window=2))
+    refusal = await refusal_of(session, pb.SessionRequest(ack=0, window=3))
+    assert refusal.message == (
+        "window 3 comes too late, this session's is 2: give it with the first request"
+    )
+    await session.send(pb.SessionRequest(ack=1, window=2))
+    await session.send(subscribe())
+    assert (await session.read(pb.SessionUpdate)).book.instrument == "ETH-BTC"
 
 
 async def test_instruments_of_a_session_are_limited(aggregator: Aggregator, bot: Bot) -> None:

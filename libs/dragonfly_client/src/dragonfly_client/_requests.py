@@ -16,7 +16,7 @@ from dragonfly_client.errors import ClientError, UnavailableError
 __all__ = ["Requests"]
 
 SIGN_OF_LIFE_S: Final = 0.5
-"""The gateway ends a session whose bot is silent for 2 s while updates are in flight."""
+"""The gateway ends a session whose bot is silent for 20 s, or less, while updates are in flight."""
 
 
 class Requests:

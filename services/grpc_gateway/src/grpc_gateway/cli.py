@@ -72,10 +72,18 @@ FILE: Final = click.Path(dir_okay=False, path_type=Path)
 )
 @click.option(
     "--ack-timeout-s",
-    type=NumberRange(min=0.1),
-    default=2.0,
+    type=NumberRange(0.1, 3600),
+    default=20.0,
     show_default=True,
     help="A session is ended when nothing in flight is acknowledged for so long.",
+)
+@click.option(
+    "--pong-timeout-s",
+    type=NumberRange(0.5, 3600),
+    default=20.0,
+    show_default=True,
+    help="A connection is ended when its bot's library answers no ping for so long: the bot is"
+    " frozen or gone.",
 )
 @curve_options(Role.GATEWAY)
 @click.option(
@@ -112,6 +120,7 @@ def gateway(
     max_instruments: int,
     window: int,
     ack_timeout_s: float,
+    pong_timeout_s: float,
     keys: Keys | None,
     tls_cert: Path | None,
     tls_key: Path | None,
@@ -135,6 +144,7 @@ def gateway(
         linger_s=linger_s,
         max_streams=max_streams,
         max_total_streams=max_total_streams,
+        pong_within_s=pong_timeout_s,
         keys=keys,
         tls=_tls_files(tls_cert, tls_key, tls_client_ca),
         tokens=tokens,

@@ -10,7 +10,7 @@ from typing import Final, TypeVar
 
 from dragonfly_common.errors import DragonflyError
 from dragonfly_common.topics import ViewKind
-from dragonfly_common.types import is_instrument
+from dragonfly_common.types import MAX_DEPTH, is_instrument
 from dragonfly_protos import market_data_pb2 as pb
 from google.protobuf.message import DecodeError, Message
 from grpc import StatusCode
@@ -24,6 +24,7 @@ __all__ = [
     "check_instruments",
     "check_room",
     "check_view",
+    "check_view_depth",
     "check_window",
     "legacy_instrument",
     "parse",
@@ -53,12 +54,20 @@ class RefusedError(DragonflyError):
 
 
 def parse(kind: type[M], payload: bytes) -> M:
-    """Return the request that `payload` encodes."""
+    """Return the request that `payload` encodes, which holds no field that is not known here."""
+    name = kind.DESCRIPTOR.full_name
     try:
-        return kind.FromString(payload)
+        request = kind.FromString(payload)
     except DecodeError:
-        name = kind.DESCRIPTOR.full_name
         raise _invalid(f"{len(payload)} bytes that are no {name}: see the contract") from None
+    size = request.ByteSize()
+    request.DiscardUnknownFields()
+    if unknown := size - request.ByteSize():
+        raise _invalid(
+            f"{unknown} bytes of this {name} are fields that this gateway does not know:"
+            " leave them out, or ask a gateway of their version"
+        )
+    return request
 
 
 def check_instrument(text: str) -> str:
@@ -96,6 +105,15 @@ def check_depth(depth: int, most: int) -> int:
     if depth > most:
         raise _invalid(f"depth {depth} is out of range: give 1 to {most}, or 0 for all {most}")
     return depth or most
+
+
+def check_view_depth(kind: ViewKind, depth: int, most: int) -> int:
+    """Return the levels a side that a subscription asks for; a BBO has one."""
+    if kind is not ViewKind.BBO:
+        return check_depth(depth, most)
+    if depth > 1:
+        raise _invalid(f"depth {depth} of a BBO, which is one level a side: give 0 or 1")
+    return MAX_DEPTH
 
 
 def check_view(view: int) -> ViewKind:

@@ -41,6 +41,7 @@ __all__ = ["Options", "serve"]
 
 STOP_GRACE_S: Final = 1.0
 IDLE_LIMIT_S: Final = 300.0
+PING_INTERVAL_MS: Final = 1000
 # Every state from the bus is taken at once; timers of streams and views need no more than this.
 LOOK_INTERVAL_S: Final = 0.1
 # Beyond the streams that count: refusals in the making and unary calls.
@@ -67,6 +68,8 @@ class Options:
     linger_s: float
     max_streams: int
     max_total_streams: int
+    pong_within_s: float = 20.0
+    """A bot whose library leaves a ping unanswered for so long is taken for frozen or gone."""
     keys: Keys | None = None
     tls: TlsFiles | None = None
     tokens: Path | None = None
@@ -235,11 +238,11 @@ def _new_server(options: Options, handlers: Sequence[grpc.GenericRpcHandler]) ->
 def _server_options(options: Options) -> list[tuple[str, int]]:
     return [
         ("grpc.so_reuseport", 0),  # a port in use must be noticed
-        # A frozen peer is noticed within 2 s: one until the ping, not quite one for its answer.
-        ("grpc.keepalive_time_ms", 1000),
-        ("grpc.keepalive_timeout_ms", 900),
+        # A frozen peer waits for one slot of mail and loses nothing by it: it is cut late.
+        ("grpc.keepalive_time_ms", PING_INTERVAL_MS),
+        ("grpc.keepalive_timeout_ms", int(options.pong_within_s * 1000)),
         # Without this one, measured: 60 s, whatever the two above say.
-        ("grpc.http2.ping_timeout_ms", 900),
+        ("grpc.http2.ping_timeout_ms", int(options.pong_within_s * 1000)),
         ("grpc.keepalive_permit_without_calls", 1),
         ("grpc.http2.max_pings_without_data", 0),
         # Bots may ping this often; the default would send them away for a ping in five minutes.

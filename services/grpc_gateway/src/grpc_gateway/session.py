@@ -17,10 +17,10 @@ from grpc import StatusCode
 from grpc_gateway.relay import Relay, ViewKey
 from grpc_gateway.requests import (
     RefusedError,
-    check_depth,
     check_instrument,
     check_room,
     check_view,
+    check_view_depth,
     check_window,
 )
 from grpc_gateway.streams import Stream, readable
@@ -74,6 +74,13 @@ class Session:
         if first:
             self._window.size = check_window(request.window, self._window.size)
         match request.WhichOneof("request"):
+            case _ if not first and request.window not in (0, self._window.size):
+                self._refuse(
+                    _invalid(
+                        f"window {request.window} comes too late, this session's is"
+                        f" {self._window.size}: give it with the first request"
+                    )
+                )
             case "subscribe":
                 await self._subscribe(request.subscribe)
             case "unsubscribe":
@@ -115,7 +122,7 @@ class Session:
 
     def _check_new(self, asked: pb.Subscription) -> tuple[ViewKey, int]:
         key = _check_key(asked)
-        depth = check_depth(asked.depth, self._depth)
+        depth = check_view_depth(key.kind, asked.depth, self._depth)
         if key in self._depths:
             raise RefusedError(
                 StatusCode.ALREADY_EXISTS,
