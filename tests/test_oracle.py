@@ -225,7 +225,7 @@ WRONG: dict[str, tuple[str, Callable[[Book], Book]]] = {
     ),
     "an age that does not follow from the times": (
         "wrong age",
-        lambda book: replace(book, venues=(replace(book.venues[0], age_ns=3), book.venues[1])),
+        lambda book: replace(book, venues=(replace(book.venues[0], age_ns=10**9), book.venues[1])),
     ),
     "served before it was computed": (
         "time runs backwards",

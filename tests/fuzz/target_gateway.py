@@ -35,7 +35,7 @@ from grpc_gateway.reflection import Reflection
 from grpc_gateway.relay import ViewKey
 from grpc_gateway.service import Options, _Gateway
 from grpc_gateway.servicer import Limits
-from grpc_gateway.streams import readable
+from grpc_gateway.streams import sealed
 from judging import counted
 from mutation import Form
 from target_bus import MESSAGES, PUBLISHER, Wire, message, numbered, parts_of
@@ -302,7 +302,10 @@ class Views(_WithGateway):
         self._take(parts_of(data))
         key = ViewKey(ViewKind.BOOK, "ETH-BTC")
         shown = self._gateway._relay._entries[key].shown
-        told = (readable(Mail(key, shown, 0), 1) or b"") if shown and shown._depth > 1 else b""
+        now_ns = self._wire.clock.now_ns()
+        told = (
+            (sealed(Mail(key, shown, 0), 1, now_ns) or b"") if shown and shown._depth > 1 else b""
+        )
         self._tell(told)
         pb.Venues.FromString(self._gateway._directory.encoded_venues)
         pb.ListInstrumentsResponse.FromString(self._gateway._directory.encode_instruments(""))
@@ -325,7 +328,7 @@ class Views(_WithGateway):
             )
             self._say("view.book.ETH-BTC.", view, self._seq)
             shown = self._gateway._relay._entries[ViewKey(ViewKind.BOOK, "ETH-BTC")].shown
-            if shown is not None and shown.at(20) == view.body:
+            if shown is not None and shown.at(20, 0) == view.body:
                 return
         raise AssertionError("a good view was not shown")
 

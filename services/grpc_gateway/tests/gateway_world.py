@@ -31,6 +31,7 @@ from grpc_gateway.accounts import Account, Caller, Denials
 from grpc_gateway.relay import ViewKey
 from grpc_gateway.service import Options, serve
 from grpc_gateway.tokens import Quota
+from grpc_gateway.wire import SharedView
 from patience import patiently
 
 AnyView = pb.Book | pb.Bbo | pb.Liquidity
@@ -78,6 +79,11 @@ def make_book(
     )
 
 
+def a_view(body: bytes, *, depth: int = 1) -> SharedView:
+    """Return a live book's bytes as bots share them, with ages of time 0."""
+    return SharedView(ViewKind.BOOK, body, depth, 0, live=True)
+
+
 class Aggregator:
     """Publishes what a test says, and knows what the gateway asked for."""
 
@@ -105,12 +111,13 @@ class Aggregator:
     def say_instruments(self, *names: str, venue: str = "kraken") -> None:
         self._publisher.publish(instruments_topic(venue), Instruments(venue, names))
 
-    def say(self, view: AnyView, depth: int = 10) -> AnyView:
+    def say(self, view: AnyView, depth: int = 10, ts_agg: int = 0) -> AnyView:
         """Publish a view under this aggregator's epoch and the next seq."""
         self._seq += 1
         view.epoch, view.seq = self.epoch, self._seq
         key = ViewKey(_KINDS[type(view)], view.instrument)
-        self.say_bytes(key, view.SerializeToString(), live=view.live, depth=depth)
+        body = View(view.live, depth, view.SerializeToString(), ts_agg)
+        self._publisher.publish(view_topic(*key), body)
         return view
 
     def say_bytes(self, key: ViewKey, body: bytes, *, live: bool = True, depth: int = 10) -> None:

@@ -42,7 +42,7 @@ def view(text: bytes, *, live: bool = True) -> View:
 
 
 def taken(reader: Reader) -> list[bytes]:
-    return [mail.state.at(10) for mail in iter(reader.take, None)]
+    return [mail.state.at(10, NOW_NS) for mail in iter(reader.take, None)]
 
 
 def test_a_view_goes_to_those_who_joined_it_only() -> None:
@@ -180,7 +180,7 @@ def test_when_all_are_lost_the_gateway_says_so_to_those_there_and_those_who_join
         mail = reader.take()
         assert mail is not None
         assert not mail.state.from_aggregator
-        book = pb.Book.FromString(mail.state.at(1))
+        book = pb.Book.FromString(mail.state.at(1, NOW_NS))
         assert (book.live, book.epoch, len(book.bids)) == (False, 0, 0)
         assert book.venues[0].reason == "aggregator lost: silent"
 

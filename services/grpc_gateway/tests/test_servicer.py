@@ -26,6 +26,7 @@ from google.protobuf.message import Message
 from grpc import StatusCode
 from grpc_gateway.relay import ViewKey
 from grpc_gateway.service import Options
+from patience import PATIENCE_S
 
 ETH_BOOK = ViewKey(ViewKind.BOOK, "ETH-BTC")
 LTC_BOOK = ViewKey(ViewKind.BOOK, "LTC-BTC")
@@ -44,6 +45,8 @@ async def test_a_book_reaches_a_bot_as_it_is_but_for_its_trailer(
     book = await bot.stream("StreamBook", ETH).read(pb.Book)
     assert before <= book.ts_out <= time.time_ns()
     assert book.replaced == 0
+    assert isinstance(said, pb.Book)
+    said.venues[0].age_ns = book.ts_out - said.venues[0].ts_recv
     book.ClearField("ts_out")
     assert book == said
 
@@ -66,6 +69,7 @@ async def test_a_book_is_cut_to_the_depth_that_a_bot_asks_for(
     book = await bot.stream("StreamBook", request).read(pb.Book)
     assert list(book.bids) == list(said.bids)[:got]
     assert list(book.asks) == list(said.asks)[:got]
+    said.venues[0].age_ns = book.ts_out - said.venues[0].ts_recv
     assert book.venues == said.venues
 
 
@@ -150,6 +154,59 @@ async def test_a_get_waits_for_the_first_view(aggregator: Aggregator, bot: Bot) 
     book = await getting
     assert isinstance(book, pb.Book)
     assert book.live
+
+
+async def test_a_get_waits_for_the_first_live_view(
+    aggregator: Aggregator, options: Options
+) -> None:
+    limits = replace(options.limits, patience_s=PATIENCE_S)
+    async with running(replace(options, limits=limits)) as gateway, gateway.bot() as bot:
+        request = pb.BookRequest(instrument="LTC-BTC")
+        getting = asyncio.create_task(bot.get("GetBook", request))
+        await until(lambda: LTC_BOOK in aggregator.wanted)
+        stream = bot.stream("StreamBook", request)
+        aggregator.say(make_book("LTC-BTC", live=False))
+        assert not (await stream.read(pb.Book)).live
+        said = aggregator.say(make_book("LTC-BTC"))
+        book = await getting
+    assert isinstance(book, pb.Book)
+    assert (book.live, book.seq) == (True, said.seq)
+
+
+@pytest.mark.parametrize("deadline_s", [None, 3.0])
+async def test_a_get_of_what_does_not_go_live_says_so_in_the_end_and_within_its_deadline(
+    aggregator: Aggregator, options: Options, deadline_s: float | None
+) -> None:
+    patience_s = 0.1 if deadline_s is None else PATIENCE_S
+    limits = replace(options.limits, patience_s=patience_s)
+    aggregator.say(make_book(live=False))
+    async with running(replace(options, limits=limits)) as gateway, gateway.bot() as bot:
+        await bot.stream("StreamBook", ETH).read(pb.Book)
+        book = await bot.get("GetBook", ETH, timeout_s=deadline_s)
+    assert isinstance(book, pb.Book)
+    assert (book.live, book.epoch) == (False, aggregator.epoch)
+
+
+@pytest.mark.parametrize("way", ["GetBook", "StreamBook", "Session"])
+async def test_a_book_that_rested_says_its_age_as_of_the_answer(
+    aggregator: Aggregator, bot: Bot, way: str
+) -> None:
+    resting = make_book()
+    resting.venues[0].ts_recv = time.time_ns() - 20_000_000_000
+    resting.venues[0].age_ns = 100_000_000  # as when it was computed, 19.9 s ago
+    aggregator.say(resting, ts_agg=resting.venues[0].ts_recv + 100_000_000)
+    if way == "GetBook":
+        book = await bot.get("GetBook", ETH)
+    elif way == "StreamBook":
+        book = await bot.stream("StreamBook", ETH).read(pb.Book)
+    else:
+        session = bot.session()
+        asked = pb.Subscription(view=pb.VIEW_BOOK, instrument="ETH-BTC")
+        await session.send(pb.SessionRequest(subscribe=asked))
+        book = (await session.read(pb.SessionUpdate)).book
+    assert isinstance(book, pb.Book)
+    (feed,) = book.venues
+    assert feed.age_ns == book.ts_out - feed.ts_recv > 20_000_000_000
 
 
 async def test_a_get_that_no_aggregator_answers_says_so(aggregator: Aggregator, bot: Bot) -> None:

@@ -7,17 +7,17 @@ from typing import NoReturn
 import pytest
 from dragonfly_common.clock import ManualClock
 from dragonfly_common.topics import ViewKind
-from gateway_world import make_caller
+from gateway_world import a_view, make_caller
 from grpc import StatusCode
 from grpc_gateway import counters
 from grpc_gateway.accounts import Caller
 from grpc_gateway.mailbox import Mail
 from grpc_gateway.relay import ViewKey
 from grpc_gateway.requests import RefusedError
-from grpc_gateway.streams import PAUSE_S, STALLED_AFTER_S, Stream, Streams, readable
+from grpc_gateway.streams import PAUSE_S, STALLED_AFTER_S, Stream, Streams, sealed
 from grpc_gateway.tokens import Quota
 from grpc_gateway.window import Window
-from grpc_gateway.wire import SharedView
+from grpc_gateway.wire import seal
 
 KEY = ViewKey(ViewKind.BOOK, "ETH-BTC")
 STOPPING = RefusedError(StatusCode.UNAVAILABLE, "stopping")
@@ -70,27 +70,27 @@ async def test_mail_wakes_its_stream() -> None:
         waiting = asyncio.create_task(stream.woken())
         await asyncio.sleep(0)
         assert not waiting.done()
-        stream.mailbox.put(KEY, SharedView(b"", 1))
+        stream.mailbox.put(KEY, a_view(b""))
         await waiting
 
 
 async def test_mail_from_before_a_pause_is_not_sent_until_the_bus_was_looked_at() -> None:
     streams, clock = make_streams()
     with streams.open(make_caller()) as stream:
-        stream.mailbox.put(KEY, SharedView(b"old", 1))
+        stream.mailbox.put(KEY, a_view(b"old"))
         await stream.woken()
         clock.advance(PAUSE_S)
         assert stream.take() is None
         waiting = asyncio.create_task(stream.woken())
         await asyncio.sleep(0)
-        stream.mailbox.put(KEY, SharedView(b"new", 1))
+        stream.mailbox.put(KEY, a_view(b"new"))
         await asyncio.sleep(0)
         assert not waiting.done()
         streams.settled()
         await waiting
         mail = stream.take()
         assert mail is not None
-        assert mail.state.at(1) == b"new"
+        assert mail.state.at(1, 0) == b"new"
 
 
 async def test_ending_interrupts_whatever_the_stream_waits_for() -> None:
@@ -122,6 +122,8 @@ class Writing:
         return "a"
 
     def invocation_metadata(self) -> None: ...
+
+    def time_remaining(self) -> None: ...
 
     def auth_context(self) -> dict[str, list[bytes]]:
         return {}
@@ -244,11 +246,11 @@ async def test_a_stall_is_told_once_per_episode() -> None:
 
 def test_what_a_bot_missed_is_counted() -> None:
     before = counters.REPLACED._value.get()
-    assert readable(Mail(KEY, SharedView(b"body", 1), 3), 10) == b"body"
+    assert sealed(Mail(KEY, a_view(b"body"), 3), 10, 7) == seal(b"body", 3, 7)
     assert counters.REPLACED._value.get() == before + 3
 
 
 def test_an_unreadable_view_is_counted() -> None:
     before = counters.UNREADABLE_VIEWS._value.get()
-    assert readable(Mail(KEY, SharedView(b"\x12", 10), 0), 1) is None
+    assert sealed(Mail(KEY, a_view(b"\x12", depth=10), 0), 1, 7) is None
     assert counters.UNREADABLE_VIEWS._value.get() == before + 1

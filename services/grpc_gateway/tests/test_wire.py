@@ -7,8 +7,9 @@ import pytest
 from dragonfly_common.errors import DecodeError
 from dragonfly_common.topics import ViewKind
 from dragonfly_protos import market_data_pb2 as pb
+from gateway_world import a_view
 from google.protobuf.message import DecodeError as ProtobufError
-from grpc_gateway.wire import SharedView, cut, seal, wrap
+from grpc_gateway.wire import AGES_HOLD_NS, SharedView, cut, seal, wrap
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -139,12 +140,46 @@ def test_wrap_of_a_bbo() -> None:
 
 def test_a_shared_view_is_cut_once_for_all() -> None:
     level = pb.Level(price=1.0)
-    view = SharedView(pb.Book(bids=[level] * 5).SerializeToString(), 5)
-    assert view.at(2) is view.at(2)
-    assert len(pb.Book.FromString(view.at(2)).bids) == 2
+    view = a_view(pb.Book(bids=[level] * 5).SerializeToString(), depth=5)
+    assert view.at(2, 0) is view.at(2, AGES_HOLD_NS)
+    assert len(pb.Book.FromString(view.at(2, 0)).bids) == 2
 
 
 def test_a_shared_view_is_untouched_where_it_is_shallow_enough() -> None:
     body = b"\xff not even protobuf"
-    assert SharedView(body, 5).at(5) is body
-    assert SharedView(body, 5).at(20) is body
+    assert a_view(body, depth=5).at(5, 0) is body
+    assert a_view(body, depth=5).at(20, 0) is body
+
+
+@pytest.mark.parametrize(
+    ("kind", "made"),
+    [(ViewKind.BOOK, pb.Book), (ViewKind.BBO, pb.Bbo), (ViewKind.LIQUIDITY, pb.Liquidity)],
+)
+def test_ages_are_told_as_of_now_once_a_view_has_rested(
+    kind: ViewKind, made: type[pb.Book | pb.Bbo | pb.Liquidity]
+) -> None:
+    feeds = [pb.VenueFeed(venue="a", ts_recv=50, age_ns=5), pb.VenueFeed(venue="never heard")]
+    body = made(instrument="ETH-BTC", venues=feeds, seq=7).SerializeToString()
+    view = SharedView(kind, body, 20, aged_at_ns=55, live=True)
+    assert view.at(20, 55 + AGES_HOLD_NS) is body
+    later = 56 + AGES_HOLD_NS
+    told = made.FromString(view.at(20, later))
+    assert [feed.age_ns for feed in told.venues] == [later - 50, 0]
+    assert view.at(20, later) is view.at(20, later)
+    told.venues[0].age_ns = 5
+    assert told == made.FromString(body)
+
+
+def test_a_cut_view_tells_its_age_as_of_now_too() -> None:
+    level, feed = pb.Level(price=1.0), pb.VenueFeed(venue="a", ts_recv=1)
+    body = pb.Book(bids=[level] * 5, venues=[feed]).SerializeToString()
+    view = SharedView(ViewKind.BOOK, body, 5, aged_at_ns=1, live=True)
+    for now_ns in (1, AGES_HOLD_NS * 2, AGES_HOLD_NS * 4):
+        book = pb.Book.FromString(view.at(2, now_ns))
+        assert (len(book.bids), book.venues[0].age_ns) == (2, now_ns - 1 if now_ns > 1 else 0)
+
+
+def test_a_clock_that_was_set_back_makes_no_age_negative() -> None:
+    body = pb.Book(venues=[pb.VenueFeed(venue="a", ts_recv=10**18)]).SerializeToString()
+    view = SharedView(ViewKind.BOOK, body, 5, aged_at_ns=0, live=True)
+    assert pb.Book.FromString(view.at(5, 10**17)).venues[0].age_ns == 0

@@ -84,7 +84,7 @@ class MergedLevel:
 class VenueFeed:
     """What one venue contributed to a view, and how far to trust it.
 
-    `age_ns` runs from the venue's last change to the view's computation. `reason` is empty when
+    `age_ns` runs from the venue's last change to `ts_out` of the view. `reason` is empty when
     the state is LIVE. `ts_recv` and `ts_pub` are None until the venue said anything.
 
     `score` is the share, 0 to 1, of the last ten minutes' audits of this book that agreed with what

@@ -72,11 +72,16 @@ class Book(msgspec.Struct, frozen=True, array_like=True, tag="book", gc=False):
 
 
 class View(msgspec.Struct, frozen=True, array_like=True, tag="view", gc=False):
-    """What an aggregator computed; `body` is a dragonfly.v1 message, relayed untouched."""
+    """What an aggregator computed; `body` is a dragonfly.v1 message, relayed untouched.
+
+    Its ages are of `ts_agg`, and are told anew where it rested since; 0 says that they may be of
+    any time.
+    """
 
     live: bool
     depth: int
     body: bytes
+    ts_agg: int = 0
 
 
 class Venue(msgspec.Struct, frozen=True, array_like=True, tag="venue", gc=False):

@@ -270,7 +270,7 @@ class World:
                 seq=told.seq,
                 ts_agg=now_ns,
             )
-            view = View(live, self._depth, body)
+            view = View(live, self._depth, body, now_ns)
             self._effects.publish.append((view_topic(kind, instrument), view))
 
     def _is_awaited(self, instrument: str, market: _Market, now: float) -> bool:

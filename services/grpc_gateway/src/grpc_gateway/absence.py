@@ -1,4 +1,7 @@
-"""What a view says of venues: read where two aggregators speak, written where none does. Pure."""
+"""What a view says of venues: read where two aggregators speak, written where none does. Pure.
+
+A view that rested has its ages written anew.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from dragonfly_common.topics import ViewKind
 from dragonfly_protos import market_data_pb2 as pb
 from google.protobuf.message import DecodeError
 
-__all__ = ["absent_view", "heads"]
+__all__ = ["absent_view", "heads", "with_ages"]
 
 _MESSAGES: Final[dict[ViewKind, type[pb.Book | pb.Bbo | pb.Liquidity]]] = {
     ViewKind.BOOK: pb.Book,
@@ -37,7 +40,7 @@ def absent_view(
     for feed in feeds.values():
         feed.state = pb.STATE_DOWN
         feed.reason = reason
-        feed.age_ns = max(0, now_ns - feed.ts_recv) if feed.ts_recv else 0
+        _set_age(feed, now_ns)
     in_order = [feeds[venue] for venue in sorted(feeds)]
     view = _MESSAGES[kind](instrument=instrument, venues=in_order, ts_agg=now_ns)
     return view.SerializeToString()
@@ -48,6 +51,21 @@ def heads(kind: ViewKind, body: bytes) -> dict[str, int]:
     return {
         feed.venue: feed.venue_seq for feed in _feeds_of(kind, body) if feed.state == pb.STATE_LIVE
     }
+
+
+def with_ages(kind: ViewKind, body: bytes, now_ns: int) -> bytes:
+    """Return an encoded view with each venue's age as of now; what is no view is left as it is."""
+    try:
+        view = _MESSAGES[kind].FromString(body)
+    except DecodeError:
+        return body
+    for feed in view.venues:
+        _set_age(feed, now_ns)
+    return view.SerializeToString()
+
+
+def _set_age(feed: pb.VenueFeed, now_ns: int) -> None:
+    feed.age_ns = max(0, now_ns - feed.ts_recv) if feed.ts_recv else 0
 
 
 def _feeds_of(kind: ViewKind, body: bytes) -> Iterable[pb.VenueFeed]:

@@ -23,6 +23,10 @@ class Context(Protocol):
 
     def invocation_metadata(self) -> Iterable[tuple[str, str | bytes]] | None: ...
 
+    def time_remaining(self) -> float | None:
+        """Return the seconds until the call's deadline, None where it has none."""
+        ...
+
     async def read(self) -> object:
         """Return the next message's bytes; something else where no more will come."""
         ...

@@ -57,7 +57,7 @@ class _Said:
         self.live = view.live
         self.epoch = epoch
         self.body = view.body
-        self.state = SharedView(view.body, view.depth)
+        self.state = SharedView(kind, view.body, view.depth, view.ts_agg, live=view.live)
         self._kind = kind
 
     @cached_property
@@ -236,4 +236,4 @@ def _absent(
     body = absent_view(
         key.kind, key.instrument, last=last, venues=venues, reason=reason, now_ns=now_ns
     )
-    return SharedView(body, MAX_DEPTH, from_aggregator=False)
+    return SharedView(key.kind, body, MAX_DEPTH, now_ns, live=False, from_aggregator=False)

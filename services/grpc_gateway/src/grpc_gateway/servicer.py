@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from grpc_gateway.accounts import Caller
 from grpc_gateway.changes import Changes
 from grpc_gateway.context import Context
 from grpc_gateway.directory import Directory
-from grpc_gateway.mailbox import Mailbox
+from grpc_gateway.mailbox import Mail, Mailbox
 from grpc_gateway.relay import Reader, Relay, ViewKey
 from grpc_gateway.requests import (
     LONGEST_QUOTED,
@@ -31,13 +32,15 @@ from grpc_gateway.requests import (
     parse,
 )
 from grpc_gateway.session import Session
-from grpc_gateway.streams import Stream, Streams, readable
+from grpc_gateway.streams import Stream, Streams, sealed
 from grpc_gateway.window import Window
-from grpc_gateway.wire import seal
+from grpc_gateway.wire import SharedView, seal
 
 __all__ = ["Limits", "Servicer"]
 
 LEGACY_DEPTH: Final = 10
+SHARE_OF_DEADLINE: Final = 0.8
+"""A get waits for a live view for so much of its call's deadline, and then says what there is."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,7 @@ class Limits:
     window: int
     acknowledge_within_s: float
     patience_s: float = 2.0
-    """How long a request waits for the instrument lists, or for a view's first state."""
+    """How long a request waits for the instrument lists, or for a view's first live state."""
     settles_after_s: float = 1.5
     """How long after the last new venue no more are expected."""
 
@@ -106,18 +109,18 @@ class Servicer:
     def get_book(
         self, request: pb.BookRequest, context: Context, caller: Caller
     ) -> Awaitable[bytes]:
-        return self._get_view(caller, self._wish(ViewKind.BOOK, request))
+        return self._get_view(context, caller, self._wish(ViewKind.BOOK, request))
 
     def get_liquidity(
         self, request: pb.LiquidityRequest, context: Context, caller: Caller
     ) -> Awaitable[bytes]:
-        return self._get_view(caller, self._wish(ViewKind.LIQUIDITY, request))
+        return self._get_view(context, caller, self._wish(ViewKind.LIQUIDITY, request))
 
     def get_bbo(
         self, request: pb.GetBboRequest, context: Context, caller: Caller
     ) -> Awaitable[bytes]:
         name = check_instrument(request.instrument)
-        return self._get_view(caller, {ViewKey(ViewKind.BBO, name): MAX_DEPTH})
+        return self._get_view(context, caller, {ViewKey(ViewKind.BBO, name): MAX_DEPTH})
 
     async def stream_venues(
         self, request: pb.VenuesRequest, context: Context, caller: Caller
@@ -197,35 +200,49 @@ class Servicer:
             with self._joined(caller, stream.mailbox, wishes):
                 while True:
                     while (mail := stream.take()) is not None:
-                        body = readable(mail, wishes[mail.key])
+                        body = sealed(mail, wishes[mail.key], clock.now_ns())
                         if body is not None:
-                            sealed = seal(body, mail.replaced, clock.now_ns())
-                            await stream.write(context, sealed, clock.monotonic())
+                            await stream.write(context, body, clock.monotonic())
                     await stream.woken()
 
-    async def _get_view(self, caller: Caller, wishes: Mapping[ViewKey, int]) -> bytes:
-        """Return the present state of one view, which an aggregator must have computed."""
+    async def _get_view(
+        self, context: Context, caller: Caller, wishes: Mapping[ViewKey, int]
+    ) -> bytes:
+        """Return the present state of one view, which an aggregator must have computed.
+
+        A view that is not live is waited for: an instrument that nobody followed until now is
+        asked for at its venues. What is said then is the state at the end of the patience, or
+        shortly before the call's deadline.
+        """
         ((key, depth),) = wishes.items()
         await self._require_listed(key.instrument)
         changes = Changes()
         mailbox: Reader = Mailbox(changes.tell)
-        body: bytes | None = None
+        newest: SharedView | None = None
 
         def answered() -> bool:
-            nonlocal body
+            nonlocal newest
             mail = mailbox.take() if self._streams.current() else None
             if mail is not None and mail.state.from_aggregator:
-                body = readable(mail, depth)
-            return body is not None
+                newest = mail.state
+            return newest is not None
 
         patience_s = self._limits.patience_s
+        remaining_s = context.time_remaining()
+        in_time_s = math.inf if remaining_s is None else remaining_s * SHARE_OF_DEADLINE
         with self._joined(caller, mailbox, wishes):
-            await changes.until(answered, patience_s)
-        if body is None:
+            live = await changes.until(
+                lambda: answered() and newest is not None and newest.live,
+                min(patience_s, in_time_s),
+            )
+            if not live:
+                await changes.until(answered, max(0.0, patience_s - in_time_s))
+        body = newest and sealed(Mail(key, newest, 0), depth, self._clock.now_ns())
+        if not body:
             raise _unavailable(
                 f"no aggregator answered for {key.instrument} within {patience_s:g} s: try later"
             )
-        return seal(body, 0, self._clock.now_ns())
+        return body
 
     @contextmanager
     def _joined(self, caller: Caller, mailbox: Reader, keys: Iterable[ViewKey]) -> Iterator[None]:

@@ -23,9 +23,9 @@ from grpc_gateway.requests import (
     check_view_depth,
     check_window,
 )
-from grpc_gateway.streams import Stream, readable
+from grpc_gateway.streams import Stream, sealed
 from grpc_gateway.window import Window
-from grpc_gateway.wire import seal, wrap
+from grpc_gateway.wire import wrap
 
 __all__ = ["Session"]
 
@@ -97,10 +97,9 @@ class Session:
             refusal = self._refusals.popleft()
             return pb.SessionUpdate(refusal=refusal, number=self._number()).SerializeToString()
         while self._window.may_send() and (mail := self._stream.take()) is not None:
-            body = readable(mail, self._depths[mail.key])
+            body = sealed(mail, self._depths[mail.key], self._clock.now_ns())
             if body is not None:
-                sealed = seal(body, mail.replaced, self._clock.now_ns())
-                return wrap(mail.key.kind, sealed, self._number())
+                return wrap(mail.key.kind, body, self._number())
         return None
 
     def close(self) -> None:

@@ -19,9 +19,9 @@ from grpc_gateway.mailbox import Mail, Mailbox
 from grpc_gateway.relay import Reader, ViewKey
 from grpc_gateway.requests import RefusedError
 from grpc_gateway.window import Window
-from grpc_gateway.wire import SharedView
+from grpc_gateway.wire import SharedView, seal
 
-__all__ = ["Stream", "Streams", "readable"]
+__all__ = ["Stream", "Streams", "sealed"]
 
 STALLED_AFTER_S: Final = 1.0
 CUT_WRITE_AFTER_S: Final = 0.2
@@ -194,12 +194,15 @@ class Streams:
             )
 
 
-def readable(mail: Mail[ViewKey, SharedView], depth: int) -> bytes | None:
-    """Return a view's bytes at `depth`, None if they mean nothing; count what the bot missed."""
+def sealed(mail: Mail[ViewKey, SharedView], depth: int, now_ns: int) -> bytes | None:
+    """Return what a bot is sent of a view at `depth` now, None if the view's bytes mean nothing.
+
+    What the bot missed is counted.
+    """
     if mail.replaced:
         counters.REPLACED.inc(mail.replaced)
     try:
-        return mail.state.at(depth)
+        return seal(mail.state.at(depth, now_ns), mail.replaced, now_ns)
     except DecodeError:
         counters.UNREADABLE_VIEWS.inc()
         return None

@@ -1,8 +1,9 @@
 """A view's bytes on their way to bots: cut to a depth, sealed for one client. Pure.
 
-Nothing is decoded here. What is per client (fields 30 and 31) is appended, which protobuf allows
-for any field; a shallower book is the same bytes without the levels beyond its depth. The numbers
-are those of protos/dragonfly/v1/market_data.proto; the tests read everything back with protobuf.
+Nothing is decoded here but a view that rested, whose ages are told anew. What is per client (fields
+30 and 31) is appended, which protobuf allows for any field; a shallower book is the same bytes
+without the levels beyond its depth. The numbers are those of
+protos/dragonfly/v1/market_data.proto; the tests read everything back with protobuf.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from typing import Final
 
 from dragonfly_common.errors import DecodeError
 from dragonfly_common.topics import ViewKind
+
+from grpc_gateway.absence import with_ages
 
 __all__ = ["SharedView", "cut", "seal", "wrap"]
 
@@ -30,26 +33,56 @@ _UPDATE_TAGS: Final = {
 }
 _pack_ts_out: Final = struct.Struct("<2sq").pack
 _TS_OUT_TAG: Final = bytes.fromhex("f901")  # field 31, fixed 64 bits
+AGES_HOLD_NS: Final = 10_000_000
+"""How far a view's ages may be behind its `ts_out`: one that goes out at once is not decoded."""
 
 
 class SharedView:
-    """One state of one view, for all bots: its bytes at any depth, cut at most once each."""
+    """One state of one view, for all bots: its bytes at any depth, cut at most once each.
 
-    __slots__ = ("_body", "_cuts", "_depth", "from_aggregator")
+    Its ages are true when they are told: they are computed anew where it rested since.
+    """
 
-    def __init__(self, body: bytes, depth: int, *, from_aggregator: bool = True) -> None:
-        """`depth` is what `body` has at most; the gateway's own word is not `from_aggregator`."""
+    __slots__ = ("_aged_at_ns", "_body", "_cuts", "_depth", "_kind", "from_aggregator", "live")
+
+    def __init__(
+        self,
+        kind: ViewKind,
+        body: bytes,
+        depth: int,
+        aged_at_ns: int,
+        *,
+        live: bool,
+        from_aggregator: bool = True,
+    ) -> None:
+        """Take what an aggregator or the gateway says of a view.
+
+        Args:
+            kind: whether `body` is a Book, Bbo or Liquidity.
+            body: the encoded view.
+            depth: the levels a side that it has at most.
+            aged_at_ns: when its ages were computed.
+            live: whether any venue is in it.
+            from_aggregator: False for the gateway's own word.
+        """
+        self._kind = kind
         self._body = body
         self._depth = depth
+        self._aged_at_ns = aged_at_ns
         self._cuts: dict[int, bytes] = {}
+        self.live = live
         self.from_aggregator = from_aggregator
 
-    def at(self, depth: int) -> bytes:
-        """Return the encoded view with at most `depth` levels a side.
+    def at(self, depth: int, now_ns: int) -> bytes:
+        """Return the encoded view with at most `depth` levels a side, and its ages as of now.
 
         Raises:
             DecodeError: the aggregator's bytes are no protobuf message.
         """
+        if now_ns - self._aged_at_ns > AGES_HOLD_NS:
+            self._body = with_ages(self._kind, self._body, now_ns)
+            self._aged_at_ns = now_ns
+            self._cuts.clear()
         if depth >= self._depth:
             return self._body
         found = self._cuts.get(depth)

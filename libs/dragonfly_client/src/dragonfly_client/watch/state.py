@@ -94,7 +94,7 @@ class Watch:
         return f"disconnected for {time.monotonic() - since_s:.0f} s: {reason}"
 
     def _venues(self, book: Book) -> list[VenueRow]:
-        since_ns = time.time_ns() - book.ts_agg
+        since_ns = time.time_ns() - book.ts_out
         statistics = self._statistics
         return [
             VenueRow(
