@@ -364,6 +364,11 @@ class BitstampSnapshots(Snapshots):
     venue = "bitstamp"
 
 
+def _asked(exchange: Exchange, path: str, now_ns: int) -> bytes:
+    path, _, query = path.partition("?")
+    return exchange.venue.rest(path, dict(parse_qsl(query)), exchange, now_ns).body
+
+
 class Lists(Target):
     """What a venue says it lists."""
 
@@ -376,10 +381,9 @@ class Lists(Target):
         exchange = Exchange(SIMULATED[self.venue], clock, Truth(), None)
         SeededDriver({self.venue: exchange}, [], seed=1, rate=0.0)
         source = VENUES[self.venue].instruments
-        if source.rest_path is not None:
-            path, _, query = source.rest_path.partition("?")
-            asked = dict(parse_qsl(query))
-            return [exchange.venue.rest(path, asked, exchange, clock.now_ns()).body]
+        paths = [path for path in (source.rest_path, source.other_rest_path) if path is not None]
+        if paths:
+            return [_asked(exchange, path, clock.now_ns()) for path in paths]
         assert source.ws_request is not None
         talk = exchange.venue.session(PATHS[self.venue], exchange, 1)
         said = talk.receive(source.ws_request.encode(), clock.now_ns())

@@ -206,6 +206,8 @@ class FakeServer:
         self.list_status = http.HTTPStatus.OK
         self.stream_status: http.HTTPStatus | None = None
         self.retry_after: str | None = None
+        self.pages: dict[str, tuple[int, str]] = {}
+        """What REST answers at a path instead, status and text."""
         self.opened = 0
         self.rejected = 0
         self.snapshots: dict[str, object] = {}
@@ -337,7 +339,9 @@ class FakeServer:
         )
 
     async def _answer_http(self, connection: ServerConnection, request: Request) -> Response | None:
-        if request.path.startswith("/list"):
+        if request.path in self.pages:
+            response = connection.respond(*self.pages[request.path])
+        elif request.path.startswith("/list"):
             self.lists_asked.append(request.path)
             response = connection.respond(self.list_status, self._list(request.path))
         elif request.path.startswith("/book/"):

@@ -69,3 +69,31 @@ async def test_a_rejected_list(server: FakeServer) -> None:
     server.list_status = type(server.list_status).TOO_MANY_REQUESTS
     with pytest.raises(RejectedError):
         await fetch_from(server, FakeVenue())(())
+
+
+TWO_PATHS = InstrumentSource(rest_path="/markets", other_rest_path="/list")
+
+
+@pytest.mark.parametrize("status", [404, 410])
+async def test_a_list_that_moved_is_read_where_it_was(server: FakeServer, status: int) -> None:
+    server.pages["/markets"] = (status, "gone")
+    assert await fetch_from(server, FakeVenue(instruments=TWO_PATHS))(()) == LISTED
+
+
+async def test_a_page_that_is_no_list_is_no_reason_to_be_without(server: FakeServer) -> None:
+    server.pages["/markets"] = (200, "<html>")
+    assert await fetch_from(server, FakeVenue(instruments=TWO_PATHS))(()) == LISTED
+
+
+async def test_a_list_that_is_nowhere_names_the_path_that_should_have_it(
+    server: FakeServer,
+) -> None:
+    server.pages |= {"/markets": (410, "gone"), "/list": (404, "gone")}
+    with pytest.raises(RejectedError, match="/markets answered HTTP 410"):
+        await fetch_from(server, FakeVenue(instruments=TWO_PATHS))(())
+
+
+async def test_a_venue_that_is_asked_too_often_is_not_asked_elsewhere(server: FakeServer) -> None:
+    server.pages["/markets"] = (429, "slowly")
+    with pytest.raises(RejectedError, match="429"):
+        await fetch_from(server, FakeVenue(instruments=TWO_PATHS))(())

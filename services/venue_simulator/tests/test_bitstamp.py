@@ -157,6 +157,15 @@ async def test_pairs_are_listed(simulator: Simulator) -> None:
     assert "xmrusd" not in pairs
 
 
+async def test_markets_are_listed(simulator: Simulator) -> None:
+    reply = await get(simulator.rest_url("bitstamp") + "/api/v2/markets/")
+    markets = {market["market_symbol"]: market for market in reply.body}
+    assert markets["ethbtc"]["base_currency"] == "ETH"
+    assert markets["ethbtc"]["counter_currency"] == "BTC"
+    assert markets["ethbtc"]["market_type"] == "SPOT"
+    assert markets["lunausd"]["trading"] == "Disabled"
+
+
 async def test_the_book_by_rest_is_the_whole_one(simulator: Simulator) -> None:
     reply = await get(simulator.rest_url("bitstamp") + "/api/v2/order_book/ethbtc/?group=1")
     state = last_state(simulator, "bitstamp")

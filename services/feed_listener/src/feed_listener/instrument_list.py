@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Final
 
-from feed_listener.client import Client, Connection, UnreachableError, fetch
+from feed_listener.client import Client, Connection, RejectedError, UnreachableError, fetch
 from feed_listener.directory import Fetch
 from feed_listener.venue import FrameError, Market, Venue
 
 __all__ = ["fetcher"]
 
 REPLY_LIMIT_S: Final = 15.0
+GONE: Final = frozenset({404, 405, 410})
+"""HTTP statuses by which a venue says that a path is no longer, or not yet, there."""
 
 
 def fetcher(venue: Venue, client: Client, ws_url: str, rest_url: str, tls: ssl.SSLContext) -> Fetch:
@@ -23,10 +26,22 @@ def fetcher(venue: Venue, client: Client, ws_url: str, rest_url: str, tls: ssl.S
     """
     source = venue.instruments
 
+    async def at(path: str) -> Mapping[str, Market]:
+        reply = await fetch(f"{rest_url}{path}", tls, source.max_reply_bytes)
+        return _checked(venue.parse_instruments(reply))
+
     async def by_rest(symbols: Sequence[str]) -> Mapping[str, Market]:
-        part = source.part_path
-        url = f"{rest_url}{part(symbols) if part and symbols else source.rest_path}"
-        return _checked(venue.parse_instruments(await fetch(url, tls, source.max_reply_bytes)))
+        if source.part_path is not None and symbols:
+            return await at(source.part_path(symbols))
+        try:
+            return await at(source.rest_path or "")
+        except (FrameError, RejectedError) as error:
+            gone = isinstance(error, FrameError) or error.status in GONE
+            if source.other_rest_path is None or not gone:
+                raise
+            with suppress(FrameError, RejectedError):
+                return await at(source.other_rest_path)
+            raise
 
     async def by_websocket(_: Sequence[str]) -> Mapping[str, Market]:
         connection = await client.connect(venue.connect_url(ws_url))

@@ -100,6 +100,8 @@ class InstrumentSource(msgspec.Struct, frozen=True, kw_only=True):
     """Where a venue lists its instruments: a REST path, or a request on a WebSocket of its own."""
 
     rest_path: str | None = None
+    other_rest_path: str | None = None
+    """Another path of the same list, asked where `rest_path` is not there or holds no list."""
     ws_request: str | None = None
     part_path: Callable[[Sequence[str]], str] | None = None
     """Where REST lists some symbols alone, from their names. Set where the whole list is too long

@@ -1,4 +1,7 @@
-"""Bitstamp's list of spot markets: GET /api/v2/trading-pairs-info/."""
+"""Bitstamp's list of spot markets: GET /api/v2/markets/, or /api/v2/trading-pairs-info/ before it.
+
+The second is announced obsolete; it names the same markets in other fields.
+"""
 
 from __future__ import annotations
 
@@ -10,15 +13,32 @@ from feed_listener.frames import read
 from feed_listener.venue import FrameError, Market
 from feed_listener.venues.instruments import by_instrument, trading
 
-__all__ = ["REST_PATH", "parse"]
+__all__ = ["OBSOLETE_REST_PATH", "REST_PATH", "parse"]
 
-REST_PATH: Final = "/api/v2/trading-pairs-info/"
+REST_PATH: Final = "/api/v2/markets/"
+OBSOLETE_REST_PATH: Final = "/api/v2/trading-pairs-info/"
 
 
 class _Market(msgspec.Struct):
-    name: str
-    url_symbol: str
+    """A market in either list; `name` and `url_symbol` are the obsolete one's."""
+
     trading: str
+    market_symbol: str = ""
+    base_currency: str = ""
+    counter_currency: str = ""
+    market_type: str = "SPOT"
+    name: str = ""
+    url_symbol: str = ""
+
+    @property
+    def symbol(self) -> str:
+        return self.market_symbol or self.url_symbol
+
+    @property
+    def pair(self) -> str:
+        if self.market_symbol:
+            return f"{self.base_currency}-{self.counter_currency}"
+        return self.name.replace("/", "-")
 
 
 _LIST: Final = msgspec.json.Decoder(list[_Market])
@@ -35,10 +55,7 @@ def parse(reply: bytes) -> dict[str, Market]:
     except FrameError as error:
         raise FrameError("not_instruments", str(error)) from None
     return by_instrument(
-        (
-            market.name.replace("/", "-"),
-            Market(market.url_symbol, trading(market.trading, "Enabled")),
-        )
+        (market.pair, Market(market.symbol, trading(market.trading, "Enabled")))
         for market in markets
-        if not market.url_symbol.endswith("-perp")
+        if market.market_type == "SPOT" and not market.symbol.endswith("-perp")
     )

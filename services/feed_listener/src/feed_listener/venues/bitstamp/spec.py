@@ -29,7 +29,9 @@ class Bitstamp:
     # inflating, eight times what the change filter takes. Latency decides.
     compression = False
     # The list is short (some 250 markets, 60 kB): it is read whole each minute.
-    instruments = InstrumentSource(rest_path=instruments.REST_PATH)
+    instruments = InstrumentSource(
+        rest_path=instruments.REST_PATH, other_rest_path=instruments.OBSOLETE_REST_PATH
+    )
     greeting: Sequence[str] = ()
     # No channel has best prices alone. REST allows 10,000 requests in 10 min; this is a sixteenth.
     audits = AuditSources(

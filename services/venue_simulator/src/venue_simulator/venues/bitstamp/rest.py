@@ -1,6 +1,6 @@
 """Bitstamp's REST API: pairs and books.
 
-Source: bitstamp.net/api, "Trading pairs info", "Order book".
+Source: bitstamp.net/api, "Markets", "Trading pairs info" (announced obsolete), "Order book".
 """
 
 from __future__ import annotations
@@ -26,11 +26,31 @@ RATE_LIMITED: Final = RestReply(
 
 
 def answer(path: str, query: Mapping[str, str], books: Books, now_ns: int) -> RestReply:
+    if path == "/api/v2/markets/":
+        return _reply([_market(listing) for listing in books.listings()])
     if path.rstrip("/") == "/api/v2/trading-pairs-info":
         return _reply([_pair(listing) for listing in books.listings()])
     if path.startswith(_BOOK_PATH):
         return _book(path.removeprefix(_BOOK_PATH).rstrip("/"), books)
     return _not_found()
+
+
+def _market(listing: Listing) -> dict[str, object]:
+    enabled = "Enabled" if listing.tradable else "Disabled"
+    return {
+        "name": f"{listing.base}/{listing.quote}",
+        "market_symbol": listing.symbol,
+        "market_type": "SPOT",
+        "base_currency": listing.base,
+        "base_decimals": listing.amount_decimals,
+        "counter_currency": listing.quote,
+        "counter_decimals": listing.price_decimals,
+        "minimum_order_value": "10",
+        "trading": enabled,
+        "instant_order_counter_decimals": listing.price_decimals,
+        "instant_and_market_orders": enabled,
+        "description": f"{listing.base} / {listing.quote}",
+    }
 
 
 def _pair(listing: Listing) -> dict[str, object]:
