@@ -349,7 +349,7 @@ class Snapshots(Target):
         return "a book"
 
     def _source(self) -> SnapshotSource:
-        source = VENUES[self.venue].audits.snapshots
+        source = VENUES[self.venue].snapshots
         assert source is not None
         return source
 

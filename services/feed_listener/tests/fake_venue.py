@@ -26,6 +26,7 @@ from feed_listener.venue import (
     Liveness,
     Market,
     Refused,
+    SnapshotSource,
     Top,
     Trading,
     TradingChange,
@@ -109,8 +110,15 @@ class FakeDecoder:
     def seq(self, symbol: str) -> int:
         return self.seqs.get(symbol, -1)
 
+    def seed(self, book: Top) -> Sequence[Event]:
+        self.seqs[book.symbol] = book.venue_seq
+        self.last[book.symbol] = ([*map(list, book.bids)], [*map(list, book.asks)])
+        return (book,)
+
     def _book(self, told: dict[str, Any]) -> Event:
         symbol = told["s"]
+        if told["seq"] < self.seqs.get(symbol, -1):
+            return Unchanged(symbol)
         self.seqs[symbol] = told["seq"]
         if self.last.get(symbol) == (told["b"], told["a"]):
             return Unchanged(symbol)
@@ -136,6 +144,7 @@ class FakeVenue:
         instruments: InstrumentSource | None = None,
         probes: bool = False,
         audits: AuditSources | None = None,
+        snapshots: SnapshotSource | None = None,
         whole_books: bool = False,
     ) -> None:
         """Each book stands for itself where there are `whole_books`; else each is wanted."""
@@ -144,6 +153,7 @@ class FakeVenue:
         self.instruments = instruments or InstrumentSource(rest_path="/list")
         self.probes = probes
         self.audits = audits or AuditSources()
+        self.snapshots = snapshots
         self.whole_books = whole_books
         self.greeting: Sequence[str] = ()
         self.decoders: list[FakeDecoder] = []
@@ -212,7 +222,8 @@ class FakeServer:
         self.rejected = 0
         self.snapshots: dict[str, object] = {}
         """What stands in for the true book of a symbol."""
-        self.snapshots_asked = 0
+        self.snapshots_asked: list[str] = []
+        """The symbols of which whole books were asked for, in order."""
         self._books: dict[str, dict[str, Any]] = {}
         self._tls = tls
         self._server: Server
@@ -345,9 +356,9 @@ class FakeServer:
             self.lists_asked.append(request.path)
             response = connection.respond(self.list_status, self._list(request.path))
         elif request.path.startswith("/book/"):
-            self.snapshots_asked += 1
-            await self.may_answer.wait()
             symbol = request.path.removeprefix("/book/")
+            self.snapshots_asked.append(symbol)
+            await self.may_answer.wait()
             book = self.snapshots.get(symbol, self._books.get(symbol))
             text = book if isinstance(book, str) else json.dumps(book)
             response = connection.respond(http.HTTPStatus.OK, text)

@@ -43,6 +43,17 @@ def one(events: Sequence[Event]) -> Event:
     return event
 
 
+def test_a_book_from_rest_is_joined_by_its_sequence() -> None:
+    decoder = BitstampDecoder(10)
+    seed = Top("btcusd", STAMP, None, ((1.0, 1.0),), ((2.0, 1.0),))
+    assert one(decoder.seed(seed)) == seed
+    assert decoder.seq("btcusd") == STAMP
+    assert one(decoder.feed(compact(book(STAMP - 1)))) == Unchanged("btcusd")
+    # Of frames that come together only the newest is read, so it has to be known by then.
+    assert decoder.whole_book(compact(book(STAMP + 1))) is not None
+    assert isinstance(one(decoder.feed(compact(book(STAMP + 1)))), Top)
+
+
 def test_a_book_becomes_a_top_with_its_time() -> None:
     assert one(BitstampDecoder(10).feed(compact(book()))) == Top(
         "btcusd", STAMP, STAMP * 1000, ((38500.0, 0.12), (38499.0, 1.0)), ((38501.0, 0.5),)

@@ -221,6 +221,48 @@ class TestOrder:
         assert (caught.value.reason, caught.value.symbol) == ("bad_sequence", "ethbtc")
 
 
+class TestSeed:
+    """A book that REST gave, and the frames that come after it."""
+
+    def frames(self) -> Frames:
+        frames = Frames()
+        seed = Top("ethbtc", 10, None, numbers(BIDS[:2]), numbers(ASKS[:2]))
+        assert frames.filter.seed(seed) == (seed,)
+        assert frames.filter.seq == 10
+        return frames
+
+    def test_older_frames_are_no_news_however_they_differ(self) -> None:
+        frames = self.frames()
+        for seq in range(10 - OLDER_IN_A_ROW + 1, 10):
+            assert frames.say(BIDS[1:], ASKS, seq) == Unchanged("ethbtc")
+        assert frames.filter.seq == 10
+        assert isinstance(frames.say(BIDS[1:], ASKS, 11), Top)
+
+    def test_its_own_frame_is_no_news_where_it_is_the_same(self) -> None:
+        frames = self.frames()
+        assert frames.say(BIDS, ASKS, 10) == Unchanged("ethbtc")
+        with pytest.raises(FrameError, match="out_of_order"):
+            frames.say(BIDS[1:], ASKS, 10)
+
+    def test_its_own_frame_is_believed_where_it_differs(self) -> None:
+        top = self.frames().say(BIDS[1:], ASKS, 10)
+        assert isinstance(top, Top)
+        assert (top.venue_seq, top.bids) == (10, numbers(BIDS[1:]))
+
+    def test_a_newer_frame_that_changes_nothing_moves_the_order_on(self) -> None:
+        frames = self.frames()
+        assert frames.say(BIDS, ASKS, 12) == Unchanged("ethbtc")
+        assert frames.filter.seq == 12
+        with pytest.raises(FrameError, match="out_of_order"):
+            frames.say(BIDS[1:], ASKS, 11)
+
+    def test_a_stream_that_counts_otherwise_breaks_the_book(self) -> None:
+        frames = self.frames()
+        said = [frames.say(BIDS[1:], ASKS, seq) for seq in range(1, OLDER_IN_A_ROW + 1)]
+        assert isinstance(said[-1], Broken)
+        assert said[-1].cause == "reset"
+
+
 class TestBothWays:
     @settings(max_examples=60, deadline=None)
     @given(st.data())

@@ -28,12 +28,8 @@ def parse(reply: bytes, symbol: str, depth: int) -> Top:
     return Top(symbol, told["seq"], None, bids, asks)
 
 
-AUDITS = AuditSources(
-    bbo=True,
-    snapshots=SnapshotSource(
-        path=lambda symbol: f"/book/{symbol}", parse=parse, per_minute=60_000.0
-    ),
-)
+AUDITS = AuditSources(bbo=True)
+SNAPSHOTS = SnapshotSource(path=lambda symbol: f"/book/{symbol}", parse=parse, per_minute=60_000.0)
 
 
 def counted(audit: Audit, result: Result) -> float:
@@ -53,7 +49,7 @@ async def test_a_book_that_agrees_has_a_score_though_it_rests(
     async with listening(
         server,
         tmp_path,
-        venue=FakeVenue(audits=AUDITS),
+        venue=FakeVenue(audits=AUDITS, snapshots=SNAPSHOTS),
         instruments=["ETH-BTC"],
         audit_interval_s=0.01,
     ) as consumer:
@@ -72,7 +68,7 @@ async def test_a_book_that_keeps_disagreeing_is_asked_for_anew(
     async with listening(
         server,
         tmp_path,
-        venue=FakeVenue(audits=AUDITS),
+        venue=FakeVenue(audits=AUDITS, snapshots=SNAPSHOTS),
         instruments=["ETH-BTC"],
         audit_interval_s=0.01,
     ) as consumer:
@@ -93,12 +89,12 @@ async def test_while_a_snapshot_is_awaited_every_state_is_read(
     async with listening(
         server,
         tmp_path,
-        venue=FakeVenue(audits=AUDITS, whole_books=True),
+        venue=FakeVenue(audits=AUDITS, snapshots=SNAPSHOTS, whole_books=True),
         instruments=["ETH-BTC"],
         audit_interval_s=0.01,
     ) as consumer:
         consumer.want("ETH-BTC")
-        await eventually(lambda: server.snapshots_asked > 0, "an audit")
+        await eventually(lambda: bool(server.snapshots_asked), "an audit")
         server.snapshots["ethbtc"] = book_around(11.0, "ethbtc", 2)
         server.send_at_once(*(book_around(9.0 + seq, "ethbtc", seq) for seq in (2, 3, 4)))
         await consumer.live("ETH-BTC", 4)
@@ -116,7 +112,7 @@ async def test_a_book_that_does_not_reach_the_snapshot_is_behind(
     async with listening(
         server,
         tmp_path,
-        venue=FakeVenue(audits=AUDITS),
+        venue=FakeVenue(audits=AUDITS, snapshots=SNAPSHOTS),
         instruments=["ETH-BTC"],
         audit_interval_s=0.01,
     ) as consumer:
@@ -160,12 +156,15 @@ async def test_without_audits_nothing_is_asked_but_books(
 ) -> None:
     await server.book("ethbtc", 1, 10.0)
     async with listening(
-        server, tmp_path, venue=FakeVenue(audits=AUDITS), instruments=["ETH-BTC"]
+        server,
+        tmp_path,
+        venue=FakeVenue(audits=AUDITS, snapshots=SNAPSHOTS),
+        instruments=["ETH-BTC"],
     ) as consumer:
         consumer.want("ETH-BTC")
         await consumer.live("ETH-BTC", 1)
         assert server.requests[0]["bbo"] is False
-        assert server.snapshots_asked == 0
+        assert not server.snapshots_asked
 
 
 async def test_a_checksum_is_an_audit_at_each_frame(server: FakeServer, tmp_path: Path) -> None:
@@ -196,7 +195,7 @@ async def test_a_snapshot_that_is_none_is_counted_and_harms_nothing(
     async with listening(
         server,
         tmp_path,
-        venue=FakeVenue(audits=AUDITS),
+        venue=FakeVenue(audits=AUDITS, snapshots=SNAPSHOTS),
         instruments=["ETH-BTC"],
         audit_interval_s=0.01,
     ) as consumer:

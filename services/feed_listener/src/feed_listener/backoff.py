@@ -12,15 +12,15 @@ LONGEST_S: Final = 30.0
 
 
 class Backoff:
-    """Waits drawn from [0, ceiling); the ceiling doubles from 50 ms to 30 s.
+    """Waits drawn from [0, ceiling); the ceiling doubles from `first_s` to 30 s.
 
     Full jitter spreads the listeners that lost one venue at the same moment. `random` returns
     [0, 1).
     """
 
-    def __init__(self, random: Callable[[], float]) -> None:
+    def __init__(self, random: Callable[[], float], first_s: float = FIRST_S) -> None:
         self._random = random
-        self._ceiling_s = FIRST_S
+        self._first_s = self._ceiling_s = first_s
 
     def next_s(self, at_least_s: float = 0.0) -> float:
         """Return the next wait, and raise the ceiling.
@@ -34,4 +34,4 @@ class Backoff:
 
     def reset(self) -> None:
         """Begin again: an attempt succeeded."""
-        self._ceiling_s = FIRST_S
+        self._ceiling_s = self._first_s

@@ -23,6 +23,7 @@ __all__ = [
     "PUBLISHED",
     "REFUSALS",
     "SCORE",
+    "SEEDS",
     "SNAPSHOT_FAILURES",
     "SUPERSEDED",
 ]
@@ -72,7 +73,11 @@ AUDITS: Final = Tallies(
     ["audit", "result"],
 )
 SNAPSHOT_FAILURES: Final = Counter(
-    "dragonfly_listener_snapshot_failures_total", "Snapshots for audits that could not be had."
+    "dragonfly_listener_snapshot_failures_total",
+    "Books asked for over REST, for audits or as first ones, that could not be had.",
+)
+SEEDS: Final = Counter(
+    "dragonfly_listener_seeds_total", "First books that came from REST: their markets rest."
 )
 SCORE: Final = Gauge(
     "dragonfly_listener_score",

@@ -129,6 +129,10 @@ class Feeds:
     def instruments(self) -> Iterable[str]:
         return self._feeds.keys()
 
+    def of(self, symbol: str) -> Feed | None:
+        """Return the feed of a symbol, if it is followed."""
+        return self._by_symbol.get(symbol)
+
     def symbol_of(self, instrument: str) -> str | None:
         """Return what the venue calls a followed instrument, None while that is not known."""
         return self._feeds[instrument].symbol

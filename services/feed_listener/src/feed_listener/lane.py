@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import structlog
@@ -85,6 +85,11 @@ class Lane:
     @property
     def connections(self) -> int:
         return len(self._sessions)
+
+    @property
+    def sessions(self) -> Sequence[Session]:
+        """Its connections, the newest last."""
+        return self._sessions
 
     def add(self, symbol: str) -> None:
         """Carry `symbol` too."""

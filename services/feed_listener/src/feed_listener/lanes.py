@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from typing import Final
 
 import structlog
 
 from feed_listener.client import UnresponsiveError
 from feed_listener.lane import Lane, Road
+from feed_listener.session import Session
 
 __all__ = ["Lanes"]
 
@@ -33,6 +35,11 @@ class Lanes:
     @property
     def connections(self) -> int:
         return sum(lane.connections for lane in self._tasks)
+
+    def sessions(self) -> Iterator[Session]:
+        """Yield the connections that are open."""
+        for lane in self._tasks:
+            yield from lane.sessions
 
     def add(self, symbol: str) -> None:
         """Listen to `symbol`, on the first lane that has room."""

@@ -140,6 +140,7 @@ class TopFilter:
         "_depth",
         "_older",
         "_same",
+        "_seeded",
         "_seq",
         "_symbol",
     )
@@ -150,6 +151,8 @@ class TopFilter:
         self._same = (Unchanged(symbol),)
         self._seq = -1
         self._older = 0
+        self._seeded = False
+        """Whether it stands as REST gave it: frames from before may still be on their way."""
         self._bids: Side | None = None
         self._asks: Side | None = None
         self._bids_text = self._asks_text = _NOTHING
@@ -163,6 +166,12 @@ class TopFilter:
     def seq(self) -> int:
         """The sequence of the last frame; -1 at first."""
         return self._seq
+
+    def seed(self, book: Top) -> Sequence[Event]:
+        """Take a book that REST gave; a frame of the same sequence or a newer one replaces it."""
+        self._seq, self._bids, self._asks = book.venue_seq, book.bids, book.asks
+        self._seeded = True
+        return (book,)
 
     def compare(
         self, frame: bytes, bids_at: int, asks_at: int, seq: int, ts_event: int | None
@@ -217,10 +226,11 @@ class TopFilter:
 
     def _judge(self, bids: Side, asks: Side, seq: int, ts_event: int | None) -> Sequence[Event]:
         changed = bids != self._bids or asks != self._asks
-        if seq <= self._seq:
+        if seq < self._seq or (seq == self._seq and not self._seeded):
             return self._not_newer(seq) if changed else self._same
         self._seq = seq
         self._older = 0
+        self._seeded = False
         if not changed:
             return self._same
         self._bids, self._asks = bids, asks
@@ -230,6 +240,8 @@ class TopFilter:
     def _not_newer(self, seq: int) -> Sequence[Event]:
         self._older += 1
         if self._older < OLDER_IN_A_ROW:
+            if self._seeded:
+                return self._same
             raise FrameError("out_of_order", f"{seq} after {self._seq}")
         self._older = 0
         return (Broken(self._symbol, "reset", f"its sequence fell from {self._seq} to {seq}"),)
@@ -256,6 +268,10 @@ class TopFilters:
         """Return the symbol of `channel` where it has a book by now."""
         known = self._filters.get(channel)
         return known.symbol if known is not None and known.seq >= 0 else None
+
+    def seed(self, book: Top) -> Sequence[Event]:
+        """Return what comes of a book that REST gave; see `TopFilter.seed`."""
+        return self.of(self._channel(book.symbol)).seed(book)
 
     def forget(self, symbol: str) -> None:
         """Drop the filter of `symbol`."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -37,8 +37,8 @@ from feed_listener.feeds import Feeds
 from feed_listener.lane import Road
 from feed_listener.lanes import Lanes
 from feed_listener.pulse import Pulse
-from feed_listener.session import Surroundings
-from feed_listener.snapshots import Snapshots
+from feed_listener.session import Session, Surroundings
+from feed_listener.snapshots import Demand, Snapshots
 from feed_listener.venue import Venue
 
 __all__ = ["MOST_FEEDS", "Following", "Listener"]
@@ -66,7 +66,7 @@ class Following:
     linger_s: float
     audit_interval_s: float | None = None
     """How often each book is held against the venue's own; None asks the venue for no more than
-    the books."""
+    the books, over REST only for those that rest."""
     list_interval_s: float = LIST_INTERVAL_S
     """How often the venue is asked whether what is followed can be traded, where it does not tell
     by itself."""
@@ -91,7 +91,7 @@ class Listener:
         """`fetch` loads the venue's list; `random` returns [0, 1).
 
         `fetch_rest` returns the reply to a path of the venue's HTTP API, of so many bytes at most,
-        for audits.
+        for first books and audits.
         """
         clock = runtime.clock
         self._runtime = runtime
@@ -113,6 +113,21 @@ class Listener:
             followed=lambda: [feed.symbol for feed in self._feeds if feed.symbol is not None],
             interval_s=following.list_interval_s,
         )
+        self._configured = frozenset(following.instruments)
+        self._asked: set[str] = set()
+        """Instruments that somebody subscribes on the bus."""
+        self._snapshots: Snapshots | None = None
+        if fetch_rest is not None and venue.snapshots is not None:
+            self._snapshots = Snapshots(
+                self._feeds,
+                venue.snapshots,
+                fetch_rest,
+                following.depth,
+                following.audit_interval_s,
+                clock,
+                random,
+                Demand(self._sessions, self._urgency_rank, self._directory.doubt),
+            )
         around = Surroundings(
             venue,
             following.depth,
@@ -121,19 +136,9 @@ class Listener:
             self._pulse,
             self._directory.doubt,
             self._directory.note_trading,
+            on_unbooked=self._snapshots.wake if self._snapshots is not None else lambda: None,
             audit=following.audit_interval_s is not None,
         )
-        self._snapshots: Snapshots | None = None
-        if following.audit_interval_s is not None and fetch_rest and venue.audits.snapshots:
-            self._snapshots = Snapshots(
-                self._feeds,
-                venue.audits.snapshots,
-                fetch_rest,
-                following.depth,
-                following.audit_interval_s,
-                clock,
-                random,
-            )
         self._scores_due = 0.0
         self._road = Road(around, client, venue.connect_url(ws_url), random)
         self._lanes: Lanes
@@ -199,13 +204,26 @@ class Listener:
         if instrument is None or not is_instrument(instrument):
             counters.IGNORED_INTEREST.labels("foreign").inc()
         elif not interest.wanted:
+            self._asked.discard(instrument)
             self._unwanted_since.setdefault(instrument, now)
         elif instrument in self._share.wanted:
+            self._asked.add(instrument)
             self._unwanted_since.pop(instrument, None)
         elif len(self._share.wanted) >= MOST_WANTED:
             counters.IGNORED_INTEREST.labels("too_many").inc()
         else:
+            self._asked.add(instrument)
             self._share.want(instrument)
+
+    def _sessions(self) -> Iterator[Session]:
+        return self._lanes.sessions()
+
+    def _urgency_rank(self, instrument: str) -> int:
+        """Return 0 for what bots asked for, 2 for what is only configured.
+
+        Where aggregators are configured too, what they subscribe says nothing of bots: 1.
+        """
+        return (instrument not in self._asked) + (instrument in self._configured)
 
     def _follow(self, instrument: str) -> None:
         logger.info("instrument wanted", instrument=instrument)
@@ -224,7 +242,7 @@ class Listener:
             if since > limit:
                 continue
             del self._unwanted_since[instrument]
-            if instrument in self._share.wanted and instrument not in self._following.instruments:
+            if instrument in self._share.wanted and instrument not in self._configured:
                 logger.info("instrument dropped", instrument=instrument)
                 self._share.unwant(instrument)
                 self._leave(instrument)
@@ -273,6 +291,8 @@ class Listener:
 
     def _feed_changed(self) -> None:
         self._status_due = True
+        if self._snapshots is not None:
+            self._snapshots.wake()
 
     def _say_status(self) -> None:
         connections = self._lanes.connections

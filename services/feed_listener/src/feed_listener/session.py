@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -70,6 +70,8 @@ class Surroundings:
     """Called when a listed symbol sends no book: the instrument list may be old."""
     note_trading: Callable[[str, Trading], None]
     """Called when the venue says whether the market of a symbol can be traded."""
+    on_unbooked: Callable[[], None] = lambda: None
+    """Called when a symbol begins to wait for its first book, or can be served again."""
     audit: bool = False
     """Whether more is asked for than the books, to hold them against it."""
 
@@ -117,6 +119,7 @@ class Session:
         self._opened_at = now
         self._retire_at = now + lifetime_s
         self._stale = False
+        self._ended = False
         self._fence_at = math.inf
         self._given_up: UnresponsiveError | None = None
         self._malformed_reasons: set[str] = set()
@@ -137,7 +140,7 @@ class Session:
     def trusted(self) -> bool:
         """Whether its last books still stand."""
         frozen = self._around.pulse.frozen(self._clock.monotonic())
-        return not (self._stale or self._given_up or frozen)
+        return not (self._stale or self._given_up or self._ended or frozen)
 
     @property
     def complete(self) -> bool:
@@ -158,6 +161,26 @@ class Session:
         for name in names:
             self._forget(name)
         self._wake.set()
+
+    def unbooked(self) -> Mapping[str, float]:
+        """Return since when each symbol waits for its first book, where it could be served now."""
+        return self._subscriber.waiting() if self.trusted else {}
+
+    def awaits(self, symbol: str, since: float) -> bool:
+        """Say whether `symbol` still waits for its first book as `unbooked` said."""
+        return self.trusted and self._subscriber.waits(symbol, since)
+
+    def seed(self, book: Top) -> None:
+        """Take a book that REST gave as the first one of its symbol, which `awaits` one."""
+        ts_recv, now = self._clock.now_ns(), self._clock.monotonic()
+        for event in self._decoder.seed(book):
+            self._take(event, ts_recv, now)
+
+    def say_unbooked(self, symbol: str, trouble: str = "") -> None:
+        """Say that `symbol` waits for its first book, and why REST gives none."""
+        reason = f"subscribed at {self._venue.name}; its first book is awaited"
+        reason += f", and REST gives none: {trouble}" if trouble else ""
+        self._feeds.tell(self, [symbol], FeedEvent.ASKED, reason)
 
     def give_up(self, error: UnresponsiveError) -> None:
         """End the connection; nothing that it still holds is published."""
@@ -192,6 +215,8 @@ class Session:
                 group.create_task(self._tend())
         except* ClientError as failures:
             reason = _first(failures)
+        finally:
+            self._ended = True
         assert reason is not None  # both tasks run until one raises
         return reason
 
@@ -309,9 +334,9 @@ class Session:
     ) -> None:
         match event:
             case Acked():
-                waiting = self._subscriber.acked(event, now)
-                reason = f"subscribed at {self._venue.name}; its first book is awaited"
-                self._feeds.tell(self, waiting, FeedEvent.ASKED, reason)
+                for symbol in self._subscriber.acked(event, now):
+                    self.say_unbooked(symbol)
+                self._around.on_unbooked()
             case Refused():
                 counters.REFUSALS.inc()
                 why = printable(event.reason)
@@ -408,7 +433,7 @@ class Session:
         if turn.bookless:
             counters.FIRST_BOOK_TIMEOUTS.inc(len(turn.bookless))
             waited_s = self._venue.liveness.first_book_timeout_s
-            reason = f"{name} sent no book for {waited_s:g} s; asking again"
+            reason = f"{name} sent no book for {waited_s or 0.0:g} s; asking again"
             self._feeds.tell(self, turn.bookless, FeedEvent.ASKED, reason)
             self._around.doubt_list()
         for frame in turn.frames:
@@ -476,6 +501,7 @@ class Session:
         self._fence_at = math.inf
         logger.info("connection heard again")
         self._feeds.trust(self)
+        self._around.on_unbooked()
 
     async def _send(self, text: str) -> None:
         try:

@@ -9,8 +9,9 @@ errors without saying which request they mean:
       │  └──────  REFUSED ◀──    LEAVING ◀────────┘
       └───── again ───────────────┘ └── gone
 
-An acknowledgement that stays out, a first book that stays out, and a broken book all end the same
-way: the symbol is left and asked for anew, patiently where it happens again and again.
+An acknowledgement that stays out, a first book that stays out where the venue answers with one, and
+a broken book all end the same way: the symbol is left and asked for anew, patiently where it
+happens again and again.
 """
 
 from __future__ import annotations
@@ -103,6 +104,8 @@ class Subscriber:
         self._venue = venue
         self._depth = depth
         self._bbo = bbo
+        timeout_s = venue.liveness.first_book_timeout_s
+        self._first_book_timeout_s = math.inf if timeout_s is None else timeout_s
         self._pace = Pace(venue.limits.requests_per_second)
         self._symbols: dict[str, _Symbol] = {}
         self._request: _Request | None = None
@@ -155,6 +158,23 @@ class Subscriber:
             return False
         symbol.enter(_Stage.FLOWING, now)
         return True
+
+    def waiting(self) -> dict[str, float]:
+        """Return since when each symbol waits for a first book that the venue sends none of.
+
+        It counts from its acknowledgement, and comes with the next change, or by other ways.
+        """
+        if self._first_book_timeout_s < math.inf:
+            return {}
+        return {
+            name: symbol.since
+            for name, symbol in self._symbols.items()
+            if symbol.stage is _Stage.WAITING
+        }
+
+    def waits(self, name: str, since: float) -> bool:
+        """Say whether `name` has waited for its first book since `since`, without a break."""
+        return self._is(name, _Stage.WAITING) and self._symbols[name].since == since
 
     def acked(self, ack: Acked, now: float) -> list[str]:
         """Take an acknowledgement; return the symbols that now wait for their first book."""
@@ -229,7 +249,7 @@ class Subscriber:
         due = self._request.deadline if self._request else math.inf
         for symbol in self._symbols.values():
             if symbol.stage is _Stage.WAITING:
-                due = min(due, symbol.since + self._venue.liveness.first_book_timeout_s)
+                due = min(due, symbol.since + self._first_book_timeout_s)
             elif self._request is None and symbol.stage in _TO_ASK:
                 leaving = symbol.stage is _Stage.LEAVING
                 at = symbol.leave_after if leaving else symbol.not_before
@@ -310,7 +330,7 @@ class Subscriber:
         return late
 
     def _expire_books(self, now: float) -> list[str]:
-        limit = now - self._venue.liveness.first_book_timeout_s
+        limit = now - self._first_book_timeout_s
         late = [
             name
             for name, symbol in self._symbols.items()

@@ -64,8 +64,10 @@ class Liveness(msgspec.Struct, frozen=True, kw_only=True):
     """Silent this long, probe unanswered: every feed of the connection is STALE."""
     reconnect_after_s: float
     """Silent this long: the connection is given up."""
-    first_book_timeout_s: float
-    """A subscribed symbol without a first book for this long is asked for anew, and counted."""
+    first_book_timeout_s: float | None
+    """The venue answers a subscription with a book: one without for this long is asked for anew,
+    and counted. None: it sends none before the next change, so that its silence means nothing; the
+    first book is asked for over REST (`Venue.snapshots`)."""
     ack_timeout_s: float = 5.0
 
 
@@ -115,7 +117,11 @@ class InstrumentSource(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SnapshotSource(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a venue gives a whole book over REST, with the sequence that its stream has too."""
+    """Where a venue gives a whole book over REST, with the sequence that its stream has too.
+
+    It serves first books and audits, out of one budget: a small part of what the venue allows an
+    address, which replicas and others share, also where the process is started again and again.
+    """
 
     path: Callable[[str], str]
     """From a symbol."""
@@ -124,8 +130,9 @@ class SnapshotSource(msgspec.Struct, frozen=True, kw_only=True):
     max_reply_bytes: int = 2**23
     """The largest book that we accept, decompressed; Bitstamp's are whole."""
     per_minute: float
-    """Requests that audits may make: a small part of what the venue allows an address, which
-    replicas and others share."""
+    """Requests on average."""
+    burst: int = 1
+    """Requests at once after a rest, such as the start."""
 
 
 class AuditSources(msgspec.Struct, frozen=True, kw_only=True):
@@ -135,7 +142,6 @@ class AuditSources(msgspec.Struct, frozen=True, kw_only=True):
     """Every book frame carries one, which the decoder verifies."""
     bbo: bool = False
     """`Venue.subscribe` can ask for best prices too, of which the decoder makes `Bbo`."""
-    snapshots: SnapshotSource | None = None
 
 
 class Top(msgspec.Struct, frozen=True, gc=False):
@@ -283,6 +289,14 @@ class Decoder(Protocol):
         """
         ...
 
+    def seed(self, book: Top) -> Sequence[Event]:
+        """Return what comes of a whole book that REST gave before any frame of its symbol came.
+
+        Frames that are older than it are no news from then on. Nothing comes of it where the venue
+        answers a subscription with its book.
+        """
+        ...
+
 
 class Venue(Protocol):
     """One venue's rules."""
@@ -299,6 +313,8 @@ class Venue(Protocol):
     audits: AuditSources
     greeting: Sequence[str]
     """Frames that are sent first on each connection: what asks for more than books."""
+    snapshots: SnapshotSource | None
+    """Where whole books are had over REST."""
 
     def connect_url(self, base: str) -> str:
         """Return the URL of a multiplexed market data connection."""

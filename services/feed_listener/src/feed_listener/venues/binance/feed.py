@@ -19,7 +19,7 @@ from dragonfly_common.types import Level, Side
 
 from feed_listener.frames import read
 from feed_listener.levels import MAX_SEQ, TopFilters, UnfamiliarText
-from feed_listener.venue import Bbo, Event, FrameError, WholeBook
+from feed_listener.venue import Bbo, Event, FrameError, Top, WholeBook
 from feed_listener.venues.binance.control import BBO_SUFFIX, STREAM_SUFFIX, understand
 
 __all__ = ["BinanceDecoder"]
@@ -96,6 +96,10 @@ class BinanceDecoder:
     def seq(self, symbol: str) -> int:
         """Return the sequence of the last frame of `symbol`; see `Decoder`."""
         return self._filters.seq(symbol)
+
+    def seed(self, book: Top) -> Sequence[Event]:
+        """Return what comes of a book that REST gave; see `Decoder`."""
+        return self._filters.seed(book)
 
     def _other(self, frame: bytes) -> Sequence[Event]:
         if b'"lastUpdateId"' in frame:

@@ -16,7 +16,7 @@ from dragonfly_common.types import Side
 
 from feed_listener.frames import read
 from feed_listener.levels import TopFilters, UnfamiliarText
-from feed_listener.venue import Event, FrameError, WholeBook
+from feed_listener.venue import Event, FrameError, Top, WholeBook
 from feed_listener.venues.bitstamp.control import CHANNEL_PREFIX, understand
 
 __all__ = ["BitstampDecoder"]
@@ -88,6 +88,10 @@ class BitstampDecoder:
     def seq(self, symbol: str) -> int:
         """Return the sequence of the last frame of `symbol`; see `Decoder`."""
         return self._filters.seq(symbol)
+
+    def seed(self, book: Top) -> Sequence[Event]:
+        """Return what comes of a book that REST gave; see `Decoder`."""
+        return self._filters.seed(book)
 
     def _other(self, frame: bytes) -> Sequence[Event]:
         return self._in_full(frame) if b'"microtimestamp"' in frame else understand(frame)

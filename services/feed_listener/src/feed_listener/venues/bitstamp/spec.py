@@ -33,9 +33,11 @@ class Bitstamp:
         rest_path=instruments.REST_PATH, other_rest_path=instruments.OBSOLETE_REST_PATH
     )
     greeting: Sequence[str] = ()
-    # No channel has best prices alone. REST allows 10,000 requests in 10 min; this is a sixteenth.
-    audits = AuditSources(
-        snapshots=SnapshotSource(path=snapshot.path, parse=snapshot.parse, per_minute=60.0)
+    # No channel has best prices alone.
+    audits = AuditSources()
+    # REST allows an address 10,000 requests in 10 min: this is a quarter of them.
+    snapshots: SnapshotSource | None = SnapshotSource(
+        path=snapshot.path, parse=snapshot.parse, per_minute=240.0, burst=60
     )
     limits = Limits(
         # The 1025th channel closes the socket without a word.
@@ -54,8 +56,8 @@ class Bitstamp:
         probe_after_s=1.0,
         stale_after_s=3.0,
         reconnect_after_s=10.0,
-        # No snapshot is sent on subscribing: the first book comes with the next change.
-        first_book_timeout_s=60.0,
+        # No book is sent on subscribing: the first comes with the next change.
+        first_book_timeout_s=None,
     )
 
     def connect_url(self, base: str) -> str:

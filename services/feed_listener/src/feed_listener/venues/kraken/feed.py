@@ -108,6 +108,10 @@ class KrakenDecoder:
         known = self._feeds.get(symbol)
         return -1 if known is None else known.seq
 
+    def seed(self, book: Top) -> Sequence[Event]:
+        """Return nothing: the venue answers a subscription with its book; see `Decoder`."""
+        return ()
+
     def _event(self, message: _Message, *, snapshot: bool) -> Event:
         symbol = message.symbol
         known = _Feed(symbol, self._channel_depth) if snapshot else self._feeds.get(symbol)

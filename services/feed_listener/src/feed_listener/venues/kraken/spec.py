@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from feed_listener.venue import AuditSources, Decoder, InstrumentSource, Limits, Liveness, Market
+from feed_listener.venue import (
+    AuditSources,
+    Decoder,
+    InstrumentSource,
+    Limits,
+    Liveness,
+    Market,
+    SnapshotSource,
+)
 from feed_listener.venues.kraken import control, instruments
 from feed_listener.venues.kraken.feed import KrakenDecoder
 
@@ -26,6 +34,7 @@ class Kraken:
     # The checksum covers the ten best levels of every message. Its ticker says less, and has no
     # sequence; REST books have "no link to the socket state".
     audits = AuditSources(checksum=True)
+    snapshots: SnapshotSource | None = None
     limits = Limits(
         # None is documented; snapshots of so many arrive within a second.
         streams_per_connection=500,
