@@ -9,14 +9,23 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Iterable
+from pathlib import Path
 
-from system import VENUES, System, eventually
+from system import VENUES, Process, System, eventually
 
 __all__ = ["Replicated", "replicas"]
 
 
+class PatientProcess(Process):
+    """Takes nobody for dead who is only slow."""
+
+    program = (str(Path(__file__).with_name("patient_program.py")),)
+
+
 class Replicated(System):
     """A system in which listeners of Binance and aggregators may be up to three each."""
+
+    process = PatientProcess
 
     def options(self, service: str, *more: str) -> list[str]:
         return [*more, *(f"--peer={self.address(name)}" for name in replicas(service))]

@@ -105,6 +105,7 @@ class Process:
 class System:
     """The processes of one test, from the simulated venues to the gateway."""
 
+    process: ClassVar[type[Process]] = Process
     start_within_s: float = PATIENCE_S
 
     def __init__(self, folder: Path, *, python: str = sys.executable) -> None:
@@ -282,7 +283,7 @@ class System:
         return await process.event("ready", within_s=self.start_within_s)
 
     def _spawn(self, name: str, arguments: Sequence[str]) -> Process:
-        process = Process(name, arguments, self.folder / f"{name}.log", self.python)
+        process = self.process(name, arguments, self.folder / f"{name}.log", self.python)
         self.processes[name] = process
         return process
 

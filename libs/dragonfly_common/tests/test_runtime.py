@@ -400,7 +400,9 @@ def test_a_stopped_process_that_goes_on_is_forgiven(child: Callable[..., Child])
     with pytest.raises(subprocess.TimeoutExpired):
         service.process.wait(1.5)
     service.signal(signal.SIGCONT)
-    assert service.event("process paused")["seconds"] > 1.4
+    # A busy machine may have paused it before, for a shorter time.
+    while service.event("process paused")["seconds"] < 1.4:
+        pass
     # It would have struck by now.
     with pytest.raises(subprocess.TimeoutExpired):
         service.process.wait(0.3)

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Final
+from typing import Any
 
 import click
 
 __all__ = ["NumberRange"]
 
 
-MOST: Final = 1e9
-"""What no number of an option exceeds; as seconds, 31 years: no timer of any library overflows."""
-
-
 class NumberRange(click.FloatRange):
-    """A `FloatRange` of numbers up to `MOST`; `nan` is neither below a bound nor above."""
+    """A `FloatRange` without what is no number: `nan` is neither below a bound nor above."""
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
@@ -23,6 +19,4 @@ class NumberRange(click.FloatRange):
         number = float(super().convert(value, param, ctx))
         if math.isnan(number):
             self.fail(f"{value!r} is not a number.", param, ctx)
-        if number > MOST:
-            self.fail(f"{value!r} is more than {MOST:g}.", param, ctx)
         return number

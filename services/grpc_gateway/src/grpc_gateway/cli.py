@@ -9,7 +9,6 @@ import click
 from dragonfly_common.bus import Keys, Role
 from dragonfly_common.errors import ConfigError
 from dragonfly_common.options import (
-    bots_options,
     curve_options,
     depth_option,
     instrument_option,
@@ -26,8 +25,7 @@ from grpc_gateway.tls import TlsFiles
 
 __all__ = ["gateway"]
 
-MAX_STREAMS: Final = 1_000_000
-"""What gRPC is told from it must fit into 32 bits."""
+FILE: Final = click.Path(dir_okay=False, path_type=Path)
 
 
 @click.command()
@@ -46,21 +44,21 @@ MAX_STREAMS: Final = 1_000_000
 @linger_option("How long a view is asked for after the last bot left it.")
 @click.option(
     "--max-streams",
-    type=click.IntRange(1, MAX_STREAMS),
+    type=click.IntRange(min=1),
     default=64,
     show_default=True,
     help="Streams of one connection.",
 )
 @click.option(
     "--max-total-streams",
-    type=click.IntRange(1, MAX_STREAMS),
+    type=click.IntRange(min=1),
     default=1000,
     show_default=True,
     help="Streams of all connections.",
 )
 @click.option(
     "--max-instruments",
-    type=click.IntRange(1, MAX_STREAMS),
+    type=click.IntRange(min=1),
     default=64,
     show_default=True,
     help="Instruments of one stream or session.",
@@ -88,7 +86,27 @@ MAX_STREAMS: Final = 1_000_000
     " frozen or gone.",
 )
 @curve_options(Role.GATEWAY)
-@bots_options
+@click.option(
+    "--tls-cert",
+    type=FILE,
+    metavar="FILE",
+    help="PEM file of the gateway's certificate and those above it; turns TLS on.",
+)
+@click.option("--tls-key", type=FILE, metavar="FILE", help="PEM file of its key.")
+@click.option(
+    "--tls-client-ca",
+    type=FILE,
+    metavar="FILE",
+    help="PEM file of the authority whose certificates bots must show; its common name is the"
+    " bot's.",
+)
+@click.option(
+    "--tokens",
+    type=FILE,
+    metavar="FILE",
+    help="TOML file of bots, hashes of their tokens, and quotas: `dragonfly token new` writes it."
+    "  [default: no token is needed]",
+)
 @runtime_options
 def gateway(
     *,

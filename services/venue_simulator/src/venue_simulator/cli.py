@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import ssl
 import urllib.error
@@ -13,13 +12,12 @@ from urllib.parse import urlencode
 
 import click
 from dragonfly_common.errors import ConfigError
-from dragonfly_common.options import market_options
 from dragonfly_common.printable import LONGEST_SENTENCE, printable
 from dragonfly_common.ranges import NumberRange
 from dragonfly_common.runtime import RuntimeOptions, run_async, runtime_options
 from dragonfly_common.types import normalise_instrument
 
-from venue_simulator.faults import MAX_SECONDS, FaultKind, parse_planned_fault
+from venue_simulator.faults import FaultKind, parse_planned_fault
 from venue_simulator.options import Options
 from venue_simulator.service import serve
 from venue_simulator.venues import VENUES
@@ -27,11 +25,18 @@ from venue_simulator.venues import VENUES
 __all__ = ["fault", "simulator"]
 
 CONTROL_TIMEOUT_S: Final = 5.0
-MAX_REPLY_BYTES: Final = 64 * 1024
+MAX_RATE: Final = 1000.0
 
 _NO_CONTROL: Final = (
     "{} is no control page: give --control the `control` that the simulator logs when it is ready"
 )
+
+
+class _FaultSpec(click.types.StringParamType):
+    """Text with spaces in it; several in one environment variable stand between semicolons."""
+
+    name = "spec"
+    envvar_list_splitter = ";"
 
 
 @click.command()
@@ -54,7 +59,14 @@ _NO_CONTROL: Final = (
     default=0,
     help="One port for all venues, REST and control.  [default: any free one]",
 )
-@market_options
+@click.option(
+    "--rate",
+    type=NumberRange(0, MAX_RATE),
+    default=10.0,
+    show_default=True,
+    help="Updates a second, of each instrument at each venue.",
+)
+@click.option("--seed", type=int, default=1, show_default=True, help="Of the market.")
 @click.option(
     "--captures",
     type=click.Path(path_type=Path),
@@ -72,6 +84,14 @@ _NO_CONTROL: Final = (
     type=click.Path(path_type=Path, dir_okay=False),
     help="Append every state of every book to this file, one JSON object a line.",
 )
+@click.option(
+    "--fault",
+    multiple=True,
+    type=_FaultSpec(),
+    metavar="SPEC",
+    help='"VENUE KIND [at=S] [for=S] [every=S] [instrument=BASE-QUOTE]"; may be repeated. '
+    "For the kinds see `dragonfly fault --help`.",
+)
 @click.option("--tls-cert", type=click.Path(path_type=Path), help="PEM; needs --tls-key.")
 @click.option("--tls-key", type=click.Path(path_type=Path), help="PEM; needs --tls-cert.")
 @runtime_options
@@ -86,7 +106,7 @@ def simulator(
     captures: Path | None,
     speed: float,
     truth_log: Path | None,
-    faults: tuple[str, ...],
+    fault: tuple[str, ...],
     tls_cert: Path | None,
     tls_key: Path | None,
     runtime: RuntimeOptions,
@@ -109,7 +129,7 @@ def simulator(
         captures=captures,
         speed=speed,
         truth_log=truth_log,
-        faults=tuple(parse_planned_fault(text, names) for text in faults),
+        faults=tuple(parse_planned_fault(text, names) for text in fault),
         tls_cert=tls_cert,
         tls_key=tls_key,
     )
@@ -128,48 +148,35 @@ def simulator(
 @click.option("--instrument", metavar="BASE-QUOTE", help="Only this one.  [default: all]")
 @click.option(
     "--seconds",
-    type=NumberRange(0, MAX_SECONDS),
+    type=NumberRange(min=0),
     help="How long it lasts.  [default: the next frame alone, or 3 s where it is a state]",
-)
-@click.option(
-    "--clear",
-    is_flag=True,
-    help="End what goes wrong, and forget what is planned: of KIND at VENUE, of all kinds at VENUE,"
-    " or all there is.",
 )
 @click.option(
     "--ca-file",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="PEM of the authority of a simulator with TLS.",
 )
-@click.argument("venue", required=False)
-@click.argument("kind", required=False)
+@click.argument("venue")
+@click.argument("kind")
 def fault(
     *,
     control: str,
     instrument: str | None,
     seconds: float | None,
-    clear: bool,
     ca_file: Path | None,
-    venue: str | None,
-    kind: str | None,
+    venue: str,
+    kind: str,
 ) -> None:
-    """Let KIND go wrong at VENUE of a running simulator, or end it.
+    """Let KIND go wrong at VENUE of a running simulator.
 
     \b
     Example:
-      dragonfly fault --control http://127.0.0.1:9000/control kraken silence --seconds 60
-      dragonfly fault --control http://127.0.0.1:9000/control kraken --clear
+      dragonfly fault --control http://127.0.0.1:9000/control kraken silence --seconds 5
     """
-    if clear and seconds is not None:
-        raise click.UsageError("--clear ends a fault at once: leave out --seconds")
-    if not clear and kind is None:
-        raise click.UsageError(f"Missing argument '{'KIND' if venue else 'VENUE'}'.")
     query = {"venue": venue, "kind": kind, "instrument": instrument, "seconds": seconds}
     given = {name: value for name, value in query.items() if value is not None}
-    what, answer = ("clear", '{"cleared":') if clear else ("fault", '{"fault":')
-    reply = _get(f"{control.rstrip('/')}/{what}?{urlencode(given)}", control, ca_file)
-    if not reply.startswith(answer):
+    reply = _get(f"{control.rstrip('/')}/fault?{urlencode(given)}", control, ca_file)
+    if not reply.startswith('{"fault":'):
         raise ConfigError(_NO_CONTROL.format(control))
     click.echo(printable(reply, LONGEST_SENTENCE))
 
@@ -188,12 +195,10 @@ def _get(url: str, control: str, ca_file: Path | None) -> str:
             urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=tls)
         )
         with opener.open(url, timeout=CONTROL_TIMEOUT_S) as reply:
-            return str(reply.read(MAX_REPLY_BYTES).decode())
+            return str(reply.read().decode())
     except urllib.error.HTTPError as refusal:
         raise ConfigError(_reason(refusal)) from None
-    except http.client.BadStatusLine:  # who answers speaks something else
-        raise ConfigError(_NO_CONTROL.format(control)) from None
-    except (OSError, ValueError, http.client.HTTPException) as error:
+    except (OSError, ValueError) as error:
         reason = getattr(error, "reason", error)
         raise ConfigError(
             f"no simulator answers at {control}: {reason}; "
@@ -204,6 +209,6 @@ def _get(url: str, control: str, ca_file: Path | None) -> str:
 def _reason(refusal: urllib.error.HTTPError) -> str:
     with refusal:
         try:
-            return printable(json.loads(refusal.read(MAX_REPLY_BYTES))["error"], LONGEST_SENTENCE)
-        except (OSError, ValueError, KeyError, TypeError, http.client.HTTPException):
+            return printable(json.loads(refusal.read())["error"], LONGEST_SENTENCE)
+        except (ValueError, KeyError, TypeError):
             return _NO_CONTROL.format(refusal.url)
