@@ -326,7 +326,7 @@ def install(host: Callable[[], VenueHost]) -> None:
     """Let the listeners of this Python process reach the venues at `host()`, for good."""
     replaced: dict[str, Callable[..., Any]] = {
         "build_client": lambda *_: _Dialler(host()),
-        "fetcher": lambda venue, client, ws, rest, _: _fetcher(host(), venue, client, ws, rest),
+        "fetcher": lambda venue, client, ws, rest, *_: _fetcher(host(), venue, client, ws, rest),
     }
     for name, function in replaced.items():
         setattr(service, name, function)

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import gzip
 import http
 import socket
-from collections.abc import Sequence
+import sys
+import tracemalloc
+from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime
+from email.utils import format_datetime
 from pathlib import Path
+from types import FrameType
 
 import feed_listener.client
+import httpx
 import pytest
 from dragonfly_common.errors import ConfigError
 from fake_venue import FakeServer, eventually
@@ -22,6 +30,7 @@ from feed_listener.client import (
     Connection,
     ProtocolError,
     RejectedError,
+    UnforeseenError,
     UnreachableError,
     build_client,
     check_url,
@@ -30,7 +39,7 @@ from feed_listener.client import (
     trusted,
     websocket,
 )
-from feed_listener.client.errors import LONGEST_RETRY_AFTER_S, PATIENT_RETRY_S
+from feed_listener.client.errors import BAN_S, LONGEST_RETRY_AFTER_S, PATIENT_RETRY_S
 from patience import patiently
 from websockets.frames import Frame, Opcode
 from websockets.utils import accept_key
@@ -41,6 +50,26 @@ async def connect(
 ) -> Connection:
     options = ClientOptions(trusted(ca_file), max_frame_bytes, compression=False)
     return await build_client(url, options).connect(url)
+
+
+@contextlib.asynccontextmanager
+async def answering(reply: bytes) -> AsyncIterator[int]:
+    """Serve `reply` to whatever is asked, on the port that is yielded, and hang up."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(reply)
+        with contextlib.suppress(ConnectionError):
+            await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as other:
+        yield other.sockets[0].getsockname()[1]
+
+
+def reply_of(status: str, *headers: str, body: bytes = b"") -> bytes:
+    head = "\r\n".join([f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", *headers])
+    return head.encode() + b"\r\n\r\n" + body
 
 
 def free_port() -> int:
@@ -250,7 +279,12 @@ async def test_a_name_that_means_nothing() -> None:
         (http.HTTPStatus.TOO_MANY_REQUESTS, "7", 7.0),
         (http.HTTPStatus.TOO_MANY_REQUESTS, None, PATIENT_RETRY_S),
         (http.HTTPStatus.TOO_MANY_REQUESTS, "9999999", LONGEST_RETRY_AFTER_S),
+        (http.HTTPStatus.TOO_MANY_REQUESTS, "259200, 1", LONGEST_RETRY_AFTER_S),
         (http.HTTPStatus.FORBIDDEN, "tomorrow", PATIENT_RETRY_S),
+        (http.HTTPStatus.FORBIDDEN, "Sun, 99 Nov 1994 08:49:37 GMT", PATIENT_RETRY_S),
+        (http.HTTPStatus.FORBIDDEN, "Sun, 06 Nov 1994 08:49:37 GMT", 0.0),
+        (http.HTTPStatus.FORBIDDEN, "Sun, 06 Nov 9999 08:49:37 GMT", LONGEST_RETRY_AFTER_S),
+        (http.HTTPStatus.IM_A_TEAPOT, None, BAN_S),
         (http.HTTPStatus.BAD_GATEWAY, None, 0.0),
         (http.HTTPStatus.SERVICE_UNAVAILABLE, "3", 3.0),
     ],
@@ -265,6 +299,154 @@ async def test_a_rejection_says_when_to_come_back(
     with pytest.raises(RejectedError, match=f"answered HTTP {status}") as by_http:
         await fetch(f"{server.rest_url}/list", trusted(None), 1000)
     assert by_websocket.value.retry_after_s == by_http.value.retry_after_s == wait_s
+
+
+def test_a_date_to_come_back_at_is_as_good_as_seconds() -> None:
+    date = format_datetime(datetime.fromtimestamp(1_000_060, UTC), usegmt=True)
+    assert RejectedError("u", 418, date, now_s=1_000_000.0).retry_after_s == 60.0
+
+
+@pytest.mark.parametrize(
+    ("status", "says"),
+    [
+        ("403 Forbidden", "blocks our address or region; where it has a mirror .* --rest-url"),
+        ("407 Proxy Authentication Required", "a proxy on the way wants a user"),
+        ("418 I'm a teapot", "banned, for asking on"),
+        ("429 Too Many Requests", "too many requests"),
+        ("451 Unavailable", "not offered, for legal reasons, .* --rest-url or --ws-url"),
+        ("503 Service Unavailable", "out of service for now: maintenance"),
+        ("522 Timed out", "what stands before it cannot reach it"),
+        ("599 Odd", "answered HTTP 599: "),
+    ],
+)
+async def test_a_rejection_says_what_it_means_and_quotes_the_venue(status: str, says: str) -> None:
+    quoted = 'restricted\\x1b]0;x\\x07 location"'
+    body = b"\r\n restricted\x1b]0;x\x07 location\nand a second line\n" + b"x" * 9000
+    async with answering(reply_of(status, body=body)) as port:
+        with pytest.raises(RejectedError, match=says) as by_http:
+            await fetch(f"http://127.0.0.1:{port}/list", trusted(None), 10)
+        with pytest.raises(RejectedError, match=says) as by_websocket:
+            await connect(f"ws://127.0.0.1:{port}")
+    assert str(by_http.value).endswith(quoted)
+    assert str(by_websocket.value).endswith(quoted)
+
+
+async def test_of_a_page_the_title_is_quoted() -> None:
+    body = b"<!DOCTYPE html>\n<html><head>\n<title lang=en>\nAccess denied\n</title></head>"
+    async with answering(reply_of("403 Forbidden", body=gzip.compress(body))) as port:
+        with pytest.raises(RejectedError):
+            await fetch(f"http://127.0.0.1:{port}", trusted(None), 10)
+    packed = reply_of("403 Forbidden", "Content-Encoding: gzip", body=gzip.compress(body))
+    async with answering(packed) as port:
+        with pytest.raises(RejectedError, match=r': "Access denied"$'):
+            await fetch(f"http://127.0.0.1:{port}", trusted(None), 10)
+
+
+async def test_a_refusal_that_names_its_headers_twice_is_one_all_the_same() -> None:
+    twice = ["Retry-After: 7", "Retry-After: 8", "Location: /a", "Location: /b"]
+    async with answering(reply_of("429 Too Many Requests", *twice)) as port:
+        for ask in (
+            lambda: fetch(f"http://127.0.0.1:{port}", trusted(None), 10),
+            lambda: connect(f"ws://127.0.0.1:{port}"),
+        ):
+            with pytest.raises(RejectedError) as rejected:
+                await ask()
+            assert rejected.value.retry_after_s == 7.0
+
+
+@pytest.mark.parametrize("status", ["301 Moved", "302 Found", "303 Other", "307 T", "308 P"])
+@pytest.mark.parametrize(
+    "location",
+    ["data:,x", "http://xn--a/", "//[::1", "http://127.0.0.1:{port}/", "ws://127.0.0.1:{port}/"],
+)
+async def test_a_redirect_is_not_followed(server: FakeServer, status: str, location: str) -> None:
+    to = location.format(port=server.port)
+    async with answering(reply_of(status, f"Location: {to}")) as port:
+        for ask in (
+            lambda: fetch(f"http://127.0.0.1:{port}/list", trusted(None), 1000),
+            lambda: connect(f"ws://127.0.0.1:{port}"),
+        ):
+            with pytest.raises(RejectedError) as rejected:
+                await ask()
+            assert f"a redirect to {to}, which is not followed" in str(rejected.value)
+    assert (server.opened, server.rejected) == (0, 0)
+
+
+def zeros(megabytes: int) -> bytes:
+    return gzip.compress(bytes(megabytes * 2**20))
+
+
+@pytest.mark.parametrize(
+    ("coding", "body", "says"),
+    [
+        ("gzip", zeros(64), "more than 1000000 bytes"),
+        ("gzip, gzip", gzip.compress(zeros(64)), "in the coding 'gzip, gzip'; gzip was asked"),
+        ("gzip", gzip.compress(b"") + bytes(2_000_000), "more than 1000000 bytes"),
+        ("deflate", b"", "in the coding 'deflate'"),
+        ("br\x1b", b"", r"in the coding 'br\\x1b'"),
+        ("gzip", b"no gzip", "is not gzip"),
+        ("gzip", gzip.compress(b"a list")[:-9], "cut off"),
+        ("identity", bytes(2_000_000), "more than 1000000 bytes"),
+    ],
+)
+async def test_what_a_reply_holds_is_bounded_before_it_is_held(
+    coding: str, body: bytes, says: str
+) -> None:
+    tracemalloc.start()
+    try:
+        async with answering(reply_of("200 OK", f"Content-Encoding: {coding}", body=body)) as port:
+            with pytest.raises(ProtocolError, match=says):
+                await fetch(f"http://127.0.0.1:{port}", trusted(None), 1_000_000)
+        assert tracemalloc.get_traced_memory()[1] < 16 * 2**20
+    finally:
+        tracemalloc.stop()
+
+
+async def test_a_compressed_reply_is_read() -> None:
+    body = bytes(range(256)) * 5000
+    packed = gzip.compress(body)
+    async with answering(reply_of("200 OK", "Content-Encoding: gzip", body=packed)) as port:
+        assert await fetch(f"http://127.0.0.1:{port}", trusted(None), len(body)) == body
+
+
+async def test_a_message_in_many_frames_takes_no_more_than_its_bytes(server: FakeServer) -> None:
+    connection = await connect(server.ws_url)
+    await eventually(lambda: bool(server.open), "the connection")
+    empty = Frame(Opcode.CONT, b"", fin=False).serialize(mask=False)
+    begin = Frame(Opcode.TEXT, b"{", fin=False).serialize(mask=False)
+    end = Frame(Opcode.CONT, b"}").serialize(mask=False)
+    server.open[0].transport.write(begin + empty * 5000 + end)
+    assert await connection.receive() == b"{}"
+    await connection.close()
+
+
+async def test_a_refusal_of_many_lines_is_read_at_once() -> None:
+    async with answering(reply_of("403 Forbidden", body=b"\n" * 1_000_000)) as port:
+        calls = 0
+
+        def count(frame: FrameType, event: str, _: object) -> None:
+            nonlocal calls
+            calls += event == "call" and frame.f_code.co_name == "data_received"
+
+        sys.setprofile(count)
+        try:
+            with pytest.raises(RejectedError, match="HTTP 403"):
+                await connect(f"ws://127.0.0.1:{port}")
+        finally:
+            sys.setprofile(None)
+    assert calls < 1000
+
+
+async def test_what_nobody_foresaw_is_a_failure_as_any_other(
+    server: FakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def break_down(*_: object, **__: object) -> None:
+        raise ImportError("a package is missing")
+
+    monkeypatch.setattr(httpx, "AsyncHTTPTransport", break_down)
+    with pytest.raises(UnforeseenError, match="ImportError: a package is missing") as failed:
+        await fetch(f"{server.rest_url}/list", trusted(None), 1000)
+    assert isinstance(failed.value.bug, ImportError)
 
 
 async def test_what_speaks_another_protocol() -> None:
@@ -358,7 +540,10 @@ def test_a_ca_file_of_no_use_is_said_in_a_sentence(tmp_path: Path, content: str 
 
 @pytest.mark.parametrize(
     "url",
-    ["venue.example", "http://venue.example", "ws://", "ws://venue:99999", "ws://venue:0", ""],
+    [
+        *("venue.example", "http://venue.example", "ws://", "ws://venue:99999", "ws://venue:0", ""),
+        *("ws://xn--a", "ws://venue\x00"),
+    ],
 )
 def test_a_url_of_no_use_is_said_in_a_sentence(url: str) -> None:
     with pytest.raises(ConfigError, match=r"--ws-url .* write ws or wss://host"):

@@ -8,7 +8,13 @@ import pytest
 from dragonfly_common.clock import SystemClock
 from fake_venue import eventually
 from feed_listener import directory as module
-from feed_listener.client import ClientError, ProtocolError, UnreachableError
+from feed_listener.client import (
+    BannedError,
+    ClientError,
+    ProtocolError,
+    UnforeseenError,
+    UnreachableError,
+)
 from feed_listener.directory import Directory
 from feed_listener.venue import FrameError, InstrumentSource, Market, Trading
 
@@ -176,3 +182,25 @@ async def test_while_somebody_wishes_for_more_the_list_is_read_again_and_again()
         most = lists.asked + 1
         await asyncio.sleep(0.05)
         assert lists.asked <= most
+
+
+async def test_what_nobody_foresaw_is_said_once_and_asked_again(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(UnforeseenError, "retry_after_s", 0.0)
+    bug = ImportError("a package is missing")
+    lists = Lists(bug, bug, ETH)
+    async with running(lists) as directory:
+        await eventually(lambda: directory.markets is not None, "the list")
+    assert lists.changes == 2
+    said = capsys.readouterr()
+    assert (said.out + said.err).count("Traceback") == 1
+
+
+async def test_a_long_wait_is_said_with_the_time_left() -> None:
+    lists = Lists(BannedError("banned", 3599.0))
+    async with running(lists) as directory:
+        await eventually(lambda: directory.failure is not None, "a failure")
+        await eventually(
+            lambda: directory.failure == "banned; tried again in 1 h", "the time that is left"
+        )

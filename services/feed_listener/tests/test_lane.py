@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import http
 from pathlib import Path
+from typing import NoReturn
 
 import msgspec
 import pytest
 from dragonfly_common.types import FeedState
-from fake_venue import LIMITS, FakeServer, FakeVenue, eventually
+from fake_venue import LIMITS, FakeDecoder, FakeServer, FakeVenue, eventually
 from feed_listener import lane
 from listening import listening
 
@@ -170,3 +171,40 @@ async def test_a_successor_that_dies_leaves_the_old_connection_serving(
         await consumer.live("ETH-BTC", 2)
         await eventually(lambda: old not in server.open, "the old connection's end")
         assert consumer.states("ETH-BTC") == [SYNCING, LIVE]
+
+
+async def test_a_ban_is_a_reason_with_the_time_left(server: FakeServer, tmp_path: Path) -> None:
+    server.stream_status = http.HTTPStatus.IM_A_TEAPOT
+    server.retry_after = str(86400 + 3600)
+    async with listening(server, tmp_path, instruments=["ETH-BTC"]) as consumer:
+        consumer.want("ETH-BTC")
+        book = await consumer.saying("ETH-BTC", "HTTP 418 (banned")
+        book = await consumer.saying("ETH-BTC", "; tried again in 1 d 1 h 1 min")
+        assert book.state is DOWN
+        assert 'for asking on after it had said too many requests): "no"' in book.reason
+        assert server.rejected == 1
+
+
+async def test_what_nobody_foresaw_ends_its_connection_and_no_more(
+    server: FakeServer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    await server.book("ethbtc", 1, 10.0)
+    async with listening(server, tmp_path, instruments=["ETH-BTC"]) as consumer:
+        consumer.want("ETH-BTC")
+        await consumer.live("ETH-BTC", 1)
+
+        def break_down(*_: object) -> NoReturn:
+            raise KeyError("nobody knows this name")
+
+        with monkeypatch.context() as broken:
+            broken.setattr(FakeDecoder, "feed", break_down)
+            await server.send("anything")
+            down = await consumer.saying("ETH-BTC", "our own fault, whose traceback is in the log")
+            assert (down.state, "nobody knows this name" in down.reason) == (DOWN, True)
+            await eventually(lambda: server.opened >= 2, "another connection")
+        await consumer.book("ETH-BTC", lambda book: book.feed_epoch > down.feed_epoch, "again")
+    said = capsys.readouterr()
+    assert (said.out + said.err).count("Traceback") == 1

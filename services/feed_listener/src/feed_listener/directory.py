@@ -17,8 +17,9 @@ from dragonfly_common.clock import Clock
 
 from feed_listener import counters
 from feed_listener.backoff import Backoff
-from feed_listener.client import ClientError, ProtocolError
+from feed_listener.client import ClientError, ProtocolError, foreseen
 from feed_listener.venue import FrameError, InstrumentSource, Market, Trading
+from feed_listener.waiting import wait
 
 __all__ = ["LIST_INTERVAL_S", "Directory", "Fetch"]
 
@@ -72,8 +73,10 @@ class Directory:
         self._wished = False
         self.markets: Mapping[str, Market] | None = None
         """None until a list was loaded; an old list stays while a new one cannot be had."""
+        self._logged = ""
         self.failure: str | None = None
-        """Why the last attempt failed, None when it did not."""
+        """Why the last attempt failed, None when it did not; where that is long, also how long
+        until the next."""
         self.loads = 0
         """How often the whole list was loaded."""
 
@@ -139,13 +142,9 @@ class Directory:
         try:
             markets = await self._fetch(symbols)
         except FrameError as error:
-            self._fail(f"its reply is no instrument list ({error})")
-            await asyncio.sleep(self._backoff.next_s(ProtocolError.retry_after_s))
-            return False
-        except ClientError as error:
-            self._fail(str(error))
-            await asyncio.sleep(self._backoff.next_s(error.retry_after_s))
-            return False
+            return await self._fail(ProtocolError(f"its reply is no instrument list ({error})"))
+        except Exception as error:  # noqa: BLE001 - what befalls one venue ends no other
+            return await self._fail(foreseen(error))
         self._backoff.reset()
         whole = {**(self.markets or {}), **markets} if symbols else markets
         changed = whole != self.markets or self.failure is not None
@@ -153,17 +152,29 @@ class Directory:
             logger.info("instruments loaded", count=len(whole))
             self.markets = whole
             self.failure = None
+            self._logged = ""
         if not symbols:
             self.loads += 1
         if changed or not symbols:
             self._on_change()
         return True
 
-    def _fail(self, reason: str) -> None:
+    async def _fail(self, error: ClientError) -> bool:
         counters.LIST_FAILURES.inc()
-        if reason != self.failure:
-            logger.warning("instruments not loaded", reason=reason)
-            self.failure = reason
+        reason = str(error)
+        if reason != self._logged:
+            logger.warning("instruments not loaded", reason=reason, exc_info=error.bug)
+            self._logged = reason
+        self._say(reason)
+        await wait(self._backoff.next_s(error.retry_after_s), self._clock, self._say_wait)
+        return False
+
+    def _say_wait(self, left: str) -> None:
+        self._say(f"{self._logged}; {left}")
+
+    def _say(self, failure: str) -> None:
+        if failure != self.failure:
+            self.failure = failure
             self._on_change()
 
     async def _rest(self, seconds: float) -> None:

@@ -8,7 +8,14 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Final
 
-from feed_listener.client import Client, Connection, RejectedError, UnreachableError, fetch
+from feed_listener.client import (
+    Client,
+    Connection,
+    RejectedError,
+    Standing,
+    UnreachableError,
+    fetch,
+)
 from feed_listener.directory import Fetch
 from feed_listener.venue import FrameError, Market, Venue
 
@@ -19,7 +26,14 @@ GONE: Final = frozenset({404, 405, 410})
 """HTTP statuses by which a venue says that a path is no longer, or not yet, there."""
 
 
-def fetcher(venue: Venue, client: Client, ws_url: str, rest_url: str, tls: ssl.SSLContext) -> Fetch:
+def fetcher(
+    venue: Venue,
+    client: Client,
+    ws_url: str,
+    rest_url: str,
+    tls: ssl.SSLContext,
+    standing: Standing | None = None,
+) -> Fetch:
     """Return a function that loads markets by instrument in the way that `venue` offers.
 
     The function raises `ClientError` when there is no reply, `FrameError` when it is no list.
@@ -27,7 +41,7 @@ def fetcher(venue: Venue, client: Client, ws_url: str, rest_url: str, tls: ssl.S
     source = venue.instruments
 
     async def at(path: str) -> Mapping[str, Market]:
-        reply = await fetch(f"{rest_url}{path}", tls, source.max_reply_bytes)
+        reply = await fetch(f"{rest_url}{path}", tls, source.max_reply_bytes, standing)
         return _checked(venue.parse_instruments(reply))
 
     async def by_rest(symbols: Sequence[str]) -> Mapping[str, Market]:

@@ -16,10 +16,11 @@ import structlog
 
 from feed_listener import counters
 from feed_listener.backoff import Backoff
-from feed_listener.client import Client, ClientError, UnresponsiveError
+from feed_listener.client import Client, ClientError, UnresponsiveError, foreseen
 from feed_listener.feed_state import FeedEvent
 from feed_listener.pace import Pace
 from feed_listener.session import Session, Surroundings
+from feed_listener.waiting import wait
 
 __all__ = ["Lane", "Road"]
 
@@ -78,6 +79,9 @@ class Lane:
         self._opened_at = 0.0
         self._tried = False
         self._failure = ""
+        self._reason = ""
+        """The failure, and where that is long, how long until it is tried again."""
+        self._told_bug = ""
         self._retry_after_s = 0.0
         self._wake = asyncio.Event()
         self.symbols: set[str] = set()
@@ -95,7 +99,7 @@ class Lane:
         """Carry `symbol` too."""
         self.symbols.add(symbol)
         if self._failure and not self._sessions:
-            self._feeds.without_source([symbol], self._failure)
+            self._feeds.without_source([symbol], self._reason)
         for session in self._sessions:
             session.want([symbol])
 
@@ -130,12 +134,13 @@ class Lane:
         if any(session.proven for session in self._sessions):
             self._backoff.reset()
         if self._tried:
-            await asyncio.sleep(self._backoff.next_s(self._retry_after_s))
+            await wait(self._backoff.next_s(self._retry_after_s), self._clock, self._say_wait)
         self._tried = True
         self._retry_after_s = 0.0
         try:
             session = await self._road.open_session(self._wake.set)
-        except ClientError as error:
+        except Exception as failure:  # noqa: BLE001 - what befalls one venue ends no other
+            error = foreseen(failure)
             counters.CONNECTION_FAILURES.labels(error.label).inc()
             if str(error) != self._failure:
                 logger.warning("connection failed", reason=str(error), kind=error.label)
@@ -170,11 +175,21 @@ class Lane:
         self._wake.set()
 
     def _fail(self, error: ClientError) -> None:
+        if error.bug is not None and str(error) != self._told_bug:
+            self._told_bug = str(error)
+            logger.error("venue client failed", exc_info=error.bug)
         self._retry_after_s = error.retry_after_s
-        self._failure = str(error)
-        if not self._sessions:
-            self._feeds.without_source(self.symbols, str(error))
+        self._failure = self._reason = str(error)
+        self._say_reason()
         self._wake.set()
+
+    def _say_wait(self, left: str) -> None:
+        self._reason = f"{self._failure}; {left}" if self._failure else left
+        self._say_reason()
+
+    def _say_reason(self) -> None:
+        if not self._sessions:
+            self._feeds.without_source(self.symbols, self._reason)
 
     def _end_replaced(self) -> None:
         """End what the newest connection has replaced, or has had long enough to replace."""

@@ -12,7 +12,7 @@ from dragonfly_common.peers import Peers
 from dragonfly_common.runtime import Runtime
 from dragonfly_common.sharing import ALONE, Replicas, Share
 
-from feed_listener.client import ClientOptions, build_client, fetch
+from feed_listener.client import ClientOptions, Standing, build_client, fetch
 from feed_listener.instrument_list import fetcher
 from feed_listener.listener import MOST_FEEDS, Following, Listener
 from feed_listener.venue import Venue
@@ -42,13 +42,14 @@ async def serve(runtime: Runtime, options: Options) -> None:
     """
     venue = options.venue
     limits, source = venue.limits, venue.instruments
+    clock = runtime.clock
+    tls, standing = options.tls, Standing(clock)
     book_client = build_client(
-        options.ws_url, ClientOptions(options.tls, limits.max_frame_bytes, venue.compression)
+        options.ws_url, ClientOptions(tls, limits.max_frame_bytes, venue.compression, standing)
     )
     list_client = build_client(
-        options.ws_url, ClientOptions(options.tls, source.max_reply_bytes, compression=True)
+        options.ws_url, ClientOptions(tls, source.max_reply_bytes, True, standing)
     )
-    clock = runtime.clock
     share = Share(
         runtime.instance, options.replicas.redundancy, options.replicas.handover_s, MOST_FEEDS
     )
@@ -64,9 +65,9 @@ async def serve(runtime: Runtime, options: Options) -> None:
             options.following,
             book_client,
             options.ws_url,
-            fetcher(venue, list_client, options.ws_url, options.rest_url, options.tls),
+            fetcher(venue, list_client, options.ws_url, options.rest_url, tls, standing),
             random.random,
-            lambda path, most: fetch(f"{options.rest_url}{path}", options.tls, most),
+            lambda path, most: fetch(f"{options.rest_url}{path}", tls, most, standing),
         )
         runtime.ready(address=publisher.address, venue=venue.name)
         runtime.not_ready("starting")

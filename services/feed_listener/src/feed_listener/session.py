@@ -21,7 +21,7 @@ from dragonfly_common.printable import printable
 
 from feed_listener import counters
 from feed_listener.audits import BEHIND_S, Audit, Audits, Result, Verdict, Watch
-from feed_listener.client import ClientError, Connection, UnresponsiveError
+from feed_listener.client import ClientError, Connection, UnresponsiveError, foreseen
 from feed_listener.feed_state import FeedEvent
 from feed_listener.feeds import Feeds
 from feed_listener.frames import Choice, choices
@@ -213,8 +213,8 @@ class Session:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._receive())
                 group.create_task(self._tend())
-        except* ClientError as failures:
-            reason = _first(failures)
+        except* Exception as failures:  # noqa: BLE001 - what befalls one venue ends no other
+            reason = foreseen(failures)
         finally:
             self._ended = True
         assert reason is not None  # both tasks run until one raises
@@ -523,11 +523,3 @@ class Session:
         await self._wake.wait()
         timer.cancel()
         self._wake.clear()
-
-
-def _first(failures: BaseExceptionGroup[ClientError]) -> ClientError:
-    error: BaseException = failures
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    assert isinstance(error, ClientError)
-    return error

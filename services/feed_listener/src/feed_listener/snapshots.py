@@ -21,13 +21,14 @@ from dragonfly_common.types import FeedState
 from feed_listener import counters
 from feed_listener.audits import Result
 from feed_listener.backoff import Backoff
-from feed_listener.client import ClientError, RejectedError
+from feed_listener.client import ClientError, RejectedError, foreseen
 from feed_listener.feeds import Feed, Feeds
 from feed_listener.levels import OLDER_IN_A_ROW
 from feed_listener.pace import Pace
 from feed_listener.seeding import FIRST_RETRY_S, Seeding, Wish
 from feed_listener.session import Session
 from feed_listener.venue import FrameError, SnapshotSource, Top
+from feed_listener.waiting import SAID_EVERY_S, SAID_FROM_S, tried_again_in
 
 __all__ = ["Demand", "Snapshots"]
 
@@ -106,7 +107,8 @@ class Snapshots:
             if self._audit_interval_s is not None:
                 group.create_task(self._audit_all(self._audit_interval_s))
             while True:
-                await self._rest(self._begin_seeds(group, self._clock.monotonic()))
+                now = self._clock.monotonic()
+                await self._rest(min(self._begin_seeds(group, now), self._say_pause(now)))
 
     def _begin_seeds(self, group: asyncio.TaskGroup, now: float) -> float:
         """Ask for the first books whose turn it is; return seconds until it is the next one's."""
@@ -148,7 +150,7 @@ class Snapshots:
     async def _seed(self, wish: Wish) -> None:
         try:
             self._take(wish, await self._snapshot(wish.symbol))
-        except (FrameError, ClientError) as error:
+        except Exception as error:  # noqa: BLE001 - what befalls one venue ends no other
             self._fail(error, wish.symbol)
         finally:
             self._seeding.end(wish)
@@ -204,7 +206,7 @@ class Snapshots:
             return
         try:
             result = await source.audit(symbol, partial(self._snapshot, symbol))
-        except (FrameError, ClientError) as error:
+        except Exception as error:  # noqa: BLE001 - what befalls one venue ends no other
             self._fail(error, symbol)
         else:
             self._succeed()
@@ -220,15 +222,17 @@ class Snapshots:
         self._failure = ""
         self._backoff.reset()
 
-    def _fail(self, error: FrameError | ClientError, symbol: str) -> None:
+    def _fail(self, failure: Exception, symbol: str) -> None:
         """Put off the symbol or everybody, whomever the failure is about, and say why."""
         counters.SNAPSHOT_FAILURES.inc()
         now = self._clock.monotonic()
+        error = failure if isinstance(failure, FrameError) else foreseen(failure)
+        bug = error.bug if isinstance(error, ClientError) else None
         reason = f"the reply is no book ({error})" if isinstance(error, FrameError) else str(error)
         # What is said of all symbols names none of them.
         reason = reason.replace(self._source.path(symbol), "")
         if reason != self._failure:
-            logger.warning("snapshot failed", reason=reason)
+            logger.warning("snapshot failed", reason=reason, exc_info=bug)
             self._failure = reason
         concerned = self._wishes()
         if isinstance(error, FrameError) or _judges_symbol(error):
@@ -245,6 +249,16 @@ class Snapshots:
         first = now >= self._paused_until
         pause_s = self._backoff.next_s(error.retry_after_s) if first else error.retry_after_s
         self._paused_until = max(self._paused_until, now + pause_s)
+
+    def _say_pause(self, now: float) -> float:
+        """Say of a long pause when it is over; return seconds until that is said anew."""
+        left_s = self._paused_until - now
+        if left_s < SAID_FROM_S:
+            return math.inf
+        for wish in self._wishes():
+            reason = f"{self._failure}; {tried_again_in(left_s)}"
+            wish.connection.say_unbooked(wish.symbol, reason)
+        return SAID_EVERY_S
 
 
 def _judges_symbol(error: ClientError) -> bool:

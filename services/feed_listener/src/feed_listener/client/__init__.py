@@ -9,20 +9,26 @@ from feed_listener.client.builder import (
 )
 from feed_listener.client.connection import Client, Connection
 from feed_listener.client.errors import (
+    BannedError,
     CertificateError,
     ClientError,
     ClosedError,
     ProtocolError,
+    ProxyError,
     RejectedError,
+    UnforeseenError,
     UnreachableError,
     UnresponsiveError,
+    foreseen,
 )
 from feed_listener.client.rest import fetch
+from feed_listener.client.standing import Standing
 from feed_listener.client.tls import trusted
 
 __all__ = [
     "REST_SCHEMES",
     "STREAM_SCHEMES",
+    "BannedError",
     "CertificateError",
     "Client",
     "ClientError",
@@ -30,11 +36,15 @@ __all__ = [
     "ClosedError",
     "Connection",
     "ProtocolError",
+    "ProxyError",
     "RejectedError",
+    "Standing",
+    "UnforeseenError",
     "UnreachableError",
     "UnresponsiveError",
     "build_client",
     "check_url",
     "fetch",
+    "foreseen",
     "trusted",
 ]

@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import urlsplit
 
+import httpx
+from dragonfly_common.clock import SystemClock
 from dragonfly_common.errors import ConfigError
 
 from feed_listener.client.connection import Client
+from feed_listener.client.standing import Standing
 from feed_listener.client.websocket import WebSocketClient
 
 __all__ = ["REST_SCHEMES", "STREAM_SCHEMES", "ClientOptions", "build_client", "check_url"]
@@ -26,6 +29,7 @@ class ClientOptions:
     tls: ssl.SSLContext
     max_frame_bytes: int
     compression: bool
+    standing: Standing = field(default_factory=lambda: Standing(SystemClock()))
 
 
 def _websocket(options: ClientOptions) -> Client:
@@ -33,6 +37,7 @@ def _websocket(options: ClientOptions) -> Client:
         tls=options.tls,
         max_frame_bytes=options.max_frame_bytes,
         compression=options.compression,
+        standing=options.standing,
     )
 
 
@@ -59,8 +64,8 @@ def check_url(url: str, option: str, schemes: tuple[str, ...]) -> str:
     """
     try:
         parts = urlsplit(url)
-        usable = parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
-    except ValueError:
+        usable = parts.scheme in schemes and bool(httpx.URL(url).host) and parts.port != 0
+    except (ValueError, httpx.InvalidURL):
         usable = False
     if not usable:
         raise ConfigError(

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import zlib
+from collections.abc import AsyncIterator, Iterator
+from contextlib import aclosing, suppress
 from typing import Final
 
 import httpx
+from dragonfly_common.clock import SystemClock
 
 from feed_listener.client.errors import (
+    QUOTED_BYTES,
     CertificateError,
     ClientError,
     ProtocolError,
     RejectedError,
     UnreachableError,
 )
+from feed_listener.client.standing import Standing
 from feed_listener.client.tls import certificate_sentence
 
 __all__ = ["fetch"]
@@ -23,41 +29,102 @@ TIMEOUT_S: Final = 15.0
 """For connecting, and for each silence while the reply arrives."""
 WHOLE_TIMEOUT_S: Final = 60.0
 """For all of it: a reply that drips is never silent."""
+QUOTE_TIMEOUT_S: Final = 2.0
+"""For the beginning of a refusal."""
+TIMEOUTS: Final = httpx.Timeout(TIMEOUT_S).as_dict()
+HEADERS: Final = {"Accept": "*/*", "Accept-Encoding": "gzip", "User-Agent": "DragonflyBot"}
+PIECE_BYTES: Final = 1 << 18
+"""Inflated at once: between two pieces others have their turn."""
 
 
-async def fetch(url: str, tls: ssl.SSLContext, max_bytes: int) -> bytes:
-    """Return the body of a successful GET, of at most `max_bytes` once decompressed.
+async def fetch(
+    url: str, tls: ssl.SSLContext, max_bytes: int, standing: Standing | None = None
+) -> bytes:
+    """Return the body of a successful GET, of at most `max_bytes` as sent and once decompressed.
+
+    Redirects are not followed: they would let whoever answers choose what we ask next, within our
+    own network as well.
 
     Raises:
         ClientError: no such reply; the error says how soon to try again.
     """
-    try:
-        async with (
-            asyncio.timeout(WHOLE_TIMEOUT_S),
-            httpx.AsyncClient(verify=tls, timeout=TIMEOUT_S, follow_redirects=True) as client,
-            client.stream("GET", url) as response,
-        ):
-            if not response.is_success:
-                retry_after = response.headers.get("Retry-After")
-                raise RejectedError(url, response.status_code, retry_after)
-            return await _read(url, response, max_bytes)
-    except TimeoutError:
-        raise UnreachableError(f"{url} was not read within {WHOLE_TIMEOUT_S:g} s") from None
-    except httpx.TimeoutException:
-        raise UnreachableError(f"{url} did not answer within {TIMEOUT_S:g} s") from None
-    except httpx.NetworkError as error:
-        raise _unreachable(url, error) from error
-    except httpx.HTTPError as error:
-        raise ProtocolError(f"{url} does not speak HTTP: {error}") from None
+    standing = standing or Standing(SystemClock())
+    with standing.attempt(url):
+        try:
+            async with asyncio.timeout(WHOLE_TIMEOUT_S):
+                return await _get(url, tls, max_bytes, standing)
+        except TimeoutError:
+            raise UnreachableError(f"{url} was not read within {WHOLE_TIMEOUT_S:g} s") from None
+        except httpx.TimeoutException:
+            raise UnreachableError(f"{url} did not answer within {TIMEOUT_S:g} s") from None
+        except httpx.NetworkError as error:
+            raise _unreachable(url, error) from error
+        except httpx.HTTPError as error:
+            raise ProtocolError(f"{url} does not speak HTTP: {error}") from None
 
 
-async def _read(url: str, response: httpx.Response, max_bytes: int) -> bytes:
+async def _get(url: str, tls: ssl.SSLContext, max_bytes: int, standing: Standing) -> bytes:
+    # Without the library's client, which reads where a redirect leads even if it is not to follow.
+    request = httpx.Request("GET", url, headers=HEADERS, extensions={"timeout": TIMEOUTS})
     body = bytearray()
-    async for chunk in response.aiter_bytes():
-        body += chunk
-        if len(body) > max_bytes:
-            raise ProtocolError(f"{url} sent more than {max_bytes} bytes")
-    return bytes(body)
+    async with (
+        httpx.AsyncHTTPTransport(verify=tls, trust_env=False) as transport,
+        aclosing(await transport.handle_async_request(request)) as response,
+    ):
+        if response.is_success:
+            async for piece in _pieces(url, response, max_bytes):
+                body += piece
+            return bytes(body)
+        with suppress(TimeoutError, httpx.HTTPError, ProtocolError):
+            async with asyncio.timeout(QUOTE_TIMEOUT_S):
+                async for piece in _pieces(url, response, QUOTED_BYTES):
+                    body += piece
+        raise RejectedError(
+            url,
+            response.status_code,
+            response.headers.get("Retry-After"),
+            now_s=standing.now_s,
+            location=response.headers.get("Location"),
+            body=bytes(body),
+        )
+
+
+async def _pieces(url: str, response: httpx.Response, max_bytes: int) -> AsyncIterator[bytes]:
+    """Yield the body decompressed, until that or what was sent exceeds `max_bytes`.
+
+    Not by the library, which undoes any number of codings, one within the other, without a bound.
+
+    Raises:
+        ProtocolError: it is too long, cut off, or in a coding that was not asked for.
+    """
+    coding = response.headers.get("Content-Encoding", "").strip().lower()
+    if coding not in {"", "identity", "gzip"}:
+        raise ProtocolError(f"{url} sent its reply in the coding {coding!r}; gzip was asked for")
+    inflater = zlib.decompressobj(zlib.MAX_WBITS | 16) if coding == "gzip" else None
+    sent = yielded = 0
+    async for data in response.aiter_raw():
+        sent += len(data)
+        for piece in _inflated(url, data, inflater) if inflater else (data,):
+            yielded += len(piece)
+            yield piece
+            if max(sent, yielded) > max_bytes:
+                raise ProtocolError(f"{url} sent more than {max_bytes} bytes")
+            await asyncio.sleep(0)
+    if inflater is not None and not inflater.eof:
+        raise ProtocolError(f"{url} sent a reply that is cut off")
+
+
+def _inflated(url: str, data: bytes, inflater: zlib._Decompress) -> Iterator[bytes]:
+    """Yield what `data` adds, in pieces."""
+    full = True
+    while full:
+        try:
+            piece = inflater.decompress(data, PIECE_BYTES)
+        except zlib.error as error:
+            raise ProtocolError(f"{url} sent what is not gzip: {error}") from None
+        data = inflater.unconsumed_tail
+        full = len(piece) == PIECE_BYTES
+        yield piece
 
 
 def _unreachable(url: str, error: BaseException) -> ClientError:

@@ -30,19 +30,29 @@ from feed_listener.client.errors import (
     UnreachableError,
 )
 from feed_listener.client.framing import Framing
+from feed_listener.client.standing import Standing
 from feed_listener.client.tls import certificate_sentence
 
 __all__ = ["WebSocketClient"]
 
 OPEN_TIMEOUT_S: Final = 5.0
 CLOSE_TIMEOUT_S: Final = 0.5
+HEAD_END: Final = b"\r\n\r\n"
 
 
 class WebSocketClient:
     """Opens WebSocket connections, encrypted ones verified."""
 
-    def __init__(self, *, tls: ssl.SSLContext, max_frame_bytes: int, compression: bool) -> None:
+    def __init__(
+        self,
+        *,
+        tls: ssl.SSLContext,
+        max_frame_bytes: int,
+        compression: bool,
+        standing: Standing,
+    ) -> None:
         self._tls = tls
+        self._standing = standing
         self._max_frame_bytes = max_frame_bytes
         self._compression = "deflate" if compression else None
 
@@ -53,22 +63,30 @@ class WebSocketClient:
             ClientError: it could not be; the error says how soon to try again.
         """
         make = partial(_Direct, max_frame_bytes=self._max_frame_bytes)
-        try:
-            return _WebSocket(
-                await connect(
-                    url,
-                    ssl=self._tls if urlsplit(url).scheme == "wss" else None,
-                    compression=self._compression,
-                    open_timeout=OPEN_TIMEOUT_S,
-                    close_timeout=CLOSE_TIMEOUT_S,
-                    # Liveness is judged by the session, by the venue's own rule.
-                    ping_interval=None,
-                    max_size=self._max_frame_bytes,
-                    create_connection=make,  # type: ignore[arg-type] # any callable will do
+        with self._standing.attempt(url):
+            try:
+                return _WebSocket(
+                    await _Connect(
+                        url,
+                        ssl=self._tls if urlsplit(url).scheme == "wss" else None,
+                        compression=self._compression,
+                        open_timeout=OPEN_TIMEOUT_S,
+                        close_timeout=CLOSE_TIMEOUT_S,
+                        # Liveness is judged by the session, by the venue's own rule.
+                        ping_interval=None,
+                        max_size=self._max_frame_bytes,
+                        create_connection=make,  # type: ignore[arg-type] # any callable will do
+                    )
                 )
-            )
-        except (OSError, WebSocketException, EOFError) as error:
-            raise _failure(url, error) from error
+            except (OSError, WebSocketException, EOFError) as error:
+                raise _failure(url, error, self._standing.now_s) from error
+
+
+class _Connect(connect):
+    """Follows no redirect: whoever answers would choose where else we connect to."""
+
+    def process_redirect(self, exc: Exception) -> Exception:
+        return exc
 
 
 class _Direct(ClientConnection):
@@ -87,7 +105,11 @@ class _Direct(ClientConnection):
         self.on_end: Callable[[], object] = lambda: None
         """Called when the connection is over."""
         self._framing = Framing(max_frame_bytes)
-        self._parts: list[bytes] = []
+        self._head_end = b""
+        """The last bytes of the reply to the handshake."""
+        self._refusing = False
+        self._message: bytearray | None = None
+        """What is here of a message in several frames."""
         self._arrived: list[bytes] = []
 
     @property
@@ -96,11 +118,9 @@ class _Direct(ClientConnection):
 
     def data_received(self, data: bytes) -> None:
         while data and self.protocol.state is State.CONNECTING:
-            end = data.find(b"\n") + 1 or len(data)  # the reply ends with a line: frames follow it
-            super().data_received(data[:end])
-            data = data[end:]
+            data = self._read_reply(data)
         for frame, begin in self._framing.cut(data):
-            if begin and not self._parts and self.protocol.state is State.OPEN:
+            if begin and self._message is None and self.protocol.state is State.OPEN:
                 self._arrived.append(frame[begin:])
             else:
                 super().data_received(frame)
@@ -108,15 +128,27 @@ class _Direct(ClientConnection):
             arrived, self._arrived = self._arrived, []
             self.on_messages(arrived)
 
+    def _read_reply(self, data: bytes) -> bytes:
+        """Read one line of the reply to the handshake, and return what is behind it.
+
+        The head ends with an empty line: frames follow it, or what is said of a refusal.
+        """
+        end = len(data) if self._refusing else data.find(b"\n") + 1 or len(data)
+        super().data_received(data[:end])
+        self._head_end = (self._head_end + data[:end])[-len(HEAD_END) :]
+        self._refusing |= self._head_end == HEAD_END
+        return data[end:]
+
     def process_event(self, event: Event) -> None:
         if not isinstance(event, Frame) or event.opcode not in DATA_OPCODES:
             super().process_event(event)
             return
-        self._parts.append(bytes(event.data))
+        if self._message is None:
+            self._message = bytearray()
+        self._message += event.data
         if event.fin:
-            message = b"".join(self._parts)
-            self._parts.clear()
-            self._arrived.append(message)
+            self._arrived.append(bytes(self._message))
+            self._message = None
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
@@ -187,12 +219,19 @@ class _WebSocket:
         await self._connection.close()
 
 
-def _failure(url: str, error: Exception) -> ClientError:
+def _failure(url: str, error: Exception, now_s: float) -> ClientError:
     if isinstance(error, ssl.SSLCertVerificationError):
         return CertificateError(certificate_sentence(url, error))
     if isinstance(error, InvalidStatus):
-        response = error.response
-        return RejectedError(url, response.status_code, response.headers.get("Retry-After"))
+        response, headers = error.response, error.response.headers
+        return RejectedError(
+            url,
+            response.status_code,
+            next(iter(headers.get_all("Retry-After")), None),
+            now_s=now_s,
+            location=next(iter(headers.get_all("Location")), None),
+            body=bytes(response.body),
+        )
     if isinstance(error, TimeoutError):
         return UnreachableError(f"{url} did not answer within {OPEN_TIMEOUT_S:g} s")
     if isinstance(error, InvalidMessage) and isinstance(error.__cause__, EOFError):
