@@ -55,7 +55,7 @@ demo: $(VENV)/.installed
 	@$(BIN)/dragonfly demo $(ARGS)
 
 test: $(VENV)/.tools
-	@$(BIN)/python -m pytest -n 3 --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 docker-test: $(VENV)/.tools
 	@$(BIN)/python -m pytest -m docker $(ARGS)

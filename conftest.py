@@ -13,6 +13,8 @@ import pytest
 import structlog
 from hypothesis import HealthCheck, settings
 
+SPANNING = Path(__file__).parent / "tests"
+
 # Machines that run the tests may be slow: how long an example takes, or its making,
 # says nothing about it.
 settings.register_profile("dragonfly", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -29,8 +31,12 @@ for _name in [name for name in os.environ if name.lower().endswith("_proxy")]:
 A_DAY_S = 86_400.0
 
 
+@pytest.hookimpl(trylast=True)  # after the shuffling
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Offer no test of what is not here: most have neither our recordings nor kustomize."""
+    """Offer no test of what is not here: most have neither our recordings nor kustomize.
+
+    What spans processes, and mostly waits for them, comes first: the others fill the gaps.
+    """
     lacking = [
         item
         for item in items
@@ -39,6 +45,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if lacking:
         config.hook.pytest_deselected(items=lacking)
         items[:] = [item for item in items if item not in lacking]
+    items.sort(key=lambda item: item.path.parent != SPANNING)
 
 
 def pytest_unconfigure() -> None:

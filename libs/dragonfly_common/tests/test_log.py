@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 import threading
 
@@ -56,6 +57,11 @@ def test_auto_is_json_where_no_person_looks(capsys: Capture) -> None:
     log.configure("info", "auto", "s", "i")
     structlog.get_logger().info("told")
     assert json.loads(capsys.readouterr().err)["event"] == "told"
+
+
+def test_rich_is_not_loaded_by_who_never_prints_with_it() -> None:
+    program = "import sys, dragonfly_common.runtime; print('rich' in sys.modules)"
+    assert subprocess.check_output([sys.executable, "-c", program], text=True) == "False\n"
 
 
 def test_auto_is_for_people_on_a_terminal(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
