@@ -9,8 +9,8 @@ MANIFESTS := $(addsuffix /pyproject.toml,$(PACKAGES)) constraints.txt
 EDITABLE := $(foreach package,$(PACKAGES),-e ./$(package))
 BUILD := hatchling editables
 DEV := grpcio-tools hypothesis import-linter kubernetes-validate matplotlib mypy pytest \
-       pytest-asyncio pytest-randomly pytest-timeout pytest-xdist ruff trustme types-protobuf \
-       types-PyYAML
+       pytest-asyncio pytest-randomly pytest-timeout pytest-xdist python-socks ruff socksio trustme \
+       types-protobuf types-PyYAML
 
 # Builds get what is installed instead of an environment of their own, whose versions nothing would pin.
 PIP_INSTALL := python -m pip install --disable-pip-version-check --no-build-isolation

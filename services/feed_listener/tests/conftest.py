@@ -48,7 +48,7 @@ def pki(tmp_path_factory: pytest.TempPathFactory) -> Path:
         usage = ["-addext", "keyUsage=critical,keyCertSign,cRLSign"]
         openssl("req", "-x509", "-days", "2", *usage, *key_and("pem", authority))
     (folder / "extensions").write_text(
-        "subjectAltName=IP:127.0.0.1\nauthorityKeyIdentifier=keyid\nsubjectKeyIdentifier=hash\n"
+        "subjectAltName=IP:127.0.0.1,DNS:venue.example\nauthorityKeyIdentifier=keyid\nsubjectKeyIdentifier=hash\n"
     )
     openssl("req", "-new", *key_and("csr", "venue"))
     signer = ["-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-extfile", "extensions"]

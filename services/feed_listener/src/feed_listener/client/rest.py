@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import ssl
 import zlib
 from collections.abc import AsyncIterator, Iterator
@@ -17,9 +18,11 @@ from feed_listener.client.errors import (
     CertificateError,
     ClientError,
     ProtocolError,
+    ProxyError,
     RejectedError,
     UnreachableError,
 )
+from feed_listener.client.proxies import Proxy, proxy_of
 from feed_listener.client.standing import Standing
 from feed_listener.client.tls import certificate_sentence
 
@@ -50,37 +53,56 @@ async def fetch(
     """
     standing = standing or Standing(SystemClock())
     with standing.attempt(url):
+        proxy = proxy_of(url, os.environ)
+        said = f"{url} through {proxy.told}" if proxy else url
         try:
             async with asyncio.timeout(WHOLE_TIMEOUT_S):
-                return await _get(url, tls, max_bytes, standing)
+                return await _get(url, said, proxy, tls, max_bytes, standing)
         except TimeoutError:
-            raise UnreachableError(f"{url} was not read within {WHOLE_TIMEOUT_S:g} s") from None
+            raise UnreachableError(f"{said} was not read within {WHOLE_TIMEOUT_S:g} s") from None
         except httpx.TimeoutException:
-            raise UnreachableError(f"{url} did not answer within {TIMEOUT_S:g} s") from None
+            raise UnreachableError(f"{said} did not answer within {TIMEOUT_S:g} s") from None
         except httpx.NetworkError as error:
-            raise _unreachable(url, error) from error
+            raise _unreachable(said, error) from error
+        except httpx.ProxyError as error:
+            raise ProxyError(f"{said} cannot be reached, it answers: {error}") from None
         except httpx.HTTPError as error:
-            raise ProtocolError(f"{url} does not speak HTTP: {error}") from None
+            raise ProtocolError(f"{said} does not speak HTTP: {error}") from None
+        except Exception as error:
+            if isinstance(error, ClientError) or proxy is None or not proxy.speaks_socks:
+                raise
+            # The library asserts what it has read.
+            raise ProxyError(f"{said} cannot be reached: it does not speak SOCKS") from error
 
 
-async def _get(url: str, tls: ssl.SSLContext, max_bytes: int, standing: Standing) -> bytes:
+async def _get(
+    url: str,
+    said: str,
+    proxy: Proxy | None,
+    tls: ssl.SSLContext,
+    max_bytes: int,
+    standing: Standing,
+) -> bytes:
     # Without the library's client, which reads where a redirect leads even if it is not to follow.
+    through = None
+    if proxy is not None:
+        through = httpx.Proxy(proxy.url, ssl_context=tls if proxy.encrypted else None)
     request = httpx.Request("GET", url, headers=HEADERS, extensions={"timeout": TIMEOUTS})
     body = bytearray()
     async with (
-        httpx.AsyncHTTPTransport(verify=tls, trust_env=False) as transport,
+        httpx.AsyncHTTPTransport(verify=tls, trust_env=False, proxy=through) as transport,
         aclosing(await transport.handle_async_request(request)) as response,
     ):
         if response.is_success:
-            async for piece in _pieces(url, response, max_bytes):
+            async for piece in _pieces(said, response, max_bytes):
                 body += piece
             return bytes(body)
         with suppress(TimeoutError, httpx.HTTPError, ProtocolError):
             async with asyncio.timeout(QUOTE_TIMEOUT_S):
-                async for piece in _pieces(url, response, QUOTED_BYTES):
+                async for piece in _pieces(said, response, QUOTED_BYTES):
                     body += piece
         raise RejectedError(
-            url,
+            said,
             response.status_code,
             response.headers.get("Retry-After"),
             now_s=standing.now_s,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import ssl
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -14,9 +15,11 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import (
     ConnectionClosed,
     InvalidMessage,
+    InvalidProxyStatus,
     InvalidStatus,
     WebSocketException,
 )
+from websockets.exceptions import ProxyError as WebSocketProxyError
 from websockets.frames import DATA_OPCODES, Frame
 from websockets.protocol import Event, State
 
@@ -26,10 +29,12 @@ from feed_listener.client.errors import (
     ClientError,
     ClosedError,
     ProtocolError,
+    ProxyError,
     RejectedError,
     UnreachableError,
 )
 from feed_listener.client.framing import Framing
+from feed_listener.client.proxies import proxy_of
 from feed_listener.client.standing import Standing
 from feed_listener.client.tls import certificate_sentence
 
@@ -64,11 +69,17 @@ class WebSocketClient:
         """
         make = partial(_Direct, max_frame_bytes=self._max_frame_bytes)
         with self._standing.attempt(url):
+            proxy = proxy_of(url, os.environ)
+            said = f"{url} through {proxy.told}" if proxy else url
+            options: dict[str, Any] = {}
+            if proxy is not None and proxy.encrypted:
+                options["proxy_ssl"] = self._tls
             try:
                 return _WebSocket(
                     await _Connect(
                         url,
                         ssl=self._tls if urlsplit(url).scheme == "wss" else None,
+                        proxy=proxy.url if proxy else None,
                         compression=self._compression,
                         open_timeout=OPEN_TIMEOUT_S,
                         close_timeout=CLOSE_TIMEOUT_S,
@@ -76,10 +87,11 @@ class WebSocketClient:
                         ping_interval=None,
                         max_size=self._max_frame_bytes,
                         create_connection=make,  # type: ignore[arg-type] # any callable will do
+                        **options,
                     )
                 )
             except (OSError, WebSocketException, EOFError) as error:
-                raise _failure(url, error, self._standing.now_s) from error
+                raise _failure(said, error, self._standing.now_s) from error
 
 
 class _Connect(connect):
@@ -232,13 +244,27 @@ def _failure(url: str, error: Exception, now_s: float) -> ClientError:
             location=next(iter(headers.get_all("Location")), None),
             body=bytes(response.body),
         )
-    if isinstance(error, TimeoutError):
-        return UnreachableError(f"{url} did not answer within {OPEN_TIMEOUT_S:g} s")
-    if isinstance(error, InvalidMessage) and isinstance(error.__cause__, EOFError):
-        return UnreachableError(f"{url} hung up before it answered")
-    if isinstance(error, OSError) and not isinstance(error, ssl.SSLError):
-        return UnreachableError(f"{url} cannot be reached: {_plain(error)}")
+    if isinstance(error, WebSocketProxyError):
+        return ProxyError(f"{url} cannot be reached: {_proxy_trouble(error)}")
+    if why := _why_unreachable(error):
+        return UnreachableError(f"{url} {why}")
     return ProtocolError(f"{url} does not speak WebSocket: {_plain(error)}")
+
+
+def _proxy_trouble(error: WebSocketProxyError) -> str:
+    if isinstance(error, InvalidProxyStatus):
+        return f"it answers: {error.response.status_code} {error.response.reason_phrase}"
+    return _plain(error.__cause__ or error)
+
+
+def _why_unreachable(error: Exception) -> str | None:
+    if isinstance(error, TimeoutError):
+        return f"did not answer within {OPEN_TIMEOUT_S:g} s"
+    if isinstance(error, InvalidMessage) and isinstance(error.__cause__, EOFError):
+        return "hung up before it answered"
+    if isinstance(error, OSError) and not isinstance(error, ssl.SSLError):
+        return f"cannot be reached: {_plain(error)}"
+    return None
 
 
 def _closure(closed: ConnectionClosed) -> ClosedError:
@@ -252,5 +278,5 @@ def _closure(closed: ConnectionClosed) -> ClosedError:
     return ClosedError("the connection was cut")
 
 
-def _plain(error: Exception) -> str:
+def _plain(error: BaseException) -> str:
     return (getattr(error, "strerror", None) or str(error) or type(error).__name__).lower()
