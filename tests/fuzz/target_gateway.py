@@ -102,6 +102,9 @@ class _Context:
     def auth_context(self) -> Mapping[str, Sequence[bytes]]:
         return {}
 
+    def time_remaining(self) -> None:
+        return None
+
     def invocation_metadata(self) -> Iterable[tuple[str, str | bytes]]:
         return self._metadata
 

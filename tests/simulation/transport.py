@@ -109,6 +109,9 @@ class _Context:
     def auth_context(self) -> dict[str, Sequence[bytes]]:
         return {}
 
+    def time_remaining(self) -> None:
+        return None
+
     def invocation_metadata(self) -> _Metadata:
         return ()
 

@@ -16,10 +16,10 @@ import pytest
 from dragonfly_protos import market_data_pb2 as pb
 from gateway_world import Aggregator, Call, RunningGateway, make_book, running, until
 from grpc import StatusCode
-from grpc_gateway import counters, methods, service
+from grpc_gateway import connections, counters, methods, service
 from grpc_gateway.service import Options
 from grpc_health.v1 import health_pb2
-from papers import Authority
+from papers import TOKEN, Authority, write_tokens
 
 ETH = pb.BookRequest(instrument="ETH-BTC")
 HTTP2 = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(3) + b"\x04" + bytes(5)
@@ -92,6 +92,22 @@ def connect(address: str, count: int, say: bytes, stack: ExitStack) -> list[sock
             connection.send(say)
         connections.append(connection)
     return connections
+
+
+def still_open(ends: list[socket.socket]) -> list[socket.socket]:
+    """Return the connections that the gateway has not closed."""
+
+    def is_open(end: socket.socket) -> bool:
+        try:
+            while end.recv(65536):
+                pass
+        except BlockingIOError:
+            return True
+        except ConnectionError:
+            pass
+        return False
+
+    return [end for end in ends if is_open(end)]
 
 
 async def closed(connections: list[socket.socket]) -> None:
@@ -180,6 +196,26 @@ async def test_more_connections_than_there_is_room_for_are_hung_up_on(
             await bot.get("GetVenues")
         async with gateway.bot() as late:
             assert (await late.refusal("GetVenues"))[0] is StatusCode.UNAVAILABLE
+
+
+async def test_strangers_of_one_address_do_not_take_the_bots_places(
+    options: Options,
+    aggregator: Aggregator,
+    logged: Logged,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    monkeypatch.setattr(service, "SPARE_CALLS", 2)
+    monkeypatch.setattr(connections, "GRACE_S", 0.1)
+    write_tokens(tmp_path / "tokens.toml", {"alpha": [TOKEN]})
+    guarded = replace(options, max_total_streams=40, tokens=tmp_path / "tokens.toml")
+    aggregator.say(make_book())
+    async with running(guarded) as gateway:
+        with ExitStack() as stack:
+            strangers = connect(gateway.address, 42, HTTP2, stack)
+            async with gateway.bot(token=TOKEN) as bot:
+                await until(lambda: len(still_open(strangers)) <= connections.MOST_STRANGERS)
+                await bot.stream("StreamBook", ETH).read(pb.Book)
 
 
 @pytest.mark.parametrize(

@@ -27,10 +27,12 @@ from grpc import StatusCode
 from grpc_gateway.relay import ViewKey
 from grpc_gateway.service import Options
 from patience import PATIENCE_S
+from proxy import Proxy
 
 ETH_BOOK = ViewKey(ViewKind.BOOK, "ETH-BTC")
 LTC_BOOK = ViewKey(ViewKind.BOOK, "LTC-BTC")
 ETH = pb.BookRequest(instrument="ETH-BTC")
+MORE_THAN_A_LINE_HOLDS = 3000
 
 
 def make_bbo(instrument: str) -> pb.Bbo:
@@ -417,6 +419,37 @@ async def test_a_bot_that_stops_reading_gets_the_newest_and_harms_nobody(
         replaced += book.replaced
         assert replaced > 200
         assert received + 1 + replaced == 300
+
+
+async def test_a_line_that_stops_holds_little_and_the_newest_comes_after_it(
+    aggregator: Aggregator, options: Options
+) -> None:
+    line = Proxy()
+    async with (
+        running(replace(options, pong_within_s=PATIENCE_S)) as gateway,
+        line.serving(),
+        Bot(f"127.0.0.1:{line.port}") as far,
+        gateway.bot() as near,
+    ):
+        host, port = gateway.address.split(":")
+        line.target = host, int(port)
+        aggregator.say(make_book())
+        behind = far.stream("StreamBook", ETH)
+        await behind.read(pb.Book)
+        awake = near.stream("StreamBook", ETH)
+        await awake.read(pb.Book)
+        line.hold()
+        for _ in range(MORE_THAN_A_LINE_HOLDS):
+            said = aggregator.say(make_book(levels=10))
+            await awake.read(pb.Book)
+        line.resume()
+        replaced = received = 0
+        while (book := await behind.read(pb.Book)).seq < said.seq:
+            received += 1
+            replaced += book.replaced
+    # What the bot's end of the line takes nobody can take back; the gateway's would take all of it.
+    assert received < MORE_THAN_A_LINE_HOLDS / 4
+    assert received + 1 + replaced + book.replaced == MORE_THAN_A_LINE_HOLDS
 
 
 async def test_a_view_that_is_no_message_is_skipped(aggregator: Aggregator, bot: Bot) -> None:

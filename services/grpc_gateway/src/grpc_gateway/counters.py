@@ -16,6 +16,7 @@ __all__ = [
     "REFUSED",
     "REPLACED",
     "SERVING",
+    "STRANGERS_CLOSED",
     "STREAMS",
     "UNREADABLE_VIEWS",
     "UPDATES_SENT",
@@ -43,6 +44,10 @@ FILE_FAILURES: Final = Counter(
 )
 HANDSHAKES_REFUSED: Final = Counter(
     "dragonfly_gateway_handshakes_refused_total", "TLS handshakes that no call followed."
+)
+STRANGERS_CLOSED: Final = Counter(
+    "dragonfly_gateway_strangers_closed_total",
+    "Connections closed that had made no admitted call: too old, or too many of one address.",
 )
 BOTS_STALLED: Final = Counter(
     "dragonfly_gateway_stalled_total", "Times that a bot stopped reading for over a second."

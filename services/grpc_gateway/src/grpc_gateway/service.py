@@ -25,6 +25,7 @@ from grpc import StatusCode
 from grpc_gateway import counters
 from grpc_gateway.access import Access
 from grpc_gateway.accounts import Caller
+from grpc_gateway.connections import Connections, bound_unsent
 from grpc_gateway.context import Context
 from grpc_gateway.directory import Directory
 from grpc_gateway.handshakes import HANDSHAKE_LIMIT_S, Handshakes
@@ -107,6 +108,7 @@ class _Gateway:
         )
         self._directory = Directory(options.limits.settles_after_s)
         self._streams = Streams(options.max_total_streams, clock)
+        self._connections = Connections()
         self._handshakes = Handshakes(clock.monotonic)
         self._certificates = (
             Certificates(options.tls, self._handshakes.begun) if options.tls else None
@@ -140,6 +142,8 @@ class _Gateway:
                 "tokens travel in the clear", remedy="serve with --tls-cert and --tls-key"
             )
         await self._server.start()
+        self._connections.port = port = int(address.rpartition(":")[2])
+        bound_unsent(port)
         self._runtime.ready(address=address)
 
     async def stop(self) -> None:
@@ -165,19 +169,26 @@ class _Gateway:
             self._next_look = now + LOOK_INTERVAL_S
             self._relay.settle(now, self._runtime.clock.now_ns(), self._directory.venues)
             self._streams.look()
+            self._connections.look(now)
             self._follow_files(now)
 
     def _handlers(self) -> list[grpc.GenericRpcHandler]:
         names = [service.full_name for service in (*SERVICES, Health.service, Reflection.service)]
         return [
             *(generic_handler(service, self._servicer, self._admit) for service in SERVICES),
-            generic_handler(Health.service, self._health, self._note_call),
+            generic_handler(Health.service, self._health, self._admit_anybody),
             generic_handler(Reflection.service, Reflection(names, self._streams), self._admit),
         ]
 
     def _admit(self, context: Context) -> Caller:
         self._note_call(context)
-        return self._access.admit(context)
+        caller = self._access.admit(context)
+        self._connections.admitted(context.peer())
+        return caller
+
+    def _admit_anybody(self, context: Context) -> None:
+        self._note_call(context)
+        self._connections.called(context.peer())
 
     def _note_call(self, context: Context) -> None:
         if self._certificates:
