@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import io
 import math
@@ -35,7 +36,7 @@ from venue_simulator import control
 from venue_simulator.cli import simulator
 from venue_simulator.exchange import Exchange
 from venue_simulator.fault_injection import FaultInjection
-from venue_simulator.faults import FaultKind, parse_planned_fault
+from venue_simulator.faults import Fault, FaultKind, parse_planned_fault
 from venue_simulator.recordings import load_recordings
 from venue_simulator.seeded import SeededDriver
 from venue_simulator.simulator import Simulator
@@ -289,6 +290,8 @@ class Control(Target):
         return [
             *(f"/fault?{urlencode(query)}".encode() for query in queries),
             b"/fault?venue=kraken&kind=gap&seconds=2.5",
+            b"/clear?venue=kraken&kind=gap&instrument=ETH-BTC",
+            b"/clear",
             b"/subscriptions",
             b"/step?count=3",
         ]
@@ -312,10 +315,15 @@ class Control(Target):
         assert reply.status == 200, reply
 
 
+_LOOP: Final = asyncio.new_event_loop()
+_LOOP.close()
+
+
 class _Timeless(FaultInjection):
-    def _after(self, seconds: float, act: Callable[[], None]) -> None:
-        """Keep no timers: they need a loop."""
+    def _after(self, seconds: float, act: Callable[[], None], fault: Fault) -> asyncio.TimerHandle:
+        """Keep no timers: they need a loop that runs."""
         assert 0 <= seconds < math.inf
+        return asyncio.TimerHandle(0.0, act, (), _LOOP)
 
 
 class Requests(Target):

@@ -98,6 +98,53 @@ async def test_a_fault_is_injected(simulator: Simulator) -> None:
     assert [each.kind for each in simulator.truth.faults] == ["mute"]
 
 
+async def test_a_fault_is_ended(simulator: Simulator) -> None:
+    await fault(simulator, "kraken", "silence", "--seconds", "86400")
+    assert not simulator.faults._exchanges["kraken"].audible.is_set()
+    result = await fault(simulator, "kraken", "silence", "--clear")
+    assert json.loads(result.stdout.splitlines()[-1]) == {"cleared": 1}
+    assert simulator.faults._exchanges["kraken"].audible.is_set()
+    assert '{"cleared":0}' in (await fault(simulator, "--clear")).stdout
+
+
+@pytest.mark.parametrize(
+    ("argv", "named"),
+    [
+        (["kraken", "silence", "--seconds", "1e18"], "--seconds"),
+        (["kraken", "silence", "--seconds", "inf"], "--seconds"),
+        (["kraken", "--clear", "--seconds", "1"], "--clear"),
+        (["kraken"], "KIND"),
+        ([], "VENUE"),
+        (["mtgox", "--clear"], "mtgox"),
+    ],
+)
+async def test_a_fault_that_cannot_be_gets_one_sentence(
+    simulator: Simulator, argv: list[str], named: str
+) -> None:
+    result = await fault(simulator, *argv)
+    assert result.exit_code not in {0, 1}
+    (sentence,) = [line for line in result.stderr.splitlines() if line.startswith("Error:")]
+    assert named in sentence
+    assert not simulator.faults._timers
+
+
+@pytest.mark.parametrize("words", [b"\x00\x00\x12\x04\x00", b"HTTP/1.1 200 OK\r\n\r\n\xff", b""])
+async def test_who_speaks_something_else_is_no_control_page(words: bytes) -> None:
+    """A gateway's port, for one, begins with an HTTP/2 frame."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        writer.write(words)
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/control"
+        arguments = ["fault", "--control", url, "kraken", "gap"]
+        result = await asyncio.to_thread(CliRunner().invoke, main, arguments)
+    assert result.exit_code == 78
+    assert url in result.stderr
+
+
 async def test_a_refused_fault_says_why(simulator: Simulator) -> None:
     result = await fault(simulator, "kraken", "earthquake")
     assert result.exit_code != 0

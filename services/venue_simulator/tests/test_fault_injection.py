@@ -323,3 +323,49 @@ async def test_a_closing_announced_to_somebody_who_left_hurts_nobody(simulator: 
         await eventually(lambda: not simulator.faults._timers, "the announced closing over")
         simulator.step()
         await next_book(wire)
+
+
+@ANY_VENUE
+async def test_what_lasts_is_ended_by_hand(simulator: Simulator, venue: str) -> None:
+    async with subscribed(simulator, venue) as wire:
+        simulator.faults.inject(venue, "mute", seconds=86_400)
+        simulator.faults.inject(venue, "rest_429", seconds=86_400)
+        simulator.step()
+        assert simulator.faults.clear(venue, "mute") == 1
+        assert_is(await next_book(wire), simulator, venue)
+    assert (await get(simulator.rest_url(venue) + REST_PATHS[venue])).status == 429
+    assert simulator.faults.clear(venue) == 1
+    assert (await get(simulator.rest_url(venue) + REST_PATHS[venue])).status == 200
+
+
+async def test_what_was_to_come_is_forgotten(simulate: Callable[..., Awaitable[Simulator]]) -> None:
+    planned = parse_planned_fault("kraken rest_429 at=0.01 for=0.02 every=0.03", VENUES)
+    later = parse_planned_fault("binance close at=86400", VENUES)
+    simulator = await simulate(faults=(planned, later))
+    await eventually(lambda: len(simulator.truth.faults) >= 2, "twice")
+    simulator.faults.inject("kraken", "gap", "ETH-BTC")
+    async with subscribed(simulator, "kraken") as wire:
+        assert simulator.faults.clear("kraken") >= 2  # the plan, the gap, and what lasted just then
+        assert list(simulator.faults._timers.values()) == [later.fault]
+        simulator.step()
+        assert_is(await next_book(wire), simulator, "kraken")
+
+
+async def test_only_what_is_meant_is_ended(simulator: Simulator) -> None:
+    for instrument in ("ETH-BTC", "BTC-USD", None):
+        simulator.faults.inject("kraken", "mute", instrument, 86_400)
+    simulator.faults.inject("binance", "mute", "ETH-BTC", 86_400)
+    assert simulator.faults.clear("kraken", "mute", "eth-btc") == 1
+    assert simulator.faults.clear("kraken", "gap") == 0
+    assert simulator.faults.clear("kraken") == 2
+    assert simulator.faults.clear() == 1
+    assert simulator.faults.clear() == 0
+    assert not simulator.faults._timers
+
+
+@pytest.mark.parametrize("names", [("mtgox",), ("kraken", "earthquake"), (None, None, "ETH")])
+async def test_what_is_no_fault_cannot_be_ended(
+    simulator: Simulator, names: tuple[str | None, ...]
+) -> None:
+    with pytest.raises(UserError, match=str(names[-1])):
+        simulator.faults.clear(*names)

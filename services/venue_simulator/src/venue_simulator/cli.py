@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import ssl
 import urllib.error
@@ -17,7 +18,7 @@ from dragonfly_common.ranges import NumberRange
 from dragonfly_common.runtime import RuntimeOptions, run_async, runtime_options
 from dragonfly_common.types import normalise_instrument
 
-from venue_simulator.faults import FaultKind, parse_planned_fault
+from venue_simulator.faults import MAX_SECONDS, FaultKind, parse_planned_fault
 from venue_simulator.options import Options
 from venue_simulator.service import serve
 from venue_simulator.venues import VENUES
@@ -25,6 +26,7 @@ from venue_simulator.venues import VENUES
 __all__ = ["fault", "simulator"]
 
 CONTROL_TIMEOUT_S: Final = 5.0
+MAX_REPLY_BYTES: Final = 64 * 1024
 MAX_RATE: Final = 1000.0
 
 _NO_CONTROL: Final = (
@@ -148,35 +150,48 @@ def simulator(
 @click.option("--instrument", metavar="BASE-QUOTE", help="Only this one.  [default: all]")
 @click.option(
     "--seconds",
-    type=NumberRange(min=0),
+    type=NumberRange(0, MAX_SECONDS),
     help="How long it lasts.  [default: the next frame alone, or 3 s where it is a state]",
+)
+@click.option(
+    "--clear",
+    is_flag=True,
+    help="End what goes wrong, and forget what is planned: of KIND at VENUE, of all kinds at VENUE,"
+    " or all there is.",
 )
 @click.option(
     "--ca-file",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="PEM of the authority of a simulator with TLS.",
 )
-@click.argument("venue")
-@click.argument("kind")
+@click.argument("venue", required=False)
+@click.argument("kind", required=False)
 def fault(
     *,
     control: str,
     instrument: str | None,
     seconds: float | None,
+    clear: bool,
     ca_file: Path | None,
-    venue: str,
-    kind: str,
+    venue: str | None,
+    kind: str | None,
 ) -> None:
-    """Let KIND go wrong at VENUE of a running simulator.
+    """Let KIND go wrong at VENUE of a running simulator, or end it.
 
     \b
     Example:
-      dragonfly fault --control http://127.0.0.1:9000/control kraken silence --seconds 5
+      dragonfly fault --control http://127.0.0.1:9000/control kraken silence --seconds 60
+      dragonfly fault --control http://127.0.0.1:9000/control kraken --clear
     """
+    if clear and seconds is not None:
+        raise click.UsageError("--clear ends a fault at once: leave out --seconds")
+    if not clear and kind is None:
+        raise click.UsageError(f"Missing argument '{'KIND' if venue else 'VENUE'}'.")
     query = {"venue": venue, "kind": kind, "instrument": instrument, "seconds": seconds}
     given = {name: value for name, value in query.items() if value is not None}
-    reply = _get(f"{control.rstrip('/')}/fault?{urlencode(given)}", control, ca_file)
-    if not reply.startswith('{"fault":'):
+    what, answer = ("clear", '{"cleared":') if clear else ("fault", '{"fault":')
+    reply = _get(f"{control.rstrip('/')}/{what}?{urlencode(given)}", control, ca_file)
+    if not reply.startswith(answer):
         raise ConfigError(_NO_CONTROL.format(control))
     click.echo(printable(reply, LONGEST_SENTENCE))
 
@@ -195,10 +210,12 @@ def _get(url: str, control: str, ca_file: Path | None) -> str:
             urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=tls)
         )
         with opener.open(url, timeout=CONTROL_TIMEOUT_S) as reply:
-            return str(reply.read().decode())
+            return str(reply.read(MAX_REPLY_BYTES).decode())
     except urllib.error.HTTPError as refusal:
         raise ConfigError(_reason(refusal)) from None
-    except (OSError, ValueError) as error:
+    except http.client.BadStatusLine:  # who answers speaks something else
+        raise ConfigError(_NO_CONTROL.format(control)) from None
+    except (OSError, ValueError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", error)
         raise ConfigError(
             f"no simulator answers at {control}: {reason}; "
@@ -209,6 +226,6 @@ def _get(url: str, control: str, ca_file: Path | None) -> str:
 def _reason(refusal: urllib.error.HTTPError) -> str:
     with refusal:
         try:
-            return printable(json.loads(refusal.read())["error"], LONGEST_SENTENCE)
-        except (ValueError, KeyError, TypeError):
+            return printable(json.loads(refusal.read(MAX_REPLY_BYTES))["error"], LONGEST_SENTENCE)
+        except (OSError, ValueError, KeyError, TypeError, http.client.HTTPException):
             return _NO_CONTROL.format(refusal.url)

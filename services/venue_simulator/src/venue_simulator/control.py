@@ -1,6 +1,7 @@
 """The page by which a running simulator is told what to do.
 
 /control/fault?venue=…&kind=…[&instrument=…][&seconds=…]
+/control/clear[?venue=…][&kind=…][&instrument=…]    ends faults, and forgets planned ones
 /control/subscriptions      {"kraken": ["ETH-BTC"], …}: what is followed now
 /control/step[?count=N]     moves every open book on
 """
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 from dragonfly_common.errors import ConfigError, UserError
 
+from venue_simulator.faults import parse_seconds
 from venue_simulator.venue import RestReply
 
 if TYPE_CHECKING:
@@ -31,6 +33,9 @@ def answer(simulator: Simulator, path: str, query: Mapping[str, str]) -> RestRep
         match path:
             case "/fault":
                 return _reply(_inject(simulator, query))
+            case "/clear":
+                names = (query.get(name) for name in ("venue", "kind", "instrument"))
+                return _reply({"cleared": simulator.faults.clear(*names)})
             case "/subscriptions":
                 return _reply(
                     {venue: sorted(simulator.subscriptions(venue)) for venue in simulator.venues}
@@ -39,7 +44,7 @@ def answer(simulator: Simulator, path: str, query: Mapping[str, str]) -> RestRep
                 simulator.step(_count(query))
                 return _reply({})
             case _:
-                return _reply({"error": "there are /fault, /subscriptions and /step"}, 404)
+                return _reply({"error": "there are /fault, /clear, /subscriptions and /step"}, 404)
     except UserError as error:
         return _reply({"error": str(error)}, 400)
 
@@ -49,7 +54,7 @@ def _inject(simulator: Simulator, query: Mapping[str, str]) -> dict[str, object]
         query.get("venue", ""),
         query.get("kind", ""),
         query.get("instrument"),
-        _seconds(query),
+        parse_seconds(query, "seconds"),
     )
     return {
         "fault": fault.kind,
@@ -57,18 +62,6 @@ def _inject(simulator: Simulator, query: Mapping[str, str]) -> dict[str, object]
         "instrument": fault.instrument,
         "seconds": fault.seconds,
     }
-
-
-def _seconds(query: Mapping[str, str]) -> float | None:
-    if "seconds" not in query:
-        return None
-    try:
-        seconds = float(query["seconds"])
-    except ValueError:
-        seconds = -1.0
-    if not 0 <= seconds < float("inf"):
-        raise ConfigError(f"seconds={query['seconds']} is no number of seconds: write seconds=2.5")
-    return seconds
 
 
 def _count(query: Mapping[str, str]) -> int:

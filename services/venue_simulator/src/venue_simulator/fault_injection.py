@@ -10,6 +10,7 @@ from typing import Final
 
 import structlog
 from dragonfly_common.clock import Clock
+from dragonfly_common.types import normalise_instrument
 
 from venue_simulator import counters
 from venue_simulator.exchange import Exchange, Member
@@ -19,6 +20,8 @@ from venue_simulator.faults import (
     Fault,
     FaultKind,
     PlannedFault,
+    check_kind,
+    check_venue,
     make_fault,
 )
 from venue_simulator.truth import Truth
@@ -37,7 +40,9 @@ class FaultInjection:
         self._exchanges = exchanges
         self._clock = clock
         self._truth = truth
-        self._timers: set[asyncio.TimerHandle] = set()
+        self._timers: dict[asyncio.TimerHandle, Fault] = {}
+        self._lasting: set[asyncio.TimerHandle] = set()
+        """Those of the timers that end a fault."""
 
     def inject(
         self, venue: str, kind: str, instrument: str | None = None, seconds: float | None = None
@@ -50,6 +55,35 @@ class FaultInjection:
         fault = make_fault(venue, kind, instrument, seconds, venues=self._exchanges)
         self._happen(fault)
         return fault
+
+    def clear(
+        self, venue: str | None = None, kind: str | None = None, instrument: str | None = None
+    ) -> int:
+        """End the faults that last or wait for a frame, and forget those that are planned.
+
+        Return how many there were; None stands for every one.
+
+        Raises:
+            UserError: there is no such venue, kind or instrument; the message says what there is.
+        """
+        venues = self._exchanges if venue is None else [check_venue(venue, self._exchanges)]
+        which = None if kind is None else check_kind(kind)
+        name = None if instrument is None else normalise_instrument(instrument)
+        spared = sum(self._exchanges[one].faults.disarm(which, name) for one in venues)
+        meant = [
+            timer
+            for timer, fault in self._timers.items()
+            if fault.venue in venues
+            and which in {None, fault.kind}
+            and name in {None, fault.instrument}
+        ]
+        for timer in meant:
+            timer.cancel()
+            fault = self._timers.pop(timer)
+            if timer in self._lasting:
+                self._lasting.remove(timer)
+                self._end(fault)
+        return spared + len(meant)
 
     @contextmanager
     def lasting(self, venue: str, kind: FaultKind, instrument: str | None = None) -> Iterator[None]:
@@ -64,7 +98,7 @@ class FaultInjection:
 
     def plan(self, planned: PlannedFault) -> None:
         """Let a fault happen when it is due, and again where it repeats."""
-        self._after(planned.at_s, partial(self._happen_as_planned, planned))
+        self._after(planned.at_s, partial(self._happen_as_planned, planned), planned.fault)
 
     def close(self) -> None:
         """Forget what is planned, and do not wait for what lasts."""
@@ -73,7 +107,7 @@ class FaultInjection:
 
     def _happen_as_planned(self, planned: PlannedFault) -> None:
         if planned.every_s is not None:
-            self._after(planned.every_s, partial(self._happen_as_planned, planned))
+            self._after(planned.every_s, partial(self._happen_as_planned, planned), planned.fault)
         self._happen(planned.fault)
 
     def _happen(self, fault: Fault) -> None:
@@ -88,15 +122,15 @@ class FaultInjection:
             case Fault(kind=FaultKind.ANNOUNCED_CLOSE):
                 for member in members:
                     member.announce_close()
-                self._after(fault.seconds or DEFAULT_SECONDS, partial(_hang_up, members))
+                self._after(fault.seconds or DEFAULT_SECONDS, partial(_hang_up, members), fault)
             case Fault(kind=FaultKind.LIST, instrument=str(instrument)):
                 self._exchanges[fault.venue].open_new(instrument)
                 self._exchanges[fault.venue].announce_trading(instrument)
             case Fault(seconds=None):
                 self._exchanges[fault.venue].faults.arm(fault.kind, fault.instrument)
-            case Fault(seconds=float(seconds)):
+            case Fault(seconds=int() | float() as seconds):
                 self._begin(fault)
-                self._after(seconds, partial(self._end, fault))
+                self._lasting.add(self._after(seconds, partial(self._end, fault), fault))
 
     def _begin(self, fault: Fault) -> None:
         exchange = self._exchanges[fault.venue]
@@ -127,13 +161,15 @@ class FaultInjection:
             seconds=fault.seconds,
         )
 
-    def _after(self, seconds: float, act: Callable[[], None]) -> None:
+    def _after(self, seconds: float, act: Callable[[], None], fault: Fault) -> asyncio.TimerHandle:
         def fire() -> None:
-            self._timers.discard(timer)
+            del self._timers[timer]
+            self._lasting.discard(timer)
             act()
 
         timer = asyncio.get_running_loop().call_later(seconds, fire)
-        self._timers.add(timer)
+        self._timers[timer] = fault
+        return timer
 
 
 def _hang_up(members: list[Member]) -> None:

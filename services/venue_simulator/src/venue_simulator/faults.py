@@ -26,18 +26,25 @@ from dragonfly_common.types import normalise_instrument
 __all__ = [
     "DEFAULT_SECONDS",
     "FRAME_FAULTS",
+    "MAX_SECONDS",
     "MOMENTS",
     "TRADING_FAULTS",
     "ActiveFaults",
     "Fault",
     "FaultKind",
     "PlannedFault",
+    "check_kind",
+    "check_venue",
     "make_fault",
     "parse_planned_fault",
+    "parse_seconds",
 ]
 
 DEFAULT_SECONDS: Final = 3.0
 """How long a state lasts, and how long before it is kept a closing is announced."""
+
+MAX_SECONDS: Final = 86_400.0
+"""The longest that a fault lasts, waits or repeats after; `fault --clear` ends it sooner."""
 
 
 class FaultKind(StrEnum):
@@ -140,12 +147,8 @@ def make_fault(
         ConfigError: there is no such venue or kind, or what is said of it does not fit.
         InstrumentError: `instrument` is not one.
     """
-    known = sorted(venues)
-    if venue not in known:
-        raise ConfigError(f"no simulated venue {venue!r} for a fault: name {_one_of(known)}")
-    if kind not in list(FaultKind):
-        raise ConfigError(f"no fault {kind!r}: name {_one_of(list(FaultKind))}")
-    which = FaultKind(kind)
+    check_venue(venue, venues)
+    which = check_kind(kind)
     if instrument is not None and which not in OF_A_BOOK:
         raise ConfigError(
             f"{kind} takes no instrument, it befalls the whole venue: "
@@ -159,6 +162,29 @@ def make_fault(
         seconds = DEFAULT_SECONDS
     name = None if instrument is None else normalise_instrument(instrument)
     return Fault(venue, which, name, seconds)
+
+
+def check_venue(venue: str, venues: Iterable[str]) -> str:
+    """Return `venue` if it is one of `venues`.
+
+    Raises:
+        ConfigError: it is not.
+    """
+    known = sorted(venues)
+    if venue not in known:
+        raise ConfigError(f"no simulated venue {venue!r} for a fault: name {_one_of(known)}")
+    return venue
+
+
+def check_kind(kind: str) -> FaultKind:
+    """Return the kind of fault that a person named.
+
+    Raises:
+        ConfigError: there is none of that name.
+    """
+    if kind not in list(FaultKind):
+        raise ConfigError(f"no fault {kind!r}: name {_one_of(list(FaultKind))}")
+    return FaultKind(kind)
 
 
 def parse_planned_fault(text: str, venues: Iterable[str]) -> PlannedFault:
@@ -176,11 +202,11 @@ def parse_planned_fault(text: str, venues: Iterable[str]) -> PlannedFault:
             words[0],
             words[1],
             options.get("instrument"),
-            _parse_seconds(options, "for"),
+            parse_seconds(options, "for"),
             venues=venues,
         )
-        every_s = _parse_seconds(options, "every")
-        at_s = _parse_seconds(options, "at")
+        every_s = parse_seconds(options, "every")
+        at_s = parse_seconds(options, "at")
         _check_period(fault, every_s)
     except UserError as error:
         raise ConfigError(f"in the fault {text!r}: {error}") from None
@@ -204,6 +230,18 @@ class ActiveFaults:
     def arm(self, kind: FaultKind, instrument: str | None) -> None:
         """Let it befall the next frame or book."""
         self._armed[kind, instrument] += 1
+
+    def disarm(self, kind: FaultKind | None, instrument: str | None) -> int:
+        """Spare the next frames and books; None stands for every kind, every instrument.
+
+        Return how many were to be spoilt.
+        """
+        meant = [
+            armed
+            for armed in self._armed
+            if kind in {None, armed[0]} and instrument in {None, armed[1]}
+        ]
+        return sum(self._armed.pop(armed) for armed in meant)
 
     def lasts(self, kind: FaultKind, instrument: str | None = None) -> bool:
         """Return whether it befalls the venue, or this instrument of it."""
@@ -251,15 +289,23 @@ def _parse_options(text: str, words: Iterable[str]) -> Mapping[str, str]:
     return options
 
 
-def _parse_seconds(options: Mapping[str, str], name: str) -> float | None:
+def parse_seconds(options: Mapping[str, str], name: str) -> float | None:
+    """Return the seconds that `options` has under `name`, None where it has none.
+
+    Raises:
+        ConfigError: they are no number from 0 to `MAX_SECONDS`.
+    """
     if name not in options:
         return None
     try:
         seconds = float(options[name])
     except ValueError:
         seconds = -1.0
-    if not 0 <= seconds < float("inf"):
-        raise ConfigError(f"{name}={options[name]} is no number of seconds: write {name}=2.5")
+    if not 0 <= seconds <= MAX_SECONDS:
+        raise ConfigError(
+            f"{name}={options[name]} is no number of seconds from 0 to {MAX_SECONDS:g}:"
+            f" write {name}=2.5"
+        )
     return seconds
 
 
