@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import os
 import socket
@@ -95,6 +96,9 @@ MISTAKES: list[tuple[tuple[str, ...], str]] = [
     ((*GATEWAY, "--instrument=ETH/BTC"), "ETH/BTC"),
     ((*GATEWAY, "--depth=-3"), "depth"),
     ((*GATEWAY, "--max-streams=0"), "max-streams"),
+    ((*GATEWAY, "--max-streams=3000000000"), "max-streams"),
+    ((*GATEWAY, "--max-total-streams=3000000000"), "max-total-streams"),
+    ((*GATEWAY, "--linger-s=inf"), "linger-s"),
     (("simulator", "--venue=mtgox"), "mtgox"),
     (("simulator", "--rate=-1"), "rate"),
     (("simulator", "--port=70000"), "70000"),
@@ -113,6 +117,8 @@ MISTAKES: list[tuple[tuple[str, ...], str]] = [
     (("demo", "--seconds=-5"), "seconds"),
     (("watch", "--gateway=nowhere", "--seconds=1"), "nowhere"),
     (("watch", "ETHBTC", "--seconds=1"), "ETHBTC"),
+    (("watch", "--seconds=1e18"), "seconds"),
+    (("watch", "--gateway=127.0.0.1:1", "--svg=/proc/x.svg"), "/proc/x.svg"),
 ]
 
 
@@ -158,6 +164,9 @@ def refusals(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Refusals]:
 def assert_one_sentence(code: int | None, output: str, word: str) -> None:
     assert code is not None, f"still running after {PATIENCE_S:g} s:\n{output}"
     errors = [line for line in output.splitlines() if line.startswith("Error: ")]
+    # `up` logs, and what nobody looks on at is JSON.
+    logged = [json.loads(line) for line in output.splitlines() if line.startswith("{")]
+    errors += [line["event"] for line in logged if line["level"] == "error"]
     assert len(errors) == 1, output
     assert "Traceback" not in output, output
     assert word in errors[0], output
@@ -203,7 +212,7 @@ def test_a_port_in_use_is_named(refusals: Refusals, arguments: tuple[str, ...]) 
 
 def test_a_mistake_in_the_environment_gets_the_same_sentence(tmp_path: Path) -> None:
     answer = run(LISTENER, tmp_path / "said", {"DRAGONFLY_LISTENER_DEPTH": "21"})
-    assert_one_sentence(*answer, "depth")
+    assert_one_sentence(*answer, "'DRAGONFLY_LISTENER_DEPTH'")
 
 
 def test_a_setting_that_one_process_cannot_have_is_refused(tmp_path: Path) -> None:

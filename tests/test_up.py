@@ -35,12 +35,12 @@ def sockets_of(pid: int) -> list[Path]:
 
 
 async def gateway_of(up: Process) -> str:
-    """Return where bots connect, as `up` prints it."""
+    """Return where bots connect, as `up` logs it."""
     found: list[str] = []
 
     def printed() -> bool:
         assert up.running, up.log.read_text()
-        found.extend(re.findall(r"bots +(127\.0\.0\.1:\d+)", up.log.read_text()))
+        found.extend(re.findall(r'"gateway": "(127\.0\.0\.1:\d+)"', up.log.read_text()))
         return bool(found)
 
     await eventually(printed, what="`up` says where bots connect")

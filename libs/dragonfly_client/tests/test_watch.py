@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 from dragonfly_client import NotFoundError, UnavailableError, cli
 from dragonfly_client.watch import LatencyScreen, Summary, as_json, run_watch, screens
+from dragonfly_common.wording import command_name
 from dragonfly_protos import market_data_pb2 as pb
 from patience import PATIENCE_S, patiently
 from rich.console import Console
@@ -174,7 +175,7 @@ def test_no_gateway_is_told_with_the_remedy(monkeypatch: pytest.MonkeyPatch) -> 
     with pytest.raises(cli.NoGatewayError) as told:
         cli.watch.main(["--gateway", "127.0.0.1:1"], standalone_mode=False)
     assert "no gateway at 127.0.0.1:1 within 0.1 s" in str(told.value)
-    assert "start one with `dragonfly up`" in str(told.value)
+    assert f"start one with `{command_name()} up`" in str(told.value)
     assert told.value.exit_code == 69
 
 
@@ -218,12 +219,12 @@ def test_the_command_lists(stub_address: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "sentence"),
     [
-        (["FOO-BAR"], 2, "no venue lists FOO-BAR: see ListInstruments"),
+        (["FOO-BAR"], 2, "watch --list`"),
         (["nonsense"], 2, "'nonsense' is not an instrument"),
-        (["--ca-file", "/nowhere.pem"], 2, "ca_file '/nowhere.pem' cannot be read"),
-        (["--cert-file", "/nowhere.pem"], 2, "cert_file and key_file belong together"),
-        (["--token-file", "/nowhere"], 2, "token_file '/nowhere' cannot be read"),
-        (["--svg", "/nowhere/ladder.svg"], 2, "its folder does not exist"),
+        (["--ca-file", "/nowhere.pem"], 2, "--ca-file '/nowhere.pem' cannot be read"),
+        (["--cert-file", "/nowhere.pem"], 2, "--cert-file and --key-file belong together"),
+        (["--token-file", "/nowhere"], 2, "--token-file '/nowhere' cannot be read"),
+        (["--svg", "/nowhere/ladder.svg"], 2, "No such file or directory"),
         (["--gateway", "nowhere"], 2, "'nowhere' is no gateway's address: write HOST:PORT"),
         (["--seconds", "0"], 2, "--seconds"),
     ],

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -9,18 +10,29 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 from dragonfly_common.cli import main
 from patience import PATIENCE_S
+from supervisor import cli, demonstration
+from supervisor.demonstration import free_gateway
+from supervisor.plan import Options
 
 
 @pytest.mark.parametrize(
     ("argv", "named", "remedy"),
     [
         (["up", "--venue", "mtgox"], "mtgox", "binance"),
+        (["up", "--linger-s", "-1"], "--linger-s", "x>=0"),
+        (["up", "--audit-interval-s", "0"], "--audit-interval-s", "x>=1"),
+        (["up", "--tls-cert", "/no/such/file"], "--tls-key", "give both"),
+        (["up", "--tokens", "/no/such/file"], "/no/such/file", "No such file"),
+        (["up", "--simulated", "--fault", "kraken nonsense"], "nonsense", "silence"),
+        (["demo", "--svg", "/no/such/folder/x.svg"], "/no/such/folder/x.svg", "No such file"),
+        (["demo", "--gateway", "nowhere"], "nowhere", "HOST:PORT"),
         (["up", "--instrument", "ETHBTC"], "ETHBTC", "ETH-BTC"),
         (["up", "--gateway", "localhost"], "localhost", "HOST:PORT"),
         (["up", "--depth", "0"], "--depth", "1<=x<=20"),
@@ -31,16 +43,48 @@ from patience import PATIENCE_S
         (["up", "--ws-url", "kraken=ftp://x"], "ftp://x", "wss"),
         (["demo", "--fault", "kraken nonsense"], "nonsense", "silence"),
         (["demo", "--seconds", "0"], "--seconds", "x>0"),
-        (["demo", "--rate", "-1"], "--rate", "x>=0"),
+        (["demo", "--rate", "-1"], "--rate", "0<=x<=1000"),
         (["demo", "--venue", "mtgox"], "mtgox", "binance"),
     ],
 )
 def test_a_bad_option_gets_one_sentence(argv: list[str], named: str, remedy: str) -> None:
     result = CliRunner().invoke(main, argv)
     assert result.exit_code != 0
-    (sentence,) = [line for line in result.stderr.splitlines() if line.startswith("Error:")]
+    sentence = the_error(result)
     assert named in sentence
     assert remedy in sentence
+
+
+def the_error(result: Result) -> str:
+    """Return the one sentence that says what is wrong: `up` has a log, and it is JSON here."""
+    plain = [line for line in result.stderr.splitlines() if line.startswith("Error:")]
+    logged = [json.loads(line) for line in result.stderr.splitlines() if line.startswith("{")]
+    (sentence,) = plain + [line["event"] for line in logged if line["level"] == "error"]
+    return str(sentence)
+
+
+@pytest.mark.parametrize(
+    ("environment", "named"),
+    [
+        ({"DRAGONFLY_UP_DEPTH": "0"}, "'DRAGONFLY_UP_DEPTH'"),
+        ({"DRAGONFLY_UP_INSTRUMENT": "ETH"}, "'DRAGONFLY_UP_INSTRUMENT'"),
+        ({"DRAGONFLY_UP_WS_URL": "wss://x"}, "DRAGONFLY_UP_WS_URL 'wss://x'"),
+        ({"DRAGONFLY_UP_SEED": "3"}, "DRAGONFLY_UP_SEED is of simulated venues"),
+    ],
+)
+def test_a_variable_is_called_by_its_name(environment: dict[str, str], named: str) -> None:
+    result = CliRunner().invoke(main, ["up"], env=environment)
+    assert result.exit_code != 0
+    sentence = the_error(result)
+    assert named in sentence
+    assert not [word for word in ("--depth", "--instrument", "--ws-url") if word in sentence]
+
+
+@pytest.mark.parametrize("words", [["--seed", "3"], ["--rate=9"], ["--fault", "kraken gap"]])
+def test_what_is_of_simulated_venues_needs_them(words: list[str]) -> None:
+    result = CliRunner().invoke(main, ["up", *words])
+    assert result.exit_code == 78
+    assert "--simulated" in the_error(result)
 
 
 def test_a_taken_gateway_port_is_one_sentence_and_the_end() -> None:
@@ -50,8 +94,10 @@ def test_a_taken_gateway_port_is_one_sentence_and_the_end() -> None:
             main, ["up", "--simulated", "--venue", "kraken", "--gateway", address]
         )
     assert result.exit_code not in {0, 1}
-    (sentence,) = [line for line in result.stderr.splitlines() if line.startswith("Error:")]
+    sentence = the_error(result)
     assert address in sentence
+    assert "--gateway" in sentence
+    assert "--bind" not in sentence
 
 
 @contextmanager
@@ -103,10 +149,10 @@ def folder() -> Iterator[Path]:
 @pytest.mark.parametrize(
     ("number", "moment"),
     [
-        (signal.SIGINT, "simulator  "),
-        (signal.SIGINT, "DragonflyBot is up"),
-        (signal.SIGTERM, "DragonflyBot is up"),
-        (signal.SIGHUP, "DragonflyBot is up"),
+        (signal.SIGINT, '"simulator"'),
+        (signal.SIGINT, '"event": "up"'),
+        (signal.SIGTERM, '"event": "up"'),
+        (signal.SIGHUP, '"event": "up"'),
     ],
 )
 def test_a_signal_ends_up_and_leaves_nothing_behind(
@@ -146,7 +192,7 @@ def test_a_demo_whose_reader_left_ends(folder: Path) -> None:
 
 def test_up_runs_on_when_nobody_reads_it(folder: Path) -> None:
     with run(folder, "up", "--simulated", "--gateway", "127.0.0.1:0", "--venue", "kraken") as up:
-        until(up, "DragonflyBot is up")
+        until(up, '"event": "up"')
         assert up.stdout is not None
         up.stdout.close()
         ran = session_of(up)
@@ -162,3 +208,30 @@ def test_up_runs_on_when_nobody_reads_it(folder: Path) -> None:
         up.send_signal(signal.SIGTERM)
         assert up.wait(timeout=PATIENCE_S) == 0
     assert list(folder.iterdir()) == []
+
+
+def test_the_demo_is_where_bots_look_for_it_or_says_where_else(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        usual = f"127.0.0.1:{other.getsockname()[1]}"
+        monkeypatch.setattr(demonstration, "USUAL_GATEWAY", usual)
+        assert free_gateway() == "127.0.0.1:0"
+    assert free_gateway() == usual
+    options = Options(venues=(), instruments=(), gateway=usual, depth=1)
+    assert demonstration._where(options, usual) == (
+        f"Bots of your own connect to {usual}, as long as this runs."
+    )
+    elsewhere = demonstration._where(replace(options, gateway="127.0.0.1:0"), "127.0.0.1:7")
+    assert elsewhere.startswith(f"Bots of your own connect to 127.0.0.1:7 ({usual} is taken)")
+
+
+def test_the_parts_are_told_what_up_was_told() -> None:
+    words = "--linger-s 3 --no-audit --tokens t --seed 7 --fault kraken-gap --fault x --simulated"
+    context = cli.up.make_context("up", words.split())
+    assert {part: cli._given_words(context, names) for part, names in cli.PASSED_ON.items()} == {
+        "simulator": ["--seed", "7", "--fault", "kraken-gap", "--fault", "x"],
+        "listener": ["--linger-s", "3.0", "--no-audit"],
+        "aggregator": ["--linger-s", "3.0"],
+        "gateway": ["--tokens", "t", "--linger-s", "3.0"],
+    }

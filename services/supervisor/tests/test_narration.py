@@ -1,13 +1,18 @@
 from __future__ import annotations
 
 import io
+import json
 import threading
 import time
+from dataclasses import replace
 
+import pytest
+from dragonfly_common.wording import command_name
 from patience import PATIENCE_S
 from rich.console import Console
 from supervisor.narration import MAX_WAITING_LINES, Narrator, Ticker
 from supervisor.plan import Options
+from supervisor.supervision import LogLine
 
 OPTIONS = Options(venues=("kraken",), instruments=("ETH-BTC",), gateway="127.0.0.1:0", depth=10)
 
@@ -18,8 +23,11 @@ def narrated(narrator: Narrator, output: io.StringIO) -> list[str]:
     return output.getvalue().splitlines()
 
 
-def a_narrator(output: io.StringIO, level: str = "info") -> Narrator:
-    return Narrator(Console(file=output, width=200), level).__enter__()
+def a_narrator(
+    output: io.StringIO, level: str | None = "info", *, as_json: bool = False
+) -> Narrator:
+    console = Console(file=output, width=200)
+    return Narrator(console, level, as_json=as_json).__enter__()
 
 
 def test_an_event_is_a_line_in_the_name_of_its_process() -> None:
@@ -30,12 +38,13 @@ def test_an_event_is_a_line_in_the_name_of_its_process() -> None:
         {
             "event": "feed stale",
             "level": "info",
-            "timestamp": "t",
+            "timestamp": "2026-01-02T03:04:05.678901Z",
             "reason": "silent",
             "cause": None,
         },
     )
-    assert narrated(narrator, output) == ["listener.kraken   feed stale  reason=silent"]
+    (line,) = narrated(narrator, output)
+    assert line == "03:04:05.678 listener.kraken   feed stale  reason=silent"
 
 
 def test_what_is_below_the_level_is_not_said() -> None:
@@ -59,9 +68,84 @@ def test_the_block_says_where_bots_connect_and_what_to_do_next() -> None:
     narrator = a_narrator(output)
     narrator.ready(OPTIONS, "127.0.0.1:4711", "http://127.0.0.1:4712/control")
     text = "\n".join(narrated(narrator, output))
-    assert "dragonfly watch --gateway 127.0.0.1:4711 ETH-BTC" in text
+    assert f"{command_name()} watch --gateway 127.0.0.1:4711 ETH-BTC" in text
     assert "kraken (simulated)" in text
-    assert "dragonfly fault --control http://127.0.0.1:4712/control kraken silence" in text
+    fault = f"{command_name()} fault --control http://127.0.0.1:4712/control kraken silence"
+    assert fault in text
+
+
+@pytest.mark.parametrize(
+    ("gateway", "words"),
+    [
+        ("127.0.0.1:50051", "watch ETH-BTC"),
+        ("0.0.0.0:50051", "watch ETH-BTC"),
+        ("[::]:7", "watch --gateway 127.0.0.1:7 ETH-BTC"),
+    ],
+)
+def test_the_watch_that_it_tells_of_is_as_short_as_it_can_be(gateway: str, words: str) -> None:
+    output = io.StringIO()
+    narrator = a_narrator(output)
+    narrator.ready(OPTIONS, gateway, None)
+    assert words in "\n".join(narrated(narrator, output))
+
+
+def test_the_watch_that_it_tells_of_is_let_in() -> None:
+    output = io.StringIO()
+    narrator = a_narrator(output)
+    more = {"gateway": ("--tls-cert", "c", "--tls-key", "k", "--tokens", "t")}
+    narrator.ready(replace(OPTIONS, more=more), "127.0.0.1:50051", None)
+    text = "\n".join(narrated(narrator, output))
+    assert "watch --ca-file CA --token-file FILE ETH-BTC" in text
+
+
+def test_a_person_is_told_what_matters_and_when() -> None:
+    output = io.StringIO()
+    narrator = a_narrator(output, None)
+    narrator.log("gateway", {"event": "ready", "level": "info"})
+    for instrument in ("ETH-BTC", "BTC-USD", "ETH-USD", "LTC-USD", "XRP-USD"):
+        for venue in ("kraken", "binance"):
+            narrator.log(f"listener.{venue}", feed_line("feed live", instrument=instrument))
+    book: LogLine = {"event": "book broken", "level": "warning", "symbol": "x"}
+    narrator.log("listener.kraken", book)
+    warning: LogLine = {
+        "event": "tokens travel",
+        "level": "warning",
+        "port": 7,
+        "remedy": "give TLS",
+    }
+    narrator.log("gateway", warning)
+    error: LogLine = {
+        "event": "process failed",
+        "level": "error",
+        "exception": "Traceback\n  x\nKeyError: 1",
+    }
+    narrator.log("gateway", error)
+    assert narrated(narrator, output) == [
+        "03:04:05 kraken ETH-BTC, BTC-USD, ETH-USD and 2 more LIVE",
+        "03:04:05 binance ETH-BTC, BTC-USD, ETH-USD and 2 more LIVE",
+        "gateway: tokens travel (port 7); give TLS",
+        "gateway: process failed; KeyError: 1",
+    ]
+
+
+def test_where_nobody_looks_on_every_line_is_json() -> None:
+    output = io.StringIO()
+    narrator = a_narrator(output, as_json=True)
+    narrator.starting(simulated=True)
+    narrator.log("gateway", {"event": "ready", "level": "info", "timestamp": "t", "port": 7})
+    broken: LogLine = {"event": "feed \x1b", "level": "error", "exception": "a\nb"}
+    narrator.log("listener.kraken", broken)
+    narrator.notice("gateway ended")
+    narrator.ready(OPTIONS, "127.0.0.1:4711", None)
+    lines = [json.loads(line) for line in narrated(narrator, output)]
+    assert [(line["instance"], line["event"], line["level"]) for line in lines] == [
+        ("gateway", "ready", "info"),
+        ("listener.kraken", "feed \x1b", "error"),
+        ("up", "gateway ended", "warning"),
+        ("up", "up", "info"),
+    ]
+    assert lines[3]["gateway"] == "127.0.0.1:4711"
+    assert lines[1]["exception"] == "a\nb"
 
 
 def test_nothing_that_is_logged_moves_the_cursor() -> None:
@@ -103,7 +187,7 @@ def test_a_terminal_that_stands_still_holds_up_nobody() -> None:
         assert time.monotonic() < deadline
         time.sleep(0.001)
     narrator.notice("last")
-    lines = [line.removeprefix(f"{'up':<17} ") for line in narrated(narrator, terminal)]
+    lines = [line.partition(" up: ")[2] or line for line in narrated(narrator, terminal)]
     dropped = "(7 lines were dropped: the terminal stood still)"
     assert lines == ["first", *["more"] * MAX_WAITING_LINES, dropped, "last"]
 

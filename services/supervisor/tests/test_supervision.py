@@ -153,7 +153,7 @@ READY = '{"event": "ready", "address": "a"}'
 @pytest.mark.parametrize(
     ("ending", "why"),
     [
-        ("sys.exit(70)", "exit code 70, watchdog"),
+        ("sys.exit(70)", "it had stood still for 10 s"),
         ("sys.exit(3)", "exit code 3"),
         ("print('Error: no luck', file=sys.stderr); sys.exit(69)", "no luck"),
         ("os.kill(os.getpid(), 40)", "exit code -40"),
@@ -170,7 +170,7 @@ async def test_it_is_said_how_a_process_ended(watched: Watched, ending: str, why
 @pytest.mark.usefixtures("programs")
 async def test_what_is_never_ready_is_given_up(watched: Watched) -> None:
     watched.start(Process("aggregator", (says() + "sys.exit(1)",)))
-    with pytest.raises(RefusedError, match="does not start: exit code 1, bug"):
+    with pytest.raises(RefusedError, match="does not start: an error that nobody foresaw"):
         await asyncio.wait_for(watched.tasks[0], PATIENCE_S)
 
 

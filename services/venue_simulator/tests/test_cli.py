@@ -13,6 +13,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 from click.testing import CliRunner
 from dragonfly_common.cli import main
@@ -47,8 +48,10 @@ def test_a_bad_option_gets_one_sentence(argv: list[str], named: str) -> None:
 def test_options_are_environment_variables_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DRAGONFLY_SIMULATOR_FAULT", "kraken gap;kraken mute at=2")
     monkeypatch.setenv("DRAGONFLY_SIMULATOR_VENUE", "kraken bitstamp")
-    context = cli.simulator.make_context("simulator", [], auto_envvar_prefix="DRAGONFLY_SIMULATOR")
-    assert context.params["fault"] == ("kraken gap", "kraken mute at=2")
+    command = main.get_command(click.Context(main), "simulator")
+    assert command is cli.simulator
+    context = command.make_context("simulator", [])
+    assert context.params["faults"] == ("kraken gap", "kraken mute at=2")
     assert context.params["venue"] == ("kraken", "bitstamp")
 
 

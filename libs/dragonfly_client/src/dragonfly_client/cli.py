@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ import click
 from dragonfly_common.errors import ExitCode, UserError
 from dragonfly_common.ranges import NumberRange
 from dragonfly_common.types import normalise_instrument
+from dragonfly_common.wording import command_name
 from rich.console import Console
 
 from dragonfly_client.client import DEFAULT_TARGET, DragonflyClient
@@ -35,6 +37,7 @@ TOKEN_VARIABLE: Final = "DRAGONFLY_WATCH_TOKEN"  # noqa: S105 - the name, not th
 
 
 TLS_OPTIONS: Final = ("ca_file", "cert_file", "key_file", "server_name")
+_ARGUMENT: Final = re.compile(rf"\b(?:{'|'.join(TLS_OPTIONS)}|token_file)\b")
 
 
 class NoGatewayError(UserError):
@@ -100,7 +103,7 @@ def _bot_options(command: Callable[..., R]) -> Callable[..., R]:
             tls = Tls(**of_tls) if encrypt or any(of_tls.values()) else None
             gateway = _Gateway(target, tls, _token(token_file), proxy)
         except SettingError as error:
-            raise RequestError(str(error)) from None
+            raise RequestError(_for_the_line(error)) from None
         return command(gateway, names, **given)
 
     return with_gateway
@@ -189,6 +192,12 @@ def latency(
     )
 
 
+def _for_the_line(error: ClientError) -> str:
+    """Return what a bot's program would be told, in the words of the command line."""
+    sentence = _ARGUMENT.sub(lambda found: f"--{found[0].replace('_', '-')}", str(error))
+    return sentence.replace("ListInstruments", f"`{command_name()} watch --list`")
+
+
 def _token(file: Path | None) -> str | None:
     """Return the token to show. A command's arguments are seen by all who may list processes."""
     if file is None:
@@ -220,15 +229,15 @@ def _run(main: Coroutine[Any, Any, object]) -> None:
     except asyncio.CancelledError:
         pass  # Asked to stop: the summary has been printed.
     except CertificateError as error:
-        raise RequestError(str(error)) from None
+        raise RequestError(_for_the_line(error)) from None
     except NotReadyError as error:
         raise NoGatewayError(str(error)) from None
     except UnavailableError as error:
         raise NoGatewayError(
-            f"{error}: start one with `dragonfly up`, or name another with --gateway"
+            f"{error}: start one with `{command_name()} up`, or name another with --gateway"
         ) from None
     except ClientError as error:
-        raise RequestError(str(error)) from None
+        raise RequestError(_for_the_line(error)) from None
 
 
 async def _until_signal(main: Coroutine[Any, Any, object]) -> None:

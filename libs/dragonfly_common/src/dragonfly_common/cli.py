@@ -9,12 +9,18 @@ from typing import Any, Final
 
 import click
 
+from dragonfly_common import log
 from dragonfly_common.errors import ConfigError, UserError
 from dragonfly_common.together import together
+from dragonfly_common.wording import as_given, write_what_can_be
 
-__all__ = ["main"]
+__all__ = ["LoggedCommand", "main"]
 
 ENTRY_POINTS: Final = "dragonfly.commands"
+
+
+class LoggedCommand(click.Command):
+    """A command that logs, mistakes included: JSON where standard error is no terminal."""
 
 
 class _InstalledCommands(click.Group):
@@ -40,6 +46,16 @@ class _InstalledCommands(click.Group):
         _name_variables(command, cmd_name)
         return command
 
+    def invoke(self, ctx: click.Context) -> Any:
+        words = list(ctx.args)
+        try:
+            return super().invoke(ctx)
+        except (click.UsageError, UserError) as error:
+            command = ctx.invoked_subcommand and self.get_command(ctx, ctx.invoked_subcommand)
+            if not command:
+                raise
+            raise _in_their_words(error, command, words) from None
+
     def main(
         self,
         args: Sequence[str] | None = None,
@@ -48,6 +64,7 @@ class _InstalledCommands(click.Group):
         standalone_mode: bool = True,
         **extra: Any,
     ) -> Any:
+        write_what_can_be()
         try:
             return super().main(args, prog_name, complete_var, standalone_mode, **extra)
         except UserError as error:
@@ -63,10 +80,27 @@ def _installed() -> dict[str, EntryPoint]:
 
 def _name_variables(command: click.Command, name: str) -> None:
     """Name each option's environment variable after the option itself: DRAGONFLY_GATEWAY_BIND."""
+    for part in command.commands.values() if isinstance(command, click.Group) else ():
+        _name_variables(part, f"{name}_{part.name}")
     for parameter in command.params:
         if isinstance(parameter, click.Option) and parameter.envvar is None:
             option = max(parameter.opts, key=len).lstrip("-")
             parameter.envvar = f"DRAGONFLY_{name}_{option}".upper().replace("-", "_")
+
+
+def _in_their_words(
+    error: click.UsageError | UserError, command: click.Command, words: Sequence[str]
+) -> Exception:
+    """Return `error` as whoever made the mistake would say it, on the line or by a variable."""
+    said = error.format_message() if isinstance(error, click.UsageError) else str(error)
+    sentence = as_given(said, command, words)
+    if isinstance(command, LoggedCommand) and not sys.stderr.isatty():
+        click.echo(log.line("error", sentence, str(command.name)), err=True)
+        return click.exceptions.Exit(error.exit_code)
+    if isinstance(error, click.UsageError):
+        return click.UsageError(sentence, error.ctx)
+    error.args = (sentence,)
+    return error
 
 
 def _missing(command: str, module: str | None) -> None:

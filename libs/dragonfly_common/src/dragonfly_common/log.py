@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Final, Literal, TextIO
 
 import structlog
 
 from dragonfly_common.printable import LONGEST_SENTENCE, printable
 
-__all__ = ["LOG_FORMATS", "LOG_LEVELS", "LogFormat", "configure"]
+__all__ = ["LOG_FORMATS", "LOG_LEVELS", "LogFormat", "configure", "line"]
 
 LogFormat = Literal["auto", "console", "json"]
 LOG_FORMATS: Final = ("auto", "console", "json")
@@ -72,6 +74,13 @@ def _make_printable(
         else value
         for key, value in event.items()
     }
+
+
+def line(level: str, event: str, service: str, **facts: object) -> str:
+    """Return one event as `configure` would write it in JSON, for who has no logger of its own."""
+    now = datetime.now(UTC).isoformat().replace("+00:00", "Z")
+    signed = {"service": service, "instance": service, "level": level, "timestamp": now}
+    return json.dumps({**facts, "event": event, **signed})
 
 
 class _Log(structlog.WriteLogger):

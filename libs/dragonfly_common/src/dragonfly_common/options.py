@@ -5,24 +5,33 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import click
 
 from dragonfly_common.bus import Keys, Role
-from dragonfly_common.errors import ConfigError
+from dragonfly_common.errors import ConfigError, InstrumentError
 from dragonfly_common.ranges import NumberRange
 from dragonfly_common.sharing import HANDOVER_S, Replicas
 from dragonfly_common.types import MAX_DEPTH, normalise_instrument
 
 __all__ = [
+    "MAX_RATE",
+    "audit_options",
+    "bots_options",
     "curve_options",
     "depth_option",
     "instrument_option",
     "linger_option",
+    "market_options",
     "replica_options",
     "upstream_option",
 ]
+
+FILE: Final = click.Path(dir_okay=False, path_type=Path)
+MAX_REDUNDANCY: Final = 100
+MAX_RATE: Final = 1000.0
+"""Updates a second that a simulated venue makes of each instrument at most."""
 
 F = TypeVar("F", bound=Callable[..., Any])
 R = TypeVar("R")
@@ -78,7 +87,10 @@ def instrument_option(
     """Return the decorator of `--instrument`: names in normal form, each once, as `instruments`."""
 
     def normal(_: click.Context, __: click.Parameter, names: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(normalise_instrument(name) for name in names))
+        try:
+            return tuple(dict.fromkeys(normalise_instrument(name) for name in names))
+        except InstrumentError as error:
+            raise click.BadParameter(str(error)) from None
 
     return click.option(
         "--instrument",
@@ -119,7 +131,7 @@ def replica_options(command: Callable[..., R]) -> Callable[..., R]:
     )
     @click.option(
         "--redundancy",
-        type=click.IntRange(min=1),
+        type=click.IntRange(1, MAX_REDUNDANCY),
         default=1,
         show_default=True,
         help="Replicas that carry each instrument; 2 is a hot standby.",
@@ -139,3 +151,87 @@ def replica_options(command: Callable[..., R]) -> Callable[..., R]:
         return command(*args, replicas=Replicas(peers, redundancy, handover_s), **options)
 
     return with_replicas
+
+
+class _FaultSpec(click.types.StringParamType):
+    """Text with spaces in it; several in one environment variable stand between semicolons."""
+
+    name = "spec"
+    envvar_list_splitter = ";"
+
+
+def _all_of(*options: Callable[[Any], Any]) -> Callable[[F], F]:
+    """Return the decorator that adds `options` in this order."""
+
+    def add(command: F) -> F:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return add
+
+
+bots_options: Final = _all_of(
+    click.option(
+        "--tls-cert",
+        type=FILE,
+        metavar="FILE",
+        help="PEM file of the gateway's certificate and those above it; turns TLS on.",
+    ),
+    click.option("--tls-key", type=FILE, metavar="FILE", help="PEM file of its key."),
+    click.option(
+        "--tls-client-ca",
+        type=FILE,
+        metavar="FILE",
+        help="PEM file of the authority whose certificates bots must show; its common name is the"
+        " bot's.",
+    ),
+    click.option(
+        "--tokens",
+        type=FILE,
+        metavar="FILE",
+        help="TOML file of bots, hashes of their tokens, and quotas: `dragonfly token new` writes"
+        " it.  [default: no token is needed]",
+    ),
+)
+"""The decorator of which bots a gateway lets in: `--tls-…` and `--tokens`."""
+
+audit_options: Final = _all_of(
+    click.option(
+        "--audit/--no-audit",
+        default=True,
+        show_default=True,
+        help="Hold the books against what the venue says elsewhere (best prices, snapshots); a"
+        " book that keeps disagreeing is subscribed anew. Checksums are verified in any case.",
+    ),
+    click.option(
+        "--audit-interval-s",
+        type=NumberRange(min=1),
+        default=60.0,
+        show_default=True,
+        help="How often a snapshot of each book is asked for, within the venue's limits.",
+    ),
+)
+"""The decorator of how a listener checks its books."""
+
+market_options: Final = _all_of(
+    click.option(
+        "--rate",
+        type=NumberRange(0, MAX_RATE),
+        default=10.0,
+        show_default=True,
+        help="Updates a second, of each instrument at each simulated venue.",
+    ),
+    click.option("--seed", type=int, default=1, show_default=True, help="Of the simulated market."),
+    click.option(
+        "--fault",
+        "faults",
+        multiple=True,
+        type=_FaultSpec(),
+        metavar="SPEC",
+        help='What goes wrong: "VENUE KIND [at=S] [for=S] [every=S] [instrument=BASE-QUOTE]", such'
+        ' as "kraken silence at=5 for=3"; may be repeated. For the kinds see `dragonfly fault'
+        " --help`.",
+    ),
+)
+"""The decorator of what simulated venues do."""

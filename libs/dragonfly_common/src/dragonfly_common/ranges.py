@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Final
 
 import click
 
 __all__ = ["NumberRange"]
 
 
+MOST: Final = 1e9
+"""What no number of an option exceeds; as seconds, 31 years: no timer of any library overflows."""
+
+
 class NumberRange(click.FloatRange):
-    """A `FloatRange` without what is no number: `nan` is neither below a bound nor above."""
+    """A `FloatRange` of numbers up to `MOST`; `nan` is neither below a bound nor above."""
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
@@ -19,4 +23,6 @@ class NumberRange(click.FloatRange):
         number = float(super().convert(value, param, ctx))
         if math.isnan(number):
             self.fail(f"{value!r} is not a number.", param, ctx)
+        if number > MOST:
+            self.fail(f"{value!r} is more than {MOST:g}.", param, ctx)
         return number

@@ -33,6 +33,7 @@ from dragonfly_common.clock import Clock, SystemClock
 from dragonfly_common.errors import ConfigError, ExitCode, UserError
 from dragonfly_common.memory import give_back, settle_collector
 from dragonfly_common.status import StatusServer
+from dragonfly_common.wording import as_given
 
 __all__ = [
     "SUPERVISED",
@@ -354,7 +355,10 @@ def _run(service: str, options: RuntimeOptions, start: Callable[[Runtime], None]
 
 
 def _code_of_mistake(error: UserError) -> ExitCode:
-    click.echo(f"Error: {error}", err=True)
+    sentence = str(error)
+    if (context := click.get_current_context(silent=True)) is not None:
+        sentence = as_given(sentence, context.command, sys.argv)
+    click.echo(f"Error: {sentence}", err=True)
     return error.exit_code
 
 

@@ -10,12 +10,14 @@ import click
 from dragonfly_common.bus import Keys, Role
 from dragonfly_common.discovery import check_address
 from dragonfly_common.options import (
+    audit_options,
     curve_options,
     depth_option,
     instrument_option,
     linger_option,
     replica_options,
 )
+from dragonfly_common.ranges import NumberRange
 from dragonfly_common.runtime import RuntimeOptions, run_async, runtime_options
 from dragonfly_common.sharing import Replicas
 
@@ -50,23 +52,10 @@ __all__ = ["listener"]
     type=click.Path(path_type=Path),
     help="PEM file of a private authority, trusted beside the machine's own.",
 )
-@click.option(
-    "--audit/--no-audit",
-    default=True,
-    show_default=True,
-    help="Hold the books against what the venue says elsewhere (best prices, snapshots); a book "
-    "that keeps disagreeing is subscribed anew. Checksums are verified in any case.",
-)
-@click.option(
-    "--audit-interval-s",
-    type=click.FloatRange(min=1),
-    default=60.0,
-    show_default=True,
-    help="How often a snapshot of each book is asked for, within the venue's limits.",
-)
+@audit_options
 @click.option(
     "--list-interval-s",
-    type=click.FloatRange(min=1),
+    type=NumberRange(min=1),
     default=60.0,
     show_default=True,
     help="How often the venue is asked whether what is followed is halted, where it does not tell "

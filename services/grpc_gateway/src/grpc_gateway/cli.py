@@ -9,6 +9,7 @@ import click
 from dragonfly_common.bus import Keys, Role
 from dragonfly_common.errors import ConfigError
 from dragonfly_common.options import (
+    bots_options,
     curve_options,
     depth_option,
     instrument_option,
@@ -25,7 +26,8 @@ from grpc_gateway.tls import TlsFiles
 
 __all__ = ["gateway"]
 
-FILE: Final = click.Path(dir_okay=False, path_type=Path)
+MAX_STREAMS: Final = 1_000_000
+"""What gRPC is told from it must fit into 32 bits."""
 
 
 @click.command()
@@ -44,21 +46,21 @@ FILE: Final = click.Path(dir_okay=False, path_type=Path)
 @linger_option("How long a view is asked for after the last bot left it.")
 @click.option(
     "--max-streams",
-    type=click.IntRange(min=1),
+    type=click.IntRange(1, MAX_STREAMS),
     default=64,
     show_default=True,
     help="Streams of one connection.",
 )
 @click.option(
     "--max-total-streams",
-    type=click.IntRange(min=1),
+    type=click.IntRange(1, MAX_STREAMS),
     default=1000,
     show_default=True,
     help="Streams of all connections.",
 )
 @click.option(
     "--max-instruments",
-    type=click.IntRange(min=1),
+    type=click.IntRange(1, MAX_STREAMS),
     default=64,
     show_default=True,
     help="Instruments of one stream or session.",
@@ -86,27 +88,7 @@ FILE: Final = click.Path(dir_okay=False, path_type=Path)
     " frozen or gone.",
 )
 @curve_options(Role.GATEWAY)
-@click.option(
-    "--tls-cert",
-    type=FILE,
-    metavar="FILE",
-    help="PEM file of the gateway's certificate and those above it; turns TLS on.",
-)
-@click.option("--tls-key", type=FILE, metavar="FILE", help="PEM file of its key.")
-@click.option(
-    "--tls-client-ca",
-    type=FILE,
-    metavar="FILE",
-    help="PEM file of the authority whose certificates bots must show; its common name is the"
-    " bot's.",
-)
-@click.option(
-    "--tokens",
-    type=FILE,
-    metavar="FILE",
-    help="TOML file of bots, hashes of their tokens, and quotas: `dragonfly token new` writes it."
-    "  [default: no token is needed]",
-)
+@bots_options
 @runtime_options
 def gateway(
     *,

@@ -50,7 +50,7 @@ SPARE_CALLS: Final = 256
 # For the bus, whose sockets are made anew when an aggregator is lost, and for files.
 OWN_DESCRIPTORS: Final = 256
 LEAST_CONNECTIONS: Final = 16
-OTHER_BIND: Final = "choose another --bind (of `dragonfly up`: --gateway)"
+OTHER_BIND: Final = "choose another --bind"
 TOKEN_REVOKED: Final = RefusedError(
     StatusCode.UNAUTHENTICATED, "the token holds no more: ask for a new one"
 )

@@ -4,36 +4,53 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Coroutine, Sequence
+from collections.abc import Collection, Coroutine, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Any, Final
 
 import click
+from click.core import ParameterSource
+from dragonfly_common.cli import LoggedCommand
 from dragonfly_common.errors import ConfigError
-from dragonfly_common.options import depth_option, instrument_option
+from dragonfly_common.log import LOG_FORMATS
+from dragonfly_common.options import (
+    audit_options,
+    bots_options,
+    depth_option,
+    instrument_option,
+    linger_option,
+    market_options,
+)
 from dragonfly_common.ranges import NumberRange
 from dragonfly_common.status import split_host_port
 from rich.console import Console
 
 from supervisor.awake import DEVICE, awake
-from supervisor.demonstration import SECONDS_WITHOUT_TERMINAL, demonstrate, usual_faults
+from supervisor.demonstration import (
+    SECONDS_WITHOUT_TERMINAL,
+    demonstrate,
+    free_gateway,
+    usual_faults,
+)
 from supervisor.narration import LEVELS, Narrator
-from supervisor.plan import Options
+from supervisor.plan import USUAL_GATEWAY, Options
 from supervisor.session import running_system
 
 __all__ = ["demo", "up"]
 
 VENUES: Final = ("binance", "bitstamp", "kraken")
+
+PASSED_ON: Final[Mapping[str, Collection[str]]] = {
+    "simulator": ("rate", "seed", "faults"),
+    "listener": ("linger_s", "audit", "audit_interval_s"),
+    "aggregator": ("linger_s",),
+    "gateway": ("linger_s", "tls_cert", "tls_key", "tls_client_ca", "tokens"),
+}
+"""Which options of `up` are its parts' own, by their parameters' names."""
+
 # The terminal may go away too (SIGHUP), and nothing may stay behind.
 _ENDING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
-
-class _FaultSpec(click.types.StringParamType):
-    """Text with spaces in it; several in one environment variable stand between semicolons."""
-
-    name = "spec"
-    envvar_list_splitter = ";"
 
 
 def _venue_option(command: Any) -> Any:
@@ -53,17 +70,20 @@ _instrument_option: Final = instrument_option(
 )
 
 
-@click.command()
+@click.command(cls=LoggedCommand)
 @_venue_option
 @_instrument_option
 @depth_option()
 @click.option(
     "--gateway",
-    default="127.0.0.1:50051",
+    default=USUAL_GATEWAY,
     show_default=True,
     metavar="HOST:PORT",
     help="Where bots connect.",
 )
+@bots_options
+@linger_option("How long an instrument is kept after the last bot left it.")
+@audit_options
 @click.option(
     "--apart",
     is_flag=True,
@@ -96,14 +116,24 @@ _instrument_option: Final = instrument_option(
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="PEM file of a private authority that venues' certificates may be signed by.",
 )
+@market_options
 @click.option(
     "--log-level",
     type=click.Choice(LEVELS),
-    default="info",
-    show_default=True,
-    help="The least that is worth a line.",
+    help="Print all that the services log, from this level on.  [default: on a terminal what a"
+    " person wants to know, elsewhere info]",
 )
+@click.option(
+    "--log-format",
+    type=click.Choice(LOG_FORMATS),
+    default="auto",
+    show_default=True,
+    help="auto is console on a terminal and json elsewhere.",
+)
+@click.pass_context
 def up(
+    context: click.Context,
+    /,
     *,
     venues: tuple[str, ...],
     instruments: tuple[str, ...],
@@ -116,12 +146,17 @@ def up(
     ws_urls: tuple[str, ...],
     rest_urls: tuple[str, ...],
     ca_file: Path | None,
-    log_level: str,
+    log_level: str | None,
+    log_format: str,
+    **passed_on: object,
 ) -> None:
     """Run the whole system on this machine, and start again what dies.
 
+    Any other option of a service is given by its variable, such as DRAGONFLY_GATEWAY_MAX_STREAMS.
+
     \b
     Example:
+      dragonfly up --simulated
       dragonfly up --venue binance --venue bitstamp --instrument ETH-BTC
     """
     split_host_port(gateway)
@@ -129,6 +164,11 @@ def up(
         raise ConfigError(
             "--simulated venues are where the simulator puts them: "
             "leave out --simulated, or --ws-url, --rest-url and --ca-file"
+        )
+    more = {part: _given_words(context, names) for part, names in PASSED_ON.items()}
+    if more["simulator"] and not simulated:
+        raise ConfigError(
+            f"{more['simulator'][0]} is of simulated venues: add --simulated, or leave it out"
         )
     if apart and status:
         raise ConfigError(
@@ -145,9 +185,13 @@ def up(
         ca_file=ca_file,
         apart=apart,
         status=status,
+        more=more,
     )
+    console = Console(stderr=True, highlight=False)
+    for_people = log_format == "console" or (log_format == "auto" and console.is_terminal)
+    narrator = Narrator(console, log_level, as_json=not for_people)
     with awake() if keep_awake else nullcontext():
-        _run(_up(options, log_level, simulated=simulated))
+        _run(_up(options, narrator, simulated=simulated))
 
 
 @click.command()
@@ -155,27 +199,17 @@ def up(
 @_instrument_option
 @depth_option()
 @click.option(
+    "--gateway",
+    metavar="HOST:PORT",
+    help=f"Where bots connect.  [default: {USUAL_GATEWAY}, or another port where that is taken]",
+)
+@click.option(
     "--seconds",
     type=NumberRange(min=0, min_open=True),
     help=f"End so long after the first book.  [default: at Ctrl-C; "
     f"{SECONDS_WITHOUT_TERMINAL:g} without a terminal]",
 )
-@click.option(
-    "--rate",
-    type=NumberRange(min=0),
-    default=10.0,
-    show_default=True,
-    help="Updates a second of each venue and instrument.",
-)
-@click.option("--seed", type=int, default=1, show_default=True, help="Of the simulated market.")
-@click.option(
-    "--fault",
-    "faults",
-    multiple=True,
-    type=_FaultSpec(),
-    metavar="SPEC",
-    help='What goes wrong, such as "kraken silence at=5 for=3".  [default: each venue, in turn]',
-)
+@market_options
 @click.option("--no-faults", is_flag=True, help="Let nothing go wrong.")
 @click.option(
     "--svg",
@@ -187,6 +221,7 @@ def demo(
     venues: tuple[str, ...],
     instruments: tuple[str, ...],
     depth: int,
+    gateway: str | None,
     seconds: float | None,
     rate: float,
     seed: int,
@@ -197,12 +232,15 @@ def demo(
     """Run the whole system against simulated venues, and show a live ladder.
 
     In a terminal a ladder until Ctrl-C; elsewhere a line when the best prices move, and a summary.
+    Without --fault each venue fails in turn. Bots of your own may connect as well.
 
     \b
     Example:
       dragonfly demo --seconds 20 --fault "kraken silence at=5 for=3"
     """
     venues = _venues(venues)
+    if gateway is not None:
+        split_host_port(gateway)
     if no_faults:
         faults = ()
     elif not faults:
@@ -211,15 +249,16 @@ def demo(
     options = Options(
         venues=venues,
         instruments=instruments,
-        gateway="127.0.0.1:0",
+        gateway=gateway or free_gateway(),
         depth=depth,
-        simulator=[*simulator, *(word for spec in faults for word in ("--fault", spec))],
+        more={"simulator": [*simulator, *(word for spec in faults for word in ("--fault", spec))]},
     )
     _run(demonstrate(options, seconds, svg))
 
 
-async def _up(options: Options, log_level: str, *, simulated: bool) -> None:
-    with Narrator(Console(stderr=True, highlight=False), log_level) as narrator:
+async def _up(options: Options, narrator: Narrator, *, simulated: bool) -> None:
+    with narrator:
+        narrator.starting(simulated=simulated)
         async with running_system(
             options, simulated=simulated, on_log=narrator.log, on_notice=narrator.notice
         ) as system:
@@ -246,6 +285,22 @@ def _run(main: Coroutine[Any, Any, None]) -> None:
             await task
 
     asyncio.run(until_signal())
+
+
+def _given_words(context: click.Context, names: Collection[str]) -> list[str]:
+    """Return the words that give a part those of `names` that were given to this command."""
+    words: list[str] = []
+    for parameter in context.command.params:
+        source = context.get_parameter_source(parameter.name or "")
+        if parameter.name not in names or source is ParameterSource.DEFAULT:
+            continue
+        value = context.params[parameter.name]
+        for one in value if parameter.multiple else (value,):
+            if isinstance(one, bool):
+                words.append((parameter.opts if one else parameter.secondary_opts)[0])
+            else:
+                words += (parameter.opts[0], str(one))
+    return words
 
 
 def _venues(names: Sequence[str]) -> tuple[str, ...]:

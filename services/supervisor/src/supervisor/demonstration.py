@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from dragonfly_client.errors import ClientError
-from dragonfly_client.watch import Summary, run_watch
-from dragonfly_common.errors import ExitCode, UserError
+from dragonfly_client.watch import Summary, check_picture, run_watch
+from dragonfly_common.errors import ConfigError, ExitCode, UserError
+from dragonfly_common.status import split_host_port
 from rich.console import Console
 
 from supervisor.narration import Ticker
-from supervisor.plan import Options
+from supervisor.plan import USUAL_GATEWAY, Options
 from supervisor.session import System, running_system
 
-__all__ = ["SECONDS_WITHOUT_TERMINAL", "demonstrate", "usual_faults"]
+__all__ = [
+    "SECONDS_WITHOUT_TERMINAL",
+    "demonstrate",
+    "free_gateway",
+    "usual_faults",
+]
 
 SECONDS_WITHOUT_TERMINAL: Final = 30.0
 
@@ -41,12 +48,28 @@ def usual_faults(venues: Sequence[str]) -> list[str]:
     return [spec for spec in _USUAL_FAULTS if spec.split()[0] in venues]
 
 
+def free_gateway() -> str:
+    """Return where bots look for a gateway, or any port where somebody else is there."""
+    host, port = split_host_port(USUAL_GATEWAY)
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return f"{host}:0"
+    return USUAL_GATEWAY
+
+
 async def demonstrate(options: Options, seconds: float | None, svg: Path | None) -> None:
     """Run the system of `options` and watch it: `seconds`, or until cancelled in a terminal.
 
     Raises:
         UserError: a process cannot run as it was told to, or refused the bot.
     """
+    try:
+        check_picture(svg)
+    except ClientError as error:
+        raise ConfigError(str(error)) from None
     console = Console(highlight=False)
     if seconds is None and not console.is_terminal:
         seconds = SECONDS_WITHOUT_TERMINAL
@@ -55,6 +78,7 @@ async def demonstrate(options: Options, seconds: float | None, svg: Path | None)
     async with running_system(
         options, simulated=True, on_log=ticker.log, on_notice=ticker.notice
     ) as system:
+        console.print(_where(options, system.gateway), style="dim", soft_wrap=True)
         watch = run_watch(
             system.gateway,
             options.instruments,
@@ -64,6 +88,11 @@ async def demonstrate(options: Options, seconds: float | None, svg: Path | None)
             svg=svg,
         )
         await _while_it_runs(system, asyncio.ensure_future(watch))
+
+
+def _where(options: Options, gateway: str) -> str:
+    taken = "" if options.gateway == gateway else f" ({USUAL_GATEWAY} is taken)"
+    return f"Bots of your own connect to {gateway}{taken}, as long as this runs."
 
 
 async def _while_it_runs(system: System, watching: asyncio.Future[Summary]) -> None:

@@ -20,7 +20,10 @@ from pathlib import Path
 from typing import Final, TypedDict
 from urllib.parse import urlsplit
 
-__all__ = ["Facts", "Options", "Process", "plan_services", "plan_simulator"]
+__all__ = ["USUAL_GATEWAY", "Facts", "Options", "Process", "plan_services", "plan_simulator"]
+
+USUAL_GATEWAY: Final = "127.0.0.1:50051"
+"""Where bots look for a gateway that they are told nothing of."""
 
 SIMULATOR: Final = "simulator"
 GATEWAY: Final = "gateway"
@@ -57,8 +60,8 @@ class Options:
     """Whether each service has a process of its own."""
     status: str | None = None
     """Where the one process serves its status."""
-    simulator: Sequence[str] = ()
-    """What the simulator is told beside venues, instruments and port."""
+    more: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """What else a part is told: words of `simulator`, `listener`, `aggregator`, `gateway`."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +85,10 @@ class Process:
             return replace(self, argv=tuple(argv))
         return self
 
+    def in_words_of_up(self, sentence: str) -> str:
+        """Return `sentence` with the option of `up` that this process's `--bind` comes from."""
+        return sentence if self.name == SIMULATOR else sentence.replace("--bind", "--gateway")
+
     def _with(self, option: str, value: str) -> Process:
         argv = list(self.argv)
         argv[argv.index(option) + 1] = value
@@ -94,7 +101,7 @@ def plan_simulator(options: Options) -> Process:
         *("simulator", "--port", "0"),
         *_each("--venue", options.venues),
         *_each("--instrument", options.instruments),
-        *options.simulator,
+        *options.more.get("simulator", ()),
     ]
     return _process(SIMULATOR, argv)
 
@@ -104,8 +111,7 @@ def plan_services(options: Options, folder: Path | None) -> list[Process]:
     joint = f"ipc://{folder}/" if options.apart else "inproc://"
     listeners = {venue: f"{joint}{venue}" for venue in options.venues}
     aggregator = f"{joint}aggregator"
-    depth = ("--depth", str(options.depth))
-    always = _each("--instrument", options.instruments)
+    common = ("--depth", str(options.depth), *_each("--instrument", options.instruments))
     processes = [
         _process(
             f"listener.{venue}",
@@ -114,16 +120,18 @@ def plan_services(options: Options, folder: Path | None) -> list[Process]:
                 *_given("--ws-url", options.ws_urls.get(venue)),
                 *_given("--rest-url", options.rest_urls.get(venue)),
                 *_given("--ca-file", options.ca_file),
-                *depth,
-                *always,
+                *common,
+                *options.more.get("listener", ()),
             ],
         )
         for venue, address in listeners.items()
     ]
     merge = ["aggregator", "--bind", aggregator, *_each("--upstream", listeners.values())]
     serve = ["gateway", "--bind", options.gateway, "--upstream", aggregator]
-    processes.append(_process("aggregator", [*merge, *depth, *always]))
-    processes.append(_process(GATEWAY, [*serve, *depth, *always]))
+    processes += [
+        _process(name, [*argv, *common, *options.more.get(name, ())])
+        for name, argv in (("aggregator", merge), (GATEWAY, serve))
+    ]
     if options.apart:
         return processes
     services = _each("--service", (shlex.join(process.argv) for process in processes))

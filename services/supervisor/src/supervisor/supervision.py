@@ -38,6 +38,11 @@ STOP_LIMIT_S: Final = 2.5
 MOST_FAILED_STARTS: Final = 5
 MAX_LINE_BYTES: Final = 1 << 20
 
+_MEANINGS: Final[dict[int, str]] = {
+    ExitCode.STOPPED: "it was asked to by somebody else",
+    ExitCode.BUG: "an error that nobody foresaw; its log has the traceback",
+    ExitCode.WATCHDOG: "it had stood still for 10 s",
+}
 _FINAL: Final = {ExitCode.USAGE, ExitCode.CONFIG, ExitCode.UNAVAILABLE}
 
 LogLine = dict[str, object]
@@ -88,7 +93,7 @@ class Supervisor:
             if ready.done():
                 process = process.pinned(ready.result())
             elif code in _FINAL:
-                raise RefusedError(why, ExitCode(code))
+                raise RefusedError(process.in_words_of_up(why), ExitCode(code))
             elif start == MOST_FAILED_STARTS:
                 raise RefusedError(f"{process.name} does not start: {why}", ExitCode.UNAVAILABLE)
             pause_s = restart_pause_s(pause_s, alive_s=loop.time() - started)
@@ -186,7 +191,5 @@ def _signal(child: Running, number: signal.Signals) -> None:
 
 def _meaning(code: int) -> str:
     if -code in set(signal.Signals):
-        return f"signal {signal.Signals(-code).name}"
-    if code in set(ExitCode):
-        return f"exit code {code}, {ExitCode(code).name.lower()}"
-    return f"exit code {code}"
+        return f"by {signal.Signals(-code).name}"
+    return _MEANINGS.get(code, f"exit code {code}")

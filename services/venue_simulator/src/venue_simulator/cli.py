@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 
 import click
 from dragonfly_common.errors import ConfigError
+from dragonfly_common.options import market_options
 from dragonfly_common.printable import LONGEST_SENTENCE, printable
 from dragonfly_common.ranges import NumberRange
 from dragonfly_common.runtime import RuntimeOptions, run_async, runtime_options
@@ -27,18 +28,10 @@ __all__ = ["fault", "simulator"]
 
 CONTROL_TIMEOUT_S: Final = 5.0
 MAX_REPLY_BYTES: Final = 64 * 1024
-MAX_RATE: Final = 1000.0
 
 _NO_CONTROL: Final = (
     "{} is no control page: give --control the `control` that the simulator logs when it is ready"
 )
-
-
-class _FaultSpec(click.types.StringParamType):
-    """Text with spaces in it; several in one environment variable stand between semicolons."""
-
-    name = "spec"
-    envvar_list_splitter = ";"
 
 
 @click.command()
@@ -61,14 +54,7 @@ class _FaultSpec(click.types.StringParamType):
     default=0,
     help="One port for all venues, REST and control.  [default: any free one]",
 )
-@click.option(
-    "--rate",
-    type=NumberRange(0, MAX_RATE),
-    default=10.0,
-    show_default=True,
-    help="Updates a second, of each instrument at each venue.",
-)
-@click.option("--seed", type=int, default=1, show_default=True, help="Of the market.")
+@market_options
 @click.option(
     "--captures",
     type=click.Path(path_type=Path),
@@ -86,14 +72,6 @@ class _FaultSpec(click.types.StringParamType):
     type=click.Path(path_type=Path, dir_okay=False),
     help="Append every state of every book to this file, one JSON object a line.",
 )
-@click.option(
-    "--fault",
-    multiple=True,
-    type=_FaultSpec(),
-    metavar="SPEC",
-    help='"VENUE KIND [at=S] [for=S] [every=S] [instrument=BASE-QUOTE]"; may be repeated. '
-    "For the kinds see `dragonfly fault --help`.",
-)
 @click.option("--tls-cert", type=click.Path(path_type=Path), help="PEM; needs --tls-key.")
 @click.option("--tls-key", type=click.Path(path_type=Path), help="PEM; needs --tls-cert.")
 @runtime_options
@@ -108,7 +86,7 @@ def simulator(
     captures: Path | None,
     speed: float,
     truth_log: Path | None,
-    fault: tuple[str, ...],
+    faults: tuple[str, ...],
     tls_cert: Path | None,
     tls_key: Path | None,
     runtime: RuntimeOptions,
@@ -131,7 +109,7 @@ def simulator(
         captures=captures,
         speed=speed,
         truth_log=truth_log,
-        faults=tuple(parse_planned_fault(text, names) for text in fault),
+        faults=tuple(parse_planned_fault(text, names) for text in faults),
         tls_cert=tls_cert,
         tls_key=tls_key,
     )

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import io
 import time
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -21,7 +21,7 @@ from dragonfly_client.watch.screens import LadderScreen, LineScreen, Screen
 from dragonfly_client.watch.state import Notices, Watch
 from dragonfly_client.watch.statistics import Summary
 
-__all__ = ["picture", "run_watch"]
+__all__ = ["check_picture", "picture", "run_watch"]
 
 CONNECT_TIMEOUT_S: Final = 10.0
 """How long a watch waits for a gateway that is still starting."""
@@ -53,9 +53,9 @@ async def run_watch(
     is where to leave a picture of the last ladder.
 
     Raises:
-        ClientError: no gateway answers, or it refuses; or `svg` has no folder to be in.
+        ClientError: no gateway answers, or it refuses; or `svg` cannot be written.
     """
-    _check(svg)
+    check_picture(svg)
     watch = Watch(target, instruments, notices or list)
     if screen is None:
         screen = LadderScreen(console) if console.is_terminal else LineScreen(console)
@@ -118,15 +118,34 @@ async def _show(watch: Watch, screen: Screen, seconds: float | None) -> None:
         await asyncio.sleep(wait_s)
 
 
-def _check(svg: Path | None) -> None:
-    if svg is not None and not svg.parent.is_dir():
-        raise SettingError(f"no picture can be left at {str(svg)!r}: its folder does not exist")
+def check_picture(svg: Path | None) -> None:
+    """Find out now, and not at the end, whether a picture can be left there.
+
+    Raises:
+        SettingError: it cannot.
+    """
+    if svg is not None:
+        with _leaving_at(svg):
+            new = not svg.exists()
+            svg.open("ab").close()
+            if new:
+                svg.unlink()
+
+
+@contextlib.contextmanager
+def _leaving_at(svg: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise SettingError(f"no picture can be left at {str(svg)!r}: {reason}") from None
 
 
 def _finish(watch: Watch, screen: Screen, svg: Path | None) -> None:
     screen.end(watch)
     if svg is not None:
-        svg.write_text(picture(watch.frame()), encoding="utf-8")
+        with _leaving_at(svg):
+            svg.write_text(picture(watch.frame()), encoding="utf-8")
 
 
 async def _first_to_end(*coroutines: Coroutine[None, None, None]) -> None:
