@@ -1,17 +1,20 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
 from dragonfly_client import Book, Hops, Level
 from dragonfly_client._decode import decode_book
-from dragonfly_client.watch.ladder import Frame, VenueRow, draw, venue_style
+from dragonfly_client.watch.ladder import LOWEST, Frame, VenueRow, draw, venue_style
 from dragonfly_client.watch.statistics import Percentiles
+from dragonfly_client.watch.text import amount_text
 from dragonfly_protos import market_data_pb2 as pb
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rich.cells import cell_len
 from rich.console import Console
 from stub_gateway import make_book
 
@@ -180,12 +183,63 @@ levels = st.lists(
 ).map(tuple)
 
 
-@settings(max_examples=60, deadline=None)
-@given(levels, levels, st.integers(60, 140), st.integers(12, 50))
-def test_any_book_fits_any_terminal(
-    bids: tuple[Level, ...], asks: tuple[Level, ...], width: int, height: int
+def test_a_terminal_that_is_too_narrow_for_two_sides_has_asks_above_bids() -> None:
+    book = book_of(mid=61_000)
+    assert book.best_bid is not None
+    assert book.best_ask is not None
+    lines = drawn(frame_of(book, decimals=2), (40, 15))
+    prices = [line.split()[2] for line in lines if "│ ask " in line or "│ bid " in line]
+    assert prices[2:4] == [f"{book.best_ask.price:,.2f}", f"{book.best_bid.price:,.2f}"]
+    assert len(prices) == 6
+    assert "3 of 10 levels" in lines[1]
+
+
+def test_what_is_left_out_is_counted() -> None:
+    others = [replace(book_of(mid=65_000), instrument=f"X{n}-USD") for n in range(40)]
+    lines = drawn(replace(frame_of(book_of()), others=others, notices=["it"]), (80, 24))
+    assert len(lines) == 24
+    shown = sum("-USD" in line for line in lines)
+    assert lines[-1].strip() == f"+ {40 - shown} instruments"
+    assert sum("●" in line for line in lines) == 3
+    assert "it" in lines[-2]
+    assert f"{sum(line.startswith('│') for line in lines)} of 10 levels" in lines[1]
+
+
+def test_a_tall_terminal_is_filled_with_what_was_told_before() -> None:
+    tape = [f"line {number}" for number in range(100)] + ["too wide" * 20]
+    lines = drawn(replace(frame_of(book_of()), tape=tape), (120, 40))
+    assert len(lines) == 40
+    assert lines[-1].strip() == "line 99"
+    assert "too wide" not in "".join(lines)
+
+
+def test_a_terminal_that_has_no_room_for_a_price_is_told_so() -> None:
+    text = " ".join(" ".join(drawn(frame_of(book_of()), (14, 20))).split())
+    assert text == "14 x 20 is too small for ETH-BTC: make it larger"
+
+
+@settings(max_examples=100, deadline=None)
+@given(levels, levels, st.integers(8, 180), st.integers(1, 60), st.integers(0, 70))
+def test_any_book_fits_any_terminal_and_no_price_is_cut(
+    bids: tuple[Level, ...], asks: tuple[Level, ...], width: int, height: int, instruments: int
 ) -> None:
-    frame = frame_of(replace(book_of(), bids=bids, asks=asks))
+    other = replace(book_of(mid=65_000), instrument="BTC-USD")
+    frame = replace(
+        frame_of(replace(book_of(), bids=bids, asks=asks)),
+        others=[other] * instruments,
+        notices=["something happened"] * 2,
+        tape=["told before"] * 50,
+    )
     lines = drawn(frame, (width, height))
+    if "too small" in " ".join(" ".join(lines).split()):
+        assert width < 32 or height < LOWEST
+        return
     assert len(lines) <= height
-    assert all(len(line) <= width for line in lines)
+    assert all(cell_len(line) <= width for line in lines)
+    whole = {f"{level.price:,.8f}" for level in (*bids, *asks)}
+    whole |= {f"{level.price:,.2f}" for level in (*other.bids, *other.asks)}
+    whole |= {f"{frame.book.spread:,.8f}", f"{other.spread:,.2f}"} if frame.book else set()
+    body = [line for line in lines[2:] if not {"●", "╰", "╭", "+"} & set(line)]
+    shown = set(re.findall(r"-?[\d,]+\.(?:\d{8}|\d{2})(?!\d)", " ".join(body)))
+    amounts = {amount_text(level.amount, most) for level in (*bids, *asks) for most in range(6, 11)}
+    assert shown <= whole | amounts

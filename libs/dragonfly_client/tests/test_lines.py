@@ -102,8 +102,8 @@ def test_the_summary() -> None:
     )
     assert list(summary_lines(summary)) == [
         "ETH-BTC: 900 books in 30.0 s",
-        "  binance         300 updates      10.0/s",
-        "  kraken            0 updates       0.0/s",
+        "  binance        300 updates     10.0/s",
+        "  kraken           0 updates      0.0/s",
         "  latency    p50 412 µs  p99 1.90 ms",
         "  reconnects 1",
         "  fault      kraken STALE (silent), 2 times",
@@ -113,3 +113,10 @@ def test_the_summary() -> None:
     text = "\n".join(summary_lines(nothing))
     assert "faults     none" in text
     assert "not measured" in text
+
+
+def test_a_summary_of_many_instruments_counts_them() -> None:
+    names = tuple(f"X{number}-USD" for number in range(50))
+    summary = Summary(names, 3.0, 9, {}, None, (), 0)
+    first = next(iter(summary_lines(summary)))
+    assert first == "X0-USD X1-USD X2-USD X3-USD X4-USD and 45 more: 9 books in 3.0 s"

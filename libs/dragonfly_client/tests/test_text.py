@@ -71,3 +71,10 @@ def test_a_share_short_of_the_whole_never_looks_whole() -> None:
 def test_basis_points() -> None:
     assert basis_points(0.5, 100.0) == 50
     assert basis_points(0.5, None) is None
+
+
+@given(st.floats(min_value=0, max_value=1e12), st.integers(6, 9))
+def test_an_amount_is_rounded_where_there_is_less_room(amount: float, most: int) -> None:
+    text = amount_text(amount, most)
+    assert len(text) <= most
+    assert (float(text.replace(",", "")) == 0) is (amount == 0)

@@ -109,6 +109,40 @@ async def test_in_a_terminal_a_ladder_that_stays(gateway: StubGateway, tmp_path:
     assert "bitstamp" in picture.read_text()
 
 
+@pytest.mark.parametrize("width", [40, 60])
+async def test_a_dumb_terminal_has_lines_that_break_between_words(
+    gateway: StubGateway, monkeypatch: pytest.MonkeyPatch, width: int
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    environment = {"TERM": "dumb"}
+    console = Console(file=io.StringIO(), force_terminal=True, _environ=environment)
+    async with moving(gateway):
+        await run_watch(gateway.address, ["ETH-BTC"], seconds=0.4, console=console)
+    lines = printed(console).splitlines()
+    assert "\x1b" not in printed(console)
+    assert all(len(line) <= width for line in lines)
+    prices = re.findall(r"@\s+(\S+)", printed(console))
+    assert prices
+    assert all(re.fullmatch(r"0\.\d{2,8}", price) for price in prices)
+    assert any(line.startswith("ETH-BTC: ") for line in lines)
+
+
+@pytest.mark.parametrize("width", [40, 60])
+async def test_latency_in_a_narrow_terminal_names_what_it_leaves_out(
+    gateway: StubGateway, width: int
+) -> None:
+    console = Console(file=io.StringIO(), force_terminal=True, width=width, height=12)
+    screen = LatencyScreen(console)
+    async with moving(gateway):
+        await run_watch(gateway.address, ["ETH-BTC"], seconds=1.2, console=console, screen=screen)
+    plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", printed(console))
+    last = plain[plain.rindex(" p50 ") :]
+    assert "no room for p99.9" in last
+    assert "socket to bot" in last
+    assert "…" not in last
+    assert re.search(r"\d+ more rows", plain)
+
+
 async def test_a_cancellation_ends_with_the_summary(gateway: StubGateway) -> None:
     console = plain_console()
     async with moving(gateway):

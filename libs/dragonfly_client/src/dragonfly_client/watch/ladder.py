@@ -1,15 +1,20 @@
 """The ladder: one picture of one moment. Pure: a `Frame` in, something that rich can draw out.
 
 header      what is watched, where, how fast
-ladder      bids and asks back to back, a bar per level in its venue's colour
+ladder      bids and asks back to back, or asks above bids where that is too wide; a bar per level
+            in its venue's colour
 venues      state, age, rate, latency, and the reason where a venue is not live
-footer      latency by hop, other instruments, notices
+footer      latency by hop, other instruments, notices, and what was told before where there is room
+
+A price is shown whole or not at all. Columns that do not fit go one by one, and so do lines; of
+levels, venues, instruments and notices it is said how many there are beyond those that are shown.
 """
 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Final
@@ -30,15 +35,20 @@ from dragonfly_client.watch.text import (
     share_text,
 )
 
-__all__ = ["Frame", "VenueRow", "draw", "venue_style"]
+__all__ = ["LOWEST", "Frame", "VenueRow", "draw", "venue_style"]
 
 RIGHTWARDS: Final = ("", "▏", "▎", "▍", "▌", "▋", "▊", "▉")
 LEFTWARDS: Final = ("", "▕", "▕", "▐", "▐", "▐", "▐", "█")
 """The end of a bar by eighths of a cell: Unicode has fewer blocks that begin at the right."""
 
 VENUE_WIDTH: Final = 12
+LEAST_AMOUNT: Final = 6
 USUAL_DEPTH: Final = 10
-NARROWEST: Final = 60
+LEAST_ROWS: Final = 6
+"""Of the ladder, before lines beneath it give way."""
+LOWEST: Final = 6
+NARROWEST: Final = 32
+LEAST_TAPE: Final = 3
 
 BID: Final = "#2ebd85"
 ASK: Final = "#f6465d"
@@ -85,6 +95,8 @@ class Frame:
     hops: Hops | None = None
     others: Sequence[Book] = ()
     notices: Sequence[str] = ()
+    tape: Sequence[str] = ()
+    """What was told before, newest last, for where there is room."""
     outage: str | None = None
     decimals: int = 2
 
@@ -97,12 +109,18 @@ def venue_style(venue: str) -> str:
 
 def draw(frame: Frame, width: int, height: int) -> RenderableType:
     """Return the picture of `frame` for a terminal of `width` by `height` cells."""
-    width = max(NARROWEST, width)
-    footer = _footer(frame, width)
-    # Header, the ladder's borders, the venues' headings and rows, the footer.
-    levels = max(1, height - (1 + 2 + 1 + len(frame.venues)) - len(footer))
-    body = _rows(frame, width - 4, levels)
-    return Group(_header(frame, width), _panel(frame, body), *_venues(frame, width), *footer)
+    shape = _shape(frame, width - 4)
+    if shape is None or width < NARROWEST or height < LOWEST:
+        return Text(f"{width} x {height} is too small for {frame.instrument}: make it larger", WARN)
+    depth = USUAL_DEPTH if frame.book is None else _depth(frame.book)
+    room = height - 3  # the header and the ladder's borders
+    sections = _beneath(frame, width)
+    free = room - sum(map(len, sections.values()))
+    rows = shape.rows_of(depth, max(free, min(room - 1, max(LEAST_ROWS, room // 3))))
+    beneath = _fitted(sections, room - rows)
+    tape = _tape(frame, width, room - rows - len(beneath))
+    levels = shape.levels_in(rows)
+    return Group(_header(frame, width), _panel(frame, shape, levels, width), *beneath, *tape)
 
 
 def _header(frame: Frame, width: int) -> Text:
@@ -121,67 +139,158 @@ def _header(frame: Frame, width: int) -> Text:
         )
     right.truncate(max(0, width - left.cell_len - 1), overflow="ellipsis")
     left.append(" " * max(1, width - left.cell_len - right.cell_len))
-    return left.append_text(right)
+    left.append_text(right).truncate(width, overflow="ellipsis")
+    return left
 
 
-def _panel(frame: Frame, body: RenderableType) -> Panel:
+def _panel(frame: Frame, shape: _Shape, levels: int, width: int) -> Panel:
     book = frame.book
     crossed = book is not None and book.crossed and frame.outage is None
+    title = Text.assemble(("bids", BID), ("  ·  ", FAINT), ("asks", ASK))
+    if book is not None and frame.outage is None and _depth(book) > levels:
+        title.append(f"  ·  {levels} of {_depth(book)} levels", FAINT)
+    if shape.without:
+        title.append(f"  ·  without {shape.without}", FAINT)
     return Panel(
-        body,
+        _rows(frame, shape, levels),
         box=box.ROUNDED,
         border_style=WARN if crossed else LINE,
-        title=Text.assemble(("bids", BID), ("  ·  ", FAINT), ("asks", ASK)),
-        subtitle=_spread(frame),
+        title=title,
+        subtitle=_spread(frame, width - 6),
         padding=(0, 1),
+        width=width,
     )
 
 
-def _spread(frame: Frame) -> Text:
+def _spread(frame: Frame, room: int) -> Text:
     book = frame.book
     if book is None or book.mid is None or frame.outage is not None:
         return Text("")
     mid = price_text(book.mid, min(10, frame.decimals + 1))
     points = basis_points(book.spread, book.mid) or 0.0
-    spread = f"spread {price_text(book.spread, frame.decimals)} ({points:.2f} bp)"
-    text = Text.assemble((spread, f"bold {WARN if book.crossed else BRIGHT}"))
+    bold = f"bold {WARN if book.crossed else BRIGHT}"
+    spread = Text(f"spread {price_text(book.spread, frame.decimals)}", bold)
+    known = Text()
     if book.crossed:
-        text.append(" CROSSED", f"bold {WARN}")
+        known.append(" CROSSED", f"bold {WARN}")
     elif book.spread == 0:
-        text.append(" LOCKED", "bold #58a6ff")
-    return text.append(f"  mid {mid}", FAINT)
+        known.append(" LOCKED", "bold #58a6ff")
+    in_points = Text(f" ({points:.2f} bp)", bold)
+    in_the_middle = Text(f"  mid {mid}", FAINT)
+    return _first_that_fits(
+        room,
+        spread + in_points + known + in_the_middle,
+        spread + in_points + known,
+        spread + known,
+        spread,
+    )
 
 
-def _rows(frame: Frame, width: int, levels: int) -> Text:
+def _first_that_fits(room: int, *texts: Text) -> Text:
+    """Return the first text that has room: what is shown of a price is the whole of it."""
+    return next((text for text in texts if text.cell_len <= room), Text(""))
+
+
+def _depth(book: Book) -> int:
+    return max(len(book.bids), len(book.asks))
+
+
+def _rows(frame: Frame, shape: _Shape, levels: int) -> Text:
     book = frame.book
     if book is None:
-        words = Text().append(f"waiting for the first book of {frame.instrument} …", FAINT)
+        words = (f"waiting for the first book of {frame.instrument} …", FAINT)
     elif frame.outage is not None:
-        words = Text().append("what was shown here holds no more", f"bold {ASK}")
+        words = ("what was shown here holds no more", f"bold {ASK}")
     elif not (book.bids or book.asks):
-        words = Text().append("no venue is live: the reasons are below", f"bold {ASK}")
+        words = ("no venue is live: the reasons are below", f"bold {ASK}")
     else:
-        return _levels(book, frame, width, levels)
+        return shape.draw(book.bids[:levels], book.asks[:levels])
     # As high as a ladder, so that nothing jumps when one comes.
-    return words.append("\n" * (min(levels, USUAL_DEPTH) - 1))
+    line = Text(words[0], style=words[1])
+    line.truncate(shape.width, overflow="ellipsis")
+    rows = levels if book and _depth(book) else min(levels, USUAL_DEPTH)
+    return line.append("\n" * (shape.rows_for(rows) - 1))
 
 
-def _levels(book: Book, frame: Frame, width: int, levels: int) -> Text:
-    bids, asks = book.bids[:levels], book.asks[:levels]
-    side = _Side.fitting((*bids, *asks), (width - 3) // 2, frame.decimals)
-    rows = Text(no_wrap=True, overflow="crop")
-    for place, (bid, ask) in enumerate(zip_longest(bids, asks)):
-        if place:
-            rows.append("\n")
-        rows.append_text(side.bid(bid, best=place == 0))
-        rows.append(" │ ", LINE)
-        rows.append_text(side.ask(ask, best=place == 0))
-    return rows
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """How levels are laid out: two sides back to back, or asks above bids; and in which columns."""
+
+    width: int
+    stacked: bool
+    side: _Side
+
+    def rows_for(self, levels: int) -> int:
+        return max(1, 2 * levels if self.stacked else levels)
+
+    def levels_in(self, rows: int) -> int:
+        return max(1, rows // 2 if self.stacked else rows)
+
+    def rows_of(self, depth: int, most: int) -> int:
+        """Return how many rows whole levels take, of up to `depth` levels and `most` rows."""
+        return self.rows_for(min(max(1, depth), self.levels_in(most)))
+
+    @property
+    def without(self) -> str:
+        """The columns that there is no room for."""
+        side = self.side
+        names = {"venues": side.venue_width, "amounts": side.amount_width}
+        return " and ".join(name for name, width in names.items() if not width)
+
+    def draw(self, bids: Sequence[Level], asks: Sequence[Level]) -> Text:
+        side = self.side
+        text = Text(no_wrap=True, overflow="crop")
+        if self.stacked:
+            rows = [
+                Text("ask ", FAINT) + side.ask(level, best=level is asks[0])
+                for level in reversed(asks)
+            ]
+            rows += [
+                Text("bid ", FAINT) + side.ask(level, best=level is bids[0], colour=BID)
+                for level in bids
+            ]
+        else:
+            rows = [
+                side.bid(bid, best=place == 0) + Text(" │ ", LINE) + side.ask(ask, best=place == 0)
+                for place, (bid, ask) in enumerate(zip_longest(bids, asks))
+            ]
+        return text + Text("\n").join(rows)
+
+
+def _shape(frame: Frame, width: int) -> _Shape | None:
+    """Return the first layout that has room; None where not even a price has."""
+    book = frame.book
+    levels = (*book.bids, *book.asks) if book is not None else ()
+    venues = {feed.venue for feed in book.venues} if book is not None else set()
+    price_width = max((len(price_text(one.price, frame.decimals)) for one in levels), default=1)
+    names = venues | {level.venue for level in levels}
+    venue_width = min(VENUE_WIDTH, max(map(len, names), default=1))
+    amount_width = max((len(amount_text(level.amount)) for level in levels), default=1)
+    for stacked, venue, amount in (
+        (False, venue_width, LEAST_AMOUNT),
+        (True, venue_width, LEAST_AMOUNT),
+        (True, 0, LEAST_AMOUNT),
+        (False, 0, 0),
+        (True, 0, 0),
+    ):
+        side_width = width - len("ask ") if stacked else (width - len(" │ ")) // 2
+        room = side_width - price_width - (venue and venue + 1) - (amount and 1)
+        if room >= amount:
+            side = _Side(
+                side_width,
+                venue_width=venue,
+                amount_width=amount and min(amount_width, room),
+                price_width=price_width,
+                largest=max((level.amount for level in levels), default=1.0),
+                decimals=frame.decimals,
+            )
+            return _Shape(width, stacked, side)
+    return None
 
 
 @dataclass(frozen=True, slots=True)
 class _Side:
-    """Half a row: venue, amount, bar and price, mirrored for asks."""
+    """Half a row: venue, amount, bar and price, mirrored for asks; no width, no column."""
 
     width: int
     venue_width: int
@@ -190,48 +299,46 @@ class _Side:
     largest: float
     decimals: int
 
-    @classmethod
-    def fitting(cls, levels: Sequence[Level], width: int, decimals: int) -> _Side:
-        """Return the widths that hold every one of `levels`; the bars have the rest."""
-        return cls(
-            width,
-            venue_width=min(VENUE_WIDTH, max(len(one.venue) for one in levels)) + 1,
-            amount_width=max(len(amount_text(one.amount)) for one in levels),
-            price_width=max(len(price_text(one.price, decimals)) for one in levels),
-            largest=max(one.amount for one in levels),
-            decimals=decimals,
-        )
-
     def bid(self, level: Level | None, *, best: bool) -> Text:
         if level is None:
             return Text(" " * self.width)
-        name = level.venue[: self.venue_width - 1]
-        text = Text().append(f"{name:<{self.venue_width}}", venue_style(level.venue))
-        text.append(f"{amount_text(level.amount):>{self.amount_width}} ")
+        text = Text()
+        if self.venue_width:
+            name = level.venue[: self.venue_width]
+            text.append(f"{name:<{self.venue_width}} ", venue_style(level.venue))
+        if self.amount_width:
+            text.append(f"{self._amount(level)} ")
         bar = self._bar(level, LEFTWARDS)
         # Blanks apart: some who draw SVG drop those that begin a coloured text.
         text.append(" " * (self._bar_width - len(bar)))
         text.append(bar[::-1], venue_style(level.venue))
-        return text.append(f" {self._price(level):>{self.price_width}}", _price_style(BID, best))
+        price = price_text(level.price, self.decimals)
+        return text.append(f"{price:>{self.width - text.cell_len}}", _price_style(BID, best))
 
-    def ask(self, level: Level | None, *, best: bool) -> Text:
+    def ask(self, level: Level | None, *, best: bool, colour: str = ASK) -> Text:
         if level is None:
             return Text("")
-        text = Text().append(f"{self._price(level):>{self.price_width}} ", _price_style(ASK, best))
-        bar = self._bar(level, RIGHTWARDS)
-        text.append(bar, venue_style(level.venue))
-        text.append(" " * (self._bar_width - len(bar)))
-        text.append(f" {amount_text(level.amount):>{self.amount_width}}")
-        name = level.venue[: self.venue_width - 1]
-        return text.append(f" {name}", venue_style(level.venue))
+        price = price_text(level.price, self.decimals)
+        text = Text().append(f"{price:>{self.price_width}}", _price_style(colour, best))
+        if self._bar_width:
+            bar = self._bar(level, RIGHTWARDS)
+            text.append(" ").append(bar, venue_style(level.venue))
+            text.append(" " * (self._bar_width - len(bar)))
+        if self.amount_width:
+            text.append(f" {self._amount(level)}")
+        if self.venue_width:
+            text.append(f" {level.venue[: self.venue_width]}", venue_style(level.venue))
+        return text
 
-    def _price(self, level: Level) -> str:
-        return price_text(level.price, self.decimals)
+    def _amount(self, level: Level) -> str:
+        return f"{amount_text(level.amount, self.amount_width):>{self.amount_width}}"
 
     @property
     def _bar_width(self) -> int:
-        texts = self.venue_width + self.amount_width + self.price_width
-        return max(0, self.width - texts - 2)
+        texts = self.price_width + 1
+        texts += self.venue_width and self.venue_width + 1
+        texts += self.amount_width and self.amount_width + 1
+        return max(0, self.width - texts)
 
     def _bar(self, level: Level, ends: Sequence[str]) -> str:
         # The smallest level still shows: an eighth of a cell.
@@ -244,16 +351,60 @@ def _price_style(colour: str, best: bool) -> str:
     return f"bold {colour}" if best else colour
 
 
-def _venues(frame: Frame, width: int) -> list[Text]:
-    heading = f"   {'venue':<{VENUE_WIDTH}}{'state':<8}{'age':>9}{'upd/s':>8}{'p50':>10}{'p99':>10}"
-    lines = [Text().append(heading, FAINT)]
-    lines += [_venue(row, frame) for row in frame.venues]
-    for line in lines:
-        line.truncate(width, overflow="ellipsis")
-    return lines
+_Sections = dict[str, list[Text]]
+
+# What gives way first where not all lines fit, from its end; of notices the oldest.
+_SACRIFICES: Final = ("hops", "latency", "heading", "instrument", "notice", "venue")
+_COUNTED: Final = ("instrument", "venue", "notice")
 
 
-def _venue(row: VenueRow, frame: Frame) -> Text:
+def _beneath(frame: Frame, width: int) -> _Sections:
+    """Return the lines beneath the ladder, in their order, by what they are."""
+    columns = Text(f"   {'venue':<{VENUE_WIDTH}}{'state':<8}", FAINT)
+    for text, cells in (("age", 9), ("upd/s", 8), ("p50", 10), ("p99", 10)):
+        if columns.cell_len + cells <= width:
+            columns.append(f"{text:>{cells}}")
+    sections = {
+        "heading": [columns],
+        "venue": [_venue(row, frame, width) for row in frame.venues],
+        "latency": [_latency(frame)],
+        "hops": [] if frame.hops is None else [_hops(frame.hops, width)],
+        "instrument": [_other(book, width) for book in frame.others],
+        "notice": [Text(f" {notice}", WARN) for notice in frame.notices[-3:]],
+    }
+    for lines in sections.values():
+        for line in lines:
+            line.truncate(width, overflow="ellipsis")
+    return sections
+
+
+def _fitted(sections: _Sections, room: int) -> list[Text]:
+    """Return as many lines as there is room for, the last of which counts the others."""
+    left_out: Counter[str] = Counter()
+    for name in _SACRIFICES:
+        lines = sections[name]
+        while lines and sum(map(len, sections.values())) + any(map(left_out.get, _COUNTED)) > room:
+            lines.pop(0 if name == "notice" else -1)
+            left_out[name] += 1
+    found = [line for lines in sections.values() for line in lines]
+    counts = [
+        f"{left_out[name]} {name}{'s' if left_out[name] > 1 else ''}"
+        for name in _COUNTED
+        if left_out[name]
+    ]
+    return [*found, Text(f" + {', '.join(counts)}", FAINT)] if counts else found
+
+
+def _tape(frame: Frame, width: int, room: int) -> Iterator[Text]:
+    """Yield the last lines that were told, each whole."""
+    lines = [line for line in frame.tape if len(line) < width] if room >= LEAST_TAPE else []
+    if lines:
+        yield Text("")
+    for line in lines[1 - room :]:
+        yield Text(f" {line}", FAINT)
+
+
+def _venue(row: VenueRow, frame: Frame, width: int) -> Text:
     feed = row.feed
     name = f"{feed.venue:<{VENUE_WIDTH}.{VENUE_WIDTH}}"
     if frame.outage is not None:
@@ -261,13 +412,19 @@ def _venue(row: VenueRow, frame: Frame) -> Text:
     text = Text.assemble((f" ● {name}", venue_style(feed.venue)))
     style = STATE_STYLES[feed.state]
     text.append(f"{feed.state.name:<8}", style)
-    text.append(f"{duration_text(row.age_ns) if feed.ts_recv is not None else '—':>9}")
+    age = f"{duration_text(row.age_ns) if feed.ts_recv is not None else '—':>9}"
     if feed.state is not State.LIVE:
-        return text.append(f"  {feed.reason}", style)
+        return text.append(age if text.cell_len + 20 <= width else "").append(
+            f"  {feed.reason}", style
+        )
     p50, p99 = _percentiles(row.latency)
-    text.append(f"{row.updates_per_s:>8.0f}{p50:>10}{p99:>10}")
+    cells = [(age, ""), (f"{row.updates_per_s:>8.0f}", ""), (f"{p50:>10}", ""), (f"{p99:>10}", "")]
     if feed.score is not None and feed.score < 1.0:
-        text.append(f"  score {share_text(feed.score)}", WARN)
+        cells.append((f"  score {share_text(feed.score)}", WARN))
+    for cell, its_style in cells:
+        if text.cell_len + len(cell) > width:
+            break
+        text.append(cell, its_style or None)
     return text
 
 
@@ -277,22 +434,13 @@ def _percentiles(latency: Percentiles | None) -> tuple[str, str]:
     return duration_text(latency.p50_ns), duration_text(latency.p99_ns)
 
 
-def _footer(frame: Frame, width: int) -> list[Text]:
-    lines = [_latency(frame)] if frame.hops is None else [_latency(frame), _hops(frame.hops)]
-    lines += [_other(book) for book in frame.others]
-    lines += [Text(f" {notice}", WARN) for notice in frame.notices[-3:]]
-    for line in lines:
-        line.truncate(width, overflow="ellipsis")
-    return lines
-
-
 def _latency(frame: Frame) -> Text:
     p50, p99 = _percentiles(frame.latency)
     return Text.assemble((" latency ", FAINT), f"p50 {p50}", (" · ", FAINT), f"p99 {p99}")
 
 
-def _hops(hops: Hops) -> Text:
-    text = Text().append(" hops    ", FAINT)
+def _hops(hops: Hops, width: int) -> Text:
+    named, bare = Text(" hops    ", FAINT), Text(" hops ", FAINT)
     for name, hop_ns in (
         ("listener", hops.listener_ns),
         ("aggregator", hops.aggregator_ns),
@@ -300,18 +448,27 @@ def _hops(hops: Hops) -> Text:
         ("bot", hops.bot_ns),
     ):
         arrow = " → " if name != "listener" else ""
-        text.append(f"{arrow}{name} ", FAINT).append(duration_text(hop_ns))
-    return text
+        named.append(f"{arrow}{name} ", FAINT).append(duration_text(hop_ns), BRIGHT)
+        bare.append(arrow, FAINT).append(duration_text(hop_ns), BRIGHT)
+    return _first_that_fits(width, named, bare)
 
 
-def _other(book: Book) -> Text:
-    text = Text().append(f" {book.instrument:<12}", "bold")
+def _other(book: Book, width: int) -> Text:
+    name = Text(f" {book.instrument:<11} ", "bold")
     if book.best_bid is None or book.best_ask is None:
-        return text.append("no venue is live" if not book.live else "one side only", ASK)
-    prices = (book.best_bid.price, book.best_ask.price)
-    decimals = decimals_of(prices)
-    text.append(price_text(prices[0], decimals), BID)
-    text.append(f" {book.best_bid.venue}", venue_style(book.best_bid.venue)).append(" │ ", FAINT)
-    text.append(price_text(prices[1], decimals), ASK)
-    text.append(f" {book.best_ask.venue}", venue_style(book.best_ask.venue))
-    return text.append(f"   spread {price_text(book.spread, decimals)}", FAINT)
+        return name.append("no venue is live" if not book.live else "one side only", ASK)
+    best = (book.best_bid, book.best_ask)
+    decimals = decimals_of(level.price for level in best)
+    prices = [price_text(level.price, decimals) for level in best]
+    bid, ask = (Text(price, style) for price, style in zip(prices, (BID, ASK), strict=True))
+    whose = [Text(f" {level.venue}", venue_style(level.venue)) for level in best]
+    between = Text(" │ ", FAINT)
+    spread = Text(f"   spread {price_text(book.spread, decimals)}", FAINT)
+    return _first_that_fits(
+        width,
+        name + bid + whose[0] + between + ask + whose[1] + spread,
+        name + bid + whose[0] + between + ask + whose[1],
+        name + bid + between + ask,
+        name + Text("too wide for this terminal", FAINT),
+        name,
+    )

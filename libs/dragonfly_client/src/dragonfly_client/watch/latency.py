@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from itertools import groupby
 from operator import itemgetter
@@ -26,6 +26,13 @@ __all__ = ["LatencyScreen", "as_json", "draw_ledger"]
 PERIOD_S: Final = 1.0
 WIDTH: Final = 100
 """Cells of the whole table; where there are fewer it goes without the bars."""
+COLUMNS: Final = ("count", "p50", "p90", "p99", "p99.9", "max")
+SACRIFICES: Final = ("p99.9", "count", "p90", "max", "p99")
+"""Which columns give way first where not all fit."""
+GAP: Final = "  "
+"""Between two columns: the first one's padding, and the box's own blank."""
+TABLE_LINES: Final = 4
+"""Of a table beside its rows: headings, a rule, and a blank line above and below."""
 BARS: Final = " ▁▂▃▄▅▆▇█"
 GROUPS: Final = {
     "hop": "hop",
@@ -43,8 +50,9 @@ class LatencyScreen:
         self._console = console
         if not console.is_terminal:
             console.width = WIDTH  # a pipe has none of its own
+        redraws = console.is_terminal and not console.is_dumb_terminal
         self._as_text = as_text
-        shown = console.is_terminal and as_text is None
+        shown = redraws and as_text is None
         self._live = Live(console=console, auto_refresh=False, transient=True) if shown else None
 
     def __enter__(self) -> object:
@@ -62,8 +70,9 @@ class LatencyScreen:
 
     def show(self, watch: Watch) -> None:
         if self._live:
-            picture = Group(draw_ledger(watch.ledger, self._console.width), _status(watch))
-            self._live.update(picture, refresh=True)
+            width, height = self._console.size
+            table = draw_ledger(watch.ledger, width, height - 1)
+            self._live.update(Group(table, _status(watch, width)), refresh=True)
 
     def end(self, watch: Watch) -> None:
         if self._as_text:
@@ -72,36 +81,57 @@ class LatencyScreen:
             self._console.print(draw_ledger(watch.ledger, self._console.width))
 
 
-def draw_ledger(ledger: Ledger, width: int = WIDTH) -> RenderableType:
-    """Return a table: a row for each hop and venue.
+def draw_ledger(ledger: Ledger, width: int = WIDTH, height: int | None = None) -> RenderableType:
+    """Return a table: a row for each hop and venue; no figure of it is cut.
 
-    Where there is room it ends with a bar for each octave from 4 µs to 1 s.
+    Where there is room it ends with a bar for each octave from 4 µs to 1 s. Columns for which
+    there is none are named beneath it, rows are counted.
     """
-    bars = width >= WIDTH
+    rows: list[tuple[str, ...]] = []
+    below_zero = 0
+    for group, found_rows in groupby(ledger.rows(), key=itemgetter(0)):
+        rows.append((GROUPS[group], *[""] * len(COLUMNS), ""))
+        for _, name, found in found_rows:
+            below_zero += found.below_zero
+            rows.append((*_cells(name, found), _bars(found)))
+    if not rows:
+        return Text("no quote has come yet")
+    remarks = []
+    if below_zero:
+        remarks.append(
+            f"{below_zero} figures were negative and count as 0: the clocks of two machines differ"
+        )
+    shown, left_out = _fitting(rows, width)
+    if left_out:
+        remarks.append(f"no room for {', '.join(left_out)}: the terminal is {width} cells wide")
+    if height is not None and len(rows) > (most := height - TABLE_LINES - 1 - len(remarks)):
+        remarks.append(f"{len(rows) - max(1, most)} more rows")
+        rows = rows[: max(1, most)]
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim")
     table.add_column("", no_wrap=True)
-    for heading in ("count", "p50", "p90", "p99", "p99.9", "max"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    if bars:
+    for place in shown:
+        table.add_column(COLUMNS[place], justify="right", no_wrap=True)
+    if width >= WIDTH:
         table.add_column("4 µs" + "1 s".rjust(OCTAVES - 4), no_wrap=True)
-    below_zero = 0
-    for group, rows in groupby(ledger.rows(), key=itemgetter(0)):
-        table.add_row(Text(GROUPS[group], "bold"))
-        for _, name, found in rows:
-            below_zero += found.below_zero
-            cells = [*_cells(name, found), *([_bars(found)] if bars else [])]
-            table.add_row(*cells, style="bold" if name == ALL else None)
-    if not table.row_count:
-        return Text("no quote has come yet")
-    if not below_zero:
-        return table
-    return Group(
-        table,
-        Text(
-            f"{below_zero} figures were negative and count as 0: the clocks of two machines differ",
-            "yellow",
-        ),
-    )
+    for name, *cells, bars in rows:
+        style = "bold" if not cells[0] or name.strip() == ALL else None
+        figures = [cells[place] for place in shown]
+        table.add_row(name, *figures, *([bars] if width >= WIDTH else []), style=style)
+    return Group(table, *(Text(remark, "yellow") for remark in remarks))
+
+
+def _fitting(rows: Sequence[tuple[str, ...]], width: int) -> tuple[list[int], list[str]]:
+    """Return the places of the columns that there is room for, and the names of the others."""
+    widths = [
+        max(map(len, column)) + len(GAP) for column in zip(("", *COLUMNS, ""), *rows, strict=True)
+    ]
+    shown, left_out = [*range(len(COLUMNS))], []
+    for name in SACRIFICES:
+        if widths[0] + sum(widths[place + 1] for place in shown) <= width:
+            break
+        shown.remove(COLUMNS.index(name))
+        left_out.append(name)
+    return shown, left_out
 
 
 def as_json(ledger: Ledger) -> str:
@@ -123,9 +153,14 @@ def _bars(found: Distribution) -> str:
     return "".join(BARS[-(-8 * count // highest)] for count in found.octaves)
 
 
-def _status(watch: Watch) -> Text:
+def _status(watch: Watch, width: int) -> Text:
     frame = watch.frame()
     if frame.outage is not None:
-        return Text(frame.outage, "bold red")
-    what = f"{frame.books_per_s:.0f} books/s of {' '.join(watch.instruments)} from {watch.target}"
-    return Text(f"{what} · Ctrl-C ends it", "dim")
+        text = Text(frame.outage, "bold red")
+    else:
+        others = len(watch.instruments) - 1
+        what = watch.instruments[0] + (f" and {others} more" if others else "")
+        told = f"{frame.books_per_s:.0f} books/s of {what} from {watch.target} · Ctrl-C ends it"
+        text = Text(told, "dim")
+    text.truncate(width, overflow="ellipsis")
+    return text

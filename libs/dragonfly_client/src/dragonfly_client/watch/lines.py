@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from typing import Final
 
 from dragonfly_client.messages import Book, Level, State
 from dragonfly_client.watch.statistics import Percentiles, Summary
 from dragonfly_client.watch.text import amount_text, decimals_of, duration_text, price_text
 
 __all__ = ["Moves", "added", "price_line", "summary_lines"]
+
+MOST_NAMED: Final = 5
+"""Instruments that a summary names, before it counts the others."""
 
 
 class Moves:
@@ -83,11 +87,12 @@ def price_line(book: Book, decimals: int) -> str:
 
 def summary_lines(summary: Summary) -> Iterable[str]:
     """Yield the summary of a run, line by line."""
-    what = " ".join(summary.instruments)
+    others = len(summary.instruments) - MOST_NAMED
+    what = " ".join(summary.instruments[:MOST_NAMED]) + (f" and {others} more" * (others > 0))
     yield f"{what}: {summary.books} books in {summary.seconds:.1f} s"
     for venue, updates in summary.updates.items():
         rate = updates / summary.seconds if summary.seconds else 0.0
-        yield f"  {venue:<10} {updates:>8} updates  {rate:8.1f}/s"
+        yield f"  {venue:<10} {updates:>7} updates  {rate:7.1f}/s"
     yield f"  latency    {_latency(summary.latency)}"
     yield f"  reconnects {summary.reconnects}"
     if not summary.faults:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import io
+import shutil
 import time
 from collections.abc import Coroutine, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
-from rich.console import Console
+from rich.console import Console, ConsoleDimensions
 
 from dragonfly_client.client import DragonflyClient
 from dragonfly_client.errors import SettingError
@@ -48,17 +49,20 @@ async def run_watch(
 ) -> Summary:
     """Show the books of `instruments` until `seconds` after the first one, or until cancelled.
 
-    In a terminal a ladder of the first instrument, elsewhere lines; a summary at the end in either
-    case; or what `screen` makes of them. `notices` gives lines to show beneath, newest last. `svg`
-    is where to leave a picture of the last ladder.
+    In a terminal a ladder of the first instrument, elsewhere and where TERM is dumb lines; a
+    summary at the end in either case; or what `screen` makes of them. `notices` gives lines to
+    show beneath, newest last. `svg` is where to leave a picture of the last ladder.
 
     Raises:
         ClientError: no gateway answers, or it refuses; or `svg` cannot be written.
     """
     check_picture(svg)
+    if console.is_dumb_terminal:  # which has a size all the same, and rich does not ask for it
+        console.size = ConsoleDimensions(*shutil.get_terminal_size())
     watch = Watch(target, instruments, notices or list)
     if screen is None:
-        screen = LadderScreen(console) if console.is_terminal else LineScreen(console)
+        redraws = console.is_terminal and not console.is_dumb_terminal
+        screen = LadderScreen(console) if redraws else LineScreen(console)
 
     def on_event(event: Event) -> None:
         watch.on_event(event)

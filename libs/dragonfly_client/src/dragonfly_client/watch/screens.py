@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections import deque
+from dataclasses import replace
+from textwrap import wrap
 from typing import Final, Protocol
 
 from rich.console import Console
@@ -11,7 +14,7 @@ from rich.text import Text
 
 from dragonfly_client.events import Disconnected, Event, Reconnected
 from dragonfly_client.messages import Book
-from dragonfly_client.watch.ladder import draw
+from dragonfly_client.watch.ladder import LOWEST, draw
 from dragonfly_client.watch.lines import Moves, added, summary_lines
 from dragonfly_client.watch.state import Watch
 
@@ -19,6 +22,8 @@ __all__ = ["LadderScreen", "LineScreen", "Screen"]
 
 PICTURE_PERIOD_S: Final = 0.125
 LINE_PERIOD_S: Final = 0.1
+MAX_TAPE: Final = 200
+INDENT: Final = "    "
 PATIENCE_S: Final = 1.0
 """How long a missing gateway goes unmentioned."""
 
@@ -44,6 +49,8 @@ class LadderScreen:
 
     def __init__(self, console: Console) -> None:
         self._console = console
+        self._moves = Moves()
+        self._tape: deque[str] = deque(maxlen=MAX_TAPE)
         self._live = Live(console=console, screen=True, auto_refresh=False)
 
     def __enter__(self) -> object:
@@ -53,17 +60,27 @@ class LadderScreen:
         self._live.stop()
 
     def observe(self, book: Book) -> None:
-        """Do nothing: the next picture shows it."""
+        self._moves.observe(book)
 
     def tell(self, event: Event) -> None:
         """Do nothing: the next picture's header says it."""
 
     def show(self, watch: Watch) -> None:
-        self._live.update(draw(watch.frame(), *self._console.size), refresh=True)
+        self._tape.extend(self._moves.take())
+        frame = replace(watch.frame(), tape=self._tape)
+        self._live.update(draw(frame, *self._console.size), refresh=True)
 
     def end(self, watch: Watch) -> None:
-        self._console.print(draw(watch.frame(), *self._console.size))
-        _print_summary(self._console, watch)
+        # Without what was told before: the summary is beneath, and both are to be seen at once.
+        summary = [
+            part
+            for line in summary_lines(watch.summary())
+            for part in _wrapped(self._console, line)
+        ]
+        width, height = self._console.size
+        self._console.print(draw(watch.frame(), width, max(LOWEST, height - len(summary) - 1)))
+        for line in summary:
+            _print(self._console, line)
 
 
 class LineScreen:
@@ -105,17 +122,27 @@ class LineScreen:
 
     def end(self, watch: Watch) -> None:
         self.show(watch)
-        _print_summary(self._console, watch)
+        for line in summary_lines(watch.summary()):
+            self._print(line)
 
     def _print(self, line: str) -> None:
         _print(self._console, line)
 
 
-def _print_summary(console: Console, watch: Watch) -> None:
-    for line in summary_lines(watch.summary()):
-        _print(console, line)
-
-
 def _print(console: Console, line: str) -> None:
-    # One line each: no wrapping at a width that a pipe does not have, no markup, no colours.
-    console.print(Text(line), soft_wrap=True)
+    for part in _wrapped(console, line):
+        # No wrapping at a width that a pipe does not have, no markup, no colours.
+        console.print(Text(part), soft_wrap=True)
+
+
+def _wrapped(console: Console, line: str) -> list[str]:
+    """Return `line` as what fits a terminal, broken between words: no price is cut."""
+    if not console.is_terminal or len(line) <= console.width:
+        return [line]
+    return wrap(
+        line,
+        console.width,
+        subsequent_indent=INDENT,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )

@@ -29,13 +29,24 @@ def price_text(price: float, decimals: int) -> str:
     return f"{price:,.{decimals}f}"
 
 
-def amount_text(amount: float) -> str:
-    """Return at most ten characters: as many decimals as there is room and need for."""
+def amount_text(amount: float, most: int = 10) -> str:
+    """Return at most ten characters: as many decimals as there is room and need for.
+
+    Where there is less room, down to six characters, it is rounded.
+    """
     if amount >= 100_000:
-        return f"{amount:,.0f}"
-    if amount >= 1000:
-        return f"{amount:,.2f}"
-    return f"{amount:.4f}" if amount >= 0.001 or amount == 0 else f"{amount:.8f}"
+        text = f"{amount:,.0f}"
+    elif amount >= 1000:
+        text = f"{amount:,.2f}"
+    else:
+        text = f"{amount:.4f}" if amount >= 0.001 or amount == 0 else f"{amount:.8f}"
+    if len(text) <= most or most >= 10:
+        return text
+    for decimals in range(4, -1, -1):
+        shorter = f"{amount:.{decimals}f}"
+        if len(shorter) <= most and float(shorter):
+            return shorter
+    return f"{amount:.0e}"
 
 
 def duration_text(nanoseconds: float) -> str:
