@@ -303,7 +303,7 @@ class Cluster:
             bind=bind,
             ws_url=f"ws://{venue}",
             rest_url=f"http://{venue}",
-            tls=cast("Any", None),
+            trust=cast("Any", None),
             following=Following((), DEPTH, linger_s=10.0),
             replicas=self._replicas(self._listeners[venue]),
         )

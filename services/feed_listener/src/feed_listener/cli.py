@@ -94,7 +94,7 @@ def listener(
         bind=check_address(bind),
         ws_url=check_url(ws_url or venue.ws_url, "--ws-url", STREAM_SCHEMES),
         rest_url=check_url(rest_url or venue.rest_url, "--rest-url", REST_SCHEMES),
-        tls=trusted(ca_file),
+        trust=trusted(ca_file),
         following=Following(
             instruments, depth, linger_s, audit_interval_s if audit else None, list_interval_s
         ),

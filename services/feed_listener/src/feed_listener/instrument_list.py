@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Final
@@ -13,6 +12,7 @@ from feed_listener.client import (
     Connection,
     RejectedError,
     Standing,
+    Trust,
     UnreachableError,
     fetch,
 )
@@ -31,7 +31,7 @@ def fetcher(
     client: Client,
     ws_url: str,
     rest_url: str,
-    tls: ssl.SSLContext,
+    trust: Trust,
     standing: Standing | None = None,
 ) -> Fetch:
     """Return a function that loads markets by instrument in the way that `venue` offers.
@@ -41,7 +41,7 @@ def fetcher(
     source = venue.instruments
 
     async def at(path: str) -> Mapping[str, Market]:
-        reply = await fetch(f"{rest_url}{path}", tls, source.max_reply_bytes, standing)
+        reply = await fetch(f"{rest_url}{path}", trust, source.max_reply_bytes, standing)
         return _checked(venue.parse_instruments(reply))
 
     async def by_rest(symbols: Sequence[str]) -> Mapping[str, Market]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import ssl
 from contextlib import closing
 from dataclasses import dataclass
 
@@ -12,7 +11,7 @@ from dragonfly_common.peers import Peers
 from dragonfly_common.runtime import Runtime
 from dragonfly_common.sharing import ALONE, Replicas, Share
 
-from feed_listener.client import ClientOptions, Standing, build_client, fetch
+from feed_listener.client import ClientOptions, Standing, Trust, build_client, fetch
 from feed_listener.instrument_list import fetcher
 from feed_listener.listener import MOST_FEEDS, Following, Listener
 from feed_listener.venue import Venue
@@ -28,7 +27,7 @@ class Options:
     bind: str
     ws_url: str
     rest_url: str
-    tls: ssl.SSLContext
+    trust: Trust
     following: Following
     replicas: Replicas = ALONE
     keys: Keys | None = None
@@ -43,12 +42,12 @@ async def serve(runtime: Runtime, options: Options) -> None:
     venue = options.venue
     limits, source = venue.limits, venue.instruments
     clock = runtime.clock
-    tls, standing = options.tls, Standing(clock)
+    trust, standing = options.trust, Standing(clock)
     book_client = build_client(
-        options.ws_url, ClientOptions(tls, limits.max_frame_bytes, venue.compression, standing)
+        options.ws_url, ClientOptions(trust, limits.max_frame_bytes, venue.compression, standing)
     )
     list_client = build_client(
-        options.ws_url, ClientOptions(tls, source.max_reply_bytes, True, standing)
+        options.ws_url, ClientOptions(trust, source.max_reply_bytes, True, standing)
     )
     share = Share(
         runtime.instance, options.replicas.redundancy, options.replicas.handover_s, MOST_FEEDS
@@ -65,9 +64,9 @@ async def serve(runtime: Runtime, options: Options) -> None:
             options.following,
             book_client,
             options.ws_url,
-            fetcher(venue, list_client, options.ws_url, options.rest_url, tls, standing),
+            fetcher(venue, list_client, options.ws_url, options.rest_url, trust, standing),
             random.random,
-            lambda path, most: fetch(f"{options.rest_url}{path}", tls, most, standing),
+            lambda path, most: fetch(f"{options.rest_url}{path}", trust, most, standing),
         )
         runtime.ready(address=publisher.address, venue=venue.name)
         runtime.not_ready("starting")

@@ -12,6 +12,7 @@ from typing import Final
 from urllib.parse import urlencode
 
 import click
+from dragonfly_common.authorities import named_authority
 from dragonfly_common.errors import ConfigError
 from dragonfly_common.options import market_options
 from dragonfly_common.printable import LONGEST_SENTENCE, printable
@@ -183,7 +184,7 @@ def _get(url: str, control: str, ca_file: Path | None) -> str:
     if not url.startswith(("http://", "https://")):
         raise ConfigError(_NO_CONTROL.format(control))
     try:
-        tls = ssl.create_default_context(cafile=ca_file)
+        tls = named_authority(ca_file) if ca_file else ssl.create_default_context()
         opener = urllib.request.build_opener(
             urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=tls)
         )

@@ -23,7 +23,7 @@ from feed_listener.client.errors import (
 )
 from feed_listener.client.rest import fetch
 from feed_listener.client.standing import Standing
-from feed_listener.client.tls import trusted
+from feed_listener.client.tls import Trust, trusted
 
 __all__ = [
     "REST_SCHEMES",
@@ -39,6 +39,7 @@ __all__ = [
     "ProxyError",
     "RejectedError",
     "Standing",
+    "Trust",
     "UnforeseenError",
     "UnreachableError",
     "UnresponsiveError",

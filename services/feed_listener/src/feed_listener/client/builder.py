@@ -5,7 +5,6 @@ Another protocol is one module with a `Client`, and its schemes here.
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
@@ -17,6 +16,7 @@ from dragonfly_common.errors import ConfigError
 
 from feed_listener.client.connection import Client
 from feed_listener.client.standing import Standing
+from feed_listener.client.tls import Trust
 from feed_listener.client.websocket import WebSocketClient
 
 __all__ = ["REST_SCHEMES", "STREAM_SCHEMES", "ClientOptions", "build_client", "check_url"]
@@ -26,7 +26,7 @@ __all__ = ["REST_SCHEMES", "STREAM_SCHEMES", "ClientOptions", "build_client", "c
 class ClientOptions:
     """What a client is told of the venue it will talk to."""
 
-    tls: ssl.SSLContext
+    trust: Trust
     max_frame_bytes: int
     compression: bool
     standing: Standing = field(default_factory=lambda: Standing(SystemClock()))
@@ -34,7 +34,7 @@ class ClientOptions:
 
 def _websocket(options: ClientOptions) -> Client:
     return WebSocketClient(
-        tls=options.tls,
+        trust=options.trust,
         max_frame_bytes=options.max_frame_bytes,
         compression=options.compression,
         standing=options.standing,

@@ -15,7 +15,6 @@ from dragonfly_common.clock import SystemClock
 
 from feed_listener.client.errors import (
     QUOTED_BYTES,
-    CertificateError,
     ClientError,
     ProtocolError,
     ProxyError,
@@ -24,7 +23,7 @@ from feed_listener.client.errors import (
 )
 from feed_listener.client.proxies import Proxy, proxy_of
 from feed_listener.client.standing import Standing
-from feed_listener.client.tls import certificate_sentence
+from feed_listener.client.tls import Trust
 
 __all__ = ["fetch"]
 
@@ -40,9 +39,7 @@ PIECE_BYTES: Final = 1 << 18
 """Inflated at once: between two pieces others have their turn."""
 
 
-async def fetch(
-    url: str, tls: ssl.SSLContext, max_bytes: int, standing: Standing | None = None
-) -> bytes:
+async def fetch(url: str, trust: Trust, max_bytes: int, standing: Standing | None = None) -> bytes:
     """Return the body of a successful GET, of at most `max_bytes` as sent and once decompressed.
 
     Redirects are not followed: they would let whoever answers choose what we ask next, within our
@@ -57,13 +54,17 @@ async def fetch(
         said = f"{url} through {proxy.told}" if proxy else url
         try:
             async with asyncio.timeout(WHOLE_TIMEOUT_S):
-                return await _get(url, said, proxy, tls, max_bytes, standing)
+                return await trust.verify(
+                    said,
+                    lambda tls: _get(url, said, _through(proxy, trust), tls, max_bytes, standing),
+                )
         except TimeoutError:
             raise UnreachableError(f"{said} was not read within {WHOLE_TIMEOUT_S:g} s") from None
         except httpx.TimeoutException:
             raise UnreachableError(f"{said} did not answer within {TIMEOUT_S:g} s") from None
         except httpx.NetworkError as error:
-            raise _unreachable(said, error) from error
+            why = str(error).lower() or "cut off"
+            raise UnreachableError(f"{said} cannot be reached: {why}") from error
         except httpx.ProxyError as error:
             raise ProxyError(f"{said} cannot be reached, it answers: {error}") from None
         except httpx.HTTPError as error:
@@ -78,20 +79,17 @@ async def fetch(
 async def _get(
     url: str,
     said: str,
-    proxy: Proxy | None,
+    through: httpx.Proxy | None,
     tls: ssl.SSLContext,
     max_bytes: int,
     standing: Standing,
 ) -> bytes:
     # Without the library's client, which reads where a redirect leads even if it is not to follow.
-    through = None
-    if proxy is not None:
-        through = httpx.Proxy(proxy.url, ssl_context=tls if proxy.encrypted else None)
     request = httpx.Request("GET", url, headers=HEADERS, extensions={"timeout": TIMEOUTS})
     body = bytearray()
     async with (
         httpx.AsyncHTTPTransport(verify=tls, trust_env=False, proxy=through) as transport,
-        aclosing(await transport.handle_async_request(request)) as response,
+        aclosing(await _answer(transport, request)) as response,
     ):
         if response.is_success:
             async for piece in _pieces(said, response, max_bytes):
@@ -109,6 +107,30 @@ async def _get(
             location=response.headers.get("Location"),
             body=bytes(body),
         )
+
+
+async def _answer(transport: httpx.AsyncHTTPTransport, request: httpx.Request) -> httpx.Response:
+    """Return the reply, its body unread.
+
+    Raises:
+        ssl.SSLCertVerificationError: the certificate is not good.
+        httpx.HTTPError: there is no reply.
+    """
+    try:
+        return await transport.handle_async_request(request)
+    except httpx.ConnectError as error:
+        cause: BaseException | None = error
+        while cause is not None:
+            if isinstance(cause, ssl.SSLCertVerificationError):
+                raise cause from None
+            cause = cause.__cause__ or cause.__context__
+        raise
+
+
+def _through(proxy: Proxy | None, trust: Trust) -> httpx.Proxy | None:
+    if proxy is None:
+        return None
+    return httpx.Proxy(proxy.url, ssl_context=trust.proxies if proxy.encrypted else None)
 
 
 async def _pieces(url: str, response: httpx.Response, max_bytes: int) -> AsyncIterator[bytes]:
@@ -147,12 +169,3 @@ def _inflated(url: str, data: bytes, inflater: zlib._Decompress) -> Iterator[byt
         data = inflater.unconsumed_tail
         full = len(piece) == PIECE_BYTES
         yield piece
-
-
-def _unreachable(url: str, error: BaseException) -> ClientError:
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            return CertificateError(certificate_sentence(url, cause))
-        cause = cause.__cause__ or cause.__context__
-    return UnreachableError(f"{url} cannot be reached: {str(error).lower() or 'cut off'}")

@@ -25,7 +25,6 @@ from websockets.protocol import Event, State
 
 from feed_listener.client.connection import Connection
 from feed_listener.client.errors import (
-    CertificateError,
     ClientError,
     ClosedError,
     ProtocolError,
@@ -36,7 +35,7 @@ from feed_listener.client.errors import (
 from feed_listener.client.framing import Framing
 from feed_listener.client.proxies import proxy_of
 from feed_listener.client.standing import Standing
-from feed_listener.client.tls import certificate_sentence
+from feed_listener.client.tls import Trust
 
 __all__ = ["WebSocketClient"]
 
@@ -51,12 +50,12 @@ class WebSocketClient:
     def __init__(
         self,
         *,
-        tls: ssl.SSLContext,
+        trust: Trust,
         max_frame_bytes: int,
         compression: bool,
         standing: Standing,
     ) -> None:
-        self._tls = tls
+        self._trust = trust
         self._standing = standing
         self._max_frame_bytes = max_frame_bytes
         self._compression = "deflate" if compression else None
@@ -73,12 +72,14 @@ class WebSocketClient:
             said = f"{url} through {proxy.told}" if proxy else url
             options: dict[str, Any] = {}
             if proxy is not None and proxy.encrypted:
-                options["proxy_ssl"] = self._tls
-            try:
+                options["proxy_ssl"] = self._trust.proxies
+            encrypted = urlsplit(url).scheme == "wss"
+
+            async def open_by(tls: ssl.SSLContext) -> _WebSocket:
                 return _WebSocket(
                     await _Connect(
                         url,
-                        ssl=self._tls if urlsplit(url).scheme == "wss" else None,
+                        ssl=tls if encrypted else None,
                         proxy=proxy.url if proxy else None,
                         compression=self._compression,
                         open_timeout=OPEN_TIMEOUT_S,
@@ -90,6 +91,9 @@ class WebSocketClient:
                         **options,
                     )
                 )
+
+            try:
+                return await self._trust.verify(said, open_by)
             except (OSError, WebSocketException, EOFError) as error:
                 raise _failure(said, error, self._standing.now_s) from error
 
@@ -232,8 +236,6 @@ class _WebSocket:
 
 
 def _failure(url: str, error: Exception, now_s: float) -> ClientError:
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return CertificateError(certificate_sentence(url, error))
     if isinstance(error, InvalidStatus):
         response, headers = error.response, error.response.headers
         return RejectedError(
