@@ -414,10 +414,16 @@ def _judge_names(view: View, live: Sequence[VenueFeed], levels: Iterable[_AnyLev
 
 
 def _judge_ages(view: View) -> None:
+    """An age is as of the view's sending, or of its computation where that was shortly before."""
+    held = view.ts_out - view.ts_agg <= AGES_HOLD_NS + CLOCK_NS
     for feed in view.venues:
-        age_ns = max(0, view.ts_out - feed.ts_recv) if feed.ts_recv else 0
-        if not age_ns - AGES_HOLD_NS - CLOCK_NS <= feed.age_ns <= age_ns + CLOCK_NS:
-            raise _BrokenRuleError("wrong age", f"{feed.venue}: {feed.age_ns} should be {age_ns}")
+        at_agg, at_out = (
+            max(0, ts - feed.ts_recv) if feed.ts_recv else 0 for ts in (view.ts_agg, view.ts_out)
+        )
+        if held and feed.age_ns == at_agg:
+            continue
+        if not at_out - AGES_HOLD_NS - CLOCK_NS <= feed.age_ns <= at_out + CLOCK_NS:
+            raise _BrokenRuleError("wrong age", f"{feed.venue}: {feed.age_ns} should be {at_out}")
 
 
 def _judge_times(view: View) -> None:

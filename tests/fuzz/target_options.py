@@ -298,7 +298,7 @@ class Control(Target):
 
     def reset(self) -> None:
         clock, truth = ManualClock(), Truth()
-        exchanges = {name: Exchange(venue, clock, truth, None) for name, venue in VENUES.items()}
+        exchanges = {name: Exchange(venue, clock, truth) for name, venue in VENUES.items()}
         driver = SeededDriver(exchanges, [], seed=1, rate=0.0)
         faults = _Timeless(exchanges, clock, truth)
         self._simulator = Simulator(exchanges, driver, faults, truth)
@@ -344,9 +344,7 @@ class Requests(Target):
 
     def reset(self) -> None:
         clock = ManualClock()
-        self._exchanges = {
-            name: Exchange(venue, clock, Truth(), None) for name, venue in VENUES.items()
-        }
+        self._exchanges = {name: Exchange(venue, clock, Truth()) for name, venue in VENUES.items()}
         SeededDriver(self._exchanges, [], seed=1, rate=0.0)
         paths = {"binance": "/stream", "bitstamp": "/", "kraken": "/v2"}
         self._sessions = {

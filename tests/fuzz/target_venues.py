@@ -148,7 +148,7 @@ class Frames(Target):
     def reset(self) -> None:
         self._clock = ManualClock()
         venue = VENUES[self.venue]
-        self._exchange = Exchange(SIMULATED[self.venue], self._clock, Truth(), None)
+        self._exchange = Exchange(SIMULATED[self.venue], self._clock, Truth())
         self._market = SeededDriver({self.venue: self._exchange}, [], seed=1, rate=0.0)
         self.outlet = _Outlet()
         self._feeds = Feeds(self.venue, self.outlet, self._clock)
@@ -330,7 +330,7 @@ class Snapshots(Target):
 
     def seeds(self) -> Sequence[bytes]:
         clock = ManualClock()
-        exchange = Exchange(SIMULATED[self.venue], clock, Truth(), None)
+        exchange = Exchange(SIMULATED[self.venue], clock, Truth())
         SeededDriver({self.venue: exchange}, [], seed=1, rate=0.0).want(INSTRUMENT)
         path, _, query = self._source().path(SYMBOLS[self.venue]).partition("?")
         reply = exchange.venue.rest(path, dict(parse_qsl(query)), exchange, clock.now_ns())
@@ -378,7 +378,7 @@ class Lists(Target):
 
     def seeds(self) -> Sequence[bytes]:
         clock = ManualClock()
-        exchange = Exchange(SIMULATED[self.venue], clock, Truth(), None)
+        exchange = Exchange(SIMULATED[self.venue], clock, Truth())
         SeededDriver({self.venue: exchange}, [], seed=1, rate=0.0)
         source = VENUES[self.venue].instruments
         paths = [path for path in (source.rest_path, source.other_rest_path) if path is not None]

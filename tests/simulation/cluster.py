@@ -237,7 +237,7 @@ class Bot:
     @property
     def latest(self) -> dict[str, tuple[float, View]]:
         found = self.streams[-1] if self.streams else []
-        return {view.instrument: (at, view) for at, view in found[-20:]}
+        return {view.instrument: (at, view) for at, view in found}
 
 
 class Cluster:

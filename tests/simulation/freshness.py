@@ -31,16 +31,16 @@ class History:
 
     def __init__(self) -> None:
         self._courses: dict[tuple[str, str], _Course] = {}
-        self._excused: dict[str, list[tuple[float, float]]] = {}
+        self._excused: dict[tuple[str, str | None], list[tuple[float, float]]] = {}
 
     def note(self, venue: str, instrument: str, at: float, bids: _Side, asks: _Side) -> None:
         course = self._courses.setdefault((venue, instrument), _Course())
         course.since.append(at)
         course.sides.append((bids, asks))
 
-    def excuse(self, venue: str, since: float, until: float) -> None:
-        """Ask nothing of what the venue did not send then, or not in order."""
-        self._excused.setdefault(venue, []).append((since, until))
+    def excuse(self, venue: str, since: float, until: float, instrument: str | None = None) -> None:
+        """Ask nothing of what the venue did not send then, or not in order; of one instrument."""
+        self._excused.setdefault((venue, instrument), []).append((since, until))
 
     def age_s(self, view: View, at: float) -> float:
         """Return for how long the oldest venue of a live view had been different by then."""
@@ -59,7 +59,9 @@ class History:
             if known_bids[: len(bids)] == bids and known_asks[: len(asks)] == asks:
                 ended = course.since[index + 1] if index + 1 < len(course.since) else at
                 is_excused = any(
-                    since <= at and ended <= until for since, until in self._excused.get(venue, ())
+                    since <= at and ended <= until
+                    for name in (None, instrument)
+                    for since, until in self._excused.get((venue, name), ())
                 )
                 return 0.0 if is_excused else max(0.0, at - ended)
         return 0.0  # It never was: that is for the oracle to say.

@@ -12,15 +12,19 @@ from random import Random
 from typing import Final
 
 from dragonfly_common.topics import ViewKind
+from venue_simulator.catalogue import RESTING
 from venue_simulator.faults import FaultKind
+from venue_simulator.seeded import RESTING_S
 
 from simulation.cluster import Cluster, Shape
+from simulation.freshness import History
 from simulation.network import Weather
-from simulation.venues import QUIET_FIRST_FRAME_S
 
 __all__ = ["HEALED_AT_S", "Deed", "Plan", "draw_plan"]
 
 FIRST_FAULT_S: Final = 1.0
+RESTING_SHARE: Final = 0.6
+"""Of the seeds in which an instrument that rests is followed too."""
 HEALED_AT_S: Final = 16.0
 """By then everything that is broken is whole again, and nothing more goes wrong."""
 
@@ -96,6 +100,11 @@ def draw_plan(seed: int) -> Plan:
         deeds += _draw_fault(random, shape)
     if any("supersede" in deed.text for deed in deeds):
         shape = replace(shape, elsewhere=True)
+    if Random(f"rests/{seed}").random() < RESTING_SHARE:
+        # The first one is what a bot that follows one instrument follows.
+        among = [*shape.instruments, RESTING]
+        Random(f"first/{seed}").shuffle(among)
+        shape = replace(shape, instruments=tuple(among))
     for number in range(len(shape.bots)):
         # Some come late, into a market that is there, or into one that is broken.
         at_s = random.choice((0.0, 0.0, random.uniform(0.0, HEALED_AT_S)))
@@ -189,17 +198,20 @@ def _draw_at_venue(random: Random, shape: Shape, at_s: float, until_s: float) ->
     once = kind in MOMENTS or (kind in ONE_SHOTS and random.random() < 0.6)
     seconds = None if once else until_s - at_s
 
-    again_s = 2.0 / shape.rate + QUIET_FIRST_FRAME_S
+    def excuse(history: History, since: float, until: float) -> None:
+        """Ask nothing until the venue has sent each book again, or REST has been asked for it."""
+        history.excuse(venue, since, until + 2.0 / shape.rate + 1.0)
+        history.excuse(venue, since, until + 2.0 * RESTING_S, RESTING)
 
     def inject(cluster: Cluster) -> None:
         host = cluster.venues
         host.process.poke(lambda: host.faults.inject(venue, kind, None, seconds))
         ended_s = at_s if once else until_s
         if kind is FaultKind.MUTE or kind in ONE_SHOTS:
-            host.history.excuse(venue, at_s, ended_s + again_s)
+            excuse(host.history, at_s, ended_s)
         elif kind is FaultKind.SILENCE:
             # It answers pings again: what it left out shows with its next book.
-            host.history.excuse(venue, ended_s, ended_s + again_s)
+            excuse(host.history, ended_s, ended_s)
 
     lasting = "" if seconds is None else f" for {seconds:.1f} s"
     return [Deed(at_s, f"{venue} {kind}{lasting}", inject, kind is FaultKind.SILENCE)]

@@ -83,6 +83,9 @@ def _play(plan: Plan, cluster: Cluster, outcome: Outcome, tell: Callable[[str, s
         whole = all(_is_whole(cluster, bot) for bot in cluster.bots)
     outcome.whole_after_s = schedule.now - HEALED_AT_S
     schedule.run_until(schedule.now + STAYS_S)
+    # What a venue left out of a book that rests would show with its next change.
+    cluster.venues.burst(1)
+    schedule.run_until(schedule.now + STAYS_S)
     cluster.venues.stop_market()
     # What a spike of delay would take out for a moment must not be judged at that moment.
     cluster.network.weather = Weather()

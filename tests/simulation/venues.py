@@ -8,17 +8,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any, Final, Literal, NamedTuple, NoReturn, Self, cast
 from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
-from feed_listener import service
+from feed_listener import instrument_list, service
 from feed_listener.client import ClosedError, RejectedError, UnreachableError
-from feed_listener.client.connection import Client, Connection
-from feed_listener.directory import Fetch
-from feed_listener.instrument_list import fetcher
-from feed_listener.venue import FrameError, Market, Venue
+from feed_listener.client.connection import Connection
 from venue_simulator import market
 from venue_simulator.book import BookState, Levels
 from venue_simulator.client import Client as Member
@@ -34,7 +31,7 @@ from simulation.freshness import History
 from simulation.network import Network, Wire
 from simulation.virtual import Process, current_process
 
-__all__ = ["QUIET_FIRST_FRAME_S", "VenueHost", "install"]
+__all__ = ["VenueHost", "install"]
 
 OPEN_TIMEOUT_S: Final = 5.0
 SLOW_REST_S: Final = 3.0
@@ -43,7 +40,6 @@ LEVELS: Final = 24
 market may take away."""
 
 SHOWN_LEVELS: Final = 10
-QUIET_FIRST_FRAME_S: Final = 1.0
 
 _encode = msgspec.json.Encoder().encode
 
@@ -99,9 +95,7 @@ class VenueHost:
         self.network = network
         self.history = History()
         self.truth = _TruthLog(self.history, process)
-        self.exchanges = {
-            name: Exchange(VENUES[name], process, self.truth, QUIET_FIRST_FRAME_S) for name in names
-        }
+        self.exchanges = {name: Exchange(VENUES[name], process, self.truth) for name in names}
         self.faults = FaultInjection(self.exchanges, process, self.truth)
         self._driver: SeededDriver | None = None
         self._seed = seed
@@ -294,41 +288,27 @@ async def _reach(host: VenueHost, url: str) -> Exchange:
     return exchange
 
 
-def _fetcher(host: VenueHost, venue: Venue, client: Client, ws_url: str, rest_url: str) -> Fetch:
-    """Return what loads the venue's list: by its WebSocket as the listener does, or by REST."""
-    source = venue.instruments
-    if source.rest_path is None:
-        return fetcher(venue, client, ws_url, rest_url, cast("Any", None))
-    whole = source.rest_path
-
-    async def by_rest(symbols: Sequence[str]) -> Mapping[str, Market]:
-        part = source.part_path
-        parts = urlsplit(part(symbols) if part and symbols else whole)
-        exchange = await _reach(host, rest_url)
-        if exchange.faults.lasts(FaultKind.REST_429):
-            raise RejectedError(rest_url, 429, "2")
-        now_ns = host.process.now_ns()
-        query = dict(parse_qsl(parts.query))
-        reply = exchange.venue.rest(parts.path, query, exchange, now_ns)
-        slow = exchange.faults.lasts(FaultKind.REST_SLOW)
-        await asyncio.sleep(SLOW_REST_S if slow else host.network.weather.delay_s)
-        if reply.status != 200:
-            raise RejectedError(rest_url, reply.status, None)
-        markets = venue.parse_instruments(reply.body)
-        if not markets:
-            raise FrameError("not_instruments", "the list is empty")
-        return markets
-
-    return by_rest
+async def _fetch(host: VenueHost, url: str, max_bytes: int) -> bytes:
+    """Return a venue's REST reply, as `feed_listener.client.fetch` does."""
+    parts = urlsplit(url)
+    exchange = await _reach(host, url)
+    if exchange.faults.lasts(FaultKind.REST_429):
+        raise RejectedError(url, 429, "2")
+    query, now_ns = dict(parse_qsl(parts.query)), host.process.now_ns()
+    reply = exchange.venue.rest(parts.path, query, exchange, now_ns)
+    slow = exchange.faults.lasts(FaultKind.REST_SLOW)
+    await asyncio.sleep(SLOW_REST_S if slow else host.network.weather.delay_s)
+    if reply.status != 200:
+        raise RejectedError(url, reply.status, None)
+    assert len(reply.body) <= max_bytes
+    return reply.body
 
 
 def install(host: Callable[[], VenueHost]) -> None:
     """Let the listeners of this Python process reach the venues at `host()`, for good."""
-    replaced: dict[str, Callable[..., Any]] = {
-        "build_client": lambda *_: _Dialler(host()),
-        "fetcher": lambda venue, client, ws, rest, *_: _fetcher(host(), venue, client, ws, rest),
-    }
-    for name, function in replaced.items():
-        setattr(service, name, function)
+    setattr(service, "build_client", lambda *_: _Dialler(host()))  # noqa: B010 - another type
+    for module in (service, instrument_list):
+        name = "fetch"  # of another type, too
+        setattr(module, name, lambda url, _, max_bytes, *__: _fetch(host(), url, max_bytes))
     setattr(market, "LEVELS", LEVELS)  # noqa: B010 - declared Final
     setattr(market, "MAX_LEVELS", LEVELS + 4)  # noqa: B010 - declared Final

@@ -22,7 +22,7 @@ async def simulate() -> AsyncIterator[Callable[..., Awaitable[Simulator]]]:
     async with AsyncExitStack() as stack:
 
         async def start(**options: Any) -> Simulator:
-            settings = {"keep_truth": True, "quiet_first_frame_s": None, **options}
+            settings = {"keep_truth": True, **options}
             return await stack.enter_async_context(running_simulator(Options(**settings)))
 
         yield start

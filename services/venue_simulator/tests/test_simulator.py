@@ -14,6 +14,7 @@ from dragonfly_common.clock import ManualClock
 from dragonfly_common.errors import AddressError, ConfigError, UserError
 from venue_client import Message, dial, eventually, get, last_state
 from venue_simulator import connection
+from venue_simulator.catalogue import RESTING
 from venue_simulator.options import Options
 from venue_simulator.simulator import Simulator, running_simulator
 from venue_simulator.truth import Truth
@@ -91,19 +92,24 @@ async def test_the_market_moves_at_its_rate(simulate: Simulate) -> None:
         ),
     ],
 )
-async def test_a_book_that_stands_still_is_shown_at_last(
-    simulate: Simulate, venue: str, path: str, request_: Message | None
+async def test_a_book_that_stands_still_is_sent_with_its_next_change(
+    simulator: Simulator, venue: str, path: str, request_: Message | None
 ) -> None:
-    simulator = await simulate(quiet_first_frame_s=0.01)
     async with dial(simulator.ws_url(venue) + path) as wire:
         if request_:
             await wire.ask(request_)
-        message = await wire.hear()
-        state = last_state(simulator, venue)
-        assert str(state.venue_seq) in str(message)
         await (await wire.socket.ping())
         simulator.step()
         assert str(last_state(simulator, venue).venue_seq) in await wire.frame()
+
+
+async def test_a_market_that_rests_moves_seldom_whatever_the_rate(simulate: Simulate) -> None:
+    simulator = await simulate(instruments=(RESTING,), rate=200.0)
+    moving = simulator.truth.states["kraken", "ETH-BTC"]
+    await eventually(lambda: len(moving) >= 60, "60 states of another")
+    assert {len(simulator.truth.states[venue, RESTING]) for venue in VENUES} == {1}
+    simulator.step()
+    assert len(simulator.truth.states["kraken", RESTING]) == 2
 
 
 async def test_the_truth_is_known_before_the_frame(simulate: Simulate) -> None:

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from random import Random
 from typing import Final
 
-__all__ = ["ALWAYS_MOVING", "CATALOGUE", "Asset", "invent"]
+__all__ = ["ALWAYS_MOVING", "CATALOGUE", "RESTING", "Asset", "invent"]
 
 EVERYWHERE: Final = frozenset({"binance", "bitstamp", "kraken"})
 
 ALWAYS_MOVING: Final = ("ETH-BTC", "BTC-USD")
 """Trade from the start; all others once somebody asks for them."""
+RESTING: Final = "BCH-BTC"
+"""Moves seldom, whatever the rate: Binance and Bitstamp then send no book for a while."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,8 @@ class Asset:
     venues: frozenset[str] = EVERYWHERE
     tradable: bool = True
     """Otherwise it is listed, and halted."""
+    rests: bool = False
+    """Whether it moves seldom."""
 
     @property
     def amount(self) -> float:
@@ -47,6 +51,7 @@ CATALOGUE: Final = (
     Asset("LINK-USD", 18.66),
     Asset("DOT-USD", 5.21),
     Asset("XLM-USD", 0.3155),
+    Asset(RESTING, 0.0052, rests=True),
     Asset("BNB-BTC", 0.01092, frozenset({"binance"})),
     Asset("GALA-EUR", 0.01633, frozenset({"bitstamp"})),
     Asset("XMR-USD", 291.7, frozenset({"kraken"})),

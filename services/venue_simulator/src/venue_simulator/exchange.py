@@ -51,14 +51,8 @@ class TradedBook:
 class Exchange:
     """Knows its books by the venue's own names; implements `Books` for the venue's protocol."""
 
-    def __init__(
-        self, venue: FakeVenue, clock: Clock, truth: Truth, quiet_first_frame_s: float | None
-    ) -> None:
-        """Open a venue that lists nothing yet.
-
-        `quiet_first_frame_s`: a stream that begins with the next change gets the whole book when
-        that has not come for so long; None waits for the change for ever, as the venue does.
-        """
+    def __init__(self, venue: FakeVenue, clock: Clock, truth: Truth) -> None:
+        """Open a venue that lists nothing yet."""
         self.venue = venue
         self.clock = clock
         self.faults = ActiveFaults()
@@ -74,7 +68,6 @@ class Exchange:
         self.frames_sent = 0
         """Of books; replies and heartbeats are not counted."""
         self._truth = truth
-        self._quiet_first_frame_s = quiet_first_frame_s
         self._books: dict[str, TradedBook] = {}
         self._states_counter = counters.STATES.labels(venue.name)
         self._frames_counter = counters.FRAMES_SENT.labels(venue.name)
@@ -138,8 +131,6 @@ class Exchange:
             self._publish(book)
         else:
             feed.follow(member)
-        if request.first_frame is FirstFrame.ON_CHANGE:
-            self._end_quiet_later(member, book, feed)
         self.want(book.listing.instrument)
 
     def unsubscribe(self, member: Member, stream: Stream) -> None:
@@ -193,26 +184,6 @@ class Exchange:
     def _count_frames(self, count: int) -> None:
         self.frames_sent += count
         self._frames_counter.inc(count)
-
-    def _end_quiet_later(self, member: Member, book: TradedBook, feed: Feed) -> None:
-        """Send the whole book if no change did so by then.
-
-        A real book moves sooner or later; a simulated one may stand still for ever.
-        """
-        if self._quiet_first_frame_s is None:
-            return
-        frames_sent = feed.frames_sent
-
-        def end_quiet() -> None:
-            if member not in self.members or book.feeds.get(feed.stream) is not feed:
-                return
-            if self._is_mute(book):
-                self._end_quiet_later(member, book, feed)
-            elif feed.frames_sent == frames_sent:
-                feed.send_whole(member)
-                self._count_frames(1)
-
-        asyncio.get_running_loop().call_later(self._quiet_first_frame_s, end_quiet)
 
     def _known(self, book: TradedBook) -> bool:
         return not self.faults.lasts(FaultKind.UNKNOWN_SYMBOL, book.listing.instrument)

@@ -34,9 +34,6 @@ class Options:
     faults: tuple[PlannedFault, ...] = ()
     tls_cert: Path | None = None
     tls_key: Path | None = None
-    quiet_first_frame_s: float | None = 0.2
-    """Where a venue sends no book before its next change (Binance, Bitstamp) and none comes, the
-    book is sent after this; None keeps a subscriber of a quiet book waiting, as the venue does."""
 
 
 def tls_context(options: Options) -> ssl.SSLContext | None:

@@ -1,4 +1,4 @@
-"""Moves the seeded market: every opened book at the same rate, the venues taking turns."""
+"""Moves the seeded market: every opened book at one rate, but those that rest; venues in turn."""
 
 from __future__ import annotations
 
@@ -11,8 +11,11 @@ from venue_simulator.catalogue import CATALOGUE, Asset, invent
 from venue_simulator.exchange import Exchange, TradedBook
 from venue_simulator.market import BookWalk
 
-__all__ = ["SeededDriver"]
+__all__ = ["RESTING_S", "SeededDriver"]
 
+RESTING_S: Final = 10.0
+"""From one state to the next of a market that rests: quiet pairs of Binance and Bitstamp were
+silent for 10 and 49 s."""
 MAX_LAG_S: Final = 0.5
 """Behind by more than this, steps are left out instead of made up for."""
 
@@ -53,13 +56,14 @@ class SeededDriver:
             self._open(instrument, self._books[instrument])
 
     def _open(self, instrument: str, books: Iterable[tuple[Exchange, TradedBook, Asset]]) -> None:
-        walks = [_walk(*book, self._seed) for book in books if book[2].tradable]
+        traded = [book for book in books if book[2].tradable]
+        walks = [_walk(*book, self._seed) for book in traded]
         self._walks.setdefault(instrument, []).extend(walks)
         for walk in walks:
             walk()
         if self._rate:
-            period_s = 1.0 / self._rate
-            for turn, walk in enumerate(walks, start=1):
+            for turn, (walk, (_, _, asset)) in enumerate(zip(walks, traded, strict=True), start=1):
+                period_s = RESTING_S if asset.rests else 1.0 / self._rate
                 self._paces.append(_Pace(walk, period_s, period_s * turn / len(walks)))
 
     def _list_new(self, exchange: Exchange, instrument: str) -> None:

@@ -127,10 +127,7 @@ async def running_simulator(
         raise ConfigError(f"no simulated venue {unknown[0]!r}: name {', '.join(VENUES)}")
     tls = tls_context(options)
     with closing(Truth(options.truth_log, options.keep_truth)) as truth:
-        exchanges = {
-            name: Exchange(VENUES[name], clock, truth, options.quiet_first_frame_s)
-            for name in options.venues
-        }
+        exchanges = {name: Exchange(VENUES[name], clock, truth) for name in options.venues}
         with (
             closing(_driver(options, exchanges)) as driver,
             closing(FaultInjection(exchanges, clock, truth)) as faults,

@@ -57,8 +57,6 @@ class FirstFrame(Enum):
     AT_ONCE = auto()
     """With the whole book as it stands."""
     ON_CHANGE = auto()
-    """With the book's next change; the whole book where that does not come soon."""
-    NEVER = auto()
     """With the book's next change, whenever that comes."""
 
 

@@ -132,7 +132,7 @@ class KrakenSession:
                 "symbol": symbol,
             }
         )
-        first = FirstFrame.AT_ONCE if params.snapshot else FirstFrame.NEVER
+        first = FirstFrame.AT_ONCE if params.snapshot else FirstFrame.ON_CHANGE
         return [ack, Subscribe(stream, first)]
 
     def _unsubscribe(self, symbol: str, params: _Params, answer: _Answer) -> list[Action]:
