@@ -32,6 +32,10 @@ class _Frame(NamedTuple):
     bytes: bytes
     more: bool
 
+    def get(self, option: int | str) -> int:
+        """Have no connection to name."""
+        raise zmq.ZMQError(zmq.EINVAL)
+
 
 class _Socket:
     """What all sockets have: options that nobody reads, and an edge when something arrives."""
@@ -204,8 +208,8 @@ class _Publisher(_Socket):
     def readable(self) -> bool:
         return bool(self._told)
 
-    def recv(self, flags: int) -> bytes:
-        return self._told.popleft()
+    def recv(self, flags: int, copy: bool = True) -> _Frame:
+        return _Frame(self._told.popleft(), more=False)
 
     def close(self, linger: int | None = None) -> None:
         self.is_closed = True

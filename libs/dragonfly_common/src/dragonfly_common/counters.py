@@ -9,6 +9,7 @@ from prometheus_client import Counter, Gauge
 from dragonfly_common.tally import Tally
 
 __all__ = [
+    "BUS_CUT_OFF",
     "BUS_DROPPED",
     "BUS_GAPS",
     "BUS_HANDSHAKE_FAILURES",
@@ -26,6 +27,12 @@ __all__ = [
 
 BUS_PUBLISHED: Final = Tally("dragonfly_bus_published_total", "Messages put on the bus.")
 BUS_RECEIVED: Final = Tally("dragonfly_bus_received_total", "Messages taken off the bus.")
+BUS_CUT_OFF: Final = Counter(
+    "dragonfly_bus_cut_off_total",
+    "Subscribers that a publisher hung up on, by what they subscribed: too_many, too_many_in_all, "
+    "malformed, flood.",
+    ["reason"],
+)
 BUS_DROPPED: Final = Counter(
     "dragonfly_bus_dropped_total",
     "Messages not passed on: duplicate; old_epoch, new_epoch, foreign_publisher (another process "

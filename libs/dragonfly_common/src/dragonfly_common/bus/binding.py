@@ -14,6 +14,7 @@ from dragonfly_common.bus import options
 from dragonfly_common.bus.deliveries import Delivery
 from dragonfly_common.bus.gate import Gate
 from dragonfly_common.bus.keys import Keys
+from dragonfly_common.bus.subscriptions import Subscriptions
 from dragonfly_common.clock import Clock
 from dragonfly_common.discovery import Discovery, LookUp, check_address
 from dragonfly_common.errors import AddressError
@@ -53,6 +54,7 @@ class Binding:
             _refuse_if_taken(Path(address[6:]), address)
         self.socket = options.new_publisher(address)
         secured = keys if address.startswith("tcp://") else None
+        self._subscriptions = Subscriptions(clock)
         self._gate = Gate(self.socket, secured, clock) if secured else None
         self._discovery = Discovery([address], look_up)
         if address in self._discovery.addresses:
@@ -84,7 +86,11 @@ class Binding:
 
     def next_asked(self) -> bytes | None:
         """Return what a subscriber says next: b"\x01" or b"\x00" and a prefix; None: nothing."""
-        return self.socket.recv(zmq.NOBLOCK) if self.pending() else None
+        while self.pending():
+            frame = self.socket.recv(zmq.NOBLOCK, copy=False)
+            if self._subscriptions.admit(frame):
+                return frame.bytes
+        return None
 
     def pending(self) -> bool:
         """Say whether subscribers said something."""

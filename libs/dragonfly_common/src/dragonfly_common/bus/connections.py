@@ -16,7 +16,7 @@ from contextlib import suppress
 
 import zmq
 
-__all__ = ["EVENTS", "Connections"]
+__all__ = ["EVENTS", "Connections", "hang_up", "inode_of"]
 
 EVENTS = zmq.EVENT_ACCEPTED | zmq.EVENT_DISCONNECTED
 """The events to monitor."""
@@ -72,6 +72,21 @@ class Connections:
             with suppress(OSError), socket.socket(fileno=os.dup(descriptor)) as copy:
                 copy.shutdown(socket.SHUT_RDWR)
         self.hear(zmq.EVENT_DISCONNECTED, descriptor)
+
+
+def inode_of(descriptor: int) -> int | None:
+    """Return the number of the descriptor's file: the descriptor may be another's in a moment."""
+    try:
+        return os.fstat(descriptor).st_ino
+    except OSError:
+        return None
+
+
+def hang_up(descriptor: int, inode: int) -> None:
+    """End a connection of ZeroMQ's, which sees that and forgets its subscriptions."""
+    with suppress(OSError), socket.socket(fileno=os.dup(descriptor)) as copy:
+        if inode_of(copy.fileno()) == inode:
+            copy.shutdown(socket.SHUT_RDWR)
 
 
 def _peer(descriptor: int) -> str | None:

@@ -39,13 +39,17 @@ BYE_LINGER_MS: Final = 100
 
 # A Book of 20 levels is about 800 bytes, the instrument list of the largest venue about 40 KiB.
 MAX_STATE_BYTES: Final = 1 << 20
-# A publisher receives only subscriptions.
-MAX_SUBSCRIPTION_BYTES: Final = 1024
+# A publisher receives only subscriptions, and what begins a connection: 300 bytes with keys.
+MAX_SUBSCRIPTION_BYTES: Final = 512
+# Subscriptions that wait to be taken: a peer that sends faster waits, and none is dropped. ZeroMQ
+# takes all there are in one go, so that few may be there.
+SUBSCRIPTION_HWM: Final = 16
+SUBSCRIPTION_BUFFER_BYTES: Final = 1 << 14
 
 # About a second of a busy venue. The consumer drains everything and keeps the newest per topic;
 # what overflows is dropped by the publisher, found by the digest of its beat and asked for again.
 STATE_HWM: Final = 10_000
-# Subscriptions are messages too, and must never be dropped.
+# Subscriptions are messages too, and must never be dropped by who sends them.
 UNLIMITED: Final = 0
 
 _COMMON: Final[_Options] = {
@@ -65,7 +69,8 @@ _COMMON: Final[_Options] = {
 _PUBLISHER: Final[_Options] = {
     zmq.XPUB_VERBOSE: 1,  # the second subscriber of a topic needs its last value too
     zmq.SNDHWM: STATE_HWM,
-    zmq.RCVHWM: UNLIMITED,
+    zmq.RCVHWM: SUBSCRIPTION_HWM,
+    zmq.RCVBUF: SUBSCRIPTION_BUFFER_BYTES,
     zmq.MAXMSGSIZE: MAX_SUBSCRIPTION_BYTES,
 }
 _SUBSCRIBER: Final[_Options] = {
@@ -110,10 +115,12 @@ def receive(socket: zmq.Socket[bytes]) -> list[bytes]:
 
 
 def readable(socket: zmq.Socket[bytes]) -> bool:
-    """Say whether a receive would return at once."""
-    events = socket.getsockopt(zmq.EVENTS)
-    assert isinstance(events, int)
-    return bool(events & _READABLE)
+    """Say whether a receive would return at once.
+
+    ZeroMQ first takes what has come, which can last: other threads run on meanwhile, as they would
+    not if this asked for the option EVENTS.
+    """
+    return bool(zmq.zmq_poll([(socket, _READABLE)], 0))
 
 
 def descriptor(socket: zmq.Socket[bytes]) -> int:

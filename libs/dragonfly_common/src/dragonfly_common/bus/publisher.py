@@ -12,7 +12,7 @@ import structlog
 import zmq
 
 from dragonfly_common import counters
-from dragonfly_common.bus import options
+from dragonfly_common.bus import options, sentry
 from dragonfly_common.bus.binding import Binding
 from dragonfly_common.bus.deliveries import Delivery
 from dragonfly_common.bus.keys import Keys
@@ -76,6 +76,14 @@ class Publisher:
             else Binding(address, look_up or OwnAddresses(), keys, clock, self._tell_pending)
         )
 
+        if address.startswith("tcp://"):
+            sentry.post(self)
+
+    @property
+    def overdue_s(self) -> float:
+        """How much later it is than when the next beat was due. Safe in any thread."""
+        return self._clock.monotonic() - self._next_beat
+
     @property
     def address(self) -> str:
         """Where subscribers connect; a name as it was given until it leads here."""
@@ -109,16 +117,8 @@ class Publisher:
         """Return what consumers asked for since the last call; answer each with its last values."""
         interests: list[Interest] = []
         while (frame := self._binding.next_asked()) is not None:
-            if frame[:1] not in {b"\x00", b"\x01"}:
-                counters.BUS_UNDECODABLE.labels("not_a_subscription").inc()
-                continue
-            try:
-                interest = Interest(frame[1:].decode(), frame[:1] == b"\x01")
-            except UnicodeDecodeError:
-                counters.BUS_UNDECODABLE.labels("subscription_not_text").inc()
-                continue
-            interests.append(interest)
-        wanted = [interest.prefix for interest in interests if interest.wanted]
+            interests.append(Interest(frame[1:].decode(), frame[:1] == b"\x01"))
+        wanted = dict.fromkeys(interest.prefix for interest in interests if interest.wanted)
         if HEARTBEAT_PREFIX in wanted:
             # Whoever hears a beat first knows that none was lost, and need not ask for all again.
             self._beat(bye=False)
@@ -138,6 +138,7 @@ class Publisher:
     def close(self) -> None:
         """Say bye, so that consumers need not wait for silence, and close."""
         self._beat(bye=True)
+        sentry.release(self)
         self._binding.close(options.BYE_LINGER_MS)
 
     def sockets(self) -> list[zmq.Socket[bytes]]:
