@@ -97,8 +97,8 @@ class Violation:
         return "\n".join(
             (
                 f"{f'{self.bot}: ' if self.bot else ''}{self.rule}: {self.detail}",
-                f"view {self.position} of {self.view.instrument}: {self.view}",
-                f"the one before: {self.previous}",
+                f"view {self.position} of {self.view.instrument}: {self.view!r}",
+                f"the one before: {self.previous!r}",
             )
         )
 
@@ -407,9 +407,9 @@ def _judge_names(view: View, live: Sequence[VenueFeed], levels: Iterable[_AnyLev
     strangers = _venues_of(levels) - {feed.venue for feed in live}
     if strangers:
         raise _BrokenRuleError("level of a venue that is not live", ", ".join(sorted(strangers)))
-    if view.live is not bool(live):
-        raise _BrokenRuleError("wrong `live`", f"{view.live} with {len(live)} live venues")
-    if view.live and view.epoch == 0:
+    if view.was_live is not bool(live):
+        raise _BrokenRuleError("wrong `live`", f"{view.was_live} with {len(live)} live venues")
+    if view.was_live and view.epoch == 0:
         raise _BrokenRuleError("live without an aggregator", "epoch 0")
 
 
@@ -459,7 +459,7 @@ def _judge_venue_order(heard: dict[str, int], view: View) -> None:
 
 def _content(view: View) -> tuple[object, ...]:
     venues = tuple(replace(feed, age_ns=0) for feed in view.venues)
-    return (*_sides(view), view.spread, view.live, venues)
+    return (*_sides(view), view.spread, view.was_live, venues)
 
 
 def main(folder: Path) -> int:

@@ -75,7 +75,7 @@ def book() -> Book:
         instrument="ETH-BTC",
         spread=0.01,
         venues=(feed("binance", 7), feed("kraken", 100)),
-        live=True,
+        was_live=True,
         epoch=2,
         seq=1,
         ts_agg=3,
@@ -104,7 +104,9 @@ def test_what_is_right_passes(oracle: Oracle, book: Book) -> None:
         bids=(Level("binance", 65.12, 1.0), Level("binance", 65.1, 2.0)),
         asks=(Level("binance", 65.13, 3.0), Level("binance", 65.2, 4.0)),
     )
-    nothing = replace(without_kraken, seq=3, venues=(), live=False, spread=0.0, bids=(), asks=())
+    nothing = replace(
+        without_kraken, seq=3, venues=(), was_live=False, spread=0.0, bids=(), asks=()
+    )
 
     assert oracle.first_violation([book, book, without_kraken, nothing]) is None
     assert oracle.judged == 4
@@ -248,7 +250,7 @@ def test_a_wrong_book_is_named(oracle: Oracle, book: Book, case: str) -> None:
     assert violation.rule == rule
     assert violation.position == 1
     assert violation.previous == book
-    assert str(violation.view) in str(violation)
+    assert repr(violation.view) in str(violation)
 
 
 OUT_OF_ORDER: dict[str, tuple[str, Callable[[Book], Book]]] = {
@@ -266,7 +268,14 @@ OUT_OF_ORDER: dict[str, tuple[str, Callable[[Book], Book]]] = {
     "another instrument": (
         "another instrument",
         lambda book: replace(
-            book, instrument="BTC-USD", seq=2, venues=(), live=False, spread=0.0, bids=(), asks=()
+            book,
+            instrument="BTC-USD",
+            seq=2,
+            venues=(),
+            was_live=False,
+            spread=0.0,
+            bids=(),
+            asks=(),
         ),
     ),
 }
@@ -298,7 +307,7 @@ def test_a_venue_that_goes_back_is_named_even_after_a_pause(oracle: Oracle, book
         venues = (feed("binance", venue_seq),)
         return replace(book, seq=seq, venues=venues, bids=bids, asks=asks, spread=spread)
 
-    pause = replace(book, seq=2, venues=(), live=False, spread=0.0, bids=(), asks=())
+    pause = replace(book, seq=2, venues=(), was_live=False, spread=0.0, bids=(), asks=())
     violation = oracle.first_violation([binance(8, 1), pause, binance(7, 3)])
 
     assert violation is not None
@@ -350,7 +359,7 @@ def moving_book(venue_seq: int, at_s: float, *, recv_s: float | None = None) -> 
         venues=(
             VenueFeed("kraken", State.LIVE, "", max(0, at - recv), venue_seq, None, recv, recv),
         ),
-        live=True,
+        was_live=True,
         epoch=2,
         seq=venue_seq * 1000 + int(at_s * 10),
         ts_agg=at,
@@ -364,7 +373,7 @@ def moving_book(venue_seq: int, at_s: float, *, recv_s: float | None = None) -> 
 
 def out_of(book: Book) -> Book:
     down = replace(book.venues[0], state=State.DOWN, reason="no listener")
-    return replace(book, venues=(down,), live=False, bids=(), asks=(), spread=0.0)
+    return replace(book, venues=(down,), was_live=False, bids=(), asks=(), spread=0.0)
 
 
 def judge_moving(

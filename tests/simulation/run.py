@@ -137,7 +137,7 @@ def _judge_ages(
         age_s = cluster.venues.history.age_s(view, at)
         outcome.stalest_s = max(outcome.stalest_s, age_s)
         if age_s > plan.live_for_s and not found:
-            found.append(f"live though superseded for {age_s:.2f} s, at {at:.3f}: {view}")
+            found.append(f"live though superseded for {age_s:.2f} s, at {at:.3f}: {view!r}")
     return found
 
 
@@ -151,7 +151,7 @@ def _judge_rest(cluster: Cluster, bot: Bot, oracle: Oracle) -> list[str]:
         _, view = latest[instrument]
         missing = set(cluster.shape.venues) - _live(view)
         if missing:
-            found.append(f"never whole: {bot.name} ends without {sorted(missing)}: {view}")
+            found.append(f"never whole: {bot.name} ends without {sorted(missing)}: {view!r}")
             continue
         newest = [
             replace(feed, venue_seq=cluster.venues.truth.newest(feed.venue, instrument))

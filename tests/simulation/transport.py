@@ -175,6 +175,9 @@ class _Channel:
 
         return begin
 
+    def get_state(self) -> grpc.ChannelConnectivity:
+        return grpc.ChannelConnectivity.READY
+
     async def close(self, _: float | None = None) -> None:
         for call in self._calls:
             call.cancel()

@@ -40,7 +40,7 @@ async def test_a_book_arrives_whole(gateway: StubGateway) -> None:
     ]
     assert book.best_ask is not None
     assert book.best_ask.price == sent.asks[0].price
-    assert (book.instrument, book.epoch, book.seq, book.live) == ("ETH-BTC", 7, 3, True)
+    assert (book.instrument, book.epoch, book.seq, book.was_live) == ("ETH-BTC", 7, 3, True)
     assert [feed.state for feed in book.venues] == [State.LIVE] * 3
     assert book.ts_in == sent.ts_agg + 500
 

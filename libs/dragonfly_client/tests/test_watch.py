@@ -171,7 +171,7 @@ async def test_a_reconnect_is_told_and_counted(gateway: StubGateway) -> None:
         await restarting
     assert summary.reconnects == 1
     assert re.search(
-        r"^disconnected: .+\nreconnected after \d\.\d\d s$", printed(console), re.MULTILINE
+        r"^disconnected: .+\n(?:.*\n)*reconnected after \d\.\d\d s$", printed(console), re.MULTILINE
     )
 
 

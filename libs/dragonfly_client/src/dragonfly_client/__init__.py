@@ -23,7 +23,8 @@ from dragonfly_client.errors import (
     UnavailableError,
     UnsupportedError,
 )
-from dragonfly_client.events import Disconnected, Event, Reconnected
+from dragonfly_client.events import Disconnected, Event, Reconnected, Refused
+from dragonfly_client.latest import Latest
 from dragonfly_client.messages import (
     Bbo,
     Book,
@@ -53,6 +54,7 @@ __all__ = [
     "Hops",
     "Instrument",
     "InvalidRequestError",
+    "Latest",
     "Level",
     "LimitError",
     "Liquidity",
@@ -61,6 +63,7 @@ __all__ = [
     "NotReadyError",
     "ProtocolError",
     "Reconnected",
+    "Refused",
     "RefusedError",
     "SettingError",
     "Share",

@@ -64,6 +64,11 @@ class Connection:
     def session(self) -> grpc.aio.StreamStreamCall:
         return self._begin("stream_stream", "Session", pb.SessionRequest)
 
+    def is_up(self) -> bool:
+        """Say whether the gateway is there, and does not want to go."""
+        ready: bool = self._channel.get_state() is grpc.ChannelConnectivity.READY
+        return ready
+
     async def close(self, grace_s: float | None = None) -> None:
         """Cut all calls, those of them that last longer than `grace_s` if that is given."""
         # A call that is dropped without this stays in the gateway's memory for good.
@@ -95,9 +100,10 @@ class Connector:
         proxy: str | None = None,
         lookahead_bytes: int,
     ) -> None:
-        if not _TARGET.fullmatch(target):
+        if not _TARGET.fullmatch(str(target)):
             raise SettingError(
-                f"{target[:80]!r} is no gateway's address: write HOST:PORT, e.g. 127.0.0.1:50051"
+                f"{str(target)[:80]!r} is no gateway's address: write HOST:PORT, for example"
+                " 127.0.0.1:50051"
             )
         if token and not _TOKEN.fullmatch(token):
             # Said here, because gRPC would say it with the token.

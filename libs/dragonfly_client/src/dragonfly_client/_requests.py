@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Final, Self
 
 import grpc
 import grpc.aio
 from dragonfly_protos import market_data_pb2 as pb
 
+from dragonfly_client._liveness import Liveness
 from dragonfly_client.errors import ClientError, UnavailableError
 
 __all__ = ["Requests"]
@@ -27,11 +28,13 @@ class Requests:
     nothing, and is cut.
     """
 
-    def __init__(self, call: grpc.aio.StreamStreamCall, window: int | None) -> None:
+    def __init__(
+        self, call: grpc.aio.StreamStreamCall, window: int | None, liveness: Liveness
+    ) -> None:
         self._call = call
         self._window = window
         self._acknowledged = 0
-        self._bot_at_work = False
+        self._liveness = liveness
         self._writing = asyncio.Lock()
         self._signs: asyncio.Task[None] | None = None
 
@@ -53,14 +56,6 @@ class Requests:
         for subscription in subscriptions:
             await self._write(pb.SessionRequest(subscribe=subscription))
 
-    @contextlib.contextmanager
-    def bot_at_work(self) -> Iterator[None]:
-        self._bot_at_work = True
-        try:
-            yield
-        finally:
-            self._bot_at_work = False
-
     async def acknowledge(self, number: int) -> None:
         """Say that the update `number` has been processed."""
         self._acknowledged = number
@@ -72,7 +67,7 @@ class Requests:
         with contextlib.suppress(ClientError, grpc.aio.AioRpcError):
             while True:
                 await asyncio.sleep(SIGN_OF_LIFE_S)
-                if self._bot_at_work:
+                if self._liveness.bot_works:
                     await self._write(pb.SessionRequest(ack=self._acknowledged))
 
     async def _write(self, request: pb.SessionRequest) -> None:

@@ -37,11 +37,20 @@ from dragonfly_client._decode import (
 from dragonfly_client._follow import Following, follow
 from dragonfly_client._freshness import Freshness
 from dragonfly_client._gets import Gets
+from dragonfly_client._liveness import Liveness
+from dragonfly_client._settings import (
+    check_depth,
+    check_instrument,
+    check_seconds,
+    check_tls,
+    check_whole,
+)
 from dragonfly_client.errors import (
     ClientError,
     SettingError,
 )
-from dragonfly_client.events import EventListener, log_event
+from dragonfly_client.events import EventListener, Refused, log_event
+from dragonfly_client.latest import Latest
 from dragonfly_client.messages import Bbo, Book, Instrument, Liquidity, Venue, View
 from dragonfly_client.tls import Tls
 
@@ -100,8 +109,12 @@ class DragonflyClient:
         random: Callable[[], float] = random_module.random,
         now_ns: Callable[[], int] = time.time_ns,
     ) -> None:
-        if window is not None and window < 1:
-            raise SettingError(f"window {window} lets nothing through: give 1 or more, or None")
+        if window is not None:
+            check_whole("window", window, at_least=1, otherwise=", or None to acknowledge nothing")
+        check_whole("lookahead_bytes", lookahead_bytes, at_least=1)
+        check_seconds("connect_timeout_s", connect_timeout_s)
+        check_seconds("request_timeout_s", request_timeout_s)
+        check_tls(tls)
         self._connector = Connector(
             target,
             tls=tls,
@@ -109,6 +122,8 @@ class DragonflyClient:
             proxy=proxy,
             lookahead_bytes=lookahead_bytes,
         )
+        self.latest: Final = Latest()
+        """The newest of what this client's streams brought."""
         self._window = window
         self._now_ns = now_ns
         self._calls = Calls(self._connector, now_ns)
@@ -142,11 +157,16 @@ class DragonflyClient:
         """Stream the consolidated book; `depth` 0 means all levels that the gateway serves."""
         return self.books([instrument], depth=depth)
 
-    def books(self, instruments: Sequence[str], *, depth: int = 0) -> AsyncGenerator[Book, None]:
-        """Stream the consolidated books of several instruments, in one stream."""
+    def books(
+        self, instruments: str | Sequence[str], *, depth: int = 0
+    ) -> AsyncGenerator[Book, None]:
+        """Stream the consolidated books of several instruments, in one stream.
+
+        Where some of them are refused, the stream goes on with the others and tells `on_event`.
+        """
         return self._views(_BOOK, instruments, depth)
 
-    def bbo(self, instruments: Sequence[str]) -> AsyncGenerator[Bbo, None]:
+    def bbo(self, instruments: str | Sequence[str]) -> AsyncGenerator[Bbo, None]:
         """Stream the best bid and ask across venues of several instruments, in one stream."""
         return self._views(_BBO, instruments)
 
@@ -157,28 +177,34 @@ class DragonflyClient:
     def venues(self) -> AsyncGenerator[tuple[Venue, ...], None]:
         """Stream the state of every venue, all of them at each change."""
 
+        liveness = Liveness()
+
+        def decode(payload: bytes) -> tuple[Venue, ...]:
+            venues = decode_venues(parse(pb.Venues, payload))
+            for venue in venues:
+                venue.follow(liveness)
+            return venues
+
         def connect() -> AsyncGenerator[tuple[Venue, ...], None]:
-            return self._calls.server_stream(
-                "StreamVenues",
-                pb.VenuesRequest(),
-                lambda payload: decode_venues(parse(pb.Venues, payload)),
-            )
+            return self._calls.server_stream("StreamVenues", pb.VenuesRequest(), decode, liveness)
 
         return follow("venues", connect, self._following)
 
     async def get_book(self, instrument: str, *, depth: int = 0) -> Book:
         """Return the book of this moment."""
-        request = pb.BookRequest(instrument=instrument, depth=depth)
+        request = pb.BookRequest(instrument=check_instrument(instrument), depth=check_depth(depth))
         return decode_book(parse(pb.Book, await self._get("GetBook", request)), self._now_ns())
 
     async def get_bbo(self, instrument: str) -> Bbo:
         """Return the best bid and ask of this moment."""
-        request = pb.GetBboRequest(instrument=instrument)
+        request = pb.GetBboRequest(instrument=check_instrument(instrument))
         return decode_bbo(parse(pb.Bbo, await self._get("GetBbo", request)), self._now_ns())
 
     async def get_liquidity(self, instrument: str, *, depth: int = 0) -> Liquidity:
         """Return the merged book of this moment."""
-        request = pb.LiquidityRequest(instrument=instrument, depth=depth)
+        request = pb.LiquidityRequest(
+            instrument=check_instrument(instrument), depth=check_depth(depth)
+        )
         payload = await self._get("GetLiquidity", request)
         return decode_liquidity(parse(pb.Liquidity, payload), self._now_ns())
 
@@ -193,17 +219,25 @@ class DragonflyClient:
         return decode_instruments(parse(pb.ListInstrumentsResponse, payload))
 
     def _views(
-        self, kind: _Kind[V], instruments: Sequence[str], depth: int = 0
+        self, kind: _Kind[V], instruments: str | Sequence[str], depth: int = 0
     ) -> AsyncGenerator[V, None]:
-        names = tuple(dict.fromkeys(instruments))
+        asked = [instruments] if isinstance(instruments, str) else instruments
+        names = tuple(dict.fromkeys(map(check_instrument, asked)))
         if not names:
             raise SettingError("no instrument to stream: name at least one, for example ETH-BTC")
+        depth = check_depth(depth)
         subscriptions = [
             pb.Subscription(view=kind.number, instrument=name, depth=depth) for name in names
         ]
-        connect = partial(self._calls.session, subscriptions, self._window)
-        views = follow(f"{kind.word} {' '.join(names)}", connect, self._following)
-        return cast("AsyncGenerator[V, None]", _fresh(views))
+        stream = f"{kind.word} {' '.join(names)}"
+
+        def on_refusal(instrument: str, error: ClientError) -> None:
+            self._following.on_event(Refused(stream, instrument, str(error)))
+
+        liveness = Liveness()
+        connect = partial(self._calls.session, subscriptions, self._window, liveness, on_refusal)
+        views = follow(stream, connect, self._following)
+        return cast("AsyncGenerator[V, None]", _newest(views, liveness, self.latest))
 
     async def _get(self, method: str, request: Message) -> bytes:
         if self._following.closed.is_set():
@@ -211,12 +245,21 @@ class DragonflyClient:
         return await self._gets.ask(method, request)
 
 
-async def _fresh(stream: AsyncGenerator[View, None]) -> AsyncGenerator[View, None]:
+async def _newest(
+    stream: AsyncGenerator[View, None], liveness: Liveness, latest: Latest
+) -> AsyncGenerator[View, None]:
+    """Yield the views that are no older than those before, as `liveness` and `latest` know them."""
     freshness = Freshness()
-    async with contextlib.aclosing(stream) as views:
-        async for view in views:
-            if freshness.admit(view):
-                yield view
+    try:
+        async with contextlib.aclosing(stream) as views:
+            async for view in views:
+                if freshness.admit(view):
+                    view.follow(liveness)
+                    liveness.note(view.instrument, live=view.was_live)
+                    latest.take(view)
+                    yield view
+    finally:
+        latest.forget(liveness)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-__all__ = ["Disconnected", "Event", "EventListener", "Reconnected", "log_event"]
+__all__ = ["Disconnected", "Event", "EventListener", "Reconnected", "Refused", "log_event"]
 
 _log: Final = logging.getLogger("dragonfly_client")
 
@@ -28,7 +28,16 @@ class Reconnected:
     downtime_s: float
 
 
-Event = Disconnected | Reconnected
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A stream of several instruments goes on without this one; `reason` is the gateway's."""
+
+    stream: str
+    instrument: str
+    reason: str
+
+
+Event = Disconnected | Reconnected | Refused
 EventListener = Callable[[Event], None]
 
 
@@ -38,4 +47,7 @@ def log_event(event: Event) -> None:
         case Disconnected(stream, reason):
             _log.warning("stream disconnected: %s (%s)", stream, reason)
         case Reconnected(stream, downtime_s):
-            _log.info("stream reconnected: %s after %.2f s", stream, downtime_s)
+            # As loud as the loss: who reads of that without a word of the end thinks it lasts.
+            _log.warning("stream reconnected: %s after %.2f s", stream, downtime_s)
+        case Refused(stream, instrument, reason):
+            _log.warning("stream goes on without %s: %s (%s)", instrument, stream, reason)

@@ -7,6 +7,8 @@ Times (`ts_…`) are integer nanoseconds UTC, stamped where their name says:
     ts_pub     the listener published        ts_in    this client had it
 
 Prices and amounts are the doubles nearest to the venue's decimal text.
+
+All is as it was sent, but for `live` and `age_s()`: they are true at the moment they are asked.
 """
 
 from __future__ import annotations
@@ -14,6 +16,8 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from enum import IntEnum
+
+from dragonfly_client._liveness import HOLDS_S, Liveness
 
 __all__ = [
     "Bbo",
@@ -54,6 +58,27 @@ class State(IntEnum):
         return cls.UNSPECIFIED
 
 
+class _Followed:
+    """What came by a stream, and may ask it whether it still holds.
+
+    No field of the dataclass: a copy, and what was pickled, is followed by nothing.
+    """
+
+    __slots__ = ("_liveness",)
+
+    _liveness: Liveness
+
+    def follow(self, liveness: Liveness) -> None:
+        """Ask `liveness` from now on; for the client, which made this."""
+        object.__setattr__(self, "_liveness", liveness)
+
+    def came_by(self, liveness: Liveness) -> bool:
+        return self._followed_by() is liveness
+
+    def _followed_by(self) -> Liveness | None:
+        return getattr(self, "_liveness", None)
+
+
 @dataclass(frozen=True, slots=True)
 class Level:
     """One venue's price and amount."""
@@ -61,6 +86,9 @@ class Level:
     venue: str
     price: float
     amount: float
+
+    def __str__(self) -> str:
+        return f"{self.amount:g} @ {self.price!r} {self.venue}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +106,9 @@ class MergedLevel:
     price: float
     amount: float
     shares: tuple[Share, ...]
+
+    def __str__(self) -> str:
+        return f"{self.amount:g} @ {self.price!r} {'+'.join(share.venue for share in self.shares)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,26 +148,40 @@ class Hops:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class View:
+class View(_Followed):
     """What every consolidated view of one instrument says.
 
     `seq` counts an aggregator's views since its start, `epoch`; both may fall when another one
-    takes over, the `venue_seq` of a live venue never does. `live` is False when no venue is live:
-    the sides are then empty and `venues` says why. `replaced` counts the newer states that this
-    one replaced unseen.
+    takes over, the `venue_seq` of a live venue never does. `was_live` is False when no venue was
+    live: the sides are then empty and `venues` says why. `replaced` counts the newer states that
+    this one replaced unseen.
     `spread` is best ask minus best bid, negative when venues cross each other, 0 without a side.
     """
 
     instrument: str
     spread: float
     venues: tuple[VenueFeed, ...]
-    live: bool
+    was_live: bool
     epoch: int
     seq: int
     ts_agg: int
     replaced: int
     ts_out: int
     ts_in: int
+
+    @property
+    def live(self) -> bool:
+        """Whether a venue is live now, as far as this client is told.
+
+        False from the moment on when the stream's connection is lost, when it is closed, or when a
+        newer view says that no venue is live; also after the event loop stood still for 3 s, until
+        it runs again. A view that no stream follows (of `get_book`, a copy, an unpickled one) is
+        live for 3 s after `ts_in`.
+        """
+        liveness = self._followed_by()
+        if liveness is None:
+            return self.was_live and time.time_ns() - self.ts_in < HOLDS_S * 1e9
+        return self.was_live and liveness.is_live(self.instrument)
 
     @property
     def moved(self) -> VenueFeed | None:
@@ -164,8 +209,24 @@ class View:
         )
 
     def age_s(self, now_ns: int | None = None) -> float:
-        """Return the seconds since the view was computed, by the machine's clock or `now_ns`."""
-        return ((time.time_ns() if now_ns is None else now_ns) - self.ts_agg) / 1e9
+        """Return the seconds since the view was computed, by this machine's clock or `now_ns`.
+
+        Where a view seems to have come before it was sent, this machine's clock is behind: that
+        much is added.
+        """
+        now_ns = time.time_ns() if now_ns is None else now_ns
+        clock_behind_ns = max(0, self.ts_out - self.ts_in)
+        return (now_ns + clock_behind_ns - self.ts_agg) / 1e9
+
+    def _text(self, bid: object, ask: object) -> str:
+        if not self.was_live:
+            why = "; ".join(f"{one.venue} {one.state.name}: {one.reason}" for one in self.venues)
+            return f"{self.instrument}: no venue is live ({why or 'none is known'})"
+        live = sum(one.state is State.LIVE for one in self.venues)
+        return (
+            f"{self.instrument}: {bid or 'no bid'} | {ask or 'no ask'}, spread {self.spread!r},"
+            f" {live} of {len(self.venues)} venues live{'' if self.live else ', no longer so'}"
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,6 +254,9 @@ class Book(View):
         """Whether one venue bids more than another asks."""
         return bool(self.bids and self.asks) and self.spread < 0
 
+    def __str__(self) -> str:
+        return self._text(self.best_bid, self.best_ask)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bbo(View):
@@ -211,6 +275,9 @@ class Bbo(View):
         """Whether one venue bids more than another asks."""
         return self.bid is not None and self.ask is not None and self.spread < 0
 
+    def __str__(self) -> str:
+        return self._text(self.bid, self.ask)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Liquidity(View):
@@ -219,10 +286,31 @@ class Liquidity(View):
     bids: tuple[MergedLevel, ...]
     asks: tuple[MergedLevel, ...]
 
+    @property
+    def best_bid(self) -> MergedLevel | None:
+        return self.bids[0] if self.bids else None
+
+    @property
+    def best_ask(self) -> MergedLevel | None:
+        return self.asks[0] if self.asks else None
+
+    @property
+    def mid(self) -> float | None:
+        """Halfway between the best prices; None without both sides."""
+        return _mid(self.best_bid, self.best_ask)
+
+    @property
+    def crossed(self) -> bool:
+        """Whether one venue bids more than another asks."""
+        return bool(self.bids and self.asks) and self.spread < 0
+
+    def __str__(self) -> str:
+        return self._text(self.best_bid, self.best_ask)
+
 
 @dataclass(frozen=True, slots=True)
-class Venue:
-    """A venue as its listener sees it; `instruments` are those followed at this moment."""
+class Venue(_Followed):
+    """A venue as its listener sees it; `instruments` are those followed at that moment."""
 
     venue: str
     state: State
@@ -233,6 +321,15 @@ class Venue:
     instruments_live: int
     ts_pub: int
 
+    @property
+    def live(self) -> bool:
+        """Whether the venue is LIVE now, as far as this client is told; False as for a `View`.
+
+        A venue of `get_venues` is followed by nothing: its state is that of its moment.
+        """
+        liveness = self._followed_by()
+        return self.state is State.LIVE and (liveness is None or liveness.holds)
+
 
 @dataclass(frozen=True, slots=True)
 class Instrument:
@@ -242,5 +339,5 @@ class Instrument:
     venues: tuple[str, ...]
 
 
-def _mid(bid: Level | None, ask: Level | None) -> float | None:
+def _mid(bid: Level | MergedLevel | None, ask: Level | MergedLevel | None) -> float | None:
     return None if bid is None or ask is None else (bid.price + ask.price) / 2

@@ -15,6 +15,7 @@ from typing import Any, Final, Generic, Self, TypedDict, TypeVar, Unpack
 from dragonfly_client.client import DEFAULT_TARGET, DragonflyClient
 from dragonfly_client.errors import ClientError
 from dragonfly_client.events import EventListener
+from dragonfly_client.latest import Latest
 from dragonfly_client.messages import Bbo, Book, Instrument, Liquidity, Venue
 from dragonfly_client.tls import Tls
 
@@ -57,6 +58,11 @@ class Client:
     def __exit__(self, *error: object) -> None:
         self.close()
 
+    @property
+    def latest(self) -> Latest:
+        """The newest of what this client's streams brought."""
+        return self._client.latest
+
     def close(self) -> None:
         """End every stream and close every connection."""
         if not self._closed:
@@ -68,11 +74,11 @@ class Client:
         """Iterate over the consolidated book; `depth` 0 means all that the gateway serves."""
         return self._stream(self._client.book(instrument, depth=depth))
 
-    def books(self, instruments: Sequence[str], *, depth: int = 0) -> Stream[Book]:
+    def books(self, instruments: str | Sequence[str], *, depth: int = 0) -> Stream[Book]:
         """Iterate over the consolidated books of several instruments."""
         return self._stream(self._client.books(instruments, depth=depth))
 
-    def bbo(self, instruments: Sequence[str]) -> Stream[Bbo]:
+    def bbo(self, instruments: str | Sequence[str]) -> Stream[Bbo]:
         """Iterate over the best bid and ask across venues of several instruments."""
         return self._stream(self._client.bbo(instruments))
 

@@ -456,7 +456,7 @@ def _hops(hops: Hops, width: int) -> Text:
 def _other(book: Book, width: int) -> Text:
     name = Text(f" {book.instrument:<11} ", "bold")
     if book.best_bid is None or book.best_ask is None:
-        return name.append("no venue is live" if not book.live else "one side only", ASK)
+        return name.append("no venue is live" if not book.was_live else "one side only", ASK)
     best = (book.best_bid, book.best_ask)
     decimals = decimals_of(level.price for level in best)
     prices = [price_text(level.price, decimals) for level in best]

@@ -27,7 +27,7 @@ class Moves:
         self._decimals: dict[str, int] = {}
 
     def observe(self, book: Book) -> None:
-        best = (_key(book.best_bid), _key(book.best_ask), book.live)
+        best = (_key(book.best_bid), _key(book.best_ask), book.was_live)
         if self._best.get(book.instrument) != best:
             self._best[book.instrument] = best
             self._moved[book.instrument] = book
@@ -75,7 +75,7 @@ def price_line(book: Book, decimals: int) -> str:
     seconds, rest = divmod(book.ts_in, 1_000_000_000)
     clock = f"{datetime.fromtimestamp(seconds, UTC):%H:%M:%S}.{rest // 1_000_000:03}"
     live = sum(feed.state is State.LIVE for feed in book.venues)
-    if not book.live:
+    if not book.was_live:
         return f"{book.instrument:<10} {clock}  no venue is live"
     crossed = " CROSSED" if book.crossed else ""
     return (

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from dragonfly_client.events import Disconnected, Event, Reconnected
+from dragonfly_client.events import Disconnected, Event, Reconnected, Refused
 from dragonfly_client.messages import Book
 from dragonfly_client.watch.ladder import LOWEST, draw
 from dragonfly_client.watch.lines import Moves, added, summary_lines
@@ -110,6 +110,8 @@ class LineScreen:
                 self._print(f"disconnected: {reason}")
             case Reconnected(_, downtime_s):
                 self._print(f"reconnected after {downtime_s:.2f} s")
+            case Refused(_, _, reason):
+                self._print(reason)
 
     def show(self, watch: Watch) -> None:
         if self._impatient_at is not None and time.monotonic() > self._impatient_at:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
-from dragonfly_client.events import Disconnected, Event, Reconnected
+from dragonfly_client.events import Disconnected, Event, Reconnected, Refused
 from dragonfly_client.messages import Book
 from dragonfly_client.watch.ladder import Frame, VenueRow
 from dragonfly_client.watch.ledger import Ledger
@@ -31,6 +31,7 @@ class Watch:
         self._books: dict[str, Book] = {}
         self._decimals = 2
         self._lost: tuple[str, float] | None = None
+        self._refused: dict[str, str] = {}
         self._drawn_ns = 0
 
     def observe(self, book: Book) -> None:
@@ -47,6 +48,8 @@ class Watch:
             case Reconnected():
                 self._lost = None
                 self._statistics.reconnects += 1
+            case Refused(_, instrument, reason):
+                self._refused[instrument] = reason
 
     def tick(self) -> None:
         """Take one point of the rates; to be called before each picture."""
@@ -73,7 +76,7 @@ class Watch:
             latency=statistics.latency(),
             hops=statistics.hops(),
             others=[self._books[name] for name in others if name in self._books],
-            notices=self.notices(),
+            notices=[*self._refused.values(), *self.notices()],
             outage=self._outage(),
             decimals=self._decimals,
         )

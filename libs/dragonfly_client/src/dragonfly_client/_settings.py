@@ -1,0 +1,53 @@
+"""What a bot may pass to the client: refused in one sentence, before it is sent."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Final
+
+from dragonfly_client.errors import SettingError
+from dragonfly_client.tls import Tls
+
+__all__ = ["check_depth", "check_instrument", "check_seconds", "check_tls", "check_whole"]
+
+UINT32_MAX: Final = 2**32 - 1
+"""What a field of a request can carry; how much of that is served, the gateway says."""
+
+
+def check_instrument(name: Any) -> str:
+    """Return `name` as the gateway writes it, in upper case; the rest is judged there."""
+    if not isinstance(name, str):
+        raise SettingError(f"{_shown(name)} is not an instrument: write 'ETH-BTC', for example")
+    return name.strip().upper()
+
+
+def check_depth(depth: Any) -> int:
+    """Return `depth` if a request can carry it."""
+    check_whole("depth", depth, at_least=0, otherwise="; 0 is all that the gateway serves")
+    return int(depth)
+
+
+def check_whole(setting: str, value: Any, *, at_least: int, otherwise: str = "") -> None:
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    if not whole or not at_least <= value <= UINT32_MAX:
+        raise SettingError(
+            f"{setting} {_shown(value)}: give a whole number, {at_least} or more{otherwise}"
+        )
+
+
+def check_seconds(setting: str, value: Any) -> None:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not number or not 0 <= value < math.inf:
+        raise SettingError(f"{setting} {_shown(value)}: give seconds, 0 or more")
+
+
+def check_tls(tls: Any) -> None:
+    if tls is not None and not isinstance(tls, Tls):
+        raise SettingError(
+            f"tls {_shown(tls)}: give Tls(), which trusts what this machine trusts, Tls(ca_file=…),"
+            " or None for no encryption"
+        )
+
+
+def _shown(value: object) -> str:
+    return repr(value)[:80]
