@@ -246,9 +246,12 @@ class System:
         bots = f"--bind={self.gateway_address}"
         await self._ready(name, [word.replace(ANY_PORT, bots) for word in self._arguments[name]])
 
-    async def fault(self, venue: str, kind: str, seconds: float | None = None) -> None:
+    async def fault(
+        self, venue: str, kind: str, seconds: float | None = None, instrument: str | None = None
+    ) -> None:
         """Let something go wrong at a simulated venue, now."""
-        given = {"venue": venue, "kind": kind} | ({"seconds": seconds} if seconds else {})
+        said = {"venue": venue, "kind": kind, "seconds": seconds, "instrument": instrument}
+        given = {name: value for name, value in said.items() if value is not None}
         await asyncio.to_thread(self._control, f"/fault?{urlencode(given)}")
 
     async def subscriptions(self) -> dict[str, set[str]]:

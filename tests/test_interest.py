@@ -44,6 +44,48 @@ async def test_an_instrument_that_no_venue_lists(system: System) -> None:
     async with DragonflyClient(system.gateway_address) as client:
         with pytest.raises(NotFoundError, match="NOPE-USD"):
             await anext(client.book("NOPE-USD"))
+        with pytest.raises(NotFoundError, match=r"no venue lists XBT-USD: did you mean BTC-USD\?"):
+            await anext(client.book("XBT-USD"))
+
+
+async def test_a_coin_that_is_listed_while_all_runs_is_served(system: System) -> None:
+    await system.start(simulator=("--rate", "20"), listener=("--list-interval-s", "1"))
+    async with DragonflyClient(system.gateway_address) as client:
+        with pytest.raises(NotFoundError):
+            await client.get_book("NEW-USD")
+        for venue in VENUES:
+            await system.fault(venue, "list", instrument="NEW-USD")
+
+        async def served() -> bool:
+            try:
+                return live_venues(await client.get_book("NEW-USD")) == set(VENUES)
+            except NotFoundError:
+                return False
+
+        await eventually(served, what="the new coin")
+
+    async with Bot(system.gateway_address, "NEW-USD") as bot:
+        await bot.until(lambda book: live_venues(book) == set(VENUES), what="all venues live")
+
+
+@pytest.mark.parametrize("instrument", ["ETH-BTC", None])
+async def test_a_halt_takes_the_venue_out_of_the_book_and_its_end_brings_it_back(
+    system: System, instrument: str | None
+) -> None:
+    every_second = ("--list-interval-s", "1")
+    await system.start(simulator=("--rate", "20"), listener=every_second, together=True)
+    async with Bot(system.gateway_address, "ETH-BTC") as bot:
+        await bot.until(lambda book: live_venues(book) == set(VENUES), what="all venues live")
+        for venue in VENUES:
+            await system.fault(venue, "halt", 6.0, instrument=instrument)
+        book = await bot.until(
+            lambda book: all(feed.state is State.HALTED for feed in book.venues), what="the halts"
+        )
+        assert (book.live, book.bids, book.asks) == (False, (), ())
+        assert {feed.reason.partition(" has halted ")[0] for feed in book.venues} == set(VENUES)
+        await bot.until(lambda book: live_venues(book) == set(VENUES), what="all live again")
+    violation = Oracle(Truth(system.truth_log.read_bytes().splitlines())).first_violation(bot.books)
+    assert violation is None, str(violation)
 
 
 async def test_the_last_bot_to_leave_ends_the_feed(system: System) -> None:

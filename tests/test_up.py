@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from dragonfly_client import DragonflyClient, NotFoundError
 from oracle import Oracle
 from system import VENUES, Bot, Process, System, eventually, live_venues
 from truth import Truth
@@ -134,6 +135,23 @@ async def test_an_orphan_ends_itself(system: System, options: Sequence[str], cou
         what="every orphan ended",
     )
     assert [folder for folder in sockets if folder.exists()] == []
+
+
+@pytest.mark.parametrize("options", [(), ("--apart",)])
+async def test_a_mistyped_instrument_is_said_at_once(
+    system: System, options: Sequence[str]
+) -> None:
+    up = system.run(
+        "up", "--simulated", "--gateway=127.0.0.1:0", "--instrument", "XBT-USD", *options
+    )
+    address = await gateway_of(up)
+    sentence = "no venue lists XBT-USD: did you mean BTC-USD?"
+    await eventually(lambda: sentence in up.log.read_text(), what="the sentence")
+    async with DragonflyClient(address) as client:
+        with pytest.raises(NotFoundError, match="did you mean BTC-USD"):
+            await client.get_book("XBT-USD")
+    up.signal(signal.SIGTERM)
+    assert await up.ended() == 0
 
 
 async def test_demo_ends_by_itself_with_a_summary(system: System) -> None:

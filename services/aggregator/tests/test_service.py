@@ -139,3 +139,12 @@ def test_a_body_under_the_wrong_topic_is_counted(
     neighbours.listener.publish("book.ETH-BTC.kraken.", make_book())
     neighbours.until(lambda: neighbours.last_book().live)
     assert counters.MISPLACED_BODIES._value.get() == before + 1
+
+
+def test_a_wish_for_new_lists_flows_back(neighbours: Neighbours) -> None:
+    before = counters.FOREIGN_INTEREST._value.get()
+    neighbours.gateway.subscribe("relist.")
+    neighbours.until(lambda: "relist." in neighbours.wanted)
+    neighbours.gateway.unsubscribe("relist.")
+    neighbours.until(lambda: "relist." not in neighbours.wanted)
+    assert counters.FOREIGN_INTEREST._value.get() == before

@@ -254,3 +254,14 @@ def test_a_venue_may_be_let_go_before_its_state_was_heard(make_book: MakeBook) -
     world.hear_gone("a", "ETH-BTC", "kraken", 0.0)
     book = only_book(world.settle(0.0, NOW_NS))
     assert [(feed.venue, feed.state) for feed in book.venues] == [("kraken", pb.STATE_SYNCING)]
+
+
+def test_configured_instruments_that_no_venue_lists_are_told_once_all_venues_told_theirs() -> None:
+    world = new_world(("ETH-BTC", "XBT-USD"))
+    world.hear_venue("a", venue("kraken", "a"))
+    world.hear_venue("b", venue("binance", "b"))
+    world.hear_instruments(Instruments("binance", ("ETH-BTC", "BTC-USD")))
+    assert world.unlisted() == []
+    world.hear_instruments(Instruments("kraken", ("BTC-USD",)))
+    assert world.unlisted() == ["no venue lists XBT-USD: did you mean BTC-USD?"]
+    assert world.unlisted() == []

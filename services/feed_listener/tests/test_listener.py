@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http
+import json
 import socket
 from pathlib import Path
 
@@ -301,3 +302,18 @@ async def test_a_wish_for_what_nobody_lists_makes_the_list_be_read_and_told_agai
         await eventually(lambda: len(consumer.lists) >= 3, "the list again")
         server.listed["NEW-USD"] = "newusd"
         await eventually(lambda: "NEW-USD" in consumer.lists[-1].names, "what is new")
+
+
+async def test_a_configured_instrument_that_is_not_listed_is_said_once_with_what_was_meant(
+    server: FakeServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sentence = "fake does not list XBT-USD: did you mean BTC-USD?"
+    async with listening(
+        server, tmp_path, instruments=["XBT-USD"], list_interval_s=0.01
+    ) as consumer:
+        consumer.want("XBT-USD")
+        assert (await consumer.state("XBT-USD", UNKNOWN)).reason == sentence
+        await eventually(lambda: len(consumer.lists) >= 3, "the list again")
+    lines = map(json.loads, capsys.readouterr().err.splitlines())
+    told = [line for line in lines if line["event"] == "instrument not listed"]
+    assert [(line["level"], line["reason"]) for line in told] == [("warning", sentence)]

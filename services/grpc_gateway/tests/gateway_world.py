@@ -15,6 +15,7 @@ from dragonfly_common.clock import Clock, ManualClock, SystemClock
 from dragonfly_common.messages import Instruments, Venue, View
 from dragonfly_common.runtime import Runtime, RuntimeOptions
 from dragonfly_common.topics import (
+    RELIST_PREFIX,
     ViewKind,
     instruments_topic,
     parse_view_topic,
@@ -89,6 +90,9 @@ class Aggregator:
 
     def __init__(self, address: str, name: str = "aggregator.1") -> None:
         self.wanted: set[ViewKey] = set()
+        self.relists = 0
+        """How often the venues' lists were asked for again."""
+        self.on_relist: Callable[[], None] = lambda: None
         self._seq = 0
         self._publisher = Publisher(address, name, SystemClock())
         self.epoch = self._publisher.epoch
@@ -125,6 +129,9 @@ class Aggregator:
 
     def _drain(self) -> None:
         for interest in self._publisher.drain():
+            if interest.prefix == RELIST_PREFIX and interest.wanted:
+                self.relists += 1
+                self.on_relist()
             if key := parse_view_topic(interest.prefix):
                 (self.wanted.add if interest.wanted else self.wanted.discard)(ViewKey(*key))
 

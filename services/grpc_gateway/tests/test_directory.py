@@ -99,8 +99,8 @@ def test_the_version_rises_with_each_change_of_a_venue() -> None:
 
 def test_instruments_name_the_venues_that_list_them() -> None:
     directory = Directory(2.0)
-    directory.hear_instruments(Instruments("kraken", ("ETH-BTC", "LTC-BTC")))
-    directory.hear_instruments(Instruments("binance", ("ETH-BTC",)))
+    directory.hear_instruments(Instruments("kraken", ("ETH-BTC", "LTC-BTC")), 5)
+    directory.hear_instruments(Instruments("binance", ("ETH-BTC",)), 5)
     listed = pb.ListInstrumentsResponse.FromString(directory.encode_instruments("")).instruments
     assert [(one.instrument, list(one.venues)) for one in listed] == [
         ("ETH-BTC", ["binance", "kraken"]),
@@ -114,8 +114,8 @@ def test_instruments_name_the_venues_that_list_them() -> None:
 
 def test_a_list_is_replaced_by_the_next_and_survives_its_aggregator() -> None:
     directory = Directory(2.0)
-    directory.hear_instruments(Instruments("kraken", ("ETH-BTC",)))
-    directory.hear_instruments(Instruments("kraken", ("LTC-BTC",)))
+    directory.hear_instruments(Instruments("kraken", ("ETH-BTC",)), 5)
+    directory.hear_instruments(Instruments("kraken", ("LTC-BTC",)), 5)
     directory.lose("a", "silent", 1)
     assert directory.lists("LTC-BTC")
     assert not directory.lists("ETH-BTC")
@@ -126,7 +126,7 @@ def test_it_is_complete_when_every_reported_venue_has_said_what_it_lists() -> No
     assert not directory.is_complete(10.0)
     directory.hear_venue("a", venue("kraken"), 1, 0.0)
     assert directory.unlisted == ["kraken"]
-    directory.hear_instruments(Instruments("kraken", ()))
+    directory.hear_instruments(Instruments("kraken", ()), 5)
     assert directory.is_complete(10.0)
     directory.hear_venue("a", venue("binance"), 1, 0.0)
     assert not directory.is_complete(10.0)
@@ -138,8 +138,8 @@ def test_it_is_complete_when_every_reported_venue_has_said_what_it_lists() -> No
 
 def test_more_venues_may_come_for_a_while_after_anything_new() -> None:
     directory = Directory(2.0)
-    directory.hear_instruments(Instruments("kraken", ()))
-    directory.hear_instruments(Instruments("binance", ()))
+    directory.hear_instruments(Instruments("kraken", ()), 5)
+    directory.hear_instruments(Instruments("binance", ()), 5)
     directory.hear_venue("a", venue("kraken"), 1, 10.0)
     directory.hear_venue("a", venue("kraken"), 2, 11.0)
     assert [directory.is_complete(now) for now in (11.9, 12.0)] == [False, True]
@@ -150,3 +150,17 @@ def test_more_venues_may_come_for_a_while_after_anything_new() -> None:
     directory.lose("a", "silent", 5)
     directory.hear_venue("a", venue("kraken"), 6, 40.0)
     assert [directory.is_complete(now) for now in (41.9, 42.0)] == [False, True]
+
+
+def test_lists_that_were_told_since_a_time() -> None:
+    directory = Directory(2.0)
+    for name in ("binance", "kraken"):
+        directory.hear_venue("a", venue(name), 1, 0.0)
+        directory.hear_instruments(Instruments(name, ("ETH-BTC",)), 10)
+    assert directory.is_listed_since(10)
+    assert not directory.is_listed_since(11)
+    directory.hear_instruments(Instruments("kraken", ("ETH-BTC",)), 20)
+    assert not directory.is_listed_since(11)
+    # What is down reads no list: nobody waits for it.
+    directory.hear_venue("a", venue("binance", FeedState.DOWN), 21, 0.0)
+    assert directory.is_listed_since(20)

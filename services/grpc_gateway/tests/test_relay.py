@@ -5,7 +5,7 @@ from dragonfly_common.topics import ViewKind
 from dragonfly_protos import market_data_pb2 as pb
 from gateway_world import make_book
 from grpc_gateway.mailbox import Mailbox
-from grpc_gateway.relay import HOLD_S, RECOUNT_S, UNHEARD_LIMIT_S, Reader, Relay, ViewKey
+from grpc_gateway.relay import HOLD_S, RECOUNT_S, RELIST_S, UNHEARD_LIMIT_S, Reader, Relay, ViewKey
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -371,3 +371,16 @@ def test_whatever_happened_the_newest_word_of_those_who_are_there_is_shown(
     relay.settle(end + HOLD_S, NOW_NS, ())
     shown = taken(reader)
     assert not speaking or shown[-1] == newest.body
+
+
+def test_a_wish_for_new_lists_goes_upstream_once_and_lingers() -> None:
+    relay, asked = make_relay()
+    for at in range(1000):
+        relay.relist(at / 1000)
+    assert asked.prefixes == ["relist."]
+    relay.settle(0.9 + RELIST_S, NOW_NS, ())
+    assert asked.prefixes == ["relist."]
+    relay.settle(1.0 + RELIST_S, NOW_NS, ())
+    assert asked.prefixes == []
+    relay.relist(200.0)
+    assert asked.prefixes == ["relist."]

@@ -24,13 +24,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 
+def nothing(name: str) -> bool:
+    return False
+
+
 def refused(error: pytest.ExceptionInfo[RefusedError]) -> tuple[StatusCode, str]:
     return error.value.code, error.value.sentence
 
 
 @pytest.mark.parametrize("text", ["ETH-BTC", "1INCH-USD", "USD.M-EUR"])
 def test_a_normalised_name_is_an_instrument(text: str) -> None:
-    assert check_instrument(text) == text
+    assert check_instrument(text, nothing) == text
 
 
 @pytest.mark.parametrize(
@@ -38,7 +42,7 @@ def test_a_normalised_name_is_an_instrument(text: str) -> None:
 )
 def test_any_other_text_is_refused_with_the_rule(text: str) -> None:
     with pytest.raises(RefusedError) as error:
-        check_instrument(text)
+        check_instrument(text, nothing)
     code, sentence = refused(error)
     assert code is StatusCode.INVALID_ARGUMENT
     assert sentence.endswith(
@@ -47,9 +51,19 @@ def test_any_other_text_is_refused_with_the_rule(text: str) -> None:
     assert len(sentence) < 300
 
 
+@pytest.mark.parametrize("text", ["xbt/usd", "XBTUSD", "btc_usd", "XXBTZUSD", " BTC-USD"])
+def test_another_spelling_is_refused_with_the_listed_name(text: str) -> None:
+    with pytest.raises(RefusedError) as error:
+        check_instrument(text, {"BTC-USD", "ETH-BTC"}.__contains__)
+    assert refused(error) == (
+        StatusCode.INVALID_ARGUMENT,
+        f"{text!r} is not an instrument: did you mean BTC-USD? Write BASE-QUOTE in upper case",
+    )
+
+
 def test_no_instrument_is_refused_with_the_rule() -> None:
     with pytest.raises(RefusedError, match="no instrument: write BASE-QUOTE"):
-        check_instrument("")
+        check_instrument("", nothing)
 
 
 def test_depth_0_asks_for_all() -> None:
@@ -79,12 +93,12 @@ def test_a_depth_out_of_range_is_refused_with_the_range(depth: int) -> None:
 )
 def test_lists_of_instruments_are_refused(names: list[str], code: StatusCode, words: str) -> None:
     with pytest.raises(RefusedError, match=words) as error:
-        check_instruments(names, 2)
+        check_instruments(names, 2, nothing)
     assert error.value.code is code
 
 
 def test_a_list_of_different_instruments_is_taken() -> None:
-    assert check_instruments(["A-B", "A-C"], 2) == ("A-B", "A-C")
+    assert check_instruments(["A-B", "A-C"], 2, nothing) == ("A-B", "A-C")
 
 
 def test_room_is_counted_in_instruments_not_in_views() -> None:
@@ -118,9 +132,9 @@ def test_windows() -> None:
 
 def test_the_legacy_instrument_is_the_metadata_or_the_default() -> None:
     other = [("user-agent", "x")]
-    assert legacy_instrument(other, "ETH-BTC") == "ETH-BTC"
-    assert legacy_instrument([*other, ("instrument", "LTC-BTC")], "ETH-BTC") == "LTC-BTC"
-    assert legacy_instrument([("instrument", b"LTC-BTC")], None) == "LTC-BTC"
+    assert legacy_instrument(other, "ETH-BTC", nothing) == "ETH-BTC"
+    assert legacy_instrument([*other, ("instrument", "LTC-BTC")], "ETH-BTC", nothing) == "LTC-BTC"
+    assert legacy_instrument([("instrument", b"LTC-BTC")], None, nothing) == "LTC-BTC"
 
 
 @pytest.mark.parametrize(
@@ -134,7 +148,7 @@ def test_the_legacy_instrument_is_the_metadata_or_the_default() -> None:
 )
 def test_legacy_metadata_is_refused(metadata: list[tuple[str, str | bytes]], words: str) -> None:
     with pytest.raises(RefusedError, match=words) as error:
-        legacy_instrument(metadata, None)
+        legacy_instrument(metadata, None, nothing)
     assert error.value.code is StatusCode.INVALID_ARGUMENT
 
 

@@ -24,6 +24,7 @@ from gateway_world import (
 )
 from google.protobuf.message import Message
 from grpc import StatusCode
+from grpc_gateway import servicer
 from grpc_gateway.relay import ViewKey
 from grpc_gateway.service import Options
 from patience import PATIENCE_S
@@ -355,6 +356,77 @@ async def test_what_only_a_venue_lists_that_appears_later_is_waited_for(
         aggregator.say_venue("binance")
         aggregator.say_instruments("XRP-EUR", venue="binance")
         assert (await stream.read(pb.Book)).instrument == "XRP-EUR"
+
+
+@pytest.mark.parametrize("method", ["GetBook", "StreamBook"])
+async def test_a_coin_that_is_listed_meanwhile_is_found_by_a_new_look_at_the_lists(
+    options: Options, aggregator: Aggregator, method: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(servicer, "LIST_AGE_NS", 0)
+    aggregator.on_relist = lambda: aggregator.say_instruments("ETH-BTC", "NEW-USD")
+    patient = replace(options.limits, patience_s=10.0, settles_after_s=0.0)
+    async with running(replace(options, limits=patient)) as gateway, gateway.bot() as bot:
+        aggregator.say(make_book("NEW-USD"))
+        request = pb.BookRequest(instrument="NEW-USD")
+        if method == "GetBook":
+            book = await bot.get(method, request)
+        else:
+            book = await bot.stream(method, request).read(pb.Book)
+        assert isinstance(book, pb.Book)
+        assert book.instrument == "NEW-USD"
+
+
+async def test_lists_that_are_new_are_not_waited_for_again(
+    options: Options, aggregator: Aggregator
+) -> None:
+    patient = replace(options.limits, patience_s=10.0, settles_after_s=0.0)
+    async with running(replace(options, limits=patient)) as gateway, gateway.bot() as bot:
+        refusals = [
+            bot.refusal("GetBook", pb.BookRequest(instrument=f"NEW{number}-USD"))
+            for number in range(50)
+        ]
+        codes = {code for code, _ in await asyncio.gather(*refusals)}
+        assert codes == {StatusCode.NOT_FOUND}
+        # Whoever asks, and for whatever: one subscription, which names nothing.
+        await until(lambda: aggregator.relists > 0)
+        assert aggregator.relists == 1
+        assert aggregator.wanted == {ETH_BOOK}
+
+
+async def test_a_new_look_that_finds_nothing_is_a_refusal_with_the_name_that_was_meant(
+    options: Options, aggregator: Aggregator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(servicer, "LIST_AGE_NS", 0)
+    aggregator.on_relist = lambda: aggregator.say_instruments("ETH-BTC", "DOGE-USD")
+    patient = replace(options.limits, patience_s=10.0, settles_after_s=0.0)
+    async with running(replace(options, limits=patient)) as gateway, gateway.bot() as bot:
+        assert await bot.refusal("GetBook", pb.BookRequest(instrument="XDG-USD")) == (
+            StatusCode.NOT_FOUND,
+            "no venue lists XDG-USD: did you mean DOGE-USD?",
+        )
+
+
+async def test_a_configured_instrument_that_no_venue_lists_is_refused_too(
+    options: Options, aggregator: Aggregator, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settled = replace(options.limits, settles_after_s=0.0)
+    mistyped = replace(options, instruments=("ETH-BTC", "ETH-XBT"), limits=settled)
+    async with running(mistyped, log_level="warning") as gateway, gateway.bot() as bot:
+        await bot.get("ListInstruments")
+        refusal = "no venue lists ETH-XBT: did you mean ETH-BTC?"
+        assert await bot.refusal("StreamBook", pb.BookRequest(instrument="ETH-XBT")) == (
+            StatusCode.NOT_FOUND,
+            refusal,
+        )
+        said = ""
+
+        def told() -> bool:
+            nonlocal said
+            said += capsys.readouterr().err
+            return refusal in said
+
+        await until(told)
+        assert said.count(refusal) == 1
 
 
 async def test_without_any_list_it_is_said_what_is_missing(bot: Bot) -> None:

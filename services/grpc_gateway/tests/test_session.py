@@ -358,6 +358,7 @@ def make_session(
         depth=10,
         max_instruments=3,
         window=window,
+        lists=lambda name: name == "ETH-BTC",
         listed=require_listed,
     )
     return session, window

@@ -59,6 +59,11 @@ def test_what_dies_comes_back_at_the_address_that_others_know() -> None:
     assert aggregator.pinned({"address": "ipc://elsewhere"}) == aggregator
 
 
+def test_what_is_followed_is_not_named_to_the_simulator() -> None:
+    # It would list whatever a person mistyped, and the mistake would go LIVE.
+    assert "--instrument" not in plan_simulator(OPTIONS).argv
+
+
 def test_all_services_share_a_process() -> None:
     apart = plan_services(APART, Path("run"))
     (together,) = plan_services(replace(OPTIONS, status="127.0.0.1:9100"), Path("run"))

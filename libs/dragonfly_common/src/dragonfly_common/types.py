@@ -7,6 +7,7 @@ from enum import IntEnum
 from typing import Final
 
 from dragonfly_common.errors import InstrumentError
+from dragonfly_common.spelling import example_of
 
 __all__ = ["MAX_DEPTH", "FeedState", "Level", "Side", "is_instrument", "normalise_instrument"]
 
@@ -47,8 +48,11 @@ def normalise_instrument(text: str) -> str:
     """
     name = text.strip().upper()
     if not _INSTRUMENT.fullmatch(name):
+        example = example_of(text)
+        if not _INSTRUMENT.fullmatch(example):
+            example = "ETH-BTC"
         raise InstrumentError(
-            f"{text[:60]!r} is not an instrument: write BASE-QUOTE, for example ETH-BTC"
+            f"{text[:60]!r} is not an instrument: write BASE-QUOTE, for example {example}"
         )
     return name
 

@@ -6,6 +6,7 @@ per message.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ from dragonfly_common.runtime import Runtime
 from dragonfly_common.sharing import ALONE, Replicas, Share
 from dragonfly_common.topics import (
     HEARTBEAT_PREFIX,
+    RELIST_PREFIX,
     SHARE_TOPIC,
     STATUS_PREFIX,
     parse_book_topic,
@@ -42,6 +44,8 @@ __all__ = ["Aggregator", "Options", "serve", "serve_beside"]
 
 LONGEST_WAIT_S: Final = 0.25
 LEAVING_WAIT_S: Final = 0.02
+LISTS_SETTLE_S: Final = 1.5
+"""After the last list that came no other is expected."""
 
 logger = structlog.get_logger()
 
@@ -109,6 +113,7 @@ class Aggregator:
             self._publisher.epoch, options.depth, options.linger_s, options.instruments, share
         )
         self._live: bool | None = None
+        self._check_always_at = math.inf
         self.endpoints: Sequence[Publisher | Subscriber] = (
             self._publisher,
             self._subscriber,
@@ -127,16 +132,36 @@ class Aggregator:
         now = runtime.clock.monotonic()
         for event in self._subscriber.drain():
             _take_event(world, event, now)
+            if isinstance(event, Delivery) and isinstance(event.body, Instruments):
+                self._check_always_at = now + LISTS_SETTLE_S
+        if now >= self._check_always_at:
+            self._check_always()
         self._settle()
         if interests := self._publisher.drain():
             for interest in interests:
-                _take_interest(world, interest, runtime.clock.monotonic())
+                if interest.prefix == RELIST_PREFIX:
+                    self._relist(wanted=interest.wanted)
+                else:
+                    _take_interest(world, interest, runtime.clock.monotonic())
             self._settle()
         if world.live is not self._live:
             self._live = world.live
             _say_readiness(runtime, live=self._live)
         longest_s = LEAVING_WAIT_S if self._peers.share.leaving else LONGEST_WAIT_S
         return min(longest_s, max(0.0, world.due_in(runtime.clock.monotonic())))
+
+    def _check_always(self) -> None:
+        """Say which configured instruments no venue lists."""
+        self._check_always_at = math.inf
+        for reason in self._world.unlisted():
+            logger.warning("instrument not listed", reason=reason)
+
+    def _relist(self, *, wanted: bool) -> None:
+        """Pass on that bots want what no venue lists so far."""
+        if wanted:
+            self._subscriber.subscribe(RELIST_PREFIX)
+        else:
+            self._subscriber.unsubscribe(RELIST_PREFIX)
 
     def may_end(self) -> bool:
         """Say whether this process was asked to stop, and all is handed over."""

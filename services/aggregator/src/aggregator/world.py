@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import Final
 
+from dragonfly_common.listings import Listings
 from dragonfly_common.messages import Body, Book, Gone, Instruments, Venue, View
 from dragonfly_common.sharing import Share
 from dragonfly_common.topics import (
@@ -92,6 +93,7 @@ class World:
         self._share = share or Share("aggregator")
         self._markets: dict[str, _Market] = {}
         self._venues: dict[str, dict[str, Venue]] = {}
+        self._listings = Listings()
         self._lost: set[str] = set()
         self._ready: set[str] = set()
         self._lingering: dict[tuple[ViewKind, str], float] = {}
@@ -158,7 +160,14 @@ class World:
 
     def hear_instruments(self, listing: Instruments) -> None:
         """Relay what a venue lists."""
+        self._listings.take(listing)
         self._effects.publish.append((instruments_topic(listing.venue), listing))
+
+    def unlisted(self) -> list[str]:
+        """Return a sentence for each configured instrument that no venue lists, once."""
+        if not self._listings.names.keys() >= self._venues.keys():
+            return []
+        return [self._listings.refusal(name) for name in self._listings.unlisted(self._always)]
 
     def lose(self, publisher: str, why: str, now: float) -> None:
         """Void all that a listener said: its levels leave every book with the next `settle`."""

@@ -16,8 +16,10 @@ from typing import Final
 import structlog
 from dragonfly_common import messages
 from dragonfly_common.bus import Interest, Publisher, pump
+from dragonfly_common.listings import Listings
 from dragonfly_common.peers import Peers
 from dragonfly_common.runtime import Runtime
+from dragonfly_common.spelling import did_you_mean
 from dragonfly_common.topics import (
     HEARTBEAT_PREFIX,
     RELIST_PREFIX,
@@ -143,6 +145,7 @@ class Listener:
         self._road = Road(around, client, venue.connect_url(ws_url), random)
         self._lanes: Lanes
         self._unwanted_since: dict[str, float] = {}
+        self._listings = Listings()
         self._told_loads = 0
         self._status: messages.Venue | None = None
         self._status_due = True
@@ -258,9 +261,11 @@ class Listener:
         if listed is not None and self._directory.loads != self._told_loads:
             # Also where it is the same: who waits for a new look learns that there was one.
             self._told_loads = self._directory.loads
-            names = tuple(sorted(listed))
-            topic = instruments_topic(self._venue.name)
-            self._publisher.publish(topic, messages.Instruments(self._venue.name, names))
+            listing = messages.Instruments(self._venue.name, tuple(sorted(listed)))
+            self._publisher.publish(instruments_topic(self._venue.name), listing)
+            self._listings.take(listing)
+            for instrument in self._listings.unlisted(self._following.instruments):
+                logger.warning("instrument not listed", reason=self._unlisted(instrument))
         for instrument in list(self._feeds.instruments):
             self._resolve(instrument)
         self._status_due = True
@@ -279,8 +284,7 @@ class Listener:
         if market is None:
             self._leave(instrument)
             self._feeds.bind(instrument, None)
-            reason = f"{name} does not list {instrument}"
-            self._feeds.set(instrument, FeedEvent.UNLISTED, reason)
+            self._feeds.set(instrument, FeedEvent.UNLISTED, self._unlisted(instrument))
             return
         if market.symbol != self._feeds.symbol_of(instrument):
             self._leave(instrument)
@@ -288,6 +292,10 @@ class Listener:
             self._feeds.set(instrument, FeedEvent.ASKED, self._connecting)
             self._lanes.add(market.symbol)
         self._feeds.set_trading(instrument, market.trading)
+
+    def _unlisted(self, instrument: str) -> str:
+        hint = did_you_mean(instrument, self._listings.lists)
+        return f"{self._venue.name} does not list {instrument}{hint}"
 
     def _feed_changed(self) -> None:
         self._status_due = True

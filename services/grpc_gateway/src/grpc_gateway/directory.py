@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from dragonfly_common.listings import Listings
 from dragonfly_common.messages import Instruments, Venue
 from dragonfly_common.types import FeedState
 from dragonfly_protos import market_data_pb2 as pb
@@ -35,7 +36,9 @@ class Directory:
         self._speakers: set[str] = set()
         self._grew_at = 0.0
         self._venues: dict[str, dict[str, _Said]] = {}
-        self._lists: dict[str, frozenset[str]] = {}
+        self.listings = Listings()
+        self._lists = self.listings.names
+        self._listed_at: dict[str, int] = {}
         self._encoded: bytes | None = None
         self.version = 0
         """Rises with each change of a venue's state."""
@@ -80,9 +83,10 @@ class Directory:
         said[publisher] = _Said(venue, ts_pub)
         self._changed()
 
-    def hear_instruments(self, listing: Instruments) -> None:
-        """Take what a venue lists."""
-        self._lists[listing.venue] = frozenset(listing.names)
+    def hear_instruments(self, listing: Instruments, ts_pub: int) -> None:
+        """Take what a venue lists, as it was told at `ts_pub`."""
+        self.listings.take(listing)
+        self._listed_at[listing.venue] = ts_pub
 
     def lose(self, publisher: str, reason: str, now_ns: int) -> None:
         """Void an aggregator's word; a venue that no other one reports is DOWN."""
@@ -100,7 +104,15 @@ class Directory:
 
     def lists(self, instrument: str) -> bool:
         """Whether any venue lists `instrument`."""
-        return any(instrument in names for names in self._lists.values())
+        return self.listings.lists(instrument)
+
+    def is_listed_since(self, ts: int) -> bool:
+        """Whether each venue that can has told its list since `ts`."""
+        return all(
+            told >= ts
+            or (venue in self._venues and self._state_of(venue).venue.state is FeedState.DOWN)
+            for venue, told in self._listed_at.items()
+        )
 
     def encode_instruments(self, venue: str) -> bytes:
         """Encode a dragonfly.v1.ListInstrumentsResponse of one venue, or of all if it is empty."""

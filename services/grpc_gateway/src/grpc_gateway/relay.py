@@ -18,7 +18,7 @@ from functools import cached_property
 from typing import Final, NamedTuple, Protocol
 
 from dragonfly_common.messages import View
-from dragonfly_common.topics import ViewKind, view_topic
+from dragonfly_common.topics import RELIST_PREFIX, ViewKind, view_topic
 from dragonfly_common.types import MAX_DEPTH
 
 from grpc_gateway.absence import absent_view, heads
@@ -31,6 +31,9 @@ UNHEARD_LIMIT_S: Final = 1.0
 """A view that no aggregator sent for so long after it was asked for is told to be absent."""
 HOLD_S: Final = 0.5
 """How long a view stands whose aggregator is gone while another one has it, and is behind."""
+RELIST_S: Final = 90.0
+"""How long venues' lists are read again after a bot asked for what none lists: longer than the
+minute that a listener leaves between two looks."""
 RECOUNT_S: Final = 5.0
 """What is still behind by then counts anew: aggregators go by the same time."""
 
@@ -120,6 +123,7 @@ class Relay:
         self._entries: dict[ViewKey, _Entry] = {}
         self._unread: dict[ViewKey, float] = {}
         self._unheard: dict[ViewKey, float] = {}
+        self._relists_until: float | None = None
         for key in self._always:
             self._ask(key)
 
@@ -132,6 +136,12 @@ class Relay:
             reader.put(key, entry.shown)
         else:
             self._unheard.setdefault(key, now + UNHEARD_LIMIT_S)
+
+    def relist(self, now: float) -> None:
+        """Let venues read their lists again: a bot wants what none lists so far."""
+        if self._relists_until is None:
+            self._upstream.subscribe(RELIST_PREFIX)
+        self._relists_until = now + RELIST_S
 
     def leave(self, reader: Reader, key: ViewKey, now: float) -> None:
         """End a `join`; what waits in `reader` of that view is gone."""
@@ -172,6 +182,9 @@ class Relay:
 
     def settle(self, now: float, now_ns: int, venues: Iterable[str]) -> None:
         """Drop views that nobody came back for; say that an aggregator owes an answer."""
+        if self._relists_until is not None and self._relists_until <= now:
+            self._relists_until = None
+            self._upstream.unsubscribe(RELIST_PREFIX)
         for key in [key for key, at in self._unread.items() if at <= now]:
             del self._unread[key]
             del self._entries[key]

@@ -5,10 +5,11 @@ A refusal is one sentence that names the input, the rule and the remedy, and a g
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final, TypeVar
 
 from dragonfly_common.errors import DragonflyError
+from dragonfly_common.spelling import meant
 from dragonfly_common.topics import ViewKind
 from dragonfly_common.types import MAX_DEPTH, is_instrument
 from dragonfly_protos import market_data_pb2 as pb
@@ -70,16 +71,23 @@ def parse(kind: type[M], payload: bytes) -> M:
     return request
 
 
-def check_instrument(text: str) -> str:
-    """Return `text` if it is an instrument's normalised name."""
+def check_instrument(text: str, lists: Callable[[str], bool]) -> str:
+    """Return `text` if it is an instrument's normalised name.
+
+    The refusal of another spelling names what of that `lists` knows.
+    """
     if is_instrument(text):
         return text
     shown = repr(text[:LONGEST_QUOTED])
     rule = "write BASE-QUOTE in upper case, for example ETH-BTC"
+    if (name := meant(text, lists)) is not None:
+        rule = f"did you mean {name}? Write BASE-QUOTE in upper case"
     raise _invalid(f"{shown} is not an instrument: {rule}" if text else f"no instrument: {rule}")
 
 
-def check_instruments(names: Sequence[str], most: int) -> tuple[str, ...]:
+def check_instruments(
+    names: Sequence[str], most: int, lists: Callable[[str], bool]
+) -> tuple[str, ...]:
     """Return `names` if they are one to `most` different instruments."""
     if not names:
         raise _invalid("no instruments: name at least one, for example ETH-BTC")
@@ -87,7 +95,7 @@ def check_instruments(names: Sequence[str], most: int) -> tuple[str, ...]:
         raise _too_many_instruments(len(names), most)
     seen: set[str] = set()
     for name in names:
-        if check_instrument(name) in seen:
+        if check_instrument(name, lists) in seen:
             raise _invalid(f"{name} is named twice: name each instrument once")
         seen.add(name)
     return tuple(names)
@@ -134,14 +142,17 @@ def check_window(window: int, default: int) -> int:
     return window or default
 
 
-def legacy_instrument(metadata: Iterable[tuple[str, str | bytes]], default: str | None) -> str:
+def legacy_instrument(
+    metadata: Iterable[tuple[str, str | bytes]], default: str | None, lists: Callable[[str], bool]
+) -> str:
     """Return the instrument that the first generation's request is about."""
     named = [value for key, value in metadata if key == INSTRUMENT_METADATA]
     if len(named) > 1:
         raise _invalid(f"metadata {INSTRUMENT_METADATA!r} is sent twice: send it once")
     if named:
         text = named[0]
-        return check_instrument(text if isinstance(text, str) else text.decode(errors="replace"))
+        named_text = text if isinstance(text, str) else text.decode(errors="replace")
+        return check_instrument(named_text, lists)
     if default is None:
         raise _invalid(
             "this gateway has no default instrument: send one as request metadata"

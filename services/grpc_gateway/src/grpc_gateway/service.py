@@ -171,6 +171,14 @@ class _Gateway:
             self._streams.look()
             self._connections.look(now)
             self._follow_files(now)
+            self._check_always(now)
+
+    def _check_always(self, now: float) -> None:
+        """Say which configured instruments no venue lists, once all have told."""
+        if self._directory.is_complete(now):
+            listings = self._directory.listings
+            for instrument in listings.unlisted(self._options.instruments):
+                logger.warning("instrument not listed", reason=listings.refusal(instrument))
 
     def _handlers(self) -> list[grpc.GenericRpcHandler]:
         names = [service.full_name for service in (*SERVICES, Health.service, Reflection.service)]
@@ -218,7 +226,7 @@ class _Gateway:
             self._directory.hear_venue(event.publisher, body, event.ts_pub, now)
             self._servicer.directory_changes.tell()
         elif isinstance(body, Instruments):
-            self._directory.hear_instruments(body)
+            self._directory.hear_instruments(body, event.ts_pub)
             self._servicer.directory_changes.tell()
         else:
             counters.MISPLACED_BODIES.inc()

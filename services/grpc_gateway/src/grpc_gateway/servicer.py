@@ -41,6 +41,8 @@ __all__ = ["Limits", "Servicer"]
 LEGACY_DEPTH: Final = 10
 SHARE_OF_DEADLINE: Final = 0.8
 """A get waits for a live view for so much of its call's deadline, and then says what there is."""
+LIST_AGE_NS: Final = 60 * 10**9
+"""Lists no older than this are the venues' last word; they are not asked more often."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,8 @@ class Servicer:
         self, request: orderbook_pb2.Empty, context: Context, caller: Caller
     ) -> Awaitable[None]:
         default = self._always[0] if self._always else None
-        instrument = legacy_instrument(context.invocation_metadata() or (), default)
+        metadata = context.invocation_metadata() or ()
+        instrument = legacy_instrument(metadata, default, self._directory.lists)
         depth = min(LEGACY_DEPTH, self._limits.depth)
         return self._stream_views(context, caller, {ViewKey(ViewKind.BOOK, instrument): depth})
 
@@ -101,7 +104,9 @@ class Servicer:
     def stream_bbo(
         self, request: pb.BboRequest, context: Context, caller: Caller
     ) -> Awaitable[None]:
-        names = check_instruments(request.instruments, self._limits.max_instruments)
+        names = check_instruments(
+            request.instruments, self._limits.max_instruments, self._directory.lists
+        )
         return self._stream_views(
             context, caller, {ViewKey(ViewKind.BBO, name): MAX_DEPTH for name in names}
         )
@@ -119,7 +124,7 @@ class Servicer:
     def get_bbo(
         self, request: pb.GetBboRequest, context: Context, caller: Caller
     ) -> Awaitable[bytes]:
-        name = check_instrument(request.instrument)
+        name = check_instrument(request.instrument, self._directory.lists)
         return self._get_view(context, caller, {ViewKey(ViewKind.BBO, name): MAX_DEPTH})
 
     async def stream_venues(
@@ -169,6 +174,7 @@ class Servicer:
                 depth=limits.depth,
                 max_instruments=limits.max_instruments,
                 window=stream.window,
+                lists=self._directory.lists,
                 listed=self._require_listed,
             )
             try:
@@ -186,7 +192,7 @@ class Servicer:
     def _wish(
         self, kind: ViewKind, request: pb.BookRequest | pb.LiquidityRequest
     ) -> dict[ViewKey, int]:
-        key = ViewKey(kind, check_instrument(request.instrument))
+        key = ViewKey(kind, check_instrument(request.instrument, self._directory.lists))
         return {key: check_depth(request.depth, self._limits.depth)}
 
     async def _stream_views(
@@ -259,9 +265,13 @@ class Servicer:
         await stream.write(context, payload, self._now())
 
     async def _require_listed(self, instrument: str) -> None:
-        """Refuse an instrument that no venue lists; wait for the lists if they are not there."""
+        """Refuse an instrument that no venue lists; wait for the lists if they are not there.
+
+        Before it is refused the venues read lists that are old again: what a venue lists from now
+        on is served within a minute, however many bots ask for it, or for what never comes.
+        """
         directory = self._directory
-        if instrument in self._always:
+        if instrument in self._always and not self._knows_all():
             return
         if not await self._until_known(lambda: directory.lists(instrument) or self._knows_all()):
             missing = ", ".join(directory.unlisted) or (
@@ -271,10 +281,17 @@ class Servicer:
                 f"{instrument} is not listed so far, but the list of {missing} is not there yet:"
                 " try later"
             )
+        if directory.lists(instrument):
+            return
+        self._relay.relist(self._now())
+        since = self._clock.now_ns() - LIST_AGE_NS
+        await self._until_known(
+            lambda: directory.lists(instrument) or directory.is_listed_since(since)
+        )
         if not directory.lists(instrument):
+            otherwise = "ListInstruments says what there is"
             raise RefusedError(
-                StatusCode.NOT_FOUND,
-                f"no venue lists {instrument}: ListInstruments says what there is",
+                StatusCode.NOT_FOUND, directory.listings.refusal(instrument, otherwise)
             )
 
     def _knows_all(self) -> bool:

@@ -44,9 +44,11 @@ class Session:
         depth: int,
         max_instruments: int,
         window: Window,
+        lists: Callable[[str], bool],
         listed: Callable[[str], Awaitable[None]],
     ) -> None:
-        """`listed` waits until an instrument is known, and refuses one that no venue lists."""
+        """`lists` says whether any venue lists an instrument; `listed` waits until that is known,
+        and refuses one that none does."""
         self._stream = stream
         self._caller = stream.caller
         self._relay = relay
@@ -54,6 +56,7 @@ class Session:
         self._depth = depth
         self._max_instruments = max_instruments
         self._window = window
+        self._lists = lists
         self._listed = listed
         self._depths: dict[ViewKey, int] = {}
         self._refusals: deque[pb.Refusal] = deque()
@@ -120,7 +123,7 @@ class Session:
             self._relay.join(self._stream.mailbox, key, self._clock.monotonic())
 
     def _check_new(self, asked: pb.Subscription) -> tuple[ViewKey, int]:
-        key = _check_key(asked)
+        key = self._check_key(asked)
         depth = check_view_depth(key.kind, asked.depth, self._depth)
         if key in self._depths:
             raise RefusedError(
@@ -130,6 +133,9 @@ class Session:
         held = (held.instrument for held in self._depths)
         check_room(held, key.instrument, self._max_instruments)
         return key, depth
+
+    def _check_key(self, asked: pb.Subscription) -> ViewKey:
+        return ViewKey(check_view(asked.view), check_instrument(asked.instrument, self._lists))
 
     async def _until_listed(self, instrument: str) -> None:
         # Acknowledgements are not read meanwhile, which is not the bot's fault.
@@ -141,7 +147,7 @@ class Session:
 
     def _unsubscribe(self, asked: pb.Subscription) -> None:
         try:
-            key = _check_key(asked)
+            key = self._check_key(asked)
         except RefusedError as error:
             self._refuse(error, asked)
             return
@@ -172,10 +178,6 @@ class Session:
 
     def _number(self) -> int:
         return self._window.number_next(self._clock.monotonic())
-
-
-def _check_key(asked: pb.Subscription) -> ViewKey:
-    return ViewKey(check_view(asked.view), check_instrument(asked.instrument))
 
 
 def _name(key: ViewKey) -> str:

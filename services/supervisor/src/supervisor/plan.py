@@ -96,11 +96,13 @@ class Process:
 
 
 def plan_simulator(options: Options) -> Process:
-    """Return the simulator, on a port of the machine's choice."""
+    """Return the simulator, on a port of the machine's choice.
+
+    What is followed is not named to it: it would list whatever a person mistyped.
+    """
     argv = [
         *("simulator", "--port", "0"),
         *_each("--venue", options.venues),
-        *_each("--instrument", options.instruments),
         *options.more.get("simulator", ()),
     ]
     return _process(SIMULATOR, argv)
