@@ -411,3 +411,26 @@ async def test_a_gateway_that_never_comes_up_says_so_itself(gateway: StubGateway
     async with DragonflyClient(gateway.address, connect_timeout_s=0.1) as client:
         with pytest.raises(NotReadyError, match=r"^no venue's list is there yet: try later$"):
             await anext(client.book("ETH-BTC"))
+
+
+@pytest.mark.parametrize(
+    ("target", "warned"),
+    [
+        ("127.0.0.1:50051", False),
+        ("localhost:50051", False),
+        ("[::1]:50051", False),
+        ("unix:/tmp/gateway", False),
+        ("gateway.example:50051", True),
+        ("192.168.0.7:50051", True),
+    ],
+)
+def test_a_token_that_leaves_this_machine_in_the_clear_is_warned_of(
+    caplog: pytest.LogCaptureFixture, target: str, warned: bool
+) -> None:
+    DragonflyClient(target, token="secret")
+    assert ("in the clear" in caplog.text) is warned
+    assert "secret" not in caplog.text
+    caplog.clear()
+    DragonflyClient(target)
+    DragonflyClient(target, token="secret", tls=Tls())
+    assert not caplog.text

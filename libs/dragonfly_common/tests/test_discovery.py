@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from dragonfly_common.discovery import check_address, check_upstream
+from dragonfly_common.discovery import check_address, check_upstream, is_loopback
 from dragonfly_common.errors import AddressError, ExitCode
 
 
@@ -71,3 +71,27 @@ def test_an_upstream_is_somewhere(address: str) -> None:
     assert check_address(address)
     with pytest.raises(AddressError, match="is an address to bind"):
         check_upstream(address)
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        ("127.0.0.1:1", True),
+        ("127.9.9.9:1", True),
+        ("localhost:1", True),
+        ("[::1]:1", True),
+        ("tcp://127.0.0.1:1", True),
+        ("tcp://[::1]:1", True),
+        ("ipc:///tmp/x", True),
+        ("inproc://x", True),
+        ("0.0.0.0:1", False),
+        (":1", False),
+        ("[::]:1", False),
+        ("tcp://*:1", False),
+        ("tcp://0.0.0.0:1", False),
+        ("tcp://listener.bus:1", False),
+        ("192.168.0.1:1", False),
+    ],
+)
+def test_what_only_this_machine_reaches(address: str, expected: bool) -> None:
+    assert is_loopback(address) is expected

@@ -512,6 +512,10 @@ def show(runtime: RuntimeOptions) -> None:
             ["--log-level=error", "--log-format=json", "--status=:9100"],
             RuntimeOptions(None, "error", "json", ":9100"),
         ),
+        (
+            ["--open"],
+            RuntimeOptions(open=True),
+        ),
     ],
 )
 def test_the_shared_options_arrive(arguments: list[str], options: RuntimeOptions) -> None:
@@ -538,3 +542,31 @@ def test_a_bad_value_is_named_in_one_sentence(argument: str, named: str) -> None
 
 def test_the_promise_leaves_room_for_the_end() -> None:
     assert END_LIMIT_S + LAST_WORDS_S < PROMISED_S
+
+
+@pytest.mark.parametrize(
+    ("address", "options", "warned"),
+    [
+        ("tcp://0.0.0.0:1", RuntimeOptions(), True),
+        ("tcp://0.0.0.0:1", RuntimeOptions(open=True), False),
+        ("tcp://127.0.0.1:1", RuntimeOptions(), False),
+        ("ipc:///tmp/x", RuntimeOptions(), False),
+    ],
+)
+def test_an_open_door_is_said(
+    capsys: pytest.CaptureFixture[str], address: str, options: RuntimeOptions, warned: bool
+) -> None:
+    runtime = Runtime("service", options)
+    runtime.warn_if_bus_is_open(address, secured=False)
+    said = capsys.readouterr().err
+    assert ("open to other machines" in said) is warned
+    assert ("--curve-key" in said) is warned
+    assert ("--open" in said) is warned
+    runtime.warn_if_bus_is_open(address, secured=True)
+    assert not capsys.readouterr().err
+
+
+def test_a_status_page_that_is_open_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    for address, warned in (("127.0.0.1:0", False), ("0.0.0.0:0", True), (":0", True)):
+        Runtime("service", RuntimeOptions(status_address=address)).close()
+        assert ("open to other machines" in capsys.readouterr().err) is warned

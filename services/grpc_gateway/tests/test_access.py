@@ -353,6 +353,37 @@ async def test_tokens_in_the_clear_are_warned_of(
         assert ("tokens travel in the clear" in logged()) is warned
 
 
+@pytest.mark.parametrize(
+    ("bind", "encrypts", "asks", "said"),
+    [
+        ("0.0.0.0:0", False, False, "whoever reaches it is served, in the clear"),
+        ("0.0.0.0:0", True, False, "give --tokens or --tls-client-ca"),
+        ("0.0.0.0:0", True, True, None),
+        ("127.0.0.1:0", False, False, None),
+    ],
+)
+async def test_a_gateway_that_others_reach_says_what_it_lacks(
+    options: Options,
+    tokens: Path,
+    authority: Authority,
+    tmp_path: Path,
+    logged: Callable[[], str],
+    bind: str,
+    encrypts: bool,
+    asks: bool,
+    said: str | None,
+) -> None:
+    options = replace(
+        options,
+        bind=bind,
+        tls=authority.write(tmp_path) if encrypts else None,
+        tokens=tokens if asks else None,
+    )
+    async with running(options, log_level="info"):
+        assert ("open to other machines" in logged()) is (said is not None)
+    assert said is None or said in logged()
+
+
 async def until_accepted(gateway: RunningGateway, **papers: Any) -> None:
     """Wait until a bot with such papers is let in."""
     async with patiently():

@@ -10,7 +10,6 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,8 +17,6 @@ from click.testing import CliRunner, Result
 from dragonfly_common.cli import main
 from patience import PATIENCE_S
 from supervisor import cli, demonstration
-from supervisor.demonstration import free_gateway
-from supervisor.plan import Options
 
 
 @pytest.mark.parametrize(
@@ -210,28 +207,30 @@ def test_up_runs_on_when_nobody_reads_it(folder: Path) -> None:
     assert list(folder.iterdir()) == []
 
 
-def test_the_demo_is_where_bots_look_for_it_or_says_where_else(
+def test_a_demo_is_where_bots_look_for_it_or_says_where_else(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         usual = f"127.0.0.1:{other.getsockname()[1]}"
-        monkeypatch.setattr(demonstration, "USUAL_GATEWAY", usual)
-        assert free_gateway() == "127.0.0.1:0"
-    assert free_gateway() == usual
-    options = Options(venues=(), instruments=(), gateway=usual, depth=1)
-    assert demonstration._where(options, usual) == (
-        f"Bots of your own connect to {usual}, as long as this runs."
-    )
-    elsewhere = demonstration._where(replace(options, gateway="127.0.0.1:0"), "127.0.0.1:7")
-    assert elsewhere.startswith(f"Bots of your own connect to 127.0.0.1:7 ({usual} is taken)")
+        for module in (cli, demonstration):
+            monkeypatch.setattr(module, "USUAL_GATEWAY", usual)
+        elsewhere = CliRunner().invoke(main, ["demo", "--seconds", "0.2"])
+        named = CliRunner().invoke(main, ["demo", "--seconds", "0.2", "--gateway", usual])
+    there = CliRunner().invoke(main, ["demo", "--seconds", "0.2"])
+    assert f" ({usual} is taken), as long as this runs." in elsewhere.stdout
+    assert "books in 0.2 s" in elsewhere.stdout
+    assert named.exit_code == 78
+    assert f"cannot serve bots on {usual}" in the_error(named)
+    assert f"Bots of your own connect to {usual}, as long as this runs." in there.stdout
 
 
 def test_the_parts_are_told_what_up_was_told() -> None:
-    words = "--linger-s 3 --no-audit --tokens t --seed 7 --fault kraken-gap --fault x --simulated"
+    words = "--linger-s 3 --no-audit --tokens t --seed 7 --fault kraken-gap --fault x --open"
     context = cli.up.make_context("up", words.split())
     assert {part: cli._given_words(context, names) for part, names in cli.PASSED_ON.items()} == {
         "simulator": ["--seed", "7", "--fault", "kraken-gap", "--fault", "x"],
-        "listener": ["--linger-s", "3.0", "--no-audit"],
-        "aggregator": ["--linger-s", "3.0"],
-        "gateway": ["--tokens", "t", "--linger-s", "3.0"],
+        "listener": ["--linger-s", "3.0", "--no-audit", "--open"],
+        "aggregator": ["--linger-s", "3.0", "--open"],
+        "together": ["--open"],
+        "gateway": ["--tokens", "t", "--linger-s", "3.0", "--open"],
     }

@@ -216,6 +216,13 @@ def test_a_viewer_is_told_what_leaves_and_what_comes_back() -> None:
     ]
 
 
+def test_a_viewer_is_told_what_there_is_a_remedy_for() -> None:
+    ticker = Ticker()
+    ticker.log("gateway", {"event": "open", "level": "warning", "remedy": "close it"})
+    ticker.log("gateway", {"event": "bot stalled", "level": "warning"})
+    assert ticker.lines == ["gateway: open; close it"]
+
+
 def test_a_viewer_is_told_of_errors_and_restarts_only_the_last_few() -> None:
     ticker = Ticker()
     ticker.log("gateway", {"event": "stream ended", "level": "info"})

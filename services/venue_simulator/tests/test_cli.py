@@ -212,6 +212,20 @@ async def test_a_process_says_where_it_is_and_ends_when_asked(tmp_path: Path) ->
     assert "bad_checksum" in {line.get("fault") for line in lines}
 
 
+@pytest.mark.parametrize(
+    ("words", "warned"), [(["--host="], True), (["--host=0.0.0.0", "--open"], False), ([], False)]
+)
+async def test_a_simulator_that_others_reach_says_so(words: list[str], warned: bool) -> None:
+    process = await spawn("--rate=0", *words)
+    assert process.stderr is not None
+    async with patiently():
+        first = json.loads(await process.stderr.readline())
+    process.terminate()
+    await process.communicate()
+    assert first["event"] == ("open to other machines" if warned else "ready")
+    assert first["level"] == ("warning" if warned else "info")
+
+
 async def test_rate_may_be_high(tmp_path: Path) -> None:
     """A thousand states a second and venue: none is lost on the way to a client that reads."""
     async with running("--rate=1000", "--venue=binance") as (_, ready):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import ipaddress
+import logging
 import os
 import re
 from typing import Any, Final, Self
@@ -31,11 +33,24 @@ LONGEST_CHANNEL_BACKOFF_MS: Final = 250
 """Between attempts to connect that calls ask for; how often they ask is `Backoff`'s affair."""
 MAX_MESSAGE_BYTES: Final = 4 * 1024 * 1024
 
+_log: Final = logging.getLogger("dragonfly_client")
+
 _TARGET: Final = re.compile(r"([^\s:/\[\]]+|\[[0-9A-Fa-f:.]+\]):\d{1,5}|unix:\S+")
 
 _TOKEN: Final = re.compile(r"[!-~]+")
 
 _SERVICE: Final = pb.DESCRIPTOR.services_by_name["MarketData"]
+
+
+def _is_of_this_machine(target: str) -> bool:
+    """Say whether what is sent to `target` never leaves this machine."""
+    host = target.rpartition(":")[0].strip("[]")
+    if target.startswith("unix:") or host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 class Connection:
@@ -108,6 +123,12 @@ class Connector:
         if token and not _TOKEN.fullmatch(token):
             # Said here, because gRPC would say it with the token.
             raise SettingError("the token is not one line of printable ASCII without blanks")
+        if token and tls is None and not _is_of_this_machine(target):
+            _log.warning(
+                "the token travels to %s in the clear, where whoever is on the way reads it: "
+                "give tls",
+                target,
+            )
         self.target = target
         through = proxy_given(proxy) if proxy else proxy_of(target, os.environ)
         self.place = f"{target}{through.told if through else ''}"

@@ -25,6 +25,7 @@ __all__ = [
     "OwnAddresses",
     "check_address",
     "check_upstream",
+    "is_loopback",
     "is_own",
     "look_up",
 ]
@@ -100,6 +101,21 @@ def look_up(host: str) -> Collection[str]:
     for family, _, _, _, address in found:
         by_family.setdefault(family, set()).add(str(address[0]))
     return by_family.get(socket.AF_INET) or by_family.get(socket.AF_INET6, set())
+
+
+def is_loopback(address: str) -> bool:
+    """Say whether HOST:PORT or an address of the bus is reached from this machine only.
+
+    A name other than `localhost` is one by which others find it.
+    """
+    kind, _, place = address.rpartition("://")
+    host = place.rpartition(":")[0].strip("[]")
+    if kind not in {"", "tcp"} or host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def is_own(address: str) -> bool:

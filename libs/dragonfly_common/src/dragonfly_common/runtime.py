@@ -30,6 +30,7 @@ import structlog
 
 from dragonfly_common import counters, log
 from dragonfly_common.clock import Clock, SystemClock
+from dragonfly_common.discovery import is_loopback
 from dragonfly_common.errors import ConfigError, ExitCode, UserError
 from dragonfly_common.memory import give_back, settle_collector
 from dragonfly_common.status import StatusServer
@@ -41,6 +42,7 @@ __all__ = [
     "Runtime",
     "RuntimeOptions",
     "gather",
+    "open_option",
     "run_async",
     "run_loop",
     "runtime_options",
@@ -81,6 +83,17 @@ class RuntimeOptions:
     log_level: str = "info"
     log_format: str = "auto"
     status_address: str | None = None
+    open: bool = False
+    """Whether it is meant that other machines reach what nothing protects."""
+
+
+open_option: Final = click.option(
+    "--open",
+    "open_",
+    is_flag=True,
+    help="Warn of nothing that other machines reach without keys, TLS or tokens: it is meant, as in"
+    " a network that nobody else is in.",
+)
 
 
 def runtime_options(command: Callable[..., R]) -> Callable[..., R]:
@@ -109,6 +122,7 @@ def runtime_options(command: Callable[..., R]) -> Callable[..., R]:
         metavar="HOST:PORT",
         help="Serve /metrics, /healthz and /readyz here.  [default: not served]",
     )
+    @open_option
     @functools.wraps(command)
     def with_runtime(
         *args: Any,
@@ -116,9 +130,10 @@ def runtime_options(command: Callable[..., R]) -> Callable[..., R]:
         log_level: str,
         log_format: str,
         status_address: str | None,
+        open_: bool,
         **options: Any,
     ) -> R:
-        runtime = RuntimeOptions(instance, log_level, log_format, status_address)
+        runtime = RuntimeOptions(instance, log_level, log_format, status_address, open_)
         return command(*args, runtime=runtime, **options)
 
     return with_runtime
@@ -155,11 +170,18 @@ class Runtime:
         log.configure(
             options.log_level, cast("log.LogFormat", options.log_format), service, self.instance
         )
+        self._open = options.open
         self._status = (
             StatusServer(options.status_address, lambda: self._unready)
             if options.status_address
             else None
         )
+        if self._status:
+            self.warn_if_open(
+                self._status.address,
+                "whoever reaches it reads this process's metrics",
+                "serve --status on 127.0.0.1",
+            )
 
     def ready(self, **facts: object) -> None:
         """Turn `/readyz` to 200; the first time, log `ready` with the facts that others need."""
@@ -170,6 +192,22 @@ class Runtime:
             if self._status:
                 facts["status"] = self._status.address
             logger.info("ready", **facts)
+
+    def warn_if_open(self, address: str, risk: str, remedy: str) -> None:
+        """Say so where other machines reach `address`, unless --open said that it is meant."""
+        if not self._open and not is_loopback(address):
+            logger.warning(
+                "open to other machines",
+                address=address,
+                reason=risk,
+                remedy=f"{remedy}, or say with --open that it is meant",
+            )
+
+    def warn_if_bus_is_open(self, bind: str, *, secured: bool) -> None:
+        """Say so where other machines reach the bus at `bind`, and keys are asked of nobody."""
+        if not secured:
+            risk = "whoever reaches it reads all books and asks for any"
+            self.warn_if_open(bind, risk, "give --curve-key and --curve-trust")
 
     def not_ready(self, reason: str) -> None:
         """Turn `/readyz` to 503 with `reason`."""

@@ -126,6 +126,7 @@ class _PartRuntime(Runtime):
         self.clock = process.clock
         self.stopping = False
         self.on_stop = lambda end: end()
+        self._open = part.options.open
         self._whole = whole
 
     def ready(self, **facts: object) -> None:

@@ -97,6 +97,7 @@ class Aggregator:
         clock, keys, replicas = runtime.clock, options.keys, options.replicas
         share = Share(runtime.instance, replicas.redundancy, replicas.handover_s)
         self._runtime = runtime
+        runtime.warn_if_bus_is_open(options.bind, secured=keys is not None)
         with ExitStack() as opened:
             self._publisher = opened.enter_context(
                 closing(Publisher(options.bind, runtime.instance, clock, keys=keys))

@@ -52,6 +52,7 @@ async def serve(runtime: Runtime, options: Options) -> None:
     share = Share(
         runtime.instance, options.replicas.redundancy, options.replicas.handover_s, MOST_FEEDS
     )
+    runtime.warn_if_bus_is_open(options.bind, secured=options.keys is not None)
     with (
         closing(Publisher(options.bind, runtime.instance, clock, keys=options.keys)) as publisher,
         closing(Peers(options.replicas.peers, publisher, share, clock, options.keys)) as peers,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import resource
 import socket
 from collections.abc import Sequence
@@ -15,6 +14,7 @@ import grpc
 import grpc.aio
 import structlog
 from dragonfly_common.bus import Delivery, Keys, PublisherLost, Subscriber, pump
+from dragonfly_common.discovery import is_loopback
 from dragonfly_common.errors import AddressError
 from dragonfly_common.messages import Gone, Instruments, Venue, View
 from dragonfly_common.runtime import Runtime
@@ -113,9 +113,10 @@ class _Gateway:
         self._certificates = (
             Certificates(options.tls, self._handshakes.begun) if options.tls else None
         )
+        self._asks_certificates = options.tls is not None and options.tls.client_ca is not None
         self._access = Access(
             tokens=options.tokens,
-            certificates=options.tls is not None and options.tls.client_ca is not None,
+            certificates=self._asks_certificates,
             max_streams=options.max_streams,
             clock=clock,
         )
@@ -136,15 +137,25 @@ class _Gateway:
 
     async def start(self) -> None:
         credentials = self._certificates and self._certificates.credentials()
-        address, loopback = _listen(self._server, self._options.bind, credentials)
-        if self._options.tokens and not credentials and not loopback:
-            logger.warning(
-                "tokens travel in the clear", remedy="serve with --tls-cert and --tls-key"
-            )
+        address = _listen(self._server, self._options.bind, credentials)
+        self._warn_of_open_doors(address, encrypted=credentials is not None)
         await self._server.start()
         self._connections.port = port = int(address.rpartition(":")[2])
         bound_unsent(port)
         self._runtime.ready(address=address)
+
+    def _warn_of_open_doors(self, address: str, *, encrypted: bool) -> None:
+        asks = self._options.tokens is not None
+        if asks and not encrypted and not is_loopback(address):
+            logger.warning(
+                "tokens travel in the clear", remedy="serve with --tls-cert and --tls-key"
+            )
+        elif not encrypted:
+            risk = "whoever reaches it is served, in the clear"
+            self._runtime.warn_if_open(address, risk, "give --tls-cert, --tls-key and --tokens")
+        elif not asks and not self._asks_certificates:
+            risk = "whoever reaches it is served"
+            self._runtime.warn_if_open(address, risk, "give --tokens or --tls-client-ca")
 
     async def stop(self) -> None:
         """Say so to health and to every bot, then close; a bot that does not read is cut."""
@@ -297,16 +308,14 @@ def _most_connections(options: Options) -> int:
     return wanted
 
 
-def _listen(
-    server: grpc.aio.Server, bind: str, credentials: grpc.ServerCredentials | None
-) -> tuple[str, bool]:
-    """Bind HOST:PORT; return it with the port that it became, and whether it is loopback.
+def _listen(server: grpc.aio.Server, bind: str, credentials: grpc.ServerCredentials | None) -> str:
+    """Bind HOST:PORT; return it with the port that it became.
 
     Raises:
         AddressError: it is malformed, taken, or not this machine's.
     """
     host, port = split_host_port(bind)
-    loopback = _probe(host, port, bind)
+    _probe(host, port, bind)
     shown = f"[{host}]" if ":" in host else host
     try:
         where = f"{shown}:{port}"
@@ -317,10 +326,10 @@ def _listen(
         )
     except RuntimeError:
         raise AddressError(f"cannot serve bots on {bind}: {OTHER_BIND}") from None
-    return f"{shown}:{bound}", loopback
+    return f"{shown}:{bound}"
 
 
-def _probe(host: str, port: int, bind: str) -> bool:
+def _probe(host: str, port: int, bind: str) -> None:
     # gRPC does not say why it cannot bind, and writes to standard error by itself.
     try:
         family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
@@ -328,6 +337,5 @@ def _probe(host: str, port: int, bind: str) -> bool:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(address)
             probe.listen(1)
-        return ipaddress.ip_address(address[0]).is_loopback
     except OSError as error:
         raise AddressError(f"cannot serve bots on {bind}: {error.strerror}; {OTHER_BIND}") from None

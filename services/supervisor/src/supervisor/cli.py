@@ -23,6 +23,7 @@ from dragonfly_common.options import (
     market_options,
 )
 from dragonfly_common.ranges import NumberRange
+from dragonfly_common.runtime import open_option
 from dragonfly_common.status import split_host_port
 from rich.console import Console
 
@@ -30,7 +31,6 @@ from supervisor.awake import DEVICE, awake
 from supervisor.demonstration import (
     SECONDS_WITHOUT_TERMINAL,
     demonstrate,
-    free_gateway,
     usual_faults,
 )
 from supervisor.narration import LEVELS, Narrator
@@ -43,9 +43,10 @@ VENUES: Final = ("binance", "bitstamp", "kraken")
 
 PASSED_ON: Final[Mapping[str, Collection[str]]] = {
     "simulator": ("rate", "seed", "faults"),
-    "listener": ("linger_s", "audit", "audit_interval_s"),
-    "aggregator": ("linger_s",),
-    "gateway": ("linger_s", "tls_cert", "tls_key", "tls_client_ca", "tokens"),
+    "listener": ("linger_s", "audit", "audit_interval_s", "open_"),
+    "aggregator": ("linger_s", "open_"),
+    "together": ("open_",),
+    "gateway": ("linger_s", "open_", "tls_cert", "tls_key", "tls_client_ca", "tokens"),
 }
 """Which options of `up` are its parts' own, by their parameters' names."""
 
@@ -117,6 +118,7 @@ _instrument_option: Final = instrument_option(
     help="PEM file of a private authority that venues' certificates may be signed by.",
 )
 @market_options
+@open_option
 @click.option(
     "--log-level",
     type=click.Choice(LEVELS),
@@ -249,11 +251,11 @@ def demo(
     options = Options(
         venues=venues,
         instruments=instruments,
-        gateway=gateway or free_gateway(),
+        gateway=gateway or USUAL_GATEWAY,
         depth=depth,
         more={"simulator": [*simulator, *(word for spec in faults for word in ("--fault", spec))]},
     )
-    _run(demonstrate(options, seconds, svg))
+    _run(demonstrate(options, seconds, svg, moves=gateway is None))
 
 
 async def _up(options: Options, narrator: Narrator, *, simulated: bool) -> None:

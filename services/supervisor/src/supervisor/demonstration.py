@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 from dragonfly_client.errors import ClientError
 from dragonfly_client.watch import Summary, check_picture, run_watch
 from dragonfly_common.errors import ConfigError, ExitCode, UserError
-from dragonfly_common.status import split_host_port
 from rich.console import Console
 
 from supervisor.narration import Ticker
 from supervisor.plan import USUAL_GATEWAY, Options
 from supervisor.session import System, running_system
+from supervisor.supervision import RefusedError
 
 __all__ = [
     "SECONDS_WITHOUT_TERMINAL",
     "demonstrate",
-    "free_gateway",
     "usual_faults",
 ]
 
@@ -48,20 +48,12 @@ def usual_faults(venues: Sequence[str]) -> list[str]:
     return [spec for spec in _USUAL_FAULTS if spec.split()[0] in venues]
 
 
-def free_gateway() -> str:
-    """Return where bots look for a gateway, or any port where somebody else is there."""
-    host, port = split_host_port(USUAL_GATEWAY)
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError:
-            return f"{host}:0"
-    return USUAL_GATEWAY
-
-
-async def demonstrate(options: Options, seconds: float | None, svg: Path | None) -> None:
+async def demonstrate(
+    options: Options, seconds: float | None, svg: Path | None, *, moves: bool = False
+) -> None:
     """Run the system of `options` and watch it: `seconds`, or until cancelled in a terminal.
+
+    Where it `moves`, bots connect to another port if the one of `options` is taken.
 
     Raises:
         UserError: a process cannot run as it was told to, or refused the bot.
@@ -75,9 +67,20 @@ async def demonstrate(options: Options, seconds: float | None, svg: Path | None)
         seconds = SECONDS_WITHOUT_TERMINAL
     console.print("Starting the venues' simulator and the three layers …", style="dim")
     ticker = Ticker()
-    async with running_system(
-        options, simulated=True, on_log=ticker.log, on_notice=ticker.notice
-    ) as system:
+    async with AsyncExitStack() as running:
+
+        async def run(options: Options) -> System:
+            system = running_system(
+                options, simulated=True, on_log=ticker.log, on_notice=ticker.notice
+            )
+            return await running.enter_async_context(system)
+
+        try:
+            system = await run(options)
+        except RefusedError as error:
+            if not moves or options.gateway not in str(error):
+                raise
+            system = await run(replace(options, gateway="127.0.0.1:0"))
         console.print(_where(options, system.gateway), style="dim", soft_wrap=True)
         watch = run_watch(
             system.gateway,
@@ -91,7 +94,8 @@ async def demonstrate(options: Options, seconds: float | None, svg: Path | None)
 
 
 def _where(options: Options, gateway: str) -> str:
-    taken = "" if options.gateway == gateway else f" ({USUAL_GATEWAY} is taken)"
+    moved = options.gateway == USUAL_GATEWAY != gateway
+    taken = f" ({USUAL_GATEWAY} is taken)" if moved else ""
     return f"Bots of your own connect to {gateway}{taken}, as long as this runs."
 
 

@@ -95,8 +95,11 @@ class Story:
         if event.startswith(_FEED):
             return self._of_feed(when, process, line, event.removeprefix(_FEED).upper())
         # What befalls a book is told by its feed.
-        if level in self._levels and not {"symbol", "symbols"} & line.keys():
-            return News(when, process, f"{event}{_facts(line)}", style=_COLOURS[level])
+        told = level in self._levels or "remedy" in line
+        if told and not {"symbol", "symbols"} & line.keys():
+            return News(
+                when, process, f"{event}{_facts(line)}", style=_COLOURS.get(level, "default")
+            )
         return None
 
     def _of_feed(self, when: str, process: str, line: LogLine, state: str) -> News | None:

@@ -61,7 +61,7 @@ class Options:
     status: str | None = None
     """Where the one process serves its status."""
     more: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    """What else a part is told: words of `simulator`, `listener`, `aggregator`, `gateway`."""
+    """What else a part is told: words of each service's, and of `together`."""
 
 
 @dataclass(frozen=True)
@@ -137,7 +137,8 @@ def plan_services(options: Options, folder: Path | None) -> list[Process]:
     if options.apart:
         return processes
     services = _each("--service", (shlex.join(process.argv) for process in processes))
-    return [_process(TOGETHER, ["together", *services, *_given("--status", options.status)])]
+    more = (*_given("--status", options.status), *options.more.get("together", ()))
+    return [_process(TOGETHER, ["together", *services, *more])]
 
 
 def _part(text: str) -> Process:

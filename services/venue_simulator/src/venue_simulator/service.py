@@ -22,6 +22,11 @@ async def serve(runtime: Runtime, options: Options) -> None:
         UserError: the options name something that cannot be had.
     """
     async with running_simulator(options, runtime.clock) as simulator:
+        runtime.warn_if_open(
+            f"{simulator.address.host}:{simulator.address.port}",
+            "whoever reaches it lets the venues fail",
+            "leave out --host",
+        )
         runtime.ready(**_facts(simulator))
         while True:
             runtime.beat()
