@@ -296,6 +296,11 @@ class _Session:
             self.mailbox.changed.clear()
             await self.mailbox.changed.wait()
 
+    @property
+    def read_all(self) -> bool:
+        """Whether the bot came back for more after all that was sent to it."""
+        return self._number > 0 and self._acked == self._number
+
     def _may_send(self) -> bool:
         return self._window is None or self._number - self._acked < self._window
 
