@@ -60,7 +60,7 @@ def test_auto_is_json_where_no_person_looks(capsys: Capture) -> None:
 
 
 def test_rich_is_not_loaded_by_who_never_prints_with_it() -> None:
-    program = "import sys, dragonfly_common.runtime; print('rich' in sys.modules)"
+    program = "import sys, dragonfly_common.cli; print('rich' in sys.modules)"
     assert subprocess.check_output([sys.executable, "-c", program], text=True) == "False\n"
 
 

@@ -304,6 +304,8 @@ def test_a_mistake_is_told_in_time_though_a_thread_hangs(child: Callable[..., Ch
 
 def test_a_log_that_nobody_reads_does_not_hold_up_the_end(child: Callable[..., Child]) -> None:
     service = child("""
+        module.END_LIMIT_S = 0.5
+
         def main(runtime):
             runtime.ready()
             while not runtime.stopping:

@@ -1,14 +1,15 @@
-"""Text from outside, made fit for a terminal, a log and a message of the bus. Pure."""
+"""Text from outside, made fit for a terminal, a log and a message of the bus. Pure.
+
+Imports nothing: `health` needs it, and runs every two seconds.
+"""
 
 from __future__ import annotations
 
-from typing import Final
-
 __all__ = ["LONGEST_QUOTE", "LONGEST_SENTENCE", "printable"]
 
-LONGEST_QUOTE: Final = 200
+LONGEST_QUOTE = 200
 """Characters of what somebody else said, quoted within a sentence of ours."""
-LONGEST_SENTENCE: Final = 600
+LONGEST_SENTENCE = 600
 """Characters of a whole reason, its quotations included."""
 
 
