@@ -20,7 +20,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, ClassVar, Final, Self, cast
 from urllib.parse import urlencode
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 from dragonfly_client import Book, DragonflyClient, Event, State, Tls
 from patience import PATIENCE_S, eventually
@@ -260,7 +260,9 @@ class System:
         return {venue: set(instruments) for venue, instruments in followed.items()}
 
     def _control(self, path: str) -> dict[str, list[str]]:
-        with urlopen(f"{self.simulated['control']}{path}") as reply:
+        url = f"{self.simulated['control']}{path}"
+        post = Request(url, b"", {"Dragonfly-Control": "1"})
+        with urlopen(url if path == "/subscriptions" else post) as reply:
             answer: dict[str, list[str]] = json.load(reply)
         return answer
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import socket
 import struct
+import threading
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 
 import pytest
 from dragonfly_common import status
@@ -86,6 +88,43 @@ def test_who_hangs_up_or_talks_nonsense_or_says_nothing_is_no_event(
         gone.sendall(b"GET /heal")
     assert get(server, "/healthz")[0] == 200
     assert capfd.readouterr().err == ""
+
+
+def test_those_who_drip_are_few_and_hinder_no_probe(server: StatusServer) -> None:
+    before = threading.active_count()
+    with ExitStack() as open_:
+        dripping = [open_.enter_context(connection(server)) for _ in range(150)]
+        for one in dripping:
+            with suppress(OSError):
+                one.sendall(b"GET / HTTP/1.0\r\nX: ")
+        assert get(server, "/healthz")[0] == 200
+        assert dripping[0].recv(1) == b""
+        assert threading.active_count() - before <= status.MOST_CONNECTIONS + 1
+
+
+def test_a_request_that_never_ends_is_given_up(
+    server: StatusServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(status, "WHOLE_LIMIT_S", 0.3)
+    with connection(server) as dripping, suppress(OSError):
+        dripping.settimeout(0.01)
+        deadline = time.monotonic() + PATIENCE_S
+        while time.monotonic() < deadline:
+            dripping.sendall(b"x")
+            with suppress(TimeoutError):
+                assert dripping.recv(1) == b""
+                return
+        pytest.fail("it still drips")
+
+
+def test_the_head_of_a_request_is_bounded(server: StatusServer) -> None:
+    with connection(server) as talkative:
+        line = b"X: " + b"x" * 1000 + b"\r\n"
+        with suppress(OSError):
+            talkative.sendall(b"GET /healthz HTTP/1.0\r\n" + line * 10_000)
+        with suppress(OSError):  # whether it hears an answer first is a race
+            talkative.recv(1)
+    assert get(server, "/healthz")[0] == 200
 
 
 def test_closing_frees_the_port(unready: Readiness) -> None:

@@ -8,13 +8,15 @@ import ssl
 import subprocess
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from urllib.request import Request
 
 import pytest
 from dragonfly_common.clock import ManualClock
 from dragonfly_common.errors import AddressError, ConfigError, UserError
-from venue_client import Message, dial, eventually, get, last_state
+from venue_client import Message, dial, eventually, get, last_state, post
 from venue_simulator import connection
 from venue_simulator.catalogue import RESTING
+from venue_simulator.control import HEADER
 from venue_simulator.options import Options
 from venue_simulator.simulator import Simulator, running_simulator
 from venue_simulator.truth import Truth
@@ -228,9 +230,9 @@ async def test_tls_needs_both_files(certificate: tuple[Path, Path], tmp_path: Pa
 async def test_the_control_page(simulator: Simulator) -> None:
     control = simulator.control_url
     before = len(simulator.truth.states["kraken", "ETH-BTC"])
-    assert (await get(f"{control}/step?count=3")).body == {}
+    assert (await post(f"{control}/step?count=3")).body == {}
     assert len(simulator.truth.states["kraken", "ETH-BTC"]) == before + 3
-    injected = await get(f"{control}/fault?venue=kraken&kind=gap&instrument=eth-btc&seconds=0.5")
+    injected = await post(f"{control}/fault?venue=kraken&kind=gap&instrument=eth-btc&seconds=0.5")
     assert injected.body == {
         "fault": "gap",
         "venue": "kraken",
@@ -251,6 +253,7 @@ async def test_the_control_page(simulator: Simulator) -> None:
         ("fault?venue=kraken&kind=earthquake", 400, "earthquake"),
         ("fault?venue=kraken&kind=gap&seconds=soon", 400, "seconds=soon"),
         ("fault?venue=kraken&kind=gap&instrument=x", 400, "BASE-QUOTE"),
+        ("step?count=1001", 400, "write 1 to 1000"),
         ("step?count=-1", 400, "count=-1"),
         ("step?count=" + "9" * 5000, 400, "count=9999"),
         ("shout", 404, "/subscriptions"),
@@ -259,9 +262,35 @@ async def test_the_control_page(simulator: Simulator) -> None:
 async def test_the_control_page_refuses_nonsense(
     simulator: Simulator, path: str, status: int, named: str
 ) -> None:
-    reply = await get(f"{simulator.control_url}/{path}")
+    reply = await post(f"{simulator.control_url}/{path}")
     assert reply.status == status
     assert named in reply.body["error"]
+
+
+@pytest.mark.parametrize("path", ["step", "clear", "fault?venue=kraken&kind=silence"])
+async def test_no_web_page_can_drive_it(simulator: Simulator, path: str) -> None:
+    """By an image, a form, a script, or a site whose name is made to lead to this machine."""
+    url = f"{simulator.control_url}/{path}"
+    before = len(simulator.truth.states["kraken", "ETH-BTC"])
+    for refused, status in (
+        (url, 405),
+        (Request(url, b""), 405),
+        (Request(url, b"", {HEADER: "1", "Origin": "http://evil.example"}), 403),
+        (Request(url, b"", {HEADER: "1", "Origin": "null"}), 403),
+        (Request(url, b"", {HEADER: "1", "Host": "evil.example:9000"}), 403),
+        (Request(url, b"", {HEADER: "1", "Host": ""}), 403),
+        (Request(f"{simulator.control_url}/subscriptions", headers={"Host": "evil.example"}), 403),
+    ):
+        answer = await get(refused)
+        assert answer.status == status
+        assert answer.body["error"]
+    assert len(simulator.truth.states["kraken", "ETH-BTC"]) == before
+    assert simulator.faults.clear() == 0
+
+
+@pytest.mark.parametrize("host", ["localhost:9000", "simulator", "127.0.0.1", "[::1]:9000"])
+async def test_its_own_names_are_good(simulator: Simulator, host: str) -> None:
+    assert (await post(f"{simulator.control_url}/step", Host=host)).status == 200
 
 
 async def test_compression_is_negotiated_when_offered(simulator: Simulator) -> None:

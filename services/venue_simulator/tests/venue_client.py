@@ -8,10 +8,11 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 from urllib.error import HTTPError
-from urllib.request import ProxyHandler, build_opener
+from urllib.request import ProxyHandler, Request, build_opener
 
 from patience import PATIENCE_S, eventually, patiently
 from venue_simulator.book import BookState, Levels
+from venue_simulator.control import HEADER
 from venue_simulator.simulator import Simulator
 from websockets.asyncio.client import ClientConnection, connect
 
@@ -23,6 +24,7 @@ __all__ = [
     "eventually",
     "get",
     "last_state",
+    "post",
     "texts",
 ]
 
@@ -99,8 +101,13 @@ class Answer(NamedTuple):
     body: Any
 
 
-async def get(url: str) -> Answer:
-    """Return the answer to a GET request, its body from JSON."""
+async def post(url: str, **headers: str) -> Answer:
+    """Return the answer to what changes something on the control page."""
+    return await get(Request(url, b"", {HEADER: "1", **headers}))
+
+
+async def get(url: str | Request) -> Answer:
+    """Return the answer to a GET request, or another, its body from JSON."""
 
     def fetch() -> Answer:
         try:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
+from io import BufferedIOBase
 from socketserver import TCPServer, ThreadingMixIn
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from prometheus_client import make_wsgi_app
@@ -20,6 +23,11 @@ __all__ = ["StatusServer", "split_host_port"]
 
 # How long closing may take; the base class's half a second is a quarter of what an exit may take.
 POLL_INTERVAL_S: Final = 0.1
+MOST_CONNECTIONS: Final = 32
+"""One more, and the oldest is hung up on: probes are young."""
+WHOLE_LIMIT_S: Final = 5.0
+"""From the connection to the end of its answer."""
+MOST_REQUEST_BYTES: Final = 16 * 1024
 
 
 def split_host_port(text: str) -> tuple[str, int]:
@@ -90,6 +98,30 @@ class StatusServer:
 class _Server(ThreadingMixIn, WSGIServer):
     daemon_threads = True
 
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        self._opened: dict[socket.socket, float] = {}
+        super().__init__(*arguments, **options)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        self._opened[request] = time.monotonic()
+        self._hang_up(list(self._opened)[:-MOST_CONNECTIONS])
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        self._opened.pop(request, None)
+        super().shutdown_request(request)
+
+    def service_actions(self) -> None:
+        since = time.monotonic() - WHOLE_LIMIT_S
+        self._hang_up([one for one, opened in list(self._opened.items()) if opened < since])
+
+    def _hang_up(self, connections: Iterable[socket.socket]) -> None:
+        """Let the threads of `connections` see their end, and close them."""
+        for connection in connections:
+            self._opened.pop(connection, None)
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+
     def server_bind(self) -> None:
         # Not the base class's, which asks the name service for this host's name.
         TCPServer.server_bind(self)
@@ -107,5 +139,29 @@ class _Server6(_Server):
 class _QuietHandler(WSGIRequestHandler):
     timeout = 5
 
+    def setup(self) -> None:
+        super().setup()
+        self.rfile = _Head(self.rfile)  # type: ignore[assignment] # all that is asked of it
+
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
         """Say nothing: a probe every second is no event."""
+
+
+class _Head:
+    """The head of a request, cut where it is too long."""
+
+    def __init__(self, file: BufferedIOBase) -> None:
+        self._file = file
+        self._left = MOST_REQUEST_BYTES
+
+    def readline(self, limit: int) -> bytes:
+        line = self._file.readline(min(limit, self._left))
+        self._left -= len(line)
+        return line
+
+    @property
+    def closed(self) -> bool:
+        return self._file.closed
+
+    def close(self) -> None:
+        self._file.close()

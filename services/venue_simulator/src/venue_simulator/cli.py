@@ -20,6 +20,7 @@ from dragonfly_common.ranges import NumberRange
 from dragonfly_common.runtime import RuntimeOptions, run_async, runtime_options
 from dragonfly_common.types import normalise_instrument
 
+from venue_simulator.control import HEADER
 from venue_simulator.faults import MAX_SECONDS, FaultKind, parse_planned_fault
 from venue_simulator.options import Options
 from venue_simulator.service import serve
@@ -169,13 +170,13 @@ def fault(
     query = {"venue": venue, "kind": kind, "instrument": instrument, "seconds": seconds}
     given = {name: value for name, value in query.items() if value is not None}
     what, answer = ("clear", '{"cleared":') if clear else ("fault", '{"fault":')
-    reply = _get(f"{control.rstrip('/')}/{what}?{urlencode(given)}", control, ca_file)
+    reply = _post(f"{control.rstrip('/')}/{what}?{urlencode(given)}", control, ca_file)
     if not reply.startswith(answer):
         raise ConfigError(_NO_CONTROL.format(control))
     click.echo(printable(reply, LONGEST_SENTENCE))
 
 
-def _get(url: str, control: str, ca_file: Path | None) -> str:
+def _post(url: str, control: str, ca_file: Path | None) -> str:
     """Return the reply of a simulator's control page.
 
     Raises:
@@ -188,7 +189,8 @@ def _get(url: str, control: str, ca_file: Path | None) -> str:
         opener = urllib.request.build_opener(
             urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=tls)
         )
-        with opener.open(url, timeout=CONTROL_TIMEOUT_S) as reply:
+        request = urllib.request.Request(url, b"", {HEADER: "1"})  # noqa: S310 - checked above
+        with opener.open(request, timeout=CONTROL_TIMEOUT_S) as reply:
             return str(reply.read(MAX_REPLY_BYTES).decode())
     except urllib.error.HTTPError as refusal:
         raise ConfigError(_reason(refusal)) from None

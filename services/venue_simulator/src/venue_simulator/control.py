@@ -1,18 +1,23 @@
 """The page by which a running simulator is told what to do.
 
-/control/fault?venue=…&kind=…[&instrument=…][&seconds=…]
-/control/clear[?venue=…][&kind=…][&instrument=…]    ends faults, and forgets planned ones
-/control/subscriptions      {"kraken": ["ETH-BTC"], …}: what is followed now
-/control/step[?count=N]     moves every open book on
+POST /control/fault?venue=…&kind=…[&instrument=…][&seconds=…]
+POST /control/clear[?venue=…][&kind=…][&instrument=…]    ends faults, and forgets planned ones
+POST /control/step[?count=N]     moves every open book on
+GET /control/subscriptions       {"kraken": ["ETH-BTC"], …}: what is followed now
+
+A POST carries the header `Dragonfly-Control`, which a browser sends for no web page unasked. Nor is
+anything said to a web page (`Origin`), or under the name of a site that resolves to here (`Host`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 from dragonfly_common.errors import ConfigError, UserError
+from websockets.datastructures import Headers
 
 from venue_simulator.faults import parse_seconds
 from venue_simulator.venue import RestReply
@@ -20,11 +25,24 @@ from venue_simulator.venue import RestReply
 if TYPE_CHECKING:
     from venue_simulator.simulator import Simulator
 
-__all__ = ["answer"]
+__all__ = ["HEADER", "answer", "refusal"]
 
-MAX_STEPS: Final = 100_000
+HEADER: Final = "Dragonfly-Control"
+MAX_STEPS: Final = 1000
+"""Takes a tenth of a second, in which nothing else happens."""
+
+_CHANGES: Final = {"/fault", "/clear", "/step"}
 
 _JSON: Final = {"Content-Type": "application/json"}
+
+
+def refusal(method: str, headers: Headers, path: str) -> RestReply | None:
+    """Return the answer to what a web page may have sent, None where it cannot have."""
+    if said := _forgery(headers):
+        return _reply({"error": said}, 403)
+    if path in _CHANGES and not (method == "POST" and HEADER in headers):
+        return _reply({"error": f"{path} changes something: POST it with the header {HEADER}"}, 405)
+    return None
 
 
 def answer(simulator: Simulator, path: str, query: Mapping[str, str]) -> RestReply:
@@ -47,6 +65,20 @@ def answer(simulator: Simulator, path: str, query: Mapping[str, str]) -> RestRep
                 return _reply({"error": "there are /fault, /clear, /subscriptions and /step"}, 404)
     except UserError as error:
         return _reply({"error": str(error)}, 400)
+
+
+def _forgery(headers: Headers) -> str | None:
+    """Return why a request seems to be a web page's, None where it does not."""
+    if "Origin" in headers:
+        return "a web page may not control the simulator (Origin)"
+    host = ",".join(headers.get_all("Host"))
+    name = host.rpartition(":")[0] if host.rpartition(":")[2].isdecimal() else host
+    try:
+        ip_address(name.strip("[]"))
+    except ValueError:
+        if not name or "." in name or "," in name:
+            return f"{host!r} is no host of a simulator: use its address or a name without dots"
+    return None
 
 
 def _inject(simulator: Simulator, query: Mapping[str, str]) -> dict[str, object]:

@@ -41,8 +41,8 @@ FIRST_CONNECTION_ID: Final = 13_834_774_380_200_032_777
 
 logger = structlog.get_logger()
 
-Control = Callable[[str, Mapping[str, str]], RestReply]
-"""Answers the control page: path below `/control`, query."""
+Control = Callable[[str, Headers, str, Mapping[str, str]], RestReply]
+"""Answers the control page: method, headers, path below `/control`, query."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +122,8 @@ class _Front:
             return _not_found(f"{request.path!r} is no path")
         if place == "control":
             parts = urlsplit(path)
-            return _response(self._control(parts.path, dict(parse_qsl(parts.query))))
+            query = dict(parse_qsl(parts.query))
+            return _response(self._control(request.method, request.headers, parts.path, query))
         exchange = self._exchanges.get(place)
         if exchange is None:
             return _not_found(f"no simulated venue {place!r} here")

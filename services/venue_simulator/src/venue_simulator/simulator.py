@@ -16,6 +16,7 @@ from typing import Protocol
 import structlog
 from dragonfly_common.clock import Clock, SystemClock
 from dragonfly_common.errors import ConfigError
+from websockets.datastructures import Headers
 
 from venue_simulator import control
 from venue_simulator.catalogue import ALWAYS_MOVING
@@ -107,8 +108,11 @@ class Simulator:
         """Let any fault that is not a moment last as long as the context."""
         return self.faults.lasting(venue, kind, instrument)
 
-    def answer_control(self, path: str, query: Mapping[str, str]) -> RestReply:
-        return control.answer(self, path, query)
+    def answer_control(
+        self, method: str, headers: Headers, path: str, query: Mapping[str, str]
+    ) -> RestReply:
+        refused = control.refusal(method, headers, path)
+        return refused or control.answer(self, path, query)
 
 
 @asynccontextmanager
