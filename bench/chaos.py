@@ -38,6 +38,8 @@ from oracle import Excuse, Rules, Run, judge_folder, read_run
 from proxy import Proxy
 from system import VENUES
 from truth import Truth
+from venue_simulator.catalogue import RESTING
+from venue_simulator.seeded import RESTING_S
 
 SETTLE_S: Final = 3.0
 ENDS_WITHIN_S: Final = 30.0
@@ -201,9 +203,17 @@ class Chaos:
                 self._excuse(done, venue=done.target, end=end)
             elif kind == "silence":
                 self._excuse(done, venue=done.target, seconds=SILENT_S)
+            self._excuse_resting(done)
             await asyncio.sleep(done.seconds)
         else:
             await self.system.control("/fault", **query)
+            self._excuse_resting(done)
+
+    def _excuse_resting(self, done: Done) -> None:
+        """Ask nothing of a market that rests until it has moved again, and shows what it is."""
+        if done.kind.removeprefix("venue ") in (*UNKNOWABLE, "silence"):
+            seconds = done.seconds + 2 * RESTING_S
+            self._excuse(done, venue=done.target, instrument=RESTING, seconds=seconds)
 
     async def _burst(self, done: Done) -> None:
         done.venues = VENUES
@@ -234,11 +244,13 @@ class Chaos:
         *,
         venue: str | None = None,
         bots: str = "",
+        instrument: str | None = None,
         seconds: float = 0.0,
         end: int = 0,
     ) -> None:
         start = done.start or time.time_ns()
-        self.excuses.append(Excuse(start, end or start + int(seconds * 1e9), venue, bots))
+        end = end or start + int(seconds * 1e9)
+        self.excuses.append(Excuse(start, end, venue, bots, instrument))
 
     async def _say(self, seconds: float, planned: int) -> None:
         while True:
@@ -350,9 +362,10 @@ def main(
     command = f"python bench/chaos.py {shlex.join(sys.argv[1:])}"
     print(f"seed {seed}, {len(plan)} faults:", *plan, sep="\n", flush=True)
     options = Options(minutes * 60, rate, seed, fresh_s, cast, command)
-    names = ["ETH-BTC", "BTC-USD", *(f"COIN{number}-USD" for number in range(instruments - 2))]
+    coins = (f"COIN{number}-USD" for number in range(instruments))
+    names = ["ETH-BTC", RESTING, "BTC-USD", *coins][:instruments]
     folder = Path(tempfile.mkdtemp(prefix="chaos-"))
-    chaos, facts = uvloop.run(cause(folder, plan, options, names[:instruments]))
+    chaos, facts = uvloop.run(cause(folder, plan, options, names))
     _show("judging\n")
     truth = Truth.from_file(folder / "truth.ndjson")
     states = sum(truth.count(venue, name) for venue in VENUES for name in names)

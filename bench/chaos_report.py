@@ -106,7 +106,7 @@ class Timings:
             return
         since = self.truth.superseded(key[2], instrument, before[0], self.depth)
         if since is not None and since < ts:
-            seconds = self.rules.lag_s(key[1].bot, key[2], max(since, fault.start), ts)
+            seconds = self.rules.lag_s(key[1].bot, key[2], instrument, max(since, fault.start), ts)
             self.out.setdefault(fault.what, []).append(seconds)
 
     def _note_back(

@@ -39,11 +39,13 @@ from replicated import Replicated
 from soak_report import Latency, Results, Sample, draw, table
 from system import VENUES, Process
 from truth import Truth
+from venue_simulator.catalogue import RESTING
 
 SAMPLE_EVERY_S: Final = 5.0
 DOWN_S: Final = 2.0
 FROZEN_S: Final = 2.0
 INSTRUMENTS: Final = 5
+"""That move, beside one that rests."""
 READERS: Final = 2
 REMEMBERED_S: Final = 120.0
 """A book that names an older state of a venue is wrong, whatever it says."""
@@ -340,7 +342,7 @@ async def soak(
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, this.cancel)
-    names = [f"COIN{number}-USD" for number in range(INSTRUMENTS)]
+    names = [RESTING, *(f"COIN{number}-USD" for number in range(INSTRUMENTS))]
     with tempfile.TemporaryDirectory() as folder, Soaked(Path(folder), names) as system:
         show("00:00 starting")
         try:

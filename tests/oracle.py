@@ -59,6 +59,8 @@ class Excuse(msgspec.Struct, frozen=True):
     """None: of any."""
     bots: str = ""
     """Those whose names have this in them; "" are all."""
+    instrument: str | None = None
+    """None: of all."""
 
 
 _excuses = msgspec.json.Decoder(Excuse)
@@ -70,11 +72,12 @@ class Rules(msgspec.Struct, frozen=True):
     within_s: float
     excuses: tuple[Excuse, ...] = ()
 
-    def lag_s(self, bot: str, venue: str, since: int, until: int) -> float:
+    def lag_s(self, bot: str, venue: str, instrument: str, since: int, until: int) -> float:
         """Return seconds from `since` to `until` without those that are excused."""
         lag, reached = until - since, since
         for excuse in sorted(self.excuses, key=lambda excuse: excuse.start):
-            if excuse.venue in {None, venue} and excuse.bots in bot:
+            meant = excuse.venue in {None, venue} and excuse.instrument in {None, instrument}
+            if meant and excuse.bots in bot:
                 start, end = max(reached, excuse.start), min(until, excuse.end)
                 if end > start:
                     lag -= end - start
@@ -259,7 +262,7 @@ class History:
                 continue
             if until - since <= rules.within_s * 1e9:
                 continue
-            lag_s = rules.lag_s(self.bot, feed.venue, since, until)
+            lag_s = rules.lag_s(self.bot, feed.venue, view.instrument, since, until)
             if lag_s > rules.within_s:
                 raise _BrokenRuleError(
                     "stale",

@@ -423,15 +423,24 @@ def test_a_stale_venue_is_named(case: str) -> None:
 def test_what_nobody_could_know_is_excused() -> None:
     said = [moving_book(100, 0.1)]
 
-    def judge(start_s: float, end_s: float, venue: str | None = None, bots: str = "") -> bool:
+    def judge(
+        start_s: float,
+        end_s: float,
+        venue: str | None = None,
+        bots: str = "",
+        instrument: str | None = None,
+    ) -> bool:
         start, end = (HOUR + int(at * SECOND) for at in (start_s, end_s))
-        return judge_moving(said, Excuse(start, end, venue, bots), end_s=4.0) is None
+        excuse = Excuse(start, end, venue, bots, instrument)
+        return judge_moving(said, excuse, end_s=4.0) is None
 
     assert judge(0.0, 3.3)
     assert judge(0.0, 3.3, "kraken", " 4711")
     assert not judge(0.0, 3.2)
     assert not judge(0.0, 3.3, "binance")
     assert not judge(0.0, 3.3, None, " 4712")
+    assert judge(0.0, 3.3, instrument=said[0].instrument)
+    assert not judge(0.0, 3.3, instrument="BCH-BTC")
 
 
 def test_a_venue_that_is_well_must_be_back_in_the_end() -> None:
