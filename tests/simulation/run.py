@@ -22,8 +22,9 @@ WHOLE_WITHIN_S: Final = 45.0
 LOOK_EVERY_S: Final = 0.25
 STAYS_S: Final = 2.0
 """For so long it must stay whole after that, while the market goes on."""
-SETTLED_S: Final = 1.5
-"""After the market stood still for so long every bot has its last state."""
+SETTLED_S: Final = 2.5
+"""After the market stood still for so long every bot has its last state: the slowest works half a
+second on each of three books, and on the one that it has."""
 
 
 @dataclass

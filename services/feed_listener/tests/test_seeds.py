@@ -268,6 +268,28 @@ async def test_what_bots_ask_for_comes_before_what_is_configured(
         assert server.snapshots_asked[1] == "solusd"
 
 
+async def test_a_market_that_is_halted_is_asked_for_when_it_is_traded_again(
+    server: FakeServer, tmp_path: Path
+) -> None:
+    await server.book("ethbtc", 7, 10.0)
+    await server.book("btcusd", 1, 20.0)
+    server.halted["ethbtc"] = "BREAK"
+    async with listening(
+        server,
+        tmp_path,
+        venue=resting(),
+        instruments=["ETH-BTC", "BTC-USD"],
+        list_interval_s=0.05,
+    ) as consumer:
+        consumer.want("ETH-BTC")
+        consumer.want("BTC-USD")
+        await consumer.state("ETH-BTC", FeedState.HALTED)
+        await consumer.live("BTC-USD", 1)
+        assert server.snapshots_asked == ["btcusd"]
+        server.halted.clear()
+        await consumer.live("ETH-BTC", 7)
+
+
 async def test_hundreds_come_within_the_budget(server: FakeServer, tmp_path: Path) -> None:
     source = msgspec.structs.replace(SNAPSHOTS, per_minute=6.0, burst=60)
     instruments = [f"COIN{number}-USD" for number in range(300)]
