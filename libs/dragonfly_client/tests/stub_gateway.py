@@ -76,6 +76,7 @@ class StubGateway:
         self.refuse_all: tuple[grpc.StatusCode, str] | None = None
         self.garble = False
         self.starting = False
+        self.doubted: set[str] = set()
         self.calls: Counter[str] = Counter()
         self.cancelled = 0
         self.acked = 0
@@ -170,7 +171,7 @@ class StubGateway:
     def _refusal(self, instrument: str, depth: int) -> tuple[grpc.StatusCode, str] | None:
         if depth > 20:
             return grpc.StatusCode.INVALID_ARGUMENT, f"depth {depth}: give 0 to 20"
-        if self.starting:
+        if self.starting or instrument in self.doubted:
             return grpc.StatusCode.UNAVAILABLE, "no venue's list is there yet: try later"
         if instrument not in self.known:
             return grpc.StatusCode.NOT_FOUND, f"no venue lists {instrument}: see ListInstruments"
@@ -182,6 +183,7 @@ class StubGateway:
             depth = request.depth if "depth" in request.DESCRIPTOR.fields_by_name else 0
             refusal = self._refusal(request.instrument, depth)
             if refusal is not None:
+                self._count("refused")
                 await context.abort(*refusal)
             return self.newest[view, request.instrument]
 

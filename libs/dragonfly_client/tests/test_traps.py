@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import Callable
 from typing import Any
@@ -16,6 +17,7 @@ from dragonfly_client import (
     Refused,
     SettingError,
 )
+from dragonfly_client import client as client_module
 from dragonfly_client._decode import decode_bbo, decode_book, decode_liquidity
 from dragonfly_protos import market_data_pb2 as pb
 from stub_gateway import StubGateway, make_bbo, make_book, make_liquidity
@@ -65,6 +67,30 @@ async def test_an_unlisted_name_does_not_end_a_stream_of_many(gateway: StubGatew
         }
         assert len(events) == 2
         assert events[0].reason.startswith("no venue lists")  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("doubted", [True, False])
+async def test_a_name_that_is_listed_later_comes_to_a_stream_of_many(
+    gateway: StubGateway, monkeypatch: pytest.MonkeyPatch, *, doubted: bool
+) -> None:
+    """Also where the gateway cannot say no, because a venue's list never comes."""
+    monkeypatch.setattr(client_module, "ASK_AGAIN_S", 0.01)
+    gateway.publish(make_book())
+    gateway.doubted = {"NEW-BTC"} if doubted else set()
+    events: list[Event] = []
+    client = DragonflyClient(gateway.address, on_event=events.append)
+    async with client, contextlib.aclosing(client.books(["NEW-BTC", "ETH-BTC"])) as books:
+        assert (await anext(books)).instrument == "ETH-BTC"
+        waiting = asyncio.ensure_future(anext(books))
+        await gateway.until(lambda: gateway.calls["refused"] >= 3)
+        book = make_book("NEW-BTC")
+        gateway.publish(book)
+        gateway.publish(make_bbo(book))
+        gateway.known.append("NEW-BTC")
+        gateway.doubted.clear()
+        assert (await waiting).instrument == "NEW-BTC"
+        assert gateway.calls["opened"] == 1
+    assert [type(event) for event in events] == [Refused]
 
 
 @pytest.mark.parametrize(

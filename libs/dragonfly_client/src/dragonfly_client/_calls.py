@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import grpc
 import grpc.aio
@@ -14,19 +14,23 @@ from google.protobuf.message import Message
 from dragonfly_client._channel import Connection, Connector
 from dragonfly_client._decode import decode_update, parse
 from dragonfly_client._liveness import Liveness
-from dragonfly_client._requests import Requests
+from dragonfly_client._requests import Requests, UntilListed
 from dragonfly_client.errors import (
     ClientError,
     InvalidRequestError,
     NotFoundError,
+    NotReadyError,
     error_of_status,
     refusal_of_session,
 )
 from dragonfly_client.messages import View
 
-__all__ = ["Calls"]
+__all__ = ["Calls", "UntilListed"]
 
 T = TypeVar("T")
+
+_OF_ONE_INSTRUMENT: Final = (NotFoundError, NotReadyError, InvalidRequestError)
+"""Refusals that say nothing of the other instruments of a stream."""
 
 
 class Calls:
@@ -41,22 +45,23 @@ class Calls:
         subscriptions: Sequence[pb.Subscription],
         window: int | None,
         liveness: Liveness,
-        on_refusal: Callable[[str, ClientError], None],
+        on_refusal: Callable[[str, ClientError], UntilListed | None],
     ) -> AsyncGenerator[View, None]:
         """Yield the updates of one session.
 
         With a window, an update is acknowledged when the consumer comes back for the next one:
         a bot that computes for long finds at most `window` states waiting, not a backlog.
 
-        `liveness` holds while the call lasts. An instrument that is refused for itself, one that no
-        venue lists or that is none, is told to `on_refusal` while others are left.
+        `liveness` holds while the call lasts. Where some of several instruments are refused for
+        themselves, because no venue lists them or they are none, `on_refusal` is told; they are
+        subscribed again after what it returns, if it returns anything.
 
         Raises:
             ClientError: the gateway refused all of `subscriptions`, or the stream itself, or the
                 call did not end well.
         """
-        refused: list[tuple[str, ClientError]] = []
-        left, served = len(subscriptions), False
+        refused: list[tuple[pb.Subscription, ClientError]] = []
+        served = False
         async with self._connector.open() as connection:
             call = connection.session()
             _follow(call, liveness, connection)
@@ -65,15 +70,19 @@ class Calls:
                 while (payload := await call.read()) is not grpc.aio.EOF:
                     update = parse(pb.SessionUpdate, payload)
                     if update.HasField("refusal"):
-                        refusal = refusal_of_session(update.refusal.code, update.refusal.message)
-                        left -= 1
-                        if not left or not isinstance(refusal, NotFoundError | InvalidRequestError):
-                            raise refusal
-                        refused.append((update.refusal.subscription.instrument, refusal))
+                        error = refusal_of_session(update.refusal.code, update.refusal.message)
+                        if not isinstance(error, _OF_ONE_INSTRUMENT):
+                            raise error
+                        refused.append((update.refusal.subscription, error))
+                        if not served and len(refused) == len(subscriptions):
+                            raise next((one for _, one in refused if one.retry), error)
                     view = decode_update(update, self._now_ns())
                     served = served or view is not None
                     while served and refused:
-                        on_refusal(*refused.pop())
+                        subscription, error = refused.pop()
+                        until_listed = on_refusal(subscription.instrument, error)
+                        if until_listed is not None:
+                            requests.subscribe_after(until_listed, subscription)
                     if view is not None:
                         with liveness.bot_at_work():
                             yield view

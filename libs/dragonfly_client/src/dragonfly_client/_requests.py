@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Final, Self
 
 import grpc
@@ -14,7 +14,10 @@ from dragonfly_protos import market_data_pb2 as pb
 from dragonfly_client._liveness import Liveness
 from dragonfly_client.errors import ClientError, UnavailableError
 
-__all__ = ["Requests"]
+__all__ = ["Requests", "UntilListed"]
+
+UntilListed = Callable[[], Coroutine[None, None, None]]
+"""Waits until the gateway serves an instrument that it refused."""
 
 SIGN_OF_LIFE_S: Final = 0.5
 """The gateway ends a session whose bot is silent for 20 s, or less, while updates are in flight."""
@@ -36,18 +39,26 @@ class Requests:
         self._acknowledged = 0
         self._liveness = liveness
         self._writing = asyncio.Lock()
-        self._signs: asyncio.Task[None] | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
 
     def __enter__(self) -> Self:
+        # Also where a bot keeps a stream of a client that was closed, and never comes back.
+        self._call.add_done_callback(lambda _: self._end())
         if self._window is not None:
-            signs = self._signs = asyncio.create_task(self._show_signs_of_life())
-            # Also where a bot keeps a stream of a client that was closed, and never comes back.
-            self._call.add_done_callback(lambda _: signs.cancel())
+            self._begin(self._show_signs_of_life())
         return self
 
     def __exit__(self, *error: object) -> None:
-        if self._signs is not None:
-            self._signs.cancel()
+        self._end()
+
+    def _begin(self, coroutine: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _end(self) -> None:
+        for task in self._tasks:
+            task.cancel()
 
     async def begin(self, subscriptions: Sequence[pb.Subscription]) -> None:
         """Open the window, then subscribe: nothing is sent before it counts."""
@@ -55,6 +66,16 @@ class Requests:
             await self._write(pb.SessionRequest(ack=0, window=self._window))
         for subscription in subscriptions:
             await self._write(pb.SessionRequest(subscribe=subscription))
+
+    def subscribe_after(self, until_listed: UntilListed, subscription: pb.Subscription) -> None:
+        """Subscribe when `until_listed` has ended."""
+
+        async def subscribe() -> None:
+            await until_listed()
+            with contextlib.suppress(ClientError, grpc.aio.AioRpcError):
+                await self._write(pb.SessionRequest(subscribe=subscription))
+
+        self._begin(subscribe())
 
     async def acknowledge(self, number: int) -> None:
         """Say that the update `number` has been processed."""

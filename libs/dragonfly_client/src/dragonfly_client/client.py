@@ -24,7 +24,7 @@ from typing import Final, Generic, Self, TypeVar, cast
 from dragonfly_protos import market_data_pb2 as pb
 from google.protobuf.message import Message
 
-from dragonfly_client._calls import Calls
+from dragonfly_client._calls import Calls, UntilListed
 from dragonfly_client._channel import Connector
 from dragonfly_client._decode import (
     decode_bbo,
@@ -47,6 +47,7 @@ from dragonfly_client._settings import (
 )
 from dragonfly_client.errors import (
     ClientError,
+    InvalidRequestError,
     SettingError,
 )
 from dragonfly_client.events import EventListener, Refused, log_event
@@ -59,6 +60,9 @@ __all__ = ["DEFAULT_TARGET", "DEFAULT_WINDOW", "DragonflyClient"]
 DEFAULT_TARGET: Final = "127.0.0.1:50051"
 DEFAULT_WINDOW: Final = 1
 """Updates in flight to a bot: the one that it works on. What it gets next is the newest then."""
+
+ASK_AGAIN_S: Final = 5.0
+"""How often a stream asks for one of its instruments that no venue listed."""
 
 V = TypeVar("V", bound=View)
 
@@ -162,7 +166,8 @@ class DragonflyClient:
     ) -> AsyncGenerator[Book, None]:
         """Stream the consolidated books of several instruments, in one stream.
 
-        Where some of them are refused, the stream goes on with the others and tells `on_event`.
+        Where no venue lists some of them, the stream goes on with the others, tells `on_event`, and
+        has them as well as soon as a venue lists them.
         """
         return self._views(_BOOK, instruments, depth)
 
@@ -231,13 +236,29 @@ class DragonflyClient:
         ]
         stream = f"{kind.word} {' '.join(names)}"
 
-        def on_refusal(instrument: str, error: ClientError) -> None:
-            self._following.on_event(Refused(stream, instrument, str(error)))
+        told: set[str] = set()
+
+        def on_refusal(instrument: str, error: ClientError) -> UntilListed | None:
+            if instrument not in told:
+                told.add(instrument)
+                self._following.on_event(Refused(stream, instrument, str(error)))
+            if isinstance(error, InvalidRequestError):
+                return None
+            return partial(self._listed, instrument)
 
         liveness = Liveness()
         connect = partial(self._calls.session, subscriptions, self._window, liveness, on_refusal)
         views = follow(stream, connect, self._following)
         return cast("AsyncGenerator[V, None]", _newest(views, liveness, self.latest))
+
+    async def _listed(self, instrument: str) -> None:
+        # By a call of its own: within a session a gateway that waits for lists reads nothing else.
+        request = pb.GetBboRequest(instrument=instrument)
+        while True:
+            await asyncio.sleep(ASK_AGAIN_S)
+            with contextlib.suppress(ClientError):
+                await self._get("GetBbo", request)
+                return
 
     async def _get(self, method: str, request: Message) -> bytes:
         if self._following.closed.is_set():

@@ -102,6 +102,7 @@ _DISTRUST: Final = re.compile(
 )
 _CODES: Final = {code.value[0]: code for code in grpc.StatusCode}
 _UNRESOLVED: Final = re.compile(r"errors resolving .*?: .*?([^:\[\]]+)\]*$", re.DOTALL)
+_CUT: Final = re.compile(r"Stream removed \((.+)\)")
 _ADDRESS: Final = re.compile(r"^[A-Z_]+: \S+: ")
 
 _REFUSALS: Final[dict[grpc.StatusCode, type[RefusedError]]] = {
@@ -143,6 +144,9 @@ def _short(sentence: str) -> str:
     unresolved = _UNRESOLVED.match(sentence)
     if unresolved is not None:
         return f"its name cannot be looked up: {unresolved[1].strip()}"
+    cut = _CUT.fullmatch(sentence)
+    if cut is not None:
+        return "the gateway does not answer" if cut[1] == "ping timeout" else cut[1]
     _, found, last = sentence.rpartition("last error: ")
     if not found:
         return sentence

@@ -30,7 +30,10 @@ class Reconnected:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A stream of several instruments goes on without this one; `reason` is the gateway's."""
+    """A stream of several instruments goes on without this one; `reason` is the gateway's.
+
+    Told once. Where the reason is that no venue lists it, it comes when one does.
+    """
 
     stream: str
     instrument: str
