@@ -42,6 +42,8 @@ from system import System
 from venue_sender import INSTRUMENT
 
 VIEWS: Final = 500
+NOT_RESTED_NS: Final = 2**62
+"""When the views were computed: they are sent at once, as if they were of this moment."""
 BOT_PROCESSES: Final = 2
 WARM_UP_S: Final = 1.0
 VENUES: Final = ("binance", "bitstamp")
@@ -70,7 +72,7 @@ def views() -> list[bytes]:
             book = codec.decode_body(raw)
             assert isinstance(book, Book)
             world.hear_book(name, INSTRUMENT, name, book, now, float(now))
-        for _, view in world.settle(float(now), now).publish:
+        for _, view in world.settle(float(now), NOT_RESTED_NS + now).publish:
             found.append(bytes(codec.encode_body(view)))
     return found
 
@@ -79,11 +81,16 @@ class Served:
     """A server's process, and how to make it serve."""
 
     def __init__(self, pid: int, address: str, speaker: Worker, stack: ExitStack) -> None:
+        self.address = address
         self._pid = pid
         self._speaker = speaker
         self._bots = [
             stack.enter_context(Worker(run_bots, address, INSTRUMENT)) for _ in range(BOT_PROCESSES)
         ]
+
+    def say(self, rate: float, seconds: float) -> None:
+        """Publish so many books a second."""
+        self._speaker.ask("say", rate, seconds)
 
     def measure(self, load: Load, seconds: float) -> tuple[float, float]:
         """Return µs of the server for each book that a bot got, and how many a second they got."""
@@ -92,11 +99,11 @@ class Served:
             bot.tell("read", load.bots // len(bots))
         for bot in bots:
             bot.answer()
-        self._speaker.ask("say", load.rate, WARM_UP_S)
+        self.say(load.rate, WARM_UP_S)
         before = usage(self._pid).cpu_s
         for bot in bots:
             bot.ask("forget")
-        self._speaker.ask("say", load.rate, seconds)
+        self.say(load.rate, seconds)
         time.sleep(DRAINED_S)
         used = usage(self._pid).cpu_s - before
         for bot in bots:

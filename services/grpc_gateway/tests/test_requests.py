@@ -13,11 +13,13 @@ from grpc_gateway.requests import (
     check_depth,
     check_instrument,
     check_instruments,
+    check_interval,
     check_room,
     check_view,
     check_view_depth,
     check_window,
     legacy_instrument,
+    legacy_interval,
     parse,
 )
 from hypothesis import given
@@ -128,6 +130,21 @@ def test_windows() -> None:
     assert check_window(MAX_WINDOW, 64) == MAX_WINDOW
     with pytest.raises(RefusedError, match="window 1025 is out of range: give 1 to 1024"):
         check_window(MAX_WINDOW + 1, 64)
+
+
+def test_intervals() -> None:
+    assert check_interval(0) == 0
+    assert check_interval(60) == 0.06
+    assert legacy_interval([("user-agent", "x")]) == 0
+    assert legacy_interval([("min-interval-ms", "60")]) == 0.06
+
+
+@pytest.mark.parametrize("text", ["", "-1", "1.5", "x", "60001", "9" * 5000, "\u0663"])
+def test_a_legacy_interval_that_is_no_number_of_milliseconds_is_refused(text: str) -> None:
+    with pytest.raises(RefusedError, match=r"min.interval.ms") as error:
+        legacy_interval([("min-interval-ms", text)])
+    assert error.value.code is StatusCode.INVALID_ARGUMENT
+    assert len(error.value.sentence) < 300
 
 
 def test_the_legacy_instrument_is_the_metadata_or_the_default() -> None:

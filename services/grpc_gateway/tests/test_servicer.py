@@ -6,6 +6,7 @@ import asyncio
 import time
 from contextlib import suppress
 from dataclasses import replace
+from itertools import pairwise
 
 import grpc
 import pytest
@@ -16,6 +17,7 @@ from dragonfly_protos import orderbook_pb2
 from gateway_world import (
     READ_LITTLE_AHEAD,
     Aggregator,
+    AnyView,
     Bot,
     RunningGateway,
     make_book,
@@ -271,6 +273,24 @@ UNLISTED = "no venue lists ABC-XYZ: ListInstruments says what there is"
         ("StreamBook", pb.BookRequest(instrument="x"), INVALID, NOT_INSTRUMENT),
         ("StreamBook", pb.BookRequest(instrument="ETH-BTC", depth=11), INVALID, OUT_OF_RANGE),
         ("StreamBook", pb.BookRequest(instrument="ABC-XYZ"), StatusCode.NOT_FOUND, UNLISTED),
+        (
+            "StreamBook",
+            pb.BookRequest(instrument="ETH-BTC", min_interval_ms=60_001),
+            INVALID,
+            "min_interval_ms 60001 is out of range: give 1 to 60000, or 0 for every change",
+        ),
+        (
+            "GetBook",
+            pb.BookRequest(instrument="ETH-BTC", min_interval_ms=5),
+            INVALID,
+            "min_interval_ms 5 of a get, which is one message: leave it out",
+        ),
+        (
+            "GetLiquidity",
+            pb.LiquidityRequest(instrument="ETH-BTC", min_interval_ms=5),
+            INVALID,
+            "min_interval_ms 5 of a get",
+        ),
         ("StreamBook", b"\xff", INVALID, "1 bytes that are no dragonfly.v1.BookRequest"),
         ("StreamLiquidity", pb.LiquidityRequest(instrument="x"), INVALID, NOT_INSTRUMENT),
         (
@@ -491,6 +511,49 @@ async def test_a_bot_that_stops_reading_gets_the_newest_and_harms_nobody(
         replaced += book.replaced
         assert replaced > 200
         assert received + 1 + replaced == 300
+
+
+@pytest.mark.parametrize(
+    ("method", "view", "paced", "metadata"),
+    [
+        ("StreamBook", make_book(), pb.BookRequest(min_interval_ms=60), ()),
+        ("StreamLiquidity", pb.Liquidity(live=True), pb.LiquidityRequest(min_interval_ms=60), ()),
+        ("StreamBbo", pb.Bbo(live=True), pb.BboRequest(min_interval_ms=60), ()),
+        ("BookSummary", make_book(), orderbook_pb2.Empty(), [("min-interval-ms", "60")]),
+    ],
+)
+async def test_a_bot_that_says_how_long_it_takes_is_sent_the_newest_no_sooner(
+    aggregator: Aggregator,
+    gateway: RunningGateway,
+    method: str,
+    view: AnyView,
+    paced: Message,
+    metadata: list[tuple[str, str]],
+) -> None:
+    view.instrument = "ETH-BTC"
+    fast = type(paced)()
+    for request in (fast, paced):
+        if isinstance(request, pb.BboRequest):
+            request.instruments.append("ETH-BTC")
+        elif not isinstance(request, orderbook_pb2.Empty):
+            setattr(request, "instrument", "ETH-BTC")  # noqa: B010 - of either kind
+    async with gateway.bot() as bot, gateway.bot() as other:
+        streams = bot.stream(method, paced, metadata), other.stream(method, fast)
+        slow, awake = streams
+        aggregator.say(view)
+        got = [await slow.read(type(view))]
+        while not (await awake.read(type(view))).epoch:
+            pass
+        for _ in range(30):
+            said = aggregator.say(view)
+            await awake.read(type(view))
+        while got[-1].seq < said.seq:
+            got.append(await slow.read(type(view)))
+    spoken = [view for view in got if view.epoch]
+    later = spoken[1:]
+    assert sum(view.replaced for view in later) + len(later) == said.seq - spoken[0].seq
+    for before, after in pairwise(got):
+        assert after.ts_out - before.ts_out > 55_000_000  # a loop's clock ticks in milliseconds
 
 
 async def test_a_line_that_stops_holds_little_and_the_newest_comes_after_it(

@@ -202,18 +202,22 @@ class Instrument(_message.Message):
     def __init__(self, instrument: _Optional[str] = ..., venues: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class BookRequest(_message.Message):
-    __slots__ = ("instrument", "depth")
+    __slots__ = ("instrument", "depth", "min_interval_ms")
     INSTRUMENT_FIELD_NUMBER: _ClassVar[int]
     DEPTH_FIELD_NUMBER: _ClassVar[int]
+    MIN_INTERVAL_MS_FIELD_NUMBER: _ClassVar[int]
     instrument: str
     depth: int
-    def __init__(self, instrument: _Optional[str] = ..., depth: _Optional[int] = ...) -> None: ...
+    min_interval_ms: int
+    def __init__(self, instrument: _Optional[str] = ..., depth: _Optional[int] = ..., min_interval_ms: _Optional[int] = ...) -> None: ...
 
 class BboRequest(_message.Message):
-    __slots__ = ("instruments",)
+    __slots__ = ("instruments", "min_interval_ms")
     INSTRUMENTS_FIELD_NUMBER: _ClassVar[int]
+    MIN_INTERVAL_MS_FIELD_NUMBER: _ClassVar[int]
     instruments: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, instruments: _Optional[_Iterable[str]] = ...) -> None: ...
+    min_interval_ms: int
+    def __init__(self, instruments: _Optional[_Iterable[str]] = ..., min_interval_ms: _Optional[int] = ...) -> None: ...
 
 class GetBboRequest(_message.Message):
     __slots__ = ("instrument",)
@@ -222,12 +226,14 @@ class GetBboRequest(_message.Message):
     def __init__(self, instrument: _Optional[str] = ...) -> None: ...
 
 class LiquidityRequest(_message.Message):
-    __slots__ = ("instrument", "depth")
+    __slots__ = ("instrument", "depth", "min_interval_ms")
     INSTRUMENT_FIELD_NUMBER: _ClassVar[int]
     DEPTH_FIELD_NUMBER: _ClassVar[int]
+    MIN_INTERVAL_MS_FIELD_NUMBER: _ClassVar[int]
     instrument: str
     depth: int
-    def __init__(self, instrument: _Optional[str] = ..., depth: _Optional[int] = ...) -> None: ...
+    min_interval_ms: int
+    def __init__(self, instrument: _Optional[str] = ..., depth: _Optional[int] = ..., min_interval_ms: _Optional[int] = ...) -> None: ...
 
 class VenuesRequest(_message.Message):
     __slots__ = ()

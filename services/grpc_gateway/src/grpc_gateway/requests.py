@@ -23,16 +23,21 @@ __all__ = [
     "check_depth",
     "check_instrument",
     "check_instruments",
+    "check_interval",
+    "check_no_interval",
     "check_room",
     "check_view",
     "check_view_depth",
     "check_window",
     "legacy_instrument",
+    "legacy_interval",
     "parse",
 ]
 
 MAX_WINDOW: Final = 1024
+MAX_INTERVAL_MS: Final = 60_000
 INSTRUMENT_METADATA: Final = "instrument"
+INTERVAL_METADATA: Final = "min-interval-ms"
 LONGEST_QUOTED: Final = 60
 """How much of a bot's own words a sentence repeats."""
 
@@ -142,23 +147,57 @@ def check_window(window: int, default: int) -> int:
     return window or default
 
 
+def check_interval(interval_ms: int) -> float:
+    """Return the least time between two messages of a stream, in seconds."""
+    if interval_ms > MAX_INTERVAL_MS:
+        raise _invalid(
+            f"min_interval_ms {interval_ms} is out of range: give 1 to {MAX_INTERVAL_MS}, or 0 for"
+            " every change"
+        )
+    return interval_ms / 1000
+
+
+def check_no_interval(interval_ms: int) -> None:
+    """Refuse an interval where there is but one message."""
+    if interval_ms:
+        raise _invalid(
+            f"min_interval_ms {interval_ms} of a get, which is one message: leave it out"
+        )
+
+
 def legacy_instrument(
     metadata: Iterable[tuple[str, str | bytes]], default: str | None, lists: Callable[[str], bool]
 ) -> str:
     """Return the instrument that the first generation's request is about."""
-    named = [value for key, value in metadata if key == INSTRUMENT_METADATA]
-    if len(named) > 1:
-        raise _invalid(f"metadata {INSTRUMENT_METADATA!r} is sent twice: send it once")
-    if named:
-        text = named[0]
-        named_text = text if isinstance(text, str) else text.decode(errors="replace")
-        return check_instrument(named_text, lists)
+    named = _metadatum(metadata, INSTRUMENT_METADATA)
+    if named is not None:
+        return check_instrument(named, lists)
     if default is None:
         raise _invalid(
             "this gateway has no default instrument: send one as request metadata"
             f" {INSTRUMENT_METADATA!r}, for example ETH-BTC"
         )
     return default
+
+
+def legacy_interval(metadata: Iterable[tuple[str, str | bytes]]) -> float:
+    """Return the least time between two messages of the first generation's stream, in seconds."""
+    text = _metadatum(metadata, INTERVAL_METADATA)
+    if text is None:
+        return 0.0
+    if not (text.isascii() and text.isdecimal() and len(text) <= LONGEST_QUOTED):
+        shown = repr(text[:LONGEST_QUOTED])
+        raise _invalid(f"metadata {INTERVAL_METADATA!r} is {shown}: send whole milliseconds")
+    return check_interval(int(text))
+
+
+def _metadatum(metadata: Iterable[tuple[str, str | bytes]], name: str) -> str | None:
+    values = [value for key, value in metadata if key == name]
+    if len(values) > 1:
+        raise _invalid(f"metadata {name!r} is sent twice: send it once")
+    for value in values:
+        return value if isinstance(value, str) else value.decode(errors="replace")
+    return None
 
 
 def _invalid(sentence: str) -> RefusedError:

@@ -28,7 +28,10 @@ from grpc_gateway.requests import (
     check_depth,
     check_instrument,
     check_instruments,
+    check_interval,
+    check_no_interval,
     legacy_instrument,
+    legacy_interval,
     parse,
 )
 from grpc_gateway.session import Session
@@ -86,20 +89,21 @@ class Servicer:
         self, request: orderbook_pb2.Empty, context: Context, caller: Caller
     ) -> Awaitable[None]:
         default = self._always[0] if self._always else None
-        metadata = context.invocation_metadata() or ()
+        metadata = tuple(context.invocation_metadata() or ())
         instrument = legacy_instrument(metadata, default, self._directory.lists)
         depth = min(LEGACY_DEPTH, self._limits.depth)
-        return self._stream_views(context, caller, {ViewKey(ViewKind.BOOK, instrument): depth})
+        wishes = {ViewKey(ViewKind.BOOK, instrument): depth}
+        return self._stream_views(context, caller, wishes, legacy_interval(metadata))
 
     def stream_book(
         self, request: pb.BookRequest, context: Context, caller: Caller
     ) -> Awaitable[None]:
-        return self._stream_views(context, caller, self._wish(ViewKind.BOOK, request))
+        return self._stream_view(context, caller, ViewKind.BOOK, request)
 
     def stream_liquidity(
         self, request: pb.LiquidityRequest, context: Context, caller: Caller
     ) -> Awaitable[None]:
-        return self._stream_views(context, caller, self._wish(ViewKind.LIQUIDITY, request))
+        return self._stream_view(context, caller, ViewKind.LIQUIDITY, request)
 
     def stream_bbo(
         self, request: pb.BboRequest, context: Context, caller: Caller
@@ -107,18 +111,19 @@ class Servicer:
         names = check_instruments(
             request.instruments, self._limits.max_instruments, self._directory.lists
         )
-        return self._stream_views(
-            context, caller, {ViewKey(ViewKind.BBO, name): MAX_DEPTH for name in names}
-        )
+        wishes = {ViewKey(ViewKind.BBO, name): MAX_DEPTH for name in names}
+        return self._stream_views(context, caller, wishes, check_interval(request.min_interval_ms))
 
     def get_book(
         self, request: pb.BookRequest, context: Context, caller: Caller
     ) -> Awaitable[bytes]:
+        check_no_interval(request.min_interval_ms)
         return self._get_view(context, caller, self._wish(ViewKind.BOOK, request))
 
     def get_liquidity(
         self, request: pb.LiquidityRequest, context: Context, caller: Caller
     ) -> Awaitable[bytes]:
+        check_no_interval(request.min_interval_ms)
         return self._get_view(context, caller, self._wish(ViewKind.LIQUIDITY, request))
 
     def get_bbo(
@@ -195,10 +200,24 @@ class Servicer:
         key = ViewKey(kind, check_instrument(request.instrument, self._directory.lists))
         return {key: check_depth(request.depth, self._limits.depth)}
 
+    def _stream_view(
+        self,
+        context: Context,
+        caller: Caller,
+        kind: ViewKind,
+        request: pb.BookRequest | pb.LiquidityRequest,
+    ) -> Awaitable[None]:
+        interval_s = check_interval(request.min_interval_ms)
+        return self._stream_views(context, caller, self._wish(kind, request), interval_s)
+
     async def _stream_views(
-        self, context: Context, caller: Caller, wishes: Mapping[ViewKey, int]
+        self, context: Context, caller: Caller, wishes: Mapping[ViewKey, int], interval_s: float
     ) -> None:
-        """Send every state of some views, each at its depth, until the bot leaves."""
+        """Send every state of some views, each at its depth, until the bot leaves.
+
+        A bot that says how long it takes for a message is sent none sooner: its library would
+        queue them, and nothing on the wire would tell.
+        """
         clock = self._clock
         with self._streams.open(caller) as stream:
             for key in wishes:
@@ -209,6 +228,8 @@ class Servicer:
                         body = sealed(mail, wishes[mail.key], clock.now_ns())
                         if body is not None:
                             await stream.write(context, body, clock.monotonic())
+                            if interval_s:
+                                await asyncio.sleep(interval_s)
                     await stream.woken()
 
     async def _get_view(
