@@ -78,6 +78,9 @@ class _Runtime(Runtime):
     def not_ready(self, reason: str) -> None:
         pass
 
+    def warn_if_open(self, address: str, risk: str, remedy: str) -> None:
+        pass
+
     def beat(self) -> None:
         pass
 

@@ -285,9 +285,9 @@ class _Call:
 def install(exchange: Callable[[], Exchange]) -> None:
     """Let the gateways and clients of this Python process meet at `exchange()`, for good."""
 
-    def listen(server: _Server, bind: str, credentials: object) -> tuple[str, bool]:
+    def listen(server: _Server, bind: str, credentials: object) -> str:
         server.address = bind
-        return bind, True
+        return bind
 
     def monotonic() -> float:
         return current_process().monotonic()
