@@ -26,6 +26,10 @@ for _name in [name for name in os.environ if name.lower().endswith("_proxy")]:
     del os.environ[_name]
 
 
+# Nor is anything kept in the developer's home.
+os.environ["XDG_STATE_HOME"] = os.devnull
+
+
 # A process forces its own end when it takes long; a command called within a test must not end the
 # tests. Far more than a suite takes, and a thread that waits for it is a daemon.
 A_DAY_S = 86_400.0

@@ -29,7 +29,8 @@ MOMENTS: Final = ("close", "reset")
 ONE_FRAME: Final = ("malformed", "gap", "duplicate", "reorder", "bad_checksum", "crossed")
 STATES: Final = (
     *("announced_close", "silence", "mute", "not_accepting", "unknown_symbol"),
-    *("rest_429", "rest_slow"),
+    *("rest_429", "rest_slow", "http_302", "http_403", "http_404", "http_418", "http_451"),
+    "http_503",
 )
 SECONDS: Final = (0.3, 1.0, 2.0, 8.0)
 

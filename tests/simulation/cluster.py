@@ -71,6 +71,7 @@ class _Runtime(Runtime):
         self.clock = process
         self.stopping = False
         self.on_stop = lambda end: end()
+        self._open = True
 
     def ready(self, **facts: object) -> None:
         pass

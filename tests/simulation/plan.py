@@ -48,6 +48,10 @@ STATES: Final = (
     FaultKind.MUTE,
     FaultKind.NOT_ACCEPTING,
     FaultKind.REST_SLOW,
+    FaultKind.HTTP_403,
+    FaultKind.HTTP_404,
+    FaultKind.HTTP_418,
+    FaultKind.HTTP_503,
 )
 ONE_SHOTS: Final = (
     FaultKind.MALFORMED,

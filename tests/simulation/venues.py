@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
 from feed_listener import instrument_list, service
-from feed_listener.client import ClosedError, RejectedError, UnreachableError
+from feed_listener.client import ClosedError, RejectedError, Standing, UnreachableError
 from feed_listener.client.connection import Connection
 from venue_simulator import market
 from venue_simulator.book import BookState, Levels
@@ -23,6 +23,7 @@ from venue_simulator.connection import VenueConnection
 from venue_simulator.exchange import Exchange
 from venue_simulator.fault_injection import FaultInjection
 from venue_simulator.faults import FaultKind
+from venue_simulator.refusals import refusal
 from venue_simulator.seeded import SeededDriver
 from venue_simulator.truth import Truth
 from venue_simulator.venues import VENUES
@@ -246,10 +247,15 @@ class _VenueEnd:
 class _Dialler:
     """A listener's `Client`: opens connections to the host's venues."""
 
-    def __init__(self, host: VenueHost) -> None:
+    def __init__(self, host: VenueHost, standing: Standing) -> None:
         self._host = host
+        self._standing = standing
 
     async def connect(self, url: str) -> Connection:
+        with self._standing.attempt(url):
+            return await self._connect(url)
+
+    async def _connect(self, url: str) -> Connection:
         exchange = await _reach(self._host, url)
         deadline = current_process().monotonic() + OPEN_TIMEOUT_S
         while not exchange.audible.is_set():
@@ -285,11 +291,19 @@ async def _reach(host: VenueHost, url: str) -> Exchange:
     exchange = host.exchanges[name]
     if exchange.faults.lasts(FaultKind.NOT_ACCEPTING):
         raise UnreachableError(f"{url} hung up before it answered")
+    if (refused := refusal(exchange.faults)) is not None:
+        retry_after = refused.headers.get("Retry-After")
+        raise RejectedError(url, refused.status, retry_after, body=refused.body)
     return exchange
 
 
-async def _fetch(host: VenueHost, url: str, max_bytes: int) -> bytes:
+async def _fetch(host: VenueHost, url: str, max_bytes: int, standing: Standing) -> bytes:
     """Return a venue's REST reply, as `feed_listener.client.fetch` does."""
+    with standing.attempt(url):
+        return await _get(host, url, max_bytes)
+
+
+async def _get(host: VenueHost, url: str, max_bytes: int) -> bytes:
     parts = urlsplit(url)
     exchange = await _reach(host, url)
     if exchange.faults.lasts(FaultKind.REST_429):
@@ -299,16 +313,20 @@ async def _fetch(host: VenueHost, url: str, max_bytes: int) -> bytes:
     slow = exchange.faults.lasts(FaultKind.REST_SLOW)
     await asyncio.sleep(SLOW_REST_S if slow else host.network.weather.delay_s)
     if reply.status != 200:
-        raise RejectedError(url, reply.status, None)
+        raise RejectedError(url, reply.status)
     assert len(reply.body) <= max_bytes
     return reply.body
 
 
 def install(host: Callable[[], VenueHost]) -> None:
     """Let the listeners of this Python process reach the venues at `host()`, for good."""
-    setattr(service, "build_client", lambda *_: _Dialler(host()))  # noqa: B010 - another type
+    setattr(service, "build_client", lambda _, options: _Dialler(host(), options.standing))  # noqa: B010 - another type
     for module in (service, instrument_list):
         name = "fetch"  # of another type, too
-        setattr(module, name, lambda url, _, max_bytes, *__: _fetch(host(), url, max_bytes))
+        setattr(
+            module,
+            name,
+            lambda url, _, max_bytes, standing: _fetch(host(), url, max_bytes, standing),
+        )
     setattr(market, "LEVELS", LEVELS)  # noqa: B010 - declared Final
     setattr(market, "MAX_LEVELS", LEVELS + 4)  # noqa: B010 - declared Final

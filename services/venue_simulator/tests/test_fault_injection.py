@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from urllib.parse import urlsplit
 
 import pytest
 from dragonfly_common.errors import UserError
@@ -15,7 +16,7 @@ from venue_simulator.faults import FaultKind, PlannedFault, parse_planned_fault
 from venue_simulator.simulator import Simulator
 from venue_simulator.venues import VENUES
 from venue_simulator.venues.kraken.frames import checksum
-from websockets.exceptions import ConnectionClosed, InvalidMessage
+from websockets.exceptions import ConnectionClosed, InvalidMessage, InvalidStatus
 
 PATHS = {"binance": "/stream", "bitstamp": "", "kraken": "/v2"}
 REST_PATHS = {
@@ -279,6 +280,32 @@ async def test_rest_429(simulator: Simulator, venue: str) -> None:
         reply = await get(simulator.rest_url(venue) + REST_PATHS[venue])
     assert (reply.status, reply.headers["Retry-After"]) == (429, "1")
     assert (await get(simulator.rest_url(venue) + REST_PATHS[venue])).status == 200
+
+
+@ANY_VENUE
+@pytest.mark.parametrize("status", [403, 404, 418, 451, 503])
+async def test_refusals(simulator: Simulator, venue: str, status: int) -> None:
+    async with subscribed(simulator, venue) as wire:
+        with simulator.during(venue, FaultKind(f"http_{status}")):
+            reply = await get(simulator.rest_url(venue) + REST_PATHS[venue])
+            assert reply.status == status
+            assert reply.headers.get("Retry-After") == ("2" if status == 418 else None)
+            with pytest.raises(InvalidStatus, match=f"HTTP {status}"):
+                await shake_hands(simulator, venue)
+            simulator.step()
+            assert_is(await next_book(wire), simulator, venue)
+        await shake_hands(simulator, venue)
+
+
+async def test_a_redirect(simulator: Simulator) -> None:
+    url = urlsplit(simulator.rest_url("kraken") + REST_PATHS["kraken"])
+    with simulator.during("kraken", FaultKind.HTTP_302):
+        reader, writer = await asyncio.open_connection(url.hostname, url.port)
+        writer.write(f"GET {url.path} HTTP/1.1\r\nHost: here\r\n\r\n".encode())
+        reply = await reader.read()
+        writer.close()
+    assert reply.startswith(b"HTTP/1.1 302 ")
+    assert b"Location: https://elsewhere.invalid/" in reply
 
 
 async def test_rest_slow(simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -52,6 +52,12 @@ __all__ = ["listener"]
     type=click.Path(path_type=Path),
     help="PEM file of a private authority, trusted beside the machine's own.",
 )
+@click.option(
+    "--state-dir",
+    type=click.Path(path_type=Path),
+    help="Keep here what must outlive a restart: until when the venue wants no requests of us.  "
+    "[default: not kept]",
+)
 @audit_options
 @click.option(
     "--list-interval-s",
@@ -74,6 +80,7 @@ def listener(
     ws_url: str | None,
     rest_url: str | None,
     ca_file: Path | None,
+    state_dir: Path | None,
     audit: bool,
     audit_interval_s: float,
     list_interval_s: float,
@@ -95,6 +102,7 @@ def listener(
         ws_url=check_url(ws_url or venue.ws_url, "--ws-url", STREAM_SCHEMES),
         rest_url=check_url(rest_url or venue.rest_url, "--rest-url", REST_SCHEMES),
         trust=trusted(ca_file),
+        bans=state_dir and state_dir / f"bans-{venue.name}.json",
         following=Following(
             instruments, depth, linger_s, audit_interval_s if audit else None, list_interval_s
         ),

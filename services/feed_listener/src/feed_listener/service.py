@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 
 from dragonfly_common.bus import Keys, Publisher
 from dragonfly_common.peers import Peers
@@ -29,6 +30,8 @@ class Options:
     rest_url: str
     trust: Trust
     following: Following
+    bans: Path | None = None
+    """The file in which the venue's bans are kept."""
     replicas: Replicas = ALONE
     keys: Keys | None = None
 
@@ -42,7 +45,7 @@ async def serve(runtime: Runtime, options: Options) -> None:
     venue = options.venue
     limits, source = venue.limits, venue.instruments
     clock = runtime.clock
-    trust, standing = options.trust, Standing(clock)
+    trust, standing = options.trust, Standing(clock, options.bans)
     book_client = build_client(
         options.ws_url, ClientOptions(trust, limits.max_frame_bytes, venue.compression, standing)
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 from collections.abc import Collection, Coroutine, Mapping, Sequence
 from contextlib import nullcontext, suppress
@@ -117,6 +118,12 @@ _instrument_option: Final = instrument_option(
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="PEM file of a private authority that venues' certificates may be signed by.",
 )
+@click.option(
+    "--state-dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Keep here until when a venue wants no requests of us, over a restart.  "
+    "[default: $XDG_STATE_HOME/dragonfly or ~/.local/state/dragonfly; none if --simulated]",
+)
 @market_options
 @open_option
 @click.option(
@@ -148,6 +155,7 @@ def up(
     ws_urls: tuple[str, ...],
     rest_urls: tuple[str, ...],
     ca_file: Path | None,
+    state_dir: Path | None,
     log_level: str | None,
     log_format: str,
     **passed_on: object,
@@ -185,6 +193,7 @@ def up(
         ws_urls=_by_venue("--ws-url", ws_urls, venues),
         rest_urls=_by_venue("--rest-url", rest_urls, venues),
         ca_file=ca_file,
+        state_dir=state_dir or (None if simulated else _usual_state_dir()),
         apart=apart,
         status=status,
         more=more,
@@ -194,6 +203,15 @@ def up(
     narrator = Narrator(console, log_level, as_json=not for_people)
     with awake() if keep_awake else nullcontext():
         _run(_up(options, narrator, simulated=simulated))
+
+
+def _usual_state_dir() -> Path | None:
+    """Return where programs keep their state (XDG Base Directory Specification), if anywhere."""
+    with suppress(RuntimeError):  # there is no home
+        named = Path(os.environ.get("XDG_STATE_HOME", ""))
+        home = named if named.is_absolute() else Path.home() / ".local" / "state"
+        return home / "dragonfly"
+    return None
 
 
 @click.command()

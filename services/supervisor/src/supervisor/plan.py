@@ -56,6 +56,8 @@ class Options:
     ws_urls: Mapping[str, str] = field(default_factory=dict)
     rest_urls: Mapping[str, str] = field(default_factory=dict)
     ca_file: Path | None = None
+    state_dir: Path | None = None
+    """Where listeners keep what must outlive a restart."""
     apart: bool = False
     """Whether each service has a process of its own."""
     status: str | None = None
@@ -122,6 +124,7 @@ def plan_services(options: Options, folder: Path | None) -> list[Process]:
                 *_given("--ws-url", options.ws_urls.get(venue)),
                 *_given("--rest-url", options.rest_urls.get(venue)),
                 *_given("--ca-file", options.ca_file),
+                *_given("--state-dir", options.state_dir),
                 *common,
                 *options.more.get("listener", ()),
             ],

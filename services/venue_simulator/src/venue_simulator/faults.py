@@ -4,7 +4,7 @@ A fault is a moment or a state:
 
     moments           close, reset, announced_close, list
     states            silence, mute, not_accepting, unknown_symbol, halt, post_only, rest_429,
-                      rest_slow
+                      rest_slow, http_302, http_403, http_404, http_418, http_451, http_503
     spoilt frames     malformed, gap, duplicate, reorder, bad_checksum, lying
     spoilt books      crossed
 
@@ -74,6 +74,18 @@ class FaultKind(StrEnum):
     """REST says that it was asked too often."""
     REST_SLOW = "rest_slow"
     """REST answers late, with what was true when it was asked."""
+    HTTP_302 = "http_302"
+    """REST and new connections are sent elsewhere."""
+    HTTP_403 = "http_403"
+    """REST and new connections are refused by what stands before the venue."""
+    HTTP_404 = "http_404"
+    """REST and new connections find nothing, as while a venue is being deployed."""
+    HTTP_418 = "http_418"
+    """REST and new connections are banned, and told for how long."""
+    HTTP_451 = "http_451"
+    """REST and new connections are refused for legal reasons."""
+    HTTP_503 = "http_503"
+    """REST and new connections get a page that says maintenance."""
     MALFORMED = "malformed"
     """A book frame is cut in half."""
     GAP = "gap"

@@ -27,6 +27,7 @@ from venue_simulator.client import Client
 from venue_simulator.connection import VenueConnection
 from venue_simulator.exchange import Exchange
 from venue_simulator.faults import FaultKind
+from venue_simulator.refusals import refusal
 from venue_simulator.venue import RestReply
 
 __all__ = ["Address", "Control", "serve_exchanges"]
@@ -129,9 +130,11 @@ class _Front:
             return _not_found(f"no simulated venue {place!r} here")
         if exchange.faults.lasts(FaultKind.NOT_ACCEPTING):
             return await _refuse(connection)
-        if "websocket" in (value.lower() for value in request.headers.get_all("Upgrade")):
-            return await _open(exchange, path)
-        return await _rest(exchange, path)
+        if (refused := refusal(exchange.faults)) is not None:
+            return _response(refused)
+        upgrades = (value.lower() for value in request.headers.get_all("Upgrade"))
+        answer = _open if "websocket" in upgrades else _rest
+        return await answer(exchange, path)
 
     async def serve_socket(self, connection: ServerConnection) -> None:
         assert isinstance(connection, VenueConnection)

@@ -36,7 +36,7 @@ logger = structlog.get_logger()
 
 class _Ban(msgspec.Struct, frozen=True):
     until_s: float
-    """Seconds since the epoch."""
+    """By the clock that never goes back; in the file, seconds since the epoch."""
     reason: str
 
 
@@ -80,16 +80,20 @@ class Standing:
         self._refused_since.pop(url, None)
 
     def _check(self, host: str) -> None:
-        for bans, remark in ((self._bans, ""), (self._kept(), f" (as {self._file} says)")):
+        for bans, now_s, remark in (
+            (self._bans, self._clock.monotonic(), ""),
+            (self._kept(), self.now_s, f" (as {self._file} says)"),
+        ):
             ban = bans.get(host)
-            if ban is not None and ban.until_s > self.now_s:
-                left_s = min(ban.until_s - self.now_s, LONGEST_RETRY_AFTER_S)
+            if ban is not None and ban.until_s > now_s:
+                left_s = min(ban.until_s - now_s, LONGEST_RETRY_AFTER_S)
                 raise BannedError(f"{ban.reason}{remark}", left_s)
 
     def _note(self, url: str, host: str, failure: ClientError) -> None:
         if isinstance(failure, RejectedError) and failure.concerns_host:
-            self._bans[host] = _Ban(self.now_s + failure.retry_after_s, str(failure))
-            self._keep()
+            wait_s, reason = failure.retry_after_s, str(failure)
+            self._bans[host] = _Ban(self._clock.monotonic() + wait_s, reason)
+            self._keep(host, _Ban(self.now_s + wait_s, reason))
         elif url in self._served and failure.retry_after_s == PATIENT_RETRY_S:
             # As long again as it has lasted: a restart of theirs is over in seconds.
             now = self._clock.monotonic()
@@ -109,11 +113,11 @@ class Standing:
             self._say_trouble("bans not read", error)
             return {}
 
-    def _keep(self) -> None:
+    def _keep(self, host: str, ban: _Ban) -> None:
         if self._file is None:
             return
-        bans = (self._kept() | self._bans).items()
-        standing = {host: ban for host, ban in bans if ban.until_s > self.now_s}
+        bans = {**self._kept(), host: ban}.items()
+        standing = {name: kept for name, kept in bans if kept.until_s > self.now_s}
         beside = self._file.with_suffix(f".{os.getpid()}")
         try:
             self._file.parent.mkdir(parents=True, exist_ok=True)
