@@ -7,7 +7,7 @@ from pathlib import Path
 import grpc
 import pytest
 import trustme
-from dragonfly_client import CertificateError, DragonflyClient, Tls, UnavailableError
+from dragonfly_client import CertificateError, DragonflyClient, SettingError, Tls, UnavailableError
 from stub_gateway import StubGateway, make_book
 
 YESTERDAY = datetime.now(UTC) - timedelta(days=1)
@@ -122,3 +122,24 @@ async def test_files_that_are_just_being_replaced_leave_the_old_ones(papers: Pap
         async with DragonflyClient(gateway.address, tls=papers.bot()) as client:
             (papers.folder / "bot.key").unlink()
             assert (await anext(client.book("ETH-BTC"))).seq == 1
+
+
+@pytest.mark.parametrize(("mode", "said"), [(0o600, 0), (0o640, 1), (0o644, 1)])
+def test_a_key_that_others_may_read_is_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, mode: int, said: int
+) -> None:
+    key = tmp_path / "bot.key"
+    key.touch()
+    key.chmod(mode)
+    Tls(cert_file=tmp_path / "bot.pem", key_file=key)
+    assert [f"{key} can be read by others: chmod 600" in text for text in caplog.messages] == (
+        [True] * said
+    )
+
+
+def test_an_authority_that_anybody_may_write_is_refused(tmp_path: Path) -> None:
+    authority = tmp_path / "ca.pem"
+    authority.write_text("-----BEGIN CERTIFICATE-----")
+    authority.chmod(0o666)
+    with pytest.raises(SettingError, match="may be written by anybody: chmod o-w"):
+        Tls(ca_file=authority).credentials()

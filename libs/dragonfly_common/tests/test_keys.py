@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from dragonfly_common.bus import Keys, Role, keys
+from dragonfly_common.bus import Keys, Role
 from dragonfly_common.bus.keys import new_pair, parse_trust, short
 from dragonfly_common.errors import ConfigError, ExitCode
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from prometheus_client import REGISTRY
+from structlog.testing import capture_logs
 
 A, B = (new_pair()[0].decode() for _ in range(2))
 
@@ -21,6 +23,7 @@ def pair(tmp_path: Path) -> Path:
     public, secret = (key.decode() for key in new_pair())
     path = tmp_path / "key"
     path.write_text(f"# a comment\npublic {public}\nsecret {secret}\n")
+    path.chmod(0o600)
     return path
 
 
@@ -134,21 +137,54 @@ def test_a_changed_trust_file_holds_and_a_broken_one_changes_nothing(
     assert held.refusal(A.encode()) == "unknown key"
 
 
-def test_a_key_file_that_all_may_read_is_spoken_of(
+@pytest.mark.parametrize(
+    ("mode", "expected"),
+    [
+        (0o400, []),
+        (0o600, []),
+        (0o440, ["key file open to its group"]),
+        (0o444, ["key file open to all"]),
+    ],
+)
+def test_a_key_file_that_others_may_read_is_spoken_of(
+    pair: Path, trust: Path, mode: int, expected: list[str]
+) -> None:
+    pair.chmod(mode)
+    with capture_logs() as said:
+        Keys(Role.LISTENER, pair, trust).refresh(0.0)
+    assert [line["event"] for line in said] == ["own key not trusted", *expected]
+
+
+def test_a_key_of_anothers_that_is_read_by_the_group_is_as_mounted(
     pair: Path, trust: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    said: list[str] = []
-
-    class Logger:
-        def warning(self, event: str, **facts: object) -> None:
-            said.append(event)
-
-    monkeypatch.setattr(keys, "logger", Logger())
-    for mode, expected in ((0o400, []), (0o440, []), (0o444, ["key file open to all"])):
-        pair.chmod(mode)
-        said.clear()
+    """As Kubernetes does it for `fsGroup`: root's, 0440."""
+    pair.chmod(0o440)
+    other = pair.stat().st_uid + 1
+    monkeypatch.setattr(os, "geteuid", lambda: other)
+    with capture_logs() as said:
         Keys(Role.LISTENER, pair, trust).refresh(0.0)
-        assert said == ["own key not trusted", *expected]
+    assert [line["event"] for line in said] == ["own key not trusted"]
+
+
+@pytest.mark.parametrize("which", ["pair", "trust"])
+def test_what_anybody_may_write_is_not_believed(pair: Path, trust: Path, which: str) -> None:
+    path = {"pair": pair, "trust": trust}[which]
+    path.chmod(0o666)
+    with pytest.raises(ConfigError, match=f"{path} may be written by anybody.*chmod o-w"):
+        Keys(Role.LISTENER, pair, trust)
+
+
+def test_a_trust_file_that_anybody_may_write_from_now_on_changes_nothing(
+    pair: Path, trust: Path
+) -> None:
+    held = Keys(Role.LISTENER, pair, trust)
+    trust.write_text(f"listener {B}\n")
+    trust.chmod(0o666)
+    with capture_logs() as said:
+        held.refresh(2.0)
+    assert held.trusted(Role.LISTENER) == (A.encode(),)
+    assert "trust file not read" in [line["event"] for line in said]
 
 
 def test_the_beginning_of_a_key_finds_it() -> None:

@@ -46,6 +46,14 @@ def test_a_key_of_another_certificate_is_a_sentence(files: TlsFiles, tmp_path: P
         Certificates(replace(files, key=other.key), lambda: None)
 
 
+@pytest.mark.parametrize("name", ["cert", "key", "client_ca"])
+def test_what_anybody_may_write_is_refused(files: TlsFiles, name: str) -> None:
+    path: Path = getattr(files, name)
+    path.chmod(0o666)
+    with pytest.raises(ConfigError, match=f"{path} may be written by anybody"):
+        Certificates(files, lambda: None)
+
+
 def test_a_key_that_all_may_read_is_warned_of(files: TlsFiles) -> None:
     files.key.chmod(0o644)
     with capture_logs() as said:

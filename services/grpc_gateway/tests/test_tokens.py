@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -89,6 +91,42 @@ def test_new_tokens_are_added_to_a_file(tmp_path: Path) -> None:
         assert owner is not None
         assert owner.name == name
         assert token not in file.read_text()
+
+
+def test_a_token_in_a_file_is_for_its_owner_alone(tmp_path: Path) -> None:
+    out, file = tmp_path / "alpha.token", tmp_path / "tokens.toml"
+    arguments = ["token", "new", "alpha", "--file", str(file), "--out", str(out)]
+    outcome = CliRunner().invoke(main, arguments)
+    assert (outcome.exit_code, outcome.stdout) == (0, "")
+    assert out.stat().st_mode & 0o777 == 0o600
+    assert read_tokens(file).owner(hash_token(out.read_text().strip())) is not None
+    before = out.read_text()
+    again = CliRunner().invoke(main, ["token", "new", "beta", *arguments[3:]])
+    assert again.exit_code == 78
+    assert f"{out} exists" in again.stderr
+    assert out.read_text() == before
+    assert "beta" not in read_tokens(file)
+
+
+@pytest.mark.parametrize(("mode", "warned"), [(0o600, False), (0o640, True), (0o644, True)])
+def test_a_token_that_is_redirected_to_where_others_read_is_said(
+    tmp_path: Path, mode: int, *, warned: bool
+) -> None:
+    out = tmp_path / "alpha.token"
+    out.touch()
+    out.chmod(mode)
+    command = [sys.executable, "-m", "dragonfly_common.cli", "token", "new", "alpha"]
+    with out.open("w") as stdout:
+        done = subprocess.run(command, stdout=stdout, stderr=subprocess.PIPE, text=True, check=True)
+    assert ("can be read by" in done.stderr) == warned
+
+
+def test_a_tokens_file_that_anybody_may_write_is_not_believed(tmp_path: Path) -> None:
+    file = tmp_path / "tokens.toml"
+    file.write_text(entry(""))
+    file.chmod(0o666)
+    with pytest.raises(ConfigError, match="may be written by anybody"):
+        read_tokens(file)
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ from dragonfly_client.errors import (
     SettingError,
     UnavailableError,
 )
-from dragonfly_client.tls import Tls
+from dragonfly_client.tls import Tls, warn_if_exposed
 from dragonfly_client.watch import LatencyScreen, as_json, run_watch
 
 __all__ = ["latency", "watch"]
@@ -203,10 +203,12 @@ def _token(file: Path | None) -> str | None:
     if file is None:
         return os.environ.get(TOKEN_VARIABLE)
     try:
-        return file.read_text(encoding="utf-8").strip()
+        token = file.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not text"
         raise SettingError(f"token_file {str(file)!r} cannot be read: {reason}") from None
+    warn_if_exposed("token_file", file)
+    return token
 
 
 async def _list(gateway: _Gateway) -> None:

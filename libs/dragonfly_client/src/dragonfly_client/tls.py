@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import logging
+import os
+import stat
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import grpc
 
 from dragonfly_client.errors import SettingError
 
-__all__ = ["Tls"]
+__all__ = ["Tls", "warn_if_exposed"]
+
+_log: Final = logging.getLogger("dragonfly_client")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +39,8 @@ class Tls:
     def __post_init__(self) -> None:
         if (self.cert_file is None) != (self.key_file is None):
             raise SettingError("cert_file and key_file belong together: give both or neither")
+        if self.key_file is not None:
+            warn_if_exposed("key_file", self.key_file)
 
     def credentials(self) -> grpc.ChannelCredentials:
         """Read the files.
@@ -46,10 +55,22 @@ class Tls:
         )
 
 
+def warn_if_exposed(argument: str, path: str | Path) -> None:
+    """Log that others may read a secret's file: all, or the group of one that is our own."""
+    with suppress(OSError):  # which is said when it is read
+        found = Path(path).stat()
+        others = stat.S_IRWXO | (stat.S_IRWXG if found.st_uid == os.geteuid() else 0)
+        if stat.S_ISREG(found.st_mode) and found.st_mode & others:
+            _log.warning("%s %s can be read by others: chmod 600 it", argument, path)
+
+
 def _read(argument: str, path: str | Path | None) -> bytes | None:
     if path is None:
         return None
     try:
+        found = Path(path).stat()
+        if stat.S_ISREG(found.st_mode) and found.st_mode & stat.S_IWOTH:
+            raise SettingError(f"{argument} {str(path)!r} may be written by anybody: chmod o-w it")
         content = Path(path).read_bytes()
     except OSError as error:
         raise SettingError(f"{argument} {str(path)!r} cannot be read: {error.strerror}") from None

@@ -6,6 +6,7 @@ import ssl
 from pathlib import Path
 
 from dragonfly_common.errors import ConfigError
+from dragonfly_common.secret_files import check_not_for_all
 
 __all__ = ["named_authority"]
 
@@ -19,9 +20,10 @@ def named_authority(ca_file: Path) -> ssl.SSLContext:
     authority may be named as well.
 
     Raises:
-        ConfigError: `ca_file` cannot be read or holds no certificate.
+        ConfigError: `ca_file` cannot be read, holds no certificate, or may be written by anybody.
     """
     try:
+        check_not_for_all(ca_file)
         context = ssl.create_default_context(cafile=ca_file)
     except ssl.SSLError:
         raise ConfigError(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from itertools import chain, count
 from pathlib import Path
 from typing import Final
@@ -11,6 +10,7 @@ import click
 
 from dragonfly_common.bus.keys import Role, new_pair, short
 from dragonfly_common.errors import ConfigError
+from dragonfly_common.secret_files import create_secret
 
 __all__ = ["keys"]
 
@@ -68,9 +68,7 @@ def _free(folder: Path, role: str) -> Path:
 
 def _make_pair(path: Path, role: Role, trust: Path) -> None:
     public, secret = (key.decode() for key in new_pair())
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o400)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(f"public {public}\nsecret {secret}\n")
+    create_secret(path, f"public {public}\nsecret {secret}\n", 0o400)
     # In place, never by a new file under the old name: where this one file is mounted into a
     # container, only its own changes are seen there.
     with trust.open("a") as file:

@@ -8,6 +8,7 @@ from typing import Final, Generic, TypeVar
 
 import structlog
 from dragonfly_common.errors import ConfigError
+from dragonfly_common.secret_files import check_not_for_all
 
 from grpc_gateway import counters
 
@@ -67,9 +68,10 @@ def read_file(path: Path) -> bytes:
     """Return what is in a file, 4 MiB at most.
 
     Raises:
-        ConfigError: it cannot be read.
+        ConfigError: it cannot be read, or may be written by anybody.
     """
     try:
+        check_not_for_all(path)
         with path.open("rb") as file:
             return file.read(MOST_BYTES)
     except OSError as error:
@@ -81,4 +83,4 @@ def _stamp(path: Path) -> tuple[int, ...]:
         found = path.stat()
     except OSError:
         return ()
-    return found.st_ino, found.st_size, found.st_mtime_ns
+    return found.st_ino, found.st_size, found.st_mtime_ns, found.st_mode

@@ -8,14 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import grpc
-import structlog
 from dragonfly_common.errors import ConfigError
+from dragonfly_common.secret_files import warn_if_exposed
 
 from grpc_gateway.followed import Followed, read_file
 
 __all__ = ["Certificates", "TlsFiles"]
-
-logger = structlog.get_logger()
 
 
 @dataclass(frozen=True)
@@ -41,8 +39,7 @@ class Certificates:
         self._required = files.client_ca is not None
         self._followed = Followed("certificates", paths, lambda: _read(files))
         self._given: object = self._followed.value
-        if files.key.stat().st_mode & 0o007:
-            logger.warning("key file open to all", file=str(files.key), remedy="chmod o-rwx")
+        warn_if_exposed(files.key)
 
     def credentials(self) -> grpc.ServerCredentials:
         """Return what one port is bound with."""

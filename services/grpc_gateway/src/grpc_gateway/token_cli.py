@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import secrets
+import sys
 from pathlib import Path
 
 import click
 from dragonfly_common.errors import ConfigError
+from dragonfly_common.secret_files import create_secret, exposed_to
 
 from grpc_gateway.access import read_tokens
 from grpc_gateway.tokens import check_name, hash_token, write_entry
@@ -26,8 +28,13 @@ def token() -> None:
     type=click.Path(dir_okay=False, path_type=Path),
     help="Add the bot to this tokens file.  [default: print the lines to add]",
 )
-def new(*, name: str, file: Path | None) -> None:
-    """Make a token for the bot NAME, and print it, this once.
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write the token to this new file, which you alone can read.  [default: print it]",
+)
+def new(*, name: str, file: Path | None, out: Path | None) -> None:
+    """Make a token for the bot NAME, and print it or write it to a file, this once.
 
     The gateway's file of tokens gets its hash, and quotas to edit. To replace a token without a
     pause, make a new one without --file, and add its hash to the bot's list until the bot has
@@ -35,7 +42,7 @@ def new(*, name: str, file: Path | None) -> None:
 
     \b
     Example:
-      dragonfly token new market-maker --file tokens.toml
+      dragonfly token new market-maker --file tokens.toml --out market-maker.token
     """
     check_name(name)
     if file is not None and file.exists() and name in read_tokens(file):
@@ -44,13 +51,44 @@ def new(*, name: str, file: Path | None) -> None:
         )
     made = secrets.token_urlsafe(32)  # 256 bits
     entry = write_entry(name, hash_token(made))
-    if file is None:
+    if out is not None:
+        _create(out, made)
+        click.echo(f"The token is in {out}, which you alone can read.", err=True)
+    elif file is not None:
+        click.echo(made)
+    else:
         click.echo(f"{made}\n\n{entry}", nl=False)
         click.echo("The first line is the token; the rest is for the gateway's file.", err=True)
-    else:
+    if file is not None:
         _append(file, entry)
-        click.echo(made)
         click.echo(f"{name} was added to {file}; its token is shown this once.", err=True)
+    elif out is not None:
+        click.echo(entry, nl=False)
+        click.echo("These lines are for the gateway's file.", err=True)
+    if out is None:
+        _warn_of_exposed_output()
+
+
+def _create(out: Path, made: str) -> None:
+    try:
+        create_secret(out, f"{made}\n")
+    except FileExistsError:
+        raise ConfigError(f"{out} exists: choose another --out, or remove it") from None
+    except OSError as error:
+        raise ConfigError(f"cannot write {out}: {error.strerror}") from None
+
+
+def _warn_of_exposed_output() -> None:
+    try:
+        others = exposed_to(sys.stdout.fileno())
+    except (OSError, ValueError):  # it is no file at all
+        return
+    if others:
+        click.echo(
+            f"Warning: the file with the token can be read by {others}: chmod 600 it; "
+            "--out makes one that you alone can read.",
+            err=True,
+        )
 
 
 def _append(file: Path, entry: str) -> None:

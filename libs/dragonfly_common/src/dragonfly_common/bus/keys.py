@@ -19,6 +19,7 @@ import zmq
 
 from dragonfly_common import counters
 from dragonfly_common.errors import ConfigError
+from dragonfly_common.secret_files import check_not_for_all, warn_if_exposed
 
 __all__ = ["Keys", "Role", "ServerKeys", "new_pair", "parse_trust", "short"]
 
@@ -139,8 +140,7 @@ class Keys:
                 remedy=f"others will refuse it until {self._trust_file} lists it",
             )
         with suppress(OSError):  # it was read; it need not be there any more
-            if self._key_file.stat().st_mode & 0o007:
-                logger.warning("key file open to all", file=str(self._key_file), remedy="chmod 400")
+            warn_if_exposed(self._key_file)
 
 
 class ServerKeys:
@@ -225,6 +225,7 @@ def _read_pair(path: Path) -> tuple[bytes, bytes]:
 
 def _read(path: Path) -> str:
     try:
+        check_not_for_all(path)
         with path.open(encoding="ascii") as file:
             return file.read(_MOST_BYTES)
     except OSError as error:
@@ -238,4 +239,4 @@ def _stamp(path: Path) -> tuple[int, ...] | None:
         found = path.stat()
     except OSError:
         return None
-    return found.st_ino, found.st_size, found.st_mtime_ns
+    return found.st_ino, found.st_size, found.st_mtime_ns, found.st_mode
