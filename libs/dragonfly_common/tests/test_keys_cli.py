@@ -61,3 +61,10 @@ def test_a_folder_that_cannot_be_is_named_in_one_sentence(tmp_path: Path) -> Non
     assert result.exit_code == 78
     assert result.output.startswith(f"Error: cannot write {tmp_path / 'file'}")
     assert result.output.count("\n") == 1
+
+
+@pytest.mark.parametrize("role", [[], ["--role", "listener"]])
+def test_a_folder_that_cannot_be_is_a_sentence(role: list[str]) -> None:
+    result = CliRunner().invoke(main, ["keys", "new", "x" * 300, *role])
+    assert result.exit_code == 78
+    assert "File name too long" in result.output

@@ -45,14 +45,16 @@ def new(folder: Path, role: str | None) -> None:
       dragonfly aggregator --curve-key secrets/aggregator.key --curve-trust secrets/trust ...
       dragonfly keys new secrets --role listener
     """
-    if role is None:
-        paths = {one: folder / f"{one}.key" for one in Role}
-        for path in (*paths.values(), folder / TRUST):
-            if path.exists():
-                raise ConfigError(f"{path} exists: add one more pair with --role, or choose a DIR")
-    else:
-        paths = {Role(role): _free(folder, role)}
     try:
+        if role is None:
+            paths = {one: folder / f"{one}.key" for one in Role}
+            for path in (*paths.values(), folder / TRUST):
+                if path.exists():
+                    raise ConfigError(
+                        f"{path} exists: add one more pair with --role, or choose a DIR"
+                    )
+        else:
+            paths = {Role(role): _free(folder, role)}
         folder.mkdir(parents=True, exist_ok=True)
         for its, path in paths.items():
             _make_pair(path, its, folder / TRUST)

@@ -170,7 +170,8 @@ def fault(
     query = {"venue": venue, "kind": kind, "instrument": instrument, "seconds": seconds}
     given = {name: value for name, value in query.items() if value is not None}
     what, answer = ("clear", '{"cleared":') if clear else ("fault", '{"fault":')
-    reply = _post(f"{control.rstrip('/')}/{what}?{urlencode(given)}", control, ca_file)
+    asked = urlencode(given, errors="replace")  # bytes that are no text are in no name
+    reply = _post(f"{control.rstrip('/')}/{what}?{asked}", control, ca_file)
     if not reply.startswith(answer):
         raise ConfigError(_NO_CONTROL.format(control))
     click.echo(printable(reply, LONGEST_SENTENCE))
