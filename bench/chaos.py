@@ -47,6 +47,11 @@ SILENT_S: Final = 3.0
 """A venue's open connection on which nothing comes is given up after so long."""
 UNKNOWABLE: Final = ("mute", "unknown_symbol", "malformed", "gap", "reorder", "bad_checksum")
 """While one of these lasts, no book comes and the connection is alive."""
+LISTS_WITHIN_S: Final = 2.0
+"""Lists are read each second here, which takes a while."""
+LIST_AGAIN_S: Final = 15.0
+"""After a venue could not be asked for its list, the next attempt may come so much later."""
+UNASKABLE: Final = ("rest_429", "rest_slow", "not_accepting", "silence")
 LATENCY_S: Final = 0.2
 SLOW_BYTES_PER_S: Final = 20_000.0
 BURST: Final = 50
@@ -141,6 +146,8 @@ class Chaos:
             self._excuse(done, venue=publisher, seconds=SILENT_S)
         self._suffer(done, publisher, consumer)
         done.start = time.time_ns()
+        if publisher in VENUES:
+            self._excuse_lists(done, publisher)
         if done.kind == "latency":
             proxy.latency_s += LATENCY_S
             await asyncio.sleep(done.seconds)
@@ -179,6 +186,8 @@ class Chaos:
             self._excuse(done, venue=self.system.cast.listeners[name], seconds=SILENT_S)
         self._suffer(done, name)
         done.start = time.time_ns()
+        if name in self.system.cast.listeners:
+            self._excuse_lists(done, self.system.cast.listeners[name])
         await self._hold(self.system.links_of(name), done.seconds)
 
     async def _hold(self, proxies: Sequence[Proxy], seconds: float) -> None:
@@ -194,6 +203,8 @@ class Chaos:
         query = {"venue": done.target, "kind": kind}
         if kind == "unknown_symbol":
             query["instrument"] = self.system.instruments[-1]
+        elif kind == "halt_pair":
+            query |= {"kind": "halt", "instrument": self.system.instruments[0]}
         done.venues = [done.target]
         done.start = time.time_ns()
         if done.seconds:
@@ -204,6 +215,8 @@ class Chaos:
             elif kind == "silence":
                 self._excuse(done, venue=done.target, seconds=SILENT_S)
             self._excuse_resting(done)
+            if kind in UNASKABLE:
+                self._excuse_lists(done, done.target)
             await asyncio.sleep(done.seconds)
         else:
             await self.system.control("/fault", **query)
@@ -237,6 +250,11 @@ class Chaos:
             done.bots = f" {name[-1]} {self.system.processes[consumer].pid}"
         dead = done.kind in {"kill", "stop", "partition"} and done.seconds >= 1.0
         done.silences = dead and (name in cast.listeners or name in cast.aggregators)
+
+    def _excuse_lists(self, done: Done, venue: str) -> None:
+        """Excuse who does not hear of a halt from a venue that cannot be asked."""
+        end = done.start + int((done.seconds + LIST_AGAIN_S) * 1e9)
+        self.excuses.append(Excuse(done.start, end, venue, of_halts=True))
 
     def _excuse(
         self,
@@ -285,7 +303,8 @@ async def cause(
         for proxy in system.proxies.values():
             await stack.enter_async_context(proxy.serving())
         chaos = Chaos(system)
-        run = Run(options.seed, options.command, Rules(options.fresh_s), 0, whole=False)
+        rules = Rules(options.fresh_s, halted_within_s=options.fresh_s + LISTS_WITHIN_S)
+        run = Run(options.seed, options.command, rules, 0, whole=False)
         load = os.getloadavg()[0]
         began = time.time_ns()
         try:
@@ -295,9 +314,8 @@ async def cause(
             run.whole = True
         finally:
             run.ended = time.time_ns()
-            run.rules = Rules(
-                options.fresh_s, tuple(sorted(chaos.excuses, key=lambda one: one.start))
-            )
+            excuses = tuple(sorted(chaos.excuses, key=lambda one: one.start))
+            run.rules = msgspec.structs.replace(rules, excuses=excuses)
             run.faults = [msgspec.to_builtins(fault) for fault in chaos.done]
             (folder / "run.json").write_bytes(msgspec.json.encode(run))
             for name in BOTS:

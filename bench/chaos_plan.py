@@ -32,7 +32,11 @@ STATES: Final = (
     *("rest_429", "rest_slow", "http_302", "http_403", "http_404", "http_418", "http_451"),
     "http_503",
 )
+TRADING: Final = ("halt", "halt_pair", "post_only")
+"""What venues say of themselves, or of a market."""
 SECONDS: Final = (0.3, 1.0, 2.0, 8.0)
+TRADING_SECONDS: Final = (3.0, 15.0)
+"""Shorter and longer than it takes to read a list again and to give up a state."""
 
 
 class Planned(NamedTuple):
@@ -104,6 +108,8 @@ def deck(chance: random.Random, cast: Cast) -> list[tuple[str, str, float]]:
         cards.append((f"venue {kind}", chance.choice(VENUES), 0.0))
     for kind in (*ONE_FRAME, *STATES):
         cards.append((f"venue {kind}", chance.choice(VENUES), some_s()))
+    for kind in TRADING:
+        cards.append((f"venue {kind}", chance.choice(VENUES), chance.choice(TRADING_SECONDS)))
     cards.append(("burst", "all", 0.0))
     chance.shuffle(cards)
     return cards

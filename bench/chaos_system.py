@@ -19,6 +19,8 @@ __all__ = ["Joined"]
 READERS: Final = 1
 
 WHOLE_WITHIN_S: Final = 60.0
+LISTS_OFTEN: Final = ("--list-interval-s=1",)
+"""So that a halt of seconds is noticed."""
 
 
 class Bots(Process):
@@ -82,7 +84,7 @@ class Joined(System):
         else:
             venue = self.cast.listeners[name]
             peers = self._peers(name, self.cast.replicas(name))
-            options = ("--redundancy=2", *peers)
+            options = (*LISTS_OFTEN, "--redundancy=2", *peers)
             await self._ready(
                 name, self._listener(venue, self.address(name), options, self._proxied(name, venue))
             )
@@ -112,7 +114,8 @@ class Joined(System):
         bind = f"--bind={self.gateways.get(name, '127.0.0.1:0')}"
         if self.cast.aggregators:
             return ("gateway", bind, *self._upstreams(name, self.cast.aggregators))
-        return self.together(VENUES, bind=bind, urls=partial(self._proxied, name))
+        urls = partial(self._proxied, name)
+        return self.together(VENUES, bind=bind, urls=urls, listener=LISTS_OFTEN)
 
     def _proxied(self, consumer: str, venue: str) -> dict[str, str]:
         port = self.proxies[consumer, venue].port

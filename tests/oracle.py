@@ -8,7 +8,10 @@ A view is
     honest   a state has its reason, an age follows from the times, no time runs backwards, and who
              is well is not called dead for ever;
     fresh    no state of a venue is shown as LIVE for longer than `within_s` after the venue went on
-             to another, except while nobody could know (`Excuse`).
+             to another, except while nobody could know (`Excuse`);
+    traded   no venue is shown as LIVE for longer than `halted_within_s` after it said that nobody
+             can trade, except while it could not be asked; a LIVE venue has a reason only where it
+             restricts trading.
 
 Pure: the simulator's truth log and the received views go in, the first violation comes out. It
 shares no code with the aggregator on purpose: a judge that computes with the accused's own
@@ -44,6 +47,10 @@ __all__ = [
     "read_run",
 ]
 
+HALTS: Final = frozenset({"halt", "unknown_symbol"})
+"""Faults by which a venue says that nobody can trade."""
+RESTRICTIONS: Final = frozenset({"post_only"})
+"""Faults by which it says who can."""
 CLOCK_NS: Final = 5_000_000
 """By so much the machine's wall clock may be set back without anybody lying."""
 AGES_HOLD_NS: Final = 10_000_000
@@ -61,6 +68,8 @@ class Excuse(msgspec.Struct, frozen=True):
     """Those whose names have this in them; "" are all."""
     instrument: str | None = None
     """None: of all."""
+    of_halts: bool = False
+    """Nobody could know of a halt: the venue's list could not be read."""
 
 
 _excuses = msgspec.json.Decoder(Excuse)
@@ -71,13 +80,24 @@ class Rules(msgspec.Struct, frozen=True):
 
     within_s: float
     excuses: tuple[Excuse, ...] = ()
+    halted_within_s: float | None = None
+    """How long a venue may be shown after it said that it is halted."""
 
-    def lag_s(self, bot: str, venue: str, instrument: str, since: int, until: int) -> float:
+    def lag_s(
+        self,
+        bot: str,
+        venue: str,
+        instrument: str,
+        since: int,
+        until: int,
+        *,
+        of_halts: bool = False,
+    ) -> float:
         """Return seconds from `since` to `until` without those that are excused."""
         lag, reached = until - since, since
         for excuse in sorted(self.excuses, key=lambda excuse: excuse.start):
             meant = excuse.venue in {None, venue} and excuse.instrument in {None, instrument}
-            if meant and excuse.bots in bot:
+            if meant and excuse.bots in bot and (of_halts or not excuse.of_halts):
                 start, end = max(reached, excuse.start), min(until, excuse.end)
                 if end > start:
                     lag -= end - start
@@ -146,7 +166,7 @@ class Oracle:
     def _judge_content(self, view: View) -> None:
         live = [feed for feed in view.venues if feed.state is State.LIVE]
         received_bids, received_asks = _sides(view)
-        _judge_names(view, live, (*received_bids, *received_asks))
+        _judge_names(view, live, (*received_bids, *received_asks), self.truth)
         bids, asks = self._merge(view.instrument, live)
         spread = expected_spread(bids, asks)
         for side, received, levels in (
@@ -251,6 +271,7 @@ class History:
         rules, truth = self._oracle.rules, self._oracle.truth
         if rules is None or view is None:
             return
+        self._judge_halts(view, until, rules)
         for feed in view.venues:
             # Nothing can have been superseded for longer than since its state was received.
             if feed.state is not State.LIVE or until - (feed.ts_recv or 0) <= rules.within_s * 1e9:
@@ -269,6 +290,27 @@ class History:
                     f"{feed.venue} went on from {feed.venue_seq} at {since}, and was shown as "
                     f"before until {until}: {lag_s:.3f} s, {rules.within_s:g} s are allowed",
                 )
+
+    def _judge_halts(self, view: View, until: int, rules: Rules) -> None:
+        """Judge what held until now by what its venues had said of trading."""
+        if rules.halted_within_s is None:
+            return
+        for feed in view.venues:
+            if feed.state is not State.LIVE:
+                continue
+            for halt in self._oracle.truth.told(HALTS, feed.venue, view.instrument):
+                last = min(until, halt.end)
+                if last <= view.ts_in:
+                    continue
+                lag_s = rules.lag_s(
+                    self.bot, feed.venue, view.instrument, halt.ts, last, of_halts=True
+                )
+                if lag_s > rules.halted_within_s:
+                    raise _BrokenRuleError(
+                        "shown though halted",
+                        f"{feed.venue} said {halt.kind} at {halt.ts}, and was shown as LIVE until "
+                        f"{last}: {lag_s:.3f} s, {rules.halted_within_s:g} s are allowed",
+                    )
 
     def _violation(self, broken: _BrokenRuleError, view: View) -> Violation:
         return Violation(broken.rule, broken.detail, view, self._position, self._previous, self.bot)
@@ -302,7 +344,8 @@ def read_run(folder: Path) -> Run:
     """Return what a run left behind, with the excuses of bots that had to stand still."""
     run = msgspec.json.decode((folder / "run.json").read_bytes(), type=Run)
     stalls = [_excuses.decode_lines(file.read_bytes()) for file in folder.glob("books/*.excuses")]
-    run.rules = Rules(run.rules.within_s, (*run.rules.excuses, *chain.from_iterable(stalls)))
+    excuses = (*run.rules.excuses, *chain.from_iterable(stalls))
+    run.rules = msgspec.structs.replace(run.rules, excuses=excuses)
     return run
 
 
@@ -398,11 +441,16 @@ def _venues_of(levels: Iterable[_AnyLevel]) -> set[str]:
     return venues
 
 
-def _judge_names(view: View, live: Sequence[VenueFeed], levels: Iterable[_AnyLevel]) -> None:
+def _judge_names(
+    view: View, live: Sequence[VenueFeed], levels: Iterable[_AnyLevel], truth: Truth
+) -> None:
     names = [feed.venue for feed in view.venues]
     if len(names) != len(set(names)):
         raise _BrokenRuleError("venue named twice", ", ".join(names))
     for feed in view.venues:
+        restricted = feed.state is State.LIVE and f"{feed.venue} restricts " in feed.reason
+        if restricted and truth.told(RESTRICTIONS, feed.venue, view.instrument):
+            continue
         if (feed.state is State.LIVE) == bool(feed.reason):
             raise _BrokenRuleError(
                 "state without its reason", f"{feed.venue} is {feed.state.name}: {feed.reason!r}"

@@ -476,3 +476,68 @@ def test_a_folder_is_judged_again(tmp_path: Path) -> None:
     assert verdict.run == run
     assert (verdict.judged, verdict.histories) == (5, 3)
     assert [(one.bot, one.rule) for one in verdict.violations] == [("stale 1 1", "stale")]
+
+
+RESTING = [state(100, 0)]
+
+
+def said_of_trading(kind: str, at_s: float, seconds: float, instrument: str | None = None) -> str:
+    at = HOUR + int(at_s * SECOND)
+    fault = {"fault": kind, "venue": "kraken", "instrument": instrument, "ts": at}
+    return json.dumps(fault | {"seconds": seconds})
+
+
+def judge_halted(fault: str, said: Sequence[Book], *excuses: Excuse) -> Violation | None:
+    rules = Rules(9e9, excuses, halted_within_s=2.0)
+    history = History(Oracle(Truth([*RESTING, fault]), 2, rules), "reader 1 4711")
+    violations = [*map(history.take, said), history.end(HOUR + 20 * SECOND)]
+    return next(filter(None, violations), None)
+
+
+@pytest.mark.parametrize("instrument", [None, "ETH-BTC"])
+@pytest.mark.parametrize("kind", ["halt", "unknown_symbol"])
+def test_a_venue_that_is_shown_though_it_said_that_it_is_halted(
+    kind: str, instrument: str | None
+) -> None:
+    shown = moving_book(100, 0.1)
+    fault = said_of_trading(kind, 5.0, 4.0, instrument)
+    violation = judge_halted(fault, [shown])
+    assert violation is not None
+    assert violation.rule == "shown though halted"
+    # In time, and live again after the end.
+    assert judge_halted(fault, [shown, out_of(moving_book(100, 6.9))]) is None
+    back = [shown, out_of(moving_book(100, 6.9)), moving_book(100, 9.1)]
+    assert judge_halted(fault, back) is None
+    early = [shown, out_of(moving_book(100, 6.0)), moving_book(100, 7.5)]
+    assert judge_halted(fault, early) is not None
+
+
+def test_a_halt_is_not_known_while_the_list_cannot_be_read() -> None:
+    fault = said_of_trading("halt", 5.0, 4.0)
+    unread = Excuse(HOUR + 4 * SECOND, HOUR + 8 * SECOND, "kraken", of_halts=True)
+    assert judge_halted(fault, [moving_book(100, 0.1)], unread) is None
+    # That is no excuse for what is stale.
+    stale = judge_moving([moving_book(100, 0.1)], unread, end_s=9.0)
+    assert stale is not None
+    assert stale.rule == "stale"
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [said_of_trading("halt", 5.0, 1.0), said_of_trading("halt", 5.0, 9.0, "LTC-BTC")],
+    ids=["shorter than it takes to hear of it", "of another instrument"],
+)
+def test_a_halt_that_takes_nothing_out(fault: str) -> None:
+    assert judge_halted(fault, [moving_book(100, 0.1)]) is None
+
+
+def test_a_live_venue_has_a_reason_only_where_it_restricts_trading() -> None:
+    book = moving_book(100, 0.1)
+    (kraken,) = book.venues
+    told = replace(book, venues=(replace(kraken, reason="kraken restricts trading: post_only"),))
+    restricted = said_of_trading("post_only", 0.0, 9.0)
+    assert judge_halted(restricted, [told]) is None
+    assert judge_halted(restricted, [book]) is None
+    violation = judge_halted(said_of_trading("mute", 0.0, 9.0), [told])
+    assert violation is not None
+    assert violation.rule == "state without its reason"

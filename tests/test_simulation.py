@@ -40,7 +40,9 @@ def test_a_seed_is_repeated_exactly() -> None:
     assert re.search(r"seed 7: .* 0 violations", first.stdout), first.stdout[-2000:]
 
 
-@pytest.mark.parametrize(("variant", "first"), [("loss-ignored", 30), ("no-digest", 10)])
+@pytest.mark.parametrize(
+    ("variant", "first"), [("loss-ignored", 30), ("no-digest", 10), ("never-halted", 30)]
+)
 def test_a_mistake_in_the_product_is_found(variant: str, first: int) -> None:
     """`first` is a little before the seed that finds it today, which saves time."""
     done = run("--variant", variant, "--first", str(first), "--seeds", "300")

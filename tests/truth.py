@@ -5,7 +5,7 @@ from __future__ import annotations
 import mmap
 from array import array
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
@@ -30,6 +30,7 @@ class _TruthLine(msgspec.Struct):
     bids: msgspec.Raw = msgspec.Raw(b"[]")
     asks: msgspec.Raw = msgspec.Raw(b"[]")
     fault: str | None = None
+    seconds: float | None = None
 
 
 _truth_lines = msgspec.json.Decoder(_TruthLine)
@@ -42,6 +43,17 @@ class Fault(NamedTuple):
     venue: str
     instrument: str | None
     ts: int
+    seconds: float | None = None
+    """How long it lasts, where it does."""
+
+    @property
+    def end(self) -> int:
+        """When it is over."""
+        return self.ts + int((self.seconds or 0.0) * 1e9)
+
+    def concerns(self, venue: str, instrument: str) -> bool:
+        """Whether it befalls that book."""
+        return self.venue == venue and self.instrument in {None, instrument}
 
 
 class Truth:
@@ -118,6 +130,14 @@ class Truth:
                 return states.stamps[later]
         return None
 
+    def told(self, kinds: Collection[str], venue: str, instrument: str) -> list[Fault]:
+        """Return what of `kinds` the venue said of a book, or of itself."""
+        return [
+            fault
+            for fault in self.faults
+            if fault.kind in kinds and fault.concerns(venue, instrument)
+        ]
+
     def _read(self, text: bytes | mmap.mmap) -> None:
         self._text = text
         self.faults: list[Fault] = []
@@ -127,7 +147,8 @@ class Truth:
         while (end := text.find(b"\n", start)) >= 0:
             line = _truth_lines.decode(text[start:end])
             if line.fault is not None:
-                self.faults.append(Fault(line.fault, line.venue, line.instrument, line.ts))
+                fault = Fault(line.fault, line.venue, line.instrument, line.ts, line.seconds)
+                self.faults.append(fault)
             elif line.instrument is not None:
                 states = self._states.setdefault((line.venue, line.instrument), _States())
                 states.add(line.venue_seq, line.ts, start)

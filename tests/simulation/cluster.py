@@ -35,6 +35,8 @@ from simulation.virtual import Process, Schedule, current_process
 __all__ = ["Bot", "Cluster", "Role", "Shape"]
 
 DEPTH: Final = 10
+LIST_INTERVAL_S: Final = 1.0
+"""How often listeners look for halts: often within the time of the faults."""
 TURNS_S: Final = (0.0005, 0.002, 0.01)
 LONGEST_WAIT_S: Final = 0.25
 END_LIMIT_S: Final = 1.8
@@ -308,7 +310,7 @@ class Cluster:
             ws_url=f"ws://{venue}",
             rest_url=f"http://{venue}",
             trust=cast("Any", None),
-            following=Following((), DEPTH, linger_s=10.0),
+            following=Following((), DEPTH, linger_s=10.0, list_interval_s=LIST_INTERVAL_S),
             replicas=self._replicas(self._listeners[venue]),
         )
         return lambda runtime: feed_listener.service.serve(runtime, options)

@@ -31,6 +31,7 @@ class History:
 
     def __init__(self) -> None:
         self._courses: dict[tuple[str, str], _Course] = {}
+        self._halts: list[tuple[str, str | None, float, float]] = []
         self._excused: dict[tuple[str, str | None], list[tuple[float, float]]] = {}
 
     def note(self, venue: str, instrument: str, at: float, bids: _Side, asks: _Side) -> None:
@@ -41,6 +42,22 @@ class History:
     def excuse(self, venue: str, since: float, until: float, instrument: str | None = None) -> None:
         """Ask nothing of what the venue did not send then, or not in order; of one instrument."""
         self._excused.setdefault((venue, instrument), []).append((since, until))
+
+    def halt(self, venue: str, instrument: str | None, since: float, until: float) -> None:
+        """Take note that the venue said that nobody can trade, an instrument or anything."""
+        self._halts.append((venue, instrument, since, until))
+
+    def halted_s(self, view: View, at: float) -> float:
+        """Return for how long a venue that is live in a view had been halted by then."""
+        live = {feed.venue for feed in view.venues if feed.state is State.LIVE}
+        return max(
+            (
+                at - since
+                for venue, instrument, since, until in self._halts
+                if venue in live and instrument in {None, view.instrument} and since <= at < until
+            ),
+            default=0.0,
+        )
 
     def age_s(self, view: View, at: float) -> float:
         """Return for how long the oldest venue of a live view had been different by then."""

@@ -16,7 +16,7 @@ from venue_simulator.catalogue import RESTING
 from venue_simulator.faults import FaultKind
 from venue_simulator.seeded import RESTING_S
 
-from simulation.cluster import Cluster, Shape
+from simulation.cluster import LIST_INTERVAL_S, Cluster, Shape
 from simulation.freshness import History
 from simulation.network import Weather
 
@@ -61,7 +61,10 @@ ONE_SHOTS: Final = (
     FaultKind.BAD_CHECKSUM,
     FaultKind.CROSSED,
 )
+TRADING: Final = (FaultKind.HALT, FaultKind.POST_ONLY, FaultKind.UNKNOWN_SYMBOL)
 VENUE_FAULTS: Final = MOMENTS + STATES + ONE_SHOTS + (FaultKind.SILENCE,) * 2
+HALTED_S: Final = (1.0, 6.0, 12.0)
+"""How long venues say so: shorter and longer than it takes to hear of it."""
 LASTING_S: Final = (0.05, 0.3, 0.8, 1.2, 2.0, 4.0, 7.0)
 """About how long a fault lasts: below and above each limit of the product."""
 
@@ -93,6 +96,17 @@ class Plan:
         silent_s = 3.25 if any(deed.silences for deed in self.deeds) else 0.0
         holds = (self.shape.listeners > 1) + (self.shape.aggregators > 1)
         return silent_s + 2 * 0.95 + holds * 0.55 + 0.5
+
+    @property
+    def halted_for_s(self) -> float:
+        """How long a venue may be sent as live that has halted trading.
+
+        Its list is read each second. A venue that cannot be reached is given up after 5 s and asked
+        again a moment later; one whose REST is slow answers after 3 s.
+        """
+        troubles = ("cut venues", "rest_slow", "not_accepting", "silence", "pause listener")
+        troubled = any(word in deed.text for deed in self.deeds for word in troubles)
+        return self.live_for_s + LIST_INTERVAL_S + 1.0 + (10.0 if troubled else 0.0)
 
 
 def draw_plan(seed: int) -> Plan:
@@ -221,10 +235,31 @@ def _draw_at_venue(random: Random, shape: Shape, at_s: float, until_s: float) ->
     return [Deed(at_s, f"{venue} {kind}{lasting}", inject, kind is FaultKind.SILENCE)]
 
 
+def _draw_trading(random: Random, shape: Shape, at_s: float, until_s: float) -> list[Deed]:
+    """Let a venue halt or restrict trading, or delist an instrument and list it again."""
+    venue, kind = random.choice(shape.venues), random.choice(TRADING)
+    one = shape.instruments[0]
+    until_s = min(HEALED_AT_S, at_s + random.choice(HALTED_S))
+    instrument = one if kind is FaultKind.UNKNOWN_SYMBOL else random.choice((None, one))
+    seconds = until_s - at_s
+
+    def inject(cluster: Cluster) -> None:
+        host = cluster.venues
+        host.process.poke(lambda: host.faults.inject(venue, kind, instrument, seconds))
+        if kind is not FaultKind.POST_ONLY:
+            host.history.halt(venue, instrument, at_s, until_s)
+        if kind is FaultKind.UNKNOWN_SYMBOL:
+            # Its book goes on, and nothing of it is sent.
+            host.history.excuse(venue, at_s, until_s + 2.0 / shape.rate + 1.0)
+
+    return [Deed(at_s, f"{venue} {kind} {instrument or 'all'} for {seconds:.1f} s", inject)]
+
+
 FAULTS: Final = (
     *(_draw_kill, _draw_pause, _draw_cut) * 2,
     *(_draw_stop, _draw_successor, _draw_clock, _draw_burst),
     *(_draw_at_venue,) * 5,
+    *(_draw_trading,) * 2,
 )
 
 

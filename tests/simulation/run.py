@@ -39,6 +39,8 @@ class Outcome:
     violations: list[str] = field(default_factory=list)
     stalest_s: float = 0.0
     """How long ago the oldest state that a gateway sent as live had been superseded."""
+    halted_s: float = 0.0
+    """For how long a venue that a gateway sent as live had been halted at most."""
     digest: str = ""
     """Of all that bots were handed and when: equal where two runs were."""
 
@@ -139,6 +141,10 @@ def _judge_ages(
         outcome.stalest_s = max(outcome.stalest_s, age_s)
         if age_s > plan.live_for_s and not found:
             found.append(f"live though superseded for {age_s:.2f} s, at {at:.3f}: {view!r}")
+        halted_s = cluster.venues.history.halted_s(view, at)
+        outcome.halted_s = max(outcome.halted_s, halted_s)
+        if halted_s > plan.halted_for_s and not found:
+            found.append(f"live though halted for {halted_s:.2f} s, at {at:.3f}: {view!r}")
     return found
 
 

@@ -13,6 +13,7 @@ from dragonfly_common.bus.subscriber import Subscriber
 from dragonfly_common.messages import Envelope
 from dragonfly_common.sequencing import Sequencer
 from dragonfly_common.staleness import Silence
+from feed_listener.feeds import Feeds
 from feed_listener.liveness import Vigil
 from feed_listener.pulse import Pulse
 from grpc_gateway.relay import Relay, _Said
@@ -57,6 +58,7 @@ VARIANTS: Final[dict[str, Callable[[], None]]] = {
     "any-epoch": _set(Subscriber, "_meet", _meet_anybody),
     "never-stale-publisher": _set(Silence, "silent", lambda self, now: []),
     "never-stale-venue": _set(Vigil, "check", lambda self, now: None),
+    "never-halted": _set(Feeds, "_weigh", lambda self, feed: None),
     "never-frozen": _set(Pulse, "frozen", lambda self, now: None),
     "gone-ignored": _set(World, "hear_gone", _ignore_gone),
     "view-gone-ignored": _set(Relay, "hear_gone", _ignore_gone),

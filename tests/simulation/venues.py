@@ -22,10 +22,10 @@ from venue_simulator.client import Client as Member
 from venue_simulator.connection import VenueConnection
 from venue_simulator.exchange import Exchange
 from venue_simulator.fault_injection import FaultInjection
-from venue_simulator.faults import FaultKind
+from venue_simulator.faults import Fault, FaultKind
 from venue_simulator.refusals import refusal
 from venue_simulator.seeded import SeededDriver
-from venue_simulator.truth import Truth
+from venue_simulator.truth import Truth, fault_line
 from venue_simulator.venues import VENUES
 
 from simulation.freshness import History
@@ -80,6 +80,9 @@ class _TruthLog(Truth):
         self.lines.append(_encode(line))
         bids, asks = _numbers(state.bids), _numbers(state.asks)
         self._history.note(venue, instrument, self._process.monotonic(), bids, asks)
+
+    def note_fault(self, fault: Fault, now_ns: int) -> None:
+        self.lines.append(fault_line(fault, now_ns))
 
 
 def _numbers(levels: Levels) -> tuple[tuple[float, float], ...]:

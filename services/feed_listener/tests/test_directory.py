@@ -12,6 +12,7 @@ from feed_listener.client import (
     BannedError,
     ClientError,
     ProtocolError,
+    RejectedError,
     UnforeseenError,
     UnreachableError,
 )
@@ -53,7 +54,7 @@ class Lists:
 async def running(
     lists: Lists,
     source: InstrumentSource = WHOLE_ONLY,
-    followed: Sequence[str] = (),
+    followed: Sequence[str | None] = (),
     interval_s: float = module.LIST_INTERVAL_S,
 ) -> AsyncIterator[Directory]:
     made = Directory(
@@ -143,9 +144,18 @@ async def test_of_a_long_list_only_what_is_followed_is_read_each_interval() -> N
         assert directory.loads == 1
 
 
+async def test_what_is_followed_and_not_listed_is_looked_for_more_seldom() -> None:
+    lists = Lists(ETH, ETH, ETH, {**ETH, **NEW})
+    async with running(lists, IN_PARTS, ["ethbtc", None], interval_s=0.005) as directory:
+        await eventually(lambda: "NEW-BTC" in (directory.markets or {}), "the new listing")
+        assert lists.questions[:2] == [(), ["ethbtc"]]
+        await eventually(lambda: directory.loads >= 2, "a second look at the whole list")
+        parts_between = lists.questions[1:].index(())
+        assert parts_between > 1
+
+
 async def test_a_part_that_is_refused_makes_the_whole_list_be_read() -> None:
-    refusal = UnreachableError("Invalid symbol.")
-    refusal.retry_after_s = 0.0
+    refusal = RejectedError("http://venue/list", 400, body=b"Invalid symbol.")
     lists = Lists({**ETH, **NEW}, refusal, NEW)
     async with running(lists, IN_PARTS, ["ethbtc"], interval_s=0.01) as directory:
         await eventually(lambda: directory.markets == NEW, "the new list")

@@ -8,7 +8,7 @@ connections of halts, they pass them on (`note_trading`).
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -17,7 +17,7 @@ from dragonfly_common.clock import Clock
 
 from feed_listener import counters
 from feed_listener.backoff import Backoff
-from feed_listener.client import ClientError, ProtocolError, foreseen
+from feed_listener.client import ClientError, ProtocolError, RejectedError, foreseen
 from feed_listener.venue import FrameError, InstrumentSource, Market, Trading
 from feed_listener.waiting import wait
 
@@ -26,6 +26,9 @@ __all__ = ["LIST_INTERVAL_S", "Directory", "Fetch"]
 REFRESH_S: Final = 3600.0
 LEAST_REFRESH_S: Final = 60.0
 """Doubts lead to no more than one look at the whole list in this time."""
+UNLISTED_INTERVALS: Final = 10
+"""While something is followed that this venue does not list, its whole list is read after so many
+looks: others list it, and this one may begin to."""
 LIST_INTERVAL_S: Final = 60.0
 """How often what is followed is looked at. At Binance that takes 20 of the 6000 a minute that an
 address is allowed, for each hundred symbols; at Bitstamp one of a thousand requests."""
@@ -48,7 +51,7 @@ class Directory:
         random: Callable[[], float],
         on_change: Callable[[], None],
         *,
-        followed: Callable[[], Iterable[str]] = tuple,
+        followed: Callable[[], Collection[str | None]] = tuple,
         interval_s: float = LIST_INTERVAL_S,
     ) -> None:
         """Know nothing yet.
@@ -59,7 +62,7 @@ class Directory:
             clock: Of this process.
             random: Returns [0, 1).
             on_change: Called after a list came, first failed, or a market's trading changed.
-            followed: Returns the symbols whose halts matter.
+            followed: Returns the symbols whose halts matter, None for what is not listed.
             interval_s: How often they are looked at.
         """
         self._source = source
@@ -112,7 +115,12 @@ class Directory:
             self._doubted.clear()
         source, interval_s = self._source, self._interval_s
         by_parts = source.part_path is not None
-        whole_s = REFRESH_S if by_parts or source.changes_told else min(REFRESH_S, interval_s)
+        if not (by_parts or source.changes_told):
+            whole_s = min(REFRESH_S, interval_s)
+        elif None in self._followed():
+            whole_s = min(REFRESH_S, UNLISTED_INTERVALS * interval_s)
+        else:
+            whole_s = REFRESH_S
         look_at = loaded_at + (interval_s if by_parts else REFRESH_S)
         while True:
             doubted_s = min(LEAST_REFRESH_S, interval_s) if self._doubted.is_set() else whole_s
@@ -127,10 +135,10 @@ class Directory:
                 await self._rest(min(due_at, look_at) - now)
 
     async def _look(self) -> None:
-        symbols, most = list(self._followed()), self._source.part_symbols
+        symbols = [symbol for symbol in self._followed() if symbol is not None]
+        most = self._source.part_symbols
         for start in range(0, len(symbols), most):
             if not await self._load(symbols[start : start + most]):
-                # One that is listed no more makes the venue refuse all that were named with it.
                 self.doubt()
                 return
 
@@ -144,7 +152,11 @@ class Directory:
         except FrameError as error:
             return await self._fail(ProtocolError(f"its reply is no instrument list ({error})"))
         except Exception as error:  # noqa: BLE001 - what befalls one venue ends no other
-            return await self._fail(foreseen(error))
+            failure = foreseen(error)
+            # A name that is listed no more makes the venue refuse all that were named with it:
+            # that says nothing of the whole list.
+            of_names = isinstance(failure, RejectedError) and not failure.concerns_host
+            return await self._fail(failure, at_once=bool(symbols) and of_names)
         self._backoff.reset()
         whole = {**(self.markets or {}), **markets} if symbols else markets
         changed = whole != self.markets or self.failure is not None
@@ -159,14 +171,15 @@ class Directory:
             self._on_change()
         return True
 
-    async def _fail(self, error: ClientError) -> bool:
+    async def _fail(self, error: ClientError, *, at_once: bool = False) -> bool:
         counters.LIST_FAILURES.inc()
         reason = str(error)
         if reason != self._logged:
             logger.warning("instruments not loaded", reason=reason, exc_info=error.bug)
             self._logged = reason
         self._say(reason)
-        await wait(self._backoff.next_s(error.retry_after_s), self._clock, self._say_wait)
+        if not at_once:
+            await wait(self._backoff.next_s(error.retry_after_s), self._clock, self._say_wait)
         return False
 
     def _say_wait(self, left: str) -> None:

@@ -112,7 +112,7 @@ class Listener:
             clock,
             random,
             self._list_changed,
-            followed=lambda: [feed.symbol for feed in self._feeds if feed.symbol is not None],
+            followed=lambda: [feed.symbol for feed in self._feeds],
             interval_s=following.list_interval_s,
         )
         self._configured = frozenset(following.instruments)

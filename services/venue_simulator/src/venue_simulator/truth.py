@@ -12,7 +12,7 @@ from dragonfly_common.errors import ConfigError
 from venue_simulator.book import BookState
 from venue_simulator.faults import Fault
 
-__all__ = ["LOGGED_LEVELS", "Truth"]
+__all__ = ["LOGGED_LEVELS", "Truth", "fault_line"]
 
 LOGGED_LEVELS: Final = 25
 """A side of a line; no part of the system publishes more than 20."""
@@ -63,15 +63,20 @@ class Truth:
             self.faults.append(fault)
         if self._file is None:
             return
-        line = {
-            "fault": fault.kind,
-            "venue": fault.venue,
-            "instrument": fault.instrument,
-            "ts": now_ns,
-            "seconds": fault.seconds,
-        }
-        self._file.write(_json.encode(line) + b"\n")
+        self._file.write(fault_line(fault, now_ns) + b"\n")
 
     def close(self) -> None:
         if self._file is not None:
             self._file.close()
+
+
+def fault_line(fault: Fault, now_ns: int) -> bytes:
+    """Return what the log says of a fault that begins now."""
+    line = {
+        "fault": fault.kind,
+        "venue": fault.venue,
+        "instrument": fault.instrument,
+        "ts": now_ns,
+        "seconds": fault.seconds,
+    }
+    return _json.encode(line)
