@@ -8,6 +8,7 @@ import grpc
 import pytest
 import trustme
 from dragonfly_client import CertificateError, DragonflyClient, SettingError, Tls, UnavailableError
+from dragonfly_client.errors import error_of_status
 from stub_gateway import StubGateway, make_book
 
 YESTERDAY = datetime.now(UTC) - timedelta(days=1)
@@ -143,3 +144,24 @@ def test_an_authority_that_anybody_may_write_is_refused(tmp_path: Path) -> None:
     authority.chmod(0o666)
     with pytest.raises(SettingError, match="may be written by anybody: chmod o-w"):
         Tls(ca_file=authority).credentials()
+
+
+async def test_a_gateway_that_does_not_encrypt_is_told_at_once_and_in_words() -> None:
+    async with (
+        StubGateway() as gateway,
+        DragonflyClient(gateway.address, tls=Tls()) as client,
+    ):
+        for asking in (anext(client.book("ETH-BTC")), client.get_venues()):
+            with pytest.raises(CertificateError, match="does not encrypt: leave TLS") as told:
+                await asking
+            assert "OPENSSL" not in str(told.value)
+
+
+def test_a_handshake_that_fails_otherwise_is_told_in_words() -> None:
+    details = (
+        "failed to connect to all addresses; last error: UNKNOWN: ipv4:127.0.0.1:1: Tls handshake"
+        " failed (TSI_PROTOCOL_FAILURE): SSL_ERROR_SSL: error:1000042e:SSL routines:"
+        "OPENSSL_internal:TLSV1_ALERT_PROTOCOL_VERSION: Invalid certificate verification context"
+    )
+    error = error_of_status(grpc.StatusCode.UNAVAILABLE, details)
+    assert str(error) == "the TLS handshake failed: tlsv1 alert protocol version"

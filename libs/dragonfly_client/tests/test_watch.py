@@ -15,9 +15,11 @@ from pathlib import Path
 
 import pytest
 from dragonfly_client import NotFoundError, UnavailableError, cli
+from dragonfly_client.errors import error_of_status
 from dragonfly_client.watch import LatencyScreen, Summary, as_json, run_watch, screens
 from dragonfly_common.wording import command_name
 from dragonfly_protos import market_data_pb2 as pb
+from grpc import StatusCode
 from patience import PATIENCE_S, patiently
 from rich.console import Console
 from stub_gateway import StubGateway, make_book
@@ -217,6 +219,26 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [*COMMAND, *arguments], capture_output=True, text=True, timeout=PATIENCE_S, check=False
     )
+
+
+@pytest.mark.parametrize(
+    ("details", "remedy"),
+    [
+        ("x; last error: UNKNOWN: ipv4:1.2.3.4:5: Socket closed", "give --tls, --ca-file"),
+        ("x; last error: UNKNOWN: ipv4:1.2.3.4:5: Connection refused", "start one with"),
+        ("x: OPENSSL_internal:WRONG_VERSION_NUMBER: x", "leave TLS and its files out"),
+        ("x: CERTIFICATE_VERIFY_FAILED: self signed", "give the --ca-file that signed it"),
+    ],
+)
+def test_the_remedy_fits_what_went_wrong(details: str, remedy: str) -> None:
+    async def fail() -> None:
+        raise error_of_status(StatusCode.UNAVAILABLE, details)
+
+    with pytest.raises((cli.NoGatewayError, cli.RequestError)) as told:
+        cli._run(fail())
+    remedies = ["--tls,", "start one", "leave TLS", "--ca-file that"]
+    assert remedy in str(told.value)
+    assert sum(one in str(told.value) for one in remedies) == 1
 
 
 def test_the_command_prints_lines(stub_address: str) -> None:

@@ -21,6 +21,7 @@ from rich.console import Console
 
 from dragonfly_client.client import DEFAULT_TARGET, DragonflyClient
 from dragonfly_client.errors import (
+    WANTS_TLS,
     CertificateError,
     ClientError,
     NotReadyError,
@@ -235,6 +236,10 @@ def _run(main: Coroutine[Any, Any, object]) -> None:
     except NotReadyError as error:
         raise NoGatewayError(str(error)) from None
     except UnavailableError as error:
+        if WANTS_TLS in str(error):
+            raise NoGatewayError(
+                f"{error}: give --tls, --ca-file or --cert-file, or name another with --gateway"
+            ) from None
         raise NoGatewayError(
             f"{error}: start one with `{command_name()} up`, or name another with --gateway"
         ) from None

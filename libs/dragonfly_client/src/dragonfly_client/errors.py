@@ -3,7 +3,7 @@
 ClientError
 ├── UnavailableError        no gateway answers; streams that once worked reconnect instead
 │   ├── NotReadyError           the gateway is still starting
-│   └── CertificateError        one side's certificate is not accepted
+│   └── CertificateError        a certificate is not accepted, or only the bot encrypts
 ├── ProtocolError           the gateway sent bytes that mean nothing to this version
 ├── SettingError            an argument of the client that cannot be used
 └── RefusedError            the gateway says no, in one sentence; asking again will not help
@@ -97,9 +97,11 @@ class UnsupportedError(RefusedError):
     """The gateway does not offer the method."""
 
 
+WANTS_TLS: Final = "does it ask for TLS, or for another certificate?"
 _DISTRUST: Final = re.compile(
     r"(?:CERTIFICATE_VERIFY_FAILED: |UNAUTHENTICATED: (?=Hostname Verification))(.+)"
 )
+_HANDSHAKE: Final = re.compile(r"OPENSSL_internal:([A-Z0-9_]+)")
 _CODES: Final = {code.value[0]: code for code in grpc.StatusCode}
 _UNRESOLVED: Final = re.compile(r"errors resolving .*?: .*?([^:\[\]]+)\]*$", re.DOTALL)
 _CUT: Final = re.compile(r"Stream removed \((.+)\)")
@@ -124,12 +126,20 @@ def error_of_status(code: grpc.StatusCode, details: str | None) -> ClientError:
     if refusal is not None:
         return refusal(sentence)
     short = _short(sentence)
+    failed = _HANDSHAKE.search(short)
+    if failed is not None and failed[1] == "WRONG_VERSION_NUMBER":
+        return CertificateError(
+            "what answers there does not encrypt: leave TLS and its files out, or name a gateway"
+            " that has TLS"
+        )
     distrust = _DISTRUST.search(short)
     if distrust is not None:
         return CertificateError(
             f"the gateway's certificate is not accepted: {distrust[1].rstrip('.')}; give the"
             " ca_file that signed it, or the server_name that it is for"
         )
+    if failed is not None:
+        short = f"the TLS handshake failed: {failed[1].lower().replace('_', ' ')}"
     return UnavailableError(short)
 
 
@@ -153,4 +163,4 @@ def _short(sentence: str) -> str:
     short = _ADDRESS.sub("", last).removesuffix(": OK")
     # All that a gateway says that wants TLS, or another certificate.
     hangs_up = short in {"Socket closed", "Connection reset by peer"}
-    return f"{short}: does it ask for TLS, or for another certificate?" if hangs_up else short
+    return f"{short}: {WANTS_TLS}" if hangs_up else short
