@@ -21,18 +21,9 @@ from fake_venue import FakeServer, FakeVenue, eventually
 from feed_listener.client import ClientOptions, build_client, fetch, trusted
 from feed_listener.instrument_list import fetcher
 from feed_listener.listener import Following, Listener
+from patience import SkippingClock
 
 __all__ = ["Consumer", "SkippingClock", "listening"]
-
-
-class SkippingClock(SystemClock):
-    """The machine's clock, which a test can let skip as if the process had stood still."""
-
-    def __init__(self) -> None:
-        self.skipped_s = 0.0
-
-    def monotonic(self) -> float:
-        return SystemClock.monotonic() + self.skipped_s
 
 
 class KeepingPublisher(Publisher):
