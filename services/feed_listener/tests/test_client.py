@@ -40,6 +40,8 @@ from feed_listener.client import (
     websocket,
 )
 from feed_listener.client.errors import BAN_S, LONGEST_RETRY_AFTER_S, PATIENT_RETRY_S
+from hypothesis import given
+from hypothesis import strategies as st
 from patience import patiently
 from websockets.frames import Frame, Opcode
 from websockets.utils import accept_key
@@ -329,6 +331,20 @@ async def test_a_rejection_says_what_it_means_and_quotes_the_venue(status: str, 
             await connect(f"ws://127.0.0.1:{port}")
     assert str(by_http.value).endswith(quoted)
     assert str(by_websocket.value).endswith(quoted)
+
+
+@given(
+    status=st.integers(100, 999),
+    retry_after=st.none() | st.text(max_size=40) | st.from_regex(r"\w{3}, \d\d \w{3} \d{4,9} .*"),
+    location=st.none() | st.text(max_size=2000),
+    body=st.binary(max_size=200) | st.text(max_size=200).map(str.encode),
+)
+def test_any_refusal_is_a_sentence_and_a_wait(
+    status: int, retry_after: str | None, location: str | None, body: bytes
+) -> None:
+    error = RejectedError("u", status, retry_after, now_s=1e9, location=location, body=body)
+    assert str(error).isprintable()
+    assert 0.0 <= error.retry_after_s <= LONGEST_RETRY_AFTER_S
 
 
 async def test_of_a_page_the_title_is_quoted() -> None:

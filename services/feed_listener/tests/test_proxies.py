@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import gc
 import os
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
+import httpx
 import pytest
 from dragonfly_common.types import FeedState
 from fake_proxy import FakeProxy
@@ -24,7 +26,10 @@ from feed_listener.client import (
     trusted,
 )
 from feed_listener.client.proxies import proxy_of
+from hypothesis import given
+from hypothesis import strategies as st
 from listening import listening
+from websockets.proxy import parse_proxy
 
 VENUE = "https://api.venue.example"
 SECRET = "s3cr3t"
@@ -234,3 +239,19 @@ async def test_a_proxy_of_no_use_is_the_reason_of_its_venue(
         consumer.want("ETH-BTC")
         down = await consumer.saying("ETH-BTC", "the proxy garbage://x that WS_PROXY names is none")
         assert down.state is FeedState.DOWN
+
+
+@given(
+    value=st.text(max_size=40),
+    scheme=st.sampled_from(["", "http://", "https://", "socks://", "socks5://", "x://"]),
+    excepted=st.text(max_size=20),
+    url=st.sampled_from([VENUE, "wss://venue.example:9443", "ws://[2001:db8::1]"]),
+)
+def test_any_setting_is_a_proxy_or_a_sentence(
+    value: str, scheme: str, excepted: str, url: str
+) -> None:
+    environ = {"ALL_PROXY": scheme + value, "NO_PROXY": excepted}
+    with suppress(ProxyError):
+        if proxy := proxy_of(url, environ, installed=bool):
+            assert parse_proxy(proxy.url).host in proxy.url
+            assert httpx.Proxy(proxy.url).url.raw_host.decode() in proxy.url

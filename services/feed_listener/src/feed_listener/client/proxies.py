@@ -8,6 +8,7 @@ not meant by a proxy towards the internet, as for bots (`dragonfly_client._proxy
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -37,6 +38,10 @@ by the proxy: who needs one may not be able to."""
 PORTS: Final = {"http": 80, "https": 443, SOCKS: 1080}
 SOCKS_PACKAGES: Final = {"python-socks": "python_socks", "socksio": "socksio"}
 """What websockets and httpx need for it: names to install, and to import."""
+
+
+_LABEL: Final = "[a-z0-9_][a-z0-9_-]{0,62}"
+_HOST: Final = re.compile(rf"{_LABEL}(\.{_LABEL})*|[0-9a-f:.]+", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +91,17 @@ def _proxy_named(url: str, name: str, value: str, installed: Callable[[str], obj
     try:
         parts = urlsplit(value)
         scheme, host, port = SCHEMES[parts.scheme], parts.hostname or "", parts.port
-        host.encode("idna")
+        if ":" in host:
+            ipaddress.IPv6Address(host)
         user, password = (
             unquote(word or "", errors="strict") for word in (parts.username, parts.password)
         )
-        sound = bool(host) and port != 0 and parts.path in {"", "/"} and not parts.query
+        sound = (
+            bool(_HOST.fullmatch(host))
+            and port != 0
+            and parts.path in {"", "/"}
+            and not parts.query
+        )
     except (KeyError, ValueError):
         sound = False
     if not sound:
