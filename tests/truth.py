@@ -5,7 +5,7 @@ from __future__ import annotations
 import mmap
 from array import array
 from bisect import bisect_right
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
@@ -130,17 +130,21 @@ class Truth:
                 return states.stamps[later]
         return None
 
-    def told(self, kinds: Collection[str], venue: str, instrument: str) -> list[Fault]:
+    def told(self, kinds: frozenset[str], venue: str, instrument: str) -> Sequence[Fault]:
         """Return what of `kinds` the venue said of a book, or of itself."""
-        return [
-            fault
-            for fault in self.faults
-            if fault.kind in kinds and fault.concerns(venue, instrument)
-        ]
+        key = kinds, venue, instrument
+        if key not in self._told:
+            self._told[key] = [
+                fault
+                for fault in self.faults
+                if fault.kind in kinds and fault.concerns(venue, instrument)
+            ]
+        return self._told[key]
 
     def _read(self, text: bytes | mmap.mmap) -> None:
         self._text = text
         self.faults: list[Fault] = []
+        self._told: dict[tuple[frozenset[str], str, str], list[Fault]] = {}
         self._states: dict[tuple[str, str], _States] = {}
         self._levels = lru_cache(READ_STATES)(self._read_levels)
         start = 0

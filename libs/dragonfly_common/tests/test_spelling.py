@@ -62,6 +62,7 @@ def test_only_what_is_listed_is_suggested_and_little_is_looked_up(text: str) -> 
         ("eth/eur", "ETH-EUR"),
         ("XBT_USD", "BTC-USD"),
         ("SOLUSDT", "SOL-USDT"),
+        ("XXBTZUSD", "BTC-USD"),
         ("USD", "ETH-BTC"),
         ("nonsense", "ETH-BTC"),
     ],

@@ -14,10 +14,11 @@ __all__ = ["did_you_mean", "example_of", "meant"]
 LONGEST_NAME: Final = 44
 """Of what is looked at: two assets, a separator, and the letters that some put before them."""
 
-# Kraken's REST and first socket, and ISO 4217's X for what is no country's.
+# ISO 4217 has X for what is no country's; Kraken's REST puts an X or Z before old assets.
 _OTHER_NAMES: Final = {"XBT": "BTC", "XDG": "DOGE"}
+_PREFIXED: Final = {"XXBT": "BTC", "XXDG": "DOGE", "XETH": "ETH", "ZUSD": "USD", "ZEUR": "EUR"}
 # Where a name without a separator is split for an example; what is listed decides elsewhere.
-_USUAL_QUOTES: Final = ("USDT", "USDC", "USD", "EUR", "GBP", "BTC", "XBT", "ETH")
+_USUAL_QUOTES: Final = (*_PREFIXED, "USDT", "USDC", "USD", "EUR", "GBP", "BTC", "XBT", "ETH")
 
 _NO_ASSET: Final = re.compile(r"[^\w.]|_")
 
@@ -55,7 +56,7 @@ def example_of(text: str) -> str:
         assets = [assets[0].removesuffix(quote), quote]
     if len(assets) != 2 or not all(asset.isalnum() for asset in assets):
         return "ETH-BTC"
-    return "-".join(_OTHER_NAMES.get(asset, asset) for asset in assets)
+    return "-".join((_OTHER_NAMES | _PREFIXED).get(asset, asset) for asset in assets)
 
 
 def _assets(text: str) -> list[str]:
