@@ -142,5 +142,5 @@ async def test_an_example_survives(market: StubGateway, folder: Path, name: str)
 
 def test_the_documentation_shows_what_is_tested() -> None:
     places = [place for place, _ in snippets()]
-    assert sum(place.startswith("README.md") for place in places) == 1
+    assert sum(place.startswith("README.md") for place in places) == 2
     assert len(places) > 5

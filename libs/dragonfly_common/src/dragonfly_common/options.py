@@ -211,8 +211,16 @@ audit_options: Final = _all_of(
         show_default=True,
         help="How often a snapshot of each book is asked for, within the venue's limits.",
     ),
+    click.option(
+        "--list-interval-s",
+        type=NumberRange(min=1),
+        default=60.0,
+        show_default=True,
+        help="How often the venue is asked whether what is followed is halted, where it does not"
+        " tell by itself (Kraken does).",
+    ),
 )
-"""The decorator of how a listener checks its books."""
+"""The decorator of how a listener checks its books, and whether they are traded."""
 
 market_options: Final = _all_of(
     click.option(

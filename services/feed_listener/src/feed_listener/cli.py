@@ -17,7 +17,6 @@ from dragonfly_common.options import (
     linger_option,
     replica_options,
 )
-from dragonfly_common.ranges import NumberRange
 from dragonfly_common.runtime import RuntimeOptions, run_async, runtime_options
 from dragonfly_common.sharing import Replicas
 
@@ -59,14 +58,6 @@ __all__ = ["listener"]
     "[default: not kept]",
 )
 @audit_options
-@click.option(
-    "--list-interval-s",
-    type=NumberRange(min=1),
-    default=60.0,
-    show_default=True,
-    help="How often the venue is asked whether what is followed is halted, where it does not tell "
-    "by itself (Kraken does).",
-)
 @linger_option("How long an instrument is kept after the last aggregator left it.")
 @replica_options
 @curve_options(Role.LISTENER)
