@@ -122,6 +122,7 @@ def folder(tmp_path: Path) -> Path:
     """A folder with the files that a snippet names."""
     for name in ("ca.pem", "bot.pem", "bot.key", "token"):
         (tmp_path / name).write_text("-----BEGIN CERTIFICATE-----" if "." in name else "secret\n")
+        (tmp_path / name).chmod(0o600)
     return tmp_path
 
 
