@@ -438,6 +438,23 @@ async def test_a_message_in_many_frames_takes_no_more_than_its_bytes(server: Fak
     await connection.close()
 
 
+async def test_a_compressed_message_is_bounded_as_it_becomes(server: FakeServer) -> None:
+    options = ClientOptions(trusted(None), 2**16, compression=True)
+    connection = await build_client(server.ws_url, options).connect(server.ws_url)
+    await eventually(lambda: bool(server.open), "the connection")
+    await server.send("x" * 2**16)
+    assert len(await connection.receive()) == 2**16
+    tracemalloc.start()
+    try:
+        await server.send("x" * (64 * 2**20))
+        tracemalloc.reset_peak()
+        with pytest.raises(ClosedError, match="1009"):
+            await connection.receive()
+        assert tracemalloc.get_traced_memory()[1] < 16 * 2**20
+    finally:
+        tracemalloc.stop()
+
+
 async def test_a_refusal_of_many_lines_is_read_at_once() -> None:
     async with answering(reply_of("403 Forbidden", body=b"\n" * 1_000_000)) as port:
         calls = 0

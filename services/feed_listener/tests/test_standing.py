@@ -89,6 +89,13 @@ def test_what_has_served_before_is_tried_again_within_seconds_at_first(
     assert fail(standing, LIST, error).retry_after_s == 1.0
 
 
+def test_what_is_asked_of_an_address_does_not_matter(clock: ManualClock) -> None:
+    standing = Standing(clock)
+    serve(standing, f"{LIST}?of=one")
+    error = RejectedError(LIST, 404)
+    assert fail(standing, f"{LIST}?of=another", error).retry_after_s == 1.0
+
+
 def test_a_bug_is_a_failure_that_carries_it(clock: ManualClock) -> None:
     bug = KeyError("name")
     failure = fail(Standing(clock), LIST, bug)

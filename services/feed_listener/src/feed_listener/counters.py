@@ -55,7 +55,7 @@ CONNECTION_FAILURES: Final = Counter(
 )
 CONNECTION_LOSSES: Final = Counter(
     "dragonfly_listener_connection_losses_total",
-    "Connections that ended: closed, silent, lagging, frozen, not_reading, replaced.",
+    "Connections that ended: closed, silent, lagging, frozen, not_reading, replaced, unforeseen.",
     ["cause"],
 )
 LIST_FAILURES: Final = Counter(

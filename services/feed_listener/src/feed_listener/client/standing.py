@@ -51,6 +51,7 @@ class Standing:
         self._file = file
         self._bans: dict[str, _Ban] = {}
         self._served: set[str] = set()
+        """Addresses, without what was asked of them."""
         self._refused_since: dict[str, float] = {}
         self._troubled = False
 
@@ -67,17 +68,17 @@ class Standing:
             BannedError: its host is not to be asked yet.
             ClientError: what failed within; it may be worth another attempt sooner than it said.
         """
-        host = urlsplit(url).hostname or ""
+        host, address = urlsplit(url).hostname or "", url.partition("?")[0]
         self._check(host)
         try:
             yield
         except ClientError as error:
-            self._note(url, host, error)
+            self._note(address, host, error)
             raise
         except Exception as error:
             raise UnforeseenError(error) from error
-        self._served.add(url)
-        self._refused_since.pop(url, None)
+        self._served.add(address)
+        self._refused_since.pop(address, None)
 
     def _check(self, host: str) -> None:
         for bans, now_s, remark in (
@@ -89,15 +90,15 @@ class Standing:
                 left_s = min(ban.until_s - now_s, LONGEST_RETRY_AFTER_S)
                 raise BannedError(f"{ban.reason}{remark}", left_s)
 
-    def _note(self, url: str, host: str, failure: ClientError) -> None:
+    def _note(self, address: str, host: str, failure: ClientError) -> None:
         if isinstance(failure, RejectedError) and failure.concerns_host:
             wait_s, reason = failure.retry_after_s, str(failure)
             self._bans[host] = _Ban(self._clock.monotonic() + wait_s, reason)
             self._keep(host, _Ban(self.now_s + wait_s, reason))
-        elif url in self._served and failure.retry_after_s == PATIENT_RETRY_S:
+        elif address in self._served and failure.retry_after_s == PATIENT_RETRY_S:
             # As long again as it has lasted: a restart of theirs is over in seconds.
             now = self._clock.monotonic()
-            lasts_s = now - self._refused_since.setdefault(url, now)
+            lasts_s = now - self._refused_since.setdefault(address, now)
             failure.retry_after_s = min(PATIENT_RETRY_S, max(FIRST_RETRY_S, lasts_s))
 
     def _kept(self) -> dict[str, _Ban]:
