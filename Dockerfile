@@ -1,44 +1,46 @@
 # One image a service: `docker build --target listener .`, or all with `docker compose build`.
 #
-# The base may be given by digest, so that a build is the same tomorrow:
-#   --build-arg BASE=python:3.13-slim-trixie@sha256:…
+# Give the base by digest, so that a build is the same tomorrow and nobody can give it another:
+#   --build-arg BASE=python:3.13-slim-trixie@$(docker buildx imagetools inspect python:3.13-slim-trixie --format '{{.Manifest.Digest}}')
 ARG BASE=python:3.13-slim-trixie
 
 # --- What runs is installed here, each service with only what it imports. --------------------------
 
 FROM ${BASE} AS build
 WORKDIR /src
-COPY constraints.txt .
+# What others made comes as the very files of hashes.txt; after this no index is asked. The client's
+# hdrhistogram has no wheel for every architecture.
+COPY hashes.txt .
 RUN --mount=type=cache,target=/root/.cache/pip \
-    python -m venv /build && /build/bin/pip install -q -c constraints.txt hatchling
+    grep -v '^hdrhistogram==' hashes.txt >most.txt && python -m venv /build && \
+    /build/bin/pip download -q --require-hashes --only-binary :all: --no-deps -r most.txt -d /verified
+RUN /build/bin/pip install -q --no-index --find-links /verified hatchling
 COPY libs libs
 COPY services services
 RUN /build/bin/pip wheel -q --no-deps --no-build-isolation -w /wheels libs/* services/*
 # An environment without a pip of its own. Our packages go in as files: no stranger's package of the
 # same name can take their place.
 RUN python -m venv --without-pip /opt/dragonfly
-ENV PIP_PYTHON=/opt/dragonfly/bin/python PIP_CONSTRAINT=/src/constraints.txt PIP_QUIET=1
+COPY deploy/bill_of_materials.py deploy/install ./
 
 FROM build AS build-listener
-RUN --mount=type=cache,target=/root/.cache/pip \
-    /build/bin/pip install /wheels/feed_listener-*.whl /wheels/dragonfly_common-*.whl
+RUN ./install /wheels/feed_listener-*.whl /wheels/dragonfly_common-*.whl
 
 FROM build AS build-aggregator
-RUN --mount=type=cache,target=/root/.cache/pip \
-    /build/bin/pip install /wheels/aggregator-*.whl /wheels/dragonfly_common-*.whl
+RUN ./install /wheels/aggregator-*.whl /wheels/dragonfly_common-*.whl
 
 FROM build AS build-gateway
-RUN --mount=type=cache,target=/root/.cache/pip \
-    /build/bin/pip install /wheels/grpc_gateway-*.whl /wheels/dragonfly_common-*.whl \
+RUN ./install /wheels/grpc_gateway-*.whl /wheels/dragonfly_common-*.whl \
     /wheels/dragonfly_protos-*.whl
 
 FROM build AS build-simulator
-RUN --mount=type=cache,target=/root/.cache/pip \
-    /build/bin/pip install /wheels/venue_simulator-*.whl /wheels/dragonfly_common-*.whl
+RUN ./install /wheels/venue_simulator-*.whl /wheels/dragonfly_common-*.whl
 
 FROM build AS build-client
 RUN --mount=type=cache,target=/root/.cache/pip \
-    /build/bin/pip install "$(echo /wheels/dragonfly_client-*.whl)[watch]" \
+    grep '^hdrhistogram==' hashes.txt >one.txt && \
+    /build/bin/pip download -q --require-hashes --only-binary :all: --no-deps -r one.txt -d /verified
+RUN ./install "$(echo /wheels/dragonfly_client-*.whl)[watch]" \
     /wheels/dragonfly_common-*.whl /wheels/dragonfly_protos-*.whl
 
 # --- The images. -----------------------------------------------------------------------------------
@@ -97,9 +99,11 @@ LABEL org.opencontainers.image.title="DragonflyBot balancer" \
 RUN --mount=type=cache,target=/var/cache/apt,sharing=locked --mount=type=cache,target=/var/lib/apt,sharing=locked \
     apt-get update -qq && apt-get install -qq -y --no-install-recommends haproxy >/dev/null
 COPY deploy/compose/haproxy.cfg /etc/haproxy/haproxy.cfg
-COPY libs/dragonfly_common/src/dragonfly_common/health.py /opt/health.py
+COPY libs/dragonfly_common/src/dragonfly_common/__init__.py libs/dragonfly_common/src/dragonfly_common/health.py \
+     libs/dragonfly_common/src/dragonfly_common/printable.py /opt/health/dragonfly_common/
+ENV PYTHONPATH=/opt/health
 USER 10001:10001
-HEALTHCHECK --interval=2s --timeout=5s --retries=3 --start-period=20s CMD ["python", "/opt/health.py"]
+HEALTHCHECK --interval=2s --timeout=5s --retries=3 --start-period=20s CMD ["python", "-m", "dragonfly_common.health"]
 EXPOSE 50051
 STOPSIGNAL SIGUSR1
 ENTRYPOINT ["haproxy", "-db", "-f", "/etc/haproxy/haproxy.cfg"]

@@ -33,7 +33,7 @@ define pin
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test docker-test simulate chaos soak fuzz bench check format protos constraints clean
+.PHONY: help demo test docker-test simulate chaos soak fuzz bench check format protos constraints dist clean
 
 help:
 	@echo "make demo         three simulated venues, the whole system, a live ladder"
@@ -47,7 +47,8 @@ help:
 	@echo "make check        format, lint, types, imports, and whether generated code is current"
 	@echo "make format       mend format and lint where a tool can"
 	@echo "make protos       generate the Python of protos/"
-	@echo "make constraints  pin the newest versions of everything"
+	@echo "make constraints  pin the newest versions of everything, and the hashes of what images install"
+	@echo "make dist         wheels, a bill of materials (CycloneDX) and the notices of others, in dist"
 	@echo "make clean        remove what the others made"
 	@echo "ARGS=\"…\" goes to the demo, to pytest, to the simulation, chaos, fuzz, the soak or the benchmarks; PYTHON=… is the Python to set up with"
 
@@ -79,7 +80,7 @@ check: $(VENV)/.tools
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	for part in $(PACKAGES); do $(BIN)/mypy $$part/src $$part/tests || exit 1; done
-	$(BIN)/mypy conftest.py protos/generate.py tests bench
+	$(BIN)/mypy conftest.py protos/generate.py deploy/pin_hashes.py deploy/bill_of_materials.py tests bench
 	$(BIN)/mypy tests/conftest.py
 	$(BIN)/lint-imports
 	$(BIN)/python protos/generate.py --check
@@ -107,10 +108,18 @@ constraints:
 	$(call pin,To run them,$(EDITABLE))
 	$(call pin,To test and check them,$(DEV))
 	mv constraints.new constraints.txt
+	$(FRESH)/bin/python deploy/pin_hashes.py
 	rm -rf $(FRESH)
 
+dist: $(VENV)/.installed
+	rm -rf dist
+	$(BIN)/python -m pip wheel -q --disable-pip-version-check --no-deps --no-build-isolation -w dist libs/* services/*
+	$(BIN)/python deploy/bill_of_materials.py sbom $(VENV)/lib/python3*/site-packages hashes.txt >dist/sbom.cdx.json
+	$(BIN)/python deploy/bill_of_materials.py notices $(VENV)/lib/python3*/site-packages hashes.txt >dist/THIRD-PARTY-NOTICES.txt
+	@ls dist
+
 clean:
-	rm -rf $(VENV) $(FRESH) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(FRESH) dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 
 $(VENV)/.python:
 	@command -v $(PYTHON) >/dev/null || { echo "There is no $(PYTHON): install Python 3.11 or later, or say which with PYTHON=…" >&2; exit 1; }
