@@ -215,9 +215,12 @@ class Narrator:
             while last[-1:] != [None]:
                 last = self._waiting_now()
                 for what in last:
-                    if what is not None:
-                        text = Text(str(what), what.style) if isinstance(what, News) else what
-                        self._console.print(text, soft_wrap=True)
+                    if isinstance(what, News):
+                        # Broken between words; what may be copied, the terminal breaks itself.
+                        breaks = self._console.is_terminal
+                        self._console.print(Text(str(what), what.style), soft_wrap=not breaks)
+                    elif what is not None:
+                        self._console.print(what, soft_wrap=True)
         except SystemExit:
             # That is rich's word for a reader who is gone. The processes run on, unheard, and what
             # is still buffered must not fail when this one ends.
