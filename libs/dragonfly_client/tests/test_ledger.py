@@ -9,7 +9,7 @@ import pytest
 from dragonfly_client._decode import decode_book
 from dragonfly_client.messages import Book, State, VenueFeed
 from dragonfly_client.watch.latency import as_json, draw_ledger
-from dragonfly_client.watch.ledger import ALL, OCTAVES, Histogram, Ledger
+from dragonfly_client.watch.ledger import ALL, OCTAVES, OWN, Histogram, Ledger
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
@@ -78,6 +78,7 @@ def test_hops_venues_and_what_came_before_are_told_apart() -> None:
             ("hop", "gateway"): 500_000,
             ("hop", "bot"): 700_000,
             ("hop", ALL): 1_600_000,
+            ("hop", OWN): 0,
             ("venue", "binance"): 1_600_000,
             ("venue", "kraken"): 600_000,
             ("before", "kraken"): 7_000_000,

@@ -97,6 +97,7 @@ def test_the_summary() -> None:
         books=900,
         updates={"binance": 300, "kraken": 0},
         latency=Percentiles(412_000, 1_900_000),
+        waited=Percentiles(10_000, 12_000_000),
         faults=(Fault("kraken", State.STALE, "silent", 2), Fault("x", State.DOWN, "", 1)),
         reconnects=1,
     )
@@ -105,18 +106,20 @@ def test_the_summary() -> None:
         "  binance        300 updates     10.0/s",
         "  kraken           0 updates      0.0/s",
         "  latency    p50 412 µs  p99 1.90 ms",
+        "  waited     p50 10 µs  p99 12 ms  for this command itself, not in the latency",
         "  reconnects 1",
         "  fault      kraken STALE (silent), 2 times",
         "  fault      x DOWN, once",
     ]
-    nothing = replace(summary, faults=(), latency=None, seconds=0.0)
+    nothing = replace(summary, faults=(), latency=None, seconds=0.0, waited=Percentiles(0, 999_999))
     text = "\n".join(summary_lines(nothing))
+    assert "waited" not in text
     assert "faults     none" in text
     assert "not measured" in text
 
 
 def test_a_summary_of_many_instruments_counts_them() -> None:
     names = tuple(f"X{number}-USD" for number in range(50))
-    summary = Summary(names, 3.0, 9, {}, None, (), 0)
+    summary = Summary(names, 3.0, 9, {}, None, None, (), 0)
     first = next(iter(summary_lines(summary)))
     assert first == "X0-USD X1-USD X2-USD X3-USD X4-USD and 45 more: 9 books in 3.0 s"

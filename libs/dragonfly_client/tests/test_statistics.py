@@ -5,7 +5,10 @@ from dataclasses import replace
 import pytest
 from dragonfly_client import Book, State, VenueFeed
 from dragonfly_client._decode import decode_book
-from dragonfly_client.watch.statistics import Rates, Recent, Statistics
+from dragonfly_client.watch.ledger import ALL, OWN, Waited
+from dragonfly_client.watch.statistics import Rates, Recent, Statistics, Turn
+from hypothesis import given
+from hypothesis import strategies as st
 from stub_gateway import make_book
 
 T0 = 1_700_000_000_000_000_000
@@ -15,9 +18,10 @@ def feed(venue: str, recv: int, state: State = State.LIVE, reason: str = "") -> 
     return VenueFeed(venue, state, reason, 0, recv, None, T0 + recv, T0 + recv + 10)
 
 
-def book(*feeds: VenueFeed, ts_in: int = 0) -> Book:
+def book(*feeds: VenueFeed, ts_in: int = 0, ts_out: int | None = None) -> Book:
     plain = decode_book(make_book(), T0 + ts_in)
-    return replace(plain, venues=feeds, ts_agg=T0 + ts_in - 30, ts_out=T0 + ts_in - 20)
+    ts_out = ts_in - 20 if ts_out is None else ts_out
+    return replace(plain, venues=feeds, ts_agg=T0 + ts_in - 30, ts_out=T0 + ts_out)
 
 
 def test_only_a_venue_that_moved_counts_an_update() -> None:
@@ -42,12 +46,58 @@ def test_latency_is_of_the_venue_that_moved_not_of_the_first_state() -> None:
     assert hops.listener_ns + hops.aggregator_ns + hops.gateway_ns + hops.bot_ns == 400_000
 
 
-def test_an_untimed_book_counts_without_its_latency() -> None:
+@given(
+    st.lists(st.tuples(st.integers(0, 3_000), st.integers(0, 5_000)), min_size=1, max_size=60),
+    st.integers(1, 2_000),
+    st.integers(0, 2_000),
+    st.integers(-(10**9), 10**9),
+    st.integers(1, 8),
+)
+def test_what_a_book_waits_for_the_watcher_is_no_latency(
+    books: list[tuple[int, int]], way_ns: int, back_ns: int, ahead_ns: int, window: int
+) -> None:
+    """Whatever the watcher does for so long after each book, and how far its clock is ahead."""
+    turn = Turn(window)
+    computed = free = T0
+    freed: list[int] = []
+    for pause_ns, work_ns in books:
+        computed += pause_ns
+        opened = freed[-window] + back_ns if len(freed) >= window else 0
+        written = max(computed, opened)
+        arrived = max(written + way_ns, free)
+        free = arrived + work_ns
+        freed.append(free)
+        one = replace(book(feed("a", 0)), ts_agg=computed, ts_out=written, ts_in=arrived + ahead_ns)
+        waited = turn.waited(one)
+        turn.acknowledge(free + ahead_ns)
+        assert waited.here_ns == arrived - written - way_ns
+        # What is left to the gateway's hop is an acknowledgement's round trip at most.
+        assert 0 <= written - computed - waited.at_gateway_ns <= way_ns + back_ns
+
+
+def test_a_picture_is_waited_for_like_a_book() -> None:
+    turn = Turn(8)
+    turn.waited(book(feed("a", 0), ts_out=0, ts_in=100))
+    turn.free(T0 + 5_000)
+    assert turn.waited(book(feed("a", 0), ts_out=1_000, ts_in=5_100)) == Waited(0, 3_900)
+    assert turn.waited(book(feed("a", 0), ts_out=6_000, ts_in=6_100)) == Waited(0, 0)
+
+
+def test_a_book_that_waited_is_timed_without_its_waiting() -> None:
     statistics = Statistics()
     statistics.observe(book(feed("a", 0)))
-    statistics.observe(book(feed("a", 1), ts_in=500), timed=False)
-    assert statistics.latency() is None
-    assert statistics.summary([], 1).updates == {"a": 1}
+    statistics.observe(book(feed("a", 1_000), ts_in=900_000), Waited(5, 500_000))
+    latency, hops = statistics.latency("a"), statistics.hops()
+    assert latency is not None
+    assert hops is not None
+    assert latency.p50_ns == 398_995
+    assert hops.bot_ns + hops.gateway_ns + hops.aggregator_ns + hops.listener_ns == 398_995
+    rows = {name: found for _, name, found in statistics.ledger.rows()}
+    assert rows[ALL].max_ns == pytest.approx(398_995, rel=1e-3)
+    assert rows[OWN].max_ns == pytest.approx(500_000, rel=1e-3)
+    waited = statistics.summary([], 1).waited
+    assert waited is not None
+    assert waited.p99_ns == pytest.approx(500_000, rel=1e-3)
 
 
 def test_a_state_change_is_no_latency() -> None:

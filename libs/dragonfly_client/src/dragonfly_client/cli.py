@@ -171,7 +171,8 @@ def latency(
 
     A row for each hop and each venue, since the start. A hop is measured where the messages
     themselves were stamped: listener (its socket to its publishing), aggregator (to the view's
-    computation, the bus included), gateway (to its writing) and bot (to this process).
+    computation, the bus included), gateway (to its writing) and bot (to this process). What quotes
+    waited for this command, behind other quotes and its pictures, has a row and is in no other.
 
     \b
     Example:

@@ -12,6 +12,9 @@ from dragonfly_client.watch.text import amount_text, decimals_of, duration_text,
 
 __all__ = ["Moves", "added", "price_line", "summary_lines"]
 
+WORTH_SAYING_NS: Final = 1_000_000
+"""What quotes waited for the watcher itself is worth a line when a hundredth waited for so long."""
+
 MOST_NAMED: Final = 5
 """Instruments that a summary names, before it counts the others."""
 
@@ -94,6 +97,9 @@ def summary_lines(summary: Summary) -> Iterable[str]:
         rate = updates / summary.seconds if summary.seconds else 0.0
         yield f"  {venue:<10} {updates:>7} updates  {rate:7.1f}/s"
     yield f"  latency    {_latency(summary.latency)}"
+    if summary.waited is not None and summary.waited.p99_ns >= WORTH_SAYING_NS:
+        waited = _latency(summary.waited)
+        yield f"  waited     {waited}  for this command itself, not in the latency"
     yield f"  reconnects {summary.reconnects}"
     if not summary.faults:
         yield "  faults     none"

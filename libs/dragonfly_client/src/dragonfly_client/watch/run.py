@@ -19,16 +19,13 @@ from dragonfly_client.events import Event
 from dragonfly_client.tls import Tls
 from dragonfly_client.watch.ladder import Frame, draw
 from dragonfly_client.watch.screens import LadderScreen, LineScreen, Screen
-from dragonfly_client.watch.state import Notices, Watch
+from dragonfly_client.watch.state import WINDOW, Notices, Watch
 from dragonfly_client.watch.statistics import Summary
 
 __all__ = ["check_picture", "picture", "run_watch"]
 
 CONNECT_TIMEOUT_S: Final = 10.0
 """How long a watch waits for a gateway that is still starting."""
-
-WINDOW: Final = 8
-"""A watch keeps up; it wants to time each book, not the wait for an acknowledgement."""
 
 PICTURE_WIDTH: Final = 96
 PICTURE_HEIGHT: Final = 20
@@ -107,6 +104,7 @@ async def _follow(client: DragonflyClient, watch: Watch, screen: Screen) -> None
         async for book in books:
             watch.observe(book)
             screen.observe(book)
+            watch.observed()
 
 
 async def _show(watch: Watch, screen: Screen, seconds: float | None) -> None:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from typing import Final
 
 from dragonfly_client.events import Disconnected, Event, Reconnected, Refused
 from dragonfly_client.messages import Book
 from dragonfly_client.watch.ladder import Frame, VenueRow
 from dragonfly_client.watch.ledger import Ledger
-from dragonfly_client.watch.statistics import Statistics, Summary
+from dragonfly_client.watch.statistics import Statistics, Summary, Turn
 from dragonfly_client.watch.text import decimals_of
 
-__all__ = ["Notices", "Watch"]
+__all__ = ["WINDOW", "Notices", "Watch"]
+
+WINDOW: Final = 8
+"""A watch keeps up; it wants to time each book, not the wait for an acknowledgement."""
 
 Notices = Callable[[], list[str]]
 """Returns lines from outside to show beneath, newest last."""
@@ -32,13 +36,12 @@ class Watch:
         self._decimals = 2
         self._lost: tuple[str, float] | None = None
         self._refused: dict[str, str] = {}
-        self._drawn_ns = 0
+        self._turn = Turn(WINDOW)
 
     def observe(self, book: Book) -> None:
         if self.started_s is None:
             self.started_s = time.monotonic()
-        # A book written while a picture was drawn waited for the drawing: that is no latency.
-        self._statistics.observe(book, timed=book.ts_out > self._drawn_ns)
+        self._statistics.observe(book, self._turn.waited(book))
         self._books[book.instrument] = book
 
     def on_event(self, event: Event) -> None:
@@ -55,9 +58,13 @@ class Watch:
         """Take one point of the rates; to be called before each picture."""
         self._statistics.sample_rates(time.monotonic())
 
+    def observed(self) -> None:
+        """Note that a book is done with; to be called after each."""
+        self._turn.acknowledge(time.time_ns())
+
     def drawn(self) -> None:
         """Note that a picture is finished; to be called after each."""
-        self._drawn_ns = time.time_ns()
+        self._turn.free(time.time_ns())
 
     def frame(self) -> Frame:
         """Return what a ladder shows now."""

@@ -1,20 +1,21 @@
 """What a watcher counts. Pure: books and times are arguments.
 
 An *update* of a venue is a book in which the venue's own state of the book differs from the one
-before; its *latency* runs from its bytes leaving the socket at the listener to the book's arrival.
+before; its *latency* runs from its bytes leaving the socket at the listener to the book's arrival,
+without what the book waited for the watcher.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict, deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from dragonfly_client.messages import Book, Hops, State, VenueFeed
-from dragonfly_client.watch.ledger import Ledger
+from dragonfly_client.watch.ledger import NOT_AT_ALL, Ledger, Waited
 
-__all__ = ["Fault", "Percentiles", "Rates", "Recent", "Statistics", "Summary"]
+__all__ = ["Fault", "Percentiles", "Rates", "Recent", "Statistics", "Summary", "Turn"]
 
 RECENT_SAMPLES: Final = 1000
 RATE_WINDOW_S: Final = 2.0
@@ -52,6 +53,7 @@ class Summary:
     books: int
     updates: dict[str, int]
     latency: Percentiles | None
+    waited: Percentiles | None
     faults: tuple[Fault, ...]
     reconnects: int
 
@@ -90,6 +92,41 @@ class Rates:
         return (after.get(name, 0) - before.get(name, 0)) / (now_s - then_s or 1.0)
 
 
+class Turn:
+    """How long a book waited for its turn: behind other books and pictures of this very watcher.
+
+    It waits where it arrived, and before that at the gateway, which has no more than `window` books
+    under way. What a machine's clock is ahead of another's cancels out, because the fastest way of
+    a book so far is taken by the same two clocks. An acknowledgement's way is not known: it stays
+    in the gateway's hop.
+    """
+
+    def __init__(self, window: int) -> None:
+        self._acknowledged_ns: deque[int] = deque(maxlen=window)
+        self._free_ns = 0
+        self._fastest_way_ns: int | None = None
+
+    def waited(self, book: Book) -> Waited:
+        way_ns = book.ts_in - book.ts_out
+        if self._fastest_way_ns is None or way_ns < self._fastest_way_ns:
+            self._fastest_way_ns = way_ns
+        at_gateway_ns = 0
+        if len(self._acknowledged_ns) == self._acknowledged_ns.maxlen:
+            opened_ns = self._acknowledged_ns[0] - self._fastest_way_ns
+            at_gateway_ns = min(max(0, opened_ns - book.ts_agg), max(0, book.ts_out - book.ts_agg))
+        here_ns = max(0, self._free_ns - (book.ts_out + self._fastest_way_ns))
+        return Waited(at_gateway_ns, here_ns)
+
+    def acknowledge(self, now_ns: int) -> None:
+        """Note that a book is done with, and the next one asked for."""
+        self._acknowledged_ns.append(now_ns)
+        self._free_ns = now_ns
+
+    def free(self, now_ns: int) -> None:
+        """Note that nothing else keeps the watcher from a book any more."""
+        self._free_ns = now_ns
+
+
 class Statistics:
     """Everything that a ladder and a summary say beyond the newest book."""
 
@@ -109,13 +146,13 @@ class Statistics:
         self._not_yet_live: dict[tuple[str, str], _FaultKey] = {}
         self._faults: Counter[_FaultKey] = Counter()
 
-    def observe(self, book: Book, *, timed: bool = True) -> None:
-        """Count `book`; its latency only if `timed`, that is, if nothing held up the watcher."""
+    def observe(self, book: Book, waited: Waited = NOT_AT_ALL) -> None:
+        """Count `book`, which `waited` for the watcher."""
         self._totals[self.ALL] += 1
         moved = [feed for feed in book.venues if self._take(book.instrument, feed)]
         heard = [feed for feed in moved if feed.state is State.LIVE and feed.ts_recv is not None]
-        if timed and heard:
-            self._time(book, max(heard, key=lambda feed: feed.ts_recv or 0))
+        if heard:
+            self._time(book, max(heard, key=lambda feed: feed.ts_recv or 0), waited)
 
     def sample_rates(self, now_s: float) -> None:
         """Take one point of the rates; to be called a few times a second."""
@@ -138,13 +175,14 @@ class Statistics:
 
     def summary(self, instruments: Sequence[str], seconds: float) -> Summary:
         faults = self._faults + Counter(self._not_yet_live.values())
-        whole = self.ledger.whole()
+        whole, waited = self.ledger.whole(), self.ledger.waited()
         return Summary(
             instruments=tuple(instruments),
             seconds=seconds,
             books=self._totals[self.ALL],
             updates={venue: self._updates[venue] for venue in sorted(self._updates)},
             latency=Percentiles(whole.p50_ns, whole.p99_ns) if whole else None,
+            waited=Percentiles(waited.p50_ns, waited.p99_ns) if waited else None,
             faults=tuple(Fault(*what, times) for what, times in sorted(faults.items())),
             reconnects=self.reconnects,
         )
@@ -177,15 +215,17 @@ class Statistics:
         else:
             self._faults[feed.venue, feed.state, "other"] += 1
 
-    def _time(self, book: Book, moved: VenueFeed) -> None:
+    def _time(self, book: Book, moved: VenueFeed, waited: Waited) -> None:
         assert moved.ts_recv is not None
-        latency_ns = book.ts_in - moved.ts_recv
+        latency_ns = book.ts_in - moved.ts_recv - waited.ns
         self._latency[self.ALL].add(latency_ns)
         self._latency[moved.venue].add(latency_ns)
-        self.ledger.add(book, moved)
+        self.ledger.add(book, moved, waited)
         hops = book.hops
         if hops is not None:
-            self._hops.append(hops)
+            gateway_ns = hops.gateway_ns - waited.at_gateway_ns
+            bot_ns = hops.bot_ns - waited.here_ns
+            self._hops.append(replace(hops, gateway_ns=gateway_ns, bot_ns=bot_ns))
 
 
 def _rank(ordered: Sequence[int], share: float) -> int:
