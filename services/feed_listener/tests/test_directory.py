@@ -214,3 +214,24 @@ async def test_a_long_wait_is_said_with_the_time_left() -> None:
         await eventually(
             lambda: directory.failure == "banned; tried again in 1 h", "the time that is left"
         )
+
+
+async def test_what_is_told_while_a_list_is_on_its_way_is_newer_than_the_list() -> None:
+    lists = Lists(ETH)
+    made: list[Directory] = []
+
+    async def fetch(symbols: Sequence[str]) -> Mapping[str, Market]:
+        if lists.asked:
+            made[0].note_trading("ethbtc", HALTED)
+        return await lists.fetch(symbols)
+
+    directory = Directory(
+        WHOLE_ONLY, fetch, SystemClock(), lambda: 0.0, lists.changed, interval_s=0.01
+    )
+    made.append(directory)
+    task = asyncio.create_task(directory.run())
+    await eventually(lambda: lists.asked >= 3, "a second list")
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+    assert directory.markets == {"ETH-BTC": Market("ethbtc", HALTED)}

@@ -74,6 +74,8 @@ class Directory:
         self._interval_s = interval_s
         self._doubted = asyncio.Event()
         self._wished = False
+        self._told: dict[str, Trading] = {}
+        """What connections said of markets while a list was on its way."""
         self.markets: Mapping[str, Market] | None = None
         """None until a list was loaded; an old list stays while a new one cannot be had."""
         self._logged = ""
@@ -95,6 +97,7 @@ class Directory:
 
     def note_trading(self, symbol: str, trading: Trading) -> None:
         """Take the venue's word on one market."""
+        self._told[symbol] = trading
         markets = self.markets or {}
         name = next((name for name, market in markets.items() if market.symbol == symbol), None)
         if name is None:
@@ -106,13 +109,13 @@ class Directory:
     async def run(self) -> None:
         """Keep the list current until cancelled."""
         while True:
+            if not self._wished:
+                self._doubted.clear()
             if await self._load(()):
                 await self._until_due(self._clock.monotonic())
 
     async def _until_due(self, loaded_at: float) -> None:
         """Look at what is followed until the whole list is to be loaded again."""
-        if not self._wished:
-            self._doubted.clear()
         source, interval_s = self._source, self._interval_s
         by_parts = source.part_path is not None
         if not (by_parts or source.changes_told):
@@ -147,8 +150,9 @@ class Directory:
 
         What was read of a part stands beside what is known of the others.
         """
+        self._told.clear()
         try:
-            markets = await self._fetch(symbols)
+            fetched = await self._fetch(symbols)
         except FrameError as error:
             return await self._fail(ProtocolError(f"its reply is no instrument list ({error})"))
         except Exception as error:  # noqa: BLE001 - what befalls one venue ends no other
@@ -158,6 +162,11 @@ class Directory:
             of_names = isinstance(failure, RejectedError) and not failure.concerns_host
             return await self._fail(failure, at_once=bool(symbols) and of_names)
         self._backoff.reset()
+        # What was told meanwhile is newer than the list.
+        markets = {
+            name: Market(market.symbol, self._told.get(market.symbol, market.trading))
+            for name, market in fetched.items()
+        }
         whole = {**(self.markets or {}), **markets} if symbols else markets
         changed = whole != self.markets or self.failure is not None
         if changed:

@@ -52,7 +52,7 @@ MOST_WANTED: Final = 1 << 16
 SCORES_INTERVAL_S: Final = 1.0
 
 _READY: Final = frozenset({FeedState.LIVE, FeedState.HALTED})
-"""What another replica may let go: the book, or that there is none for anybody."""
+"""Nothing is missing here: the book is there, or the venue has none for anybody."""
 _BEST_FIRST: Final = (FeedState.STALE, FeedState.SYNCING, FeedState.HALTED, FeedState.DOWN)
 
 logger = structlog.get_logger()
@@ -346,7 +346,8 @@ class Listener:
         return FeedState.LIVE, "no instrument was asked for"
 
     def _say_readiness(self, status: messages.Venue) -> None:
-        if status.state is FeedState.LIVE:
+        # A halt is no trouble of this process: it says all that there is to say.
+        if status.state in _READY:
             self._runtime.ready()
         else:
             self._runtime.not_ready(f"{status.venue} is {status.state.name}: {status.reason}")
