@@ -130,7 +130,7 @@ async def test_a_list_that_cannot_be_had_is_down_and_retried(
     async with listening(server, tmp_path) as consumer:
         consumer.want("ETH-BTC")
         book = await consumer.state("ETH-BTC", DOWN)
-        assert "instrument list of fake is not to be had" in book.reason
+        assert "instrument list of fake cannot be read" in book.reason
         assert "HTTP 502" in book.reason
         assert (await consumer.venue(lambda v: v.state is DOWN, "DOWN")).connections == 0
         server.list_status = http.HTTPStatus.OK

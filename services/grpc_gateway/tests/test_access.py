@@ -356,7 +356,7 @@ async def test_tokens_in_the_clear_are_warned_of(
 @pytest.mark.parametrize(
     ("bind", "encrypts", "asks", "said"),
     [
-        ("0.0.0.0:0", False, False, "whoever reaches it is served, in the clear"),
+        ("0.0.0.0:0", False, False, "everybody who reaches it is served, in the clear"),
         ("0.0.0.0:0", True, False, "give --tokens or --tls-client-ca"),
         ("0.0.0.0:0", True, True, None),
         ("127.0.0.1:0", False, False, None),

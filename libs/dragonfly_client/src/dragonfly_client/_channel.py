@@ -125,7 +125,7 @@ class Connector:
             raise SettingError("the token is not one line of printable ASCII without blanks")
         if token and tls is None and not _is_of_this_machine(target):
             _log.warning(
-                "the token travels to %s in the clear, where whoever is on the way reads it: "
+                "the token travels to %s in the clear, where everybody on the way can read it: "
                 "give tls",
                 target,
             )

@@ -80,7 +80,7 @@ def _bot_options(command: Callable[..., R]) -> Callable[..., R]:
     @click.option(
         "--proxy",
         metavar="http://HOST:PORT",
-        help="Go through this proxy.  [default: that of the environment, for what is not private]",
+        help="Go through this proxy.  [default: that of the environment, for public addresses]",
     )
     @click.option("--tls", "encrypt", is_flag=True, help="Encrypt; implied by the files of TLS.")
     @click.option(
@@ -92,7 +92,7 @@ def _bot_options(command: Callable[..., R]) -> Callable[..., R]:
     @click.option(
         "--token-file",
         type=FILE,
-        help=f"File that holds the token to show.  [default: what {TOKEN_VARIABLE} holds]",
+        help=f"File that holds the token to show.  [default: the value of {TOKEN_VARIABLE}]",
     )
     @wraps(command)
     def with_gateway(**given: Any) -> R:

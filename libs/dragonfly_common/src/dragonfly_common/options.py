@@ -216,8 +216,8 @@ audit_options: Final = _all_of(
         type=NumberRange(min=1),
         default=60.0,
         show_default=True,
-        help="How often the venue is asked whether what is followed is halted, where it does not"
-        " tell by itself (Kraken does).",
+        help="How often the venue is asked whether the followed markets are halted, where it does"
+        " not tell by itself (Kraken does).",
     ),
 )
 """The decorator of how a listener checks its books, and whether they are traded."""

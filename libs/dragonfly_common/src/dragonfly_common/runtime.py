@@ -179,7 +179,7 @@ class Runtime:
         if self._status:
             self.warn_if_open(
                 self._status.address,
-                "whoever reaches it reads this process's metrics",
+                "everybody who reaches it can read this process's metrics",
                 "serve --status on 127.0.0.1",
             )
 
@@ -206,7 +206,7 @@ class Runtime:
     def warn_if_bus_is_open(self, bind: str, *, secured: bool) -> None:
         """Say so where other machines reach the bus at `bind`, and keys are asked of nobody."""
         if not secured:
-            risk = "whoever reaches it reads all books and asks for any"
+            risk = "everybody who reaches it can read all books and ask for any"
             self.warn_if_open(bind, risk, "give --curve-key and --curve-trust")
 
     def not_ready(self, reason: str) -> None:

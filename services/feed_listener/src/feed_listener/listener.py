@@ -275,9 +275,7 @@ class Listener:
         name, listed = self._venue.name, self._directory.markets
         if listed is None:
             if self._directory.failure is not None:
-                reason = (
-                    f"the instrument list of {name} is not to be had: {self._directory.failure}"
-                )
+                reason = f"the instrument list of {name} cannot be read: {self._directory.failure}"
                 self._feeds.set(instrument, FeedEvent.LOST, reason)
             return
         market = listed.get(instrument)

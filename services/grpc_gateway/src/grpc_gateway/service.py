@@ -151,10 +151,10 @@ class _Gateway:
                 "tokens travel in the clear", remedy="serve with --tls-cert and --tls-key"
             )
         elif not encrypted:
-            risk = "whoever reaches it is served, in the clear"
+            risk = "everybody who reaches it is served, in the clear"
             self._runtime.warn_if_open(address, risk, "give --tls-cert, --tls-key and --tokens")
         elif not asks and not self._asks_certificates:
-            risk = "whoever reaches it is served"
+            risk = "everybody who reaches it is served"
             self._runtime.warn_if_open(address, risk, "give --tokens or --tls-client-ca")
 
     async def stop(self) -> None:

@@ -89,9 +89,9 @@ _instrument_option: Final = instrument_option(
 @click.option(
     "--apart",
     is_flag=True,
-    help="Run each listener, the aggregator and the gateway as a process of its own: what ends one"
-    " ends no other, and they use several cores. In one process, as they are otherwise, a quote"
-    " takes less time and half of the processor.",
+    help="Run each listener, the aggregator and the gateway as a process of its own: when one ends"
+    " the others run on, and they use several cores. In one process, the default, a quote takes"
+    " less time and half the CPU.",
 )
 @click.option(
     "--status",

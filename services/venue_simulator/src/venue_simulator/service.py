@@ -24,7 +24,7 @@ async def serve(runtime: Runtime, options: Options) -> None:
     async with running_simulator(options, runtime.clock) as simulator:
         runtime.warn_if_open(
             f"{simulator.address.host}:{simulator.address.port}",
-            "whoever reaches it lets the venues fail",
+            "everybody who reaches it can make the venues fail",
             "leave out --host",
         )
         runtime.ready(**_facts(simulator))
