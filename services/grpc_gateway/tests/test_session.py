@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 from dragonfly_common.clock import ManualClock
@@ -16,15 +17,18 @@ from gateway_world import (
     RunningGateway,
     make_book,
     make_caller,
+    running,
     until,
 )
 from grpc import StatusCode
 from grpc_gateway import counters
 from grpc_gateway.relay import Relay, ViewKey
 from grpc_gateway.requests import RefusedError
+from grpc_gateway.service import Options
 from grpc_gateway.session import MOST_REFUSALS_WAITING, Session
 from grpc_gateway.streams import Stream
 from grpc_gateway.window import Window
+from patience import PATIENCE_S
 
 pytestmark = pytest.mark.usefixtures("aggregator")
 
@@ -116,6 +120,27 @@ async def test_with_acknowledgements_at_most_a_window_is_in_flight(
     update = await waiting
     assert (update.number, update.book.seq) == (3, said.seq)
     assert update.book.replaced == 4
+
+
+async def test_a_window_that_a_session_begins_with_holds_before_any_acknowledgement(
+    aggregator: Aggregator, options: Options
+) -> None:
+    patient = replace(options, limits=replace(options.limits, acknowledge_within_s=PATIENCE_S))
+    async with running(patient) as gateway, gateway.bot() as bot:
+        session = bot.session()
+        asked = subscribe()
+        asked.window = 1
+        await session.send(asked)
+        aggregator.say(make_book())
+        assert (await session.read(pb.SessionUpdate)).number == 1
+        waiting = asyncio.create_task(session.read(pb.SessionUpdate))
+        for _ in range(5):
+            said = aggregator.say(make_book())
+            await _until_heard(bot, said.seq)
+        assert not waiting.done()
+        await session.send(pb.SessionRequest(ack=1))
+        update = await waiting
+        assert (update.number, update.book.seq, update.book.replaced) == (2, said.seq, 4)
 
 
 async def test_the_first_acknowledgement_may_come_late(aggregator: Aggregator, bot: Bot) -> None:

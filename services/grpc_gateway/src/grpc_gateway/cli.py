@@ -68,7 +68,7 @@ MAX_STREAMS: Final = 1_000_000
 @click.option(
     "--window",
     type=click.IntRange(1, MAX_WINDOW),
-    default=64,
+    default=8,
     show_default=True,
     help="Updates in flight to a bot that acknowledges.",
 )

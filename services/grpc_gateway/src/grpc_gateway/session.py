@@ -76,6 +76,8 @@ class Session:
         first, self._first = self._first, False
         if first:
             self._window.size = check_window(request.window, self._window.size)
+            if request.window:  # a bot that is slow with its first update would find a backlog
+                self._acknowledge(0)
         match request.WhichOneof("request"):
             case _ if not first and request.window not in (0, self._window.size):
                 self._refuse(
