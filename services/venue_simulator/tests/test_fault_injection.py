@@ -396,3 +396,79 @@ async def test_what_is_no_fault_cannot_be_ended(
 ) -> None:
     with pytest.raises(UserError, match=str(names[-1])):
         simulator.faults.clear(*names)
+
+
+WORDS = {"binance": "BREAK", "bitstamp": "Disabled", "kraken": "cancel_only"}
+
+
+async def statuses(simulator: Simulator, venue: str) -> dict[str, str]:
+    """Return what REST says of trading by instrument."""
+    reply = (await get(simulator.rest_url(venue) + REST_PATHS[venue])).body
+    if venue == "binance":
+        return {f"{s['baseAsset']}-{s['quoteAsset']}": s["status"] for s in reply["symbols"]}
+    if venue == "bitstamp":
+        return {pair["name"].replace("/", "-"): pair["trading"] for pair in reply}
+    pairs = reply["result"].values()
+    return {pair["wsname"].replace("/", "-"): pair["status"] for pair in pairs}
+
+
+@ANY_VENUE
+async def test_a_halted_market_says_so_and_stands_still(simulator: Simulator, venue: str) -> None:
+    usual = await statuses(simulator, venue)
+    async with subscribed(simulator, venue) as wire:
+        before = last_state(simulator, venue)
+        with simulator.during(venue, FaultKind.HALT, "ETH-BTC"):
+            simulator.step(3)
+            assert last_state(simulator, venue) is before
+            halted = await statuses(simulator, venue)
+            changed = {name for name in usual if usual[name] != halted[name]}
+            (name,) = changed
+            assert name in {"ETH-BTC", "ETH-XBT"}
+            assert halted[name] == WORDS[venue]
+        assert await statuses(simulator, venue) == usual
+        simulator.step()
+        assert seq_of(await next_book(wire))
+
+
+async def test_kraken_tells_its_clients_of_halts(simulator: Simulator) -> None:
+    async with dial(simulator.ws_url("kraken") + "/v2") as wire:
+        await wire.hear_where(lambda message: message.get("channel") == "status")
+        params = {"channel": "instrument", "snapshot": False}
+        await wire.say({"method": "subscribe", "params": params})
+        await wire.hear_where(lambda message: message.get("success") is True)
+
+        async def told(kind: FaultKind, instrument: str | None) -> list[str]:
+            words = []
+            with simulator.during("kraken", kind, instrument):
+                words.append(await hear_word(wire))
+            words.append(await hear_word(wire))
+            return words
+
+        assert await told(FaultKind.HALT, None) == ["maintenance", "online"]
+        assert await told(FaultKind.POST_ONLY, None) == ["post_only", "online"]
+        assert await told(FaultKind.HALT, "ETH-BTC") == ["ETH/BTC cancel_only", "ETH/BTC online"]
+        assert await told(FaultKind.UNKNOWN_SYMBOL, "ETH-BTC") == [
+            "ETH/BTC delisted",
+            "ETH/BTC online",
+        ]
+
+
+async def hear_word(wire: Wire) -> str:
+    """Return what Kraken says next of itself, or of a market."""
+    message = await wire.hear_where(lambda one: one.get("channel") in {"status", "instrument"})
+    if message["channel"] == "status":
+        return str(message["data"][0]["system"])
+    (pair,) = message["data"]["pairs"]
+    return f"{pair['symbol']} {pair['status']}"
+
+
+@ANY_VENUE
+async def test_a_new_coin_is_listed_and_traded(simulator: Simulator, venue: str) -> None:
+    before = await statuses(simulator, venue)
+    simulator.faults.inject(venue, "list", "NEW-USD")
+    simulator.faults.inject(venue, "list", "NEW-USD")
+    after = await statuses(simulator, venue)
+    assert after.keys() - before.keys() == {"NEW-USD"}
+    others = set(VENUES) - {venue}
+    for other in others:
+        assert "NEW-USD" not in await statuses(simulator, other)
