@@ -179,6 +179,23 @@ class Oracle:
         if view.spread != spread:
             raise _BrokenRuleError("wrong spread", f"{view.spread!r} should be {spread!r}")
 
+    def left(self, view: View, feed: VenueFeed) -> int | None:
+        """Return when the venue came into a state with which the view would show something else.
+
+        Until then nobody sends it anew: of a market that rests that can be long.
+        """
+        for venue_seq, ts in self.truth.later(feed.venue, view.instrument, feed.venue_seq):
+            moved = replace(feed, venue_seq=venue_seq)
+            feeds = [moved if one is feed else one for one in view.venues]
+            try:
+                sides = self._merge(view.instrument, [f for f in feeds if f.state is State.LIVE])
+            except _BrokenRuleError:
+                return ts  # crossed in itself: it must be out
+            shown = [list(_shown(view, levels, self.depth)) for levels in sides]
+            if shown != [list(side) for side in _sides(view)]:
+                return ts
+        return None
+
     def _judge_receipt(self, view: View) -> None:
         for feed in view.venues:
             since = self.truth.since(feed.venue, view.instrument, feed.venue_seq)
@@ -282,6 +299,9 @@ class History:
             if since is None:
                 continue
             if until - since <= rules.within_s * 1e9:
+                continue
+            since = self._oracle.left(view, feed)
+            if since is None:
                 continue
             lag_s = rules.lag_s(self.bot, feed.venue, view.instrument, since, until)
             if lag_s > rules.within_s:

@@ -443,6 +443,22 @@ def test_what_nobody_could_know_is_excused() -> None:
     assert not judge(0.0, 3.3, instrument="BCH-BTC")
 
 
+def test_what_a_view_does_not_show_may_have_moved() -> None:
+    book = moving_book(100, 0.1)
+    best = Bbo(bid=book.bids[0], ask=book.asks[0], **shared(book))
+    moved = json.loads(state(101, 1))
+    moved["bids"][1][1] = "7.0"
+
+    def judge(view: View, *truth: str) -> Violation | None:
+        history = History(Oracle(Truth([*truth]), 2, Rules(0.75)))
+        return history.take(view) or history.end(HOUR + 9 * SECOND)
+
+    below = (state(100, 0), json.dumps(moved))
+    assert judge(best, *below) is None
+    assert judge(book, *below) is not None
+    assert judge(best, *below, state(102, 2, amount="3.0")) is not None
+
+
 def test_a_venue_that_is_well_must_be_back_in_the_end() -> None:
     out = out_of(moving_book(103, 3.1))
     assert judge_moving([out], end_s=9.0) is None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import mmap
 from array import array
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
@@ -117,6 +117,13 @@ class Truth:
         states = self._states.get((venue, instrument))
         at = states.find(venue_seq) if states else None
         return None if states is None or at is None else states.stamps[at]
+
+    def later(self, venue: str, instrument: str, venue_seq: int) -> Iterator[tuple[int, int]]:
+        """Yield (venue_seq, when it came) of each state behind one."""
+        states = self._states.get((venue, instrument))
+        at = states.find(venue_seq) if states else None
+        if states is not None and at is not None:
+            yield from zip(states.seqs[at + 1 :], states.stamps[at + 1 :], strict=True)
 
     def superseded(self, venue: str, instrument: str, venue_seq: int, depth: int) -> int | None:
         """Return when the first `depth` levels became others than in a state; None if never."""
