@@ -143,6 +143,7 @@ async def test_latency_in_a_narrow_terminal_names_what_it_leaves_out(
     assert "socket to bot" in last
     assert "…" not in last
     assert re.search(r"\d+ more rows", plain)
+    assert "\n..." not in plain.replace(" ", "")  # as rich cuts what is too high
 
 
 async def test_a_cancellation_ends_with_the_summary(gateway: StubGateway) -> None:

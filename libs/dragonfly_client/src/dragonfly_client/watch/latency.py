@@ -103,10 +103,13 @@ def draw_ledger(ledger: Ledger, width: int = WIDTH, height: int | None = None) -
         )
     shown, left_out = _fitting(rows, width)
     if left_out:
-        remarks.append(f"no room for {', '.join(left_out)}: the terminal is {width} cells wide")
-    if height is not None and len(rows) > (most := height - TABLE_LINES - 1 - len(remarks)):
-        remarks.append(f"{len(rows) - max(1, most)} more rows")
-        rows = rows[: max(1, most)]
+        remarks.append(f"no room for {', '.join(left_out)}")
+    if height is not None:
+        told = sum(-(-len(remark) // width) for remark in remarks)
+        if len(rows) > height - TABLE_LINES - told:
+            most = max(1, height - TABLE_LINES - told - 1)
+            remarks.append(f"no room for {len(rows) - most} more rows")
+            rows = rows[:most]
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim")
     table.add_column("", no_wrap=True)
     for place in shown:
