@@ -3,9 +3,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
+import msgspec
 import pytest
 from aggregator.feeds import Feed, lost_feed, take_book
 from dragonfly_common.messages import Book
+from dragonfly_common.printable import LONGEST_SENTENCE
 from dragonfly_common.types import FeedState, Side
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -23,6 +25,13 @@ def test_a_live_book_brings_its_levels(make_book: MakeBook) -> None:
 def test_levels_beyond_the_depth_are_not_kept(make_book: MakeBook) -> None:
     side = tuple((10.0 - n, 1.0) for n in range(5))
     assert len(take_book("kraken", make_book(side, ()), 7, depth=3).bids) == 3
+
+
+def test_what_a_listener_gives_as_reason_moves_no_cursor_and_is_short(make_book: MakeBook) -> None:
+    hostile = msgspec.structs.replace(make_book((), state=FeedState.DOWN), reason="\x1b]0;" * 1000)
+    reason = take_book("kraken", hostile, 7, 1).reason
+    assert reason.startswith("\\x1b]0;")
+    assert len(reason) <= LONGEST_SENTENCE
 
 
 SIDES = st.sampled_from([(), ((1.0, 5.0),), ((1.0, 6.0),), ((1.0, 5.0), (0.5, 1.0))])

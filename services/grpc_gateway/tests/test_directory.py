@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dragonfly_common.messages import Instruments, Venue
+from dragonfly_common.printable import LONGEST_SENTENCE
 from dragonfly_common.types import FeedState
 from dragonfly_protos import market_data_pb2 as pb
 from grpc_gateway.directory import Directory
@@ -31,6 +32,15 @@ def test_venues_are_told_by_name_with_all_that_was_said() -> None:
         instruments_live=2,
         ts_pub=5,
     )
+
+
+def test_what_a_venue_is_said_to_be_moves_no_cursor_and_is_short() -> None:
+    directory, hostile = Directory(2.0), "\x1b]0;" * 1000
+    directory.hear_venue("a", Venue("v", FeedState.DOWN, hostile, hostile, 0, 0, 0), 5, 0.0)
+    (told,) = venues_of(directory)
+    for text in (told.reason, told.listener):
+        assert text.startswith("\\x1b]0;")
+        assert len(text) <= LONGEST_SENTENCE
 
 
 def test_every_feed_state_has_its_number_in_the_contract() -> None:

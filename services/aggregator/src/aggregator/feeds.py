@@ -9,6 +9,7 @@ from operator import gt, lt
 
 import msgspec
 from dragonfly_common.messages import Book
+from dragonfly_common.printable import LONGEST_SENTENCE, printable
 from dragonfly_common.types import FeedState, Side
 
 from aggregator.encoding import ASKS, BIDS, encode_feed, level_encoder
@@ -78,6 +79,8 @@ def take_book(venue: str, book: Book, ts_pub: int, depth: int, before: Feed | No
         else:
             state = FeedState.STALE
             fault, reason = _contradiction(book.bids, book.asks)
+    if reason:
+        reason = printable(reason, LONGEST_SENTENCE)  # a listener's key makes nobody trusted
     return _feed(venue, state, reason, book, ts_pub, bids, asks, sides, fault)
 
 

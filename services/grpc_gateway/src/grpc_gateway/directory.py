@@ -8,6 +8,7 @@ from typing import Final
 
 from dragonfly_common.listings import Listings
 from dragonfly_common.messages import Instruments, Venue
+from dragonfly_common.printable import LONGEST_SENTENCE, printable
 from dragonfly_common.types import FeedState
 from dragonfly_protos import market_data_pb2 as pb
 
@@ -143,8 +144,8 @@ def _encode(said: _Said) -> pb.Venue:
     return pb.Venue(
         venue=venue.venue,
         state=f"STATE_{venue.state.name}",
-        reason=venue.reason,
-        listener=venue.listener,
+        reason=printable(venue.reason, LONGEST_SENTENCE),
+        listener=printable(venue.listener),
         connections=venue.connections,
         instruments=venue.instruments,
         instruments_live=venue.instruments_live,

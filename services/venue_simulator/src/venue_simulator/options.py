@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dragonfly_common.errors import ConfigError
+from dragonfly_common.secret_files import warn_if_exposed
 
 from venue_simulator.faults import PlannedFault
 
@@ -53,6 +54,7 @@ def tls_context(options: Options) -> ssl.SSLContext | None:
     for path in (cert, key):
         if not path.is_file():
             raise ConfigError(f"no TLS file {str(path)!r}: name a PEM file that exists")
+    warn_if_exposed(key)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     try:
         context.load_cert_chain(cert, key)
