@@ -185,6 +185,9 @@ class StubGateway:
             if refusal is not None:
                 self._count("refused")
                 await context.abort(*refusal)
+            if (view, request.instrument) not in self.newest:
+                self._count("waiting gets")
+                await asyncio.Event().wait()
             return self.newest[view, request.instrument]
 
         return get

@@ -142,6 +142,25 @@ async def test_closing_the_client_ends_a_stream_that_waits(gateway: StubGateway)
         await client.get_book("ETH-BTC")
 
 
+@pytest.mark.parametrize(
+    ("end", "kind", "sentence"),
+    [
+        ("client", ClientError, "^this client was closed meanwhile$"),
+        ("gateway", UnavailableError, r"^127\.0\.0\.1:\d+: "),
+    ],
+)
+async def test_a_get_that_is_cut_says_by_whom(
+    gateway: StubGateway, end: str, kind: type[ClientError], sentence: str
+) -> None:
+    client = DragonflyClient(gateway.address)
+    async with client:
+        asking = asyncio.ensure_future(client.get_book("ETH-BTC"))
+        await gateway.until(lambda: gateway.calls["waiting gets"] == 1)
+        await (client.aclose() if end == "client" else gateway.stop())
+        with pytest.raises(kind, match=sentence):
+            await asking
+
+
 async def test_a_cancelled_consumer_is_cancelled(gateway: StubGateway) -> None:
     gateway.publish(make_book())
     async with DragonflyClient(gateway.address) as client:

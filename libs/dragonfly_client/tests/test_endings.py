@@ -8,6 +8,7 @@ from textwrap import dedent
 from typing import Final
 
 import pytest
+from patience import PATIENCE_S
 
 BEGINNING: Final = """
 import asyncio, gc, sys, threading, uvloop
@@ -24,7 +25,7 @@ async def main():
             if read == 3:
                 break
         await client.get_book("ETH-BTC")
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(120):
             await anext(client.venues())
 
 def block():
@@ -130,7 +131,7 @@ def test_it_ends_in_silence(name: str, stub_address: str) -> None:
         [sys.executable, "-c", program, stub_address],
         capture_output=True,
         text=True,
-        timeout=50,
+        timeout=PATIENCE_S,
         check=False,
     )
     assert (ran.returncode, ran.stdout, ran.stderr) == (0, "", "")

@@ -23,15 +23,14 @@ from dragonfly_client import (
 from dragonfly_client.events import log_event
 from dragonfly_client.sync import Client
 from dragonfly_protos import market_data_pb2 as pb
+from patience import eventually
 from stub_gateway import StubGateway, make_bbo, make_book, make_liquidity, make_venues
 
 DEAD = dict.fromkeys(("binance", "bitstamp", "kraken"), (pb.STATE_DOWN, "no listener"))
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(30):
-        while not condition():  # noqa: ASYNC110  (a book tells nobody)
-            await asyncio.sleep(0.005)
+    await eventually(condition, what="a book that says so")
 
 
 @pytest.mark.parametrize("window", [1, 8, None])

@@ -19,7 +19,7 @@ from dragonfly_client.errors import (
 )
 from dragonfly_client.events import Disconnected, EventListener, Reconnected
 
-__all__ = ["Following", "follow"]
+__all__ = ["Following", "consumer_cancelled", "follow"]
 
 T = TypeVar("T")
 
@@ -68,7 +68,7 @@ async def follow(
                 raise
             error = cause
         except asyncio.CancelledError:
-            if _consumer_cancelled() or not following.closed.is_set():
+            if consumer_cancelled() or not following.closed.is_set():
                 raise
             return
         if following.closed.is_set():
@@ -99,6 +99,7 @@ def _in_vain(error: ClientError, following: Following) -> ClientError:
     return UnavailableError(f"no gateway at {following.place} within {waited} ({error})")
 
 
-def _consumer_cancelled() -> bool:
+def consumer_cancelled() -> bool:
+    """Say whether the bot's task was cancelled, rather than the call that it waits for."""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0

@@ -13,7 +13,13 @@ from google.protobuf.message import Message
 
 from dragonfly_client._backoff import Backoff
 from dragonfly_client._channel import Connection, Connector
-from dragonfly_client.errors import CertificateError, UnavailableError, error_of_status
+from dragonfly_client._follow import consumer_cancelled
+from dragonfly_client.errors import (
+    CertificateError,
+    ClientError,
+    UnavailableError,
+    error_of_status,
+)
 
 __all__ = ["Gets"]
 
@@ -50,10 +56,16 @@ class Gets:
                 if status.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
                     break
                 error = error_of_status(status.code(), status.details())
-                if not _is_unreached(status) or isinstance(error, CertificateError):
+                if isinstance(error, CertificateError) or not isinstance(error, UnavailableError):
                     raise error from None
-                last = UnavailableError(str(error))
+                if not _is_unreached(status):
+                    raise UnavailableError(f"{self._connector.place}: {error}") from None
+                last = error
                 self._retire(connection)
+            except asyncio.CancelledError:
+                if consumer_cancelled():
+                    raise
+                raise ClientError("this client was closed meanwhile") from None
             else:
                 return payload
             await asyncio.sleep(min(backoff.next_s(), max(0.0, deadline - time.monotonic())))
