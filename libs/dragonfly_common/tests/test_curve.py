@@ -9,7 +9,7 @@ import pytest
 import structlog
 import zmq
 from bus_world import Ear, World, count, say
-from dragonfly_common.bus import Keys, Role, gate, keys, options
+from dragonfly_common.bus import Keys, Role, gate, keys, options, subscriptions
 from dragonfly_common.bus.keys import new_pair, short
 from dragonfly_common.clock import ManualClock
 from structlog.typing import EventDict
@@ -402,3 +402,19 @@ def test_no_log_holds_a_secret(world: World, ring: Ring, logged: list[EventDict]
     text = f"{logged} {listener!r} {stranger!r} {listener}"
     assert not [secret for secret in ring.secrets if secret in text]
     assert logged
+
+
+def test_a_trusted_key_gives_no_right_to_more_than_anybody_needs(
+    world: World, ring: Ring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(subscriptions, "MOST_OF_A_PEER", 10)
+    voice = world.voice(TCP, keys=ring.keys(Role.AGGREGATOR))
+    before = count("cut_off", reason="too_many")
+    address, held = voice.publisher.address, ring.keys(Role.GATEWAY)
+    good = world.ear(address, prefixes=["a.", "b."], keys=held)
+    world.until(lambda: voice.wanted == {"a.", "b."})
+    bad = world.ear(address, prefixes=[f"x{number}." for number in range(11)], keys=held)
+    world.until(lambda: count("cut_off", reason="too_many") > before)
+    world.close(bad)
+    world.until(lambda: voice.wanted == {"a.", "b."})
+    assert good.losses == []
