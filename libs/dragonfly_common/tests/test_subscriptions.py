@@ -154,6 +154,17 @@ def test_topics_that_are_none_reach_no_service_and_end_their_connection(
     serves(world, voice)
 
 
+def test_one_thread_watches_over_all_publishers(world: World) -> None:
+    def sentries() -> int:
+        return sum(thread.name == "sentry" for thread in threading.enumerate())
+
+    for _ in range(3):  # also of those that come before the thread has seen the others go
+        voices = [world.voice("tcp://127.0.0.1:0") for _ in range(2)]
+        assert sentries() == 1
+        for voice in voices:
+            world.close(voice)
+
+
 @pytest.mark.parametrize("connections", [1, 16])
 def test_a_flood_takes_bounded_memory_and_is_cut_off(
     world: World, attackers: Callable[[int], Attacker], connections: int

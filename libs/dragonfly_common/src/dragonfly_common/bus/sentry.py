@@ -52,7 +52,9 @@ Connection = tuple[int, int]
 """A descriptor, and the number of its file, by which it is told from one that comes later."""
 
 _guarded: Final[dict[Guarded, dict[Connection, int]]] = {}
+"""Each publisher, and what had come to it when it was first seen overdue."""
 _lock: Final = threading.Lock()
+_watching: Final = threading.Event()
 
 
 def post(publisher: Guarded) -> None:
@@ -60,9 +62,10 @@ def post(publisher: Guarded) -> None:
     if not hasattr(socket, "TCP_INFO"):
         return
     with _lock:
-        if not _guarded:
-            threading.Thread(target=_watch, name="sentry", daemon=True).start()
         _guarded[publisher] = {}
+        if not _watching.is_set():
+            _watching.set()
+            threading.Thread(target=_watch, name="sentry", daemon=True).start()
 
 
 def release(publisher: Guarded) -> None:
@@ -75,13 +78,15 @@ def _watch() -> None:
     while True:
         time.sleep(LOOK_INTERVAL_S)
         with _lock:
+            if not _guarded:
+                _watching.clear()
+                return
             for publisher, before in _guarded.items():
                 if publisher.overdue_s < OVERDUE_S:
                     before.clear()
-                else:
+                    continue
+                with suppress(RuntimeError):  # its addresses are just changing
                     _look(publisher, before)
-            if not _guarded:
-                return
 
 
 def _look(publisher: Guarded, before: dict[Connection, int]) -> None:
