@@ -129,6 +129,16 @@ async def test_a_dumb_terminal_has_lines_that_break_between_words(
     assert any(line.startswith("ETH-BTC: ") for line in lines)
 
 
+async def test_latency_in_a_dumb_terminal_says_that_it_measures(gateway: StubGateway) -> None:
+    console = Console(file=io.StringIO(), force_terminal=True, _environ={"TERM": "dumb"})
+    screen = LatencyScreen(console)
+    async with moving(gateway):
+        await run_watch(gateway.address, ["ETH-BTC"], seconds=0.3, console=console, screen=screen)
+    assert printed(console).startswith("measuring; Ctrl-C ends it")
+    assert "socket to bot" in printed(console)
+    assert "\x1b" not in printed(console)
+
+
 @pytest.mark.parametrize("width", [40, 60])
 async def test_latency_in_a_narrow_terminal_names_what_it_leaves_out(
     gateway: StubGateway, width: int

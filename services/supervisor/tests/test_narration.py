@@ -216,6 +216,24 @@ def test_a_viewer_is_told_what_leaves_and_what_comes_back() -> None:
     ]
 
 
+def test_only_what_was_live_is_live_again() -> None:
+    ticker = Ticker()
+    for event, reason in (
+        ("feed down", "no route"),
+        ("feed live", None),
+        ("feed live", "post_only"),
+        ("feed live", "post_only"),
+        ("feed live", None),
+    ):
+        ticker.log("listener.kraken", feed_line(event, reason=reason))
+    assert ticker.lines == [
+        "03:04:05 kraken ETH-BTC DOWN: no route",
+        "03:04:05 kraken ETH-BTC LIVE",
+        "03:04:05 kraken ETH-BTC LIVE again: post_only",
+        "03:04:05 kraken ETH-BTC LIVE again",
+    ]
+
+
 def test_a_viewer_is_told_what_there_is_a_remedy_for() -> None:
     ticker = Ticker()
     ticker.log("gateway", {"event": "open", "level": "warning", "remedy": "close it"})

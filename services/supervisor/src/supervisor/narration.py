@@ -83,14 +83,15 @@ class Story:
     def __init__(self, levels: Collection[str] = _COLOURS.keys()) -> None:
         """Beside feeds and faults, tell of whatever is logged at one of `levels`."""
         self._levels = levels
-        self._states: dict[tuple[str, object], str] = {}
+        self._told: dict[tuple[str, object], tuple[str, str]] = {}
+        self._lived: set[tuple[str, object]] = set()
 
     def news(self, process: str, line: LogLine) -> News | None:
         """Return what an event of a process's log means to a person, None for most."""
         event, level = str(line.get("event")), str(line.get("level"))
         when = str(line.get("timestamp", ""))[11:19]
         if event == "fault injected":
-            lasts = f" for {line['seconds']:g} s" if line.get("seconds") else ""
+            lasts = f" for {line['seconds']} s" if line.get("seconds") else ""
             return News(when, "simulated", f"{line.get('venue')} {line.get('fault')}{lasts}")
         if event.startswith(_FEED):
             return self._of_feed(when, process, line, event.removeprefix(_FEED).upper())
@@ -104,18 +105,21 @@ class Story:
 
     def _of_feed(self, when: str, process: str, line: LogLine, state: str) -> News | None:
         feed = (process, line.get("instrument"))
-        before, self._states[feed] = self._states.get(feed), state
-        again = state == _LIVE and before is not None
-        if before == state == _LIVE:
-            return None
         reason = f": {line['reason']}" if line.get("reason") else ""
+        before = self._told.get(feed)
+        self._told[feed] = (state, reason)
+        if state == _LIVE and before == (state, reason):
+            return None
+        again = " again" if state == _LIVE and feed in self._lived else ""
+        if state == _LIVE:
+            self._lived.add(feed)
         return News(
             when,
             process.removeprefix("listener."),
-            f"{state} again" if again else f"{state}{reason}",
+            f"{state}{again}{reason}",
             (str(line.get("instrument")),),
             style="green" if state == _LIVE else "yellow",
-            first=state == _LIVE and not again,
+            first=state == _LIVE and before is None,
         )
 
 

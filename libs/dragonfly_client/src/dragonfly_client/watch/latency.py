@@ -56,6 +56,8 @@ class LatencyScreen:
         self._live = Live(console=console, auto_refresh=False, transient=True) if shown else None
 
     def __enter__(self) -> object:
+        if self._console.is_dumb_terminal and self._as_text is None:
+            self._console.print("measuring; Ctrl-C ends it and prints the table", soft_wrap=True)
         return self._live and self._live.__enter__()
 
     def __exit__(self, *error: object) -> None:
