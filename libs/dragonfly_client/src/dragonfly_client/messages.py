@@ -16,6 +16,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Generic, TypeVar
 
 from dragonfly_client._liveness import HOLDS_S, Liveness
 
@@ -229,19 +230,22 @@ class View(_Followed):
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Book(View):
-    """A consolidated book: bids by price falling, asks by price rising, each level its venue's."""
+L = TypeVar("L", Level, MergedLevel)
 
-    bids: tuple[Level, ...]
-    asks: tuple[Level, ...]
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Ladder(View, Generic[L]):
+    """Two sides of levels: bids by price falling, asks by price rising."""
+
+    bids: tuple[L, ...]
+    asks: tuple[L, ...]
 
     @property
-    def best_bid(self) -> Level | None:
+    def best_bid(self) -> L | None:
         return self.bids[0] if self.bids else None
 
     @property
-    def best_ask(self) -> Level | None:
+    def best_ask(self) -> L | None:
         return self.asks[0] if self.asks else None
 
     @property
@@ -256,6 +260,11 @@ class Book(View):
 
     def __str__(self) -> str:
         return self._text(self.best_bid, self.best_ask)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Book(_Ladder[Level]):
+    """A consolidated book: bids by price falling, asks by price rising, each level its venue's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -280,32 +289,8 @@ class Bbo(View):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Liquidity(View):
+class Liquidity(_Ladder[MergedLevel]):
     """A book whose equal prices are merged, with each venue's share."""
-
-    bids: tuple[MergedLevel, ...]
-    asks: tuple[MergedLevel, ...]
-
-    @property
-    def best_bid(self) -> MergedLevel | None:
-        return self.bids[0] if self.bids else None
-
-    @property
-    def best_ask(self) -> MergedLevel | None:
-        return self.asks[0] if self.asks else None
-
-    @property
-    def mid(self) -> float | None:
-        """Halfway between the best prices; None without both sides."""
-        return _mid(self.best_bid, self.best_ask)
-
-    @property
-    def crossed(self) -> bool:
-        """Whether one venue bids more than another asks."""
-        return bool(self.bids and self.asks) and self.spread < 0
-
-    def __str__(self) -> str:
-        return self._text(self.best_bid, self.best_ask)
 
 
 @dataclass(frozen=True, slots=True)
