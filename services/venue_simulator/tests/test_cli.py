@@ -217,11 +217,13 @@ async def test_a_process_says_where_it_is_and_ends_when_asked(tmp_path: Path) ->
 )
 async def test_a_simulator_that_others_reach_says_so(words: list[str], warned: bool) -> None:
     process = await spawn("--rate=0", *words)
-    assert process.stderr is not None
-    async with patiently():
-        first = json.loads(await process.stderr.readline())
-    process.terminate()
-    await process.communicate()
+    try:
+        assert process.stderr is not None
+        async with patiently():
+            first = json.loads(await process.stderr.readline())
+    finally:
+        process.kill()
+        await process.communicate()
     assert first["event"] == ("open to other machines" if warned else "ready")
     assert first["level"] == ("warning" if warned else "info")
 
