@@ -68,6 +68,7 @@ class FakeDecoder:
         self.last: dict[str, tuple[object, object]] = {}
         self.seqs: dict[str, int] = {}
         self.forgotten: list[str] = []
+        self.seeds: set[str] = set()
 
     def feed(self, frame: bytes, _: WholeBook | None = None, /) -> Sequence[Event]:
         try:
@@ -110,13 +111,18 @@ class FakeDecoder:
     def seq(self, symbol: str) -> int:
         return self.seqs.get(symbol, -1)
 
+    def seeded(self, symbol: str) -> bool:
+        return symbol in self.seeds
+
     def seed(self, book: Top) -> Sequence[Event]:
+        self.seeds.add(book.symbol)
         self.seqs[book.symbol] = book.venue_seq
         self.last[book.symbol] = ([*map(list, book.bids)], [*map(list, book.asks)])
         return (book,)
 
     def _book(self, told: dict[str, Any]) -> Event:
         symbol = told["s"]
+        self.seeds.discard(symbol)
         if told["seq"] < self.seqs.get(symbol, -1):
             return Unchanged(symbol)
         self.seqs[symbol] = told["seq"]

@@ -36,11 +36,14 @@ def test_a_book_from_rest_is_joined_by_its_sequence() -> None:
     decoder = BinanceDecoder(10)
     seed = Top("ethbtc", 160, None, ((1.0, 1.0),), ((2.0, 1.0),))
     assert one(decoder.seed(seed)) == seed
+    assert decoder.seeded("ethbtc")
     assert decoder.seq("ethbtc") == 160
     assert one(decoder.feed(compact(book(160 - 1)))) == Unchanged("ethbtc")
+    assert decoder.seeded("ethbtc")
     # Of frames that come together only the newest is read, so it has to be known by then.
     assert decoder.whole_book(compact(book(160 + 1))) is not None
     assert isinstance(one(decoder.feed(compact(book(160 + 1)))), Top)
+    assert not decoder.seeded("ethbtc")
 
 
 def test_a_book_becomes_a_top_without_a_time() -> None:

@@ -47,11 +47,14 @@ def test_a_book_from_rest_is_joined_by_its_sequence() -> None:
     decoder = BitstampDecoder(10)
     seed = Top("btcusd", STAMP, None, ((1.0, 1.0),), ((2.0, 1.0),))
     assert one(decoder.seed(seed)) == seed
+    assert decoder.seeded("btcusd")
     assert decoder.seq("btcusd") == STAMP
     assert one(decoder.feed(compact(book(STAMP - 1)))) == Unchanged("btcusd")
+    assert decoder.seeded("btcusd")
     # Of frames that come together only the newest is read, so it has to be known by then.
     assert decoder.whole_book(compact(book(STAMP + 1))) is not None
     assert isinstance(one(decoder.feed(compact(book(STAMP + 1)))), Top)
+    assert not decoder.seeded("btcusd")
 
 
 def test_a_book_becomes_a_top_with_its_time() -> None:

@@ -46,6 +46,9 @@ class Sender:
     def tops(self) -> Mapping[str, tuple[Top, int]]:
         return self._tops
 
+    def seeded(self, symbol: str) -> bool:
+        return False
+
     async def audit(self, symbol: str, fetch: Callable[[], Awaitable[Top]]) -> Result:
         raise NotImplementedError
 

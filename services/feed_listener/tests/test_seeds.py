@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from dragonfly_common.types import FeedState
 from fake_venue import CALM, FakeServer, FakeVenue, book_around, eventually
-from feed_listener import seeding, snapshots
+from feed_listener import seeding, session, snapshots
 from feed_listener.levels import OLDER_IN_A_ROW
 from feed_listener.venue import SnapshotSource
 from listening import Consumer, listening
@@ -288,6 +288,32 @@ async def test_a_market_that_is_halted_is_asked_for_when_it_is_traded_again(
         assert server.snapshots_asked == ["btcusd"]
         server.halted.clear()
         await consumer.live("ETH-BTC", 7)
+
+
+@pytest.mark.parametrize("audit_interval_s", [None, 3600.0], ids=["no audit", "audit"])
+async def test_a_stream_that_is_none_is_found_out(
+    server: FakeServer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    audit_interval_s: float | None,
+) -> None:
+    """The venue acknowledges a subscription and sends nothing, while the market moves."""
+    monkeypatch.setattr(snapshots, "CONFIRM_S", 0.0)
+    monkeypatch.setattr(session, "BEHIND_S", 0.01)
+    await server.book("ethbtc", 7, 10.0)
+    async with listening(
+        server,
+        tmp_path,
+        venue=resting(),
+        instruments=["ETH-BTC"],
+        audit_interval_s=audit_interval_s,
+    ) as consumer:
+        consumer.want("ETH-BTC")
+        await consumer.live("ETH-BTC", 7)
+        server.snapshots["ethbtc"] = book_around(12.0, "ethbtc", 9)
+        await consumer.saying("ETH-BTC", "resyncing: audit")
+        await consumer.live("ETH-BTC", 9)
+        assert server.asked("unsub") == [["ethbtc"]]
 
 
 async def test_hundreds_come_within_the_budget(server: FakeServer, tmp_path: Path) -> None:

@@ -56,6 +56,10 @@ class Source(Protocol):
         """What stands at this moment by symbol, with the time it was received."""
         ...
 
+    def seeded(self, symbol: str) -> bool:
+        """Say whether the book of `symbol` is REST's, and no frame has confirmed it yet."""
+        ...
+
     async def audit(self, symbol: str, fetch: Callable[[], Awaitable[Top]]) -> Result:
         """Hold the book of `symbol` against the whole book that `fetch` returns."""
         ...

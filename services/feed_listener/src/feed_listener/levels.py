@@ -167,6 +167,11 @@ class TopFilter:
         """The sequence of the last frame; -1 at first."""
         return self._seq
 
+    @property
+    def seeded(self) -> bool:
+        """Whether the book stands as REST gave it."""
+        return self._seeded
+
     def seed(self, book: Top) -> Sequence[Event]:
         """Take a book that REST gave; a frame of the same sequence or a newer one replaces it."""
         self._seq, self._bids, self._asks = book.venue_seq, book.bids, book.asks
@@ -272,6 +277,11 @@ class TopFilters:
     def seed(self, book: Top) -> Sequence[Event]:
         """Return what comes of a book that REST gave; see `TopFilter.seed`."""
         return self.of(self._channel(book.symbol)).seed(book)
+
+    def seeded(self, symbol: str) -> bool:
+        """Say whether the book of `symbol` stands as REST gave it."""
+        known = self._filters.get(self._channel(symbol))
+        return known is not None and known.seeded
 
     def forget(self, symbol: str) -> None:
         """Drop the filter of `symbol`."""

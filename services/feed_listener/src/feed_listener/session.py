@@ -176,6 +176,10 @@ class Session:
         for event in self._decoder.seed(book):
             self._take(event, ts_recv, now)
 
+    def seeded(self, symbol: str) -> bool:
+        """Say whether the book of `symbol` is REST's, and no frame has confirmed it yet."""
+        return self._decoder.seeded(symbol)
+
     def say_unbooked(self, symbol: str, trouble: str = "") -> None:
         """Say that `symbol` waits for its first book, and why REST gives none."""
         reason = f"subscribed at {self._venue.name}; its first book is awaited"

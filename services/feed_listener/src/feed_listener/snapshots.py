@@ -38,6 +38,8 @@ AUDIT_SHARE: Final = 0.25
 """Audits make no more of the requests than this, so that first books find the rest."""
 CONFIRM_S: Final = 10.0
 """A first book from REST is audited after this: the reply may have been so old, from a cache."""
+SEEDED_INTERVAL_S: Final = 60.0
+"""From one audit to the next of a book from REST, where no others are asked for."""
 LONGEST_REST_S: Final = 3600.0
 SERVED_RANK: Final = 10
 """Below all urgency: another connection serves the symbol meanwhile."""
@@ -78,7 +80,8 @@ class Snapshots:
         """`fetch` returns the reply to a path of the venue's HTTP API, of so many bytes at most.
 
         Every live feed is audited once in `audit_interval_s`, or as often as the budget allows;
-        None: never. `random` returns [0, 1).
+        None: only while it stands as REST gave it, because its stream may be none. `random` returns
+        [0, 1).
         """
         self._feeds = feeds
         self._source = source
@@ -104,8 +107,7 @@ class Snapshots:
     async def run(self) -> None:
         """Ask until cancelled."""
         async with asyncio.TaskGroup() as group:
-            if self._audit_interval_s is not None:
-                group.create_task(self._audit_all(self._audit_interval_s))
+            group.create_task(self._audit_all(self._audit_interval_s or SEEDED_INTERVAL_S))
             while True:
                 now = self._clock.monotonic()
                 await self._rest(min(self._begin_seeds(group, now), self._say_pause(now)))
@@ -191,7 +193,7 @@ class Snapshots:
 
     def _next(self, now: float, interval_s: float) -> Feed | None:
         """Return the feed that has been due for longest, if one is."""
-        live = [feed for feed in self._feeds if feed.state is LIVE]
+        live = [feed for feed in self._feeds if feed.state is LIVE and self._is_audited(feed)]
         # Not all at once after a start.
         self._due = {
             feed.instrument: self._due.get(feed.instrument, now + interval_s * self._random())
@@ -199,6 +201,12 @@ class Snapshots:
         }
         first = min(live, key=lambda feed: self._due[feed.instrument], default=None)
         return first if first is not None and self._due[first.instrument] <= now else None
+
+    def _is_audited(self, feed: Feed) -> bool:
+        if self._audit_interval_s is not None:
+            return True
+        source, symbol = feed.source, feed.symbol
+        return source is not None and symbol is not None and source.seeded(symbol)
 
     async def _audit(self, feed: Feed) -> None:
         symbol, source = feed.symbol, feed.source

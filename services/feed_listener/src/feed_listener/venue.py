@@ -297,6 +297,10 @@ class Decoder(Protocol):
         """
         ...
 
+    def seeded(self, symbol: str) -> bool:
+        """Say whether the book of `symbol` stands as REST gave it: no frame has confirmed it."""
+        ...
+
 
 class Venue(Protocol):
     """One venue's rules."""

@@ -101,6 +101,10 @@ class BinanceDecoder:
         """Return what comes of a book that REST gave; see `Decoder`."""
         return self._filters.seed(book)
 
+    def seeded(self, symbol: str) -> bool:
+        """Say whether the book of `symbol` stands as REST gave it."""
+        return self._filters.seeded(symbol)
+
     def _other(self, frame: bytes) -> Sequence[Event]:
         if b'"lastUpdateId"' in frame:
             return self._in_full(frame)

@@ -93,6 +93,10 @@ class BitstampDecoder:
         """Return what comes of a book that REST gave; see `Decoder`."""
         return self._filters.seed(book)
 
+    def seeded(self, symbol: str) -> bool:
+        """Say whether the book of `symbol` stands as REST gave it."""
+        return self._filters.seeded(symbol)
+
     def _other(self, frame: bytes) -> Sequence[Event]:
         return self._in_full(frame) if b'"microtimestamp"' in frame else understand(frame)
 

@@ -112,6 +112,10 @@ class KrakenDecoder:
         """Return nothing: the venue answers a subscription with its book; see `Decoder`."""
         return ()
 
+    def seeded(self, symbol: str) -> bool:
+        """Return False: no book is from REST."""
+        return False
+
     def _event(self, message: _Message, *, snapshot: bool) -> Event:
         symbol = message.symbol
         known = _Feed(symbol, self._channel_depth) if snapshot else self._feeds.get(symbol)
