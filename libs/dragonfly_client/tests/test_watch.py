@@ -277,6 +277,13 @@ async def test_a_token_comes_from_a_file_or_the_environment(tmp_path: Path, plac
         assert (ran.returncode, out) == (0, b"ETH-BTC        binance\n")
 
 
+def test_an_unlisted_name_among_others_is_told_in_the_words_of_the_line(stub_address: str) -> None:
+    ran = run("--gateway", stub_address, "--seconds", "0.5", "FOO-BAR", "ETH-BTC")
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert re.search(r"^no venue lists FOO-BAR: see `.*watch --list`$", ran.stdout, re.MULTILINE)
+    assert "ETH-BTC    binance LIVE" in ran.stdout
+
+
 def test_the_command_lists(stub_address: str) -> None:
     ran = run("--gateway", stub_address, "--list")
     assert ran.returncode == 0
@@ -292,6 +299,7 @@ def test_the_command_lists(stub_address: str) -> None:
         (["--cert-file", "/nowhere.pem"], 2, "--cert-file and --key-file belong together"),
         (["--token-file", "/nowhere"], 2, "--token-file '/nowhere' cannot be read"),
         (["--svg", "/nowhere/ladder.svg"], 2, "No such file or directory"),
+        (["--proxy", "socks5://u:secret@a:1"], 2, "proxy 'socks5://a:1' cannot be used"),
         (["--gateway", "nowhere"], 2, "'nowhere' is no gateway's address: write HOST:PORT"),
         (["--seconds", "0"], 2, "--seconds"),
     ],

@@ -156,6 +156,7 @@ def watch(
             token=gateway.token,
             proxy=gateway.proxy,
             svg=svg,
+            wording=_for_the_line,
         )
     )
 
@@ -190,11 +191,12 @@ def latency(
             token=gateway.token,
             proxy=gateway.proxy,
             screen=screen,
+            wording=_for_the_line,
         )
     )
 
 
-def _for_the_line(error: ClientError) -> str:
+def _for_the_line(error: ClientError | str) -> str:
     """Return what a bot's program would be told, in the words of the command line."""
     sentence = _ARGUMENT.sub(lambda found: f"--{found[0].replace('_', '-')}", str(error))
     return sentence.replace("ListInstruments", f"`{command_name()} watch --list`")

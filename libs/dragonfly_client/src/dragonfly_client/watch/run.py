@@ -7,7 +7,8 @@ import contextlib
 import io
 import shutil
 import time
-from collections.abc import Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -15,7 +16,7 @@ from rich.console import Console, ConsoleDimensions
 
 from dragonfly_client.client import DragonflyClient
 from dragonfly_client.errors import SettingError
-from dragonfly_client.events import Event
+from dragonfly_client.events import Event, Refused
 from dragonfly_client.tls import Tls
 from dragonfly_client.watch.ladder import Frame, draw
 from dragonfly_client.watch.screens import LadderScreen, LineScreen, Screen
@@ -43,6 +44,7 @@ async def run_watch(
     proxy: str | None = None,
     svg: Path | None = None,
     screen: Screen | None = None,
+    wording: Callable[[str], str] = str,
 ) -> Summary:
     """Show the books of `instruments` until `seconds` after the first one, or until cancelled.
 
@@ -62,6 +64,8 @@ async def run_watch(
         screen = LadderScreen(console) if redraws else LineScreen(console)
 
     def on_event(event: Event) -> None:
+        if isinstance(event, Refused):
+            event = replace(event, reason=wording(event.reason))
         watch.on_event(event)
         screen.tell(event)
 
