@@ -9,7 +9,7 @@ from dragonfly_common.types import FeedState
 from feed_listener.audits import Result
 from feed_listener.feed_state import FeedEvent
 from feed_listener.feeds import Feeds
-from feed_listener.venue import Top
+from feed_listener.venue import TRADING, Top, Trading
 
 TOPIC = "book.ETH-BTC.fake."
 
@@ -253,3 +253,70 @@ def test_a_resting_book_is_published_again_with_another_score(feeds: Feeds, said
     feeds.say_scores(700.0)
     assert [book.score for book in said.books[3:]] == [1.0, None]
     assert said.books[-1].reason == "cut off"
+
+
+MAINTENANCE = Trading(halted=True, word="maintenance")
+BREAK = Trading(halted=True, word="BREAK")
+
+
+def test_a_halted_feed_shows_nothing_and_has_its_newest_book_when_it_is_traded_again(
+    feeds: Feeds, said: Said
+) -> None:
+    sender = Sender()
+    sender.send(feeds, 1)
+    feeds.set_trading("ETH-BTC", BREAK)
+    sender.send(feeds, 2)
+    feeds.tell(sender, ["ethbtc"], FeedEvent.SILENT, "silent")
+    feeds.tell(sender, ["ethbtc"], FeedEvent.REFUSED, "refused")
+    assert said.books[-1].state is FeedState.HALTED
+    feeds.set_trading("ETH-BTC", TRADING)
+    assert said.states[1:] == [FeedState.LIVE, FeedState.HALTED, FeedState.SYNCING, FeedState.LIVE]
+    assert said.books[-1].venue_seq == 2
+
+
+@pytest.mark.parametrize("ends", ["lost", "silent"])
+def test_what_cannot_be_trusted_at_the_end_of_a_halt_is_not_shown(
+    feeds: Feeds, said: Said, ends: str
+) -> None:
+    sender = Sender()
+    sender.send(feeds, 1)
+    feeds.set_trading("ETH-BTC", BREAK)
+    if ends == "lost":
+        feeds.lose(sender, "closed", None)
+    sender.trusted = False
+    feeds.set_trading("ETH-BTC", TRADING)
+    assert said.books[-1].state is FeedState.SYNCING
+    assert said.books[-1].reason == "fake trades ETH-BTC again; its book is awaited"
+
+
+def test_both_the_venue_and_the_market_must_be_traded(feeds: Feeds, said: Said) -> None:
+    sender = Sender()
+    sender.send(feeds, 1)
+    feeds.set_trading("ETH-BTC", BREAK)
+    feeds.announce(sender, MAINTENANCE)
+    feeds.set_trading("ETH-BTC", TRADING)
+    assert said.books[-1].reason == "fake has halted trading: maintenance"
+    feeds.set_trading("ETH-BTC", BREAK)
+    feeds.announce(sender, TRADING)
+    assert said.books[-1].reason == "fake has halted ETH-BTC: BREAK"
+    feeds.set_trading("ETH-BTC", TRADING)
+    assert said.books[-1].state is FeedState.LIVE
+
+
+def test_the_newest_word_of_a_connection_that_is_there_counts(feeds: Feeds, said: Said) -> None:
+    old, new = Sender(1), Sender(2)
+    old.send(feeds, 1)
+    feeds.announce(old, MAINTENANCE)
+    feeds.announce(new, TRADING)
+    feeds.announce(old, MAINTENANCE)
+    feeds.lose(old, "closed", None)
+    assert feeds.trading == TRADING
+    new.send(feeds, 2)
+    live, halted, syncing, down = (
+        FeedState.LIVE,
+        FeedState.HALTED,
+        FeedState.SYNCING,
+        FeedState.DOWN,
+    )
+    until_it_is_lost = [live, halted, syncing, live, halted, syncing, down]
+    assert said.states[1:] == [*until_it_is_lost, live]
