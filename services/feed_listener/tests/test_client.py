@@ -370,6 +370,28 @@ async def test_a_refusal_that_names_its_headers_twice_is_one_all_the_same() -> N
             assert rejected.value.retry_after_s == 7.0
 
 
+@pytest.mark.parametrize("length", ["Content-Length: 9999999", "X-None: 0", "Content-Length: x"])
+async def test_a_refused_handshake_is_one_however_its_body_ends(
+    length: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(websocket, "OPEN_TIMEOUT_S", 0.5)
+    ended = asyncio.Event()
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(f"HTTP/1.1 418 Teapot\r\nRetry-After: 600\r\n{length}\r\n\r\nno".encode())
+        with contextlib.suppress(ConnectionError):
+            await reader.read()
+        writer.close()
+        ended.set()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as other:
+        with pytest.raises(RejectedError, match=r"HTTP 418 .banned") as rejected:
+            await connect(f"ws://127.0.0.1:{other.sockets[0].getsockname()[1]}")
+        await ended.wait()
+    assert rejected.value.retry_after_s == 600.0
+
+
 @pytest.mark.parametrize("status", ["301 Moved", "302 Found", "303 Other", "307 T", "308 P"])
 @pytest.mark.parametrize(
     "location",

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import ssl
 from collections import deque
 from collections.abc import Callable, Sequence
-from functools import partial
+from email import message_from_bytes
 from typing import Any, Final, NoReturn
 from urllib.parse import urlsplit
 
@@ -42,6 +43,7 @@ __all__ = ["WebSocketClient"]
 OPEN_TIMEOUT_S: Final = 5.0
 CLOSE_TIMEOUT_S: Final = 0.5
 HEAD_END: Final = b"\r\n\r\n"
+STATUS: Final = re.compile(rb"HTTP/1\.\d (\d{3})\b")
 
 
 class WebSocketClient:
@@ -66,7 +68,12 @@ class WebSocketClient:
         Raises:
             ClientError: it could not be; the error says how soon to try again.
         """
-        make = partial(_Direct, max_frame_bytes=self._max_frame_bytes)
+        made: list[_Direct] = []
+
+        def make(*arguments: Any, **options: Any) -> _Direct:
+            made.append(_Direct(*arguments, max_frame_bytes=self._max_frame_bytes, **options))
+            return made[-1]
+
         with self._standing.attempt(url):
             proxy = proxy_of(url, os.environ)
             said = f"{url} through {proxy.told}" if proxy else url
@@ -95,7 +102,11 @@ class WebSocketClient:
             try:
                 return await self._trust.verify(said, open_by)
             except (OSError, WebSocketException, EOFError) as error:
-                raise _failure(said, error, self._standing.now_s) from error
+                now_s = self._standing.now_s
+                failure = _failure(said, error, now_s)
+                if made and not isinstance(failure, RejectedError):
+                    failure = made[-1].rejection(said, now_s) or failure
+                raise failure from error
 
 
 class _Connect(connect):
@@ -121,9 +132,8 @@ class _Direct(ClientConnection):
         self.on_end: Callable[[], object] = lambda: None
         """Called when the connection is over."""
         self._framing = Framing(max_frame_bytes)
-        self._head_end = b""
-        """The last bytes of the reply to the handshake."""
-        self._refusing = False
+        self._head = bytearray()
+        """Of the reply to the handshake."""
         self._message: bytearray | None = None
         """What is here of a message in several frames."""
         self._arrived: list[bytes] = []
@@ -149,11 +159,21 @@ class _Direct(ClientConnection):
 
         The head ends with an empty line: frames follow it, or what is said of a refusal.
         """
-        end = len(data) if self._refusing else data.find(b"\n") + 1 or len(data)
+        if self._head.endswith(HEAD_END):
+            super().data_received(data)
+            return b""
+        end = data.find(b"\n") + 1 or len(data)
+        self._head += data[:end]
         super().data_received(data[:end])
-        self._head_end = (self._head_end + data[:end])[-len(HEAD_END) :]
-        self._refusing |= self._head_end == HEAD_END
         return data[end:]
+
+    def rejection(self, url: str, now_s: float) -> RejectedError | None:
+        """Return the refusal that the reply begins with, however much is missing of its body."""
+        found = STATUS.match(self._head)
+        if found is None or not self._head.endswith(HEAD_END) or found[1] == b"101":
+            return None
+        headers = message_from_bytes(self._head.partition(b"\n")[2])
+        return RejectedError(url, int(found[1]), headers["Retry-After"], now_s=now_s)
 
     def process_event(self, event: Event) -> None:
         if not isinstance(event, Frame) or event.opcode not in DATA_OPCODES:
