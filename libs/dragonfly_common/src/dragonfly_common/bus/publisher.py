@@ -116,6 +116,8 @@ class Publisher:
     def drain(self) -> list[Interest]:
         """Return what consumers asked for since the last call; answer each with its last values."""
         interests: list[Interest] = []
+        # To the end, however long: ZeroMQ keeps what it takes before it is counted here. Measured:
+        # with 2,000 at a time a flood of 20 connections took 450 MB, and so it takes 115.
         while (frame := self._binding.next_asked()) is not None:
             interests.append(Interest(frame[1:].decode(), frame[:1] == b"\x01"))
         wanted = dict.fromkeys(interest.prefix for interest in interests if interest.wanted)
