@@ -34,8 +34,8 @@ from decoders import binance
 from dragonfly_common.messages import Book, Venue, View
 from dragonfly_common.topics import ViewKind
 from dragonfly_common.types import FeedState, Side
-from feed_listener.venue import Top
-from feed_listener.venues import find_venue
+from dragonfly_venues.events import Top
+from dragonfly_venues.registry import find_venue
 from measuring import Worker, print_table, save
 
 DEPTH: Final = 10

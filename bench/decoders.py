@@ -17,8 +17,8 @@ from typing import Final
 from zlib import crc32
 
 import msgspec
-from feed_listener.venue import Top, Unchanged
-from feed_listener.venues import find_venue
+from dragonfly_venues.events import Top, Unchanged
+from dragonfly_venues.registry import find_venue
 
 DEPTH: Final = 10
 FRAMES: Final = 1000

@@ -21,7 +21,7 @@ import grpc
 import grpc.aio
 import uvloop
 import zmq
-from feed_listener.venues import find_venue
+from dragonfly_venues.registry import find_venue
 from measuring import DRAINED_S, Worker, paced
 from venue_sender import INSTRUMENT, Sent, run_sender
 from websockets.asyncio.client import connect

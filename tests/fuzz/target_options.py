@@ -23,9 +23,9 @@ from dragonfly_common.clock import ManualClock
 from dragonfly_common.discovery import check_address, check_upstream
 from dragonfly_common.errors import ConfigError, UserError
 from dragonfly_common.types import is_instrument, normalise_instrument
+from dragonfly_venues.registry import find_venue
+from dragonfly_venues.transport import STREAM_SCHEMES, check_url
 from feed_listener.cli import listener
-from feed_listener.client import STREAM_SCHEMES, check_url
-from feed_listener.venues import find_venue
 from fuzzing import Target
 from grpc_gateway.access import read_tokens
 from grpc_gateway.cli import gateway

@@ -17,15 +17,16 @@ from dragonfly_common import codec
 from dragonfly_common.clock import ManualClock
 from dragonfly_common.messages import Body, Book
 from dragonfly_common.types import FeedState, is_instrument
+from dragonfly_venues.events import FRAME_ERROR_REASONS, FrameError
+from dragonfly_venues.instruments import LONGEST_WORD
+from dragonfly_venues.kraken.book import KrakenBook, RawLevel, read_changes
+from dragonfly_venues.registry import VENUES
+from dragonfly_venues.transport import UnresponsiveError
+from dragonfly_venues.venue import SnapshotSource, Venue
 from feed_listener import counters
-from feed_listener.client import UnresponsiveError
 from feed_listener.feeds import Feeds
 from feed_listener.pulse import Pulse
 from feed_listener.session import Session, Surroundings
-from feed_listener.venue import FRAME_ERROR_REASONS, FrameError, SnapshotSource, Venue
-from feed_listener.venues import VENUES
-from feed_listener.venues.instruments import LONGEST_WORD
-from feed_listener.venues.kraken.book import KrakenBook, RawLevel, read_changes
 from fuzzing import Target
 from judging import by_label, counted, judge_side
 from mutation import Form

@@ -23,8 +23,8 @@ from dragonfly_common.bus import Publisher, Subscriber
 from dragonfly_common.runtime import Runtime
 from dragonfly_common.sharing import Replicas
 from dragonfly_common.topics import ViewKind
+from dragonfly_venues.registry import VENUES
 from feed_listener.listener import Following
-from feed_listener.venues import VENUES
 from grpc_gateway.servicer import Limits
 
 from simulation import bus, transport, venues

@@ -13,9 +13,9 @@ from typing import Any, Final, Literal, NamedTuple, NoReturn, Self, cast
 from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
+from dragonfly_venues.transport import ClosedError, RejectedError, Standing, UnreachableError
+from dragonfly_venues.transport.connection import Connection
 from feed_listener import instrument_list, service
-from feed_listener.client import ClosedError, RejectedError, Standing, UnreachableError
-from feed_listener.client.connection import Connection
 from venue_simulator import market
 from venue_simulator.book import BookState, Levels
 from venue_simulator.client import Client as Member
@@ -301,7 +301,7 @@ async def _reach(host: VenueHost, url: str) -> Exchange:
 
 
 async def _fetch(host: VenueHost, url: str, max_bytes: int, standing: Standing) -> bytes:
-    """Return a venue's REST reply, as `feed_listener.client.fetch` does."""
+    """Return a venue's REST reply, as `dragonfly_venues.transport.fetch` does."""
     with standing.attempt(url):
         return await _get(host, url, max_bytes)
 

@@ -17,8 +17,8 @@ from dragonfly_common.runtime import Runtime, RuntimeOptions
 from dragonfly_common.sharing import Share
 from dragonfly_common.topics import RELIST_PREFIX, STATUS_PREFIX, book_interest, book_topic
 from dragonfly_common.types import FeedState
+from dragonfly_venues.transport import ClientOptions, build_client, fetch, trusted
 from fake_venue import FakeServer, FakeVenue, eventually
-from feed_listener.client import ClientOptions, build_client, fetch, trusted
 from feed_listener.instrument_list import fetcher
 from feed_listener.listener import Following, Listener
 from patience import SkippingClock

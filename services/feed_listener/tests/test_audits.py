@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 from dragonfly_common.types import Level
+from dragonfly_venues.binance.decoder import BinanceDecoder
+from dragonfly_venues.events import Bbo, Top
 from feed_listener.audits import (
     BEHIND_S,
     EPISODE_S,
@@ -17,8 +19,6 @@ from feed_listener.audits import (
     Verdict,
     Watch,
 )
-from feed_listener.venue import Bbo, Top
-from feed_listener.venues.binance.feed import BinanceDecoder
 from hypothesis import given
 from hypothesis import strategies as st
 

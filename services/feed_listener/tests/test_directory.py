@@ -6,9 +6,8 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 
 import pytest
 from dragonfly_common.clock import SystemClock
-from fake_venue import eventually
-from feed_listener import directory as module
-from feed_listener.client import (
+from dragonfly_venues.events import FrameError, Trading
+from dragonfly_venues.transport import (
     BannedError,
     ClientError,
     ProtocolError,
@@ -16,8 +15,10 @@ from feed_listener.client import (
     UnforeseenError,
     UnreachableError,
 )
+from dragonfly_venues.venue import InstrumentSource, Market
+from fake_venue import eventually
+from feed_listener import directory as module
 from feed_listener.directory import Directory
-from feed_listener.venue import FrameError, InstrumentSource, Market, Trading
 
 ETH = {"ETH-BTC": Market("ethbtc")}
 NEW = {"NEW-BTC": Market("newbtc")}

@@ -6,10 +6,10 @@ import pytest
 from dragonfly_common.clock import ManualClock
 from dragonfly_common.messages import Body, Book
 from dragonfly_common.types import FeedState
+from dragonfly_venues.events import Top
 from feed_listener.audits import Result
 from feed_listener.feed_state import FeedEvent
 from feed_listener.feeds import Feeds
-from feed_listener.venue import TRADING, Top, Trading
 
 TOPIC = "book.ETH-BTC.fake."
 

@@ -1,18 +1,19 @@
 from __future__ import annotations
 
 import pytest
-from fake_venue import FakeServer, FakeVenue, eventually
-from feed_listener import instrument_list
-from feed_listener.client import (
+from dragonfly_venues.events import FrameError, Trading
+from dragonfly_venues.transport import (
     ClientOptions,
     RejectedError,
     UnreachableError,
     build_client,
     trusted,
 )
+from dragonfly_venues.venue import InstrumentSource, Market
+from fake_venue import FakeServer, FakeVenue, eventually
+from feed_listener import instrument_list
 from feed_listener.directory import Fetch
 from feed_listener.instrument_list import fetcher
-from feed_listener.venue import FrameError, InstrumentSource, Market, Trading
 
 LISTED = {
     "ETH-BTC": Market("ethbtc"),

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from dragonfly_common.messages import Instruments
 from dragonfly_common.types import FeedState
+from dragonfly_venues.venue import InstrumentSource
 from fake_venue import FakeServer, FakeVenue, eventually
 from feed_listener import directory
-from feed_listener.venue import InstrumentSource
 from listening import SkippingClock, listening
 
 SYNCING = FeedState.SYNCING

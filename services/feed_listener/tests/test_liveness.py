@@ -1,7 +1,7 @@
 from __future__ import annotations
 
+from dragonfly_venues.venue import Liveness
 from feed_listener.liveness import Echo, Silence, Slowness, Vigil
-from feed_listener.venue import Liveness
 from hypothesis import given
 from hypothesis import strategies as st
 

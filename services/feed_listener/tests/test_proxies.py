@@ -11,9 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 from dragonfly_common.types import FeedState
-from fake_proxy import FakeProxy
-from fake_venue import FakeServer, FakeVenue
-from feed_listener.client import (
+from dragonfly_venues.transport import (
     CertificateError,
     ClientError,
     ClientOptions,
@@ -25,7 +23,9 @@ from feed_listener.client import (
     fetch,
     trusted,
 )
-from feed_listener.client.proxies import proxy_of
+from dragonfly_venues.transport.proxies import proxy_of
+from fake_proxy import FakeProxy
+from fake_venue import FakeServer, FakeVenue
 from hypothesis import given
 from hypothesis import strategies as st
 from listening import listening

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
+from dragonfly_venues.events import Top
 from feed_listener.seeding import AFTER_S, FIRST_RETRY_S, Seeding, Wish
-from feed_listener.venue import Top
 
 NOW = 1000.0
 

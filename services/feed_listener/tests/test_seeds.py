@@ -7,10 +7,10 @@ from pathlib import Path
 import msgspec
 import pytest
 from dragonfly_common.types import FeedState
+from dragonfly_venues.decoding.whole_tops import OLDER_IN_A_ROW
+from dragonfly_venues.venue import SnapshotSource
 from fake_venue import CALM, FakeServer, FakeVenue, book_around, eventually
 from feed_listener import seeding, session, snapshots
-from feed_listener.levels import OLDER_IN_A_ROW
-from feed_listener.venue import SnapshotSource
 from listening import Consumer, listening
 from prometheus_client import REGISTRY
 from test_snapshots import SNAPSHOTS

@@ -11,12 +11,12 @@ from dragonfly_common.bus import Subscriber, pump
 from dragonfly_common.clock import SystemClock
 from dragonfly_common.runtime import Runtime, RuntimeOptions
 from dragonfly_common.topics import book_interest
+from dragonfly_venues.transport import trusted
+from dragonfly_venues.venue import InstrumentSource
 from fake_venue import FakeServer, FakeVenue, eventually
 from feed_listener import directory
-from feed_listener.client import trusted
 from feed_listener.listener import Following
 from feed_listener.service import Options, serve
-from feed_listener.venue import InstrumentSource
 
 
 async def test_all_that_asks_a_host_obeys_what_it_told_one(

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 from dragonfly_common.types import FeedState
+from dragonfly_venues.binance import seed as binance
+from dragonfly_venues.bitstamp import seed as bitstamp
+from dragonfly_venues.events import FrameError, Top
+from dragonfly_venues.venue import AuditSources, SnapshotSource
 from fake_venue import FakeServer, FakeVenue, book_around, eventually
 from feed_listener import audits, session
 from feed_listener.audits import Audit, Result
-from feed_listener.venue import AuditSources, FrameError, SnapshotSource, Top
-from feed_listener.venues.binance import snapshot as binance
-from feed_listener.venues.bitstamp import snapshot as bitstamp
 from listening import listening
 from prometheus_client import REGISTRY
 

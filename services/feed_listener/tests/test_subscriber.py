@@ -3,9 +3,9 @@ from __future__ import annotations
 import json
 
 import msgspec
+from dragonfly_venues.events import Acked, Refused
 from fake_venue import CALM, LIMITS, FakeVenue
 from feed_listener.subscriber import REFUSED_RETRY_S, Subscriber
-from feed_listener.venue import Acked, Refused
 from hypothesis import given
 from hypothesis import strategies as st
 

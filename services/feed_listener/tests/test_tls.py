@@ -13,14 +13,14 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from fake_venue import FakeServer
-from feed_listener.client import (
+from dragonfly_venues.transport import (
     CertificateError,
     ClientOptions,
     build_client,
     fetch,
     trusted,
 )
+from fake_venue import FakeServer
 
 Key = ec.EllipticCurvePrivateKey
 NOW = datetime.now(UTC)

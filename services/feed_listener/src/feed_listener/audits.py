@@ -20,8 +20,7 @@ from typing import Final
 
 import msgspec
 from dragonfly_common.types import Level
-
-from feed_listener.venue import Bbo, Top
+from dragonfly_venues.events import Bbo, Top
 
 __all__ = ["BEHIND_S", "FAULT_AFTER", "Audit", "Audits", "Result", "Verdict", "Watch"]
 

@@ -19,11 +19,11 @@ from dragonfly_common.options import (
 )
 from dragonfly_common.runtime import RuntimeOptions, run_async, runtime_options
 from dragonfly_common.sharing import Replicas
+from dragonfly_venues.registry import VENUES, find_venue
+from dragonfly_venues.transport import REST_SCHEMES, STREAM_SCHEMES, check_url, trusted
 
-from feed_listener.client import REST_SCHEMES, STREAM_SCHEMES, check_url, trusted
 from feed_listener.listener import Following
 from feed_listener.service import Options, serve
-from feed_listener.venues import VENUES, find_venue
 
 __all__ = ["listener"]
 

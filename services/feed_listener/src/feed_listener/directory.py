@@ -14,11 +14,12 @@ from typing import Final
 
 import structlog
 from dragonfly_common.clock import Clock
+from dragonfly_venues.events import FrameError, Trading
+from dragonfly_venues.transport import ClientError, ProtocolError, RejectedError, foreseen
+from dragonfly_venues.transport.backoff import Backoff
+from dragonfly_venues.venue import InstrumentSource, Market
 
 from feed_listener import counters
-from feed_listener.backoff import Backoff
-from feed_listener.client import ClientError, ProtocolError, RejectedError, foreseen
-from feed_listener.venue import FrameError, InstrumentSource, Market, Trading
 from feed_listener.waiting import wait
 
 __all__ = ["LIST_INTERVAL_S", "Directory", "Fetch"]

@@ -16,12 +16,12 @@ from dragonfly_common.messages import Body, Book, Gone
 from dragonfly_common.printable import LONGEST_SENTENCE, printable
 from dragonfly_common.topics import book_topic
 from dragonfly_common.types import FeedState, Side
+from dragonfly_venues.events import TRADING, Top, Trading
 
 from feed_listener import counters
 from feed_listener.audits import Result
 from feed_listener.feed_state import FeedEvent, next_state
 from feed_listener.score import Score
-from feed_listener.venue import TRADING, Top, Trading
 
 __all__ = ["Feed", "Feeds", "Outlet", "Source"]
 

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Final
 
-from feed_listener.client import (
+from dragonfly_venues.events import FrameError
+from dragonfly_venues.transport import (
     Client,
     Connection,
     RejectedError,
@@ -16,8 +17,9 @@ from feed_listener.client import (
     UnreachableError,
     fetch,
 )
+from dragonfly_venues.venue import Market, Venue
+
 from feed_listener.directory import Fetch
-from feed_listener.venue import FrameError, Market, Venue
 
 __all__ = ["fetcher"]
 

@@ -13,12 +13,12 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 import structlog
+from dragonfly_venues.transport import Client, ClientError, UnresponsiveError, foreseen
+from dragonfly_venues.transport.backoff import Backoff
+from dragonfly_venues.transport.pace import Pace
 
 from feed_listener import counters
-from feed_listener.backoff import Backoff
-from feed_listener.client import Client, ClientError, UnresponsiveError, foreseen
 from feed_listener.feed_state import FeedEvent
-from feed_listener.pace import Pace
 from feed_listener.session import Session, Surroundings
 from feed_listener.waiting import wait
 

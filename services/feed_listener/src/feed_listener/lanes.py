@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from typing import Final
 
 import structlog
+from dragonfly_venues.transport import UnresponsiveError
 
-from feed_listener.client import UnresponsiveError
 from feed_listener.lane import Lane, Road
 from feed_listener.session import Session
 

@@ -30,9 +30,10 @@ from dragonfly_common.topics import (
     venue_topic,
 )
 from dragonfly_common.types import FeedState, is_instrument
+from dragonfly_venues.transport import Client
+from dragonfly_venues.venue import Venue
 
 from feed_listener import counters
-from feed_listener.client import Client
 from feed_listener.directory import LIST_INTERVAL_S, Directory, Fetch
 from feed_listener.feed_state import FeedEvent
 from feed_listener.feeds import Feeds
@@ -41,7 +42,6 @@ from feed_listener.lanes import Lanes
 from feed_listener.pulse import Pulse
 from feed_listener.session import Session, Surroundings
 from feed_listener.snapshots import Demand, Snapshots
-from feed_listener.venue import Venue
 
 __all__ = ["MOST_FEEDS", "Following", "Listener"]
 

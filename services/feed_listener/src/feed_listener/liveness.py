@@ -6,7 +6,7 @@ import math
 from enum import Enum, IntEnum
 from typing import Final
 
-from feed_listener.venue import Liveness
+from dragonfly_venues.venue import Liveness
 
 __all__ = ["Echo", "Silence", "Slowness", "Vigil"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from feed_listener.client.errors import UnresponsiveError
+from dragonfly_venues.transport.errors import UnresponsiveError
 
 __all__ = ["FROZEN_S", "Pulse"]
 

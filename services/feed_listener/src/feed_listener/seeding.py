@@ -12,9 +12,8 @@ from collections.abc import Callable, Collection
 from typing import Final, Protocol
 
 import msgspec
-
-from feed_listener.backoff import Backoff
-from feed_listener.venue import Top
+from dragonfly_venues.events import Top
+from dragonfly_venues.transport.backoff import Backoff
 
 __all__ = ["AFTER_S", "FIRST_RETRY_S", "Seedable", "Seeding", "Wish"]
 

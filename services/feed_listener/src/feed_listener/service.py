@@ -11,11 +11,11 @@ from dragonfly_common.bus import Keys, Publisher
 from dragonfly_common.peers import Peers
 from dragonfly_common.runtime import Runtime
 from dragonfly_common.sharing import ALONE, Replicas, Share
+from dragonfly_venues.transport import ClientOptions, Standing, Trust, build_client, fetch
+from dragonfly_venues.venue import Venue
 
-from feed_listener.client import ClientOptions, Standing, Trust, build_client, fetch
 from feed_listener.instrument_list import fetcher
 from feed_listener.listener import MOST_FEEDS, Following, Listener
-from feed_listener.venue import Venue
 
 __all__ = ["Options", "serve"]
 

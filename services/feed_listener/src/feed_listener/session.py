@@ -18,17 +18,8 @@ import structlog
 from dragonfly_common.clock import Clock
 from dragonfly_common.lag import Lag
 from dragonfly_common.printable import printable
-
-from feed_listener import counters
-from feed_listener.audits import BEHIND_S, Audit, Audits, Result, Verdict, Watch
-from feed_listener.client import ClientError, Connection, UnresponsiveError, foreseen
-from feed_listener.feed_state import FeedEvent
-from feed_listener.feeds import Feeds
-from feed_listener.frames import Choice, choices
-from feed_listener.liveness import Echo, Silence, Slowness, Vigil
-from feed_listener.pulse import Pulse
-from feed_listener.subscriber import Subscriber
-from feed_listener.venue import (
+from dragonfly_venues.decoding.frames import Choice, choices
+from dragonfly_venues.events import (
     Acked,
     Bbo,
     Broken,
@@ -41,9 +32,18 @@ from feed_listener.venue import (
     Trading,
     TradingChange,
     Unchanged,
-    Venue,
     WholeBook,
 )
+from dragonfly_venues.transport import ClientError, Connection, UnresponsiveError, foreseen
+from dragonfly_venues.venue import Venue
+
+from feed_listener import counters
+from feed_listener.audits import BEHIND_S, Audit, Audits, Result, Verdict, Watch
+from feed_listener.feed_state import FeedEvent
+from feed_listener.feeds import Feeds
+from feed_listener.liveness import Echo, Silence, Slowness, Vigil
+from feed_listener.pulse import Pulse
+from feed_listener.subscriber import Subscriber
 
 __all__ = ["Session", "Surroundings"]
 

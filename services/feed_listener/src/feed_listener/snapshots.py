@@ -17,17 +17,18 @@ from typing import Final
 import structlog
 from dragonfly_common.clock import Clock
 from dragonfly_common.types import FeedState
+from dragonfly_venues.decoding.whole_tops import OLDER_IN_A_ROW
+from dragonfly_venues.events import FrameError, Top
+from dragonfly_venues.transport import ClientError, RejectedError, foreseen
+from dragonfly_venues.transport.backoff import Backoff
+from dragonfly_venues.transport.pace import Pace
+from dragonfly_venues.venue import SnapshotSource
 
 from feed_listener import counters
 from feed_listener.audits import Result
-from feed_listener.backoff import Backoff
-from feed_listener.client import ClientError, RejectedError, foreseen
 from feed_listener.feeds import Feed, Feeds
-from feed_listener.levels import OLDER_IN_A_ROW
-from feed_listener.pace import Pace
 from feed_listener.seeding import FIRST_RETRY_S, Seeding, Wish
 from feed_listener.session import Session
-from feed_listener.venue import FrameError, SnapshotSource, Top
 from feed_listener.waiting import SAID_EVERY_S, SAID_FROM_S, tried_again_in
 
 __all__ = ["Demand", "Snapshots"]

@@ -23,9 +23,9 @@ from enum import Enum, auto
 from typing import Final
 
 import msgspec
-
-from feed_listener.pace import Pace
-from feed_listener.venue import Acked, Refused, Venue
+from dragonfly_venues.events import Acked, Refused
+from dragonfly_venues.transport.pace import Pace
+from dragonfly_venues.venue import Venue
 
 __all__ = ["Subscriber", "Turn"]
 

@@ -1,0 +1,95 @@
+"""What Binance is told, and what it answers.
+
+An unknown symbol is acknowledged like any other and then silent: only the instrument list and the
+time limit for a first book find it out. Errors name the request at most, never the symbol.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+from dragonfly_venues.decoding.frames import read, write
+from dragonfly_venues.events import Acked, Closing, Event, FrameError, Refused
+
+__all__ = ["BBO_SUFFIX", "STREAM_SUFFIX", "SYMBOLS_PER_REQUEST", "request", "understand"]
+
+STREAM_SUFFIX: Final = "@depth20@100ms"
+BBO_SUFFIX: Final = "@bookTicker"
+SYMBOLS_PER_REQUEST: Final = 50
+"""No limit is documented; the hundred streams of so many make a frame of about 3 kB."""
+
+
+class _Refusal(msgspec.Struct):
+    code: int
+    msg: str = ""
+
+
+class _Notice(msgspec.Struct):
+    e: str = ""
+
+
+class _Control(msgspec.Struct):
+    """An answer, an error (bare or wrapped), or a notice (bare or in a combined stream)."""
+
+    id: int | str | None = None
+    result: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    error: _Refusal | None = None
+    code: int | None = None
+    msg: str = ""
+    e: str = ""
+    stream: str | None = None
+    data: _Notice | None = None
+
+
+_CONTROL: Final = msgspec.json.Decoder(_Control)
+
+
+def request(
+    method: str, symbols: Sequence[str], request_id: int, *, bbo: bool = False
+) -> list[str]:
+    """Return the frames that SUBSCRIBE or UNSUBSCRIBE (`method`) the books of `symbols`.
+
+    With `bbo` also their best bids and asks.
+    """
+    suffixes = (STREAM_SUFFIX, BBO_SUFFIX) if bbo else (STREAM_SUFFIX,)
+    batches = (
+        symbols[i : i + SYMBOLS_PER_REQUEST] for i in range(0, len(symbols), SYMBOLS_PER_REQUEST)
+    )
+    return [
+        write(
+            {
+                "method": method,
+                "params": [f"{symbol}{suffix}" for symbol in batch for suffix in suffixes],
+                "id": request_id,
+            }
+        )
+        for batch in batches
+    ]
+
+
+def understand(frame: bytes) -> Sequence[Event]:
+    """Return what a frame that is no book says.
+
+    Raises:
+        FrameError: it says nothing that is known.
+    """
+    control = read(_CONTROL, frame)
+    request_id = control.id if isinstance(control.id, int) else None
+    if "serverShutdown" in (control.e, control.data.e if control.data else ""):
+        return (Closing("serverShutdown"),)
+    if control.error is not None:
+        return (Refused(request_id, (), _reason(control.error.code, control.error.msg)),)
+    if control.code is not None:
+        return (Refused(request_id, (), _reason(control.code, control.msg)),)
+    if control.result is not msgspec.UNSET:
+        return (Acked(request_id),)
+    if control.stream is not None:
+        raise FrameError("unknown_channel", control.stream[:60])
+    raise FrameError("bad_shape", "neither a book nor an answer")
+
+
+def _reason(code: int, message: str) -> str:
+    return f"{message[:200]} (code {code})"

@@ -1,0 +1,59 @@
+"""Frames as they come: which of them to read, and JSON of a known shape, with one kind of error."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias, TypeVar
+
+import msgspec
+
+from dragonfly_venues.events import FrameError, WholeBook
+
+__all__ = ["Choice", "choices", "read", "write"]
+
+T = TypeVar("T")
+
+Choice: TypeAlias = Sequence[tuple[bytes, WholeBook | None]]
+"""Frames of which one is to be read, each with the book that it holds whole, if that is known."""
+
+
+def choices(
+    frames: Sequence[bytes], whole_book: Callable[[bytes], WholeBook | None]
+) -> Sequence[Choice]:
+    """Return `frames` in groups of which one frame each is to be read: the first that is sound.
+
+    A group is all the frames that hold one book whole, the newest first, and stands where that one
+    stood; every other frame is a group by itself. `whole_book` is `Decoder.whole_book`, and what it
+    said stands beside each frame.
+    """
+    groups: dict[int, Choice] = {}
+    versions: dict[str, list[tuple[int, int, WholeBook]]] = {}
+    for at, frame in enumerate(frames):
+        book = whole_book(frame)
+        if book is None:
+            groups[at] = ((frame, None),)
+        else:
+            versions.setdefault(book.symbol, []).append((book.seq, at, book))
+    for found in versions.values():
+        found.sort(reverse=True)
+        groups[found[0][1]] = [(frames[at], book) for _, at, book in found]
+    return [groups[at] for at in sorted(groups)]
+
+
+def read(decoder: msgspec.json.Decoder[T], text: bytes | msgspec.Raw) -> T:
+    """Return `text` decoded.
+
+    Raises:
+        FrameError: `not_json`, or `bad_shape` where it is JSON of another shape.
+    """
+    try:
+        return decoder.decode(text)
+    except msgspec.ValidationError as error:
+        raise FrameError("bad_shape", str(error)) from None
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, MemoryError) as error:
+        raise FrameError("not_json", str(error)) from None
+
+
+def write(request: dict[str, Any]) -> str:
+    """Return `request` as the text of a frame, compact."""
+    return msgspec.json.encode(request).decode()

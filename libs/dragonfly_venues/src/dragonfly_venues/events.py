@@ -1,0 +1,158 @@
+"""What a venue's frames say: the events that a decoder makes of them. Pure."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+from dragonfly_common.printable import printable
+from dragonfly_common.types import Level, Side
+
+__all__ = [
+    "FRAME_ERROR_REASONS",
+    "TRADING",
+    "Acked",
+    "Bbo",
+    "Broken",
+    "Closing",
+    "Event",
+    "FrameError",
+    "Heard",
+    "Refused",
+    "Top",
+    "Trading",
+    "TradingChange",
+    "Unchanged",
+    "WholeBook",
+]
+
+
+class Trading(msgspec.Struct, frozen=True):
+    """Whether a venue, or a market of it, can be traded now."""
+
+    halted: bool = False
+    """Nobody can trade: no level of it may be shown."""
+    word: str = ""
+    """The venue's own word for what is not as usual: a halt, or a restriction of trading."""
+
+    def said(self, venue: str, what: str) -> str:
+        """Return why `what` of a venue is halted, or how it is restricted; "" where it is not."""
+        if self.halted:
+            return f"{venue} has halted {what}: {printable(self.word)}"
+        return f"{venue} restricts {what}: {printable(self.word)}" if self.word else ""
+
+
+TRADING: Final = Trading()
+"""As usual."""
+
+
+class Top(msgspec.Struct, frozen=True, gc=False):
+    """A changed top of book: levels best first, at most the decoder's depth."""
+
+    symbol: str
+    venue_seq: int
+    ts_event: int | None
+    bids: Side
+    asks: Side
+
+
+class Unchanged(msgspec.Struct, frozen=True, gc=False):
+    """A book frame of `symbol` that changes nothing in its top levels, or is not newer."""
+
+    symbol: str
+
+
+class Bbo(msgspec.Struct, frozen=True, gc=False):
+    """The venue's best bid and ask at `venue_seq`, of a channel of its own; None: an empty side."""
+
+    symbol: str
+    venue_seq: int
+    bid: Level | None
+    ask: Level | None
+
+
+class Acked(msgspec.Struct, frozen=True):
+    """The venue accepted (un)subscriptions: of all `request_id`, or of the `symbols` it names."""
+
+    request_id: int | None
+    symbols: tuple[str, ...] = ()
+    subscribed: bool = True
+
+
+class Refused(msgspec.Struct, frozen=True):
+    """The venue refused a request, or one symbol of it."""
+
+    request_id: int | None
+    symbols: tuple[str, ...]
+    reason: str
+
+
+class Heard(msgspec.Struct, frozen=True):
+    """A frame that proves life and says nothing else: heartbeat, pong."""
+
+
+class TradingChange(msgspec.Struct, frozen=True):
+    """The venue says whether it, or one market of it, can be traded; `symbol` None: all of it."""
+
+    symbol: str | None
+    trading: Trading
+
+
+class Closing(msgspec.Struct, frozen=True):
+    """The venue announces that it will close this connection: open a successor first."""
+
+    reason: str
+
+
+class Broken(msgspec.Struct, frozen=True):
+    """The book of `symbol` can no longer be trusted until it is subscribed anew.
+
+    `cause` is a counter label: `checksum`, `no_snapshot`, `malformed` (one of its changes could not
+    be read), `reset` (its sequence or time went back for good), `audit` (what the venue says
+    elsewhere is another book).
+    """
+
+    symbol: str
+    cause: str
+    detail: str
+
+
+FRAME_ERROR_REASONS: Final = frozenset(
+    {
+        "not_json",
+        "bad_shape",  # JSON, but not of a shape that the venue documents
+        "unknown_channel",
+        "bad_level",  # not finite, or a negative amount
+        "unsorted",
+        "bad_sequence",  # a stamp or counter that cannot be one
+        "out_of_order",  # a different book, not newer than the last
+        "not_instruments",
+    }
+)
+"""Why a frame can be refused: the labels of one counter."""
+
+
+Event = Top | Unchanged | Bbo | Acked | Refused | Heard | TradingChange | Closing | Broken
+
+
+class FrameError(Exception):
+    """A frame that means nothing; `reason` is one of `FRAME_ERROR_REASONS`, never free text.
+
+    `symbol` is given where the frame still shows whose it was.
+    """
+
+    def __init__(self, reason: str, detail: str = "", symbol: str | None = None) -> None:
+        super().__init__(f"{reason}: {printable(detail)}" if detail else reason)
+        self.reason = reason
+        self.symbol = symbol
+
+
+class WholeBook(msgspec.Struct, frozen=True, gc=False):
+    """Which book a frame holds whole, and where in it."""
+
+    symbol: str
+    seq: int
+    """Its `venue_seq`."""
+    channel: bytes
+    bids_at: int
+    asks_at: int

@@ -1,0 +1,171 @@
+"""What Kraken's frames mean: a snapshot of a symbol's book, then changes, each with a checksum.
+
+    {"channel":"book","type":"update","data":[{"symbol":"ALGO/USD","bids":[{"price":0.12275,
+     "qty":6597.51731160}],"asks":[],"checksum":1100635717,"timestamp":"2024-10-03T…Z"}]}
+
+The checksum is the only detector of loss, and the time that of disorder: a change that comes late
+can make the book what it was before. A book whose checksum fails, whose time goes back, or one of
+whose changes could not be read, is dropped and said to be broken, once; what follows of it is
+ignored until the next snapshot. The checksum covers ten levels: where more are published, a frame
+that cannot be read at all may have been a change of any book's deeper levels, so all books are
+dropped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Final
+
+import msgspec
+from dragonfly_common.types import Side
+
+from dragonfly_venues.decoding.frames import read
+from dragonfly_venues.decoding.whole_tops import MAX_SEQ, MAX_SYMBOLS
+from dragonfly_venues.events import Broken, Event, FrameError, Top, Unchanged, WholeBook
+from dragonfly_venues.kraken.book import (
+    CHECKSUM_LEVELS,
+    KrakenBook,
+    RawLevel,
+    read_changes,
+)
+from dragonfly_venues.kraken.control import channel_depth, understand
+
+__all__ = ["KrakenDecoder"]
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+_NS_PER_US: Final = 1000
+
+
+class _Message(msgspec.Struct):
+    """One symbol's part of a book frame."""
+
+    symbol: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+    checksum: int
+    bids: list[RawLevel] = []
+    asks: list[RawLevel] = []
+    timestamp: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
+
+
+class _Frame(msgspec.Struct):
+    type: str
+    data: list[_Message]
+
+
+class _Feed:
+    """One symbol: its book and what was last said of it."""
+
+    __slots__ = ("asks", "bids", "book", "same", "seq")
+
+    def __init__(self, symbol: str, channel_depth: int) -> None:
+        self.book = KrakenBook(channel_depth)
+        self.same = Unchanged(symbol)
+        self.seq = 0
+        self.bids: Side | None = None
+        self.asks: Side | None = None
+
+
+_FRAME: Final = msgspec.json.Decoder(_Frame)
+
+
+class KrakenDecoder:
+    """The decoder of one connection to Kraken."""
+
+    def __init__(self, depth: int) -> None:
+        self._depth = depth
+        self._channel_depth = channel_depth(depth)
+        # None: it waits for a snapshot, and nothing more is said until then.
+        self._feeds: dict[str, _Feed | None] = {}
+
+    def feed(self, frame: bytes, _: WholeBook | None = None, /) -> Sequence[Event]:
+        """Return what `frame` says; see `Decoder`."""
+        try:
+            # Other frames name the channel too, inside their result.
+            if not frame.startswith(b'{"channel":"book"'):
+                channel, events = understand(frame)
+                if channel != "book":
+                    return events
+            message = read(_FRAME, frame)
+        except FrameError:
+            if self._channel_depth > CHECKSUM_LEVELS:
+                self._feeds.clear()
+            raise
+        if message.type not in {"snapshot", "update"}:
+            raise FrameError("bad_shape", f"book {message.type[:60]}")
+        snapshot = message.type == "snapshot"
+        return [self._event(part, snapshot=snapshot) for part in message.data]
+
+    def whole_book(self, frame: bytes) -> None:
+        """Return None: a frame changes the book that those before it made; see `Decoder`."""
+
+    def forget(self, symbol: str) -> None:
+        """Drop all state of `symbol`, and ignore it until its next snapshot."""
+        self._keep(symbol, None)
+
+    def seq(self, symbol: str) -> int:
+        """Return the stamp of the last frame of `symbol`; see `Decoder`."""
+        known = self._feeds.get(symbol)
+        return -1 if known is None else known.seq
+
+    def seed(self, book: Top) -> Sequence[Event]:
+        """Return nothing: the venue answers a subscription with its book; see `Decoder`."""
+        return ()
+
+    def seeded(self, symbol: str) -> bool:
+        """Return False: no book is from REST."""
+        return False
+
+    def _event(self, message: _Message, *, snapshot: bool) -> Event:
+        symbol = message.symbol
+        known = _Feed(symbol, self._channel_depth) if snapshot else self._feeds.get(symbol)
+        if known is None:
+            if symbol in self._feeds:
+                return Unchanged(symbol)
+            return self._broken(symbol, "no_snapshot", "a change came before any snapshot")
+        try:
+            known.book.apply(read_changes(message.bids), read_changes(message.asks))
+        except FrameError as error:
+            return self._broken(symbol, "malformed", str(error))
+        checksum = known.book.checksum()
+        if checksum != message.checksum:
+            return self._broken(
+                symbol, "checksum", f"the venue says {message.checksum}, the book {checksum}"
+            )
+        stamp_us = _stamp_us(message.timestamp)
+        if stamp_us is not None and stamp_us < known.seq:
+            # A late change can restore an older state, whose checksum then holds.
+            return self._broken(symbol, "reset", f"its time went from {known.seq} to {stamp_us} µs")
+        if snapshot:
+            self._keep(symbol, known)
+        return self._top(known, stamp_us)
+
+    def _top(self, known: _Feed, stamp_us: int | None) -> Event:
+        ts_event = None
+        if stamp_us is not None:
+            ts_event = stamp_us * _NS_PER_US
+            known.seq = stamp_us
+        if known.bids is not None and known.book.news_at >= self._depth:
+            return known.same
+        bids, asks = known.book.top(self._depth)
+        if bids == known.bids and asks == known.asks:
+            return known.same
+        known.bids, known.asks = bids, asks
+        return Top(known.same.symbol, known.seq, ts_event, bids, asks)
+
+    def _broken(self, symbol: str, cause: str, detail: str) -> Broken:
+        self._keep(symbol, None)
+        return Broken(symbol, cause, detail)
+
+    def _keep(self, symbol: str, known: _Feed | None) -> None:
+        if symbol not in self._feeds and len(self._feeds) >= MAX_SYMBOLS:
+            del self._feeds[next(iter(self._feeds))]
+        self._feeds[symbol] = known
+
+
+def _stamp_us(timestamp: datetime | None) -> int | None:
+    """Return µs since the epoch; the checksum does not cover it: what cannot be a stamp is none."""
+    if timestamp is None:
+        return None
+    stamp_us = (timestamp - _EPOCH) // _MICROSECOND
+    return stamp_us if 0 < stamp_us <= MAX_SEQ // _NS_PER_US else None

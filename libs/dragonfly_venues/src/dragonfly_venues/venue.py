@@ -1,0 +1,211 @@
+"""All that a venue must supply; connecting, acknowledging and reconnecting are generic.
+
+Everything here is pure: bytes in, events out. A venue is one folder beside this file, with the same
+file names in each, and one entry point `dragonfly.venues`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import msgspec
+
+from dragonfly_venues.events import TRADING, Event, Top, Trading, WholeBook
+
+__all__ = [
+    "AuditSources",
+    "Decoder",
+    "InstrumentSource",
+    "Limits",
+    "Liveness",
+    "Market",
+    "SnapshotSource",
+    "Venue",
+]
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """What a venue allows one client; each figure from its documentation."""
+
+    streams_per_connection: int
+    symbols_per_request: int
+    """Symbols that one call of `Venue.subscribe` may name; it may make several frames of them."""
+    requests_per_second: float
+    """Frames that we send, of any kind, on one connection."""
+    connects_per_minute: float
+    max_frame_bytes: int
+    """The largest frame that we accept, decompressed."""
+    connection_lifetime_s: float | None = None
+    """When set, a successor is opened this long after connecting, before the venue cuts us."""
+
+
+class Liveness(msgspec.Struct, frozen=True, kw_only=True):
+    """When silence of a whole connection means something. Quiet is not dead: books may rest."""
+
+    probe_after_s: float
+    """Silent this long: ask for a sign of life (`Venue.probe`, or a WebSocket ping where None)."""
+    stale_after_s: float
+    """Silent this long, probe unanswered: every feed of the connection is STALE."""
+    reconnect_after_s: float
+    """Silent this long: the connection is given up."""
+    first_book_timeout_s: float | None
+    """The venue answers a subscription with a book: one without for this long is asked for anew,
+    and counted. None: it sends none before the next change, so that its silence means nothing; the
+    first book is asked for over REST (`Venue.snapshots`)."""
+    ack_timeout_s: float = 5.0
+
+
+class Market(msgspec.Struct, frozen=True):
+    """What a venue lists of one instrument."""
+
+    symbol: str
+    """As the venue's streams spell it."""
+    trading: Trading = TRADING
+
+
+class InstrumentSource(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a venue lists its instruments: a REST path, or a request on a WebSocket of its own."""
+
+    rest_path: str | None = None
+    other_rest_path: str | None = None
+    """Another path of the same list, asked where `rest_path` is not there or holds no list."""
+    ws_request: str | None = None
+    part_path: Callable[[Sequence[str]], str] | None = None
+    """Where REST lists some symbols alone, from their names. Set where the whole list is too long
+    to be read each minute for what is followed."""
+    part_symbols: int = 100
+    """How many of them one request may name."""
+    changes_told: bool = False
+    """Each connection is told of halts (`Venue.greeting`), so that the list is read seldom."""
+    max_reply_bytes: int = 64 * 2**20
+    """The largest list that we accept, decompressed; Binance's is the longest."""
+
+
+class SnapshotSource(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a venue gives a whole book over REST, with the sequence that its stream has too.
+
+    It serves first books and audits, out of one budget: a small part of what the venue allows an
+    address, which replicas and others share, also where the process is started again and again.
+    """
+
+    path: Callable[[str], str]
+    """From a symbol."""
+    parse: Callable[[bytes, str, int], Top]
+    """From a reply, its symbol and a depth; raises `FrameError` where it is no book."""
+    max_reply_bytes: int = 2**23
+    """The largest book that we accept, decompressed; Bitstamp's are whole."""
+    per_minute: float
+    """Requests on average."""
+    burst: int = 1
+    """Requests at once after a rest, such as the start."""
+
+
+class AuditSources(msgspec.Struct, frozen=True, kw_only=True):
+    """What a venue offers to hold its books against; see `feed_listener.audits`."""
+
+    checksum: bool = False
+    """Every book frame carries one, which the decoder verifies."""
+    bbo: bool = False
+    """`Venue.subscribe` can ask for best prices too, of which the decoder makes `Bbo`."""
+
+
+class Decoder(Protocol):
+    """What the frames of one connection mean. One is made per connection and dies with it."""
+
+    def feed(self, frame: bytes, book: WholeBook | None = None, /) -> Sequence[Event]:
+        """Return what one received frame says; `book` is what `whole_book` said of it, if asked.
+
+        Raises:
+            FrameError: it is malformed or impossible; the next good frame works.
+        """
+        ...
+
+    def whole_book(self, frame: bytes) -> WholeBook | None:
+        """Return which book `frame` holds whole, where one of that symbol is known.
+
+        Of such frames that are here together nobody misses those before the newest of each book.
+        None, where there is any doubt: then `feed` reads it.
+        """
+        ...
+
+    def forget(self, symbol: str) -> None:
+        """Drop all state of `symbol`: its next book is its first.
+
+        Of a venue that sends deltas, what still arrives of the old subscription is `Unchanged`
+        until the next snapshot.
+        """
+        ...
+
+    def seq(self, symbol: str) -> int:
+        """Return the `venue_seq` of the last frame of the book, also of one that changed nothing.
+
+        -1 where there was none.
+        """
+        ...
+
+    def seed(self, book: Top) -> Sequence[Event]:
+        """Return what comes of a whole book that REST gave before any frame of its symbol came.
+
+        Frames that are older than it are no news from then on. Nothing comes of it where the venue
+        answers a subscription with its book.
+        """
+        ...
+
+    def seeded(self, symbol: str) -> bool:
+        """Say whether the book of `symbol` stands as REST gave it: no frame has confirmed it."""
+        ...
+
+
+class Venue(Protocol):
+    """One venue's rules."""
+
+    name: str
+    ws_url: str
+    """Base address of the real venue, overridable."""
+    rest_url: str
+    limits: Limits
+    liveness: Liveness
+    compression: bool
+    """Whether permessage-deflate is offered; chosen by measurement."""
+    instruments: InstrumentSource
+    audits: AuditSources
+    greeting: Sequence[str]
+    """Frames that are sent first on each connection: what asks for more than books."""
+    snapshots: SnapshotSource | None
+    """Where whole books are had over REST."""
+
+    def connect_url(self, base: str) -> str:
+        """Return the URL of a multiplexed market data connection."""
+        ...
+
+    def subscribe(
+        self, symbols: Sequence[str], request_id: int, depth: int, *, bbo: bool = False
+    ) -> list[str]:
+        """Return the frames that ask for `symbols`, each within the venue's limits.
+
+        With `bbo`, where the venue offers that, also for their best bids and asks.
+        """
+        ...
+
+    def unsubscribe(
+        self, symbols: Sequence[str], request_id: int, depth: int, *, bbo: bool = False
+    ) -> list[str]: ...
+
+    def probe(self, request_id: int) -> str | None:
+        """Return a frame that the venue answers, or None to use a WebSocket ping."""
+        ...
+
+    def parse_instruments(self, reply: bytes) -> dict[str, Market] | None:
+        """Return all spot markets by instrument, also those that are halted.
+
+        None when a WebSocket reply is not the list yet.
+
+        Raises:
+            FrameError: the reply is not an instrument list.
+        """
+        ...
+
+    def decoder(self, depth: int) -> Decoder:
+        """Return a fresh decoder that publishes the best `depth` levels a side."""
+        ...

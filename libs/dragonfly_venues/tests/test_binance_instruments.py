@@ -1,0 +1,70 @@
+"""Binance's instrument list."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from dragonfly_common.types import is_instrument
+from dragonfly_venues.binance import Binance
+from dragonfly_venues.events import Trading
+from dragonfly_venues.venue import Market
+
+CAPTURE = Path(__file__).parents[4] / "shared" / "captures" / "binance" / "BINANCE.0"
+
+
+def market(symbol: str, base: str, quote: str, **facts: object) -> dict[str, object]:
+    return {
+        "symbol": symbol,
+        "baseAsset": base,
+        "quoteAsset": quote,
+        "status": "TRADING",
+        "isSpotTradingAllowed": True,
+        **facts,
+    }
+
+
+def test_markets_are_listed_with_what_keeps_them_from_being_traded() -> None:
+    reply = json.dumps(
+        {
+            "timezone": "UTC",
+            "symbols": [
+                market("ETHBTC", "ETH", "BTC"),
+                market("币安人生USDT", "币安人生", "USDT"),
+                market("HALTBTC", "HALT", "BTC", status="BREAK"),
+                market("NEWSBTC", "NEWS", "BTC", status="A_WORD_OF_TOMORROW"),
+                market("SICKBTC", "SICK", "BTC", status="BREAK"),
+                market("SICKBTC2", "SICK", "BTC"),
+                market("PERPBTC", "PERP", "BTC", isSpotTradingAllowed=False),
+                market("ODD-BTC", "ODD-", "BTC"),
+                market("ETHBTC2", "eth", "btc"),
+            ],
+        }
+    )
+    assert Binance().parse_instruments(reply.encode()) == {
+        "ETH-BTC": Market("ethbtc"),
+        "币安人生-USDT": Market("币安人生usdt"),
+        "HALT-BTC": Market("haltbtc", Trading(halted=True, word="BREAK")),
+        "NEWS-BTC": Market("newsbtc", Trading(halted=True, word="A_WORD_OF_TOMORROW")),
+        "SICK-BTC": Market("sickbtc2"),
+    }
+
+
+def test_a_part_of_the_list_is_asked_for_by_name() -> None:
+    source = Binance.instruments
+    assert source.part_path is not None
+    assert source.part_path(["ethbtc", "币安人生usdt"]) == (
+        "/api/v3/exchangeInfo?showPermissionSets=false"
+        "&symbols=%5B%22ETHBTC%22%2C%22%E5%B8%81%E5%AE%89%E4%BA%BA%E7%94%9FUSDT%22%5D"
+    )
+
+
+@pytest.mark.needs(CAPTURE)
+def test_the_recorded_list() -> None:
+    reply = CAPTURE.read_bytes().split(b": ", 1)[1].splitlines()[0]
+    listed = Binance().parse_instruments(reply)
+    assert listed is not None
+    assert listed["ETH-BTC"] == Market("ethbtc")
+    assert len(listed) > 1000
+    assert all(map(is_instrument, listed))

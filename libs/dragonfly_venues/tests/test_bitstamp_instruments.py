@@ -1,0 +1,67 @@
+"""Bitstamp's instrument list."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from dragonfly_venues.bitstamp import Bitstamp
+from dragonfly_venues.events import Trading
+from dragonfly_venues.venue import Market
+
+CAPTURE = Path(__file__).parents[4] / "shared" / "captures" / "bitstamp" / "BITSTAMP.0"
+
+
+def test_spot_markets_are_listed_with_what_keeps_them_from_being_traded() -> None:
+    reply = json.dumps(
+        [
+            {"name": "BTC/USD", "url_symbol": "btcusd", "trading": "Enabled", "base_decimals": 8},
+            {"name": "USDT/USD", "url_symbol": "usdtusd", "trading": "Enabled"},
+            {"name": "OLD/USD", "url_symbol": "oldusd", "trading": "Disabled"},
+            {"name": "BTC/USD-PERP", "url_symbol": "btcusd-perp", "trading": "Enabled"},
+        ]
+    )
+    assert Bitstamp().parse_instruments(reply.encode()) == {
+        "BTC-USD": Market("btcusd"),
+        "USDT-USD": Market("usdtusd"),
+        "OLD-USD": Market("oldusd", Trading(halted=True, word="Disabled")),
+    }
+
+
+def test_the_list_that_replaces_it_names_the_same_markets() -> None:
+    reply = json.dumps(
+        [
+            _market("BTC", "USD"),
+            _market("USDT", "USD"),
+            _market("OLD", "USD", trading="Disabled"),
+            _market("BTC", "USD", market_symbol="btcusd-perp", market_type="PERPETUAL"),
+        ]
+    )
+    assert Bitstamp().parse_instruments(reply.encode()) == {
+        "BTC-USD": Market("btcusd"),
+        "USDT-USD": Market("usdtusd"),
+        "OLD-USD": Market("oldusd", Trading(halted=True, word="Disabled")),
+    }
+
+
+def test_the_list_that_replaces_it_is_asked_for_first() -> None:
+    source = Bitstamp().instruments
+    assert source.rest_path == "/api/v2/markets/"
+    assert source.other_rest_path == "/api/v2/trading-pairs-info/"
+
+
+def _market(base: str, counter: str, **other: str) -> dict[str, str]:
+    symbol = f"{base}{counter}".lower()
+    market = {"name": f"{base}/{counter}", "market_symbol": symbol, "market_type": "SPOT"}
+    currencies = {"base_currency": base, "counter_currency": counter, "trading": "Enabled"}
+    return market | currencies | other
+
+
+@pytest.mark.needs(CAPTURE)
+def test_the_recorded_list() -> None:
+    reply = CAPTURE.read_bytes().split(b": ", 1)[1].splitlines()[0]
+    listed = Bitstamp().parse_instruments(reply)
+    assert listed is not None
+    assert listed["ETH-BTC"] == Market("ethbtc")
+    assert len(listed) > 100

@@ -1,0 +1,55 @@
+"""Kraken's instrument list."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from dragonfly_venues.events import FrameError, Trading
+from dragonfly_venues.kraken import Kraken
+from dragonfly_venues.venue import Market
+
+
+def test_markets_are_listed_with_what_keeps_them_from_being_traded() -> None:
+    pairs = [
+        {"symbol": "BTC/USD", "base": "BTC", "quote": "USD", "status": "online"},
+        {"symbol": "AAPLx/USD", "status": "post_only", "price_increment": 1e-08},
+        {"symbol": "OLD/USD", "status": "delisted"},
+        {"symbol": "SICK/USD", "status": "maintenance"},
+        {"symbol": "FROZEN/USD", "status": "cancel_only"},
+        {"symbol": "NOPE", "status": "online"},
+    ]
+    frame = {"channel": "instrument", "type": "snapshot", "data": {"assets": [], "pairs": pairs}}
+    assert Kraken().parse_instruments(json.dumps(frame).encode()) == {
+        "BTC-USD": Market("BTC/USD"),
+        "AAPLX-USD": Market("AAPLx/USD", Trading(word="post_only")),
+        "SICK-USD": Market("SICK/USD", Trading(halted=True, word="maintenance")),
+        "FROZEN-USD": Market("FROZEN/USD", Trading(halted=True, word="cancel_only")),
+    }
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        '{"channel":"status","type":"update","data":[{"system":"online"}]}',
+        '{"channel":"heartbeat"}',
+        '{"method":"subscribe","result":{"channel":"instrument"},"success":true}',
+        '{"channel":"instrument","type":"update","data":{"assets":[],"pairs":[]}}',
+    ],
+)
+def test_what_comes_before_the_list_is_not_the_list(frame: str) -> None:
+    assert Kraken().parse_instruments(frame.encode()) is None
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        '{"error":"Channel not supported","method":"subscribe","success":false}',
+        '{"channel":"instrument","type":"snapshot","data":[]}',
+        '{"channel":"instrument","type":"snapshot"}',
+    ],
+)
+def test_a_refusal_is_told(frame: str) -> None:
+    with pytest.raises(FrameError) as caught:
+        Kraken().parse_instruments(frame.encode())
+    assert caught.value.reason == "not_instruments"

@@ -1,0 +1,149 @@
+"""Damaged frames: each is events or a refusal by a known reason, and the next good frame works."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from zlib import crc32
+
+import pytest
+from dragonfly_venues.events import FRAME_ERROR_REASONS, Broken, Event, FrameError, Top
+from dragonfly_venues.registry import find_venue
+from dragonfly_venues.venue import Decoder
+
+FRAMES = 35_000
+PIECES = [b'"', b"\\", b"{", b"}", b"[", b"]", b",", b":", b"-", b"e9", b"nan", b"\xff", b"\x00"]
+PIECES += [b'"bids":[', b"]]", b"],", b"null", b"0", b"1" * 40, b'\\ud800"', b"[" * 3000]
+DEPTH = 3
+
+
+def compact(message: object) -> bytes:
+    return json.dumps(message, separators=(",", ":")).encode()
+
+
+def levels(rng: random.Random, top: float, step: float) -> list[list[str]]:
+    return [[f"{top + step * n:.4f}", f"{rng.uniform(0.001, 9):.8f}"] for n in range(5)]
+
+
+def binance(rng: random.Random, seq: int) -> bytes:
+    data = {"lastUpdateId": seq, "bids": levels(rng, 1, -0.1), "asks": levels(rng, 2, 0.1)}
+    return compact({"stream": "ethbtc@depth20@100ms", "data": data})
+
+
+def bitstamp(rng: random.Random, seq: int) -> bytes:
+    stamp = 1643673600000000 + seq
+    data = {"timestamp": "1643673600", "microtimestamp": str(stamp)}
+    sides = {"bids": levels(rng, 1, -0.1), "asks": levels(rng, 2, 0.1)}
+    return compact({"data": data | sides, "channel": "order_book_ethbtc", "event": "data"})
+
+
+def kraken(rng: random.Random, seq: int) -> bytes:
+    bids, asks = levels(rng, 1, -0.1), levels(rng, 2, 0.1)
+    digits = "".join(text.replace(".", "").lstrip("0") for level in asks + bids for text in level)
+    sides = [
+        ",".join(f'{{"price":{price},"qty":{amount}}}' for price, amount in side)
+        for side in (bids, asks)
+    ]
+    return (
+        '{"channel":"book","type":"snapshot","data":[{"symbol":"ETH/BTC",'
+        f'"bids":[{sides[0]}],"asks":[{sides[1]}],"checksum":{crc32(digits.encode())},'
+        f'"timestamp":"2026-08-16T23:37:{seq % 60:02}.849274Z"}}]}}'
+    ).encode()
+
+
+CONTROL = {
+    "binance": [
+        b'{"result":null,"id":1}',
+        b'{"code":2,"msg":"Invalid request"}',
+        b'{"stream":"!serverShutdown","data":{"e":"serverShutdown","E":1}}',
+    ],
+    "bitstamp": [
+        b'{"event":"bts:subscription_succeeded","channel":"order_book_ethbtc","data":{}}',
+        b'{"event":"bts:error","channel":"","data":{"code":null,"message":"no"}}',
+        b'{"event":"bts:request_reconnect","channel":"","data":""}',
+    ],
+    "kraken": [
+        b'{"channel":"heartbeat"}',
+        b'{"channel":"status","type":"update","data":[{"system":"online"}]}',
+        b'{"method":"subscribe","result":{"channel":"book","symbol":"ETH/BTC"},"success":true}',
+        b'{"error":"no","method":"subscribe","success":false,"symbol":"X/Y","req_id":1}',
+    ],
+}
+
+
+def mutated(rng: random.Random, frame: bytes) -> bytes:
+    """Damage `frame` in one to three places: bytes changed, cut, put in, doubled or swapped."""
+    text = bytearray(frame)
+    for _ in range(rng.randint(1, 3)):
+        at = rng.randrange(len(text) + 1)
+        end = min(len(text), at + rng.randint(1, 30))
+        match rng.randrange(6):
+            case 0:
+                text[at : at + 1] = bytes([rng.randrange(256)])
+            case 1:
+                del text[at:end]
+            case 2:
+                text[at:at] = rng.choice(PIECES)
+            case 3:
+                text[at:at] = text[at:end]
+            case 4:
+                del text[at:]
+            case _:
+                text[at : at + 1] = b"%d" % rng.randrange(10)
+    return bytes(text)
+
+
+def refusal(decoder: Decoder, frame: bytes) -> tuple[Sequence[Event], str | None]:
+    """Return what `frame` says, and the reason of its refusal."""
+    try:
+        return decoder.feed(frame), None
+    except FrameError as error:
+        return (), error.reason
+
+
+def until_a_top(decoder: Decoder, good: Iterator[bytes]) -> bool:
+    """Say whether a good frame works: at once, or after what a damaged stamp can cost at most."""
+    for _ in range(10):
+        events, reason = refusal(decoder, next(good))
+        assert reason in {None, "out_of_order"}
+        for event in events:
+            if isinstance(event, Top):
+                return True
+            assert isinstance(event, Broken)
+            decoder.forget(event.symbol)
+    return False
+
+
+@pytest.mark.parametrize("book", [binance, bitstamp, kraken])
+def test_no_damage_is_fatal(book: Callable[[random.Random, int], bytes]) -> None:
+    rng = random.Random(20261123)
+    name = book.__name__
+    decoder = find_venue(name).decoder(DEPTH)
+    good = (book(rng, seq) for seq in range(1_000_000, 10_000_000))
+    assert until_a_top(decoder, good)
+    said: Counter[str] = Counter()
+    for number in range(FRAMES):
+        frame = mutated(rng, rng.choice([next(good), next(good), *CONTROL[name]]))
+        events, reason = refusal(decoder, frame)
+        said.update(type(event).__name__ for event in events)
+        if reason is not None:
+            assert reason in FRAME_ERROR_REASONS, frame
+            said[reason] += 1
+        if number % 20 == 0:
+            assert until_a_top(decoder, good), frame
+    # The damage reached every part: what is read, what is refused, and for what.
+    assert said["Top"] > 100
+    assert said["not_json"] > 1000
+    assert said["bad_shape"] > 1000
+
+
+@pytest.mark.parametrize("name", ["binance", "bitstamp", "kraken"])
+def test_noise_is_refused(name: str) -> None:
+    rng = random.Random(7)
+    decoder = find_venue(name).decoder(DEPTH)
+    for _ in range(3000):
+        with pytest.raises(FrameError) as caught:
+            decoder.feed(rng.randbytes(rng.randrange(200)))
+        assert caught.value.reason in {"not_json", "bad_shape"}
