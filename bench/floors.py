@@ -22,6 +22,7 @@ import grpc.aio
 import uvloop
 import zmq
 from dragonfly_venues.registry import find_venue
+from dragonfly_venues.venue import Ask
 from measuring import DRAINED_S, Worker, paced
 from venue_sender import INSTRUMENT, Sent, run_sender
 from websockets.asyncio.client import connect
@@ -106,7 +107,7 @@ async def _websocket(pipe: Connection, venue_name: str, url: str, ca_file: Path 
     async with connect(
         venue.connect_url(url), ssl=tls, compression=None, ping_interval=None, max_queue=256
     ) as stream:
-        for request in venue.subscribe([_SYMBOL], 1, 10):
+        for request in venue.requests(Ask(symbols=[_SYMBOL], request_id=1, depth=10)):
             await stream.send(request)
 
         async def read() -> None:

@@ -33,7 +33,7 @@ from measuring import paced
 from venue_simulator.book import BookState, Listing, lie
 from venue_simulator.catalogue import Asset
 from venue_simulator.market import BookWalk
-from venue_simulator.venue import FakeVenue, Reply, Stream, Subscribe, Unsubscribe
+from venue_simulator.venue import FakeVenue, Reply, RestRequest, Stream, Subscribe, Unsubscribe
 from venue_simulator.venues import VENUES
 from venue_simulator.venues.binance import frames as binance
 from venue_simulator.venues.kraken.frames import rfc3339
@@ -308,7 +308,7 @@ class _Venue:
             return None
         parts = urlsplit(request.path)
         query = dict(parse_qsl(parts.query))
-        reply = self._protocol.rest(parts.path, query, self, time.time_ns())
+        reply = self._protocol.rest(RestRequest(parts.path, query), self, time.time_ns())
         headers = Headers(reply.headers)
         headers["Content-Length"] = str(len(reply.body))
         headers["Connection"] = "close"

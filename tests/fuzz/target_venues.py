@@ -20,7 +20,7 @@ from dragonfly_common.types import FeedState, is_instrument
 from dragonfly_venues.events import FRAME_ERROR_REASONS, FrameError
 from dragonfly_venues.instruments import LONGEST_WORD
 from dragonfly_venues.kraken.book import KrakenBook, RawLevel, read_changes
-from dragonfly_venues.registry import VENUES
+from dragonfly_venues.registry import find_venue
 from dragonfly_venues.transport import UnresponsiveError
 from dragonfly_venues.venue import SnapshotSource, Venue
 from feed_listener import counters
@@ -33,7 +33,7 @@ from mutation import Form
 from venue_simulator.exchange import Exchange
 from venue_simulator.seeded import SeededDriver
 from venue_simulator.truth import Truth
-from venue_simulator.venue import Reply, Subscribe, Unsubscribe
+from venue_simulator.venue import Reply, RestRequest, Subscribe, Unsubscribe
 from venue_simulator.venues import VENUES as SIMULATED
 
 __all__ = ["TARGETS"]
@@ -148,7 +148,7 @@ class Frames(Target):
 
     def reset(self) -> None:
         self._clock = ManualClock()
-        venue = VENUES[self.venue]
+        venue = find_venue(self.venue)
         self._exchange = Exchange(SIMULATED[self.venue], self._clock, Truth())
         self._market = SeededDriver({self.venue: self._exchange}, [], seed=1, rate=0.0)
         self.outlet = _Outlet()
@@ -334,7 +334,9 @@ class Snapshots(Target):
         exchange = Exchange(SIMULATED[self.venue], clock, Truth())
         SeededDriver({self.venue: exchange}, [], seed=1, rate=0.0).want(INSTRUMENT)
         path, _, query = self._source().path(SYMBOLS[self.venue]).partition("?")
-        reply = exchange.venue.rest(path, dict(parse_qsl(query)), exchange, clock.now_ns())
+        reply = exchange.venue.rest(
+            RestRequest(path, dict(parse_qsl(query))), exchange, clock.now_ns()
+        )
         assert reply.status == 200, reply
         return [reply.body]
 
@@ -350,7 +352,7 @@ class Snapshots(Target):
         return "a book"
 
     def _source(self) -> SnapshotSource:
-        source = VENUES[self.venue].snapshots
+        source = find_venue(self.venue).snapshots
         assert source is not None
         return source
 
@@ -367,7 +369,7 @@ class BitstampSnapshots(Snapshots):
 
 def _asked(exchange: Exchange, path: str, now_ns: int) -> bytes:
     path, _, query = path.partition("?")
-    return exchange.venue.rest(path, dict(parse_qsl(query)), exchange, now_ns).body
+    return exchange.venue.rest(RestRequest(path, dict(parse_qsl(query))), exchange, now_ns).body
 
 
 class Lists(Target):
@@ -381,7 +383,7 @@ class Lists(Target):
         clock = ManualClock()
         exchange = Exchange(SIMULATED[self.venue], clock, Truth())
         SeededDriver({self.venue: exchange}, [], seed=1, rate=0.0)
-        source = VENUES[self.venue].instruments
+        source = find_venue(self.venue).instruments
         paths = [path for path in (source.rest_path, source.other_rest_path) if path is not None]
         if paths:
             return [_asked(exchange, path, clock.now_ns()) for path in paths]
@@ -391,9 +393,9 @@ class Lists(Target):
         return [action.text.encode() for action in said if isinstance(action, Reply)]
 
     def feed(self, data: bytes) -> str:
-        venue: Venue = VENUES[self.venue]
+        venue: Venue = find_venue(self.venue)
         try:
-            found = venue.parse_instruments(data)
+            found = venue.instruments.parse(data)
         except FrameError as error:
             assert error.reason in FRAME_ERROR_REASONS, error.reason
             return error.reason

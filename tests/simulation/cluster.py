@@ -23,7 +23,7 @@ from dragonfly_common.bus import Publisher, Subscriber
 from dragonfly_common.runtime import Runtime
 from dragonfly_common.sharing import Replicas
 from dragonfly_common.topics import ViewKind
-from dragonfly_venues.registry import VENUES
+from dragonfly_venues.registry import find_venue
 from feed_listener.listener import Following
 from grpc_gateway.servicer import Limits
 
@@ -305,7 +305,7 @@ class Cluster:
 
     def _listener(self, bind: str, venue: str) -> _Main:
         options = feed_listener.service.Options(
-            venue=VENUES[venue],
+            venue=find_venue(venue),
             bind=bind,
             ws_url=f"ws://{venue}",
             rest_url=f"http://{venue}",

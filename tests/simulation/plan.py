@@ -28,7 +28,7 @@ RESTING_SHARE: Final = 0.6
 HEALED_AT_S: Final = 16.0
 """By then everything that is broken is whole again, and nothing more goes wrong."""
 
-VENUES: Final = ("binance", "bitstamp", "kraken")
+VENUES: Final = ("binance", "bitstamp", "kraken", "kucoin", "okx")
 INSTRUMENTS: Final = ("ETH-BTC", "BTC-USD")
 KINDS: Final = (ViewKind.BOOK, ViewKind.BOOK, ViewKind.BBO, ViewKind.LIQUIDITY)
 

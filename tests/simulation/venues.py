@@ -26,6 +26,7 @@ from venue_simulator.faults import Fault, FaultKind
 from venue_simulator.refusals import refusal
 from venue_simulator.seeded import SeededDriver
 from venue_simulator.truth import Truth, fault_line
+from venue_simulator.venue import RestRequest
 from venue_simulator.venues import VENUES
 
 from simulation.freshness import History
@@ -300,19 +301,23 @@ async def _reach(host: VenueHost, url: str) -> Exchange:
     return exchange
 
 
-async def _fetch(host: VenueHost, url: str, max_bytes: int, standing: Standing) -> bytes:
+async def _fetch(
+    host: VenueHost, url: str, max_bytes: int, standing: Standing, method: str
+) -> bytes:
     """Return a venue's REST reply, as `dragonfly_venues.transport.fetch` does."""
     with standing.attempt(url):
-        return await _get(host, url, max_bytes)
+        return await _ask(host, url, max_bytes, method)
 
 
-async def _get(host: VenueHost, url: str, max_bytes: int) -> bytes:
+async def _ask(host: VenueHost, url: str, max_bytes: int, method: str) -> bytes:
     parts = urlsplit(url)
     exchange = await _reach(host, url)
     if exchange.faults.lasts(FaultKind.REST_429):
         raise RejectedError(url, 429, "2")
     query, now_ns = dict(parse_qsl(parts.query)), host.process.now_ns()
-    reply = exchange.venue.rest(parts.path, query, exchange, now_ns)
+    reply = exchange.venue.rest(
+        RestRequest(parts.path, query, method, f"ws://{parts.netloc}"), exchange, now_ns
+    )
     slow = exchange.faults.lasts(FaultKind.REST_SLOW)
     await asyncio.sleep(SLOW_REST_S if slow else host.network.weather.delay_s)
     if reply.status != 200:
@@ -329,7 +334,9 @@ def install(host: Callable[[], VenueHost]) -> None:
         setattr(
             module,
             name,
-            lambda url, _, max_bytes, standing: _fetch(host(), url, max_bytes, standing),
+            lambda url, _, max_bytes, standing, method="GET": _fetch(
+                host(), url, max_bytes, standing, method
+            ),
         )
     setattr(market, "LEVELS", LEVELS)  # noqa: B010 - declared Final
     setattr(market, "MAX_LEVELS", LEVELS + 4)  # noqa: B010 - declared Final

@@ -6,11 +6,15 @@ import asyncio
 import contextlib
 import http
 import json
+import shutil
 import ssl
-from collections.abc import Sequence
+import subprocess
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
+import pytest
 from dragonfly_venues.events import (
     Acked,
     Bbo,
@@ -27,6 +31,7 @@ from dragonfly_venues.events import (
     WholeBook,
 )
 from dragonfly_venues.venue import (
+    Ask,
     AuditSources,
     Decoder,
     InstrumentSource,
@@ -34,6 +39,7 @@ from dragonfly_venues.venue import (
     Liveness,
     Market,
     SnapshotSource,
+    Venue,
 )
 from patience import eventually
 from websockets.asyncio.server import Server, ServerConnection, serve
@@ -41,7 +47,17 @@ from websockets.exceptions import ConnectionClosed
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Request, Response
 
-__all__ = ["FakeServer", "FakeVenue", "book_around", "eventually"]
+__all__ = [
+    "FakeServer",
+    "FakeVenue",
+    "book_around",
+    "eventually",
+    "listing",
+    "parse_list",
+    "pki",
+    "server",
+    "tls_server",
+]
 
 LIMITS: Final = Limits(
     streams_per_connection=100,
@@ -62,7 +78,7 @@ CALM: Final = Liveness(
 Levels = Sequence[tuple[float, float]]
 
 
-class FakeDecoder:
+class FakeDecoder(Decoder):
     """Reads the fake venue's frames."""
 
     def __init__(self, *, whole_books: bool = False) -> None:
@@ -136,13 +152,13 @@ class FakeDecoder:
         return Top(symbol, told["seq"], told.get("ts"), bids, asks)
 
 
-class FakeVenue:
+class FakeVenue(Venue):
     """The rules of a venue that has none of its own."""
 
     name = "fake"
     ws_url = "wss://ws.fake.example"
     rest_url = "https://fake.example"
-    compression = False
+    ws_path = "/stream"
 
     def __init__(
         self,
@@ -158,47 +174,45 @@ class FakeVenue:
         """Each book stands for itself where there are `whole_books`; else each is wanted."""
         self.limits = limits
         self.liveness = liveness
-        self.instruments = instruments or InstrumentSource(rest_path="/list")
-        self.probes = probes
+        self.instruments = instruments or listing()
         self.audits = audits or AuditSources()
         self.snapshots = snapshots
         self.whole_books = whole_books
         self.greeting: Sequence[str] = ()
+        self.requests = self._requests
+        self.decoder = self._decoder
+        self.probe = _probe if probes else None
         self.decoders: list[FakeDecoder] = []
 
-    def connect_url(self, base: str) -> str:
-        return f"{base}/stream"
+    def _requests(self, ask: Ask) -> list[str]:
+        op = "sub" if ask.subscribe else "unsub"
+        told = {"bbo": ask.bbo} if ask.subscribe else {}
+        return [_frame(op=op, id=ask.request_id, symbols=list(ask.symbols), **told)]
 
-    def subscribe(
-        self, symbols: Sequence[str], request_id: int, depth: int, *, bbo: bool = False
-    ) -> list[str]:
-        return [_frame(op="sub", id=request_id, symbols=list(symbols), bbo=bbo)]
-
-    def unsubscribe(
-        self, symbols: Sequence[str], request_id: int, depth: int, *, bbo: bool = False
-    ) -> list[str]:
-        return [_frame(op="unsub", id=request_id, symbols=list(symbols))]
-
-    def probe(self, request_id: int) -> str | None:
-        return _frame(op="probe", id=request_id, symbols=[]) if self.probes else None
-
-    def parse_instruments(self, reply: bytes) -> dict[str, Market] | None:
-        try:
-            told = json.loads(reply)
-        except ValueError:
-            raise FrameError("not_json") from None
-        if not isinstance(told, dict) or "list" not in told:
-            return None
-        halted = told.get("halted", {})
-        return {
-            name: Market(symbol, Trading(symbol in halted, halted.get(symbol, "")))
-            for name, symbol in told["list"].items()
-        }
-
-    def decoder(self, depth: int) -> Decoder:
+    def _decoder(self, depth: int) -> Decoder:
         made = FakeDecoder(whole_books=self.whole_books)
         self.decoders.append(made)
         return made
+
+
+def parse_list(reply: bytes) -> dict[str, Market] | None:
+    """Return the fake venue's markets by instrument."""
+    try:
+        told = json.loads(reply)
+    except ValueError:
+        raise FrameError("not_json") from None
+    if not isinstance(told, dict) or "list" not in told:
+        return None
+    halted = told.get("halted", {})
+    return {
+        name: Market(symbol, Trading(symbol in halted, halted.get(symbol, "")))
+        for name, symbol in told["list"].items()
+    }
+
+
+def listing(**how: Any) -> InstrumentSource:
+    """Return where the fake venue lists its markets: by REST, unless `how` says otherwise."""
+    return InstrumentSource(parse=parse_list, **(how or {"rest_path": "/list"}))
 
 
 class FakeServer:
@@ -392,5 +406,49 @@ def book_around(price: float, symbol: str, seq: int, ts: int | None = None) -> d
     }
 
 
+def _probe(request_id: int) -> str:
+    return _frame(op="probe", id=request_id, symbols=[])
+
+
 def _frame(**told: object) -> str:
     return json.dumps(told)
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[FakeServer]:
+    async with FakeServer() as fake:
+        yield fake
+
+
+@pytest.fixture(scope="session")
+def pki(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two authorities, `ca` and `stranger`, and a certificate for 127.0.0.1 signed by `ca`."""
+    if shutil.which("openssl") is None:
+        pytest.skip("needs openssl")
+    folder = tmp_path_factory.mktemp("pki")
+
+    def openssl(*arguments: str) -> None:
+        subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True)
+
+    def key_and(kind: str, name: str) -> list[str]:
+        curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+        return [*curve, "-keyout", f"{name}.key", "-out", f"{name}.{kind}", "-subj", f"/CN={name}"]
+
+    for authority in ("ca", "stranger"):
+        usage = ["-addext", "keyUsage=critical,keyCertSign,cRLSign"]
+        openssl("req", "-x509", "-days", "2", *usage, *key_and("pem", authority))
+    (folder / "extensions").write_text(
+        "subjectAltName=IP:127.0.0.1,DNS:venue.example\nauthorityKeyIdentifier=keyid\nsubjectKeyIdentifier=hash\n"
+    )
+    openssl("req", "-new", *key_and("csr", "venue"))
+    signer = ["-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-extfile", "extensions"]
+    openssl("x509", "-req", "-days", "2", "-in", "venue.csr", "-out", "venue.pem", *signer)
+    return folder
+
+
+@pytest.fixture
+async def tls_server(pki: Path) -> AsyncIterator[FakeServer]:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pki / "venue.pem", pki / "venue.key")
+    async with FakeServer(context) as fake:
+        yield fake

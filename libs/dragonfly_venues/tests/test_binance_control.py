@@ -7,16 +7,17 @@ import json
 import pytest
 from dragonfly_venues.binance import Binance
 from dragonfly_venues.events import Acked, Closing, FrameError, Refused
+from dragonfly_venues.venue import Ask
 
 
 def test_requests_name_the_streams() -> None:
-    (frame,) = Binance().subscribe(["ethbtc", "btcusdt"], 4, 10)
+    (frame,) = Binance().requests(Ask(symbols=["ethbtc", "btcusdt"], request_id=4, depth=10))
     assert json.loads(frame) == {
         "method": "SUBSCRIBE",
         "params": ["ethbtc@depth20@100ms", "btcusdt@depth20@100ms"],
         "id": 4,
     }
-    (frame,) = Binance().unsubscribe(["ethbtc"], 5, 10)
+    (frame,) = Binance().requests(Ask(symbols=["ethbtc"], request_id=5, depth=10, subscribe=False))
     assert json.loads(frame)["method"] == "UNSUBSCRIBE"
 
 

@@ -42,7 +42,7 @@ def test_markets_are_listed_with_what_keeps_them_from_being_traded() -> None:
             ],
         }
     )
-    assert Binance().parse_instruments(reply.encode()) == {
+    assert Binance().instruments.parse(reply.encode()) == {
         "ETH-BTC": Market("ethbtc"),
         "币安人生-USDT": Market("币安人生usdt"),
         "HALT-BTC": Market("haltbtc", Trading(halted=True, word="BREAK")),
@@ -63,7 +63,7 @@ def test_a_part_of_the_list_is_asked_for_by_name() -> None:
 @pytest.mark.needs(CAPTURE)
 def test_the_recorded_list() -> None:
     reply = CAPTURE.read_bytes().split(b": ", 1)[1].splitlines()[0]
-    listed = Binance().parse_instruments(reply)
+    listed = Binance().instruments.parse(reply)
     assert listed is not None
     assert listed["ETH-BTC"] == Market("ethbtc")
     assert len(listed) > 1000

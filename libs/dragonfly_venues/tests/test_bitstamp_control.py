@@ -7,17 +7,18 @@ import json
 import pytest
 from dragonfly_venues.bitstamp import Bitstamp
 from dragonfly_venues.events import Acked, Closing, FrameError, Heard, Refused
+from dragonfly_venues.venue import Ask
 
 
 def test_each_frame_names_one_channel_and_stays_small() -> None:
-    frames = Bitstamp().subscribe(["ethbtc", "x" * 50], 4, 10)
+    frames = Bitstamp().requests(Ask(symbols=["ethbtc", "x" * 50], request_id=4, depth=10))
     assert json.loads(frames[0]) == {
         "event": "bts:subscribe",
         "data": {"channel": "order_book_ethbtc"},
     }
     assert len(frames) == 2
     assert all(len(frame) < 512 for frame in frames)
-    (frame,) = Bitstamp().unsubscribe(["ethbtc"], 5, 10)
+    (frame,) = Bitstamp().requests(Ask(symbols=["ethbtc"], request_id=5, depth=10, subscribe=False))
     assert json.loads(frame)["event"] == "bts:unsubscribe"
 
 

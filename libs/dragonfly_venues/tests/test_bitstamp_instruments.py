@@ -22,7 +22,7 @@ def test_spot_markets_are_listed_with_what_keeps_them_from_being_traded() -> Non
             {"name": "BTC/USD-PERP", "url_symbol": "btcusd-perp", "trading": "Enabled"},
         ]
     )
-    assert Bitstamp().parse_instruments(reply.encode()) == {
+    assert Bitstamp().instruments.parse(reply.encode()) == {
         "BTC-USD": Market("btcusd"),
         "USDT-USD": Market("usdtusd"),
         "OLD-USD": Market("oldusd", Trading(halted=True, word="Disabled")),
@@ -38,7 +38,7 @@ def test_the_list_that_replaces_it_names_the_same_markets() -> None:
             _market("BTC", "USD", market_symbol="btcusd-perp", market_type="PERPETUAL"),
         ]
     )
-    assert Bitstamp().parse_instruments(reply.encode()) == {
+    assert Bitstamp().instruments.parse(reply.encode()) == {
         "BTC-USD": Market("btcusd"),
         "USDT-USD": Market("usdtusd"),
         "OLD-USD": Market("oldusd", Trading(halted=True, word="Disabled")),
@@ -61,7 +61,7 @@ def _market(base: str, counter: str, **other: str) -> dict[str, str]:
 @pytest.mark.needs(CAPTURE)
 def test_the_recorded_list() -> None:
     reply = CAPTURE.read_bytes().split(b": ", 1)[1].splitlines()[0]
-    listed = Bitstamp().parse_instruments(reply)
+    listed = Bitstamp().instruments.parse(reply)
     assert listed is not None
     assert listed["ETH-BTC"] == Market("ethbtc")
     assert len(listed) > 100

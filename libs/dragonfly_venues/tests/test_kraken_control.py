@@ -15,11 +15,12 @@ from dragonfly_venues.events import (
     TradingChange,
 )
 from dragonfly_venues.kraken import Kraken
+from dragonfly_venues.venue import Ask
 
 
 @pytest.mark.parametrize(("depth", "subscribed"), [(1, 10), (10, 10), (11, 25), (20, 25)])
 def test_requests_name_a_depth_that_the_venue_offers(depth: int, subscribed: int) -> None:
-    (frame,) = Kraken().subscribe(["ETH/BTC", "BTC/USD"], 4, depth)
+    (frame,) = Kraken().requests(Ask(symbols=["ETH/BTC", "BTC/USD"], request_id=4, depth=depth))
     assert json.loads(frame) == {
         "method": "subscribe",
         "params": {
@@ -30,7 +31,9 @@ def test_requests_name_a_depth_that_the_venue_offers(depth: int, subscribed: int
         },
         "req_id": 4,
     }
-    (frame,) = Kraken().unsubscribe(["ETH/BTC"], 5, depth)
+    (frame,) = Kraken().requests(
+        Ask(symbols=["ETH/BTC"], request_id=5, depth=depth, subscribe=False)
+    )
     assert json.loads(frame) == {
         "method": "unsubscribe",
         "params": {"channel": "book", "symbol": ["ETH/BTC"], "depth": subscribed},

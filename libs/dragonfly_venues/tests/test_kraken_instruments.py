@@ -20,7 +20,7 @@ def test_markets_are_listed_with_what_keeps_them_from_being_traded() -> None:
         {"symbol": "NOPE", "status": "online"},
     ]
     frame = {"channel": "instrument", "type": "snapshot", "data": {"assets": [], "pairs": pairs}}
-    assert Kraken().parse_instruments(json.dumps(frame).encode()) == {
+    assert Kraken().instruments.parse(json.dumps(frame).encode()) == {
         "BTC-USD": Market("BTC/USD"),
         "AAPLX-USD": Market("AAPLx/USD", Trading(word="post_only")),
         "SICK-USD": Market("SICK/USD", Trading(halted=True, word="maintenance")),
@@ -38,7 +38,7 @@ def test_markets_are_listed_with_what_keeps_them_from_being_traded() -> None:
     ],
 )
 def test_what_comes_before_the_list_is_not_the_list(frame: str) -> None:
-    assert Kraken().parse_instruments(frame.encode()) is None
+    assert Kraken().instruments.parse(frame.encode()) is None
 
 
 @pytest.mark.parametrize(
@@ -51,5 +51,5 @@ def test_what_comes_before_the_list_is_not_the_list(frame: str) -> None:
 )
 def test_a_refusal_is_told(frame: str) -> None:
     with pytest.raises(FrameError) as caught:
-        Kraken().parse_instruments(frame.encode())
+        Kraken().instruments.parse(frame.encode())
     assert caught.value.reason == "not_instruments"

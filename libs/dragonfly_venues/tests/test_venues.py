@@ -7,10 +7,10 @@ import json
 import pytest
 from dragonfly_common.errors import UserError
 from dragonfly_venues.events import FrameError
-from dragonfly_venues.registry import VENUES, find_venue
-from dragonfly_venues.venue import Venue
+from dragonfly_venues.registry import find_venue, venue_names
+from dragonfly_venues.venue import Ask, Venue
 
-EVERY_VENUE = pytest.mark.parametrize("venue", VENUES.values(), ids=VENUES.keys())
+EVERY_VENUE = pytest.mark.parametrize("venue", [*map(find_venue, venue_names())], ids=venue_names())
 
 
 def test_a_venue_is_found_in_any_case() -> None:
@@ -18,7 +18,9 @@ def test_a_venue_is_found_in_any_case() -> None:
 
 
 def test_an_unknown_venue_is_told_with_those_known() -> None:
-    with pytest.raises(UserError, match=r"'mtgox' is not .*: choose binance, bitstamp, kraken"):
+    with pytest.raises(
+        UserError, match=r"'mtgox' is not .*: choose binance, bitstamp, kraken, kucoin, okx"
+    ):
         find_venue("mtgox")
 
 
@@ -32,8 +34,9 @@ def test_a_base_address_may_end_in_a_slash_or_a_path(venue: Venue) -> None:
 @EVERY_VENUE
 def test_no_frame_asks_for_more_symbols_than_the_venue_takes(venue: Venue) -> None:
     symbols = [f"AAA{n}/USD" for n in range(3 * venue.limits.symbols_per_request // 2)]
-    for ask in (venue.subscribe, venue.unsubscribe):
-        frames = ask(symbols, 7, 10)
+    symbols = symbols[: venue.limits.symbols_per_request]
+    for subscribe in (True, False):
+        frames = venue.requests(Ask(symbols=symbols, request_id=7, depth=10, subscribe=subscribe))
         assert all(0 < frame.count("AAA") <= venue.limits.symbols_per_request for frame in frames)
         assert sum(frame.count("AAA") for frame in frames) == len(symbols)
 
@@ -41,10 +44,10 @@ def test_no_frame_asks_for_more_symbols_than_the_venue_takes(venue: Venue) -> No
 @EVERY_VENUE
 def test_every_frame_sent_is_small_json(venue: Venue) -> None:
     symbols = ["x" * 20] * venue.limits.symbols_per_request
-    probe = venue.probe(3)
-    probes = [probe] if probe else []
-    for frame in [*venue.greeting, *venue.subscribe(symbols, 1, 20), *probes]:
-        assert json.loads(frame)
+    asked = venue.requests(Ask(symbols=symbols, request_id=1, depth=20))
+    own = [write(3) for write in (venue.probe, venue.keepalive) if write is not None]
+    for frame in [*venue.greeting, *asked, *own]:
+        assert frame == "ping" or json.loads(frame)
         assert len(frame.encode()) < 4096
 
 
@@ -59,8 +62,8 @@ def test_silence_is_asked_about_before_it_means_anything(venue: Venue) -> None:
 @pytest.mark.parametrize("reply", [b"", b"<html>", b"[1]", b'{"symbols":[{}]}', b"\xff", b"null"])
 def test_what_is_no_instrument_list_is_refused(venue: Venue, reply: bytes) -> None:
     if venue.name == "kraken" and reply == b'{"symbols":[{}]}':
-        assert venue.parse_instruments(reply) is None  # any object can be a frame before the list
+        assert venue.instruments.parse(reply) is None  # any object can be a frame before the list
         return
     with pytest.raises(FrameError) as caught:
-        venue.parse_instruments(reply)
+        venue.instruments.parse(reply)
     assert caught.value.reason == "not_instruments"

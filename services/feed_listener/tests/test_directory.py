@@ -16,15 +16,15 @@ from dragonfly_venues.transport import (
     UnreachableError,
 )
 from dragonfly_venues.venue import InstrumentSource, Market
-from fake_venue import eventually
+from fake_venue import eventually, listing
 from feed_listener import directory as module
 from feed_listener.directory import Directory
 
 ETH = {"ETH-BTC": Market("ethbtc")}
 NEW = {"NEW-BTC": Market("newbtc")}
-WHOLE_ONLY = InstrumentSource(rest_path="/list")
-IN_PARTS = InstrumentSource(rest_path="/list", part_path="/list/".join, part_symbols=2)
-TOLD = InstrumentSource(ws_request="{}", changes_told=True)
+WHOLE_ONLY = listing(rest_path="/list")
+IN_PARTS = listing(rest_path="/list", part_path="/list/".join, part_symbols=2)
+TOLD = listing(ws_request="{}", changes_told=True)
 HALTED = Trading(halted=True, word="BREAK")
 
 

@@ -6,7 +6,7 @@ import pytest
 from dragonfly_common.clock import ManualClock
 from dragonfly_common.messages import Body, Book
 from dragonfly_common.types import FeedState
-from dragonfly_venues.events import Top
+from dragonfly_venues.events import TRADING, Top, Trading
 from feed_listener.audits import Result
 from feed_listener.feed_state import FeedEvent
 from feed_listener.feeds import Feeds

@@ -9,8 +9,8 @@ from dragonfly_venues.transport import (
     build_client,
     trusted,
 )
-from dragonfly_venues.venue import InstrumentSource, Market
-from fake_venue import FakeServer, FakeVenue, eventually
+from dragonfly_venues.venue import Market
+from fake_venue import FakeServer, FakeVenue, eventually, listing
 from feed_listener import instrument_list
 from feed_listener.directory import Fetch
 from feed_listener.instrument_list import fetcher
@@ -20,7 +20,7 @@ LISTED = {
     "BTC-USD": Market("btcusd"),
     "SOL-USD": Market("solusd"),
 }
-BY_WEBSOCKET = InstrumentSource(ws_request='{"op": "list", "id": 1, "symbols": []}')
+BY_WEBSOCKET = listing(ws_request='{"op": "list", "id": 1, "symbols": []}')
 
 
 def fetch_from(server: FakeServer, venue: FakeVenue) -> Fetch:
@@ -35,7 +35,7 @@ async def test_a_list_by_rest(server: FakeServer) -> None:
 
 async def test_a_part_of_a_list(server: FakeServer) -> None:
     server.halted = {"btcusd": "BREAK"}
-    parts = InstrumentSource(rest_path="/list", part_path=lambda names: f"/list/{','.join(names)}")
+    parts = listing(rest_path="/list", part_path=lambda names: f"/list/{','.join(names)}")
     fetch = fetch_from(server, FakeVenue(instruments=parts))
     assert await fetch(["ethbtc", "btcusd"]) == {
         "ETH-BTC": Market("ethbtc"),
@@ -55,7 +55,7 @@ async def test_a_list_on_a_websocket_of_its_own(server: FakeServer) -> None:
 
 async def test_a_list_that_stays_out(server: FakeServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(instrument_list, "REPLY_LIMIT_S", 0.05)
-    mute = InstrumentSource(ws_request='{"op": "probe", "id": 1, "symbols": []}')
+    mute = listing(ws_request='{"op": "probe", "id": 1, "symbols": []}')
     with pytest.raises(UnreachableError, match="sent no instrument list within"):
         await fetch_from(server, FakeVenue(instruments=mute))(())
 
@@ -72,7 +72,7 @@ async def test_a_rejected_list(server: FakeServer) -> None:
         await fetch_from(server, FakeVenue())(())
 
 
-TWO_PATHS = InstrumentSource(rest_path="/markets", other_rest_path="/list")
+TWO_PATHS = listing(rest_path="/markets", other_rest_path="/list")
 
 
 @pytest.mark.parametrize("status", [404, 410])

@@ -11,7 +11,7 @@ import pytest
 from dragonfly_common.messages import Instruments
 from dragonfly_common.types import FeedState
 from dragonfly_venues.venue import InstrumentSource
-from fake_venue import FakeServer, FakeVenue, eventually
+from fake_venue import FakeServer, FakeVenue, eventually, listing
 from feed_listener import directory
 from listening import SkippingClock, listening
 
@@ -177,7 +177,7 @@ async def test_foreign_subscriptions_are_ignored(server: FakeServer, tmp_path: P
         assert consumer.venues[-1].instruments == 1
 
 
-PARTS = InstrumentSource(rest_path="/list", part_path=lambda names: f"/list/{','.join(names)}")
+PARTS = listing(rest_path="/list", part_path=lambda names: f"/list/{','.join(names)}")
 
 
 @pytest.mark.parametrize("instruments", [None, PARTS])
@@ -295,7 +295,7 @@ async def test_a_restriction_leaves_the_book_and_is_told(
 async def test_a_wish_for_what_nobody_lists_makes_the_list_be_read_and_told_again(
     server: FakeServer, tmp_path: Path
 ) -> None:
-    told = FakeVenue(instruments=InstrumentSource(rest_path="/list", changes_told=True))
+    told = FakeVenue(instruments=listing(rest_path="/list", changes_told=True))
     async with listening(server, tmp_path, list_interval_s=0.02, venue=told) as consumer:
         await eventually(lambda: bool(consumer.lists), "the list")
         consumer.want_relist()

@@ -12,8 +12,7 @@ from dragonfly_common.clock import SystemClock
 from dragonfly_common.runtime import Runtime, RuntimeOptions
 from dragonfly_common.topics import book_interest
 from dragonfly_venues.transport import trusted
-from dragonfly_venues.venue import InstrumentSource
-from fake_venue import FakeServer, FakeVenue, eventually
+from fake_venue import FakeServer, FakeVenue, eventually, listing
 from feed_listener import directory
 from feed_listener.listener import Following
 from feed_listener.service import Options, serve
@@ -36,7 +35,7 @@ async def test_all_that_asks_a_host_obeys_what_it_told_one(
         return any(event in line and "HTTP 418" in line for line in log.splitlines())
 
     options = Options(
-        venue=FakeVenue(instruments=InstrumentSource(ws_request='{"op":"list","symbols":[]}')),
+        venue=FakeVenue(instruments=listing(ws_request='{"op":"list","symbols":[]}')),
         bind=f"ipc://{tmp_path}/listener.ipc",
         ws_url=server.ws_url,
         rest_url=server.rest_url,

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
 import pytest
+from dialects import DIALECTS, dialled, socket_url
 from dragonfly_common.errors import UserError
 from patience import patiently
 from venue_client import Message, Wire, dial, eventually, get, last_state
@@ -18,31 +19,16 @@ from venue_simulator.venues import VENUES
 from venue_simulator.venues.kraken.frames import checksum
 from websockets.exceptions import ConnectionClosed, InvalidMessage, InvalidStatus
 
-PATHS = {"binance": "/stream", "bitstamp": "", "kraken": "/v2"}
-REST_PATHS = {
-    "binance": "/api/v3/exchangeInfo",
-    "bitstamp": "/api/v2/trading-pairs-info/",
-    "kraken": "/0/public/AssetPairs",
-}
 ANY_VENUE = pytest.mark.parametrize("venue", sorted(VENUES))
 
 
 @asynccontextmanager
 async def subscribed(simulator: Simulator, venue: str) -> AsyncIterator[Wire]:
     """Connect, subscribe ETH-BTC, and get over all that comes before the first change."""
-    async with dial(simulator.ws_url(venue) + PATHS[venue]) as wire:
-        if venue == "binance":
-            await wire.say({"method": "SUBSCRIBE", "params": ["ethbtc@depth20@100ms"], "id": 1})
-        elif venue == "bitstamp":
-            channel = {"channel": "order_book_ethbtc"}
-            await wire.say({"event": "bts:subscribe", "data": channel})
-        else:
-            params = {"channel": "book", "symbol": ["ETH/BTC"], "depth": 100}
-            await wire.say({"method": "subscribe", "params": params})
-            await wire.hear_where(lambda message: message.get("type") == "snapshot")
+    async with dialled(simulator, venue) as wire:
+        await wire.say(DIALECTS[venue].subscribe)
+        await wire.hear_where(DIALECTS[venue].begins)
         await eventually(lambda: "ETH-BTC" in simulator.subscriptions(venue), "subscribed")
-        if venue != "kraken":
-            await wire.hear()
         yield wire
 
 
@@ -51,16 +37,12 @@ async def next_book(wire: Wire) -> Message:
 
 
 def is_book(message: Message) -> bool:
-    return "depth" in message.get("stream", "") or message.get("channel", "").startswith(
-        ("book", "order_book")
-    )
+    return any(dialect.is_book(message) for dialect in DIALECTS.values())
 
 
-def seq_of(message: Message) -> int | str:
-    data = message["data"]
-    if isinstance(data, list):
-        return str(data[0]["timestamp"])
-    return str(data.get("lastUpdateId") or data["microtimestamp"])
+def seq_of(message: Message) -> str:
+    (dialect,) = [dialect for dialect in DIALECTS.values() if dialect.is_book(message)]
+    return str(dialect.seq(message["data"]))
 
 
 @ANY_VENUE
@@ -93,12 +75,13 @@ async def test_a_close_spares_the_other_venues(simulator: Simulator, venue: str)
 
 @ANY_VENUE
 async def test_silence_lets_nothing_out(simulator: Simulator, venue: str) -> None:
+    url = await socket_url(simulator, venue)
     async with subscribed(simulator, venue) as wire:
         with simulator.silence(venue):
             simulator.step()
             pong = asyncio.ensure_future(await wire.socket.ping())
             await wire.say({"event": "bts:heartbeat", "method": "ping"})
-            handshake = asyncio.create_task(shake_hands(simulator, venue))
+            handshake = asyncio.create_task(shake_hands(url))
             await talk_elsewhere(simulator, venue)
             assert not pong.done()
             assert not handshake.done()
@@ -115,13 +98,13 @@ async def test_silence_lets_nothing_out(simulator: Simulator, venue: str) -> Non
 async def talk_elsewhere(simulator: Simulator, venue: str) -> None:
     """Let the simulator answer others for a while: what it had to say here would be out by then."""
     (other, *_) = [name for name in VENUES if name != venue]
-    async with dial(simulator.ws_url(other) + PATHS[other]) as wire:
+    async with dialled(simulator, other) as wire:
         for _ in range(3):
             await (await wire.socket.ping())
 
 
-async def shake_hands(simulator: Simulator, venue: str) -> None:
-    async with dial(simulator.ws_url(venue) + PATHS[venue]):
+async def shake_hands(url: str) -> None:
+    async with dial(url):
         pass
 
 
@@ -242,7 +225,7 @@ async def test_a_fault_with_seconds_befalls_every_frame(simulator: Simulator, ve
 
 @ANY_VENUE
 async def test_unknown_symbol(simulator: Simulator, venue: str) -> None:
-    listed = simulator.rest_url(venue) + REST_PATHS[venue]
+    listed = simulator.rest_url(venue) + DIALECTS[venue].rest_path
     async with subscribed(simulator, venue) as wire:
         everything = str((await get(listed)).body)
         with simulator.during(venue, FaultKind.UNKNOWN_SYMBOL, "ETH-BTC"):
@@ -251,8 +234,8 @@ async def test_unknown_symbol(simulator: Simulator, venue: str) -> None:
             await wire.say({"event": "bts:heartbeat", "method": "ping"})
             assert not is_book(await wire.hear())
         assert_is(await next_book(wire), simulator, venue)
-    assert any(name in everything for name in ("ETHBTC", "ethbtc", "ETHXBT"))
-    assert not any(name in fewer for name in ("ETHBTC", "ethbtc", "ETHXBT"))
+    assert any(name in everything for name in ("ETHBTC", "ethbtc", "ETHXBT", "'ETH-BTC'"))
+    assert not any(name in fewer for name in ("ETHBTC", "ethbtc", "ETHXBT", "'ETH-BTC'"))
 
 
 async def test_an_unknown_symbol_is_refused_by_kraken(simulator: Simulator) -> None:
@@ -266,39 +249,42 @@ async def test_an_unknown_symbol_is_refused_by_kraken(simulator: Simulator) -> N
 
 @ANY_VENUE
 async def test_not_accepting(simulator: Simulator, venue: str) -> None:
+    url = await socket_url(simulator, venue)
     with simulator.during(venue, FaultKind.NOT_ACCEPTING):
         with pytest.raises((ConnectionError, InvalidMessage)):
-            await shake_hands(simulator, venue)
+            await shake_hands(url)
         with pytest.raises(OSError, match="reset"):
-            await get(simulator.rest_url(venue) + REST_PATHS[venue])
-    await shake_hands(simulator, venue)
+            await get(simulator.rest_url(venue) + DIALECTS[venue].rest_path)
+    await shake_hands(url)
 
 
 @ANY_VENUE
 async def test_rest_429(simulator: Simulator, venue: str) -> None:
     with simulator.during(venue, FaultKind.REST_429):
-        reply = await get(simulator.rest_url(venue) + REST_PATHS[venue])
-    assert (reply.status, reply.headers["Retry-After"]) == (429, "1")
-    assert (await get(simulator.rest_url(venue) + REST_PATHS[venue])).status == 200
+        reply = await get(simulator.rest_url(venue) + DIALECTS[venue].rest_path)
+    assert reply.status == 429
+    assert reply.headers.items() >= VENUES[venue].rate_limited.headers.items()
+    assert (await get(simulator.rest_url(venue) + DIALECTS[venue].rest_path)).status == 200
 
 
 @ANY_VENUE
 @pytest.mark.parametrize("status", [403, 404, 418, 451, 503])
 async def test_refusals(simulator: Simulator, venue: str, status: int) -> None:
+    url = await socket_url(simulator, venue)
     async with subscribed(simulator, venue) as wire:
         with simulator.during(venue, FaultKind(f"http_{status}")):
-            reply = await get(simulator.rest_url(venue) + REST_PATHS[venue])
+            reply = await get(simulator.rest_url(venue) + DIALECTS[venue].rest_path)
             assert reply.status == status
             assert reply.headers.get("Retry-After") == ("2" if status == 418 else None)
             with pytest.raises(InvalidStatus, match=f"HTTP {status}"):
-                await shake_hands(simulator, venue)
+                await shake_hands(url)
             simulator.step()
             assert_is(await next_book(wire), simulator, venue)
-        await shake_hands(simulator, venue)
+        await shake_hands(url)
 
 
 async def test_a_redirect(simulator: Simulator) -> None:
-    url = urlsplit(simulator.rest_url("kraken") + REST_PATHS["kraken"])
+    url = urlsplit(simulator.rest_url("kraken") + DIALECTS["kraken"].rest_path)
     with simulator.during("kraken", FaultKind.HTTP_302):
         reader, writer = await asyncio.open_connection(url.hostname, url.port)
         writer.write(f"GET {url.path} HTTP/1.1\r\nHost: here\r\n\r\n".encode())
@@ -321,7 +307,7 @@ async def test_rest_slow(simulator: Simulator, monkeypatch: pytest.MonkeyPatch) 
 
 async def test_a_state_ends_by_itself(simulator: Simulator) -> None:
     simulator.faults.inject("kraken", "rest_429", seconds=0.02)
-    url = simulator.rest_url("kraken") + REST_PATHS["kraken"]
+    url = simulator.rest_url("kraken") + DIALECTS["kraken"].rest_path
     async with patiently():
         while (await get(url)).status == 429:
             pass
@@ -360,9 +346,9 @@ async def test_what_lasts_is_ended_by_hand(simulator: Simulator, venue: str) -> 
         simulator.step()
         assert simulator.faults.clear(venue, "mute") == 1
         assert_is(await next_book(wire), simulator, venue)
-    assert (await get(simulator.rest_url(venue) + REST_PATHS[venue])).status == 429
+    assert (await get(simulator.rest_url(venue) + DIALECTS[venue].rest_path)).status == 429
     assert simulator.faults.clear(venue) == 1
-    assert (await get(simulator.rest_url(venue) + REST_PATHS[venue])).status == 200
+    assert (await get(simulator.rest_url(venue) + DIALECTS[venue].rest_path)).status == 200
 
 
 async def test_what_was_to_come_is_forgotten(simulate: Callable[..., Awaitable[Simulator]]) -> None:
@@ -398,16 +384,26 @@ async def test_what_is_no_fault_cannot_be_ended(
         simulator.faults.clear(*names)
 
 
-WORDS = {"binance": "BREAK", "bitstamp": "Disabled", "kraken": "cancel_only"}
+WORDS = {
+    "binance": "BREAK",
+    "bitstamp": "Disabled",
+    "kraken": "cancel_only",
+    "kucoin": "False",
+    "okx": "suspend",
+}
 
 
 async def statuses(simulator: Simulator, venue: str) -> dict[str, str]:
     """Return what REST says of trading by instrument."""
-    reply = (await get(simulator.rest_url(venue) + REST_PATHS[venue])).body
+    reply = (await get(simulator.rest_url(venue) + DIALECTS[venue].rest_path)).body
     if venue == "binance":
         return {f"{s['baseAsset']}-{s['quoteAsset']}": s["status"] for s in reply["symbols"]}
     if venue == "bitstamp":
         return {pair["name"].replace("/", "-"): pair["trading"] for pair in reply}
+    if venue == "okx":
+        return {pair["instId"]: pair["state"] for pair in reply["data"]}
+    if venue == "kucoin":
+        return {pair["symbol"]: str(pair["enableTrading"]) for pair in reply["data"]}
     pairs = reply["result"].values()
     return {pair["wsname"].replace("/", "-"): pair["status"] for pair in pairs}
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 
 import pytest
+from dialects import DIALECTS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from venue_simulator.book import BookState, Listing
@@ -13,7 +14,6 @@ from venue_simulator.catalogue import CATALOGUE
 from venue_simulator.venue import FakeVenue, HangUp, Reply, Session, Subscribe
 from venue_simulator.venues import VENUES
 
-PATHS = {"binance": "/stream", "bitstamp": "", "kraken": "/v2"}
 WORDS = (
     *("method", "params", "id", "event", "data", "channel", "symbol", "depth", "req_id"),
     *("SUBSCRIBE", "UNSUBSCRIBE", "SET_PROPERTY", "combined", "subscribe", "unsubscribe", "book"),
@@ -50,7 +50,7 @@ class NoBooks:
 
 def session_of(name: str) -> Session:
     venue = VENUES[name]
-    return venue.session(PATHS[name], NoBooks(venue), 1)
+    return venue.session(DIALECTS[name].path, NoBooks(venue), 1)
 
 
 @pytest.mark.parametrize("venue", sorted(VENUES))
@@ -62,6 +62,8 @@ def test_any_frame_gets_an_answer_or_a_hang_up(venue: str) -> None:
     def check(frame: bytes, seconds: int) -> None:
         actions = receive(frame, seconds * 1_000_000_000)
         assert isinstance(actions, list)
+        if venue == "kucoin" and b'"response":true' not in frame.replace(b" ", b""):
+            return  # it acknowledges only where it is asked to
         assert actions
         assert isinstance(actions[0], Reply | HangUp)
 
@@ -76,6 +78,11 @@ def test_any_frame_gets_an_answer_or_a_hang_up(venue: str) -> None:
         (
             "kraken",
             b'{"method":"subscribe","params":{"channel":"book","symbol":["ETH/BTC"]}}',
+        ),
+        ("okx", b'{"op":"subscribe","args":[{"channel":"books","instId":"ETH-BTC"}]}'),
+        (
+            "kucoin",
+            b'{"type":"subscribe","topic":"/market/level2:ETH-BTC","response":true}',
         ),
     ],
 )

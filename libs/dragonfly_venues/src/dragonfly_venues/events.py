@@ -18,11 +18,15 @@ __all__ = [
     "Event",
     "FrameError",
     "Heard",
+    "Lost",
     "Refused",
+    "Reply",
+    "SeedWanted",
     "Top",
     "Trading",
     "TradingChange",
     "Unchanged",
+    "Welcome",
     "WholeBook",
 ]
 
@@ -91,11 +95,27 @@ class Heard(msgspec.Struct, frozen=True):
     """A frame that proves life and says nothing else: heartbeat, pong."""
 
 
+class Welcome(msgspec.Struct, frozen=True):
+    """The venue is ready for requests; see `Venue.welcomes`."""
+
+
+class Reply(msgspec.Struct, frozen=True):
+    """The venue asked for a sign of life that its protocol answers with `text`."""
+
+    text: str
+
+
 class TradingChange(msgspec.Struct, frozen=True):
     """The venue says whether it, or one market of it, can be traded; `symbol` None: all of it."""
 
     symbol: str | None
     trading: Trading
+
+
+class SeedWanted(msgspec.Struct, frozen=True):
+    """The book of `symbol` needs a whole one from elsewhere (`Venue.snapshots`) to go on from."""
+
+    symbol: str
 
 
 class Closing(msgspec.Struct, frozen=True):
@@ -107,13 +127,19 @@ class Closing(msgspec.Struct, frozen=True):
 class Broken(msgspec.Struct, frozen=True):
     """The book of `symbol` can no longer be trusted until it is subscribed anew.
 
-    `cause` is a counter label: `checksum`, `no_snapshot`, `malformed` (one of its changes could not
-    be read), `reset` (its sequence or time went back for good), `audit` (what the venue says
-    elsewhere is another book).
+    `cause` is a counter label: `checksum`, `gap` (a message between was lost), `no_snapshot`,
+    `malformed` (one of its changes could not be read), `reset` (its sequence or time went back for
+    good), `audit` (what the venue says elsewhere is another book).
     """
 
     symbol: str
     cause: str
+    detail: str
+
+
+class Lost(msgspec.Struct, frozen=True):
+    """Something was lost on this connection, of which book is unknown: all of them are broken."""
+
     detail: str
 
 
@@ -132,7 +158,21 @@ FRAME_ERROR_REASONS: Final = frozenset(
 """Why a frame can be refused: the labels of one counter."""
 
 
-Event = Top | Unchanged | Bbo | Acked | Refused | Heard | TradingChange | Closing | Broken
+Event = (
+    Top
+    | Unchanged
+    | Bbo
+    | Acked
+    | Refused
+    | Heard
+    | Welcome
+    | Reply
+    | TradingChange
+    | SeedWanted
+    | Closing
+    | Broken
+    | Lost
+)
 
 
 class FrameError(Exception):

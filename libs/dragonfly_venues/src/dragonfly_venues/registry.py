@@ -1,19 +1,32 @@
-"""The venues that can be listened to: a folder each, with the same file names, and a line here."""
+"""The venues that are known: every package tells its own by the entry point `dragonfly.venues`."""
 
 from __future__ import annotations
 
+from functools import cache
+from importlib.metadata import entry_points
 from typing import Final
 
 from dragonfly_common.errors import ConfigError
 
-from dragonfly_venues.binance import Binance
-from dragonfly_venues.bitstamp import Bitstamp
-from dragonfly_venues.kraken import Kraken
 from dragonfly_venues.venue import Venue
 
-__all__ = ["VENUES", "find_venue"]
+__all__ = ["ENTRY_POINT", "find_venue", "venue_names"]
 
-VENUES: Final[dict[str, Venue]] = {venue.name: venue for venue in (Binance(), Bitstamp(), Kraken())}
+ENTRY_POINT: Final = "dragonfly.venues"
+"""Of a distribution: the venue's name, and its class of `Venue`."""
+
+
+@cache
+def venue_names() -> tuple[str, ...]:
+    """Return the names of all venues that installed packages offer, in order."""
+    return tuple(sorted({point.name for point in entry_points(group=ENTRY_POINT)}))
+
+
+@cache
+def _load(name: str) -> Venue:
+    (point, *_) = entry_points(group=ENTRY_POINT, name=name)
+    venue: Venue = point.load()()
+    return venue
 
 
 def find_venue(name: str) -> Venue:
@@ -22,9 +35,10 @@ def find_venue(name: str) -> Venue:
     Raises:
         ConfigError: it is not supported; the message lists those that are.
     """
-    venue = VENUES.get(name.strip().lower())
-    if venue is None:
+    wanted = name.strip().lower()
+    if wanted not in venue_names():
         raise ConfigError(
-            f"{name[:60]!r} is not a venue that can be listened to: choose {', '.join(VENUES)}"
+            f"{name[:60]!r} is not a venue that can be listened to: "
+            f"choose {', '.join(venue_names())}"
         )
-    return venue
+    return _load(wanted)

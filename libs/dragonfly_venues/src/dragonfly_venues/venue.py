@@ -6,16 +6,18 @@ file names in each, and one entry point `dragonfly.venues`.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import Protocol
 
 import msgspec
 
 from dragonfly_venues.events import TRADING, Event, Top, Trading, WholeBook
 
 __all__ = [
+    "Ask",
     "AuditSources",
     "Decoder",
+    "EndpointSource",
     "InstrumentSource",
     "Limits",
     "Liveness",
@@ -25,14 +27,31 @@ __all__ = [
 ]
 
 
+class Ask(msgspec.Struct, frozen=True, kw_only=True):
+    """A wish of ours that becomes requests of a venue's protocol."""
+
+    symbols: Sequence[str]
+    """Whose books; as many as `Limits.symbols_per_request`."""
+    request_id: int
+    """For the answer to name, where the protocol has ids."""
+    depth: int
+    """Levels a side that will be used."""
+    subscribe: bool = True
+    """Otherwise what was asked for is to end."""
+    bbo: bool = False
+    """Also their best bids and asks, where the venue offers them on a channel of their own."""
+
+
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """What a venue allows one client; each figure from its documentation."""
 
     streams_per_connection: int
     symbols_per_request: int
-    """Symbols that one call of `Venue.subscribe` may name; it may make several frames of them."""
+    """Symbols that one call of `Venue.requests` may name; it may make several frames of them."""
     requests_per_second: float
     """Frames that we send, of any kind, on one connection."""
+    subscriptions_per_hour: int | None = None
+    """Requests that subscribe or unsubscribe, on one connection."""
     connects_per_minute: float
     max_frame_bytes: int
     """The largest frame that we accept, decompressed."""
@@ -54,6 +73,8 @@ class Liveness(msgspec.Struct, frozen=True, kw_only=True):
     and counted. None: it sends none before the next change, so that its silence means nothing; the
     first book is asked for over REST (`Venue.snapshots`)."""
     ack_timeout_s: float = 5.0
+    keepalive_s: float | None = None
+    """The venue hangs up on who does not send `Venue.keepalive` by the clock, traffic or not."""
 
 
 class Market(msgspec.Struct, frozen=True):
@@ -67,6 +88,9 @@ class Market(msgspec.Struct, frozen=True):
 class InstrumentSource(msgspec.Struct, frozen=True, kw_only=True):
     """Where a venue lists its instruments: a REST path, or a request on a WebSocket of its own."""
 
+    parse: Callable[[bytes], dict[str, Market] | None]
+    """From a reply to all spot markets by instrument, also those that are halted; None where a
+    WebSocket's reply is not the list yet. Raises `FrameError` where it is none."""
     rest_path: str | None = None
     other_rest_path: str | None = None
     """Another path of the same list, asked where `rest_path` is not there or holds no list."""
@@ -95,10 +119,23 @@ class SnapshotSource(msgspec.Struct, frozen=True, kw_only=True):
     """From a reply, its symbol and a depth; raises `FrameError` where it is no book."""
     max_reply_bytes: int = 2**23
     """The largest book that we accept, decompressed; Bitstamp's are whole."""
+    levels: int | None = None
+    """Levels a side that the reply is cut to; where changes go on from it, no more are proven.
+    None: the reply shows as many as the stream does, or all there are."""
     per_minute: float
     """Requests on average."""
     burst: int = 1
     """Requests at once after a rest, such as the start."""
+
+
+class EndpointSource(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a venue tells over REST which socket to connect to, anew for each connection."""
+
+    rest_path: str
+    """To which an empty POST is sent."""
+    parse: Callable[[bytes, int], str]
+    """From a reply and a number of the connection to a URL; raises `FrameError`."""
+    max_reply_bytes: int = 2**16
 
 
 class AuditSources(msgspec.Struct, frozen=True, kw_only=True):
@@ -107,58 +144,59 @@ class AuditSources(msgspec.Struct, frozen=True, kw_only=True):
     checksum: bool = False
     """Every book frame carries one, which the decoder verifies."""
     bbo: bool = False
-    """`Venue.subscribe` can ask for best prices too, of which the decoder makes `Bbo`."""
+    """`Venue.requests` can ask for best prices too, of which the decoder makes `Bbo`."""
 
 
-class Decoder(Protocol):
+class Decoder(ABC):
     """What the frames of one connection mean. One is made per connection and dies with it."""
 
+    @abstractmethod
     def feed(self, frame: bytes, book: WholeBook | None = None, /) -> Sequence[Event]:
         """Return what one received frame says; `book` is what `whole_book` said of it, if asked.
 
         Raises:
             FrameError: it is malformed or impossible; the next good frame works.
         """
-        ...
 
-    def whole_book(self, frame: bytes) -> WholeBook | None:
-        """Return which book `frame` holds whole, where one of that symbol is known.
-
-        Of such frames that are here together nobody misses those before the newest of each book.
-        None, where there is any doubt: then `feed` reads it.
-        """
-        ...
-
+    @abstractmethod
     def forget(self, symbol: str) -> None:
         """Drop all state of `symbol`: its next book is its first.
 
         Of a venue that sends deltas, what still arrives of the old subscription is `Unchanged`
         until the next snapshot.
         """
-        ...
 
+    @abstractmethod
     def seq(self, symbol: str) -> int:
         """Return the `venue_seq` of the last frame of the book, also of one that changed nothing.
 
         -1 where there was none.
         """
-        ...
+
+    def whole_book(self, frame: bytes) -> WholeBook | None:
+        """Return which book `frame` holds whole, where one of that symbol is known.
+
+        Of such frames that are here together nobody misses those before the newest of each book.
+        None, where there is any doubt: then `feed` reads it. None always where a frame changes the
+        book that those before it made.
+        """
+        return None
 
     def seed(self, book: Top) -> Sequence[Event]:
-        """Return what comes of a whole book that REST gave before any frame of its symbol came.
+        """Return what comes of a whole book that REST gave.
 
         Frames that are older than it are no news from then on. Nothing comes of it where the venue
         answers a subscription with its book.
         """
-        ...
+        return ()
 
     def seeded(self, symbol: str) -> bool:
         """Say whether the book of `symbol` stands as REST gave it: no frame has confirmed it."""
-        ...
+        return False
 
 
-class Venue(Protocol):
-    """One venue's rules."""
+class Venue:
+    """One venue's rules, declared; what a venue does not say of itself stands here."""
 
     name: str
     ws_url: str
@@ -166,46 +204,32 @@ class Venue(Protocol):
     rest_url: str
     limits: Limits
     liveness: Liveness
-    compression: bool
-    """Whether permessage-deflate is offered; chosen by measurement."""
     instruments: InstrumentSource
-    audits: AuditSources
-    greeting: Sequence[str]
-    """Frames that are sent first on each connection: what asks for more than books."""
-    snapshots: SnapshotSource | None
+    compression: bool = False
+    """Whether permessage-deflate is offered; chosen by measurement."""
+    audits: AuditSources = AuditSources()
+    snapshots: SnapshotSource | None = None
     """Where whole books are had over REST."""
+    endpoint: EndpointSource | None = None
+    """Where the address of each connection is asked for; None: it is `ws_url` and
+    `ws_path`."""
+    greeting: Sequence[str] = ()
+    """Frames that are sent first on each connection: what asks for more than books."""
+    welcomes: bool = False
+    """Whether the venue speaks first (`Welcome`), and hears nothing before."""
+
+    ws_path: str = ""
+    """Of a multiplexed market data connection, below `ws_url`."""
+    decoder: Callable[[int], Decoder]
+    """Makes a fresh decoder that publishes so many best levels a side."""
+
+    requests: Callable[[Ask], list[str]]
+    """Writes the frames that an `Ask` takes, each within the venue's limits."""
+    probe: Callable[[int], str] | None = None
+    """Writes a frame that the venue answers, from a request's id; None: a WebSocket ping does."""
+    keepalive: Callable[[int], str] | None = None
+    """Writes what `Liveness.keepalive_s` asks for, likewise."""
 
     def connect_url(self, base: str) -> str:
-        """Return the URL of a multiplexed market data connection."""
-        ...
-
-    def subscribe(
-        self, symbols: Sequence[str], request_id: int, depth: int, *, bbo: bool = False
-    ) -> list[str]:
-        """Return the frames that ask for `symbols`, each within the venue's limits.
-
-        With `bbo`, where the venue offers that, also for their best bids and asks.
-        """
-        ...
-
-    def unsubscribe(
-        self, symbols: Sequence[str], request_id: int, depth: int, *, bbo: bool = False
-    ) -> list[str]: ...
-
-    def probe(self, request_id: int) -> str | None:
-        """Return a frame that the venue answers, or None to use a WebSocket ping."""
-        ...
-
-    def parse_instruments(self, reply: bytes) -> dict[str, Market] | None:
-        """Return all spot markets by instrument, also those that are halted.
-
-        None when a WebSocket reply is not the list yet.
-
-        Raises:
-            FrameError: the reply is not an instrument list.
-        """
-        ...
-
-    def decoder(self, depth: int) -> Decoder:
-        """Return a fresh decoder that publishes the best `depth` levels a side."""
-        ...
+        """Return the URL of a market data connection below `base`, where none is asked for."""
+        return f"{base.rstrip('/')}{self.ws_path}" if self.ws_path else base

@@ -19,7 +19,7 @@ from dragonfly_common.options import (
 )
 from dragonfly_common.runtime import RuntimeOptions, run_async, runtime_options
 from dragonfly_common.sharing import Replicas
-from dragonfly_venues.registry import VENUES, find_venue
+from dragonfly_venues.registry import find_venue, venue_names
 from dragonfly_venues.transport import REST_SCHEMES, STREAM_SCHEMES, check_url, trusted
 
 from feed_listener.listener import Following
@@ -34,7 +34,7 @@ __all__ = ["listener"]
     "venue_name",
     required=True,
     metavar="NAME",
-    help=f"The venue to listen to: {', '.join(VENUES)}.",
+    help=f"The venue to listen to: {', '.join(venue_names())}.",
 )
 @click.option(
     "--bind",

@@ -17,7 +17,7 @@ from dragonfly_venues.transport import (
     UnreachableError,
     fetch,
 )
-from dragonfly_venues.venue import Market, Venue
+from dragonfly_venues.venue import InstrumentSource, Market, Venue
 
 from feed_listener.directory import Fetch
 
@@ -44,7 +44,7 @@ def fetcher(
 
     async def at(path: str) -> Mapping[str, Market]:
         reply = await fetch(f"{rest_url}{path}", trust, source.max_reply_bytes, standing)
-        return _checked(venue.parse_instruments(reply))
+        return _checked(source.parse(reply))
 
     async def by_rest(symbols: Sequence[str]) -> Mapping[str, Market]:
         if source.part_path is not None and symbols:
@@ -64,7 +64,7 @@ def fetcher(
         try:
             await connection.send(source.ws_request or "")
             async with asyncio.timeout(REPLY_LIMIT_S):
-                return await _first_list(venue, connection)
+                return await _first_list(source, connection)
         except TimeoutError:
             raise UnreachableError(
                 f"{venue.name} sent no instrument list within {REPLY_LIMIT_S:g} s"
@@ -75,8 +75,8 @@ def fetcher(
     return by_websocket if source.ws_request is not None else by_rest
 
 
-async def _first_list(venue: Venue, connection: Connection) -> Mapping[str, Market]:
-    while (markets := venue.parse_instruments(await connection.receive())) is None:
+async def _first_list(source: InstrumentSource, connection: Connection) -> Mapping[str, Market]:
+    while (markets := source.parse(await connection.receive())) is None:
         pass
     return _checked(markets)
 

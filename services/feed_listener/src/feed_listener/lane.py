@@ -9,13 +9,21 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 import structlog
-from dragonfly_venues.transport import Client, ClientError, UnresponsiveError, foreseen
+from dragonfly_venues.events import FrameError
+from dragonfly_venues.transport import (
+    Client,
+    ClientError,
+    ProtocolError,
+    UnresponsiveError,
+    foreseen,
+)
 from dragonfly_venues.transport.backoff import Backoff
 from dragonfly_venues.transport.pace import Pace
+from dragonfly_venues.venue import EndpointSource
 
 from feed_listener import counters
 from feed_listener.feed_state import FeedEvent
@@ -37,9 +45,16 @@ class Road:
     """How any lane gets its connections: by one client, at one pace, to one URL."""
 
     def __init__(
-        self, around: Surroundings, client: Client, url: str, random: Callable[[], float]
+        self,
+        around: Surroundings,
+        client: Client,
+        url: str,
+        random: Callable[[], float],
+        ask_endpoint: Callable[[EndpointSource], Awaitable[bytes]] | None = None,
     ) -> None:
+        """Connect to `url`, or to what `ask_endpoint` returns where the venue tells it anew."""
         self.around = around
+        self._ask_endpoint = ask_endpoint
         self.random = random
         self._client = client
         self._url = url
@@ -55,8 +70,8 @@ class Road:
             ClientError: it cannot be opened.
         """
         await asyncio.sleep(self._pace.take(self.around.clock.monotonic()))
-        connection = await self._client.connect(self._url)
         self._opened += 1
+        connection = await self._client.connect(await self._where())
         lifetime_s = self.around.venue.limits.connection_lifetime_s or math.inf
         return Session(
             connection,
@@ -65,6 +80,15 @@ class Road:
             lifetime_s=lifetime_s * (1 - LIFETIME_SPREAD * self.random()),
             on_news=on_news,
         )
+
+    async def _where(self) -> str:
+        source = self.around.venue.endpoint
+        if source is None or self._ask_endpoint is None:
+            return self._url
+        try:
+            return source.parse(await self._ask_endpoint(source), self._opened)
+        except FrameError as error:
+            raise ProtocolError(f"{source.rest_path} names no socket ({error})") from None
 
 
 class Lane:

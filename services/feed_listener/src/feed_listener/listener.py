@@ -31,7 +31,7 @@ from dragonfly_common.topics import (
 )
 from dragonfly_common.types import FeedState, is_instrument
 from dragonfly_venues.transport import Client
-from dragonfly_venues.venue import Venue
+from dragonfly_venues.venue import EndpointSource, Venue
 
 from feed_listener import counters
 from feed_listener.directory import LIST_INTERVAL_S, Directory, Fetch
@@ -89,11 +89,12 @@ class Listener:
         fetch: Fetch,
         random: Callable[[], float],
         fetch_rest: Callable[[str, int], Awaitable[bytes]] | None = None,
+        ask_endpoint: Callable[[EndpointSource], Awaitable[bytes]] | None = None,
     ) -> None:
         """`fetch` loads the venue's list; `random` returns [0, 1).
 
         `fetch_rest` returns the reply to a path of the venue's HTTP API, of so many bytes at most,
-        for first books and audits.
+        for first books and audits; `ask_endpoint` the answer to where a connection's socket is.
         """
         clock = runtime.clock
         self._runtime = runtime
@@ -142,7 +143,7 @@ class Listener:
             audit=following.audit_interval_s is not None,
         )
         self._scores_due = 0.0
-        self._road = Road(around, client, venue.connect_url(ws_url), random)
+        self._road = Road(around, client, venue.connect_url(ws_url), random, ask_endpoint)
         self._lanes: Lanes
         self._unwanted_since: dict[str, float] = {}
         self._listings = Listings()

@@ -71,6 +71,13 @@ async def serve(runtime: Runtime, options: Options) -> None:
             fetcher(venue, list_client, options.ws_url, options.rest_url, trust, standing),
             random.random,
             lambda path, most: fetch(f"{options.rest_url}{path}", trust, most, standing),
+            lambda source: fetch(
+                f"{options.rest_url}{source.rest_path}",
+                trust,
+                source.max_reply_bytes,
+                standing,
+                method="POST",
+            ),
         )
         runtime.ready(address=publisher.address, venue=venue.name)
         runtime.not_ready("starting")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -27,11 +28,15 @@ from dragonfly_venues.events import (
     Event,
     FrameError,
     Heard,
+    Lost,
     Refused,
+    Reply,
+    SeedWanted,
     Top,
     Trading,
     TradingChange,
     Unchanged,
+    Welcome,
     WholeBook,
 )
 from dragonfly_venues.transport import ClientError, Connection, UnresponsiveError, foreseen
@@ -48,6 +53,8 @@ from feed_listener.subscriber import Subscriber
 __all__ = ["Session", "Surroundings"]
 
 SEND_LIMIT_S: Final = 5.0
+MOST_REPLIES: Final = 8
+"""Of a venue that asks for signs of life faster than we may send them the newest count."""
 PROVEN_S: Final = 2.0
 LATE_S: Final = 1.0
 LATE_FOR_S: Final = 2.0
@@ -118,6 +125,13 @@ class Session:
         self._wake = asyncio.Event()
         self._opened_at = now
         self._retire_at = now + lifetime_s
+        self._welcomed = not around.venue.welcomes
+        keepalive_s = around.venue.liveness.keepalive_s
+        self._keepalive_s = math.inf if keepalive_s is None else keepalive_s
+        self._keepalive_at = now + self._keepalive_s
+        self._replies: deque[str] = deque(maxlen=MOST_REPLIES)
+        self._seeds_wanted: dict[str, float] = {}
+        """Since when a book that is served needs a whole one to go on from."""
         self._stale = False
         self._ended = False
         self._fence_at = math.inf
@@ -164,15 +178,17 @@ class Session:
 
     def unbooked(self) -> Mapping[str, float]:
         """Return since when each symbol waits for its first book, where it could be served now."""
-        return self._subscriber.waiting() if self.trusted else {}
+        return self._subscriber.waiting() | self._seeds_wanted if self.trusted else {}
 
     def awaits(self, symbol: str, since: float) -> bool:
         """Say whether `symbol` still waits for its first book as `unbooked` said."""
-        return self.trusted and self._subscriber.waits(symbol, since)
+        wanted = self._seeds_wanted.get(symbol) == since or self._subscriber.waits(symbol, since)
+        return self.trusted and wanted
 
     def seed(self, book: Top) -> None:
         """Take a book that REST gave as the first one of its symbol, which `awaits` one."""
         ts_recv, now = self._clock.now_ns(), self._clock.monotonic()
+        self._seeds_wanted.pop(book.symbol, None)
         for event in self._decoder.seed(book):
             self._take(event, ts_recv, now)
 
@@ -181,7 +197,9 @@ class Session:
         return self._decoder.seeded(symbol)
 
     def say_unbooked(self, symbol: str, trouble: str = "") -> None:
-        """Say that `symbol` waits for its first book, and why REST gives none."""
+        """Say that `symbol` waits for its first book, if it does, and why REST gives none."""
+        if symbol in self.tops:
+            return  # it is served, and goes on without
         reason = f"subscribed at {self._venue.name}; its first book is awaited"
         reason += f", and REST gives none: {trouble}" if trouble else ""
         self._feeds.tell(self, [symbol], FeedEvent.ASKED, reason)
@@ -333,9 +351,7 @@ class Session:
         if self._subscriber.settled:
             self._on_news()
 
-    def _take_control(
-        self, event: Acked | Refused | TradingChange | Closing | Broken, now: float
-    ) -> None:
+    def _take_control(self, event: Event, now: float) -> None:
         match event:
             case Acked():
                 for symbol in self._subscriber.acked(event, now):
@@ -357,7 +373,24 @@ class Session:
                 self._retire(printable(event.reason))
             case Broken():
                 self._mend(event, now)
+            case _:
+                self._take_need(event, now)
         self._wake.set()
+
+    def _take_need(self, event: Event, now: float) -> None:
+        """Take what the venue, or a book of it, needs of us."""
+        match event:
+            case Welcome():
+                self._welcomed = True
+            case Reply(text):
+                self._replies.append(text)
+            case SeedWanted(symbol):
+                if symbol in self.tops:
+                    self._seeds_wanted.setdefault(symbol, now)
+                    self._around.on_unbooked()
+            case Lost(detail):
+                for symbol in list(self.tops):
+                    self._mend(Broken(symbol, "lost", detail), now)
 
     def _mend(self, broken: Broken, now: float) -> None:
         if not self._subscriber.resync(broken.symbol, now):
@@ -374,6 +407,7 @@ class Session:
 
     def _forget(self, symbol: str) -> None:
         self.tops.pop(symbol, None)
+        self._seeds_wanted.pop(symbol, None)
         self._decoder.forget(symbol)
         self._audits.forget(symbol)
         if self._watch is not None and self._watch.symbol == symbol:
@@ -412,7 +446,11 @@ class Session:
         while self._given_up is None:
             now = clock.monotonic()
             await self._judge_slowness(now)
-            await self._ask(now)
+            await self._keep_alive(now)
+            if self._welcomed:
+                await self._ask(now)
+            elif now - self._opened_at >= self._venue.liveness.ack_timeout_s:
+                raise UnresponsiveError("unwelcome", f"{self._venue.name} says no welcome")
             await self._judge_silence(now)
             if now >= self._retire_at:
                 self._retire("it is old, and the venue would cut it")
@@ -426,6 +464,16 @@ class Session:
         if self._venue.instruments.changes_told:
             # What changed since the last connection was told nobody.
             self._around.doubt_list()
+
+    async def _keep_alive(self, now: float) -> None:
+        """Answer what the venue asks, and say by the clock that we are here."""
+        while self._replies:
+            self._subscriber.spend(now)
+            await self._send(self._replies.popleft())
+        if now >= self._keepalive_at and (frame := self._subscriber.keepalive()) is not None:
+            self._keepalive_at = now + self._keepalive_s
+            self._subscriber.spend(now)
+            await self._send(frame)
 
     async def _ask(self, now: float) -> None:
         turn = self._subscriber.turn(now)
@@ -516,12 +564,15 @@ class Session:
                 "not_reading", f"{self._venue.name} read nothing for {SEND_LIMIT_S:g} s"
             ) from None
 
+    def _unwelcome_in(self, now: float) -> float:
+        return max(0.0, self._opened_at + self._venue.liveness.ack_timeout_s - now)
+
     async def _rest(self, now: float) -> None:
         due_s = min(
-            self._subscriber.due_in(now),
+            self._subscriber.due_in(now) if self._welcomed else self._unwelcome_in(now),
             self._vigil.due_in(now),
             self._echo.due_in(now),
-            max(0.0, self._retire_at - now),
+            max(0.0, min(self._retire_at, self._keepalive_at) - now),
         )
         timer = asyncio.get_running_loop().call_later(due_s, self._wake.set)
         await self._wake.wait()

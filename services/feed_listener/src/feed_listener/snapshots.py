@@ -152,7 +152,7 @@ class Snapshots:
 
     async def _seed(self, wish: Wish) -> None:
         try:
-            self._take(wish, await self._snapshot(wish.symbol))
+            self._take(wish, await self._snapshot(wish.symbol, self._source.levels or self._depth))
         except Exception as error:  # noqa: BLE001 - what befalls one venue ends no other
             self._fail(error, wish.symbol)
         finally:
@@ -166,6 +166,8 @@ class Snapshots:
         now, feed = self._clock.monotonic(), self._feeds.of(wish.symbol)
         if (
             feed is not None
+            # What changes go on from is joined with those that came since.
+            and self._source.levels is None
             and book.venue_seq < feed.venue_seq
             # Where each reply is older, the venue counts anew.
             and self._seeding.put_off(wish.symbol, now) < OLDER_IN_A_ROW
@@ -214,7 +216,7 @@ class Snapshots:
         if symbol is None or source is None:
             return
         try:
-            result = await source.audit(symbol, partial(self._snapshot, symbol))
+            result = await source.audit(symbol, partial(self._snapshot, symbol, self._depth))
         except Exception as error:  # noqa: BLE001 - what befalls one venue ends no other
             self._fail(error, symbol)
         else:
@@ -223,9 +225,9 @@ class Snapshots:
                 # Whether it is so again is soon known.
                 self._due[feed.instrument] = 0.0
 
-    async def _snapshot(self, symbol: str) -> Top:
+    async def _snapshot(self, symbol: str, depth: int) -> Top:
         reply = await self._fetch(self._source.path(symbol), self._source.max_reply_bytes)
-        return self._source.parse(reply, symbol, self._depth)
+        return self._source.parse(reply, symbol, depth)
 
     def _succeed(self) -> None:
         self._failure = ""

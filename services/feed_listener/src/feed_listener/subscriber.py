@@ -25,7 +25,7 @@ from typing import Final
 import msgspec
 from dragonfly_venues.events import Acked, Refused
 from dragonfly_venues.transport.pace import Pace
-from dragonfly_venues.venue import Venue
+from dragonfly_venues.venue import Ask, Venue
 
 __all__ = ["Subscriber", "Turn"]
 
@@ -107,6 +107,9 @@ class Subscriber:
         timeout_s = venue.liveness.first_book_timeout_s
         self._first_book_timeout_s = math.inf if timeout_s is None else timeout_s
         self._pace = Pace(venue.limits.requests_per_second)
+        hourly = venue.limits.subscriptions_per_hour
+        # Half may come at once and the other half over the hour: then no hour has more.
+        self._hourly = Pace(math.inf if hourly is None else hourly / 7200.0, (hourly or 2) // 2)
         self._symbols: dict[str, _Symbol] = {}
         self._request: _Request | None = None
         self._frames: deque[str] = deque()
@@ -227,8 +230,11 @@ class Subscriber:
 
     def probe(self) -> str | None:
         """Return the venue's own request for a sign of life, or None where it has none."""
-        self._last_id += 1
-        return self._venue.probe(self._last_id)
+        return None if self._venue.probe is None else self._venue.probe(self._next_id())
+
+    def keepalive(self) -> str | None:
+        """Return the frame that the venue wants by the clock, or None where it wants none."""
+        return None if self._venue.keepalive is None else self._venue.keepalive(self._next_id())
 
     def turn(self, now: float) -> Turn:
         """Return what is to be done now. Call it again after `due_in` seconds, or after news."""
@@ -253,16 +259,20 @@ class Subscriber:
             elif self._request is None and symbol.stage in _TO_ASK:
                 leaving = symbol.stage is _Stage.LEAVING
                 at = symbol.leave_after if leaving else symbol.not_before
-                due = min(due, max(at, now + self._pace.wait_s(now)))
+                wait_s = max(self._pace.wait_s(now), self._hourly.wait_s(now))
+                due = min(due, max(at, now + wait_s))
         return max(0.0, due - now)
 
     def _ask(self, now: float) -> bool:
         """Begin the next request, if there is one and none is under way."""
-        if self._request is not None:
+        if self._request is not None or self._hourly.wait_s(now) > 0.0:
             return False
-        return self._begin(self._going(now), subscribes=False) or self._begin(
+        begun = self._begin(self._going(now), subscribes=False) or self._begin(
             self._joining(now), subscribes=True
         )
+        if begun:
+            self._hourly.take(now)
+        return begun
 
     def _going(self, now: float) -> list[str]:
         return [
@@ -284,14 +294,23 @@ class Subscriber:
         batch = names[: self._venue.limits.symbols_per_request]
         if not batch:
             return False
-        self._last_id += 1
-        write = self._venue.subscribe if subscribes else self._venue.unsubscribe
-        self._frames.extend(write(batch, self._last_id, self._depth, bbo=self._bbo))
-        self._request = _Request(self._last_id, batch, subscribes=subscribes)
+        ask = Ask(
+            symbols=batch,
+            request_id=self._next_id(),
+            depth=self._depth,
+            subscribe=subscribes,
+            bbo=self._bbo,
+        )
+        self._frames.extend(self._venue.requests(ask))
+        self._request = _Request(ask.request_id, batch, subscribes=subscribes)
         if subscribes:
             for name in batch:
                 self._symbols[name].stage = _Stage.ASKED
         return True
+
+    def _next_id(self) -> int:
+        self._last_id += 1
+        return self._last_id
 
     def _answer(self, request: _Request, answered: set[str]) -> None:
         request.symbols -= answered

@@ -26,6 +26,7 @@ from dragonfly_common.options import (
 from dragonfly_common.ranges import NumberRange
 from dragonfly_common.runtime import open_option
 from dragonfly_common.status import split_host_port
+from dragonfly_venues.registry import venue_names
 from rich.console import Console
 
 from supervisor.awake import DEVICE, awake
@@ -40,7 +41,8 @@ from supervisor.session import running_system
 
 __all__ = ["demo", "up"]
 
-VENUES: Final = ("binance", "bitstamp", "kraken")
+USUAL_VENUES: Final = ("binance", "bitstamp", "kraken")
+"""What is listened to where nothing else is asked for."""
 
 PASSED_ON: Final[Mapping[str, Collection[str]]] = {
     "simulator": ("rate", "seed", "faults"),
@@ -60,10 +62,10 @@ def _venue_option(command: Any) -> Any:
         "--venue",
         "venues",
         multiple=True,
-        default=VENUES,
-        show_default="all of " + ", ".join(VENUES),
+        default=USUAL_VENUES,
+        show_default=", ".join(USUAL_VENUES),
         metavar="NAME",
-        help="A venue to listen to; may be repeated.",
+        help=f"A venue to listen to, of {', '.join(venue_names())}; may be repeated.",
     )(command)
 
 
@@ -325,8 +327,8 @@ def _given_words(context: click.Context, names: Collection[str]) -> list[str]:
 
 def _venues(names: Sequence[str]) -> tuple[str, ...]:
     for name in names:
-        if name not in VENUES:
-            raise ConfigError(f"{name!r} is not a venue: choose of {', '.join(VENUES)}")
+        if name not in venue_names():
+            raise ConfigError(f"{name!r} is not a venue: choose of {', '.join(venue_names())}")
     return tuple(dict.fromkeys(names))
 
 

@@ -8,7 +8,7 @@ from typing import Final
 
 __all__ = ["ALWAYS_MOVING", "CATALOGUE", "RESTING", "Asset", "invent"]
 
-EVERYWHERE: Final = frozenset({"binance", "bitstamp", "kraken"})
+EVERYWHERE: Final = frozenset({"binance", "bitstamp", "kraken", "kucoin", "okx"})
 
 ALWAYS_MOVING: Final = ("ETH-BTC", "BTC-USD")
 """Trade from the start; all others once somebody asks for them."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 
 import structlog
 from websockets.exceptions import ConnectionClosed
@@ -15,6 +15,7 @@ from venue_simulator.faults import FaultKind
 from venue_simulator.venue import (
     Action,
     HangUp,
+    KeptAlive,
     Liveness,
     Reply,
     Session,
@@ -39,6 +40,7 @@ class Client:
         self._loop = asyncio.get_running_loop()
         self._streams: set[Stream] = set()
         self._heard_from_us = self._idle_since = self._loop.time()
+        self._heard_from_client = self._kept_alive_at = self._idle_since
         self._tasks = asyncio.TaskGroup()
         self._leaving = False
 
@@ -88,6 +90,7 @@ class Client:
     async def _receive(self) -> None:
         try:
             async for message in self._connection:
+                self._heard_from_client = self._loop.time()
                 frame = message.encode() if isinstance(message, str) else message
                 self._perform(self._session.receive(frame, self._now_ns()))
         except ConnectionClosed:
@@ -110,6 +113,8 @@ class Client:
                     self._exchange.unsubscribe(self, stream)
                 case HangUp(code, reason):
                     self.hang_up(code, reason)
+                case KeptAlive():
+                    self._kept_alive_at = self._loop.time()
 
     def _keep_alive(self, liveness: Liveness) -> list[asyncio.Task[None]]:
         keeping = []
@@ -119,7 +124,13 @@ class Client:
             frame = liveness.heartbeat.encode()
             keeping.append(self._beat(liveness.heartbeat_interval_s, frame))
         if liveness.idle_limit_s is not None:
-            keeping.append(self._expel_idle(liveness.idle_limit_s))
+            keeping.append(self._expel(self._useless_since, liveness.idle_limit_s, 1000, "idle"))
+        if liveness.silence_limit_s is not None:
+            since, code = self._silent_since, liveness.silence_code
+            keeping.append(self._expel(since, liveness.silence_limit_s, code, "silence"))
+        if liveness.keepalive_limit_s is not None:
+            since = self._unkept_since
+            keeping.append(self._expel(since, liveness.keepalive_limit_s, 1000, "Bye"))
         return [self._tasks.create_task(each) for each in keeping]
 
     async def _ping(self, interval_s: float, timeout_s: float) -> None:
@@ -146,13 +157,24 @@ class Client:
             else:
                 await asyncio.sleep(interval_s)
 
-    async def _expel_idle(self, limit_s: float) -> None:
-        while True:
-            idle_s = 0.0 if self._streams else self._loop.time() - self._idle_since
-            if idle_s >= limit_s:
-                self.hang_up(1000, "idle")
-                return
-            await asyncio.sleep(limit_s - idle_s)
+    def _silent_since(self) -> float:
+        return max(self._heard_from_us, self._heard_from_client)
+
+    def _unkept_since(self) -> float:
+        return self._kept_alive_at
+
+    def _useless_since(self) -> float:
+        return self._loop.time() if self._streams else self._idle_since
+
+    async def _expel(
+        self, since: Callable[[], float], limit_s: float, code: int, reason: str
+    ) -> None:
+        """Hang up once `since` is `limit_s` ago."""
+        left_s = limit_s
+        while left_s > 0:
+            await asyncio.sleep(left_s)
+            left_s = since() + limit_s - self._loop.time()
+        self.hang_up(code, reason)
 
     def _now_ns(self) -> int:
         return self._exchange.clock.now_ns()

@@ -10,6 +10,7 @@ from dragonfly_common.errors import ConfigError
 from dragonfly_common.secret_files import warn_if_exposed
 
 from venue_simulator.faults import PlannedFault
+from venue_simulator.venues import VENUES
 
 __all__ = ["Options", "tls_context"]
 
@@ -18,7 +19,7 @@ __all__ = ["Options", "tls_context"]
 class Options:
     """All of a simulator's settings; the defaults suit tests."""
 
-    venues: tuple[str, ...] = ("binance", "bitstamp", "kraken")
+    venues: tuple[str, ...] = tuple(VENUES)
     instruments: tuple[str, ...] = ()
     """Trade from the start, beside those that always do."""
     host: str = "127.0.0.1"

@@ -28,7 +28,7 @@ from venue_simulator.connection import VenueConnection
 from venue_simulator.exchange import Exchange
 from venue_simulator.faults import FaultKind
 from venue_simulator.refusals import refusal
-from venue_simulator.venue import RestReply
+from venue_simulator.venue import RestReply, RestRequest
 
 __all__ = ["Address", "Control", "serve_exchanges"]
 
@@ -73,7 +73,7 @@ async def serve_exchanges(
     Raises:
         AddressError: the address is taken, or not of this machine.
     """
-    front = _Front(exchanges, control)
+    front = _Front(exchanges, control, "ws" if tls is None else "wss")
     serving = serve(
         front.serve_socket,
         host,
@@ -108,8 +108,9 @@ async def serve_exchanges(
 class _Front:
     """Sends each request to where it belongs."""
 
-    def __init__(self, exchanges: Mapping[str, Exchange], control: Control) -> None:
+    def __init__(self, exchanges: Mapping[str, Exchange], control: Control, ws_scheme: str) -> None:
         self._exchanges = exchanges
+        self._ws_scheme = ws_scheme
         self._control = control
         self._connection_ids = count(FIRST_CONNECTION_ID)
 
@@ -134,7 +135,8 @@ class _Front:
             return _response(refused)
         upgrades = (value.lower() for value in request.headers.get_all("Upgrade"))
         answer = _open if "websocket" in upgrades else _rest
-        return await answer(exchange, path)
+        ws_base = f"{self._ws_scheme}://{request.headers.get('Host', '')}/{place}"
+        return await answer(exchange, path, request.method, ws_base)
 
     async def serve_socket(self, connection: ServerConnection) -> None:
         assert isinstance(connection, VenueConnection)
@@ -145,20 +147,21 @@ class _Front:
         await Client(connection, exchange, session).stay()
 
 
-async def _open(exchange: Exchange, path: str) -> Response | None:
+async def _open(exchange: Exchange, path: str, _method: str, _ws_base: str) -> Response | None:
     await exchange.audible.wait()
     if exchange.venue.accepts(path):
         return None
     return _not_found(f"{exchange.venue.name} has no WebSocket at {path!r}")
 
 
-async def _rest(exchange: Exchange, path: str) -> Response:
+async def _rest(exchange: Exchange, path: str, method: str, ws_base: str) -> Response:
     """Answer as things stand now, even if that leaves late."""
     if exchange.faults.lasts(FaultKind.REST_429):
         return _response(exchange.venue.rate_limited)
     parts = urlsplit(path)
     query = dict(parse_qsl(parts.query))
-    reply = exchange.venue.rest(parts.path, query, exchange, exchange.clock.now_ns())
+    asked = RestRequest(parts.path, query, method, ws_base)
+    reply = exchange.venue.rest(asked, exchange, exchange.clock.now_ns())
     if exchange.faults.lasts(FaultKind.REST_SLOW):
         await asyncio.sleep(SLOW_REST_S)
     return _response(reply)

@@ -19,9 +19,11 @@ __all__ = [
     "FakeVenue",
     "FirstFrame",
     "HangUp",
+    "KeptAlive",
     "Liveness",
     "Reply",
     "RestReply",
+    "RestRequest",
     "Session",
     "Stream",
     "Subscribe",
@@ -81,7 +83,23 @@ class HangUp:
     reason: str
 
 
-Action = Reply | Subscribe | Unsubscribe | HangUp
+@dataclass(frozen=True, slots=True)
+class KeptAlive:
+    """The client said by the clock that it is there; see `Liveness.keepalive_limit_s`."""
+
+
+Action = Reply | Subscribe | Unsubscribe | HangUp | KeptAlive
+
+
+@dataclass(frozen=True, slots=True)
+class RestRequest:
+    """What REST is asked."""
+
+    path: str
+    query: Mapping[str, str]
+    method: str = "GET"
+    ws_base: str = ""
+    """The URL below which the venue's WebSockets are, for whoever came by this way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +124,12 @@ class Liveness:
     heartbeat: str = ""
     idle_limit_s: float | None = None
     """A client that subscribes to nothing for this long is cut."""
+    silence_limit_s: float | None = None
+    """A connection on which neither side says anything for this long is closed."""
+    silence_code: int = 1000
+    """With this code."""
+    keepalive_limit_s: float | None = None
+    """A client that sends no `KeptAlive` for this long is cut, also while data flows."""
 
 
 class Session(Protocol):
@@ -178,6 +202,6 @@ class FakeVenue(Protocol):
         """Return `frame` with a checksum that does not hold; as it is where there is none."""
         ...
 
-    def rest(self, path: str, query: Mapping[str, str], books: Books, now_ns: int) -> RestReply:
-        """Answer a GET request."""
+    def rest(self, request: RestRequest, books: Books, now_ns: int) -> RestReply:
+        """Answer a request."""
         ...

@@ -13,6 +13,7 @@ import msgspec
 
 from dragonfly_venues.decoding.frames import read, write
 from dragonfly_venues.events import Acked, Closing, Event, FrameError, Refused
+from dragonfly_venues.venue import Ask
 
 __all__ = ["BBO_SUFFIX", "STREAM_SUFFIX", "SYMBOLS_PER_REQUEST", "request", "understand"]
 
@@ -47,26 +48,17 @@ class _Control(msgspec.Struct):
 _CONTROL: Final = msgspec.json.Decoder(_Control)
 
 
-def request(
-    method: str, symbols: Sequence[str], request_id: int, *, bbo: bool = False
-) -> list[str]:
-    """Return the frames that SUBSCRIBE or UNSUBSCRIBE (`method`) the books of `symbols`.
-
-    With `bbo` also their best bids and asks.
-    """
-    suffixes = (STREAM_SUFFIX, BBO_SUFFIX) if bbo else (STREAM_SUFFIX,)
-    batches = (
-        symbols[i : i + SYMBOLS_PER_REQUEST] for i in range(0, len(symbols), SYMBOLS_PER_REQUEST)
-    )
+def request(ask: Ask) -> list[str]:
+    """Return the frames of `ask`: the best 20 levels, whatever depth of them is used."""
+    suffixes = (STREAM_SUFFIX, BBO_SUFFIX) if ask.bbo else (STREAM_SUFFIX,)
     return [
         write(
             {
-                "method": method,
-                "params": [f"{symbol}{suffix}" for symbol in batch for suffix in suffixes],
-                "id": request_id,
+                "method": "SUBSCRIBE" if ask.subscribe else "UNSUBSCRIBE",
+                "params": [f"{symbol}{suffix}" for symbol in ask.symbols for suffix in suffixes],
+                "id": ask.request_id,
             }
         )
-        for batch in batches
     ]
 
 

@@ -19,17 +19,13 @@ from dragonfly_common.types import Level, Side
 
 from dragonfly_venues.binance.control import BBO_SUFFIX, STREAM_SUFFIX, understand
 from dragonfly_venues.decoding.frames import read
-from dragonfly_venues.decoding.whole_tops import MAX_SEQ, TopFilters, UnfamiliarText
-from dragonfly_venues.events import Bbo, Event, FrameError, Top, WholeBook
+from dragonfly_venues.decoding.whole_tops import MAX_SEQ, Layout, UnfamiliarText, WholeTopDecoder
+from dragonfly_venues.events import Bbo, Event, FrameError
 
 __all__ = ["BinanceDecoder"]
 
-_STREAM: Final = b'"stream":"'
-_SEQ: Final = b'"lastUpdateId":'
-_BIDS: Final = b'"bids":['
-_ASKS: Final = b'"asks":['
+_LAYOUT: Final = Layout(seq=b'"lastUpdateId":', seq_end=b",", channel=b'"stream":"')
 _BBO: Final = f'{BBO_SUFFIX}"'.encode()
-_MAX_DIGITS: Final = 18
 
 
 class _Book(msgspec.Struct):
@@ -60,88 +56,23 @@ _FRAME: Final = msgspec.json.Decoder(_Frame, strict=False)
 _BEST_FRAME: Final = msgspec.json.Decoder(_BestFrame, strict=False)
 
 
-class BinanceDecoder:
+class BinanceDecoder(WholeTopDecoder):
     """The decoder of one connection to Binance."""
 
     def __init__(self, depth: int) -> None:
-        self._filters = TopFilters(depth, suffix=STREAM_SUFFIX)
+        super().__init__(depth, _LAYOUT, suffix=STREAM_SUFFIX)
 
-    def feed(self, frame: bytes, book: WholeBook | None = None, /) -> Sequence[Event]:
-        """Return what `frame` says; see `Decoder`."""
-        try:
-            if book is None:
-                seq_at = frame.find(_SEQ)
-                if seq_at < 0:
-                    return self._other(frame)
-                seq, stream, bids_at, asks_at = _places(frame, seq_at)
-            else:
-                seq, stream, bids_at, asks_at = book.seq, book.channel, book.bids_at, book.asks_at
-            return self._filters.of(stream).compare(frame, bids_at, asks_at, seq, None)
-        except UnfamiliarText:
-            return self._in_full(frame)
-
-    def whole_book(self, frame: bytes) -> WholeBook | None:
-        """Return which book `frame` holds; see `Decoder`."""
-        try:
-            places = _places(frame, frame.find(_SEQ))
-        except UnfamiliarText:
-            return None
-        symbol = self._filters.booked(places[1])
-        return WholeBook(symbol, *places) if symbol else None
-
-    def forget(self, symbol: str) -> None:
-        """Drop all state of `symbol`."""
-        self._filters.forget(symbol)
-
-    def seq(self, symbol: str) -> int:
-        """Return the sequence of the last frame of `symbol`; see `Decoder`."""
-        return self._filters.seq(symbol)
-
-    def seed(self, book: Top) -> Sequence[Event]:
-        """Return what comes of a book that REST gave; see `Decoder`."""
-        return self._filters.seed(book)
-
-    def seeded(self, symbol: str) -> bool:
-        """Say whether the book of `symbol` stands as REST gave it."""
-        return self._filters.seeded(symbol)
-
-    def _other(self, frame: bytes) -> Sequence[Event]:
+    def other(self, frame: bytes) -> Sequence[Event]:
+        """Return best prices, or what the venue answers."""
         if b'"lastUpdateId"' in frame:
-            return self._in_full(frame)
+            raise UnfamiliarText
         return (_best(frame),) if _BBO in frame else understand(frame)
 
-    def _in_full(self, frame: bytes) -> Sequence[Event]:
+    def in_full(self, frame: bytes) -> tuple[str, int, Side, Side]:
+        """Return what a book holds; see `WholeTopDecoder`."""
         message = read(_FRAME, frame)
         book = message.data
-        known = self._filters.of(message.stream.encode())
-        return known.whole(book.bids, book.asks, book.lastUpdateId, None)
-
-
-def _places(frame: bytes, seq_at: int) -> tuple[int, bytes, int, int]:
-    """Return (sequence, stream, where bids begin, where asks do); `seq_at` is where _SEQ was found.
-
-    Raises:
-        UnfamiliarText: the text is not laid out as the venue does.
-    """
-    stream_at = frame.find(_STREAM)
-    bids_at = frame.find(_BIDS)
-    asks_at = frame.find(_ASKS)
-    number_at = seq_at + len(_SEQ)
-    seq = frame[number_at : frame.find(b",", number_at)]
-    if (
-        seq_at < 0
-        or stream_at < 0
-        or bids_at < 0
-        or asks_at < 0
-        or not seq.isdigit()
-        or len(seq) > _MAX_DIGITS
-        or b"\\" in frame
-        or not frame.endswith(b"}")
-    ):
-        raise UnfamiliarText
-    stream_at += len(_STREAM)
-    stream = frame[stream_at : frame.find(b'"', stream_at)]
-    return int(seq), stream, bids_at + len(_BIDS), asks_at + len(_ASKS)
+        return message.stream, book.lastUpdateId, book.bids, book.asks
 
 
 def _best(frame: bytes) -> Bbo:

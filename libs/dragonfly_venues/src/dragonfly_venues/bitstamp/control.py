@@ -14,8 +14,9 @@ import msgspec
 
 from dragonfly_venues.decoding.frames import read, write
 from dragonfly_venues.events import Acked, Closing, Event, FrameError, Heard, Refused
+from dragonfly_venues.venue import Ask
 
-__all__ = ["CHANNEL_PREFIX", "HEARTBEAT", "request", "understand"]
+__all__ = ["CHANNEL_PREFIX", "HEARTBEAT", "probe", "request", "understand"]
 
 CHANNEL_PREFIX: Final = "order_book_"
 HEARTBEAT: Final = write({"event": "bts:heartbeat"})
@@ -36,12 +37,18 @@ _CONTROL: Final = msgspec.json.Decoder(_Control)
 _FAILURE: Final = msgspec.json.Decoder(_Failure)
 
 
-def request(event: str, symbols: Sequence[str]) -> list[str]:
-    """Return the frames that send `event` for the books of `symbols`, each under 512 bytes."""
+def request(ask: Ask) -> list[str]:
+    """Return a frame a symbol, each under 512 bytes; answers name the symbol, not the request."""
+    event = "bts:subscribe" if ask.subscribe else "bts:unsubscribe"
     return [
         write({"event": event, "data": {"channel": f"{CHANNEL_PREFIX}{symbol}"}})
-        for symbol in symbols
+        for symbol in ask.symbols
     ]
+
+
+def probe(_: int) -> str:
+    """Return the venue's own request for a sign of life."""
+    return HEARTBEAT
 
 
 def understand(frame: bytes) -> Sequence[Event]:

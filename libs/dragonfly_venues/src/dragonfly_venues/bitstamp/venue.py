@@ -2,43 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from dragonfly_venues.bitstamp import control, instruments, seed
 from dragonfly_venues.bitstamp.decoder import BitstampDecoder
 from dragonfly_venues.venue import (
-    AuditSources,
-    Decoder,
     InstrumentSource,
     Limits,
     Liveness,
-    Market,
     SnapshotSource,
+    Venue,
 )
 
 __all__ = ["Bitstamp"]
 
 
-class Bitstamp:
+class Bitstamp(Venue):
     """The `Venue` of Bitstamp."""
 
     name = "bitstamp"
     ws_url = "wss://ws.bitstamp.net"
     rest_url = "https://www.bitstamp.net"
+    decoder = BitstampDecoder
+    requests = staticmethod(control.request)
+    probe = staticmethod(control.probe)
     # Measured on loopback: deflate saves 62 % of the bytes (5.3 kB to 2.0), and adds 24 µs of
     # inflating, eight times what the change filter takes. Latency decides.
     compression = False
     # The list is short (some 250 markets, 60 kB): it is read whole each minute.
     instruments = InstrumentSource(
-        rest_path=instruments.REST_PATH, other_rest_path=instruments.OBSOLETE_REST_PATH
+        parse=instruments.parse,
+        rest_path=instruments.REST_PATH,
+        other_rest_path=instruments.OBSOLETE_REST_PATH,
     )
-    greeting: Sequence[str] = ()
     # No channel has best prices alone.
-    audits = AuditSources()
     # REST allows an address 10,000 requests in 10 min: this is a quarter of them.
-    snapshots: SnapshotSource | None = SnapshotSource(
-        path=seed.path, parse=seed.parse, per_minute=240.0, burst=60
-    )
+    snapshots = SnapshotSource(path=seed.path, parse=seed.parse, per_minute=240.0, burst=60)
     limits = Limits(
         # The 1025th channel closes the socket without a word.
         streams_per_connection=1000,
@@ -59,31 +56,3 @@ class Bitstamp:
         # No book is sent on subscribing: the first comes with the next change.
         first_book_timeout_s=None,
     )
-
-    def connect_url(self, base: str) -> str:
-        """Return `base`: the venue has no path."""
-        return base
-
-    def subscribe(
-        self, symbols: Sequence[str], request_id: int, depth: int, *, bbo: bool = False
-    ) -> list[str]:
-        """Return one frame a symbol; acknowledgements name the symbol, not `request_id`."""
-        return control.request("bts:subscribe", symbols)
-
-    def unsubscribe(
-        self, symbols: Sequence[str], request_id: int, depth: int, *, bbo: bool = False
-    ) -> list[str]:
-        """Return the frames that end what `subscribe` asked for."""
-        return control.request("bts:unsubscribe", symbols)
-
-    def probe(self, request_id: int) -> str | None:
-        """Return the venue's own heartbeat request."""
-        return control.HEARTBEAT
-
-    def parse_instruments(self, reply: bytes) -> dict[str, Market] | None:
-        """Return the markets by instrument; see `Venue`."""
-        return instruments.parse(reply)
-
-    def decoder(self, depth: int) -> Decoder:
-        """Return a fresh decoder."""
-        return BitstampDecoder(depth)

@@ -14,6 +14,7 @@ the whole frame with a JSON decoder instead, and gets the same result.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from math import inf, isfinite
 from typing import Final
@@ -21,15 +22,18 @@ from typing import Final
 import msgspec
 from dragonfly_common.types import Level, Side
 
-from dragonfly_venues.events import Broken, Event, FrameError, Top, Unchanged
+from dragonfly_venues.events import Broken, Event, FrameError, Top, Unchanged, WholeBook
+from dragonfly_venues.venue import Decoder
 
 __all__ = [
     "MAX_SEQ",
     "MAX_SYMBOLS",
     "SIDE_TEXT",
+    "Layout",
     "TopFilter",
     "TopFilters",
     "UnfamiliarText",
+    "WholeTopDecoder",
     "usable",
 ]
 
@@ -48,6 +52,7 @@ SIDE_TEXT: Final = msgspec.json.Decoder(tuple[tuple[float, float], ...], strict=
 ten levels where `float` over decoded strings takes 4.6."""
 
 _MAX_SYMBOL_BYTES: Final = 64
+_MAX_DIGITS: Final = 18
 # JSON text never matches it, so a side compared with it always differs.
 _NOTHING: Final = b"\x00"
 
@@ -304,3 +309,134 @@ class TopFilters:
             del self._filters[next(iter(self._filters))]
         created = self._filters[channel] = TopFilter(symbol, self._depth)
         return created
+
+
+class Layout(msgspec.Struct, frozen=True, kw_only=True):
+    """How a venue prints whole tops of book: the texts between which the filter finds its parts."""
+
+    seq: bytes
+    """Before the digits of the sequence."""
+    seq_end: bytes
+    """Behind them."""
+    channel: bytes
+    """Before the channel's name, which a quote ends."""
+    channel_last: bool = False
+    """Whether it stands behind the levels: it is looked for from the end."""
+    certain: bytes = b""
+    """What a frame of books holds besides, towards its end."""
+    bids: bytes = b'"bids":['
+    asks: bytes = b'"asks":['
+    ns_per_seq: int | None = None
+    """Where the sequence is a time: what makes nanoseconds UTC of it."""
+
+
+class WholeTopDecoder(Decoder):
+    """The decoder of a venue whose every frame of a channel is a whole top of book."""
+
+    def __init__(self, depth: int, layout: Layout, *, prefix: str = "", suffix: str = "") -> None:
+        """Channels are named `prefix` symbol `suffix`."""
+        self._layout = layout
+        self._seq_mark = layout.seq
+        self._ns_per_seq = layout.ns_per_seq
+        self._max_seq = MAX_SEQ // (layout.ns_per_seq or 1)
+        self._filters = TopFilters(depth, prefix=prefix, suffix=suffix)
+
+    @abstractmethod
+    def other(self, frame: bytes) -> Sequence[Event]:
+        """Return what a frame says in which the layout's sequence was not found.
+
+        Raises:
+            UnfamiliarText: it may be a book that is printed otherwise.
+            FrameError: it says nothing that is known.
+        """
+
+    @abstractmethod
+    def in_full(self, frame: bytes) -> tuple[str, int, Side, Side]:
+        """Return channel, sequence, bids and asks of a book that is printed otherwise.
+
+        Raises:
+            FrameError: it is none.
+        """
+
+    def feed(self, frame: bytes, book: WholeBook | None = None, /) -> Sequence[Event]:
+        """Return what `frame` says; see `Decoder`."""
+        try:
+            if book is None:
+                seq_at = frame.find(self._seq_mark)
+                if seq_at < 0:
+                    return self.other(frame)
+                seq, channel, bids_at, asks_at = self._places(frame, seq_at)
+            else:
+                seq, channel, bids_at, asks_at = book.seq, book.channel, book.bids_at, book.asks_at
+            known = self._filters.of(channel)
+            return known.compare(frame, bids_at, asks_at, seq, self._ts_event(seq))
+        except UnfamiliarText:
+            name, seq, bids, asks = self.in_full(frame)
+            seq = self._checked(seq)
+            return self._filters.of(name.encode()).whole(bids, asks, seq, self._ts_event(seq))
+
+    def whole_book(self, frame: bytes) -> WholeBook | None:
+        """Return which book `frame` holds; see `Decoder`."""
+        try:
+            places = self._places(frame, frame.find(self._seq_mark))
+        except (UnfamiliarText, FrameError):
+            return None
+        symbol = self._filters.booked(places[1])
+        return WholeBook(symbol, *places) if symbol else None
+
+    def forget(self, symbol: str) -> None:
+        """Drop all state of `symbol`."""
+        self._filters.forget(symbol)
+
+    def seq(self, symbol: str) -> int:
+        """Return the sequence of the last frame of `symbol`; see `Decoder`."""
+        return self._filters.seq(symbol)
+
+    def seed(self, book: Top) -> Sequence[Event]:
+        """Return what comes of a book that REST gave; see `Decoder`."""
+        return self._filters.seed(book)
+
+    def seeded(self, symbol: str) -> bool:
+        """Say whether the book of `symbol` stands as REST gave it; see `Decoder`."""
+        return self._filters.seeded(symbol)
+
+    def _places(self, frame: bytes, seq_at: int) -> tuple[int, bytes, int, int]:
+        """Return (sequence, channel, where bids begin, where asks do) of a frame of books.
+
+        `seq_at` is where the layout's mark of a sequence was found.
+
+        Raises:
+            UnfamiliarText: the text is not laid out as the venue does.
+            FrameError: `bad_sequence`.
+        """
+        layout = self._layout
+        bids_at = frame.find(layout.bids)
+        asks_at = frame.find(layout.asks)
+        find = frame.rfind if layout.channel_last else frame.find
+        channel_at = find(layout.channel)
+        number_at = seq_at + len(layout.seq)
+        digits = frame[number_at : frame.find(layout.seq_end, number_at)]
+        if (
+            seq_at < 0
+            or channel_at < 0
+            or bids_at < 0
+            or asks_at < 0
+            or not digits.isdigit()
+            or len(digits) > _MAX_DIGITS
+            or b"\\" in frame
+            or not frame.endswith(b"}")
+            or frame.rfind(layout.certain) < 0
+        ):
+            raise UnfamiliarText
+        channel_at += len(layout.channel)
+        channel = frame[channel_at : frame.find(b'"', channel_at)]
+        seq = self._checked(int(digits))
+        return seq, channel, bids_at + len(layout.bids), asks_at + len(layout.asks)
+
+    def _ts_event(self, seq: int) -> int | None:
+        return None if self._ns_per_seq is None else seq * self._ns_per_seq
+
+    def _checked(self, seq: int) -> int:
+        if not 0 <= seq <= self._max_seq:
+            raise FrameError("bad_sequence", str(seq))
+        return seq

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, Literal
+from typing import Final
 
 import msgspec
 
 from dragonfly_venues.decoding.frames import read, write
 from dragonfly_venues.events import Acked, Event, FrameError, Heard, Refused
 from dragonfly_venues.kraken import instruments
+from dragonfly_venues.venue import Ask
 
 __all__ = [
     "INSTRUMENT_REQUEST",
@@ -63,23 +64,17 @@ def channel_depth(depth: int) -> int:
     return 10 if depth <= 10 else 25
 
 
-def request(
-    method: Literal["subscribe", "unsubscribe"], symbols: Sequence[str], request_id: int, depth: int
-) -> list[str]:
-    """Return the frames that ask for, or end, the books of `symbols`."""
-    params = {"channel": "book", "depth": channel_depth(depth)}
-    if method == "subscribe":
+def request(ask: Ask) -> list[str]:
+    """Return the frame of `ask`; to end books, the depth must be the same."""
+    params = {
+        "channel": "book",
+        "depth": channel_depth(ask.depth),
+        "symbol": list(ask.symbols),
+    }
+    if ask.subscribe:
         params["snapshot"] = True
-    return [
-        write(
-            {
-                "method": method,
-                "params": {**params, "symbol": list(symbols[i : i + SYMBOLS_PER_REQUEST])},
-                "req_id": request_id,
-            }
-        )
-        for i in range(0, len(symbols), SYMBOLS_PER_REQUEST)
-    ]
+    method = "subscribe" if ask.subscribe else "unsubscribe"
+    return [write({"method": method, "params": params, "req_id": ask.request_id})]
 
 
 def ping(request_id: int) -> str:

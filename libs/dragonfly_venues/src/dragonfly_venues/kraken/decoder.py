@@ -30,6 +30,7 @@ from dragonfly_venues.kraken.book import (
     read_changes,
 )
 from dragonfly_venues.kraken.control import channel_depth, understand
+from dragonfly_venues.venue import Decoder
 
 __all__ = ["KrakenDecoder"]
 
@@ -69,7 +70,7 @@ class _Feed:
 _FRAME: Final = msgspec.json.Decoder(_Frame)
 
 
-class KrakenDecoder:
+class KrakenDecoder(Decoder):
     """The decoder of one connection to Kraken."""
 
     def __init__(self, depth: int) -> None:
@@ -96,9 +97,6 @@ class KrakenDecoder:
         snapshot = message.type == "snapshot"
         return [self._event(part, snapshot=snapshot) for part in message.data]
 
-    def whole_book(self, frame: bytes) -> None:
-        """Return None: a frame changes the book that those before it made; see `Decoder`."""
-
     def forget(self, symbol: str) -> None:
         """Drop all state of `symbol`, and ignore it until its next snapshot."""
         self._keep(symbol, None)
@@ -107,14 +105,6 @@ class KrakenDecoder:
         """Return the stamp of the last frame of `symbol`; see `Decoder`."""
         known = self._feeds.get(symbol)
         return -1 if known is None else known.seq
-
-    def seed(self, book: Top) -> Sequence[Event]:
-        """Return nothing: the venue answers a subscription with its book; see `Decoder`."""
-        return ()
-
-    def seeded(self, symbol: str) -> bool:
-        """Return False: no book is from REST."""
-        return False
 
     def _event(self, message: _Message, *, snapshot: bool) -> Event:
         symbol = message.symbol

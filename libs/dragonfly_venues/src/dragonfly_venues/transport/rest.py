@@ -8,7 +8,7 @@ import ssl
 import zlib
 from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing, suppress
-from typing import Final
+from typing import Final, Literal
 
 import httpx
 from dragonfly_common.clock import SystemClock
@@ -39,11 +39,18 @@ PIECE_BYTES: Final = 1 << 18
 """Inflated at once: between two pieces others have their turn."""
 
 
-async def fetch(url: str, trust: Trust, max_bytes: int, standing: Standing | None = None) -> bytes:
-    """Return the body of a successful GET, of at most `max_bytes` as sent and once decompressed.
+async def fetch(
+    url: str,
+    trust: Trust,
+    max_bytes: int,
+    standing: Standing | None = None,
+    *,
+    method: Literal["GET", "POST"] = "GET",
+) -> bytes:
+    """Return the body of a successful reply, of at most `max_bytes` as sent and once decompressed.
 
-    Redirects are not followed: they would let whoever answers choose what we ask next, within our
-    own network as well.
+    A POST has no body. Redirects are not followed: they would let whoever answers choose what we
+    ask next, within our own network as well.
 
     Raises:
         ClientError: no such reply; the error says how soon to try again.
@@ -56,7 +63,9 @@ async def fetch(url: str, trust: Trust, max_bytes: int, standing: Standing | Non
             async with asyncio.timeout(WHOLE_TIMEOUT_S):
                 return await trust.verify(
                     said,
-                    lambda tls: _get(url, said, _through(proxy, trust), tls, max_bytes, standing),
+                    lambda tls: _get(
+                        method, url, said, _through(proxy, trust), tls, max_bytes, standing
+                    ),
                 )
         except TimeoutError:
             raise UnreachableError(f"{said} was not read within {WHOLE_TIMEOUT_S:g} s") from None
@@ -77,6 +86,7 @@ async def fetch(url: str, trust: Trust, max_bytes: int, standing: Standing | Non
 
 
 async def _get(
+    method: str,
     url: str,
     said: str,
     through: httpx.Proxy | None,
@@ -85,7 +95,7 @@ async def _get(
     standing: Standing,
 ) -> bytes:
     # Without the library's client, which reads where a redirect leads even if it is not to follow.
-    request = httpx.Request("GET", url, headers=HEADERS, extensions={"timeout": TIMEOUTS})
+    request = httpx.Request(method, url, headers=HEADERS, extensions={"timeout": TIMEOUTS})
     body = bytearray()
     async with (
         httpx.AsyncHTTPTransport(verify=tls, trust_env=False, proxy=through) as transport,

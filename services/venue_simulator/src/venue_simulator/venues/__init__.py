@@ -10,9 +10,11 @@ from venue_simulator.venue import FakeVenue
 from venue_simulator.venues.binance import Binance
 from venue_simulator.venues.bitstamp import Bitstamp
 from venue_simulator.venues.kraken import Kraken
+from venue_simulator.venues.kucoin import Kucoin
+from venue_simulator.venues.okx import Okx
 
 __all__ = ["VENUES"]
 
 VENUES: Final[Mapping[str, FakeVenue]] = MappingProxyType(
-    {venue.name: venue for venue in (Binance(), Bitstamp(), Kraken())}
+    {venue.name: venue for venue in (Binance(), Bitstamp(), Kraken(), Kucoin(), Okx())}
 )

@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 
 from venue_simulator.book import Books, Listing
-from venue_simulator.venue import RestReply
+from venue_simulator.venue import RestReply, RestRequest
 
 __all__ = ["RATE_LIMITED", "answer"]
 
@@ -24,7 +24,8 @@ RATE_LIMITED: Final = RestReply(
 )
 
 
-def answer(path: str, query: Mapping[str, str], books: Books, now_ns: int) -> RestReply:
+def answer(request: RestRequest, books: Books, now_ns: int) -> RestReply:
+    path, query = request.path, request.query
     match path:
         case "/api/v3/exchangeInfo":
             return _exchange_info(query, books, now_ns)

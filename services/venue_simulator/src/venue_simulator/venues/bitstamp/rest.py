@@ -5,13 +5,12 @@ Source: bitstamp.net/api, "Markets", "Trading pairs info" (announced obsolete), 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Final
 
 import msgspec
 
 from venue_simulator.book import Books, Listing
-from venue_simulator.venue import RestReply
+from venue_simulator.venue import RestReply, RestRequest
 
 __all__ = ["RATE_LIMITED", "answer"]
 
@@ -25,7 +24,8 @@ RATE_LIMITED: Final = RestReply(
 )
 
 
-def answer(path: str, query: Mapping[str, str], books: Books, now_ns: int) -> RestReply:
+def answer(request: RestRequest, books: Books, now_ns: int) -> RestReply:
+    path = request.path
     if path == "/api/v2/markets/":
         return _reply([_market(listing) for listing in books.listings()])
     if path.rstrip("/") == "/api/v2/trading-pairs-info":

@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 
 from venue_simulator.book import Books, Levels, Listing
-from venue_simulator.venue import RestReply
+from venue_simulator.venue import RestReply, RestRequest
 from venue_simulator.venues.kraken.frames import rfc3339
 from venue_simulator.venues.kraken.listing import pair_status, rest_name
 
@@ -22,7 +22,8 @@ RATE_LIMITED: Final = RestReply(
 )
 
 
-def answer(path: str, query: Mapping[str, str], books: Books, now_ns: int) -> RestReply:
+def answer(request: RestRequest, books: Books, now_ns: int) -> RestReply:
+    path, query = request.path, request.query
     match path:
         case "/0/public/AssetPairs":
             return _reply({_key(listing): _pair(listing) for listing in books.listings()})

@@ -1,0 +1,429 @@
+"""A book built of changes: a whole book to begin with, then changes whose numbers must join.
+
+Venues number changes in four ways, and two sequencers cover them (`Ranges`, `Links`); a venue's own
+sequencer derives from one of them, and its docstring is the venue's numbered rules. Where the
+whole book comes from decides the rest:
+
+- *In the stream* (OKX, Bybit, Kraken): `snapshot` replaces the book, `change` continues it.
+- *From elsewhere* (Binance, KuCoin over REST): `change` buffers and asks for a seed; `seed` joins
+  it with what was buffered. A seed of limited length proves only the prices it reaches. What lies
+  beyond is unknown until it is seeded again, and never shown; the book goes on meanwhile.
+
+    EMPTY ──first change──▶ SEEDING ──seed joins──▶ LIVE ──levels run short──▶ LIVE, seeding beside
+      ▲                        │ seed too old: wanted again                      │
+      └────────── gap ─────────┴───────────────────── gap ───────────────────────┘
+
+Pure: no socket, no clock. Prices and amounts are doubles (`dragonfly_common.types.Level`).
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Sequence
+from enum import Enum, auto
+from math import inf
+from typing import Annotated, Final, Protocol, TypeAlias
+
+import msgspec
+from dragonfly_common.types import Level, Side
+
+from dragonfly_venues.decoding.whole_tops import MAX_SYMBOLS
+from dragonfly_venues.events import Broken, Event, SeedWanted, Top, Unchanged
+from dragonfly_venues.venue import Decoder
+
+__all__ = [
+    "Amount",
+    "Change",
+    "DeltaBook",
+    "DeltaDecoder",
+    "Links",
+    "Place",
+    "Price",
+    "Progress",
+    "Ranges",
+    "Seed",
+    "Sequencer",
+]
+
+MAX_NUMBER: Final = 1.7976931348623157e308
+"""The largest double: what exceeds it is no number."""
+Price: TypeAlias = Annotated[float, msgspec.Meta(gt=0.0, le=MAX_NUMBER)]
+"""A price as decoders ask msgspec for it."""
+Amount: TypeAlias = Annotated[float, msgspec.Meta(ge=0.0, le=MAX_NUMBER)]
+"""An amount likewise; 0 removes its price."""
+
+MAX_BUFFERED: Final = 2048
+"""Changes kept while a seed is awaited: minutes of the busiest pair. Past it the oldest go, and a
+seed that is older than what is left does not join."""
+
+
+class Change(msgspec.Struct, frozen=True, gc=False):
+    """One message of changes: amounts by price, 0 removes."""
+
+    link: int
+    """What joins it to its predecessor: the first number it covers, or its predecessor's last."""
+    last: int
+    """The number of the book after it."""
+    bids: Side
+    asks: Side
+    ts_event: int | None = None
+
+
+class Seed(msgspec.Struct, frozen=True, gc=False):
+    """A whole book at `seq`."""
+
+    seq: int
+    bids: Side
+    asks: Side
+    limit: int | None = None
+    """Levels a side that were asked for: a side as long as that may go on beyond it."""
+
+
+class Place(Enum):
+    """Where a change stands relative to a book."""
+
+    OLD = auto()
+    NEXT = auto()
+    GAP = auto()
+
+
+class Sequencer(Protocol):
+    """A venue's rules of continuity; stateless."""
+
+    def place(self, seq: int, change: Change) -> Place:
+        """Return where `change` stands relative to a book at `seq`."""
+        ...
+
+    def joins(self, seq: int, change: Change) -> Place:
+        """Return where `change` stands relative to a seed at `seq`: it may begin before it."""
+        ...
+
+
+class Ranges:
+    """Changes cover ranges of one counter: each begins one after the last ended.
+
+    A counter that rises by one for each message is the same rule, with `link` equal to `last`.
+    """
+
+    def place(self, seq: int, change: Change) -> Place:
+        """Return NEXT where the range begins at `seq` + 1, OLD where it ends by `seq`."""
+        if change.link == seq + 1:
+            return Place.NEXT
+        return Place.OLD if change.last <= seq else Place.GAP
+
+    def joins(self, seq: int, change: Change) -> Place:
+        """Return NEXT where the range holds `seq` + 1, OLD where it ends by `seq`."""
+        if change.last <= seq:
+            return Place.OLD
+        return Place.NEXT if change.link <= seq + 1 else Place.GAP
+
+
+class Links:
+    """Changes name the number that they follow: only equality means anything."""
+
+    def place(self, seq: int, change: Change) -> Place:
+        """Return NEXT where the change follows `seq`; numbers may fall when a venue resets them."""
+        return Place.NEXT if change.link == seq else Place.GAP
+
+    def joins(self, seq: int, change: Change) -> Place:
+        """Return NEXT where the change follows `seq` or spans it, OLD where it ends by `seq`."""
+        if change.last <= seq:
+            return Place.OLD
+        return Place.NEXT if change.link <= seq else Place.GAP
+
+
+class Progress(Enum):
+    """What a message did to the book."""
+
+    NEWS = auto()
+    """The best levels changed: read `DeltaBook.top`."""
+    SAME = auto()
+    """It was applied, or is old, and the best levels are as they were."""
+    WAITING = auto()
+    """There is no book yet: it was buffered, or the stream's snapshot is awaited."""
+    GAP = auto()
+    """Something between was lost; the book was dropped."""
+
+
+class _Levels:
+    """One side; `_keys` rise towards the best price, which is therefore cheap to change."""
+
+    __slots__ = ("_amounts", "_bound", "_keys", "_sign")
+
+    def __init__(self, sign: float) -> None:
+        self._sign = sign
+        self._keys: list[float] = []
+        self._amounts: dict[float, float] = {}
+        self._bound = -inf
+        """Keys below it are unproven and not kept."""
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    @property
+    def bounded(self) -> bool:
+        """Whether the side may go on beyond what is known of it."""
+        return self._bound > -inf
+
+    def replace(self, levels: Iterable[Level], limit: int | None) -> None:
+        """Set the side; one as long as `limit` proves nothing beyond its last level."""
+        self._amounts = {self._sign * price: amount for price, amount in levels if amount > 0.0}
+        self._keys = sorted(self._amounts)
+        cut = limit is not None and len(self._keys) >= limit
+        self._bound = self._keys[0] if cut else -inf
+
+    def apply(self, changes: Iterable[Level], depth: int) -> bool:
+        """Apply `changes` in order; return whether the best `depth` levels may have changed."""
+        keys, amounts, sign = self._keys, self._amounts, self._sign
+        edge = keys[-depth] if len(keys) >= depth else -inf
+        news = False
+        for price, amount in changes:
+            key = sign * price
+            known = amounts.get(key)
+            if amount == 0.0:
+                if known is None:
+                    continue
+                del amounts[key]
+                del keys[bisect_left(keys, key)]
+            elif known is None:
+                if key < self._bound:
+                    continue
+                amounts[key] = amount
+                keys.insert(bisect_left(keys, key), key)
+            elif known == amount:
+                continue
+            else:
+                amounts[key] = amount
+            news = news or key >= edge
+        return news
+
+    def cut(self, window: int) -> None:
+        """Drop what lies beyond the best `window` levels."""
+        beyond = len(self._keys) - window
+        if beyond > 0:
+            for key in self._keys[:beyond]:
+                del self._amounts[key]
+            del self._keys[:beyond]
+
+    def best(self, depth: int) -> Side:
+        """Return the best `depth` levels, best first."""
+        sign, amounts = self._sign, self._amounts
+        return tuple([(sign * key, amounts[key]) for key in reversed(self._keys[-depth:])])
+
+
+class _Book:
+    """Both sides at `seq`."""
+
+    __slots__ = ("asks", "bids", "continued", "seq", "ts_event")
+
+    def __init__(self, seed: Seed, ts_event: int | None) -> None:
+        self.seq = seed.seq
+        self.continued = False
+        """Whether a change has joined it: the first may begin before it."""
+        self.ts_event = ts_event
+        self.bids = _Levels(1.0)
+        self.asks = _Levels(-1.0)
+        self.bids.replace(seed.bids, seed.limit)
+        self.asks.replace(seed.asks, seed.limit)
+
+    def apply(self, change: Change, depth: int) -> bool:
+        self.seq = change.last
+        self.continued = True
+        self.ts_event = change.ts_event
+        bids = self.bids.apply(change.bids, depth)
+        asks = self.asks.apply(change.asks, depth)
+        return bids or asks
+
+    def short_of(self, depth: int) -> bool:
+        """Whether a side that goes on beyond what is known of it shows fewer than `depth`."""
+        return any(side.bounded and len(side) < depth for side in (self.bids, self.asks))
+
+
+class DeltaBook:
+    """One symbol's book on one subscription."""
+
+    __slots__ = ("_book", "_buffer", "_depth", "_seeded", "_sequencer", "_wanted", "_window")
+
+    def __init__(
+        self, depth: int, sequencer: Sequencer, *, seeded: bool, window: int | None = None
+    ) -> None:
+        """Make an empty book of which the best `depth` levels are of interest.
+
+        `seeded`: the whole book comes from elsewhere, not in the stream. `window`: the levels a
+        side that the venue keeps current; it may send no removal for one that it pushes out.
+        """
+        self._depth = depth
+        self._sequencer = sequencer
+        self._seeded = seeded
+        self._window = window
+        self._book: _Book | None = None
+        self._buffer: list[Change] | None = [] if seeded else None
+        """What a seed will be joined with; None while none is awaited."""
+        self._wanted = seeded
+
+    @property
+    def seq(self) -> int:
+        """The number of the book; -1 where there is none."""
+        return -1 if self._book is None else self._book.seq
+
+    @property
+    def ts_event(self) -> int | None:
+        """The venue's stamp of the last message, ns UTC; None where it sent none."""
+        return None if self._book is None else self._book.ts_event
+
+    def top(self) -> tuple[Side, Side]:
+        """Return the best bids and asks, best first; empty where there is no book."""
+        if self._book is None:
+            return (), ()
+        return self._book.bids.best(self._depth), self._book.asks.best(self._depth)
+
+    def wants_seed(self) -> bool:
+        """Return whether a seed is to be fetched; True once for each that is wanted."""
+        wanted, self._wanted = self._wanted, False
+        return wanted
+
+    def snapshot(self, seed: Seed, ts_event: int | None = None) -> Progress:
+        """Replace the book by a whole one that came in the stream."""
+        self._book = _Book(seed, ts_event)
+        self._book.continued = True  # what follows in the stream begins where it ends
+        return Progress.NEWS
+
+    def change(self, change: Change) -> Progress:
+        """Apply a change, or buffer it while a seed is awaited."""
+        if self._buffer is not None:
+            self._buffer.append(change)
+            if len(self._buffer) > MAX_BUFFERED:
+                del self._buffer[0]
+        book = self._book
+        if book is None:
+            return Progress.WAITING
+        place = self._place(book, change)
+        if place is Place.OLD:
+            return Progress.SAME
+        if place is Place.GAP:
+            self._drop(change)
+            return Progress.GAP
+        news = book.apply(change, self._depth)
+        if self._window is not None:
+            book.bids.cut(self._window)
+            book.asks.cut(self._window)
+        if not news:
+            return Progress.SAME
+        self._want_more(book)
+        return Progress.NEWS
+
+    def seed(self, seed: Seed) -> Progress:
+        """Join `seed` with what was buffered; where it is too old for that, another is wanted."""
+        if self._buffer is None:
+            return Progress.SAME  # nobody waits for it any more
+        book = _Book(seed, None)
+        for change in self._buffer:
+            place = self._place(book, change)
+            if place is Place.GAP and not book.continued:
+                return self._too_old()
+            if place is Place.GAP:
+                self._drop(change)
+                return Progress.GAP
+            if place is Place.NEXT:
+                book.apply(change, self._depth)
+        if book.seq < self.seq:
+            return self._too_old()
+        self._book = book
+        self._buffer = None
+        self._want_more(book)
+        return Progress.NEWS
+
+    def _place(self, book: _Book, change: Change) -> Place:
+        rule = self._sequencer.place if book.continued else self._sequencer.joins
+        return rule(book.seq, change)
+
+    def _too_old(self) -> Progress:
+        self._wanted = True
+        return Progress.WAITING if self._book is None else Progress.SAME
+
+    def _want_more(self, book: _Book) -> None:
+        """Ask for another seed where this one's levels run short; the book goes on meanwhile."""
+        if self._buffer is None and book.short_of(self._depth):
+            self._buffer = []
+            self._wanted = True
+
+    def _drop(self, change: Change) -> None:
+        """Drop the book; `change`, the first after the gap, is the first that a seed may join."""
+        self._book = None
+        if self._seeded:
+            self._buffer = [change]
+            self._wanted = True
+
+
+class _Known:
+    """One symbol of a connection: its book, and what was last said of it."""
+
+    __slots__ = ("book", "said", "same")
+
+    def __init__(self, symbol: str, book: DeltaBook) -> None:
+        self.book = book
+        self.same = Unchanged(symbol)
+        self.said: tuple[Side, Side] | None = None
+
+
+class DeltaDecoder(Decoder):
+    """The books of one connection, by symbol, and what is said of them.
+
+    A gap breaks a book, which is said once. What follows of it is `Unchanged` until the next
+    snapshot in the stream, or until a seed joins.
+    """
+
+    def __init__(self, new: Callable[[], DeltaBook], *, seed_levels: int | None = None) -> None:
+        """`new` makes the empty book of a symbol; `seed_levels` is `SnapshotSource.levels`."""
+        self._new = new
+        self._seed_levels = seed_levels
+        self._known: dict[str, _Known] = {}
+
+    def forget(self, symbol: str) -> None:
+        """Drop all state of `symbol`: it waits for a snapshot, or for a seed."""
+        self._known.pop(symbol, None)
+
+    def seq(self, symbol: str) -> int:
+        """Return the number of the book of `symbol`, -1 where there is none."""
+        known = self._known.get(symbol)
+        return -1 if known is None else known.book.seq
+
+    def seed(self, book: Top) -> Sequence[Event]:
+        """Return what comes of a whole book that REST gave."""
+        known = self._known_as(book.symbol)
+        seed = Seed(book.venue_seq, book.bids, book.asks, self._seed_levels)
+        return self._say(known, known.book.seed(seed))
+
+    def snapshot(self, symbol: str, seed: Seed, ts_event: int | None = None) -> Sequence[Event]:
+        """Return what a whole book in the stream says."""
+        known = self._known_as(symbol)
+        return self._say(known, known.book.snapshot(seed, ts_event))
+
+    def change(self, symbol: str, change: Change) -> Sequence[Event]:
+        """Return what a message of changes says."""
+        known = self._known_as(symbol)
+        before = known.book.seq
+        progress = known.book.change(change)
+        if progress is not Progress.GAP:
+            return self._say(known, progress)
+        known.said = None
+        detail = f"{change.link} to {change.last} does not follow {before}"
+        return (Broken(symbol, "gap", detail),)
+
+    def _say(self, known: _Known, progress: Progress) -> Sequence[Event]:
+        book = known.book
+        event: Top | Unchanged = known.same
+        if progress is Progress.NEWS and (top := book.top()) != known.said:
+            known.said = top
+            event = Top(known.same.symbol, book.seq, book.ts_event, *top)
+        if book.wants_seed():
+            return (event, SeedWanted(known.same.symbol))
+        return (event,)
+
+    def _known_as(self, symbol: str) -> _Known:
+        known = self._known.get(symbol)
+        if known is None:
+            if len(self._known) >= MAX_SYMBOLS:
+                del self._known[next(iter(self._known))]
+            known = self._known[symbol] = _Known(symbol, self._new())
+        return known

@@ -1,0 +1,83 @@
+"""What KuCoin is told, and what it answers.
+
+An unknown symbol is acknowledged like any other and then silent: only the instrument list finds it
+out. An error names the request at most.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+from dragonfly_venues.decoding.frames import read, write
+from dragonfly_venues.events import Acked, Event, FrameError, Heard, Refused, Welcome
+from dragonfly_venues.venue import Ask
+
+__all__ = ["SYMBOLS_PER_REQUEST", "TOPIC", "ping", "request", "understand"]
+
+TOPIC: Final = "/market/level2:"
+SYMBOLS_PER_REQUEST: Final = 100
+"""As many as one topic may name."""
+
+
+class _Control(msgspec.Struct):
+    type: str
+    id: str = ""
+    topic: str = ""
+    code: int | None = None
+    data: msgspec.Raw = msgspec.Raw(b"null")
+
+
+_CONTROL: Final = msgspec.json.Decoder(_Control)
+_TEXT: Final = msgspec.json.Decoder(str)
+
+
+def request(ask: Ask) -> list[str]:
+    """Return the frame of `ask`: changes of whole books."""
+    return [
+        write(
+            {
+                "id": str(ask.request_id),
+                "type": "subscribe" if ask.subscribe else "unsubscribe",
+                "topic": f"{TOPIC}{','.join(ask.symbols)}",
+                "privateChannel": False,
+                "response": True,
+            }
+        )
+    ]
+
+
+def ping(request_id: int) -> str:
+    """Return the ping that the venue wants to hear by the clock, and answers."""
+    return write({"id": str(request_id), "type": "ping"})
+
+
+def understand(frame: bytes) -> Sequence[Event]:
+    """Return what a frame that is no book says.
+
+    Raises:
+        FrameError: it says nothing that is known.
+    """
+    control = read(_CONTROL, frame)
+    request_id = int(control.id) if control.id.isdecimal() else None
+    match control.type:
+        case "welcome":
+            return (Welcome(),)
+        case "ack":
+            return (Acked(request_id),)
+        case "pong":
+            return (Heard(),)
+        case "error":
+            reason = f"{_text(control.data)[:200]} (code {control.code})"
+            return (Refused(request_id, (), reason),)
+        case _:
+            raise FrameError("unknown_channel", f"{control.type[:60]} {control.topic[:60]}")
+
+
+def _text(data: msgspec.Raw) -> str:
+    try:
+        return read(_TEXT, data)
+    except FrameError:
+        return "no reason given"

@@ -1,0 +1,55 @@
+"""KuCoin's list of spot markets: GET /api/v2/symbols."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from dragonfly_venues.decoding.frames import read
+from dragonfly_venues.events import TRADING, FrameError, Trading
+from dragonfly_venues.instruments import by_instrument
+from dragonfly_venues.venue import Market
+
+__all__ = ["REST_PATH", "parse"]
+
+REST_PATH: Final = "/api/v2/symbols"
+
+_DISABLED: Final = Trading(halted=True, word="trading disabled")
+
+
+class _Market(msgspec.Struct, rename="camel"):
+    symbol: str
+    base_currency: str
+    quote_currency: str
+    enable_trading: bool
+
+
+class _Reply(msgspec.Struct):
+    code: str
+    data: list[_Market] = []
+    msg: str = ""
+
+
+_REPLY: Final = msgspec.json.Decoder(_Reply)
+
+
+def parse(reply: bytes) -> dict[str, Market]:
+    """Return the markets by instrument; a symbol may differ from the names of its currencies.
+
+    Raises:
+        FrameError: `reply` is no such list.
+    """
+    try:
+        answer = read(_REPLY, reply)
+    except FrameError as error:
+        raise FrameError("not_instruments", str(error)) from None
+    if answer.code != "200000":
+        raise FrameError("not_instruments", f"{answer.msg} (code {answer.code})")
+    return by_instrument(
+        (
+            f"{market.base_currency}-{market.quote_currency}",
+            Market(market.symbol, TRADING if market.enable_trading else _DISABLED),
+        )
+        for market in answer.data
+    )

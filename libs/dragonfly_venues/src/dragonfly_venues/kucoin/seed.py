@@ -1,0 +1,53 @@
+"""KuCoin's book over REST: GET /api/v1/market/orderbook/level2_100, numbered like its changes.
+
+The whole book needs a key: what lies beyond a hundred levels is unknown until it changes.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+from urllib.parse import quote
+
+import msgspec
+from dragonfly_common.types import Side
+
+from dragonfly_venues.decoding.frames import read
+from dragonfly_venues.decoding.seeds import best_of
+from dragonfly_venues.events import FrameError, Top
+
+__all__ = ["LEVELS", "parse", "path"]
+
+LEVELS: Final = 100
+
+
+class _Book(msgspec.Struct):
+    sequence: int
+    bids: Side = ()
+    asks: Side = ()
+
+
+class _Reply(msgspec.Struct):
+    code: str
+    data: _Book | None = None
+    msg: str = ""
+
+
+_REPLY: Final = msgspec.json.Decoder(_Reply, strict=False)
+
+
+def path(symbol: str) -> str:
+    """Return where the book of a symbol is had."""
+    return f"/api/v1/market/orderbook/level2_{LEVELS}?symbol={quote(symbol)}"
+
+
+def parse(reply: bytes, symbol: str, depth: int) -> Top:
+    """Return the best `depth` levels a side.
+
+    Raises:
+        FrameError: `reply` is no book.
+    """
+    answer = read(_REPLY, reply)
+    if answer.data is None:
+        raise FrameError("bad_shape", f"{answer.msg or 'no book'} (code {answer.code})")
+    book = answer.data
+    return best_of(symbol, depth, book.sequence, book.bids, book.asks)

@@ -1,0 +1,97 @@
+"""What OKX's frames mean: a snapshot of a book, then changes, each naming the one it follows.
+
+    {"arg":{"channel":"books","instId":"BTC-USDT"},"action":"update","data":[{"asks":[["8477","7",
+     "0","2"]],"bids":[],"ts":"1597026383085","checksum":0,"prevSeqId":123456,"seqId":123457}]}
+
+A level is price, amount, a number without meaning, and the count of its orders.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Final, Literal
+
+import msgspec
+from dragonfly_common.types import Side
+
+from dragonfly_venues.decoding.delta_books import (
+    Amount,
+    Change,
+    DeltaBook,
+    DeltaDecoder,
+    Links,
+    Price,
+    Seed,
+)
+from dragonfly_venues.decoding.frames import read
+from dragonfly_venues.decoding.whole_tops import MAX_SEQ
+from dragonfly_venues.events import Event, WholeBook
+from dragonfly_venues.okx.control import understand
+
+__all__ = ["OkxDecoder", "OkxSequencer"]
+
+WINDOW: Final = 400
+"""Levels a side that the channel keeps current."""
+
+_PUSH: Final = b'{"arg":{"channel":"books"'
+_NS_PER_MS: Final = 1_000_000
+
+_Levels = tuple[tuple[Price, Amount, str, str], ...]
+
+
+class OkxSequencer(Links):
+    """OKX's rules. Source: okx.com/docs-v5, "Order book channel", "Sequence ID".
+
+    1. A snapshot has `prevSeqId` -1; its `seqId` is the book's number.
+    2. An update's `prevSeqId` must be the book's number, which then becomes its `seqId`. Numbers
+       are not consecutive: only the link counts.
+    3. Where nothing changed for about 60 s, an empty update comes whose two numbers are equal.
+    4. After maintenance an update's `seqId` may be below its `prevSeqId`: the link still holds, and
+       the book goes on with the smaller number.
+    5. Any other `prevSeqId` is a gap: the channel is subscribed anew.
+    """
+
+
+class _Arg(msgspec.Struct, rename="camel"):
+    channel: str
+    inst_id: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+
+
+class _Data(msgspec.Struct, rename="camel"):
+    asks: _Levels
+    bids: _Levels
+    ts: Annotated[int, msgspec.Meta(ge=0, le=MAX_SEQ // _NS_PER_MS)]
+    seq_id: Annotated[int, msgspec.Meta(ge=0, le=MAX_SEQ)]
+    prev_seq_id: Annotated[int, msgspec.Meta(ge=-1, le=MAX_SEQ)]
+
+
+class _Push(msgspec.Struct):
+    arg: _Arg
+    action: Literal["snapshot", "update"]
+    data: tuple[_Data]
+
+
+_PUSHES: Final = msgspec.json.Decoder(_Push, strict=False)
+
+
+class OkxDecoder(DeltaDecoder):
+    """The decoder of one connection to OKX."""
+
+    def __init__(self, depth: int) -> None:
+        super().__init__(lambda: DeltaBook(depth, OkxSequencer(), seeded=False, window=WINDOW))
+
+    def feed(self, frame: bytes, _: WholeBook | None = None, /) -> Sequence[Event]:
+        """Return what `frame` says; see `Decoder`."""
+        if not frame.startswith(_PUSH):
+            return understand(frame)
+        push = read(_PUSHES, frame)
+        symbol, data = push.arg.inst_id, push.data[0]
+        ts_event = data.ts * _NS_PER_MS
+        bids, asks = _levels(data.bids), _levels(data.asks)
+        if push.action == "snapshot":
+            return self.snapshot(symbol, Seed(data.seq_id, bids, asks), ts_event)
+        return self.change(symbol, Change(data.prev_seq_id, data.seq_id, bids, asks, ts_event))
+
+
+def _levels(levels: _Levels) -> Side:
+    return tuple([(price, amount) for price, amount, _, _ in levels])

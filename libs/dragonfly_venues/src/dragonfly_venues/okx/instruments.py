@@ -1,0 +1,56 @@
+"""OKX's list of spot markets: GET /api/v5/public/instruments?instType=SPOT.
+
+A market's state is `live`, or it cannot be traded: `suspend`, `preopen`, `test`.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from dragonfly_venues.decoding.frames import read
+from dragonfly_venues.events import FrameError
+from dragonfly_venues.instruments import by_instrument, trading
+from dragonfly_venues.venue import Market
+
+__all__ = ["REST_PATH", "parse"]
+
+REST_PATH: Final = "/api/v5/public/instruments?instType=SPOT"
+
+
+class _Market(msgspec.Struct, rename="camel"):
+    inst_id: str
+    base_ccy: str
+    quote_ccy: str
+    state: str
+
+
+class _Reply(msgspec.Struct):
+    code: str
+    data: list[_Market]
+    msg: str = ""
+
+
+_REPLY: Final = msgspec.json.Decoder(_Reply)
+
+
+def parse(reply: bytes) -> dict[str, Market]:
+    """Return the markets by instrument.
+
+    Raises:
+        FrameError: `reply` is no such list.
+    """
+    try:
+        answer = read(_REPLY, reply)
+    except FrameError as error:
+        raise FrameError("not_instruments", str(error)) from None
+    if answer.code != "0":
+        raise FrameError("not_instruments", f"{answer.msg} (code {answer.code})")
+    return by_instrument(
+        (
+            f"{market.base_ccy}-{market.quote_ccy}",
+            Market(market.inst_id, trading(market.state, "live")),
+        )
+        for market in answer.data
+    )

@@ -1,0 +1,51 @@
+"""OKX's rules. Source: okx.com/docs-v5 (2025-11), and limits measured live (2026-09)."""
+
+from __future__ import annotations
+
+from dragonfly_venues.okx import control, instruments, seed
+from dragonfly_venues.okx.decoder import OkxDecoder
+from dragonfly_venues.venue import (
+    InstrumentSource,
+    Limits,
+    Liveness,
+    SnapshotSource,
+    Venue,
+)
+
+__all__ = ["Okx"]
+
+
+class Okx(Venue):
+    """The `Venue` of OKX Spot."""
+
+    name = "okx"
+    ws_url = "wss://ws.okx.com:8443"
+    ws_path = "/ws/v5/public"
+    rest_url = "https://www.okx.com"
+    decoder = OkxDecoder
+    requests = staticmethod(control.request)
+    probe = staticmethod(control.ping)
+    # Some 700 markets in 400 kB; 20 requests in 2 s are allowed.
+    instruments = InstrumentSource(parse=instruments.parse, rest_path=instruments.REST_PATH)
+    # Its checksum has been 0 since June 2026; its channel of best prices counts by itself.
+    # 40 requests in 2 s are allowed.
+    snapshots = SnapshotSource(path=seed.path, parse=seed.parse, per_minute=60.0)
+    limits = Limits(
+        # "Recommended: fewer than 30 book channels on a connection."
+        streams_per_connection=30,
+        symbols_per_request=control.SYMBOLS_PER_REQUEST,
+        requests_per_second=3.0,
+        # 480 operations in an hour on one connection.
+        subscriptions_per_hour=480,
+        # 3 a second for an address, which replicas share.
+        connects_per_minute=60.0,
+        max_frame_bytes=2**20,
+    )
+    liveness = Liveness(
+        # The venue hangs up after 30 s in which neither side said anything.
+        probe_after_s=1.0,
+        stale_after_s=3.0,
+        reconnect_after_s=10.0,
+        # The snapshot follows the acknowledgement at once.
+        first_book_timeout_s=5.0,
+    )

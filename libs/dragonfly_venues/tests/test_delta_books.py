@@ -1,0 +1,220 @@
+"""Books of changes: any order of loss, seeds and levels gives the venue's book or none."""
+
+from __future__ import annotations
+
+import pytest
+from dragonfly_common.types import Level, Side
+from dragonfly_venues.decoding.delta_books import (
+    MAX_BUFFERED,
+    Change,
+    DeltaBook,
+    Links,
+    Place,
+    Progress,
+    Ranges,
+    Seed,
+    Sequencer,
+)
+from hypothesis import given
+from hypothesis import strategies as st
+
+PRICES = st.integers(1, 30).map(float)
+AMOUNTS = st.sampled_from([0.0, 1.0, 2.0])
+LEVELS = st.lists(st.tuples(PRICES, AMOUNTS), max_size=6).map(tuple)
+
+
+class Venue:
+    """The truth: a whole book, and every change of it."""
+
+    def __init__(self) -> None:
+        self.bids: dict[float, float] = {}
+        self.asks: dict[float, float] = {}
+        self.seq = 100
+
+    def change(self, bids: Side, asks: Side, width: int = 1, *, linked: bool = False) -> Change:
+        link = self.seq if linked else self.seq + 1
+        self.seq += width
+        for side, changes in ((self.bids, bids), (self.asks, asks)):
+            for price, amount in changes:
+                side[price] = amount
+                if amount == 0.0:
+                    del side[price]
+        return Change(link, self.seq, bids, asks)
+
+    def seed(self, limit: int | None = None) -> Seed:
+        return Seed(self.seq, *self.top(limit or 1000), limit)
+
+    def top(self, depth: int) -> tuple[Side, Side]:
+        return (
+            tuple(sorted(self.bids.items(), reverse=True)[:depth]),
+            tuple(sorted(self.asks.items())[:depth]),
+        )
+
+
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(["send", "send", "send", "lose", "repeat", "seed", "late seed"]),
+        LEVELS,
+        LEVELS,
+        st.integers(1, 3),
+    ),
+    max_size=60,
+)
+
+
+def assert_true_or_none(book: DeltaBook, truth: dict[int, tuple[Side, Side]], depth: int) -> None:
+    """Hold what is shown against the venue's book of the same number, as far as it goes."""
+    if book.seq < 0:
+        return
+    for shown, true in zip(book.top(), truth[book.seq], strict=True):
+        assert shown == true[: len(shown)]
+        assert len(shown) <= depth
+
+
+@given(STEPS, st.integers(1, 4), st.sampled_from([None, 3, 8]))
+def test_a_seeded_book_shows_the_venues_levels_or_nothing(
+    steps: list[tuple[str, Side, Side, int]], depth: int, limit: int | None
+) -> None:
+    venue, book = Venue(), DeltaBook(depth, Ranges(), seeded=True)
+    truth = {venue.seq: venue.top(100)}
+    seeds = [venue.seed(limit)]
+    last: Change | None = None
+    for what, bids, asks, width in steps:
+        if what == "seed":
+            seeds.append(venue.seed(limit))
+            book.seed(seeds[-1])
+        elif what == "late seed":
+            book.seed(seeds[len(seeds) // 2])
+        elif what == "repeat" and last is not None:
+            book.change(last)
+        else:
+            last = venue.change(bids, asks, width)
+            truth[venue.seq] = venue.top(100)
+            if what != "lose":
+                book.change(last)
+        assert_true_or_none(book, truth, depth)
+    if book.seq < 0:
+        assert book.wants_seed()
+    # Whatever happened: a seed of now makes it whole, to the depth that the seed proves.
+    book.change(venue.change((), ()))
+    truth[venue.seq] = venue.top(100)
+    if book.seq < venue.seq:
+        assert book.seed(venue.seed()) is Progress.NEWS
+        assert book.top() == venue.top(depth)
+
+
+@given(STEPS, st.integers(1, 4))
+def test_a_streamed_book_shows_the_venues_levels_or_nothing(
+    steps: list[tuple[str, Side, Side, int]], depth: int
+) -> None:
+    venue, book = Venue(), DeltaBook(depth, Links(), seeded=False)
+    truth = {venue.seq: venue.top(100)}
+    lost = False
+    for what, bids, asks, width in steps:
+        if "seed" in what:
+            assert book.snapshot(venue.seed()) is Progress.NEWS
+            lost = False
+            assert book.top() == venue.top(depth)
+            continue
+        change = venue.change(bids, asks, width, linked=True)
+        truth[venue.seq] = venue.top(100)
+        if what == "lose":
+            lost = True
+            continue
+        had = book.seq >= 0
+        before = book.top()
+        progress = book.change(change)
+        if not had:
+            assert progress is Progress.WAITING
+        elif lost:
+            assert progress is Progress.GAP
+            assert book.top() == ((), ())
+        else:
+            assert book.top() == venue.top(depth)
+            if progress is Progress.SAME:
+                assert book.top() == before
+        assert_true_or_none(book, truth, depth)
+        assert not book.wants_seed()
+
+
+def levels(*prices: float) -> tuple[Level, ...]:
+    return tuple((price, 1.0) for price in prices)
+
+
+def test_the_first_change_after_a_seed_may_begin_before_it() -> None:
+    book = DeltaBook(5, Ranges(), seeded=True)
+    assert book.change(Change(8, 10, levels(1.0), ())) is Progress.WAITING
+    assert book.seed(Seed(9, levels(0.5), levels(3.0))) is Progress.NEWS
+    assert (book.seq, book.top()) == (10, (levels(1.0, 0.5), levels(3.0)))
+
+    late = DeltaBook(5, Ranges(), seeded=True)
+    late.seed(Seed(9, levels(0.5), levels(3.0)))
+    assert late.change(Change(8, 10, levels(1.0), ())) is Progress.NEWS
+    assert late.change(Change(10, 12, levels(2.0), ())) is Progress.GAP, "only the first may"
+
+
+def test_a_seed_older_than_what_was_buffered_is_asked_for_again() -> None:
+    book = DeltaBook(5, Ranges(), seeded=True)
+    assert book.wants_seed()
+    book.change(Change(8, 10, (), ()))
+    assert not book.wants_seed(), "one is under way"
+    assert book.seed(Seed(5, levels(1.0), ())) is Progress.WAITING
+    assert book.wants_seed()
+
+
+def test_a_seed_of_limited_length_shows_nothing_beyond_what_it_proves() -> None:
+    book = DeltaBook(3, Ranges(), seeded=True)
+    assert book.wants_seed()
+    book.seed(Seed(1, levels(10.0, 9.0, 8.0), levels(11.0, 12.0, 13.0), limit=3))
+    assert not book.wants_seed()
+    # 7 lies beyond the seed: whether 7.5 stands before it is not known.
+    book.change(Change(2, 2, ((7.0, 1.0), (10.0, 0.0)), ()))
+    assert book.top()[0] == levels(9.0, 8.0)
+    assert book.wants_seed(), "fewer levels than asked for are proven"
+    # The book goes on while the next seed is awaited, and joins it with what came meanwhile.
+    assert book.change(Change(3, 3, ((9.5, 1.0),), ())) is Progress.NEWS
+    assert book.top()[0] == levels(9.5, 9.0, 8.0)
+    book.seed(Seed(2, levels(9.0, 8.0, 7.5), levels(11.0), limit=3))
+    assert (book.seq, book.top()[0]) == (3, levels(9.5, 9.0, 8.0))
+
+
+def test_a_venues_window_is_cut_to_what_it_keeps_current() -> None:
+    book = DeltaBook(2, Links(), seeded=False, window=2)
+    book.snapshot(Seed(1, levels(10.0, 9.0), levels(11.0)))
+    book.change(Change(1, 2, levels(10.5), ()))
+    book.change(Change(2, 3, ((10.5, 0.0),), ()))
+    assert book.top()[0] == levels(10.0), "9 was pushed out, and nothing more was said of it"
+
+
+def test_a_counter_that_a_venue_resets_is_followed_by_its_links() -> None:
+    book = DeltaBook(2, Links(), seeded=False)
+    book.snapshot(Seed(900, levels(10.0), levels(11.0)))
+    assert book.change(Change(900, 3, levels(9.0), ())) is Progress.NEWS
+    assert book.change(Change(3, 5, (), ())) is Progress.SAME
+    assert book.seq == 5
+
+
+def test_what_is_buffered_is_bounded() -> None:
+    book = DeltaBook(1, Ranges(), seeded=True)
+    for seq in range(1, MAX_BUFFERED + 10):
+        book.change(Change(seq, seq, (), ()))
+    assert book.seed(Seed(1, (), ())) is Progress.WAITING
+    assert book.seed(Seed(9, (), ())) is Progress.NEWS
+
+
+@pytest.mark.parametrize(
+    ("sequencer", "change", "placed", "joined"),
+    [
+        (Ranges(), Change(11, 12, (), ()), Place.NEXT, Place.NEXT),
+        (Ranges(), Change(9, 12, (), ()), Place.GAP, Place.NEXT),
+        (Ranges(), Change(8, 10, (), ()), Place.OLD, Place.OLD),
+        (Ranges(), Change(12, 13, (), ()), Place.GAP, Place.GAP),
+        (Links(), Change(10, 12, (), ()), Place.NEXT, Place.NEXT),
+        (Links(), Change(9, 12, (), ()), Place.GAP, Place.NEXT),
+        (Links(), Change(8, 10, (), ()), Place.GAP, Place.OLD),
+        (Links(), Change(11, 13, (), ()), Place.GAP, Place.GAP),
+    ],
+)
+def test_sequencers(sequencer: Sequencer, change: Change, placed: Place, joined: Place) -> None:
+    assert sequencer.place(10, change) is placed
+    assert sequencer.joins(10, change) is joined

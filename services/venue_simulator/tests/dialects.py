@@ -1,0 +1,106 @@
+"""How a test speaks with each simulated venue, written from the venues' documents."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.request import ProxyHandler, Request, build_opener
+
+from patience import PATIENCE_S
+from venue_client import Message, Wire, dial
+from venue_simulator.simulator import Simulator
+
+__all__ = ["DIALECTS", "Dialect", "dialled", "socket_url"]
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """What a venue wants to hear for the book of ETH-BTC, and how its book frames are known."""
+
+    path: str
+    rest_path: str
+    """Of its instrument list."""
+    subscribe: object
+    begins: Callable[[Message], bool]
+    """Of the message behind which only changes come."""
+    is_book: Callable[[Message], bool]
+    seq: Callable[[Any], object]
+    """Of a book's `data`."""
+    token_path: str | None = None
+    """To which a POST is sent that tells the socket's address."""
+
+
+DIALECTS: Final = {
+    "binance": Dialect(
+        "/stream",
+        "/api/v3/exchangeInfo",
+        {"method": "SUBSCRIBE", "params": ["ethbtc@depth20@100ms"], "id": 1},
+        begins=lambda message: message.get("id") == 1,
+        is_book=lambda message: "depth" in message.get("stream", ""),
+        seq=lambda data: data["lastUpdateId"],
+    ),
+    "bitstamp": Dialect(
+        "",
+        "/api/v2/trading-pairs-info/",
+        {"event": "bts:subscribe", "data": {"channel": "order_book_ethbtc"}},
+        begins=lambda message: message.get("event") == "bts:subscription_succeeded",
+        is_book=lambda message: message.get("event") == "data",
+        seq=lambda data: data["microtimestamp"],
+    ),
+    "kraken": Dialect(
+        "/v2",
+        "/0/public/AssetPairs",
+        {
+            "method": "subscribe",
+            "params": {"channel": "book", "symbol": ["ETH/BTC"], "depth": 100},
+        },
+        begins=lambda message: message.get("type") == "snapshot",
+        is_book=lambda message: message.get("channel") == "book",
+        seq=lambda data: data[0]["timestamp"],
+    ),
+    "kucoin": Dialect(
+        "/endpoint",
+        "/api/v2/symbols",
+        {"id": "1", "type": "subscribe", "topic": "/market/level2:ETH-BTC", "response": True},
+        begins=lambda message: message.get("type") == "ack",
+        is_book=lambda message: message.get("subject") == "trade.l2update",
+        seq=lambda data: data["sequenceEnd"],
+        token_path="/api/v1/bullet-public",
+    ),
+    "okx": Dialect(
+        "/ws/v5/public",
+        "/api/v5/public/instruments?instType=SPOT",
+        {"op": "subscribe", "args": [{"channel": "books", "instId": "ETH-BTC"}]},
+        begins=lambda message: message.get("action") == "snapshot",
+        is_book=lambda message: message.get("action") in {"snapshot", "update"},
+        seq=lambda data: data[0]["seqId"],
+    ),
+}
+
+
+async def socket_url(simulator: Simulator, venue: str) -> str:
+    """Return where the venue's socket is, with a token where it wants one."""
+    dialect = DIALECTS[venue]
+    if dialect.token_path is None:
+        return simulator.ws_url(venue) + dialect.path
+    url = simulator.rest_url(venue) + dialect.token_path
+
+    def post() -> Any:
+        with build_opener(ProxyHandler({})).open(
+            Request(url, method="POST"), timeout=PATIENCE_S
+        ) as reply:
+            return json.loads(reply.read())["data"]
+
+    told = await asyncio.to_thread(post)
+    return f"{told['instanceServers'][0]['endpoint']}?token={told['token']}&connectId=7"
+
+
+@asynccontextmanager
+async def dialled(simulator: Simulator, venue: str) -> AsyncIterator[Wire]:
+    """Connect to a venue until the context ends."""
+    async with dial(await socket_url(simulator, venue)) as wire:
+        yield wire
