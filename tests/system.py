@@ -25,10 +25,21 @@ from urllib.request import Request, urlopen
 from dragonfly_client import Book, DragonflyClient, Event, State, Tls
 from patience import PATIENCE_S, eventually
 
-__all__ = ["VENUES", "Bot", "Process", "System", "eventually", "live_venues", "outages"]
+__all__ = [
+    "UNTIL_CLEARED_S",
+    "VENUES",
+    "Bot",
+    "Process",
+    "System",
+    "eventually",
+    "live_venues",
+    "outages",
+]
 
 VENUES: Final = ("binance", "bitstamp", "kraken")
 
+UNTIL_CLEARED_S: Final = 3600.0
+"""Of a fault that a test ends itself, however long the machine takes."""
 ANY_PORT: Final = "--bind=127.0.0.1:0"
 
 Facts = dict[str, object]
@@ -253,6 +264,10 @@ class System:
         said = {"venue": venue, "kind": kind, "seconds": seconds, "instrument": instrument}
         given = {name: value for name, value in said.items() if value is not None}
         await asyncio.to_thread(self._control, f"/fault?{urlencode(given)}")
+
+    async def clear(self) -> None:
+        """End all that goes wrong at the simulated venues."""
+        await asyncio.to_thread(self._control, "/clear")
 
     async def subscriptions(self) -> dict[str, set[str]]:
         """Return which instruments of each venue anybody follows at this moment."""

@@ -7,7 +7,7 @@ import signal
 from pathlib import Path
 
 from dragonfly_client import State
-from system import Bot, Process, System, live_venues
+from system import UNTIL_CLEARED_S, Bot, Process, System, live_venues
 from test_up import gateway_of
 
 
@@ -28,7 +28,7 @@ async def reason_of(bot: Bot) -> str:
 async def test_a_ban_is_obeyed_over_a_restart(system: System, tmp_path: Path) -> None:
     state = f"--state-dir={tmp_path / 'state'}"
     await system.start_simulator()
-    await system.fault("binance", "http_418", 10.0)
+    await system.fault("binance", "http_418", UNTIL_CLEARED_S)
     first = start_up(system, state)
     async with Bot(await gateway_of(first), "ETH-BTC") as bot:
         assert "banned, for asking on" in await reason_of(bot)
@@ -46,6 +46,7 @@ async def test_a_ban_is_obeyed_over_a_restart(system: System, tmp_path: Path) ->
         reason = await reason_of(bot)
         assert f"(as {file} says)" in reason
     file.unlink()
+    await system.clear()
     last = start_up(system, state)
     async with Bot(await gateway_of(last), "ETH-BTC") as bot:
         await bot.until(lambda book: live_venues(book) == {"binance"}, what="the venue live")

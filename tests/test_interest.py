@@ -9,7 +9,7 @@ from __future__ import annotations
 import pytest
 from dragonfly_client import DragonflyClient, NotFoundError, State
 from oracle import Oracle
-from system import VENUES, Bot, System, eventually, live_venues
+from system import UNTIL_CLEARED_S, VENUES, Bot, System, eventually, live_venues
 from truth import Truth
 
 LINGER = ("--linger-s", "0.2")
@@ -77,12 +77,13 @@ async def test_a_halt_takes_the_venue_out_of_the_book_and_its_end_brings_it_back
     async with Bot(system.gateway_address, "ETH-BTC") as bot:
         await bot.until(lambda book: live_venues(book) == set(VENUES), what="all venues live")
         for venue in VENUES:
-            await system.fault(venue, "halt", 6.0, instrument=instrument)
+            await system.fault(venue, "halt", UNTIL_CLEARED_S, instrument=instrument)
         book = await bot.until(
             lambda book: all(feed.state is State.HALTED for feed in book.venues), what="the halts"
         )
         assert (book.live, book.bids, book.asks) == (False, (), ())
         assert {feed.reason.partition(" has halted ")[0] for feed in book.venues} == set(VENUES)
+        await system.clear()
         await bot.until(lambda book: live_venues(book) == set(VENUES), what="all live again")
     violation = Oracle(Truth(system.truth_log.read_bytes().splitlines())).first_violation(bot.books)
     assert violation is None, str(violation)
