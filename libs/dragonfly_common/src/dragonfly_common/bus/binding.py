@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket as sockets
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import structlog
@@ -125,7 +126,8 @@ class Binding:
         for address in self._bound:
             # ZeroMQ leaves the file. Before the socket closes, no other process can have taken it.
             if address.startswith("ipc://") and not address.startswith("ipc://@"):
-                Path(address[6:]).unlink(missing_ok=True)
+                with suppress(OSError):
+                    Path(address[6:]).unlink()
         self.socket.close(linger=linger_ms)
 
     def _rebind(self) -> None:
