@@ -31,7 +31,7 @@ RUN ./install /wheels/aggregator-*.whl /wheels/dragonfly_common-*.whl
 
 FROM build AS build-gateway
 RUN ./install /wheels/grpc_gateway-*.whl /wheels/dragonfly_common-*.whl \
-    /wheels/dragonfly_protos-*.whl
+    /wheels/dragonfly_protos-*.whl /wheels/dragonfly_views-*.whl
 
 FROM build AS build-simulator
 RUN ./install /wheels/venue_simulator-*.whl /wheels/dragonfly_common-*.whl

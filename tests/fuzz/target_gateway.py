@@ -24,15 +24,15 @@ from dragonfly_common.runtime import Runtime, RuntimeOptions
 from dragonfly_common.topics import ViewKind
 from dragonfly_common.types import FeedState
 from dragonfly_protos import market_data_pb2 as pb
+from dragonfly_views.mailbox import Mail
+from dragonfly_views.relay import ViewKey
 from fuzzing import Target
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 from grpc import StatusCode
 from grpc_gateway.health import Health
-from grpc_gateway.mailbox import Mail
-from grpc_gateway.methods import SERVICES
 from grpc_gateway.reflection import Reflection
-from grpc_gateway.relay import ViewKey
+from grpc_gateway.rpc import SERVICES
 from grpc_gateway.service import Options, _Gateway
 from grpc_gateway.servicer import Limits
 from grpc_gateway.streams import sealed
@@ -278,7 +278,7 @@ def _described(data: bytes) -> tuple[str, list[tuple[str, str | bytes]], list[by
 
 
 class Views(_WithGateway):
-    """Messages of aggregators: relay, directory, and what a bot is then told."""
+    """Messages of aggregators: relay, statuses, and what a bot is then told."""
 
     name = "gateway.views"
     form = Form.MSGPACK
@@ -310,8 +310,8 @@ class Views(_WithGateway):
             (sealed(Mail(key, shown, 0), 1, now_ns) or b"") if shown and shown._depth > 1 else b""
         )
         self._tell(told)
-        pb.Venues.FromString(self._gateway._directory.encoded_venues)
-        pb.ListInstrumentsResponse.FromString(self._gateway._directory.encode_instruments(""))
+        pb.Venues.FromString(self._gateway._venues.encoded_venues)
+        pb.ListInstrumentsResponse.FromString(self._gateway._venues.encode_instruments(""))
         if counted(counters.BUS_UNDECODABLE) + counted(counters.BUS_DROPPED) > refused:
             return "refused"
         return "told" if told else "not told"

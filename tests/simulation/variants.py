@@ -13,10 +13,10 @@ from dragonfly_common.bus.subscriber import Subscriber
 from dragonfly_common.messages import Envelope
 from dragonfly_common.sequencing import Sequencer
 from dragonfly_common.staleness import Silence
+from dragonfly_views.relay import Relay, _Said
 from feed_listener.feeds import Feeds
 from feed_listener.liveness import Vigil
 from feed_listener.pulse import Pulse
-from grpc_gateway.relay import Relay, _Said
 from grpc_gateway.streams import Streams
 
 __all__ = ["VARIANTS"]

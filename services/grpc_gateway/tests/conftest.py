@@ -13,7 +13,8 @@ from grpc_gateway.servicer import Limits
 # Tests are imported one by one (importlib): what they share must be made findable.
 sys.path.insert(0, str(Path(__file__).parent))
 
-from gateway_world import Aggregator, Bot, RunningGateway, running
+from gateway_world import Bot, RunningGateway, running
+from view_world import Aggregator
 
 LISTED = ("BTC-USD", "ETH-BTC", "LTC-BTC")
 

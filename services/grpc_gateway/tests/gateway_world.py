@@ -1,48 +1,30 @@
-"""What surrounds a gateway in the tests: an aggregator on the real bus, and bots."""
+"""What surrounds the gateway in the tests: bots, and the gateway itself."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
 from typing import Final, Self, TypeVar
 
 import grpc
 import grpc.aio
 import pytest
-from dragonfly_common.bus import Publisher, pump
-from dragonfly_common.clock import Clock, ManualClock, SystemClock
-from dragonfly_common.messages import Instruments, Venue, View
+from dragonfly_common.clock import Clock, ManualClock
 from dragonfly_common.runtime import Runtime, RuntimeOptions
-from dragonfly_common.topics import (
-    RELIST_PREFIX,
-    ViewKind,
-    instruments_topic,
-    parse_view_topic,
-    venue_topic,
-    view_topic,
-)
-from dragonfly_common.types import FeedState
 from dragonfly_protos import market_data_pb2 as pb
 from dragonfly_protos import orderbook_pb2
 from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 from grpc_gateway.accounts import Account, Caller, Denials
-from grpc_gateway.relay import ViewKey
 from grpc_gateway.service import Options, serve
 from grpc_gateway.tokens import Quota
-from grpc_gateway.wire import SharedView
 from patience import patiently
+from view_world import until
 
-AnyView = pb.Book | pb.Bbo | pb.Liquidity
 M = TypeVar("M", bound=Message)
 
-_KINDS: Final[dict[type[Message], ViewKind]] = {
-    pb.Book: ViewKind.BOOK,
-    pb.Bbo: ViewKind.BBO,
-    pb.Liquidity: ViewKind.LIQUIDITY,
-}
 _METHODS: Final[dict[str, MethodDescriptor]] = {
     method.name: method
     for service in (
@@ -59,81 +41,6 @@ def make_caller(name: str = "", quota: Quota = Quota(), clock: Clock | None = No
     """Return who makes a call."""
     clock = clock or ManualClock()
     return Caller(Account(name, quota, Denials(clock), clock), "ipv4:127.0.0.1:1")
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Wait until `condition` holds."""
-    async with patiently():
-        while not condition():  # noqa: ASYNC110 - what it waits for is in another process or socket
-            await asyncio.sleep(0.002)
-
-
-def make_book(
-    instrument: str = "ETH-BTC", *, levels: int = 3, live: bool = True, mid: float = 1.0
-) -> pb.Book:
-    """Return a book of one venue, `levels` a side."""
-    bids = [pb.Level(venue="kraken", price=mid - i / 64, amount=i) for i in range(1, levels + 1)]
-    asks = [pb.Level(venue="kraken", price=mid + i / 64, amount=i) for i in range(1, levels + 1)]
-    feed = pb.VenueFeed(venue="kraken", state=pb.STATE_LIVE, venue_seq=7, ts_recv=5)
-    return pb.Book(
-        spread=1 / 32, bids=bids, asks=asks, instrument=instrument, venues=[feed], live=live
-    )
-
-
-def a_view(body: bytes, *, depth: int = 1) -> SharedView:
-    """Return a live book's bytes as bots share them, with ages of time 0."""
-    return SharedView(ViewKind.BOOK, body, depth, 0, live=True)
-
-
-class Aggregator:
-    """Publishes what a test says, and knows what the gateway asked for."""
-
-    def __init__(self, address: str, name: str = "aggregator.1") -> None:
-        self.wanted: set[ViewKey] = set()
-        self.relists = 0
-        """How often the venues' lists were asked for again."""
-        self.on_relist: Callable[[], None] = lambda: None
-        self._seq = 0
-        self._publisher = Publisher(address, name, SystemClock())
-        self.epoch = self._publisher.epoch
-        self._pumping = asyncio.create_task(pump((self._publisher,), self._drain))
-
-    async def close(self) -> None:
-        """Say bye and be gone; a second time it is gone already."""
-        if self._pumping.cancelled():
-            return
-        self._pumping.cancel()
-        with suppress(asyncio.CancelledError):
-            await self._pumping
-        self._publisher.close()
-
-    def say_venue(self, venue: str = "kraken", state: FeedState = FeedState.LIVE) -> None:
-        reason = "" if state is FeedState.LIVE else "because"
-        body = Venue(venue, state, reason, f"listener.{venue}", 1, 2, 1)
-        self._publisher.publish(venue_topic(venue), body)
-
-    def say_instruments(self, *names: str, venue: str = "kraken") -> None:
-        self._publisher.publish(instruments_topic(venue), Instruments(venue, names))
-
-    def say(self, view: AnyView, depth: int = 10, ts_agg: int = 0) -> AnyView:
-        """Publish a view under this aggregator's epoch and the next seq."""
-        self._seq += 1
-        view.epoch, view.seq = self.epoch, self._seq
-        key = ViewKey(_KINDS[type(view)], view.instrument)
-        body = View(view.live, depth, view.SerializeToString(), ts_agg)
-        self._publisher.publish(view_topic(*key), body)
-        return view
-
-    def say_bytes(self, key: ViewKey, body: bytes, *, live: bool = True, depth: int = 10) -> None:
-        self._publisher.publish(view_topic(*key), View(live, depth, body))
-
-    def _drain(self) -> None:
-        for interest in self._publisher.drain():
-            if interest.prefix == RELIST_PREFIX and interest.wanted:
-                self.relists += 1
-                self.on_relist()
-            if key := parse_view_topic(interest.prefix):
-                (self.wanted.add if interest.wanted else self.wanted.discard)(ViewKey(*key))
 
 
 class Call:

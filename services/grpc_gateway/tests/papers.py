@@ -11,8 +11,9 @@ import grpc
 import trustme
 from grpc_gateway.tls import TlsFiles
 from grpc_gateway.tokens import hash_token
+from view_world import replace_file
 
-__all__ = ["TOKEN", "Authority", "replace_file", "write_tokens"]
+__all__ = ["TOKEN", "Authority", "write_tokens"]
 
 TOKEN: Final = "a-token-that-nobody-may-ever-read-in-a-log"
 
@@ -67,11 +68,3 @@ def write_tokens(file: Path, tokens: Mapping[str, list[str]], **quota: float) ->
         for name, held in tokens.items()
     )
     replace_file(file, "\n".join(entries).encode())
-
-
-def replace_file(file: Path, content: bytes) -> None:
-    """Replace a file as a careful administrator does: at once."""
-    new = file.with_suffix(".new")
-    new.write_bytes(content)
-    new.chmod(0o600)
-    new.replace(file)

@@ -12,21 +12,15 @@ from typing import Any
 import grpc
 import pytest
 from dragonfly_protos import market_data_pb2 as pb
-from gateway_world import (
-    Aggregator,
-    Bot,
-    Call,
-    RunningGateway,
-    make_book,
-    running,
-    until,
-)
+from dragonfly_views.counters import FILE_FAILURES
+from gateway_world import Bot, Call, RunningGateway, running
 from grpc import StatusCode
 from grpc_gateway import counters, handshakes
 from grpc_gateway.service import Options
 from grpc_health.v1 import health_pb2
-from papers import TOKEN, Authority, replace_file, write_tokens
+from papers import TOKEN, Authority, write_tokens
 from patience import PATIENCE_S, patiently
+from view_world import Aggregator, make_book, replace_file, until
 
 ETH = pb.BookRequest(instrument="ETH-BTC")
 HEALTH = "/grpc.health.v1.Health/Check"
@@ -228,7 +222,7 @@ async def test_a_token_is_replaced_while_a_stream_runs(
 async def test_a_malformed_tokens_file_leaves_the_old_one(
     guarded: RunningGateway, tokens: Path, aggregator: Aggregator, logged: Callable[[], str]
 ) -> None:
-    failures = counters.FILE_FAILURES.labels("tokens")._value
+    failures = FILE_FAILURES.labels("tokens")._value
     before = failures.get()
     async with guarded.bot(token=TOKEN) as bot:
         stream = await streams_eth(bot)
@@ -326,7 +320,7 @@ async def test_certificates_are_replaced_while_a_stream_runs(
     aggregator.say(make_book())
     old, new = authority, Authority()
     files = old.write(tmp_path, clients=old)
-    failures = counters.FILE_FAILURES.labels("certificates")._value
+    failures = FILE_FAILURES.labels("certificates")._value
     before = failures.get()
     async with (
         running(replace(options, tls=files)) as gateway,

@@ -16,20 +16,13 @@ import pytest
 from click.testing import CliRunner
 from dragonfly_common.cli import main
 from dragonfly_protos import market_data_pb2 as pb
-from gateway_world import (
-    READ_LITTLE_AHEAD,
-    Aggregator,
-    Bot,
-    RunningGateway,
-    make_book,
-    running,
-    until,
-)
+from gateway_world import READ_LITTLE_AHEAD, Bot, RunningGateway, running
 from grpc import StatusCode
 from grpc_gateway import counters
 from grpc_gateway.cli import gateway as gateway_command
 from grpc_gateway.service import Options
 from patience import patiently
+from view_world import Aggregator, make_book, until
 
 BOT_PROGRAM = Path(__file__).parent / "bot_program.py"
 COMMAND = (sys.executable, "-m", "dragonfly_common.cli", "gateway")

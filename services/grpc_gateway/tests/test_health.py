@@ -1,9 +1,10 @@
 from __future__ import annotations
 
 from dragonfly_common.types import FeedState
-from gateway_world import Aggregator, Bot
+from gateway_world import Bot
 from grpc_health.v1 import health_pb2
 from patience import patiently
+from view_world import Aggregator
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING

@@ -14,12 +14,13 @@ from pathlib import Path
 import grpc
 import pytest
 from dragonfly_protos import market_data_pb2 as pb
-from gateway_world import Aggregator, Call, RunningGateway, make_book, running, until
+from gateway_world import Call, RunningGateway, running
 from grpc import StatusCode
-from grpc_gateway import connections, counters, methods, service
+from grpc_gateway import connections, counters, rpc, service
 from grpc_gateway.service import Options
 from grpc_health.v1 import health_pb2
 from papers import TOKEN, Authority, write_tokens
+from view_world import Aggregator, make_book, until
 
 ETH = pb.BookRequest(instrument="ETH-BTC")
 HTTP2 = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(3) + b"\x04" + bytes(5)
@@ -254,7 +255,7 @@ def test_connections_leave_descriptors_to_the_bus(
 async def test_calls_that_never_ask_for_anything_are_ended(
     served: RunningGateway, logged: Logged, monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
-    monkeypatch.setattr(methods, "REQUEST_WITHIN_S", 0.2)
+    monkeypatch.setattr(rpc, "REQUEST_WITHIN_S", 0.2)
     before = refused(StatusCode.DEADLINE_EXCEEDED)
     async with served.bot() as bot:
         calls = [Call(bot.channel.stream_stream(path)()) for _ in range(20)]

@@ -12,20 +12,13 @@ from dragonfly_common.messages import View
 from dragonfly_common.runtime import Runtime, RuntimeOptions
 from dragonfly_common.types import FeedState
 from dragonfly_protos import market_data_pb2 as pb
-from gateway_world import (
-    READ_LITTLE_AHEAD,
-    Aggregator,
-    Bot,
-    RunningGateway,
-    make_book,
-    running,
-    until,
-)
+from gateway_world import READ_LITTLE_AHEAD, Bot, RunningGateway, running
 from grpc import StatusCode
 from grpc_gateway import counters
 from grpc_gateway.service import Options, serve
 from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha import reflection_pb2
+from view_world import Aggregator, make_book, until
 
 ETH = pb.BookRequest(instrument="ETH-BTC")
 PINGS_OFTEN = (

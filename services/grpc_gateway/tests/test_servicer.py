@@ -14,23 +14,15 @@ from dragonfly_common.topics import ViewKind
 from dragonfly_common.types import FeedState
 from dragonfly_protos import market_data_pb2 as pb
 from dragonfly_protos import orderbook_pb2
-from gateway_world import (
-    READ_LITTLE_AHEAD,
-    Aggregator,
-    AnyView,
-    Bot,
-    RunningGateway,
-    make_book,
-    running,
-    until,
-)
+from dragonfly_views.relay import ViewKey
+from gateway_world import READ_LITTLE_AHEAD, Bot, RunningGateway, running
 from google.protobuf.message import Message
 from grpc import StatusCode
 from grpc_gateway import servicer
-from grpc_gateway.relay import ViewKey
 from grpc_gateway.service import Options
 from patience import PATIENCE_S
 from proxy import Proxy
+from view_world import Aggregator, AnyView, make_book, until
 
 ETH_BOOK = ViewKey(ViewKind.BOOK, "ETH-BTC")
 LTC_BOOK = ViewKey(ViewKind.BOOK, "LTC-BTC")

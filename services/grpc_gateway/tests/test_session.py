@@ -9,26 +9,17 @@ import pytest
 from dragonfly_common.clock import ManualClock
 from dragonfly_common.topics import ViewKind
 from dragonfly_protos import market_data_pb2 as pb
-from gateway_world import (
-    READ_LITTLE_AHEAD,
-    Aggregator,
-    Bot,
-    Call,
-    RunningGateway,
-    make_book,
-    make_caller,
-    running,
-    until,
-)
+from dragonfly_views.relay import Relay, ViewKey
+from gateway_world import READ_LITTLE_AHEAD, Bot, Call, RunningGateway, make_caller, running
 from grpc import StatusCode
 from grpc_gateway import counters
-from grpc_gateway.relay import Relay, ViewKey
+from grpc_gateway.ack_window import AckWindow
 from grpc_gateway.requests import RefusedError
 from grpc_gateway.service import Options
 from grpc_gateway.session import MOST_REFUSALS_WAITING, Session
 from grpc_gateway.streams import Stream
-from grpc_gateway.window import Window
 from patience import PATIENCE_S
+from view_world import Aggregator, make_book, until
 
 pytestmark = pytest.mark.usefixtures("aggregator")
 
@@ -368,14 +359,14 @@ class _NoBus:
 
 def make_session(
     clock: ManualClock | None = None, listed: asyncio.Event | None = None
-) -> tuple[Session, Window]:
+) -> tuple[Session, AckWindow]:
     """Return a session without a connection; its instruments are known once `listed` is set."""
 
     async def require_listed(_: str) -> None:
         if listed is not None:
             await listed.wait()
 
-    window = Window(4, limit_s=1.0)
+    window = AckWindow(4, limit_s=1.0)
     session = Session(
         Stream(make_caller()),
         Relay(_NoBus(), linger_s=1.0),

@@ -7,17 +7,18 @@ from typing import NoReturn
 import pytest
 from dragonfly_common.clock import ManualClock
 from dragonfly_common.topics import ViewKind
-from gateway_world import a_view, make_caller
+from dragonfly_views.mailbox import Mail
+from dragonfly_views.relay import ViewKey
+from dragonfly_views.wire import seal
+from gateway_world import make_caller
 from grpc import StatusCode
 from grpc_gateway import counters
 from grpc_gateway.accounts import Caller
-from grpc_gateway.mailbox import Mail
-from grpc_gateway.relay import ViewKey
+from grpc_gateway.ack_window import AckWindow
 from grpc_gateway.requests import RefusedError
 from grpc_gateway.streams import PAUSE_S, STALLED_AFTER_S, Stream, Streams, sealed
 from grpc_gateway.tokens import Quota
-from grpc_gateway.window import Window
-from grpc_gateway.wire import seal
+from view_world import a_view
 
 KEY = ViewKey(ViewKind.BOOK, "ETH-BTC")
 STOPPING = RefusedError(StatusCode.UNAVAILABLE, "stopping")
@@ -210,7 +211,7 @@ async def test_a_bot_that_does_not_acknowledge_is_found_by_looking() -> None:
 
     async def serve() -> None:
         with streams.open(make_caller()) as stream:
-            stream.window = Window(4, limit_s=2.0)
+            stream.window = AckWindow(4, limit_s=2.0)
             stream.window.acknowledge(0, clock.monotonic())
             stream.window.number_next(clock.monotonic())
             await asyncio.Event().wait()

@@ -9,11 +9,11 @@ from weakref import WeakValueDictionary
 
 from dragonfly_common.clock import Clock
 from dragonfly_common.errors import ConfigError
+from dragonfly_views.watched_files import WatchedFiles, read_file
 from grpc import StatusCode
 
 from grpc_gateway.accounts import Account, Caller, Denials
 from grpc_gateway.context import Context
-from grpc_gateway.followed import Followed, read_file
 from grpc_gateway.requests import RefusedError
 from grpc_gateway.tokens import Bot, Quota, Tokens, hash_token, parse_tokens
 
@@ -34,8 +34,10 @@ class Access:
         Raises:
             ConfigError: the tokens file is bad.
         """
-        self._followed = (
-            None if tokens is None else Followed("tokens", [tokens], lambda: read_tokens(tokens))
+        self._files = (
+            None
+            if tokens is None
+            else WatchedFiles("tokens", [tokens], lambda: read_tokens(tokens))
         )
         self._certificates = certificates
         self._max_streams = max_streams
@@ -59,9 +61,9 @@ class Access:
                 "nameless_certificate",
                 "the certificate has no common name: give it the bot's",
             )
-        if self._followed is None:
+        if self._files is None:
             return Caller(self._passing_account(named, peer), peer)
-        bot, token_sha256 = self._owner(self._followed.value, context, peer)
+        bot, token_sha256 = self._owner(self._files.value, context, peer)
         if named and named != bot.name:
             raise self._unknown(
                 peer,
@@ -74,9 +76,9 @@ class Access:
 
     def refresh(self, now: float) -> bool:
         """Read the tokens file again if it changed; return whether it did."""
-        if self._followed is None or not self._followed.refresh(now):
+        if self._files is None or not self._files.refresh(now):
             return False
-        tokens = self._followed.value
+        tokens = self._files.value
         for name in self._accounts.keys() - {bot.name for bot in tokens}:
             del self._accounts[name]
         for bot in tokens:
@@ -85,9 +87,9 @@ class Access:
 
     def revoked(self, caller: Caller) -> bool:
         """Say whether what a caller came in with is not in the tokens file any more."""
-        if self._followed is None:
+        if self._files is None:
             return False
-        owner = self._followed.value.owner(caller.token_sha256)
+        owner = self._files.value.owner(caller.token_sha256)
         return owner is None or owner.name != caller.account.name
 
     def _owner(self, tokens: Tokens, context: Context, peer: str) -> tuple[Bot, str]:

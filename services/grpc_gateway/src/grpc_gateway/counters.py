@@ -10,7 +10,6 @@ from prometheus_client import Counter, Gauge
 __all__ = [
     "BOTS_STALLED",
     "DENIED",
-    "FILE_FAILURES",
     "HANDSHAKES_REFUSED",
     "MISPLACED_BODIES",
     "REFUSED",
@@ -36,11 +35,6 @@ DENIED: Final = Counter(
     "dragonfly_gateway_denied_total",
     "Calls of unknown bots, and calls beyond a bot's quota, by reason.",
     ["reason"],
-)
-FILE_FAILURES: Final = Counter(
-    "dragonfly_gateway_file_failures_total",
-    "Changed certificate or tokens files that could not be taken.",
-    ["files"],
 )
 HANDSHAKES_REFUSED: Final = Counter(
     "dragonfly_gateway_handshakes_refused_total", "TLS handshakes that no call followed."

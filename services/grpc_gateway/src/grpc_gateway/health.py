@@ -10,12 +10,12 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 import structlog
+from dragonfly_views.condition import Condition
 from google.protobuf.descriptor import ServiceDescriptor
 from grpc import StatusCode
 from grpc_health.v1 import health_pb2
 
 from grpc_gateway import counters
-from grpc_gateway.changes import Changes
 from grpc_gateway.context import Context
 from grpc_gateway.requests import LONGEST_QUOTED, RefusedError
 
@@ -47,7 +47,7 @@ class Health:
         self._watches = 0
         self._live = False
         self._shut_down = False
-        self._changes = Changes()
+        self._changed = Condition()
 
     def note(self, *, live: bool) -> None:
         """Say whether any venue is live by the word of an aggregator that is there."""
@@ -55,12 +55,12 @@ class Health:
             self._live = live
             counters.SERVING.set(live)
             logger.info("health changed", serving=live)
-            self._changes.tell()
+            self._changed.tell()
 
     def shut_down(self) -> None:
         """Say NOT_SERVING for good."""
         self._shut_down = True
-        self._changes.tell()
+        self._changed.tell()
 
     async def check(self, request: Any, context: Context, caller: object) -> bytes:
         status = self._status(request.service)
@@ -83,7 +83,7 @@ class Health:
                 return self._status(request.service) != told
 
             while True:
-                await self._changes.until(changed)
+                await self._changed.until(changed)
                 told = self._status(request.service)
                 await context.write(told)
 

@@ -20,6 +20,8 @@ from dragonfly_common.messages import Gone, Instruments, Venue, View
 from dragonfly_common.runtime import Runtime
 from dragonfly_common.status import split_host_port
 from dragonfly_common.topics import STATUS_PREFIX, ViewKind, parse_view_topic
+from dragonfly_views.relay import Relay, ViewKey
+from dragonfly_views.venue_statuses import VenueStatuses
 from grpc import StatusCode
 
 from grpc_gateway import counters
@@ -27,13 +29,11 @@ from grpc_gateway.access import Access
 from grpc_gateway.accounts import Caller
 from grpc_gateway.connections import Connections, bound_unsent
 from grpc_gateway.context import Context
-from grpc_gateway.directory import Directory
 from grpc_gateway.handshakes import HANDSHAKE_LIMIT_S, Handshakes
 from grpc_gateway.health import Health
-from grpc_gateway.methods import SERVICES, generic_handler
 from grpc_gateway.reflection import Reflection
-from grpc_gateway.relay import Relay, ViewKey
 from grpc_gateway.requests import RefusedError
+from grpc_gateway.rpc import SERVICES, generic_handler
 from grpc_gateway.servicer import Limits, Servicer
 from grpc_gateway.streams import Streams
 from grpc_gateway.tls import Certificates, TlsFiles
@@ -106,7 +106,7 @@ class _Gateway:
             options.linger_s,
             always=[ViewKey(ViewKind.BOOK, instrument) for instrument in always],
         )
-        self._directory = Directory(options.limits.settles_after_s)
+        self._venues = VenueStatuses(options.limits.settles_after_s)
         self._streams = Streams(options.max_total_streams, clock)
         self._connections = Connections()
         self._handshakes = Handshakes(clock.monotonic)
@@ -122,7 +122,7 @@ class _Gateway:
         )
         self._servicer = Servicer(
             self._relay,
-            self._directory,
+            self._venues,
             self._streams,
             limits=options.limits,
             always=always,
@@ -173,12 +173,12 @@ class _Gateway:
         for event in self.subscriber.drain():
             self._take(event, now)
         self._streams.settled()
-        if self._directory.version != self._told_version:
-            self._told_version = self._directory.version
+        if self._venues.version != self._told_version:
+            self._told_version = self._venues.version
             self._say_health()
         if now >= self._next_look:
             self._next_look = now + LOOK_INTERVAL_S
-            self._relay.settle(now, self._runtime.clock.now_ns(), self._directory.venues)
+            self._relay.settle(now, self._runtime.clock.now_ns(), self._venues.venues)
             self._streams.look()
             self._connections.look(now)
             self._follow_files(now)
@@ -186,8 +186,8 @@ class _Gateway:
 
     def _check_always(self, now: float) -> None:
         """Say which configured instruments no venue lists, once all have told."""
-        if self._directory.is_complete(now):
-            listings = self._directory.listings
+        if self._venues.is_complete(now):
+            listings = self._venues.listings
             for instrument in listings.unlisted(self._options.instruments):
                 logger.warning("instrument not listed", reason=listings.refusal(instrument))
 
@@ -224,8 +224,8 @@ class _Gateway:
         now_ns = self._runtime.clock.now_ns()
         if isinstance(event, PublisherLost):
             self._relay.lose(event.publisher, event.reason, now, now_ns)
-            self._directory.lose(event.publisher, event.reason, now_ns)
-            self._servicer.directory_changes.tell()
+            self._venues.lose(event.publisher, event.reason, now_ns)
+            self._servicer.venues_changed.tell()
             return
         body = event.body
         if isinstance(body, View) and (key := _view_key(event.topic)):
@@ -234,16 +234,16 @@ class _Gateway:
         elif isinstance(body, Gone) and (key := _view_key(event.topic)):
             self._relay.hear_gone(event.publisher, key, now, now_ns)
         elif isinstance(body, Venue):
-            self._directory.hear_venue(event.publisher, body, event.ts_pub, now)
-            self._servicer.directory_changes.tell()
+            self._venues.hear_venue(event.publisher, body, event.ts_pub, now)
+            self._servicer.venues_changed.tell()
         elif isinstance(body, Instruments):
-            self._directory.hear_instruments(body, event.ts_pub)
-            self._servicer.directory_changes.tell()
+            self._venues.hear_instruments(body, event.ts_pub)
+            self._servicer.venues_changed.tell()
         else:
             counters.MISPLACED_BODIES.inc()
 
     def _say_health(self) -> None:
-        live = self._directory.is_live()
+        live = self._venues.is_live()
         self._health.note(live=live)
         if live:
             self._runtime.ready()

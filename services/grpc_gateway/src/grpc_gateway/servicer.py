@@ -1,4 +1,4 @@
-"""What the two services do, one method per rpc; `methods` binds them to the contracts."""
+"""What the two services do, one method per rpc; `rpc` binds them to the contracts."""
 
 from __future__ import annotations
 
@@ -14,14 +14,16 @@ from dragonfly_common.topics import ViewKind
 from dragonfly_common.types import MAX_DEPTH
 from dragonfly_protos import market_data_pb2 as pb
 from dragonfly_protos import orderbook_pb2
+from dragonfly_views.condition import Condition
+from dragonfly_views.mailbox import Mail, Mailbox
+from dragonfly_views.relay import Reader, Relay, ViewKey
+from dragonfly_views.venue_statuses import VenueStatuses
+from dragonfly_views.wire import SharedView, seal
 from grpc import StatusCode
 
 from grpc_gateway.accounts import Caller
-from grpc_gateway.changes import Changes
+from grpc_gateway.ack_window import AckWindow
 from grpc_gateway.context import Context
-from grpc_gateway.directory import Directory
-from grpc_gateway.mailbox import Mail, Mailbox
-from grpc_gateway.relay import Reader, Relay, ViewKey
 from grpc_gateway.requests import (
     LONGEST_QUOTED,
     RefusedError,
@@ -36,8 +38,6 @@ from grpc_gateway.requests import (
 )
 from grpc_gateway.session import Session
 from grpc_gateway.streams import Stream, Streams, sealed
-from grpc_gateway.window import Window
-from grpc_gateway.wire import SharedView, seal
 
 __all__ = ["Limits", "Servicer"]
 
@@ -63,12 +63,12 @@ class Limits:
 
 
 class Servicer:
-    """Answers bots from what the relay and the directory know."""
+    """Answers bots from what the relay and the statuses know."""
 
     def __init__(
         self,
         relay: Relay,
-        directory: Directory,
+        statuses: VenueStatuses,
         streams: Streams,
         *,
         limits: Limits,
@@ -77,20 +77,20 @@ class Servicer:
     ) -> None:
         """`always` are the configured instruments, the first of them the legacy service's own."""
         self._relay = relay
-        self._directory = directory
+        self._venues = statuses
         self._streams = streams
         self._limits = limits
         self._always = always
         self._clock = clock
-        self.directory_changes: Final = Changes()
-        """Told whenever the directory learned something."""
+        self.venues_changed: Final = Condition()
+        """Told whenever the statuses learned something."""
 
     def book_summary(
         self, request: orderbook_pb2.Empty, context: Context, caller: Caller
     ) -> Awaitable[None]:
         default = self._always[0] if self._always else None
         metadata = tuple(context.invocation_metadata() or ())
-        instrument = legacy_instrument(metadata, default, self._directory.lists)
+        instrument = legacy_instrument(metadata, default, self._venues.lists)
         depth = min(LEGACY_DEPTH, self._limits.depth)
         wishes = {ViewKey(ViewKind.BOOK, instrument): depth}
         return self._stream_views(context, caller, wishes, legacy_interval(metadata))
@@ -109,7 +109,7 @@ class Servicer:
         self, request: pb.BboRequest, context: Context, caller: Caller
     ) -> Awaitable[None]:
         names = check_instruments(
-            request.instruments, self._limits.max_instruments, self._directory.lists
+            request.instruments, self._limits.max_instruments, self._venues.lists
         )
         wishes = {ViewKey(ViewKind.BBO, name): MAX_DEPTH for name in names}
         return self._stream_views(context, caller, wishes, check_interval(request.min_interval_ms))
@@ -129,7 +129,7 @@ class Servicer:
     def get_bbo(
         self, request: pb.GetBboRequest, context: Context, caller: Caller
     ) -> Awaitable[bytes]:
-        name = check_instrument(request.instrument, self._directory.lists)
+        name = check_instrument(request.instrument, self._venues.lists)
         return self._get_view(context, caller, {ViewKey(ViewKind.BBO, name): MAX_DEPTH})
 
     async def stream_venues(
@@ -137,28 +137,28 @@ class Servicer:
     ) -> None:
         with self._streams.open(caller) as stream:
             while True:
-                body, version = self._directory.encoded_venues, self._directory.version
+                body, version = self._venues.encoded_venues, self._venues.version
                 await self._write(stream, context, seal(body, 0, self._clock.now_ns()))
-                await self.directory_changes.until(self._directory.newer_than(version))
+                await self.venues_changed.until(self._venues.newer_than(version))
 
     async def get_venues(
         self, request: pb.VenuesRequest, context: Context, caller: Caller
     ) -> bytes:
-        if not await self._until_known(lambda: bool(self._directory.venues)):
+        if not await self._until_known(lambda: bool(self._venues.venues)):
             raise _unavailable("no venue has been reported: is an aggregator running?")
-        return seal(self._directory.encoded_venues, 0, self._clock.now_ns())
+        return seal(self._venues.encoded_venues, 0, self._clock.now_ns())
 
     async def list_instruments(
         self, request: pb.ListInstrumentsRequest, context: Context, caller: Caller
     ) -> bytes:
-        directory, venue = self._directory, request.venue
+        statuses, venue = self._venues, request.venue
         await self._until_known(
-            lambda: bool(venue and directory.has_list_of(venue)) or self._knows_all()
+            lambda: bool(venue and statuses.has_list_of(venue)) or self._knows_all()
         )
-        if directory.has_list_of(venue):
-            return directory.encode_instruments(venue)
-        known, shown = directory.venues, venue[:LONGEST_QUOTED]
-        if venue and known and venue not in known and directory.is_settled(self._now()):
+        if statuses.has_list_of(venue):
+            return statuses.encode_instruments(venue)
+        known, shown = statuses.venues, venue[:LONGEST_QUOTED]
+        if venue and known and venue not in known and statuses.is_settled(self._now()):
             raise RefusedError(
                 StatusCode.NOT_FOUND, f"no venue {shown!r}: there are {', '.join(known)}"
             )
@@ -171,7 +171,7 @@ class Servicer:
     ) -> None:
         limits = self._limits
         with self._streams.open(caller) as stream:
-            stream.window = Window(limits.window, limits.acknowledge_within_s)
+            stream.window = AckWindow(limits.window, limits.acknowledge_within_s)
             session = Session(
                 stream,
                 self._relay,
@@ -179,7 +179,7 @@ class Servicer:
                 depth=limits.depth,
                 max_instruments=limits.max_instruments,
                 window=stream.window,
-                lists=self._directory.lists,
+                lists=self._venues.lists,
                 listed=self._require_listed,
             )
             try:
@@ -197,7 +197,7 @@ class Servicer:
     def _wish(
         self, kind: ViewKind, request: pb.BookRequest | pb.LiquidityRequest
     ) -> dict[ViewKey, int]:
-        key = ViewKey(kind, check_instrument(request.instrument, self._directory.lists))
+        key = ViewKey(kind, check_instrument(request.instrument, self._venues.lists))
         return {key: check_depth(request.depth, self._limits.depth)}
 
     def _stream_view(
@@ -243,8 +243,8 @@ class Servicer:
         """
         ((key, depth),) = wishes.items()
         await self._require_listed(key.instrument)
-        changes = Changes()
-        mailbox: Reader = Mailbox(changes.tell)
+        changed = Condition()
+        mailbox: Reader = Mailbox(changed.tell)
         newest: SharedView | None = None
 
         def answered() -> bool:
@@ -258,12 +258,12 @@ class Servicer:
         remaining_s = context.time_remaining()
         in_time_s = math.inf if remaining_s is None else remaining_s * SHARE_OF_DEADLINE
         with self._joined(caller, mailbox, wishes):
-            live = await changes.until(
+            live = await changed.until(
                 lambda: answered() and newest is not None and newest.live,
                 min(patience_s, in_time_s),
             )
             if not live:
-                await changes.until(answered, max(0.0, patience_s - in_time_s))
+                await changed.until(answered, max(0.0, patience_s - in_time_s))
         body = newest and sealed(Mail(key, newest, 0), depth, self._clock.now_ns())
         if not body:
             raise _unavailable(
@@ -291,38 +291,38 @@ class Servicer:
         Before it is refused the venues read lists that are old again: what a venue lists from now
         on is served within a minute, however many bots ask for it, or for what never comes.
         """
-        directory = self._directory
+        statuses = self._venues
         if instrument in self._always and not self._knows_all():
             return
-        if not await self._until_known(lambda: directory.lists(instrument) or self._knows_all()):
-            missing = ", ".join(directory.unlisted) or (
-                "another venue" if directory.venues else "any venue"
+        if not await self._until_known(lambda: statuses.lists(instrument) or self._knows_all()):
+            missing = ", ".join(statuses.unlisted) or (
+                "another venue" if statuses.venues else "any venue"
             )
             raise _unavailable(
                 f"{instrument} is not listed so far, but the list of {missing} is not there yet:"
                 " try later"
             )
-        if directory.lists(instrument):
+        if statuses.lists(instrument):
             return
         self._relay.relist(self._now())
         since = self._clock.now_ns() - LIST_AGE_NS
         await self._until_known(
-            lambda: directory.lists(instrument) or directory.is_listed_since(since)
+            lambda: statuses.lists(instrument) or statuses.is_listed_since(since)
         )
-        if not directory.lists(instrument):
+        if not statuses.lists(instrument):
             otherwise = "ListInstruments says what there is"
             raise RefusedError(
-                StatusCode.NOT_FOUND, directory.listings.refusal(instrument, otherwise)
+                StatusCode.NOT_FOUND, statuses.listings.refusal(instrument, otherwise)
             )
 
     def _knows_all(self) -> bool:
-        return self._directory.is_complete(self._now())
+        return self._venues.is_complete(self._now())
 
     def _now(self) -> float:
         return self._clock.monotonic()
 
     async def _until_known(self, fact: Callable[[], bool]) -> bool:
-        return await self.directory_changes.until(fact, self._limits.patience_s)
+        return await self.venues_changed.until(fact, self._limits.patience_s)
 
 
 async def _take_requests(session: Session, stream: Stream, requests: AsyncIterator[bytes]) -> None:

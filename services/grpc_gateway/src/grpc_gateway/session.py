@@ -12,9 +12,11 @@ from typing import Final
 
 from dragonfly_common.clock import Clock
 from dragonfly_protos import market_data_pb2 as pb
+from dragonfly_views.relay import Relay, ViewKey
+from dragonfly_views.wire import wrap
 from grpc import StatusCode
 
-from grpc_gateway.relay import Relay, ViewKey
+from grpc_gateway.ack_window import AckWindow
 from grpc_gateway.requests import (
     RefusedError,
     check_instrument,
@@ -24,8 +26,6 @@ from grpc_gateway.requests import (
     check_window,
 )
 from grpc_gateway.streams import Stream, sealed
-from grpc_gateway.window import Window
-from grpc_gateway.wire import wrap
 
 __all__ = ["Session"]
 
@@ -43,7 +43,7 @@ class Session:
         *,
         depth: int,
         max_instruments: int,
-        window: Window,
+        window: AckWindow,
         lists: Callable[[str], bool],
         listed: Callable[[str], Awaitable[None]],
     ) -> None:

@@ -10,16 +10,16 @@ from typing import Final
 import structlog
 from dragonfly_common.clock import Clock
 from dragonfly_common.errors import DecodeError
+from dragonfly_views.mailbox import Mail, Mailbox
+from dragonfly_views.relay import Reader, ViewKey
+from dragonfly_views.wire import SharedView, seal
 from grpc import StatusCode
 
 from grpc_gateway import counters
 from grpc_gateway.accounts import Caller
+from grpc_gateway.ack_window import AckWindow
 from grpc_gateway.context import Context
-from grpc_gateway.mailbox import Mail, Mailbox
-from grpc_gateway.relay import Reader, ViewKey
 from grpc_gateway.requests import RefusedError
-from grpc_gateway.window import Window
-from grpc_gateway.wire import SharedView, seal
 
 __all__ = ["Stream", "Streams", "sealed"]
 
@@ -40,7 +40,7 @@ class Stream:
         assert task is not None
         self.caller = caller
         self.mailbox: Reader = Mailbox(self.wake)
-        self.window: Window | None = None
+        self.window: AckWindow | None = None
         """Set by a session, whose bot must acknowledge in time."""
         self.writing_since: float | None = None
         self.stalled = False
@@ -208,7 +208,7 @@ def sealed(mail: Mail[ViewKey, SharedView], depth: int, now_ns: int) -> bytes | 
         return None
 
 
-def _unacknowledged(window: Window) -> RefusedError:
+def _unacknowledged(window: AckWindow) -> RefusedError:
     return RefusedError(
         StatusCode.ABORTED,
         f"no update was acknowledged for {window.limit_s:g} s while some were in flight:"

@@ -10,8 +10,7 @@ from pathlib import Path
 import grpc
 from dragonfly_common.errors import ConfigError
 from dragonfly_common.secret_files import warn_if_exposed
-
-from grpc_gateway.followed import Followed, read_file
+from dragonfly_views.watched_files import WatchedFiles, read_file
 
 __all__ = ["Certificates", "TlsFiles"]
 
@@ -37,24 +36,24 @@ class Certificates:
         paths = [path for path in (files.cert, files.key, files.client_ca) if path is not None]
         self._on_handshake = on_handshake
         self._required = files.client_ca is not None
-        self._followed = Followed("certificates", paths, lambda: _read(files))
-        self._given: object = self._followed.value
+        self._files = WatchedFiles("certificates", paths, lambda: _read(files))
+        self._given: object = self._files.value
         warn_if_exposed(files.key)
 
     def credentials(self) -> grpc.ServerCredentials:
         """Return what one port is bound with."""
         return grpc.dynamic_ssl_server_credentials(
-            self._followed.value, self._newest, require_client_authentication=self._required
+            self._files.value, self._newest, require_client_authentication=self._required
         )
 
     def refresh(self, now: float) -> None:
         """Read the files again if they changed."""
-        self._followed.refresh(now)
+        self._files.refresh(now)
 
     def _newest(self) -> object | None:
         """Return certificates that gRPC does not have yet. Called by its threads, per handshake."""
         self._on_handshake()
-        newest = self._followed.value
+        newest = self._files.value
         if newest is self._given:
             return None
         self._given = newest

@@ -21,9 +21,9 @@ from dragonfly_common.messages import View
 from dragonfly_common.topics import RELIST_PREFIX, ViewKind, view_topic
 from dragonfly_common.types import MAX_DEPTH
 
-from grpc_gateway.absence import absent_view, heads
-from grpc_gateway.mailbox import Mailbox
-from grpc_gateway.wire import SharedView
+from dragonfly_views.mailbox import Mailbox
+from dragonfly_views.placeholder import absent_view, heads
+from dragonfly_views.wire import SharedView
 
 __all__ = ["Reader", "Relay", "Upstream", "ViewKey"]
 

@@ -1,17 +1,17 @@
 from __future__ import annotations
 
-from grpc_gateway.window import Window
+from grpc_gateway.ack_window import AckWindow
 
 
 def test_without_acknowledgements_it_never_closes() -> None:
-    window = Window(2, limit_s=1.0)
+    window = AckWindow(2, limit_s=1.0)
     assert [window.number_next(0.0) for _ in range(5)] == [1, 2, 3, 4, 5]
     assert window.may_send()
     assert not window.overdue(100.0)
 
 
 def test_the_first_acknowledgement_turns_it_on() -> None:
-    window = Window(2, limit_s=1.0)
+    window = AckWindow(2, limit_s=1.0)
     assert window.acknowledge(0, 0.0)
     window.number_next(0.0)
     assert window.may_send()
@@ -22,14 +22,14 @@ def test_the_first_acknowledgement_turns_it_on() -> None:
 
 
 def test_an_acknowledgement_of_what_was_never_sent_is_refused() -> None:
-    window = Window(2, limit_s=1.0)
+    window = AckWindow(2, limit_s=1.0)
     window.number_next(0.0)
     assert not window.acknowledge(2, 0.0)
     assert window.acknowledge(1, 0.0)
 
 
 def test_an_earlier_acknowledgement_changes_nothing() -> None:
-    window = Window(2, limit_s=1.0)
+    window = AckWindow(2, limit_s=1.0)
     for _ in range(3):
         window.number_next(0.0)
     window.acknowledge(3, 0.0)
@@ -39,7 +39,7 @@ def test_an_earlier_acknowledgement_changes_nothing() -> None:
 
 
 def test_overdue_counts_from_the_first_update_in_flight() -> None:
-    window = Window(4, limit_s=1.0)
+    window = AckWindow(4, limit_s=1.0)
     window.acknowledge(0, 0.0)
     window.number_next(50.0)
     window.number_next(50.9)
@@ -48,7 +48,7 @@ def test_overdue_counts_from_the_first_update_in_flight() -> None:
 
 
 def test_each_acknowledgement_is_proof_of_life() -> None:
-    window = Window(4, limit_s=1.0)
+    window = AckWindow(4, limit_s=1.0)
     window.acknowledge(0, 0.0)
     for _ in range(3):
         window.number_next(0.0)
@@ -58,14 +58,14 @@ def test_each_acknowledgement_is_proof_of_life() -> None:
 
 
 def test_nothing_in_flight_is_never_overdue() -> None:
-    window = Window(4, limit_s=1.0)
+    window = AckWindow(4, limit_s=1.0)
     window.number_next(0.0)
     window.acknowledge(1, 0.0)
     assert not window.overdue(100.0)
 
 
 def test_a_held_window_expects_nothing_until_released() -> None:
-    window = Window(4, limit_s=1.0)
+    window = AckWindow(4, limit_s=1.0)
     window.acknowledge(0, 0.0)
     window.number_next(0.0)
     window.hold()

@@ -6,10 +6,10 @@ import asyncio
 import math
 from collections.abc import Callable
 
-__all__ = ["Changes"]
+__all__ = ["Condition"]
 
 
-class Changes:
+class Condition:
     """Whoever changes a fact tells; whoever waits for one looks again."""
 
     def __init__(self) -> None:

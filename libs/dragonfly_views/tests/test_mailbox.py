@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from grpc_gateway.mailbox import Mail, Mailbox
+from dragonfly_views.mailbox import Mail, Mailbox
 from hypothesis import given
 from hypothesis import strategies as st
 

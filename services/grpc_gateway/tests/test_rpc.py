@@ -4,10 +4,11 @@ import random
 
 import pytest
 from dragonfly_protos import market_data_pb2 as pb
-from gateway_world import Aggregator, Bot, make_book, make_caller
+from gateway_world import Bot, make_caller
 from grpc import StatusCode
-from grpc_gateway.methods import SERVICES, generic_handler
+from grpc_gateway.rpc import SERVICES, generic_handler
 from grpc_gateway.servicer import Servicer
+from view_world import Aggregator, make_book
 
 SENSIBLE = {
     StatusCode.OK,

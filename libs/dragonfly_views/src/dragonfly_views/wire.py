@@ -14,7 +14,7 @@ from typing import Final
 from dragonfly_common.errors import DecodeError
 from dragonfly_common.topics import ViewKind
 
-from grpc_gateway.absence import with_ages
+from dragonfly_views.placeholder import with_ages
 
 __all__ = ["SharedView", "cut", "seal", "wrap"]
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import math
 
-__all__ = ["Window"]
+__all__ = ["AckWindow"]
 
 
-class Window:
+class AckWindow:
     """Counts a session's updates from 1, and what is unacknowledged once acknowledging began."""
 
     def __init__(self, size: int, limit_s: float) -> None:

@@ -12,7 +12,7 @@ from dragonfly_common.printable import LONGEST_SENTENCE, printable
 from dragonfly_common.types import FeedState
 from dragonfly_protos import market_data_pb2 as pb
 
-__all__ = ["Directory"]
+__all__ = ["VenueStatuses"]
 
 # Stands for the gateway among the publishers, once every aggregator is lost.
 _OWN_WORD: Final = ""
@@ -24,7 +24,7 @@ class _Said:
     ts_pub: int
 
 
-class Directory:
+class VenueStatuses:
     """The venues as the aggregators report them.
 
     A lost aggregator's word on a venue's state is void. What it relayed of the venue's instruments

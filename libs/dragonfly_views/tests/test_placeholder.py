@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 from dragonfly_common.topics import ViewKind
 from dragonfly_protos import market_data_pb2 as pb
-from gateway_world import make_book
-from grpc_gateway.absence import absent_view
+from dragonfly_views.placeholder import absent_view
+from view_world import make_book
 
 
 def absent_book(last: bytes = b"", venues: tuple[str, ...] = ()) -> pb.Book:

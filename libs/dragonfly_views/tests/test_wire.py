@@ -7,11 +7,11 @@ import pytest
 from dragonfly_common.errors import DecodeError
 from dragonfly_common.topics import ViewKind
 from dragonfly_protos import market_data_pb2 as pb
-from gateway_world import a_view
+from dragonfly_views.wire import AGES_HOLD_NS, SharedView, cut, seal, wrap
 from google.protobuf.message import DecodeError as ProtobufError
-from grpc_gateway.wire import AGES_HOLD_NS, SharedView, cut, seal, wrap
 from hypothesis import given
 from hypothesis import strategies as st
+from view_world import a_view
 
 names = st.text(max_size=12)
 numbers = st.floats(allow_nan=False)

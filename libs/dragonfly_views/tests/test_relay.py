@@ -3,11 +3,19 @@ from __future__ import annotations
 from dragonfly_common.messages import View
 from dragonfly_common.topics import ViewKind
 from dragonfly_protos import market_data_pb2 as pb
-from gateway_world import make_book
-from grpc_gateway.mailbox import Mailbox
-from grpc_gateway.relay import HOLD_S, RECOUNT_S, RELIST_S, UNHEARD_LIMIT_S, Reader, Relay, ViewKey
+from dragonfly_views.mailbox import Mailbox
+from dragonfly_views.relay import (
+    HOLD_S,
+    RECOUNT_S,
+    RELIST_S,
+    UNHEARD_LIMIT_S,
+    Reader,
+    Relay,
+    ViewKey,
+)
 from hypothesis import given
 from hypothesis import strategies as st
+from view_world import make_book
 
 ETH = ViewKey(ViewKind.BOOK, "ETH-BTC")
 LTC = ViewKey(ViewKind.BOOK, "LTC-BTC")

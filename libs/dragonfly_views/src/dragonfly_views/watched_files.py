@@ -10,9 +10,9 @@ import structlog
 from dragonfly_common.errors import ConfigError
 from dragonfly_common.secret_files import check_not_for_all
 
-from grpc_gateway import counters
+from dragonfly_views import counters
 
-__all__ = ["Followed", "read_file"]
+__all__ = ["WatchedFiles", "read_file"]
 
 CHECK_INTERVAL_S: Final = 0.5
 MOST_BYTES: Final = 4 << 20
@@ -22,7 +22,7 @@ T = TypeVar("T")
 logger = structlog.get_logger()
 
 
-class Followed(Generic[T]):
+class WatchedFiles(Generic[T]):
     """Reads files at the start and after each change; a bad new version leaves the old one."""
 
     def __init__(self, what: str, paths: Sequence[Path], read: Callable[[], T]) -> None:

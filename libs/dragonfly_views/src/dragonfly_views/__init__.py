@@ -1,0 +1,1 @@
+"""Consolidated views as any gateway reads and relays them: gRPC's, and others beside it."""

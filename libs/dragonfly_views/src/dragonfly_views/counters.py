@@ -1,0 +1,15 @@
+"""Every metric that all gateways have, spelled once."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from prometheus_client import Counter
+
+__all__ = ["FILE_FAILURES"]
+
+FILE_FAILURES: Final = Counter(
+    "dragonfly_gateway_file_failures_total",
+    "Changed certificate or tokens files that could not be taken.",
+    ["files"],
+)
