@@ -23,7 +23,7 @@ from typing import Final, NamedTuple, Protocol
 import zmq
 from dragonfly_common import codec
 from dragonfly_common.bus import Delivery, Keys, Publisher, Role, Subscriber, Waiter
-from dragonfly_common.bus.keys import new_pair
+from dragonfly_common.bus.curve import new_pair
 from dragonfly_common.clock import SystemClock
 from dragonfly_common.messages import Book, Envelope
 from dragonfly_common.types import FeedState

@@ -16,7 +16,7 @@ from aggregator.service import _take_event, _take_interest
 from aggregator.world import World
 from dragonfly_common import codec, counters
 from dragonfly_common.bus import Delivery, Interest, PublisherLost, Subscriber
-from dragonfly_common.bus.link import Link
+from dragonfly_common.bus.zmq_transport import ZmqUpstream
 from dragonfly_common.clock import ManualClock
 from dragonfly_common.errors import DecodeError
 from dragonfly_common.messages import (
@@ -92,7 +92,7 @@ def _encoded(part: Any) -> bytes:
     return part.encode() if isinstance(part, str) else msgspec.msgpack.encode(part)
 
 
-class _Paper(Link):
+class _Paper(ZmqUpstream):
     """A link without a socket: what arrives is handed to it."""
 
     def _open(self) -> None:
@@ -118,9 +118,9 @@ class Wire:
     def __init__(self, clock: ManualClock) -> None:
         self.clock = clock
         self.subscriber = Subscriber([], clock)
-        self._link = _Paper("ipc:///fuzzing", ["hb."], clock.monotonic(), self.subscriber._bells)
-        self.subscriber._links[self._link.address] = self._link
-        followed = frozenset(self.subscriber._links)
+        self._link = _Paper("ipc:///fuzzing", ["hb."], clock.monotonic(), self.subscriber._poller)
+        self.subscriber._upstreams[self._link.address] = self._link
+        followed = frozenset(self.subscriber._upstreams)
         self.subscriber._followed = self.subscriber._discovery.addresses = followed
 
     def hear(self, parts: list[bytes]) -> list[Delivery | PublisherLost]:

@@ -18,7 +18,7 @@ import msgspec
 from aggregator.cli import aggregator
 from dragonfly_client.cli import watch
 from dragonfly_common.bus import Keys, Role
-from dragonfly_common.bus.keys import new_pair
+from dragonfly_common.bus.curve import new_pair
 from dragonfly_common.clock import ManualClock
 from dragonfly_common.discovery import check_address, check_upstream
 from dragonfly_common.errors import ConfigError, UserError

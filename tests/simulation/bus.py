@@ -1,10 +1,11 @@
 """ZeroMQ's sockets on the simulated network: XPUB, SUB and their monitors, as the bus uses them.
 
-All above them is the production code: `Publisher`, `Subscriber`, `Link`, envelopes and codec. What
-is imitated is what its comments rely on: a SUB counts its subscriptions, passes each on and of the
-unsubscriptions only the last; a verbose XPUB tells of each subscription, and of an unsubscription
-or a lost subscriber only when it was the last of its prefix; who connects sends all subscriptions;
-a connection that ends raises DISCONNECTED and is dialled again; what had arrived stays readable.
+All above them is the production code: `Publisher`, `Subscriber`, `ZmqUpstream`, envelopes, codec.
+What is imitated is what its comments rely on: a SUB counts its subscriptions, passes each on and of
+the unsubscriptions only the last; a verbose XPUB tells of each subscription, and of an
+unsubscription or a lost subscriber only when it was the last of its prefix; who connects sends all
+subscriptions; a connection that ends raises DISCONNECTED and is dialled again; what had arrived
+stays readable.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final, NamedTuple
 
 import zmq
-from dragonfly_common.bus import handshakes, options, publisher, subscriber
+from dragonfly_common.bus import subscriber, zmq_sockets
 
 from simulation.network import Network, Wire
 from simulation.virtual import Process, current_process
@@ -284,8 +285,8 @@ class Switchboard:
         return moves and not self.network.is_cut(frozenset((one.name, other.name)))
 
 
-class _Bells:
-    """Stands for `dragonfly_common.bus.bells.Bells`; it and sockets are their own descriptors."""
+class _SocketPoller:
+    """Stands for `zmq_sockets.SocketPoller`; it and sockets are their own descriptors."""
 
     def __init__(self) -> None:
         self.on_edge: Callable[[], None] | None = None
@@ -293,16 +294,16 @@ class _Bells:
 
     def add(self, socket: _Socket, owner: object) -> None:
         self._owners[socket] = owner
-        socket.on_edge = self._ring
+        socket.on_edge = self._wake
 
     def remove(self, socket: _Socket) -> None:
         del self._owners[socket]
         socket.on_edge = None
 
-    def rung(self) -> list[object]:
+    def ready(self) -> list[object]:
         return [*{owner: None for socket, owner in self._owners.items() if socket.readable()}]
 
-    def fileno(self) -> _Bells:
+    def fileno(self) -> _SocketPoller:
         return self
 
     def readable(self) -> bool:
@@ -311,7 +312,7 @@ class _Bells:
     def close(self) -> None:
         pass
 
-    def _ring(self) -> None:
+    def _wake(self) -> None:
         if self.on_edge is not None:
             self.on_edge()
 
@@ -323,9 +324,9 @@ def install(board: Callable[[], Switchboard]) -> None:
         "new_subscriber": lambda _: board().new_subscriber(),
         "readable": lambda socket: socket.readable(),
         "descriptor": lambda socket: socket,
-        "Bells": _Bells,
+        "SocketPoller": _SocketPoller,
     }
     for name, function in replaced.items():
-        for module in (options, publisher, subscriber, handshakes):
+        for module in (zmq_sockets, subscriber):
             if hasattr(module, name):
                 setattr(module, name, function)

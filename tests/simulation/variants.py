@@ -8,8 +8,8 @@ from typing import Any, Final
 from aggregator.voices import Voices
 from aggregator.world import World
 from dragonfly_client._freshness import Freshness
-from dragonfly_common.bus.link import Link
 from dragonfly_common.bus.subscriber import Subscriber
+from dragonfly_common.bus.zmq_transport import ZmqUpstream
 from dragonfly_common.messages import Envelope
 from dragonfly_common.sequencing import Sequencer
 from dragonfly_common.staleness import Silence
@@ -26,12 +26,14 @@ def _set(owner: Any, name: str, value: Any) -> Callable[[], None]:
     return lambda: setattr(owner, name, value)
 
 
-def _meet_anybody(self: Subscriber, link: Link, envelope: Envelope, now: float) -> Sequencer | None:
+def _identify_anybody(
+    self: Subscriber, upstream: ZmqUpstream, envelope: Envelope, now: float
+) -> Sequencer | None:
     """A publisher's name is anybody's, however old his epoch."""
-    link.hear(Sequencer(envelope.publisher, envelope.epoch))
-    self._mute.forget(link.address)
-    self._speaking.heard(link.address, now)
-    return link.speaker
+    upstream.on_source(Sequencer(envelope.publisher, envelope.epoch))
+    self._mute.forget(upstream.address)
+    self._speaking.heard(upstream.address, now)
+    return upstream.source
 
 
 def _ignore_digest(self: Sequencer, seq: int, digest: Mapping[str, int]) -> Collection[str] | None:
@@ -54,8 +56,8 @@ def _ignore_loss(self: World, publisher: str, why: str, now: float) -> None:
 
 
 VARIANTS: Final[dict[str, Callable[[], None]]] = {
-    "no-digest": _set(Sequencer, "hear_beat", _ignore_digest),
-    "any-epoch": _set(Subscriber, "_meet", _meet_anybody),
+    "no-digest": _set(Sequencer, "on_beat", _ignore_digest),
+    "any-epoch": _set(Subscriber, "_identify", _identify_anybody),
     "never-stale-publisher": _set(Silence, "silent", lambda self, now: []),
     "never-stale-venue": _set(Vigil, "check", lambda self, now: None),
     "never-halted": _set(Feeds, "_weigh", lambda self, feed: None),

@@ -19,8 +19,8 @@ from dragonfly_common.bus import (
     Subscriber,
     Waiter,
 )
-from dragonfly_common.bus.binding import Binding
-from dragonfly_common.bus.options import new_publisher
+from dragonfly_common.bus.zmq_sockets import new_publisher
+from dragonfly_common.bus.zmq_transport import ZmqEndpoint
 from dragonfly_common.clock import Clock, SystemClock
 from dragonfly_common.discovery import LookUp, look_up
 from dragonfly_common.errors import AddressError
@@ -48,10 +48,10 @@ class Voice:
         self.interests: list[Interest] = []
 
     @property
-    def binding(self) -> Binding:
+    def endpoint(self) -> ZmqEndpoint:
         """Where its socket is."""
-        assert isinstance(self.publisher._binding, Binding)
-        return self.publisher._binding
+        assert isinstance(self.publisher._endpoint, ZmqEndpoint)
+        return self.publisher._endpoint
 
     def turn(self) -> None:
         self.interests += self.publisher.drain()

@@ -9,8 +9,8 @@ import pytest
 import structlog
 import zmq
 from bus_world import Ear, World, count, say
-from dragonfly_common.bus import Keys, Role, gate, keys, options, subscriptions
-from dragonfly_common.bus.keys import new_pair, short
+from dragonfly_common.bus import Keys, Role, curve, flood_guard, zmq_sockets
+from dragonfly_common.bus.curve import new_pair, short
 from dragonfly_common.clock import ManualClock
 from structlog.typing import EventDict
 
@@ -19,7 +19,7 @@ TCP = "tcp://127.0.0.1:0"
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keys, "RECHECK_INTERVAL_S", 0.01)
+    monkeypatch.setattr(curve, "RECHECK_INTERVAL_S", 0.01)
 
 
 @pytest.fixture
@@ -116,7 +116,7 @@ def test_who_is_trusted_and_of_a_fitting_role_hears(
     )
     voice.publisher.publish("a.", say(1))
     world.until(lambda: ear.heard() == [1])
-    assert voice.binding.socket.getsockopt(zmq.MECHANISM) == zmq.CURVE
+    assert voice.endpoint.socket.getsockopt(zmq.MECHANISM) == zmq.CURVE
 
 
 @pytest.mark.parametrize(
@@ -207,20 +207,20 @@ def test_a_publisher_with_a_wrong_key_is_not_believed(
 def test_without_its_authenticator_a_publisher_lets_nobody_in(
     world: World, ring: Ring, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(options._COMMON, zmq.HANDSHAKE_IVL, 300)
+    monkeypatch.setitem(zmq_sockets._COMMON, zmq.HANDSHAKE_IVL, 300)
     # A context of its own: the authenticator of all other tests goes on.
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     monkeypatch.setattr(zmq.Context, "instance", lambda: context)
-    monkeypatch.setattr(gate._Authenticator, "_one", None)
+    monkeypatch.setattr(curve._Authenticator, "_one", None)
     voice = world.voice(TCP, keys=ring.keys(Role.LISTENER))
     voice.publisher.publish("a.", say(1))
-    authenticator = gate._Authenticator._one
+    authenticator = curve._Authenticator._one
     assert authenticator is not None
     authenticator.stop()
     with pytest.raises(RuntimeError, match="authenticator"):
         voice.publisher.tick()
     # Anybody's: were it not for the authenticator, encryption would be all that is asked.
-    tap = options.new_subscriber(voice.publisher.address)
+    tap = zmq_sockets.new_subscriber(voice.publisher.address)
     public, secret = new_pair()
     tap.curve_publickey, tap.curve_secretkey = public, secret
     tap.curve_serverkey = ring.lines[0].split()[1].encode()
@@ -240,15 +240,15 @@ def test_without_its_authenticator_a_publisher_lets_nobody_in(
 def test_strangers_cannot_fill_the_log(
     world: World, ring: Ring, monkeypatch: pytest.MonkeyPatch, logged: list[EventDict]
 ) -> None:
-    monkeypatch.setattr(gate, "MOST_REMEMBERED", 3)
+    monkeypatch.setattr(curve, "MOST_REMEMBERED", 3)
     clock = ManualClock()
     voice = world.voice(TCP, keys=ring.keys(Role.LISTENER), clock=clock)
-    guard = voice.binding._gate
+    guard = voice.endpoint._auth
     assert guard is not None
     for number in range(10):
         assert not guard.callback("", str(number).encode())
     assert len(events(logged, "subscriber refused")) == 3
-    clock.advance(gate.REPEAT_INTERVAL_S)
+    clock.advance(curve.REPEAT_INTERVAL_S)
     assert not guard.callback("", b"0")
     assert len(events(logged, "subscriber refused")) == 4
 
@@ -407,7 +407,7 @@ def test_no_log_holds_a_secret(world: World, ring: Ring, logged: list[EventDict]
 def test_a_trusted_key_gives_no_right_to_more_than_anybody_needs(
     world: World, ring: Ring, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(subscriptions, "MOST_OF_A_PEER", 10)
+    monkeypatch.setattr(flood_guard, "MOST_OF_A_PEER", 10)
     voice = world.voice(TCP, keys=ring.keys(Role.AGGREGATOR))
     before = count("cut_off", reason="too_many")
     address, held = voice.publisher.address, ring.keys(Role.GATEWAY)

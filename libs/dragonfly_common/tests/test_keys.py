@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from dragonfly_common.bus import Keys, Role
-from dragonfly_common.bus.keys import new_pair, parse_trust, short
+from dragonfly_common.bus.curve import new_pair, parse_trust, short
 from dragonfly_common.errors import ConfigError, ExitCode
 from hypothesis import given, settings
 from hypothesis import strategies as st

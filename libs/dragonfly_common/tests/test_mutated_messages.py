@@ -116,13 +116,13 @@ class Account:
         self._received, self._refused = count("received"), refused()
         self.handed_on = 0
         self.beats = 0
-        hear_beat = Sequencer.hear_beat
+        on_beat = Sequencer.on_beat
 
         def counted(sequencer: Sequencer, seq: int, digest: dict[str, int]) -> object:
             self.beats += 1
-            return hear_beat(sequencer, seq, digest)
+            return on_beat(sequencer, seq, digest)
 
-        monkeypatch.setattr(Sequencer, "hear_beat", counted)
+        monkeypatch.setattr(Sequencer, "on_beat", counted)
 
     @property
     def received(self) -> float:

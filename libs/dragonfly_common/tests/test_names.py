@@ -219,7 +219,7 @@ def test_a_port_that_is_taken_where_the_name_leads_is_had_when_it_is_free(
     clock = ManualClock()
     with socket.create_server((HERE, port)):
         voice = world.voice(f"tcp://me:{port}", clock=clock, look_up=NameService(HERE))
-        world.until(lambda: voice.binding._discovery.complete)
+        world.until(lambda: voice.endpoint._discovery.complete)
         clock.advance(0.25)
         voice.publisher.tick()
         assert voice.publisher.address == f"tcp://me:{port}"

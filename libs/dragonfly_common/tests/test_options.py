@@ -8,7 +8,7 @@ import click
 import pytest
 from click.testing import CliRunner
 from dragonfly_common.bus import Keys, Role
-from dragonfly_common.bus.keys import new_pair
+from dragonfly_common.bus.curve import new_pair
 from dragonfly_common.errors import ConfigError
 from dragonfly_common.options import (
     curve_options,

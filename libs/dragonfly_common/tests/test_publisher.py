@@ -13,8 +13,8 @@ import pytest
 import zmq
 from bus_world import HandMade, World, count, say
 from dragonfly_common import codec
-from dragonfly_common.bus import Interest, Publisher, options, publisher
-from dragonfly_common.bus.options import BEAT_INTERVAL_S
+from dragonfly_common.bus import Interest, Publisher, publisher, zmq_sockets
+from dragonfly_common.bus.transport import BEAT_INTERVAL_S
 from dragonfly_common.clock import ManualClock, SystemClock
 from dragonfly_common.errors import AddressError, ExitCode
 from dragonfly_common.messages import Heartbeat, Instruments
@@ -26,7 +26,7 @@ class Tap:
     """A bare socket on a publisher: every message as it was sent, duplicates and all."""
 
     def __init__(self, address: str, *prefixes: str) -> None:
-        self._socket = options.new_subscriber(address)
+        self._socket = zmq_sockets.new_subscriber(address)
         for prefix in prefixes:
             self._socket.subscribe(prefix)
         self._socket.connect(address)
@@ -376,7 +376,7 @@ def test_last_words_leave_before_the_process_does_and_no_file_stays(world: World
 
 def test_the_options_that_guard_the_bus_are_set(world: World) -> None:
     peer: HandMade = world.hand_made()
-    subscriber = options.new_subscriber(peer.address)
+    subscriber = zmq_sockets.new_subscriber(peer.address)
     for checked in (peer._socket, subscriber):
         assert checked.getsockopt(zmq.LINGER) == 0
         assert checked.getsockopt(zmq.MAXMSGSIZE) in {1 << 20, 512}
@@ -385,5 +385,5 @@ def test_the_options_that_guard_the_bus_are_set(world: World) -> None:
         assert checked.getsockopt(zmq.TCP_KEEPALIVE) == 1
     # Subscriptions are messages: none may be dropped. Who takes them lets their sender wait.
     assert subscriber.getsockopt(zmq.SNDHWM) == 0
-    assert peer._socket.getsockopt(zmq.RCVHWM) == options.SUBSCRIPTION_HWM
+    assert peer._socket.getsockopt(zmq.RCVHWM) == zmq_sockets.SUBSCRIPTION_HWM
     subscriber.close()

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 def heard(*seqs: int, topic: str = "a.") -> Sequencer:
     """Return a sequencer that heard a beat first, then these numbers of one topic."""
     sequencer = Sequencer("p", 7)
-    assert sequencer.hear_beat(0, {}) == []
+    assert sequencer.on_beat(0, {}) == []
     for seq in seqs:
         assert sequencer.judge("p", 7, topic, seq) is Verdict.FRESH
     return sequencer
@@ -38,7 +38,7 @@ def test_a_jump_beyond_all_reason_is_refused_until_a_beat_confirms_it() -> None:
     assert sequencer.judge("p", 7, "a.", 4 + MOST_LOST) is Verdict.WILD
     assert sequencer.judge("p", 7, "a.", 4) is Verdict.FRESH
     assert sequencer.lost == 0
-    assert sequencer.hear_beat(1, {"a.": 2**40}) == ["a."]
+    assert sequencer.on_beat(1, {"a.": 2**40}) == ["a."]
     assert sequencer.judge("p", 7, "a.", 2**40) is Verdict.FRESH
     assert sequencer.lost == 0
 
@@ -54,8 +54,8 @@ def test_another_publisher_or_epoch_is_refused_and_changes_nothing() -> None:
 
 def test_a_beat_doubts_what_did_not_arrive() -> None:
     sequencer = heard(3)
-    assert sequencer.hear_beat(1, {"a.": 3}) == []
-    assert sequencer.hear_beat(2, {"a.": 4, "never heard of": 1}) == ["a.", "never heard of"]
+    assert sequencer.on_beat(1, {"a.": 3}) == []
+    assert sequencer.on_beat(2, {"a.": 4, "never heard of": 1}) == ["a.", "never heard of"]
     # What was missed is still news when it comes.
     assert sequencer.judge("p", 7, "a.", 4) is Verdict.FRESH
     assert sequencer.lost == 0
@@ -64,39 +64,39 @@ def test_a_beat_doubts_what_did_not_arrive() -> None:
 def test_a_beat_frees_a_topic_from_a_number_that_was_never_given() -> None:
     sequencer = heard(3, 300)
     assert sequencer.judge("p", 7, "a.", 4) is Verdict.DUPLICATE
-    assert sequencer.hear_beat(1, {"a.": 4}) == ["a."]
+    assert sequencer.on_beat(1, {"a.": 4}) == ["a."]
     assert sequencer.judge("p", 7, "a.", 4) is Verdict.FRESH
     assert sequencer.judge("p", 7, "a.", 5) is Verdict.FRESH
 
 
 def test_after_a_lost_beat_everything_is_in_doubt_once_beats_follow_each_other_again() -> None:
     sequencer = heard(3)
-    sequencer.hear_beat(1, {})
-    assert sequencer.hear_beat(2, {"a.": 3}) == []
-    assert sequencer.hear_beat(4, {"a.": 4}) == ["a."]
-    assert sequencer.hear_beat(7, {"a.": 3}) == []
+    sequencer.on_beat(1, {})
+    assert sequencer.on_beat(2, {"a.": 3}) == []
+    assert sequencer.on_beat(4, {"a.": 4}) == ["a."]
+    assert sequencer.on_beat(7, {"a.": 3}) == []
     assert sequencer.lost == 3
-    assert sequencer.hear_beat(8, {"a.": 3}) is EVERY_TOPIC
-    assert sequencer.hear_beat(9, {"a.": 3}) == []
+    assert sequencer.on_beat(8, {"a.": 3}) is EVERY_TOPIC
+    assert sequencer.on_beat(9, {"a.": 3}) == []
 
 
 def test_beats_may_have_been_lost_before_the_first_that_is_heard_unless_it_came_first() -> None:
     sequencer = Sequencer("p", 7)
     sequencer.judge("p", 7, "a.", 3)
-    assert sequencer.hear_beat(5, {}) == []
+    assert sequencer.on_beat(5, {}) == []
     assert sequencer.lost == 0
-    assert sequencer.hear_beat(6, {}) is EVERY_TOPIC
-    assert sequencer.hear_beat(7, {}) == []
+    assert sequencer.on_beat(6, {}) is EVERY_TOPIC
+    assert sequencer.on_beat(7, {}) == []
 
 
 def test_a_beat_with_a_wrong_number_deafens_nobody() -> None:
     sequencer = heard(3)
-    sequencer.hear_beat(1, {})
-    assert sequencer.hear_beat(2**40, {"a.": 4}) == ["a."]
+    sequencer.on_beat(1, {})
+    assert sequencer.on_beat(2**40, {"a.": 4}) == ["a."]
     assert sequencer.lost == 0
-    assert sequencer.hear_beat(3, {}) == []
-    assert sequencer.hear_beat(4, {}) is EVERY_TOPIC
-    assert sequencer.hear_beat(5, {"a.": 3}) == []
+    assert sequencer.on_beat(3, {}) == []
+    assert sequencer.on_beat(4, {}) is EVERY_TOPIC
+    assert sequencer.on_beat(5, {"a.": 3}) == []
 
 
 def test_what_is_asked_for_anew_is_news() -> None:
@@ -117,7 +117,7 @@ def test_whatever_was_said_a_true_beat_makes_the_next_state_news(
     sequencer = Sequencer("p", 7)
     for topic, seq in said:
         sequencer.judge("p", 7, topic, seq)
-    sequencer.hear_beat(1, last)
+    sequencer.on_beat(1, last)
     for topic, seq in last.items():
         assert sequencer.judge("p", 7, topic, seq + 1) is Verdict.FRESH
     assert sequencer.lost <= MOST_LOST * (len(said) + len(last))
@@ -134,5 +134,5 @@ def test_every_loss_is_counted_or_found_at_the_next_beat(steps: list[tuple[bool,
             arrived = seq
         if beat_follows:
             beats += 1
-            doubted = sequencer.hear_beat(beats, {"a.": seq})
+            doubted = sequencer.on_beat(beats, {"a.": seq})
             assert doubted == ([] if arrived == seq else ["a."])

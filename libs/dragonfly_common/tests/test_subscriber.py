@@ -10,7 +10,7 @@ from functools import partial
 import pytest
 import zmq
 from bus_world import Ear, World, count, say
-from dragonfly_common.bus import Delivery, Subscriber, options
+from dragonfly_common.bus import Delivery, Subscriber, zmq_sockets
 from dragonfly_common.clock import Clock, ManualClock, SystemClock
 from dragonfly_common.errors import AddressError
 from dragonfly_common.messages import Heartbeat
@@ -297,8 +297,8 @@ def test_what_overflows_is_found_and_arrives_all_the_same(
     world: World, monkeypatch: pytest.MonkeyPatch, topics: int
 ) -> None:
     """A publisher drops what a slow subscriber has no room for; the last of each must arrive."""
-    monkeypatch.setitem(options._PUBLISHER, zmq.SNDHWM, 4)
-    monkeypatch.setitem(options._SUBSCRIBER, zmq.RCVHWM, 4)
+    monkeypatch.setitem(zmq_sockets._PUBLISHER, zmq.SNDHWM, 4)
+    monkeypatch.setitem(zmq_sockets._SUBSCRIBER, zmq.RCVHWM, 4)
     names = [f"a.{number}." for number in range(topics)]
     voice = world.voice()
     # Its clock stands still: beats are dropped too, and nobody is to be called silent for that.

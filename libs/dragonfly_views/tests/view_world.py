@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from dragonfly_common.bus import Publisher, pump
+from dragonfly_common.bus import Publisher, drive
 from dragonfly_common.clock import SystemClock
 from dragonfly_common.messages import Instruments, Venue, View
 from dragonfly_common.topics import (
@@ -70,7 +70,7 @@ class Aggregator:
         self._seq = 0
         self._publisher = Publisher(address, name, SystemClock())
         self.epoch = self._publisher.epoch
-        self._pumping = asyncio.create_task(pump((self._publisher,), self._drain))
+        self._pumping = asyncio.create_task(drive((self._publisher,), self._drain))
 
     async def close(self) -> None:
         """Say bye and be gone; a second time it is gone already."""

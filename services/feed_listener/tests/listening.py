@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from itertools import groupby
 from pathlib import Path
 
-from dragonfly_common.bus import Delivery, Publisher, PublisherLost, Subscriber, pump
+from dragonfly_common.bus import Delivery, Publisher, PublisherLost, Subscriber, drive
 from dragonfly_common.clock import Clock, SystemClock
 from dragonfly_common.messages import Body, Book, Instruments, Venue
 from dragonfly_common.peers import Peers
@@ -51,7 +51,7 @@ class Consumer:
 
     async def run(self) -> None:
         """Hear until cancelled."""
-        await pump([self._subscriber], self._drain)
+        await drive([self._subscriber], self._drain)
 
     def want(self, instrument: str) -> None:
         self._subscriber.subscribe(book_interest(instrument))

@@ -7,7 +7,7 @@ import http
 from pathlib import Path
 
 import pytest
-from dragonfly_common.bus import Subscriber, pump
+from dragonfly_common.bus import Subscriber, drive
 from dragonfly_common.clock import SystemClock
 from dragonfly_common.runtime import Runtime, RuntimeOptions
 from dragonfly_common.topics import book_interest
@@ -50,7 +50,7 @@ async def test_all_that_asks_a_host_obeys_what_it_told_one(
 
     tasks = [
         asyncio.create_task(serve(Runtime("listener", RuntimeOptions()), options)),
-        asyncio.create_task(pump([subscriber], drain)),
+        asyncio.create_task(drive([subscriber], drain)),
     ]
     try:
         await eventually(lambda: bool(server.asked("sub")), "the subscription")

@@ -8,7 +8,7 @@ from typing import Final
 
 import click
 
-from dragonfly_common.bus.keys import Role, new_pair, short
+from dragonfly_common.bus.curve import Role, new_pair, short
 from dragonfly_common.errors import ConfigError
 from dragonfly_common.secret_files import create_secret
 

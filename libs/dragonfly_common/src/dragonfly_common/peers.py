@@ -12,7 +12,7 @@ from typing import Final
 import structlog
 
 from dragonfly_common.bus import Keys, Publisher, PublisherLost, Subscriber
-from dragonfly_common.bus.options import SILENCE_LIMIT_S
+from dragonfly_common.bus.transport import SILENCE_LIMIT_S
 from dragonfly_common.clock import Clock
 from dragonfly_common.messages import Claim
 from dragonfly_common.sharing import Share

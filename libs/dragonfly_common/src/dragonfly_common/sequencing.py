@@ -84,7 +84,7 @@ class Sequencer:
             return Verdict.OLD_EPOCH if epoch < self.epoch else Verdict.NEW_EPOCH
         return Verdict.FRESH
 
-    def hear_beat(self, seq: int, digest: Mapping[str, int]) -> Collection[str] | None:
+    def on_beat(self, seq: int, digest: Mapping[str, int]) -> Collection[str] | None:
         """Return the topics that are in doubt now; EVERY_TOPIC when a lost beat is over."""
         before, self._beat = self._beat, seq
         doubted = []

@@ -21,7 +21,7 @@ from dragonfly_common.bus import (
     PublisherLost,
     Subscriber,
     Waiter,
-    pump,
+    drive,
 )
 from dragonfly_common.messages import Book, Gone, Instruments, Venue
 from dragonfly_common.peers import Peers
@@ -82,7 +82,7 @@ async def serve_beside(runtime: Runtime, options: Options) -> None:
         AddressError: an address is malformed or taken.
     """
     with closing(Aggregator(runtime, options)) as aggregator:
-        await pump(aggregator.endpoints, aggregator.turn)
+        await drive(aggregator.endpoints, aggregator.turn)
 
 
 class Aggregator:

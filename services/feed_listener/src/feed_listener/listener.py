@@ -15,7 +15,7 @@ from typing import Final
 
 import structlog
 from dragonfly_common import messages
-from dragonfly_common.bus import Interest, Publisher, pump
+from dragonfly_common.bus import Interest, Publisher, drive
 from dragonfly_common.listings import Listings
 from dragonfly_common.peers import Peers
 from dragonfly_common.runtime import Runtime
@@ -163,7 +163,7 @@ class Listener:
             group.create_task(self._directory.run())
             if self._snapshots is not None:
                 group.create_task(self._snapshots.run())
-            group.create_task(pump([self._publisher, *self._peers.subscribers], self._turn))
+            group.create_task(drive([self._publisher, *self._peers.subscribers], self._turn))
 
     def _turn(self) -> None:
         """Do what is due; called by the bus when something arrived, and several times a second."""

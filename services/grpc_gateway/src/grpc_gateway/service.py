@@ -13,7 +13,7 @@ from typing import Final
 import grpc
 import grpc.aio
 import structlog
-from dragonfly_common.bus import Delivery, Keys, PublisherLost, Subscriber, pump
+from dragonfly_common.bus import Delivery, Keys, PublisherLost, Subscriber, drive
 from dragonfly_common.discovery import is_loopback
 from dragonfly_common.errors import AddressError
 from dragonfly_common.messages import Gone, Instruments, Venue, View
@@ -86,7 +86,7 @@ async def serve(runtime: Runtime, options: Options) -> None:
     gateway = _Gateway(runtime, options)
     try:
         await gateway.start()
-        await pump((gateway.subscriber,), gateway.settle)
+        await drive((gateway.subscriber,), gateway.settle)
     finally:
         await gateway.stop()
 

@@ -12,11 +12,11 @@ import structlog
 import zmq
 
 from dragonfly_common import counters
-from dragonfly_common.bus import options, sentry
-from dragonfly_common.bus.binding import Binding
-from dragonfly_common.bus.deliveries import Delivery
-from dragonfly_common.bus.keys import Keys
-from dragonfly_common.bus.local import SCHEME, LocalBinding
+from dragonfly_common.bus import flood_guard, transport
+from dragonfly_common.bus.curve import Keys
+from dragonfly_common.bus.local_transport import SCHEME, LocalEndpoint
+from dragonfly_common.bus.transport import Delivery, Endpoint
+from dragonfly_common.bus.zmq_transport import ZmqEndpoint
 from dragonfly_common.clock import Clock
 from dragonfly_common.discovery import LookUp, OwnAddresses
 from dragonfly_common.messages import Body, Heartbeat
@@ -70,14 +70,14 @@ class Publisher:
         self._beat_topic = heartbeat_topic(publisher_id)
         self._beats = 0
         self._next_beat = clock.monotonic()
-        self._binding: Binding | LocalBinding = (
-            LocalBinding(address, self._tell_pending)
+        self._endpoint: Endpoint = (
+            LocalEndpoint(address, self._tell_pending)
             if address.startswith(SCHEME)
-            else Binding(address, look_up or OwnAddresses(), keys, clock, self._tell_pending)
+            else ZmqEndpoint(address, look_up or OwnAddresses(), keys, clock, self._tell_pending)
         )
 
         if address.startswith("tcp://"):
-            sentry.post(self)
+            flood_guard.post(self)
 
     @property
     def overdue_s(self) -> float:
@@ -87,7 +87,7 @@ class Publisher:
     @property
     def address(self) -> str:
         """Where subscribers connect; a name as it was given until it leads here."""
-        return self._binding.address
+        return self._endpoint.address
 
     def publish(self, topic: str, body: Body) -> None:
         """Send a state, and keep it for those who subscribe later.
@@ -98,13 +98,13 @@ class Publisher:
         packed = self._pack(topic, seq, body)
         if packed is None:
             counters.BUS_DROPPED.labels("oversized").inc()
-            logger.error("state too large", topic=topic, most_bytes=options.MAX_STATE_BYTES)
+            logger.error("state too large", topic=topic, most_bytes=transport.MAX_STATE_BYTES)
             return
         if topic not in self._last:
             insort(self._topics, topic)
         self._last[topic] = packed
         self._seqs[topic] = self._changed[topic] = seq
-        self._binding.send(packed)
+        self._endpoint.send(packed)
         self._beat_in_time()  # also where so much is sent that a turn takes long
 
     def forget(self, topic: str) -> None:
@@ -118,7 +118,7 @@ class Publisher:
         interests: list[Interest] = []
         # To the end, however long: ZeroMQ keeps what it takes before it is counted here. Measured:
         # with 2,000 at a time a flood of 20 connections took 450 MB, and so it takes 115.
-        while (frame := self._binding.next_asked()) is not None:
+        while (frame := self._endpoint.next_asked()) is not None:
             interests.append(Interest(frame[1:].decode(), frame[:1] == b"\x01"))
         wanted = dict.fromkeys(interest.prefix for interest in interests if interest.wanted)
         if HEARTBEAT_PREFIX in wanted:
@@ -133,23 +133,23 @@ class Publisher:
 
         Return seconds until the next time, 0 where there is something to drain.
         """
-        self._binding.guard()
+        self._endpoint.guard()
         left = self._beat_in_time()
-        return 0.0 if self._binding.pending() else left
+        return 0.0 if self._endpoint.pending() else left
 
     def close(self) -> None:
         """Say bye, so that consumers need not wait for silence, and close."""
         self._beat(bye=True)
-        sentry.release(self)
-        self._binding.close(options.BYE_LINGER_MS)
+        flood_guard.release(self)
+        self._endpoint.close(transport.BYE_LINGER_MS)
 
     def sockets(self) -> list[zmq.Socket[bytes]]:
         """Return those that are open now."""
-        return self._binding.sockets()
+        return self._endpoint.sockets()
 
     def fileno(self) -> int | None:
         """Return the descriptor to wait on; None where `on_pending` is all there is."""
-        return self._binding.fileno()
+        return self._endpoint.fileno()
 
     def _answer(self, prefix: str) -> None:
         topics = self._topics
@@ -159,13 +159,13 @@ class Publisher:
                 return
             # The next beat names it, so that an answer that overflowed is asked for again.
             self._changed[topic] = self._seqs[topic]
-            self._binding.send(self._last[topic])
+            self._endpoint.send(self._last[topic])
 
     def _beat_in_time(self) -> float:
         now = self._clock.monotonic()
         if now >= self._next_beat:
-            self._next_beat = now + options.BEAT_INTERVAL_S
-            self._binding.follow()
+            self._next_beat = now + transport.BEAT_INTERVAL_S
+            self._endpoint.follow()
             self._beat(bye=False)
         return self._next_beat - now
 
@@ -173,12 +173,12 @@ class Publisher:
         named = list(islice(self._changed, MOST_NAMED))
         digest = {topic: self._changed.pop(topic) for topic in named}
         self._beats += 1
-        self._binding.send(self._pack(self._beat_topic, self._beats, Heartbeat(digest, bye)))
+        self._endpoint.send(self._pack(self._beat_topic, self._beats, Heartbeat(digest, bye)))
 
     def _pack(self, topic: str, seq: int, body: Body) -> Any:
         now_ns = self._clock.now_ns()
         said = Delivery(topic, self.publisher_id, self.epoch, seq, now_ns, body)
-        return self._binding.pack(said)
+        return self._endpoint.pack(said)
 
     def _tell_pending(self) -> None:
         if self.on_pending is not None:

@@ -15,13 +15,20 @@ import structlog
 import zmq
 
 from dragonfly_common import codec, counters
-from dragonfly_common.bus.bells import Bells
-from dragonfly_common.bus.deliveries import Delivery, PublisherLost
-from dragonfly_common.bus.keys import Keys, Role, ServerKeys
-from dragonfly_common.bus.line import Line, Said
-from dragonfly_common.bus.link import Link
-from dragonfly_common.bus.local import SCHEME, LocalLink
-from dragonfly_common.bus.options import LATE_FOR_S, LATE_LIMIT_S, MUTE_LIMIT_S, SILENCE_LIMIT_S
+from dragonfly_common.bus.curve import Keys, Role, ServerKeys
+from dragonfly_common.bus.local_transport import SCHEME, LocalUpstream
+from dragonfly_common.bus.transport import (
+    LATE_FOR_S,
+    LATE_LIMIT_S,
+    MUTE_LIMIT_S,
+    SILENCE_LIMIT_S,
+    Delivery,
+    Message,
+    PublisherLost,
+    Upstream,
+)
+from dragonfly_common.bus.zmq_sockets import SocketPoller
+from dragonfly_common.bus.zmq_transport import ZmqUpstream
 from dragonfly_common.clock import Clock
 from dragonfly_common.discovery import Discovery, LookUp, check_upstream, look_up
 from dragonfly_common.errors import DecodeError
@@ -73,8 +80,8 @@ class Subscriber:
         """Called when there is more to drain than `fileno` tells of."""
         self._clock = clock
         self._prefixes = {HEARTBEAT_PREFIX}
-        self._bells: Bells[Line] = Bells()
-        self._links: dict[str, Line] = {}
+        self._poller: SocketPoller[Upstream] = SocketPoller()
+        self._upstreams: dict[str, Upstream] = {}
         self._speaking: Silence[str] = Silence(SILENCE_LIMIT_S)
         self._mute: Silence[str] = Silence(MUTE_LIMIT_S)
         self._names: dict[str, tuple[int, float]] = {}
@@ -90,25 +97,29 @@ class Subscriber:
     @property
     def publishers(self) -> set[str]:
         """The names of the publishers that are heard now."""
-        return {link.speaker.publisher for link in self._links.values() if link.speaker}
+        return {
+            upstream.source.publisher for upstream in self._upstreams.values() if upstream.source
+        }
 
     def settled(self, now: float) -> bool:
         """Say whether `publishers` can be counted on: all were heard, or had their second."""
         if now >= self._settled_at:
             return True
-        return self._discovery.complete and all(link.speaker for link in self._links.values())
+        return self._discovery.complete and all(
+            upstream.source for upstream in self._upstreams.values()
+        )
 
     def subscribe(self, prefix: str) -> None:
         """Ask every publisher for the states under `prefix`, last values first."""
         self._prefixes.add(prefix)
-        for link in self._links.values():
-            link.subscribe(prefix)
+        for upstream in self._upstreams.values():
+            upstream.subscribe(prefix)
 
     def unsubscribe(self, prefix: str) -> None:
         """Stop asking for `prefix`."""
         self._prefixes.discard(prefix)
-        for link in self._links.values():
-            link.unsubscribe(prefix)
+        for upstream in self._upstreams.values():
+            upstream.unsubscribe(prefix)
 
     def drain(self) -> list[Delivery | PublisherLost]:
         """Return the losses and the news since the last call; of each topic only the newest.
@@ -120,23 +131,23 @@ class Subscriber:
         # heard at the beginning, so that standing still in the midst of it shows in the same way.
         now = self._clock.monotonic()
         self._look(now)
-        due = dict.fromkeys(self._bells.rung())
-        for link in self._links.values():
-            if link.unread:
-                due[link] = None
-        for link in due:
+        due = dict.fromkeys(self._poller.ready())
+        for upstream in self._upstreams.values():
+            if upstream.unread:
+                due[upstream] = None
+        for upstream in due:
             # Last words first: whoever says bye hangs up at once.
-            if not self._read(link, now) and (reason := link.trouble()):
-                self._replace(link, reason)
+            if not self._read(upstream, now) and (reason := upstream.trouble()):
+                self._replace(upstream, reason)
         after = self._clock.monotonic()
         if after - now >= SILENCE_LIMIT_S:
             self._look(after)
         events: list[Delivery | PublisherLost] = [*self._losses]
         self._losses.clear()
-        for link in self._links.values():
-            if link.newest:
-                events += filter(None, map(_open, link.newest.items()))
-                link.newest.clear()
+        for upstream in self._upstreams.values():
+            if upstream.newest:
+                events += filter(None, map(_open, upstream.newest.items()))
+                upstream.newest.clear()
         return events
 
     def tick(self) -> float:
@@ -145,8 +156,8 @@ class Subscriber:
         Return seconds until the next look, 0 where there is something to drain.
         """
         left = self._look(self._clock.monotonic())
-        for link in self._links.values():
-            if link.unread:
+        for upstream in self._upstreams.values():
+            if upstream.unread:
                 return 0.0
         return left
 
@@ -157,149 +168,157 @@ class Subscriber:
             return self._look_at - now
         if self._servers:
             self._servers.keys.refresh(now)
-            for link in [link for link in self._links.values() if link.untrusted()]:
-                self._replace(link, "untrusted")
+            for upstream in [
+                upstream for upstream in self._upstreams.values() if upstream.untrusted()
+            ]:
+                self._replace(upstream, "untrusted")
         for address in self._speaking.silent(now):
-            self._replace(self._links[address], "silent")
+            self._replace(self._upstreams[address], "silent")
         for address in self._mute.silent(now):
-            self._replace(self._links[address], "mute")
+            self._replace(self._upstreams[address], "mute")
         if self._losses:
             return 0.0
         due = [self._speaking.due_in(now), self._mute.due_in(now)]
-        due += [wait for link in self._links.values() if (wait := link.tick(now)) is not None]
+        due += [
+            wait
+            for upstream in self._upstreams.values()
+            if (wait := upstream.tick(now)) is not None
+        ]
         left = min(due, default=math.inf)
         self._look_at = now + left
         return left
 
     def close(self) -> None:
         self._discovery.close()
-        for link in self._links.values():
-            link.close()
-        self._links.clear()
-        self._bells.close()
+        for upstream in self._upstreams.values():
+            upstream.close()
+        self._upstreams.clear()
+        self._poller.close()
 
     def sockets(self) -> list[zmq.Socket[bytes]]:
         """Return those that are open now."""
-        return [socket for link in self._links.values() for socket in link.sockets()]
+        return [socket for upstream in self._upstreams.values() for socket in upstream.sockets()]
 
     def fileno(self) -> int:
         """Return the descriptor to wait on."""
-        return self._bells.fileno()
+        return self._poller.fileno()
 
     def _follow(self) -> None:
         """Connect to all addresses that are known now, and to no other."""
         self._followed = wanted = self._discovery.addresses
         self._look_at = 0.0
         now = self._clock.monotonic()
-        for address in wanted - self._links.keys():
-            self._links[address] = self._new_line(address, now)
+        for address in wanted - self._upstreams.keys():
+            self._upstreams[address] = self._new_upstream(address, now)
             self._mute.heard(address, now)
-        for link in [*self._links.values()]:
+        for upstream in [*self._upstreams.values()]:
             # Its name is taken away from a process that begins to stop. Until it has handed over,
             # it speaks: what it says is true for as long as it says it.
-            if link.address not in wanted and link.speaker is None:
-                self._drop(link)
+            if upstream.address not in wanted and upstream.source is None:
+                self._drop(upstream)
 
-    def _new_line(self, address: str, now: float) -> Line:
+    def _new_upstream(self, address: str, now: float) -> Upstream:
         if address.startswith(SCHEME):
-            return LocalLink(address, self._prefixes, self._tell_pending)
+            return LocalUpstream(address, self._prefixes, self._tell_pending)
         servers = self._servers if address.startswith("tcp://") else None
-        return Link(address, self._prefixes, now, self._bells, servers)
+        return ZmqUpstream(address, self._prefixes, now, self._poller, servers)
 
     def _tell_pending(self) -> None:
         if self.on_pending is not None:
             self.on_pending()
 
-    def _drop(self, link: Line) -> None:
-        del self._links[link.address]
-        self._mute.forget(link.address)
-        link.close()
+    def _drop(self, upstream: Upstream) -> None:
+        del self._upstreams[upstream.address]
+        self._mute.forget(upstream.address)
+        upstream.close()
 
-    def _read(self, link: Line, now: float) -> int:
+    def _read(self, upstream: Upstream, now: float) -> int:
         """Take what has arrived; return how many messages that were."""
         received = 0
-        for message in link.receive():
+        for message in upstream.receive():
             received += 1
             try:
                 if isinstance(message, Delivery):
-                    self._take(link, message.topic, message, now)
+                    self._take(upstream, message.topic, message, now)
                 else:
-                    self._take(link, *_parse(message), now)
+                    self._take(upstream, *_parse(message), now)
             except DecodeError as error:
                 counters.BUS_UNDECODABLE.labels(error.reason).inc()
         if received:
             counters.BUS_RECEIVED.count += received
-        if link.replaced:
-            _REPLACED.inc(link.replaced)
-            link.replaced = 0
-        if link.speaker and link.speaker.lost:
-            counters.BUS_GAPS.inc(link.speaker.lost)
-            link.speaker.lost = 0
+        if upstream.replaced:
+            _REPLACED.inc(upstream.replaced)
+            upstream.replaced = 0
+        if upstream.source and upstream.source.lost:
+            counters.BUS_GAPS.inc(upstream.source.lost)
+            upstream.source.lost = 0
         return received
 
-    def _take(self, link: Line, topic: str, envelope: Said, now: float) -> None:
-        speaker = link.speaker or self._meet(link, envelope, now)
-        if speaker is None:
+    def _take(self, upstream: Upstream, topic: str, envelope: Message, now: float) -> None:
+        source = upstream.source or self._identify(upstream, envelope, now)
+        if source is None:
             return
         if topic.startswith(HEARTBEAT_PREFIX):
-            self._hear_beat(link, speaker, envelope, now)
+            self._on_beat(upstream, source, envelope, now)
             return
-        verdict = speaker.judge(envelope.publisher, envelope.epoch, topic, envelope.seq)
+        verdict = source.judge(envelope.publisher, envelope.epoch, topic, envelope.seq)
         if verdict is not Verdict.FRESH:
             _DROPPED[verdict].inc()
             return
-        if topic in link.newest:
-            link.replaced += 1
-        link.newest[topic] = envelope
+        if topic in upstream.newest:
+            upstream.replaced += 1
+        upstream.newest[topic] = envelope
 
-    def _meet(self, link: Line, envelope: Said, now: float) -> Sequencer | None:
+    def _identify(self, upstream: Upstream, envelope: Message, now: float) -> Sequencer | None:
         """Return who speaks on a new connection, unless the name is a newer process's."""
         publisher, epoch = envelope.publisher, envelope.epoch
         self._names = {name: held for name, held in self._names.items() if now < held[1]}
         newest, _ = self._names.get(publisher, (epoch, now))
         verdict = Verdict.OLD_EPOCH if epoch < newest else Verdict.FRESH
-        for other in [*self._links.values()]:
-            if other.speaker and other.speaker.publisher == publisher:
-                if epoch > other.speaker.epoch:
+        for other in [*self._upstreams.values()]:
+            if other.source and other.source.publisher == publisher:
+                if epoch > other.source.epoch:
                     self._replace(other, "superseded")
                 else:
-                    same = epoch == other.speaker.epoch
+                    same = epoch == other.source.epoch
                     verdict = Verdict.FOREIGN if same else Verdict.OLD_EPOCH
         if verdict is not Verdict.FRESH:
             _DROPPED[verdict].inc()
-            link.refuse(publisher, verdict)
+            upstream.refuse(publisher, verdict)
             return None
-        logger.info("publisher heard", publisher=publisher, address=link.address)
-        if link.refused:
-            self._ask_again(link, EVERY_TOPIC)
+        logger.info("publisher heard", publisher=publisher, address=upstream.address)
+        if upstream.refused:
+            self._ask_again(upstream, EVERY_TOPIC)
         wall_s = self._clock.now_ns() / 1e9
         lag = Lag(wall_s, now, limit_s=LATE_LIMIT_S, patience_s=LATE_FOR_S)
-        link.hear(Sequencer(publisher, epoch), lag)
+        upstream.on_source(Sequencer(publisher, epoch), lag)
         self._look_at = 0.0
-        self._mute.forget(link.address)
-        self._speaking.heard(link.address, now)
-        return link.speaker
+        self._mute.forget(upstream.address)
+        self._speaking.heard(upstream.address, now)
+        return upstream.source
 
-    def _hear_beat(self, link: Line, speaker: Sequencer, envelope: Said, now: float) -> None:
-        verdict = speaker.recognise(envelope.publisher, envelope.epoch)
+    def _on_beat(
+        self, upstream: Upstream, source: Sequencer, envelope: Message, now: float
+    ) -> None:
+        verdict = source.recognise(envelope.publisher, envelope.epoch)
         if verdict is not Verdict.FRESH:
             _DROPPED[verdict].inc()
             return
         beat = _body_of(envelope)
         if not isinstance(beat, Heartbeat):
             raise DecodeError("not_a_heartbeat")
-        self._names[speaker.publisher] = (speaker.epoch, now + NAME_HELD_S)
+        self._names[source.publisher] = (source.epoch, now + NAME_HELD_S)
         # Beats alone are signs of life: on a line that is too slow they wait among the rest.
-        self._speaking.heard(link.address, now)
+        self._speaking.heard(upstream.address, now)
         if beat.bye:
-            self._replace(link, "bye")
+            self._replace(upstream, "bye")
             return
-        if link.lag and link.lag.observe(now, envelope.ts_pub):
-            self._replace(link, "late")
+        if upstream.lag and upstream.lag.observe(now, envelope.ts_pub):
+            self._replace(upstream, "late")
             return
-        self._ask_again(link, speaker.hear_beat(envelope.seq, beat.digest))
+        self._ask_again(upstream, source.on_beat(envelope.seq, beat.digest))
 
-    def _ask_again(self, link: Line, topics: Collection[str] | None) -> None:
+    def _ask_again(self, upstream: Upstream, topics: Collection[str] | None) -> None:
         if topics is EVERY_TOPIC:
             prefixes = self._prefixes
         else:
@@ -309,27 +328,27 @@ class Subscriber:
             prefixes = beginnings & self._prefixes
         for prefix in prefixes - {HEARTBEAT_PREFIX}:
             counters.BUS_REASKED.inc()
-            link.ask_again(prefix)
+            upstream.ask_again(prefix)
 
-    def _replace(self, link: Line, reason: str) -> None:
+    def _replace(self, upstream: Upstream, reason: str) -> None:
         now = self._clock.monotonic()
-        self._lose(link, reason)
+        self._on_lost(upstream, reason)
         self._look_at = 0.0
-        if link.address not in self._followed:
-            self._drop(link)
+        if upstream.address not in self._followed:
+            self._drop(upstream)
             return
-        link.replace(reason, now)
-        self._mute.heard(link.address, now)
+        upstream.replace(reason, now)
+        self._mute.heard(upstream.address, now)
 
-    def _lose(self, link: Line, reason: str) -> None:
-        self._speaking.forget(link.address)
-        if link.speaker is None:
-            link.complain("upstream not heard", reason=reason)
+    def _on_lost(self, upstream: Upstream, reason: str) -> None:
+        self._speaking.forget(upstream.address)
+        if upstream.source is None:
+            upstream.complain("upstream not heard", reason=reason)
             return
-        publisher = link.speaker.publisher
-        _VOID.inc(len(link.newest))
+        publisher, address = upstream.source.publisher, upstream.address
+        _VOID.inc(len(upstream.newest))
         counters.BUS_LOST_PUBLISHERS.labels(reason).inc()
-        logger.warning("publisher lost", publisher=publisher, address=link.address, reason=reason)
+        logger.warning("publisher lost", publisher=publisher, address=address, reason=reason)
         self._losses.append(PublisherLost(publisher, reason))
 
 
@@ -343,11 +362,11 @@ def _parse(message: list[bytes]) -> tuple[str, Envelope]:
     return topic, codec.decode_envelope(message[1])
 
 
-def _body_of(said: Said) -> Body:
+def _body_of(said: Message) -> Body:
     return said.body if isinstance(said, Delivery) else codec.decode_body(said.body)
 
 
-def _open(received: tuple[str, Said]) -> Delivery | None:
+def _open(received: tuple[str, Message]) -> Delivery | None:
     topic, said = received
     if isinstance(said, Delivery):
         return said

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from bus_world import Voice, World, count, say
-from dragonfly_common.bus import options, subscriptions
+from dragonfly_common.bus import flood_guard, zmq_sockets
 from dragonfly_common.memory import give_back
 from patience import PATIENCE_S
 
@@ -97,7 +97,7 @@ def test_a_subscription_that_is_too_large_ends_its_connection(
 ) -> None:
     voice, port = listening(world)
     attacker = attackers(port)
-    attacker.subscribe(b"a.", bytes(options.MAX_SUBSCRIPTION_BYTES))
+    attacker.subscribe(b"a.", bytes(zmq_sockets.MAX_SUBSCRIPTION_BYTES))
     world.until(attacker.is_cut)
     world.until(lambda: not voice.wanted)
 
@@ -106,7 +106,7 @@ def test_a_subscription_that_is_too_large_ends_its_connection(
 def test_who_subscribes_more_than_anybody_needs_is_cut_off_alone(
     world: World, monkeypatch: pytest.MonkeyPatch, address: str | None
 ) -> None:
-    monkeypatch.setattr(subscriptions, "MOST_OF_A_PEER", 10)
+    monkeypatch.setattr(flood_guard, "MOST_OF_A_PEER", 10)
     voice = world.voice(address)
     before = count("cut_off", reason="too_many")
     good = world.ear(voice.publisher.address, prefixes=["a.", "b."])
@@ -125,7 +125,7 @@ def test_who_subscribes_more_than_anybody_needs_is_cut_off_alone(
 
 
 def test_there_is_a_bound_for_all_together(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(subscriptions, "MOST_IN_ALL", 25)
+    monkeypatch.setattr(flood_guard, "MOST_IN_ALL", 25)
     voice = world.voice()
     before = count("cut_off", reason="too_many_in_all")
     good = world.ear(voice.publisher.address, prefixes=[f"a{number}." for number in range(14)])

@@ -1,44 +1,32 @@
-"""Every ZeroMQ option that this system sets, in one place, each with its reason."""
+"""ZeroMQ's sockets as the bus uses them: options with their reasons, monitors, polling many."""
 
 from __future__ import annotations
 
-from typing import Final
+import select
+from typing import Final, Generic, NamedTuple, TypeVar
 
 import zmq
+from zmq.utils.monitor import parse_monitor_message
+
+from dragonfly_common.bus.transport import MAX_STATE_BYTES
 
 __all__ = [
-    "BEAT_INTERVAL_S",
-    "BYE_LINGER_MS",
-    "LATE_FOR_S",
-    "LATE_LIMIT_S",
-    "MAX_STATE_BYTES",
-    "MUTE_LIMIT_S",
-    "SILENCE_LIMIT_S",
+    "FAILURES",
+    "Event",
+    "SocketPoller",
     "descriptor",
     "new_publisher",
     "new_subscriber",
+    "next_event",
     "readable",
     "receive",
     "send",
 ]
 
+T = TypeVar("T")
+
 _Options = dict[zmq.SocketOption, int]
 
-BEAT_INTERVAL_S: Final = 0.2
-SILENCE_LIMIT_S: Final = 0.7
-"""Three beats missed: the publisher is dead or frozen. Its levels are out within 750 ms."""
-LATE_LIMIT_S: Final = 0.5
-LATE_FOR_S: Final = 0.5
-"""Beats that come so much later than they did: the line is slower than what is said, and what it
-holds is old. A fresh socket begins with last values."""
-MUTE_LIMIT_S: Final = 5.0
-"""Nobody was heard on a new socket for so long: it may be the socket's fault."""
-
-BYE_LINGER_MS: Final = 100
-"""How long a publisher's last words may take to leave."""
-
-# A Book of 20 levels is about 800 bytes, the instrument list of the largest venue about 40 KiB.
-MAX_STATE_BYTES: Final = 1 << 20
 # A publisher receives only subscriptions, and what begins a connection: 300 bytes with keys.
 MAX_SUBSCRIPTION_BYTES: Final = 512
 # Subscriptions that wait to be taken: a peer that sends faster waits, and none is dropped. ZeroMQ
@@ -138,3 +126,89 @@ def _new(kind: int, options: _Options, address: str) -> zmq.Socket[bytes]:
     for option, value in (_COMMON | options).items():
         socket.setsockopt(option, value)
     return socket
+
+
+# What monitors say
+
+FAILURES: Final = (
+    zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL
+    | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL
+    | zmq.EVENT_HANDSHAKE_FAILED_AUTH
+)
+"""The events to monitor."""
+
+_PROTOCOL_ERRORS: Final[dict[int, str]] = {
+    zmq.PROTOCOL_ERROR_ZMTP_CRYPTOGRAPHIC: "wrong_server_key",
+    zmq.PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH: "mechanism",
+}
+
+
+class Event(NamedTuple):
+    """An event, and what failed if it is a failure.
+
+    `auth`: the key was refused. `wrong_server_key`: the subscriber expected another publisher; it
+    sees `no_detail` itself. `mechanism`: one side uses keys and the other does not. `protocol`: one
+    side does not speak ZeroMQ. `no_detail`: the other side hung up.
+    """
+
+    kind: int
+    value: int
+    failure: str | None
+
+
+def next_event(monitor: zmq.Socket[bytes]) -> Event | None:
+    """Return the next event of a monitor, None when there is none."""
+    if not readable(monitor):
+        return None
+    said = parse_monitor_message(monitor.recv_multipart(zmq.NOBLOCK))
+    kind, value = int(said["event"]), int(said["value"])
+    return Event(kind, value, _failure(kind, value))
+
+
+def _failure(kind: int, value: int) -> str | None:
+    if kind == zmq.EVENT_HANDSHAKE_FAILED_AUTH:
+        return "auth"
+    if kind == zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL:
+        return _PROTOCOL_ERRORS.get(value, "protocol")
+    if kind == zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL:
+        return "no_detail"
+    return None
+
+
+# Many sockets at once
+
+
+class SocketPoller(Generic[T]):
+    """Each socket is ready for its owner, from when something arrived until all of it is read.
+
+    ZeroMQ's descriptors are edge-triggered: a socket that was ready must be read until it has
+    nothing more. What takes no reading, a subscription to pass on for example, changes nothing.
+    """
+
+    def __init__(self) -> None:
+        self._epoll = select.epoll()
+        self._owners: dict[int, T] = {}
+
+    def add(self, socket: zmq.Socket[bytes], owner: T) -> None:
+        number = descriptor(socket)
+        self._owners[number] = owner
+        self._epoll.register(number, select.EPOLLIN)
+
+    def remove(self, socket: zmq.Socket[bytes]) -> None:
+        """Forget a socket; before it is closed, for its descriptor's number is soon another's."""
+        number = descriptor(socket)
+        del self._owners[number]
+        self._epoll.unregister(number)
+
+    def ready(self) -> list[T]:
+        """Return whose sockets are ready."""
+        if not self._owners:
+            return []
+        return [*{self._owners[number]: None for number, _ in self._epoll.poll(0)}]
+
+    def fileno(self) -> int:
+        """Return what becomes readable when one is ready."""
+        return self._epoll.fileno()
+
+    def close(self) -> None:
+        self._epoll.close()

@@ -13,9 +13,9 @@ from weakref import WeakKeyDictionary
 from dragonfly_common.bus.publisher import Publisher
 from dragonfly_common.bus.subscriber import Subscriber
 
-__all__ = ["Waiter", "pump"]
+__all__ = ["Waiter", "drive"]
 
-Endpoint = Publisher | Subscriber
+End = Publisher | Subscriber
 
 # ZeroMQ's file descriptor is edge-triggered; should an edge ever be missed, this wakes us anyway.
 LONGEST_WAIT_S: Final = 0.25
@@ -26,43 +26,43 @@ MOST_IN_A_ROW: Final = 16
 class Waiter:
     """Waits in a plain loop. Measured: half an asyncio loop's cost per message."""
 
-    def __init__(self, endpoints: Sequence[Endpoint]) -> None:
-        self._endpoints = endpoints
+    def __init__(self, ends: Sequence[End]) -> None:
+        self._ends = ends
         self._epoll = select.epoll()
-        for number in filter(None, (endpoint.fileno() for endpoint in endpoints)):
+        for number in filter(None, (end.fileno() for end in ends)):
             self._epoll.register(number, select.EPOLLIN)
 
     def wait(self, timeout_s: float) -> None:
         """Return when something arrived, when a timer of the bus is due, or after `timeout_s`."""
-        wait_s = min(timeout_s, LONGEST_WAIT_S, *[endpoint.tick() for endpoint in self._endpoints])
+        wait_s = min(timeout_s, LONGEST_WAIT_S, *[end.tick() for end in self._ends])
         if wait_s > 0.0:
             self._epoll.poll(wait_s)
 
 
-async def pump(endpoints: Sequence[Endpoint], on_activity: Callable[[], float | None]) -> None:
+async def drive(ends: Sequence[End], on_activity: Callable[[], float | None]) -> None:
     """Call `on_activity`, which drains the ends, whenever there is something; until cancelled.
 
     It may return after how many seconds it is to be called again in any case.
     """
     loop = asyncio.get_running_loop()
-    turns = _Turns(endpoints, on_activity, loop)
-    numbers = [number for endpoint in endpoints if (number := endpoint.fileno()) is not None]
+    driver = _Driver(ends, on_activity, loop)
+    numbers = [number for end in ends if (number := end.fileno()) is not None]
     for number in numbers:
-        loop.add_reader(number, turns.turn)
-    for endpoint in endpoints:
-        endpoint.on_pending = turns.turn_soon
+        loop.add_reader(number, driver.turn)
+    for end in ends:
+        end.on_pending = driver.turn_soon
     try:
-        turns.turn()
-        await turns.over
+        driver.turn()
+        await driver.over
     finally:
-        turns.end()
+        driver.end()
         for number in numbers:
             loop.remove_reader(number)
-        for endpoint in endpoints:
-            endpoint.on_pending = None
+        for end in ends:
+            end.on_pending = None
 
 
-class _Row:
+class _RunQueue:
     """The turns of a loop that were called for within this process.
 
     One that a turn calls for follows it at once: a state goes all its way before the loop reads
@@ -70,12 +70,12 @@ class _Row:
     """
 
     def __init__(self) -> None:
-        self._due: deque[_Turns] = deque()
+        self._due: deque[_Driver] = deque()
 
-    def join(self, turns: _Turns) -> None:
-        self._due.append(turns)
+    def join(self, driver: _Driver) -> None:
+        self._due.append(driver)
         if len(self._due) == 1:
-            turns.loop.call_soon(self._take)
+            driver.loop.call_soon(self._take)
 
     def _take(self) -> None:
         for _ in range(MOST_IN_A_ROW):
@@ -88,23 +88,23 @@ class _Row:
         self._due[0].loop.call_soon(self._take)
 
 
-_rows: Final[WeakKeyDictionary[asyncio.AbstractEventLoop, _Row]] = WeakKeyDictionary()
+_run_queues: Final[WeakKeyDictionary[asyncio.AbstractEventLoop, _RunQueue]] = WeakKeyDictionary()
 
 
-class _Turns:
+class _Driver:
     """Takes turns in the loop's callbacks: a task would cost a message two rounds of the loop."""
 
     def __init__(
         self,
-        endpoints: Sequence[Endpoint],
+        ends: Sequence[End],
         on_activity: Callable[[], float | None],
         loop: asyncio.AbstractEventLoop,
     ) -> None:
         self.over: asyncio.Future[None] = loop.create_future()
-        self._endpoints = endpoints
+        self._ends = ends
         self._on_activity = on_activity
         self.loop = loop
-        self._row = _rows.setdefault(loop, _Row())
+        self._queue = _run_queues.setdefault(loop, _RunQueue())
         # Who publishes within this process calls for the turn, and must not be named in its log.
         self._context = copy_context()
         self._soon = False
@@ -118,8 +118,8 @@ class _Turns:
         try:
             wait_s = self._on_activity()
             due_s = LONGEST_WAIT_S if wait_s is None else min(wait_s, LONGEST_WAIT_S)
-            for endpoint in self._endpoints:
-                due_s = min(due_s, endpoint.tick())
+            for end in self._ends:
+                due_s = min(due_s, end.tick())
         except Exception as error:  # noqa: BLE001 - raised where `over` is awaited
             self.over.set_exception(error)
             return
@@ -128,7 +128,7 @@ class _Turns:
     def turn_soon(self) -> None:
         if not self._soon:
             self._soon = True
-            self._row.join(self)
+            self._queue.join(self)
 
     def take(self) -> None:
         self._context.run(self.turn)

@@ -1,4 +1,4 @@
-"""A link mends everything by a fresh socket, no faster than it should, and leaks nothing."""
+"""An upstream mends everything by a fresh socket, no faster than it should, and leaks nothing."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from bus_world import Ear, HandMade, World, count, say
-from dragonfly_common.bus import line, link, options
+from dragonfly_common.bus import transport, zmq_transport
 from dragonfly_common.clock import ManualClock
 
 OTHERS = {
@@ -55,14 +55,14 @@ class Babbler:
 
 @pytest.fixture
 def logged(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Return what links log at warning level."""
+    """Return what upstreams log at warning level."""
     said: list[str] = []
 
     class Logger:
         def warning(self, event: str, **facts: object) -> None:
             said.append(event)
 
-    monkeypatch.setattr(line, "logger", Logger())
+    monkeypatch.setattr(transport, "logger", Logger())
     return said
 
 
@@ -82,17 +82,17 @@ def test_a_peer_that_speaks_something_else_is_tried_again_at_a_measured_pace(
         def replaced(times: int = times) -> bool:
             babbler.turn()
             if reason == "mute" and babbler.connections == times:
-                clock.advance(options.MUTE_LIMIT_S)
+                clock.advance(transport.MUTE_LIMIT_S)
             return count("reopened", reason=reason) - before == times
 
         world.until(replaced)
         if reason != "mute":
             # No sooner than it may: the clock stands still.
             assert ear.subscriber.sockets() == []
-            assert 0.0 < ear.subscriber.tick() < 2 * link.REOPEN_INTERVAL_S
+            assert 0.0 < ear.subscriber.tick() < 2 * zmq_transport.REOPEN_INTERVAL_S
             world.turn()
             assert ear.subscriber.sockets() == []
-            clock.advance(2 * link.REOPEN_INTERVAL_S)
+            clock.advance(2 * zmq_transport.REOPEN_INTERVAL_S)
     babbler.close()
     failed = (
         sum(count("handshake_failures", side="subscriber", kind=kind) for kind in kinds) - failures
@@ -144,7 +144,7 @@ def test_a_fresh_socket_asks_for_all_that_is_followed_now(world: World) -> None:
     ear.subscriber.subscribe("c.")
     world.until(lambda: b"\x00a." in peer.asked)
     peer.asked.clear()
-    clock.advance(2 * link.REOPEN_INTERVAL_S)
+    clock.advance(2 * zmq_transport.REOPEN_INTERVAL_S)
     world.joined(peer, "a.", "c.", "d.", "hb.")
     assert sorted(peer.asked) == [b"\x01a.", b"\x01c.", b"\x01d.", b"\x01hb."]
 
@@ -158,7 +158,7 @@ def test_replaced_sockets_leave_no_descriptor_behind(world: World) -> None:
     def replace() -> None:
         peer.asked.clear()
         peer.beat(1, bye=True)
-        clock.advance(2 * link.REOPEN_INTERVAL_S)
+        clock.advance(2 * zmq_transport.REOPEN_INTERVAL_S)
         lost = len(ear.losses)
         world.until(lambda: len(ear.losses) > lost)
         world.joined(peer, "a.")
@@ -174,7 +174,7 @@ def test_replaced_sockets_leave_no_descriptor_behind(world: World) -> None:
 def test_a_flood_is_read_in_portions_so_that_timers_run(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(link, "MOST_AT_ONCE", 10)
+    monkeypatch.setattr(zmq_transport, "MOST_AT_ONCE", 10)
     peer: HandMade = world.hand_made()
     ear: Ear = world.ear(peer.address, prefixes=["a."])
     world.joined(peer, "a.")
@@ -194,7 +194,7 @@ def test_a_flood_is_read_in_portions_so_that_timers_run(
 def test_who_waits_for_a_fresh_socket_may_be_given_up_again(world: World) -> None:
     voice = world.voice()
     ear = world.ear(voice.publisher.address, prefixes=["a."])
-    (waiting,) = ear.subscriber._links.values()
+    (waiting,) = ear.subscriber._upstreams.values()
     for reason in ("disconnected", "mute"):
         ear.subscriber._replace(waiting, reason)
     assert waiting.sockets() == []

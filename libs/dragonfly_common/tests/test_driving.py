@@ -14,7 +14,16 @@ from typing import NamedTuple
 import pytest
 import uvloop
 from bus_world import Ear, Voice, World, say
-from dragonfly_common.bus import Publisher, Subscriber, Waiter, options, pump, subscriber, waiting
+from dragonfly_common.bus import (
+    Publisher,
+    Subscriber,
+    Waiter,
+    drive,
+    driving,
+    subscriber,
+    transport,
+    zmq_sockets,
+)
 from dragonfly_common.clock import ManualClock
 from patience import PATIENCE_S, patiently
 
@@ -32,8 +41,8 @@ def runner(request: pytest.FixtureRequest) -> Iterator[asyncio.Runner]:
 @pytest.fixture
 def no_timers(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave nothing that would wake a sleeper but what arrives."""
-    monkeypatch.setattr(waiting, "LONGEST_WAIT_S", NEVER_S)
-    monkeypatch.setattr(options, "BEAT_INTERVAL_S", NEVER_S)
+    monkeypatch.setattr(driving, "LONGEST_WAIT_S", NEVER_S)
+    monkeypatch.setattr(transport, "BEAT_INTERVAL_S", NEVER_S)
     monkeypatch.setattr(subscriber, "SILENCE_LIMIT_S", NEVER_S)
     monkeypatch.setattr(subscriber, "MUTE_LIMIT_S", NEVER_S)
 
@@ -44,7 +53,7 @@ class Pumped:
     def __init__(self, end: Voice | Ear) -> None:
         self._end = end
         self._turned = asyncio.Event()
-        self._task = asyncio.create_task(pump([_endpoint(end)], self._turn))
+        self._task = asyncio.create_task(drive([_endpoint(end)], self._turn))
 
     def _turn(self) -> None:
         self._end.turn()
@@ -116,7 +125,7 @@ def test_no_wake_up_is_lost_while_others_publish_and_subscribe(
 
 def wait_for_edge(end: Publisher | Subscriber) -> None:
     """Block until the descriptor says that something came, so that the loop knows nothing yet."""
-    descriptors = [options.descriptor(socket) for socket in end.sockets()]
+    descriptors = [zmq_sockets.descriptor(socket) for socket in end.sockets()]
     readable, _, _ = select.select(descriptors, [], [], PATIENCE_S)
     assert readable
 
@@ -220,7 +229,7 @@ def test_what_goes_wrong_in_a_turn_ends_the_pump(world: World, runner: asyncio.R
         raise LookupError
 
     with pytest.raises(LookupError):
-        runner.run(pump([voice.publisher], fail))
+        runner.run(drive([voice.publisher], fail))
     assert voice.publisher.on_pending is None
 
 
@@ -239,7 +248,7 @@ def test_a_pump_turns_now_and_then_when_nothing_happens(
             if turns == 3:
                 enough.set()
 
-        task = asyncio.create_task(pump([voice.publisher], turn))
+        task = asyncio.create_task(drive([voice.publisher], turn))
         async with patiently():
             await enough.wait()
         task.cancel()
@@ -284,4 +293,4 @@ def test_a_plain_loop_waits_no_longer_than_it_was_told(
     assert waited == []
     waiter.wait(0.01)
     waiter.wait(NEVER_S)
-    assert waited == [0.01, waiting.LONGEST_WAIT_S]
+    assert waited == [0.01, driving.LONGEST_WAIT_S]

@@ -14,11 +14,10 @@ from typing import Final
 import zmq
 
 from dragonfly_common import counters
-from dragonfly_common.bus.deliveries import Delivery
-from dragonfly_common.bus.line import Line
+from dragonfly_common.bus.transport import Delivery, Endpoint, Upstream
 from dragonfly_common.errors import AddressError
 
-__all__ = ["SCHEME", "LocalBinding", "LocalLink"]
+__all__ = ["SCHEME", "LocalEndpoint", "LocalUpstream"]
 
 SCHEME: Final = "inproc://"
 
@@ -27,20 +26,20 @@ class _Place:
     """One address of this process: who serves it, and who follows it."""
 
     def __init__(self) -> None:
-        self.binding: LocalBinding | None = None
-        self.links: dict[LocalLink, None] = {}
+        self.endpoint: LocalEndpoint | None = None
+        self.upstreams: dict[LocalUpstream, None] = {}
 
 
 _places: Final[dict[str, _Place]] = {}
 
 
 def _leave(address: str, place: _Place) -> None:
-    if place.binding is None and not place.links:
+    if place.endpoint is None and not place.upstreams:
         _places.pop(address, None)
 
 
-class LocalBinding:
-    """A publisher's end; see `Binding`."""
+class LocalEndpoint(Endpoint):
+    """A publisher's end; see `ZmqEndpoint`."""
 
     def __init__(self, address: str, on_asked: Callable[[], None]) -> None:
         """`on_asked` is called when somebody subscribes.
@@ -48,27 +47,31 @@ class LocalBinding:
         Raises:
             AddressError: the address is taken.
         """
-        self.address = address
+        self._address = address
         self._on_asked = on_asked
         self._asked: deque[bytes] = deque()
         self._wanted: Counter[str] = Counter()
         self._place = place = _places.setdefault(address, _Place())
-        if place.binding is not None:
+        if place.endpoint is not None:
             raise AddressError(
                 f"cannot bind {address}: another service of this process serves it; choose another "
                 "--bind"
             )
-        place.binding = self
-        for link in place.links:
-            link.ask_anew()
+        place.endpoint = self
+        for upstream in place.upstreams:
+            upstream.ask_anew()
 
-    def pack(self, said: Delivery) -> Delivery:
-        return said
+    @property
+    def address(self) -> str:
+        return self._address
 
-    def send(self, said: Delivery) -> None:
+    def pack(self, message: Delivery) -> Delivery:
+        return message
+
+    def send(self, packed: Delivery) -> None:
         counters.BUS_PUBLISHED.count += 1
-        for link in self._place.links:
-            link.put(said)
+        for upstream in self._place.upstreams:
+            upstream.put(packed)
 
     def subscribe(self, prefix: str) -> None:
         """Note that one more wants `prefix`."""
@@ -107,66 +110,68 @@ class LocalBinding:
         """Do nothing: the address is no name."""
 
     def close(self, linger_ms: int = 0) -> None:
-        self._place.binding = None
-        for link in self._place.links:
-            link.cut()
+        self._place.endpoint = None
+        for upstream in self._place.upstreams:
+            upstream.cut()
         _leave(self.address, self._place)
 
 
-class LocalLink(Line):
-    """A subscriber's end; see `Link`."""
+class LocalUpstream(Upstream):
+    """A subscriber's end; see `ZmqUpstream`."""
 
-    def __init__(self, address: str, prefixes: Iterable[str], on_news: Callable[[], None]) -> None:
-        """Follow `address`, which need not be served yet; `on_news` is called when to read it."""
+    def __init__(
+        self, address: str, prefixes: Iterable[str], on_message: Callable[[], None]
+    ) -> None:
+        """Follow `address`, which need not be served yet; `on_message` says when to read it."""
         super().__init__(address, prefixes)
-        self._on_news = on_news
-        self._said: deque[Delivery] = deque()
+        self._on_message = on_message
+        self._waiting: deque[Delivery] = deque()
         self._wants: dict[str, bool] = {}
         self._asks: set[str] = set()
         self._cut = False
         self._place = _places.setdefault(address, _Place())
-        self._place.links[self] = None
+        self._place.upstreams[self] = None
         self.ask_anew()
 
-    def put(self, said: Delivery) -> None:
-        """Take what is said, if it is wanted."""
-        topic = said.topic
+    def put(self, message: Delivery) -> None:
+        """Take a message, if it is wanted."""
+        topic = message.topic
         wanted = self._wants.get(topic)
         if wanted is None:
             wanted = self._wants[topic] = topic.startswith(tuple(self._prefixes))
         if wanted:
-            self._said.append(said)
+            self._waiting.append(message)
             if not self.unread:
                 self.unread = True
-                self._on_news()
+                self._on_message()
 
     def cut(self) -> None:
         """Note that nobody serves the address any more."""
         self._cut = self.unread = True
         self._asks.clear()
-        self._on_news()
+        self._on_message()
 
     def ask_anew(self) -> None:
         """Ask for all that is wanted, as who comes new."""
-        binding = self._place.binding
-        if binding is not None:
+        endpoint = self._place.endpoint
+        if endpoint is not None:
             for prefix in sorted(self._prefixes):
                 if prefix in self._asks:
-                    binding.ask(prefix)
+                    endpoint.ask(prefix)
                 else:
                     self._asks.add(prefix)
-                    binding.subscribe(prefix)
+                    endpoint.subscribe(prefix)
 
     def ask_again(self, prefix: str) -> None:
-        if self._place.binding is not None:
-            self._place.binding.ask(prefix)
+        if self._place.endpoint is not None:
+            self._place.endpoint.ask(prefix)
 
     def receive(self) -> Iterator[Delivery]:
-        for _ in range(len(self._said)):
-            if not self._said:
+        for _ in range(len(self._waiting)):
+            if not self._waiting:
                 break  # what waited was given up meanwhile
-            yield self._said.popleft()
-        self.unread = bool(self._said) or self._cut
+            yield self._waiting.popleft()
+        self.unread = bool(self._waiting) or self._cut
 
     def trouble(self) -> str | None:
         return "disconnected" if self._cut else None
@@ -174,26 +179,26 @@ class LocalLink(Line):
     def replace(self, reason: str, now: float) -> None:
         counters.BUS_REOPENED.labels(reason).inc()
         self.void()
-        self._said.clear()
+        self._waiting.clear()
         self._cut = self.unread = False
         self.ask_anew()
 
     def close(self) -> None:
-        self._place.links.pop(self, None)
-        if self._place.binding is not None:
+        self._place.upstreams.pop(self, None)
+        if self._place.endpoint is not None:
             for prefix in self._asks:
-                self._place.binding.unsubscribe(prefix)
+                self._place.endpoint.unsubscribe(prefix)
         self._asks.clear()
         _leave(self.address, self._place)
 
     def _begin(self, prefix: str) -> None:
         self._wants.clear()
-        if self._place.binding is not None:
+        if self._place.endpoint is not None:
             self._asks.add(prefix)
-            self._place.binding.subscribe(prefix)
+            self._place.endpoint.subscribe(prefix)
 
     def _end(self, prefix: str) -> None:
         self._wants.clear()
-        if self._place.binding is not None and prefix in self._asks:
+        if self._place.endpoint is not None and prefix in self._asks:
             self._asks.discard(prefix)
-            self._place.binding.unsubscribe(prefix)
+            self._place.endpoint.unsubscribe(prefix)

@@ -10,8 +10,8 @@ from contextvars import ContextVar
 import pytest
 import uvloop
 from bus_world import Ear, World, count, say
-from dragonfly_common.bus import Delivery, Publisher, Subscriber, local, pump
-from dragonfly_common.bus.options import SILENCE_LIMIT_S
+from dragonfly_common.bus import Delivery, Publisher, Subscriber, drive, local_transport
+from dragonfly_common.bus.transport import SILENCE_LIMIT_S
 from dragonfly_common.clock import ManualClock, SystemClock
 from dragonfly_common.errors import AddressError
 from dragonfly_common.messages import View
@@ -25,7 +25,7 @@ def address() -> Iterator[str]:
     """Return an address of its own; nobody may be left there."""
     address = f"inproc://local-{next(_numbers)}"
     yield address
-    assert address not in local._places
+    assert address not in local_transport._places
 
 
 @pytest.fixture
@@ -154,7 +154,7 @@ async def test_a_turn_is_its_own_service_s_whoever_called_for_it(address: str) -
 
     async def listen() -> None:
         name.set("who listens")
-        await pump((subscriber,), take)
+        await drive((subscriber,), take)
 
     listening = asyncio.create_task(listen())
     try:
@@ -187,8 +187,8 @@ async def test_a_message_wakes_who_waits_for_it(address: str) -> None:
         publisher.drain()
 
     pumps = [
-        asyncio.create_task(pump((publisher,), answer)),
-        asyncio.create_task(pump((subscriber,), take)),
+        asyncio.create_task(drive((publisher,), answer)),
+        asyncio.create_task(drive((subscriber,), take)),
     ]
     try:
         for number in range(20):
@@ -212,7 +212,7 @@ class Relay:
         self.subscriber = Subscriber([hears], clock)
         self.subscriber.subscribe("a.")
         self._on_heard = on_heard
-        self._pumping = asyncio.create_task(pump((self.subscriber, self.publisher), self._turn))
+        self._pumping = asyncio.create_task(drive((self.subscriber, self.publisher), self._turn))
 
     def _turn(self) -> None:
         self.publisher.drain()
