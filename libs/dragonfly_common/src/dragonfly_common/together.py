@@ -55,7 +55,7 @@ def together(context: click.Context, *, services: tuple[str, ...], runtime: Runt
     """
     root = context.find_root()
     call = partial(root.command.main, prog_name=root.info_name, standalone_mode=False)
-    parts = [gather(partial(call, shlex.split(text))) for text in services]
+    parts = [gather(partial(call, _words(text))) for text in services]
     for part in parts:
         if part.options.status_address:
             raise ConfigError(
@@ -63,6 +63,21 @@ def together(context: click.Context, *, services: tuple[str, ...], runtime: Runt
                 "services that share a process have one for all, the --status of `up` or `together`"
             )
     run_async("together", runtime, lambda process: _run(process, parts))
+
+
+def _words(text: str) -> list[str]:
+    """Return the words of a command line.
+
+    Raises:
+        ConfigError: a quotation or an escape in it does not end.
+    """
+    try:
+        return shlex.split(text)
+    except ValueError as error:
+        reason = str(error).lower()
+        raise ConfigError(
+            f"--service {text!r} is no command line: {reason}; quote it whole"
+        ) from None
 
 
 async def _run(process: Runtime, parts: Sequence[Gathered]) -> None:
