@@ -40,8 +40,8 @@ FROM build AS build-client
 RUN --mount=type=cache,target=/root/.cache/pip \
     grep '^hdrhistogram==' hashes.txt >one.txt && \
     /build/bin/pip download -q --require-hashes --only-binary :all: --no-deps -r one.txt -d /verified
-RUN ./install "$(echo /wheels/dragonfly_client-*.whl)[watch]" \
-    /wheels/dragonfly_common-*.whl /wheels/dragonfly_protos-*.whl
+RUN ./install /wheels/terminal-*.whl /wheels/dragonfly_client-*.whl /wheels/dragonfly_common-*.whl \
+    /wheels/dragonfly_protos-*.whl
 
 # --- The images. -----------------------------------------------------------------------------------
 

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any, Final
 
 import click
-import dragonfly_client.cli
 import pytest
 import supervisor.cli
+import terminal.cli
 from dragonfly_common.cli import main
 from dragonfly_common.errors import ConfigError, UserError
 from dragonfly_common.runtime import gather
@@ -161,7 +161,7 @@ def nowhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path_factory.mktemp("nowhere"))
         patch.setattr(supervisor.cli, "_run", forget)
-        patch.setattr(dragonfly_client.cli, "_run", forget)
+        patch.setattr(terminal.cli, "_run", forget)
         patch.setattr(socket, "getaddrinfo", look_up)
         for name in [name for name in os.environ if name.startswith("DRAGONFLY_")]:
             patch.delenv(name)

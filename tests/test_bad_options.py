@@ -24,7 +24,7 @@ AT_ONCE = 3
 # Python and importing it is most of what refusing a mistake takes.
 PROCESSES = multiprocessing.get_context("forkserver")
 STARTING = Lock()
-PARTS = "aggregator dragonfly_client feed_listener grpc_gateway supervisor venue_simulator"
+PARTS = "aggregator feed_listener grpc_gateway supervisor terminal venue_simulator"
 PROCESSES.set_forkserver_preload([*(f"{part}.cli" for part in PARTS.split()), "pytest"])
 
 

@@ -16,7 +16,6 @@ from urllib.parse import parse_qsl, urlencode
 import click
 import msgspec
 from aggregator.cli import aggregator
-from dragonfly_client.cli import watch
 from dragonfly_common.bus import Keys, Role
 from dragonfly_common.bus.curve import new_pair
 from dragonfly_common.clock import ManualClock
@@ -32,6 +31,7 @@ from grpc_gateway.cli import gateway
 from grpc_gateway.tokens import write_entry
 from mutation import Form
 from supervisor.cli import _by_venue, demo, up
+from terminal.cli import watch
 from venue_simulator import control
 from venue_simulator.cli import simulator
 from venue_simulator.exchange import Exchange

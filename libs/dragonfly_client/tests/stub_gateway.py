@@ -1,5 +1,6 @@
 """A gateway without anything behind it: it serves what a test publishes, as the contract says.
 
+Tests of the client and of the terminal have it in their own loop or in a process of its own.
 As a program (`python stub_gateway.py --port 0`) it prints its address and serves a seeded market.
 """
 
@@ -7,14 +8,18 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import random
+import subprocess
+import sys
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from typing import Final, Self
 
 import grpc
 import grpc.aio
+import pytest
 from dragonfly_protos import market_data_pb2 as pb
 from google.protobuf.message import Message
 from patience import patiently
@@ -410,6 +415,23 @@ def make_venues() -> pb.Venues:
             for name in ("binance", "bitstamp", "kraken")
         ]
     )
+
+
+@pytest.fixture
+async def gateway() -> AsyncIterator[StubGateway]:
+    async with StubGateway() as stub:
+        yield stub
+
+
+@pytest.fixture(scope="session")
+def stub_address() -> Iterator[str]:
+    """A stub with a moving market in a process of its own: for tests that have their own loop."""
+    command = [sys.executable, __file__]
+    found = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}  # what is beside all tests, too
+    with subprocess.Popen(command, env=found, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        yield process.stdout.readline().strip()
+        process.terminate()
 
 
 async def serve(port: int, rate: float, token: str | None) -> None:

@@ -234,3 +234,10 @@ def test_the_parts_are_told_what_up_was_told() -> None:
         "together": ["--open"],
         "gateway": ["--tokens", "t", "--linger-s", "3.0", "--open"],
     }
+
+
+def test_a_demo_without_the_terminal_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(demonstration, "entry_points", lambda **_: ())
+    result = CliRunner().invoke(main, ["demo", "--seconds", "0.2"])
+    assert result.exit_code == 78
+    assert "needs the package terminal" in the_error(result)

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
-from dragonfly_client.errors import ClientError
-from dragonfly_client.watch import Summary, check_picture, run_watch
-from dragonfly_common.errors import ConfigError, ExitCode, UserError
+from dragonfly_common.errors import ConfigError
 from rich.console import Console
 
 from supervisor.narration import Ticker
@@ -25,6 +24,9 @@ __all__ = [
     "usual_faults",
 ]
 
+ENTRY_POINT: Final = "dragonfly.demo"
+"""Where the terminal registers its ladder: no service imports another."""
+
 SECONDS_WITHOUT_TERMINAL: Final = 30.0
 
 # So that a viewer sees venues leave the book and come back: one at once, one that cannot be reached
@@ -37,10 +39,18 @@ _USUAL_FAULTS: Final = (
 )
 
 
-class BotError(UserError):
-    """The demo's own bot was refused."""
+class PrepareLadder(Protocol):
+    """Return what shows the ladder of the gateway at an address; both raise a `UserError`."""
 
-    exit_code = ExitCode.UNAVAILABLE
+    def __call__(
+        self,
+        instruments: Sequence[str],
+        *,
+        seconds: float | None,
+        console: Console,
+        notices: Callable[[], list[str]],
+        svg: Path | None,
+    ) -> Callable[[str], Awaitable[object]]: ...
 
 
 def usual_faults(venues: Sequence[str]) -> list[str]:
@@ -58,15 +68,18 @@ async def demonstrate(
     Raises:
         UserError: a process cannot run as it was told to, or refused the bot.
     """
-    try:
-        check_picture(svg)
-    except ClientError as error:
-        raise ConfigError(str(error)) from None
     console = Console(highlight=False)
     if seconds is None and not console.is_terminal:
         seconds = SECONDS_WITHOUT_TERMINAL
-    console.print("Starting the venues' simulator and the three layers …", style="dim")
     ticker = Ticker()
+    show_ladder = _find_ladder()(
+        options.instruments,
+        seconds=seconds,
+        console=console,
+        notices=lambda: ticker.lines,
+        svg=svg,
+    )
+    console.print("Starting the venues' simulator and the three layers …", style="dim")
     async with AsyncExitStack() as running:
 
         async def run(options: Options) -> System:
@@ -82,15 +95,20 @@ async def demonstrate(
                 raise
             system = await run(replace(options, gateway="127.0.0.1:0"))
         console.print(_where(options, system.gateway), style="dim", soft_wrap=True)
-        watch = run_watch(
-            system.gateway,
-            options.instruments,
-            seconds=seconds,
-            console=console,
-            notices=lambda: ticker.lines,
-            svg=svg,
-        )
-        await _while_it_runs(system, asyncio.ensure_future(watch))
+        await _while_it_runs(system, asyncio.ensure_future(show_ladder(system.gateway)))
+
+
+def _find_ladder() -> PrepareLadder:
+    try:
+        (found,) = entry_points(group=ENTRY_POINT, name="ladder")
+        prepare: PrepareLadder = found.load()
+    except (ValueError, ModuleNotFoundError) as error:
+        missing = getattr(error, "name", None) or "terminal"
+        raise ConfigError(
+            f"`demo` shows a ladder and needs the package {missing}, which is not installed: "
+            "install it, or run `up --simulated`"
+        ) from None
+    return prepare
 
 
 def _where(options: Options, gateway: str) -> str:
@@ -99,7 +117,7 @@ def _where(options: Options, gateway: str) -> str:
     return f"Bots of your own connect to {gateway}{taken}, as long as this runs."
 
 
-async def _while_it_runs(system: System, watching: asyncio.Future[Summary]) -> None:
+async def _while_it_runs(system: System, watching: asyncio.Future[object]) -> None:
     refused = asyncio.ensure_future(system.until_refused())
     try:
         either: tuple[asyncio.Future[Any], ...] = (watching, refused)
@@ -107,8 +125,6 @@ async def _while_it_runs(system: System, watching: asyncio.Future[Summary]) -> N
         if refused.done():
             refused.result()
         await watching
-    except ClientError as error:
-        raise BotError(str(error)) from None
     finally:
         refused.cancel()
         watching.cancel()

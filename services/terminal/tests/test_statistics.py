@@ -5,11 +5,11 @@ from dataclasses import replace
 import pytest
 from dragonfly_client import Book, State, VenueFeed
 from dragonfly_client._decode import decode_book
-from dragonfly_client.watch.ledger import ALL, OWN, Waited
-from dragonfly_client.watch.statistics import Rates, Recent, Statistics, Turn
 from hypothesis import given
 from hypothesis import strategies as st
 from stub_gateway import make_book
+from terminal.ledger import ALL, OWN, Waited
+from terminal.statistics import Rates, Recent, Statistics, Turn
 
 T0 = 1_700_000_000_000_000_000
 

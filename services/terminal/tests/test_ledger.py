@@ -8,12 +8,12 @@ from dataclasses import replace
 import pytest
 from dragonfly_client._decode import decode_book
 from dragonfly_client.messages import Book, State, VenueFeed
-from dragonfly_client.watch.latency import as_json, draw_ledger
-from dragonfly_client.watch.ledger import ALL, OCTAVES, OWN, Histogram, Ledger
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 from stub_gateway import make_book
+from terminal.latency import as_json, draw_ledger
+from terminal.ledger import ALL, OCTAVES, OWN, Histogram, Ledger
 
 T0 = 1_700_000_000_000_000_000
 

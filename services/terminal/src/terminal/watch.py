@@ -12,16 +12,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from rich.console import Console, ConsoleDimensions
-
 from dragonfly_client.client import DragonflyClient
 from dragonfly_client.errors import SettingError
 from dragonfly_client.events import Event, Refused
 from dragonfly_client.tls import Tls
-from dragonfly_client.watch.ladder import Frame, draw
-from dragonfly_client.watch.screens import LadderScreen, LineScreen, Screen
-from dragonfly_client.watch.state import WINDOW, Notices, Watch
-from dragonfly_client.watch.statistics import Summary
+from rich.console import Console, ConsoleDimensions
+
+from terminal.ladder import Frame, draw
+from terminal.screens import LadderScreen, LineScreen, Screen
+from terminal.state import WINDOW, Notices, Watch
+from terminal.statistics import Summary
 
 __all__ = ["check_picture", "picture", "run_watch"]
 

@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from dragonfly_client.messages import Book, Hops, State, VenueFeed
-from dragonfly_client.watch.ledger import NOT_AT_ALL, Ledger, Waited
+
+from terminal.ledger import NOT_AT_ALL, Ledger, Waited
 
 __all__ = ["Fault", "Percentiles", "Rates", "Recent", "Statistics", "Summary", "Turn"]
 

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import pytest
-from dragonfly_client.watch.text import (
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from terminal.text import (
     amount_text,
     basis_points,
     decimals_of,
@@ -9,8 +11,6 @@ from dragonfly_client.watch.text import (
     price_text,
     share_text,
 )
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,11 @@ from typing import Final
 
 from dragonfly_client.events import Disconnected, Event, Reconnected, Refused
 from dragonfly_client.messages import Book
-from dragonfly_client.watch.ladder import Frame, VenueRow
-from dragonfly_client.watch.ledger import Ledger
-from dragonfly_client.watch.statistics import Statistics, Summary, Turn
-from dragonfly_client.watch.text import decimals_of
+
+from terminal.ladder import Frame, VenueRow
+from terminal.ledger import Ledger
+from terminal.statistics import Statistics, Summary, Turn
+from terminal.text import decimals_of
 
 __all__ = ["WINDOW", "Notices", "Watch"]
 

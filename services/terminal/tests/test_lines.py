@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 from dragonfly_client import Book, State
 from dragonfly_client._decode import decode_book
-from dragonfly_client.watch.lines import Moves, added, price_line, summary_lines
-from dragonfly_client.watch.statistics import Fault, Percentiles, Summary
 from dragonfly_protos import market_data_pb2 as pb
 from stub_gateway import make_book
+from terminal.lines import Moves, added, price_line, summary_lines
+from terminal.statistics import Fault, Percentiles, Summary
 
 T0 = 1_700_000_000_123_000_000  # 22:13:20.123 UTC
 

@@ -9,17 +9,17 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any, Final
 
+from dragonfly_client.events import Event
+from dragonfly_client.messages import Book
 from rich import box
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from dragonfly_client.events import Event
-from dragonfly_client.messages import Book
-from dragonfly_client.watch.ledger import ALL, OCTAVES, Distribution, Ledger
-from dragonfly_client.watch.state import Watch
-from dragonfly_client.watch.text import duration_text
+from terminal.ledger import ALL, OCTAVES, Distribution, Ledger
+from terminal.state import Watch
+from terminal.text import duration_text
 
 __all__ = ["LatencyScreen", "as_json", "draw_ledger"]
 

@@ -8,15 +8,15 @@ from dataclasses import replace
 from textwrap import wrap
 from typing import Final, Protocol
 
+from dragonfly_client.events import Disconnected, Event, Reconnected, Refused
+from dragonfly_client.messages import Book
 from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from dragonfly_client.events import Disconnected, Event, Reconnected, Refused
-from dragonfly_client.messages import Book
-from dragonfly_client.watch.ladder import LOWEST, draw
-from dragonfly_client.watch.lines import Moves, added, summary_lines
-from dragonfly_client.watch.state import Watch
+from terminal.ladder import LOWEST, draw
+from terminal.lines import Moves, added, summary_lines
+from terminal.state import Watch
 
 __all__ = ["LadderScreen", "LineScreen", "Screen"]
 

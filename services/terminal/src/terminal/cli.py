@@ -13,12 +13,6 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import click
-from dragonfly_common.errors import ExitCode, UserError
-from dragonfly_common.ranges import NumberRange
-from dragonfly_common.types import normalise_instrument
-from dragonfly_common.wording import command_name
-from rich.console import Console
-
 from dragonfly_client.client import DEFAULT_TARGET, DragonflyClient
 from dragonfly_client.errors import (
     WANTS_TLS,
@@ -29,7 +23,14 @@ from dragonfly_client.errors import (
     UnavailableError,
 )
 from dragonfly_client.tls import Tls, warn_if_exposed
-from dragonfly_client.watch import LatencyScreen, as_json, run_watch
+from dragonfly_common.errors import ExitCode, UserError
+from dragonfly_common.ranges import NumberRange
+from dragonfly_common.types import normalise_instrument
+from dragonfly_common.wording import command_name
+from rich.console import Console
+
+from terminal.latency import LatencyScreen, as_json
+from terminal.watch import run_watch
 
 __all__ = ["latency", "watch"]
 

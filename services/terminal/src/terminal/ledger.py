@@ -11,9 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from hdrh.histogram import HdrHistogram
-
 from dragonfly_client.messages import Book, VenueFeed
+from hdrh.histogram import HdrHistogram
 
 __all__ = [
     "ALL",

@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 from typing import Final
 
 from dragonfly_client.messages import Book, Level, State
-from dragonfly_client.watch.statistics import Percentiles, Summary
-from dragonfly_client.watch.text import amount_text, decimals_of, duration_text, price_text
+
+from terminal.statistics import Percentiles, Summary
+from terminal.text import amount_text, decimals_of, duration_text, price_text
 
 __all__ = ["Moves", "added", "price_line", "summary_lines"]
 

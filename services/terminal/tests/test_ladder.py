@@ -8,15 +8,15 @@ from dataclasses import replace
 import pytest
 from dragonfly_client import Book, Hops, Level
 from dragonfly_client._decode import decode_book
-from dragonfly_client.watch.ladder import LOWEST, Frame, VenueRow, draw, venue_style
-from dragonfly_client.watch.statistics import Percentiles
-from dragonfly_client.watch.text import amount_text
 from dragonfly_protos import market_data_pb2 as pb
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console
 from stub_gateway import make_book
+from terminal.ladder import LOWEST, Frame, VenueRow, draw, venue_style
+from terminal.statistics import Percentiles
+from terminal.text import amount_text
 
 NARROW = (80, 24)
 WIDE = (120, 40)

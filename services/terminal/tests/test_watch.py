@@ -14,15 +14,18 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from dragonfly_client import NotFoundError, UnavailableError, cli
+from dragonfly_client import NotFoundError, UnavailableError
 from dragonfly_client.errors import error_of_status
-from dragonfly_client.watch import LatencyScreen, Summary, as_json, run_watch, screens
 from dragonfly_common.wording import command_name
 from dragonfly_protos import market_data_pb2 as pb
 from grpc import StatusCode
 from patience import PATIENCE_S, patiently
 from rich.console import Console
 from stub_gateway import StubGateway, make_book
+from terminal import cli, screens
+from terminal.latency import LatencyScreen, as_json
+from terminal.statistics import Summary
+from terminal.watch import run_watch
 
 COMMAND = [sys.executable, "-m", "dragonfly_common.cli", "watch"]
 
@@ -212,13 +215,13 @@ async def test_no_gateway_ends_the_watch(
     gateway: StubGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await gateway.stop()
-    monkeypatch.setattr("dragonfly_client.watch.run.CONNECT_TIMEOUT_S", 0.2)
+    monkeypatch.setattr("terminal.watch.CONNECT_TIMEOUT_S", 0.2)
     with pytest.raises(UnavailableError, match="no gateway"):
         await run_watch(gateway.address, ["ETH-BTC"], seconds=1, console=plain_console())
 
 
 def test_no_gateway_is_told_with_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dragonfly_client.watch.run.CONNECT_TIMEOUT_S", 0.1)
+    monkeypatch.setattr("terminal.watch.CONNECT_TIMEOUT_S", 0.1)
     with pytest.raises(cli.NoGatewayError) as told:
         cli.watch.main(["--gateway", "127.0.0.1:1"], standalone_mode=False)
     assert "no gateway at 127.0.0.1:1 within 0.1 s" in str(told.value)

@@ -19,14 +19,14 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Final
 
+from dragonfly_client.messages import Book, Hops, Level, State, VenueFeed
 from rich import box
 from rich.console import Group, RenderableType
 from rich.panel import Panel
 from rich.text import Text
 
-from dragonfly_client.messages import Book, Hops, Level, State, VenueFeed
-from dragonfly_client.watch.statistics import Percentiles
-from dragonfly_client.watch.text import (
+from terminal.statistics import Percentiles
+from terminal.text import (
     amount_text,
     basis_points,
     decimals_of,
