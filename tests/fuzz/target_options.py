@@ -24,11 +24,11 @@ from dragonfly_common.errors import ConfigError, UserError
 from dragonfly_common.types import is_instrument, normalise_instrument
 from dragonfly_venues.registry import find_venue
 from dragonfly_venues.transport import STREAM_SCHEMES, check_url
+from dragonfly_views.access import read_tokens
+from dragonfly_views.tokens import write_entry
 from feed_listener.cli import listener
 from fuzzing import Target
-from grpc_gateway.access import read_tokens
 from grpc_gateway.cli import gateway
-from grpc_gateway.tokens import write_entry
 from mutation import Form
 from supervisor.cli import _by_venue, demo, up
 from terminal.cli import watch

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 from dragonfly_common.bus import Publisher, drive
-from dragonfly_common.clock import SystemClock
+from dragonfly_common.clock import Clock, ManualClock, SystemClock
 from dragonfly_common.messages import Instruments, Venue, View
 from dragonfly_common.topics import (
     RELIST_PREFIX,
@@ -21,7 +21,9 @@ from dragonfly_common.topics import (
 )
 from dragonfly_common.types import FeedState
 from dragonfly_protos import market_data_pb2 as pb
+from dragonfly_views.accounts import Account, Caller, Denials
 from dragonfly_views.relay import ViewKey
+from dragonfly_views.tokens import Quota, hash_token
 from dragonfly_views.wire import SharedView
 from google.protobuf.message import Message
 from patience import patiently
@@ -33,6 +35,12 @@ _KINDS: Final[dict[type[Message], ViewKind]] = {
     pb.Bbo: ViewKind.BBO,
     pb.Liquidity: ViewKind.LIQUIDITY,
 }
+
+
+def make_caller(name: str = "", quota: Quota = Quota(), clock: Clock | None = None) -> Caller:  # noqa: B008 - it is frozen
+    """Return who makes a call."""
+    clock = clock or ManualClock()
+    return Caller(Account(name, quota, Denials(clock), clock), "ipv4:127.0.0.1:1")
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -108,6 +116,16 @@ class Aggregator:
                 self.on_relist()
             if key := parse_view_topic(interest.prefix):
                 (self.wanted.add if interest.wanted else self.wanted.discard)(ViewKey(*key))
+
+
+def write_tokens(file: Path, tokens: Mapping[str, list[str]], **quota: float) -> None:
+    """Write a tokens file in which all bots have the same quota."""
+    quotas = "".join(f"{key} = {value}\n" for key, value in quota.items())
+    entries = (
+        f"[bots.{name}]\ntoken_sha256 = {[hash_token(one) for one in held]}\n{quotas}"
+        for name, held in tokens.items()
+    )
+    replace_file(file, "\n".join(entries).encode())
 
 
 def replace_file(file: Path, content: bytes) -> None:

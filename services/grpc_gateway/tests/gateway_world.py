@@ -10,16 +10,13 @@ from typing import Final, Self, TypeVar
 import grpc
 import grpc.aio
 import pytest
-from dragonfly_common.clock import Clock, ManualClock
 from dragonfly_common.runtime import Runtime, RuntimeOptions
 from dragonfly_protos import market_data_pb2 as pb
 from dragonfly_protos import orderbook_pb2
 from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
-from grpc_gateway.accounts import Account, Caller, Denials
 from grpc_gateway.service import Options, serve
-from grpc_gateway.tokens import Quota
 from patience import patiently
 from view_world import until
 
@@ -35,12 +32,6 @@ _METHODS: Final[dict[str, MethodDescriptor]] = {
 }
 # A bot's transport that reads little ahead: a bot that stops reading is noticed early.
 READ_LITTLE_AHEAD: Final = (("grpc.http2.bdp_probe", 0), ("grpc.http2.lookahead_bytes", 4096))
-
-
-def make_caller(name: str = "", quota: Quota = Quota(), clock: Clock | None = None) -> Caller:  # noqa: B008 - it is frozen
-    """Return who makes a call."""
-    clock = clock or ManualClock()
-    return Caller(Account(name, quota, Denials(clock), clock), "ipv4:127.0.0.1:1")
 
 
 class Call:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -10,10 +9,9 @@ from typing import Final
 import grpc
 import trustme
 from grpc_gateway.tls import TlsFiles
-from grpc_gateway.tokens import hash_token
 from view_world import replace_file
 
-__all__ = ["TOKEN", "Authority", "write_tokens"]
+__all__ = ["TOKEN", "Authority"]
 
 TOKEN: Final = "a-token-that-nobody-may-ever-read-in-a-log"
 
@@ -58,13 +56,3 @@ class Authority:
         return grpc.ssl_channel_credentials(
             self.pem, issued.private_key_pem.bytes(), issued.cert_chain_pems[0].bytes()
         )
-
-
-def write_tokens(file: Path, tokens: Mapping[str, list[str]], **quota: float) -> None:
-    """Write a tokens file in which all bots have the same quota."""
-    quotas = "".join(f"{key} = {value}\n" for key, value in quota.items())
-    entries = (
-        f"[bots.{name}]\ntoken_sha256 = {[hash_token(one) for one in held]}\n{quotas}"
-        for name, held in tokens.items()
-    )
-    replace_file(file, "\n".join(entries).encode())

@@ -12,15 +12,15 @@ from typing import Any
 import grpc
 import pytest
 from dragonfly_protos import market_data_pb2 as pb
-from dragonfly_views.counters import FILE_FAILURES
+from dragonfly_views.counters import DENIED, FILE_FAILURES
 from gateway_world import Bot, Call, RunningGateway, running
 from grpc import StatusCode
 from grpc_gateway import counters, handshakes
 from grpc_gateway.service import Options
 from grpc_health.v1 import health_pb2
-from papers import TOKEN, Authority, write_tokens
+from papers import TOKEN, Authority
 from patience import PATIENCE_S, patiently
-from view_world import Aggregator, make_book, replace_file, until
+from view_world import Aggregator, make_book, replace_file, until, write_tokens
 
 ETH = pb.BookRequest(instrument="ETH-BTC")
 HEALTH = "/grpc.health.v1.Health/Check"
@@ -72,7 +72,7 @@ def logged(capfd: pytest.CaptureFixture[str]) -> Iterator[Callable[[], str]]:
 
 
 def denied(reason: str) -> float:
-    count: float = counters.DENIED.labels(reason)._value.get()
+    count: float = DENIED.labels(reason)._value.get()
     return count
 
 

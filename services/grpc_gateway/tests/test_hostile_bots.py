@@ -14,13 +14,14 @@ from pathlib import Path
 import grpc
 import pytest
 from dragonfly_protos import market_data_pb2 as pb
+from dragonfly_views.counters import DENIED
 from gateway_world import Call, RunningGateway, running
 from grpc import StatusCode
 from grpc_gateway import connections, counters, rpc, service
 from grpc_gateway.service import Options
 from grpc_health.v1 import health_pb2
-from papers import TOKEN, Authority, write_tokens
-from view_world import Aggregator, make_book, until
+from papers import TOKEN, Authority
+from view_world import Aggregator, make_book, until, write_tokens
 
 ETH = pb.BookRequest(instrument="ETH-BTC")
 HTTP2 = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(3) + b"\x04" + bytes(5)
@@ -320,11 +321,11 @@ async def test_reflection_takes_a_bots_places(served: RunningGateway) -> None:
 
 
 async def test_streams_beyond_measure_are_refused(served: RunningGateway, logged: Logged) -> None:
-    before = counters.DENIED.labels("quota_streams")._value.get()
+    before = DENIED.labels("quota_streams")._value.get()
     async with served.bot() as greedy:
         for _ in range(200):
             greedy.stream("StreamBook", ETH)
-        await until(lambda: counters.DENIED.labels("quota_streams")._value.get() == before + 196)
+        await until(lambda: DENIED.labels("quota_streams")._value.get() == before + 196)
         assert counters.STREAMS._value.get() == 5
 
 

@@ -4,11 +4,13 @@ import random
 
 import pytest
 from dragonfly_protos import market_data_pb2 as pb
-from gateway_world import Bot, make_caller
+from dragonfly_views.refusals import RefusalCode
+from gateway_world import Bot
 from grpc import StatusCode
+from grpc_gateway.context import STATUS
 from grpc_gateway.rpc import SERVICES, generic_handler
 from grpc_gateway.servicer import Servicer
-from view_world import Aggregator, make_book
+from view_world import Aggregator, make_book, make_caller
 
 SENSIBLE = {
     StatusCode.OK,
@@ -73,3 +75,8 @@ def _mutated(seeded: random.Random) -> bytes:
     for _ in range(seeded.randint(1, 4)):
         payload[seeded.randrange(len(payload))] = seeded.randrange(256)
     return bytes(payload[: seeded.randint(0, len(payload))])
+
+
+def test_every_refusal_is_a_status_of_its_own() -> None:
+    assert set(STATUS) == set(RefusalCode)
+    assert len(set(STATUS.values())) == len(STATUS)

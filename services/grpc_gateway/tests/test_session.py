@@ -9,17 +9,17 @@ import pytest
 from dragonfly_common.clock import ManualClock
 from dragonfly_common.topics import ViewKind
 from dragonfly_protos import market_data_pb2 as pb
+from dragonfly_views.refusals import RefusalCode, RefusedError
 from dragonfly_views.relay import Relay, ViewKey
-from gateway_world import READ_LITTLE_AHEAD, Bot, Call, RunningGateway, make_caller, running
+from gateway_world import READ_LITTLE_AHEAD, Bot, Call, RunningGateway, running
 from grpc import StatusCode
 from grpc_gateway import counters
 from grpc_gateway.ack_window import AckWindow
-from grpc_gateway.requests import RefusedError
 from grpc_gateway.service import Options
 from grpc_gateway.session import MOST_REFUSALS_WAITING, Session
 from grpc_gateway.streams import Stream
 from patience import PATIENCE_S
-from view_world import Aggregator, make_book, until
+from view_world import Aggregator, make_book, make_caller, until
 
 pytestmark = pytest.mark.usefixtures("aggregator")
 
@@ -333,7 +333,7 @@ async def test_a_bot_that_asks_without_reading_is_ended() -> None:
         await session.take(unsubscribe())
     with pytest.raises(RefusedError, match="64 refusals of this session wait unread") as error:
         await session.take(unsubscribe())
-    assert error.value.code is StatusCode.RESOURCE_EXHAUSTED
+    assert error.value.code is RefusalCode.OVER_LIMIT
 
 
 async def test_waiting_for_a_list_is_not_held_against_the_bot() -> None:

@@ -7,21 +7,20 @@ from typing import NoReturn
 import pytest
 from dragonfly_common.clock import ManualClock
 from dragonfly_common.topics import ViewKind
+from dragonfly_views.accounts import Caller
 from dragonfly_views.mailbox import Mail
+from dragonfly_views.refusals import RefusalCode, RefusedError
 from dragonfly_views.relay import ViewKey
+from dragonfly_views.tokens import Quota
 from dragonfly_views.wire import seal
-from gateway_world import make_caller
 from grpc import StatusCode
 from grpc_gateway import counters
-from grpc_gateway.accounts import Caller
 from grpc_gateway.ack_window import AckWindow
-from grpc_gateway.requests import RefusedError
 from grpc_gateway.streams import PAUSE_S, STALLED_AFTER_S, Stream, Streams, sealed
-from grpc_gateway.tokens import Quota
-from view_world import a_view
+from view_world import a_view, make_caller
 
 KEY = ViewKey(ViewKind.BOOK, "ETH-BTC")
-STOPPING = RefusedError(StatusCode.UNAVAILABLE, "stopping")
+STOPPING = RefusedError(RefusalCode.UNAVAILABLE, "stopping")
 
 
 def make_streams(*, total: int = 3) -> tuple[Streams, ManualClock]:
@@ -202,7 +201,7 @@ async def _end_twice() -> None:
     stream = Stream(make_caller())
     with stream.ending():
         stream.end(STOPPING)
-        stream.end(RefusedError(StatusCode.ABORTED, "another"))
+        stream.end(RefusedError(RefusalCode.STALLED, "another"))
         await asyncio.Event().wait()
 
 
@@ -226,7 +225,7 @@ async def test_a_bot_that_does_not_acknowledge_is_found_by_looking() -> None:
     streams.look()
     with pytest.raises(RefusedError, match="no update was acknowledged for 2 s") as error:
         await serving
-    assert error.value.code is StatusCode.ABORTED
+    assert error.value.code is RefusalCode.STALLED
 
 
 async def test_a_stall_is_told_once_per_episode() -> None:

@@ -1,13 +1,26 @@
-"""What the gateway uses of a grpc.aio.ServicerContext, which ships no types."""
+"""What the gateway uses of gRPC, which ships no types: a call's context, and the statuses."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NoReturn, Protocol
+from typing import Final, NoReturn, Protocol
 
+from dragonfly_views.refusals import RefusalCode
 from grpc import StatusCode
 
-__all__ = ["Context"]
+__all__ = ["STATUS", "Context"]
+
+STATUS: Final[Mapping[RefusalCode, StatusCode]] = {
+    RefusalCode.INVALID: StatusCode.INVALID_ARGUMENT,
+    RefusalCode.NOT_FOUND: StatusCode.NOT_FOUND,
+    RefusalCode.DUPLICATE: StatusCode.ALREADY_EXISTS,
+    RefusalCode.OVER_LIMIT: StatusCode.RESOURCE_EXHAUSTED,
+    RefusalCode.UNKNOWN_CALLER: StatusCode.UNAUTHENTICATED,
+    RefusalCode.UNAVAILABLE: StatusCode.UNAVAILABLE,
+    RefusalCode.OVERDUE: StatusCode.DEADLINE_EXCEEDED,
+    RefusalCode.STALLED: StatusCode.ABORTED,
+}
+"""How gRPC says that a caller is refused."""
 
 
 class Context(Protocol):

@@ -9,7 +9,6 @@ from prometheus_client import Counter, Gauge
 
 __all__ = [
     "BOTS_STALLED",
-    "DENIED",
     "HANDSHAKES_REFUSED",
     "MISPLACED_BODIES",
     "REFUSED",
@@ -30,11 +29,6 @@ REPLACED: Final = Counter(
 )
 REFUSED: Final = Counter(
     "dragonfly_gateway_refused_total", "Requests refused and streams ended, by status.", ["code"]
-)
-DENIED: Final = Counter(
-    "dragonfly_gateway_denied_total",
-    "Calls of unknown bots, and calls beyond a bot's quota, by reason.",
-    ["reason"],
 )
 HANDSHAKES_REFUSED: Final = Counter(
     "dragonfly_gateway_handshakes_refused_total", "TLS handshakes that no call followed."

@@ -11,13 +11,12 @@ from typing import Any, Final
 
 import structlog
 from dragonfly_views.condition import Condition
+from dragonfly_views.refusals import LONGEST_QUOTED, RefusalCode, RefusedError
 from google.protobuf.descriptor import ServiceDescriptor
-from grpc import StatusCode
 from grpc_health.v1 import health_pb2
 
 from grpc_gateway import counters
 from grpc_gateway.context import Context
-from grpc_gateway.requests import LONGEST_QUOTED, RefusedError
 
 __all__ = ["Health"]
 
@@ -67,7 +66,7 @@ class Health:
         if status == _UNKNOWN:
             known = ", ".join(sorted(self._names)).lstrip(", ")
             shown = request.service[:LONGEST_QUOTED]
-            raise RefusedError(StatusCode.NOT_FOUND, f"no service {shown!r}: there are {known}")
+            raise RefusedError(RefusalCode.NOT_FOUND, f"no service {shown!r}: there are {known}")
         return status
 
     async def list(self, request: Any, context: Context, caller: object) -> bytes:
@@ -91,7 +90,7 @@ class Health:
     def _watching(self) -> Iterator[None]:
         if self._watches >= self._most_watches:
             raise RefusedError(
-                StatusCode.RESOURCE_EXHAUSTED,
+                RefusalCode.OVER_LIMIT,
                 f"health is watched {self._watches} times at this gateway, which is the limit:"
                 " call Check",
             )

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterable
 from typing import Any, Final
 
+from dragonfly_views.accounts import Caller
 from google.protobuf.descriptor import ServiceDescriptor
 from grpc_reflection.v1alpha import reflection, reflection_pb2
 
-from grpc_gateway.accounts import Caller
 from grpc_gateway.context import Context
 from grpc_gateway.requests import parse
 from grpc_gateway.streams import Streams

@@ -16,14 +16,14 @@ from typing import Any, Final
 
 import grpc
 from dragonfly_protos import market_data_pb2, orderbook_pb2
+from dragonfly_views.refusals import RefusalCode, RefusedError
 from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
-from grpc import StatusCode
 
 from grpc_gateway import counters
-from grpc_gateway.context import Context
-from grpc_gateway.requests import RefusedError, parse
+from grpc_gateway.context import STATUS, Context
+from grpc_gateway.requests import parse
 
 __all__ = ["SERVICES", "Admit", "generic_handler"]
 
@@ -77,21 +77,22 @@ async def _read_request(kind: type[Message], context: Context) -> Message:
             payload = await context.read()
     except TimeoutError:
         raise RefusedError(
-            StatusCode.DEADLINE_EXCEEDED,
+            RefusalCode.OVERDUE,
             f"no request followed its call within {REQUEST_WITHIN_S:g} s: send both together",
         ) from None
     if not isinstance(payload, bytes):
         name = kind.DESCRIPTOR.full_name
-        raise RefusedError(StatusCode.INVALID_ARGUMENT, f"a call without a request: send a {name}")
+        raise RefusedError(RefusalCode.INVALID, f"a call without a request: send a {name}")
     return parse(kind, payload)
 
 
 async def _refuse(context: Context, error: RefusedError) -> None:
     """Count a refusal and end the call with it."""
-    counters.REFUSED.labels(error.code.name).inc()
+    status = STATUS[error.code]
+    counters.REFUSED.labels(status.name).inc()
     try:
         async with asyncio.timeout(ABORT_WAIT_S):
-            await context.abort(error.code, error.sentence)
+            await context.abort(status, error.sentence)
     except TimeoutError:
         # The status waits behind what the bot never read. The transport keeps it until then; the
         # handler ends now, in the one way that grpc.aio takes for an orderly one.

@@ -20,19 +20,19 @@ from dragonfly_common.messages import Gone, Instruments, Venue, View
 from dragonfly_common.runtime import Runtime
 from dragonfly_common.status import split_host_port
 from dragonfly_common.topics import STATUS_PREFIX, ViewKind, parse_view_topic
+from dragonfly_views.access import Access
+from dragonfly_views.accounts import Caller
+from dragonfly_views.refusals import RefusalCode, RefusedError
 from dragonfly_views.relay import Relay, ViewKey
 from dragonfly_views.venue_statuses import VenueStatuses
-from grpc import StatusCode
 
 from grpc_gateway import counters
-from grpc_gateway.access import Access
-from grpc_gateway.accounts import Caller
+from grpc_gateway.access import admit
 from grpc_gateway.connections import Connections, bound_unsent
 from grpc_gateway.context import Context
 from grpc_gateway.handshakes import HANDSHAKE_LIMIT_S, Handshakes
 from grpc_gateway.health import Health
 from grpc_gateway.reflection import Reflection
-from grpc_gateway.requests import RefusedError
 from grpc_gateway.rpc import SERVICES, generic_handler
 from grpc_gateway.servicer import Limits, Servicer
 from grpc_gateway.streams import Streams
@@ -52,7 +52,7 @@ OWN_DESCRIPTORS: Final = 256
 LEAST_CONNECTIONS: Final = 16
 OTHER_BIND: Final = "choose another --bind"
 TOKEN_REVOKED: Final = RefusedError(
-    StatusCode.UNAUTHENTICATED, "the token holds no more: ask for a new one"
+    RefusalCode.UNKNOWN_CALLER, "the token holds no more: ask for a new one"
 )
 
 logger = structlog.get_logger()
@@ -114,12 +114,7 @@ class _Gateway:
             Certificates(options.tls, self._handshakes.begun) if options.tls else None
         )
         self._asks_certificates = options.tls is not None and options.tls.client_ca is not None
-        self._access = Access(
-            tokens=options.tokens,
-            certificates=self._asks_certificates,
-            max_streams=options.max_streams,
-            clock=clock,
-        )
+        self._access = Access(options.tokens, options.max_streams, clock)
         self._servicer = Servicer(
             self._relay,
             self._venues,
@@ -145,7 +140,7 @@ class _Gateway:
         self._runtime.ready(address=address)
 
     def _warn_of_open_doors(self, address: str, *, encrypted: bool) -> None:
-        asks = self._options.tokens is not None
+        asks = self._access.asks_tokens
         if asks and not encrypted and not is_loopback(address):
             logger.warning(
                 "tokens travel in the clear", remedy="serve with --tls-cert and --tls-key"
@@ -161,7 +156,7 @@ class _Gateway:
         """Say so to health and to every bot, then close; a bot that does not read is cut."""
         self._health.shut_down()
         self._streams.end_all(
-            RefusedError(StatusCode.UNAVAILABLE, "gateway is stopping: connect to another")
+            RefusedError(RefusalCode.UNAVAILABLE, "gateway is stopping: connect to another")
         )
         await self._server.stop(STOP_GRACE_S)
         self.subscriber.close()
@@ -201,7 +196,7 @@ class _Gateway:
 
     def _admit(self, context: Context) -> Caller:
         self._note_call(context)
-        caller = self._access.admit(context)
+        caller = admit(context, self._access, certificates=self._asks_certificates)
         self._connections.admitted(context.peer())
         return caller
 

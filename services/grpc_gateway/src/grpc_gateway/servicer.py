@@ -14,22 +14,24 @@ from dragonfly_common.topics import ViewKind
 from dragonfly_common.types import MAX_DEPTH
 from dragonfly_protos import market_data_pb2 as pb
 from dragonfly_protos import orderbook_pb2
+from dragonfly_views.accounts import Caller
 from dragonfly_views.condition import Condition
 from dragonfly_views.mailbox import Mail, Mailbox
-from dragonfly_views.relay import Reader, Relay, ViewKey
-from dragonfly_views.venue_statuses import VenueStatuses
-from dragonfly_views.wire import SharedView, seal
-from grpc import StatusCode
-
-from grpc_gateway.accounts import Caller
-from grpc_gateway.ack_window import AckWindow
-from grpc_gateway.context import Context
-from grpc_gateway.requests import (
+from dragonfly_views.refusals import (
     LONGEST_QUOTED,
+    RefusalCode,
     RefusedError,
     check_depth,
     check_instrument,
     check_instruments,
+)
+from dragonfly_views.relay import Reader, Relay, ViewKey
+from dragonfly_views.venue_statuses import VenueStatuses
+from dragonfly_views.wire import SharedView, seal
+
+from grpc_gateway.ack_window import AckWindow
+from grpc_gateway.context import Context
+from grpc_gateway.requests import (
     check_interval,
     check_no_interval,
     legacy_instrument,
@@ -160,7 +162,7 @@ class Servicer:
         known, shown = statuses.venues, venue[:LONGEST_QUOTED]
         if venue and known and venue not in known and statuses.is_settled(self._now()):
             raise RefusedError(
-                StatusCode.NOT_FOUND, f"no venue {shown!r}: there are {', '.join(known)}"
+                RefusalCode.NOT_FOUND, f"no venue {shown!r}: there are {', '.join(known)}"
             )
         raise _unavailable(
             f"the instrument list of {shown or 'any venue'} is not there yet: try later"
@@ -312,7 +314,7 @@ class Servicer:
         if not statuses.lists(instrument):
             otherwise = "ListInstruments says what there is"
             raise RefusedError(
-                StatusCode.NOT_FOUND, statuses.listings.refusal(instrument, otherwise)
+                RefusalCode.NOT_FOUND, statuses.listings.refusal(instrument, otherwise)
             )
 
     def _knows_all(self) -> bool:
@@ -337,4 +339,4 @@ async def _take_requests(session: Session, stream: Stream, requests: AsyncIterat
 
 
 def _unavailable(sentence: str) -> RefusedError:
-    return RefusedError(StatusCode.UNAVAILABLE, sentence)
+    return RefusedError(RefusalCode.UNAVAILABLE, sentence)

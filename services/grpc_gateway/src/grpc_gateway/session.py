@@ -12,19 +12,20 @@ from typing import Final
 
 from dragonfly_common.clock import Clock
 from dragonfly_protos import market_data_pb2 as pb
-from dragonfly_views.relay import Relay, ViewKey
-from dragonfly_views.wire import wrap
-from grpc import StatusCode
-
-from grpc_gateway.ack_window import AckWindow
-from grpc_gateway.requests import (
+from dragonfly_views.refusals import (
+    RefusalCode,
     RefusedError,
     check_instrument,
     check_room,
-    check_view,
     check_view_depth,
-    check_window,
+    invalid,
 )
+from dragonfly_views.relay import Relay, ViewKey
+from dragonfly_views.wire import wrap
+
+from grpc_gateway.ack_window import AckWindow
+from grpc_gateway.context import STATUS
+from grpc_gateway.requests import check_view, check_window
 from grpc_gateway.streams import Stream, sealed
 
 __all__ = ["Session"]
@@ -81,7 +82,7 @@ class Session:
         match request.WhichOneof("request"):
             case _ if not first and request.window not in (0, self._window.size):
                 self._refuse(
-                    _invalid(
+                    invalid(
                         f"window {request.window} comes too late, this session's is"
                         f" {self._window.size}: give it with the first request"
                     )
@@ -93,7 +94,7 @@ class Session:
             case "ack":
                 self._acknowledge(request.ack)
             case _ if not (first and request.window):
-                self._refuse(_invalid("an empty request: give subscribe, unsubscribe or ack"))
+                self._refuse(invalid("an empty request: give subscribe, unsubscribe or ack"))
         self._stream.wake()
 
     def next_update(self) -> bytes | None:
@@ -129,7 +130,7 @@ class Session:
         depth = check_view_depth(key.kind, asked.depth, self._depth)
         if key in self._depths:
             raise RefusedError(
-                StatusCode.ALREADY_EXISTS,
+                RefusalCode.DUPLICATE,
                 f"{_name(key)} is subscribed already: unsubscribe first to change its depth",
             )
         held = (held.instrument for held in self._depths)
@@ -154,24 +155,24 @@ class Session:
             self._refuse(error, asked)
             return
         if self._depths.pop(key, None) is None:
-            self._refuse(_invalid(f"{_name(key)} is not subscribed in this session"), asked)
+            self._refuse(invalid(f"{_name(key)} is not subscribed in this session"), asked)
         else:
             self._leave(key)
 
     def _acknowledge(self, number: int) -> None:
         if not self._window.acknowledge(number, self._clock.monotonic()):
-            raise _invalid(
+            raise invalid(
                 f"ack {number} was never sent: this session's last update is {self._window.sent}"
             )
 
     def _refuse(self, error: RefusedError, asked: pb.Subscription | None = None) -> None:
         if len(self._refusals) >= MOST_REFUSALS_WAITING:
             raise RefusedError(
-                StatusCode.RESOURCE_EXHAUSTED,
+                RefusalCode.OVER_LIMIT,
                 f"{MOST_REFUSALS_WAITING} refusals of this session wait unread: read them",
             )
         self._refusals.append(
-            pb.Refusal(subscription=asked, message=error.sentence, code=error.code.value[0])
+            pb.Refusal(subscription=asked, message=error.sentence, code=STATUS[error.code].value[0])
         )
 
     def _leave(self, key: ViewKey) -> None:
@@ -184,7 +185,3 @@ class Session:
 
 def _name(key: ViewKey) -> str:
     return f"the {key.kind} of {key.instrument}"
-
-
-def _invalid(sentence: str) -> RefusedError:
-    return RefusedError(StatusCode.INVALID_ARGUMENT, sentence)

@@ -10,21 +10,21 @@ from typing import Final
 import structlog
 from dragonfly_common.clock import Clock
 from dragonfly_common.errors import DecodeError
+from dragonfly_views.accounts import Caller
 from dragonfly_views.mailbox import Mail, Mailbox
+from dragonfly_views.refusals import RefusalCode, RefusedError
 from dragonfly_views.relay import Reader, ViewKey
 from dragonfly_views.wire import SharedView, seal
-from grpc import StatusCode
 
 from grpc_gateway import counters
-from grpc_gateway.accounts import Caller
 from grpc_gateway.ack_window import AckWindow
 from grpc_gateway.context import Context
-from grpc_gateway.requests import RefusedError
 
 __all__ = ["Stream", "Streams", "sealed"]
 
 STALLED_AFTER_S: Final = 1.0
 CUT_WRITE_AFTER_S: Final = 0.2
+REMEDY: Final = "end one, or follow many instruments in one Session"
 PAUSE_S: Final = 0.5
 """The bus is looked at much more often, unless the process stands still."""
 
@@ -129,7 +129,7 @@ class Streams:
             RefusedError: a limit is reached, or the stream was ended.
         """
         self._admit()
-        with caller.account.stream(caller.peer):
+        with caller.account.stream(caller.peer, REMEDY):
             stream = Stream(caller, self.current)
             self._open.add(stream)
             counters.STREAMS.inc()
@@ -188,7 +188,7 @@ class Streams:
             raise self._closing
         if len(self._open) >= self._total:
             raise RefusedError(
-                StatusCode.RESOURCE_EXHAUSTED,
+                RefusalCode.OVER_LIMIT,
                 f"{self._total} streams are open at this gateway, which is the limit:"
                 " try another gateway, or later",
             )
@@ -210,7 +210,7 @@ def sealed(mail: Mail[ViewKey, SharedView], depth: int, now_ns: int) -> bytes | 
 
 def _unacknowledged(window: AckWindow) -> RefusedError:
     return RefusedError(
-        StatusCode.ABORTED,
+        RefusalCode.STALLED,
         f"no update was acknowledged for {window.limit_s:g} s while some were in flight:"
         " acknowledge faster, or open the session anew",
     )

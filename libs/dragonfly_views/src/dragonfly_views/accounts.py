@@ -10,11 +10,10 @@ from typing import Final
 
 import structlog
 from dragonfly_common.clock import Clock
-from grpc import StatusCode
 
-from grpc_gateway import counters
-from grpc_gateway.requests import RefusedError
-from grpc_gateway.tokens import Quota
+from dragonfly_views import counters
+from dragonfly_views.refusals import RefusalCode, RefusedError
+from dragonfly_views.tokens import Quota
 
 __all__ = ["Account", "Caller", "Denials"]
 
@@ -81,8 +80,8 @@ class Account:
         self._allowance -= 1
 
     @contextmanager
-    def stream(self, peer: str) -> Iterator[None]:
-        """Hold a place for one stream.
+    def stream(self, peer: str, remedy: str = "end one") -> Iterator[None]:
+        """Hold a place for one stream; `remedy` is what a bot may do where it has none.
 
         Raises:
             RefusedError: all are taken.
@@ -97,8 +96,7 @@ class Account:
             raise self._denied(
                 peer,
                 "streams",
-                f"{most} streams are open {whose}, which is {what}:"
-                " end one, or follow many instruments in one Session",
+                f"{most} streams are open {whose}, which is {what}: {remedy}",
             )
         self._streams += 1
         try:
@@ -153,7 +151,7 @@ class Account:
 
     def _denied(self, peer: str, quota: str, sentence: str) -> RefusedError:
         self._denials.note(f"quota_{quota}", bot=self.name, peer=peer)
-        return RefusedError(StatusCode.RESOURCE_EXHAUSTED, sentence)
+        return RefusedError(RefusalCode.OVER_LIMIT, sentence)
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ import click
 from dragonfly_common.errors import ConfigError
 from dragonfly_common.secret_files import create_secret, exposed_to
 
-from grpc_gateway.access import read_tokens
-from grpc_gateway.tokens import check_name, hash_token, write_entry
+from dragonfly_views.access import read_tokens
+from dragonfly_views.tokens import check_name, hash_token, write_entry
 
 __all__ = ["token"]
 

@@ -8,8 +8,8 @@ import pytest
 from click.testing import CliRunner
 from dragonfly_common.cli import main
 from dragonfly_common.errors import ConfigError
-from grpc_gateway.access import read_tokens
-from grpc_gateway.tokens import Quota, hash_token, parse_tokens, write_entry
+from dragonfly_views.access import read_tokens
+from dragonfly_views.tokens import Quota, hash_token, parse_tokens, write_entry
 
 A, B, C = (hash_token(token) for token in "abc")
 

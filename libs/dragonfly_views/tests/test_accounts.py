@@ -2,12 +2,12 @@ from __future__ import annotations
 
 import pytest
 from dragonfly_common.clock import ManualClock
-from gateway_world import make_caller
-from grpc_gateway import counters
-from grpc_gateway.accounts import SAY_AGAIN_AFTER_S, Denials
-from grpc_gateway.requests import RefusedError
-from grpc_gateway.tokens import Quota
+from dragonfly_views.accounts import SAY_AGAIN_AFTER_S, Denials
+from dragonfly_views.counters import DENIED
+from dragonfly_views.refusals import RefusedError
+from dragonfly_views.tokens import Quota
 from structlog.testing import capture_logs
+from view_world import make_caller
 
 
 def test_calls_are_let_through_at_the_quotas_pace() -> None:
@@ -58,7 +58,7 @@ def test_a_refused_set_of_instruments_is_not_held_in_part() -> None:
 def test_a_denial_is_always_counted_and_said_now_and_then() -> None:
     clock = ManualClock()
     denials = Denials(clock)
-    counter = counters.DENIED.labels("quota_streams")._value
+    counter = DENIED.labels("quota_streams")._value
     before = counter.get()
     with capture_logs() as said:
         for _ in range(4):
