@@ -8,12 +8,11 @@ ARG BASE=python:3.13-slim-trixie
 
 FROM ${BASE} AS build
 WORKDIR /src
-# What others made comes as the very files of hashes.txt; after this no index is asked. The client's
-# hdrhistogram has no wheel for every architecture.
+# What others made comes as the very files of hashes.txt; after this no index is asked.
 COPY hashes.txt .
 RUN --mount=type=cache,target=/root/.cache/pip \
-    grep -v '^hdrhistogram==' hashes.txt >most.txt && python -m venv /build && \
-    /build/bin/pip download -q --require-hashes --only-binary :all: --no-deps -r most.txt -d /verified
+    python -m venv /build && \
+    /build/bin/pip download -q --require-hashes --only-binary :all: --no-deps -r hashes.txt -d /verified
 RUN /build/bin/pip install -q --no-index --find-links /verified hatchling
 COPY libs libs
 COPY services services
@@ -24,7 +23,8 @@ RUN python -m venv --without-pip /opt/dragonfly
 COPY deploy/bill_of_materials.py deploy/install ./
 
 FROM build AS build-listener
-RUN ./install /wheels/feed_listener-*.whl /wheels/dragonfly_common-*.whl
+RUN ./install /wheels/feed_listener-*.whl /wheels/dragonfly_common-*.whl \
+    /wheels/dragonfly_venues-*.whl
 
 FROM build AS build-aggregator
 RUN ./install /wheels/aggregator-*.whl /wheels/dragonfly_common-*.whl
@@ -37,9 +37,6 @@ FROM build AS build-simulator
 RUN ./install /wheels/venue_simulator-*.whl /wheels/dragonfly_common-*.whl
 
 FROM build AS build-client
-RUN --mount=type=cache,target=/root/.cache/pip \
-    grep '^hdrhistogram==' hashes.txt >one.txt && \
-    /build/bin/pip download -q --require-hashes --only-binary :all: --no-deps -r one.txt -d /verified
 RUN ./install /wheels/terminal-*.whl /wheels/dragonfly_client-*.whl /wheels/dragonfly_common-*.whl \
     /wheels/dragonfly_protos-*.whl
 

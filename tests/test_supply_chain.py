@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import sysconfig
+import tomllib
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -52,6 +53,32 @@ def test_images_install_nothing_that_was_not_verified() -> None:
     for words in asked:
         offline = "--no-index" in words or "--no-deps --no-build-isolation" in words
         assert offline or "--require-hashes" in words
+
+
+def ours_needed(package: str, ours: dict[str, list[str]]) -> set[str]:
+    """Return `package` and what it depends on of this repository."""
+    return {package}.union(*(ours_needed(name, ours) for name in ours[package] if name in ours))
+
+
+def test_each_image_is_given_all_of_ours_that_it_needs() -> None:
+    """No index is asked, so what is not given is not there."""
+    projects = [
+        tomllib.loads(path.read_text())["project"]
+        for path in ROOT.glob("*/*/pyproject.toml")
+        if path.parts[-3] in {"libs", "services"}
+    ]
+    ours = {
+        one["name"].replace("-", "_"): [
+            re.split(r"[^\w-]", needed)[0].replace("-", "_") for needed in one["dependencies"]
+        ]
+        for one in projects
+    }
+    steps = (ROOT / "Dockerfile").read_text().replace("\\\n", "")
+    installs = [re.findall(r"/wheels/(\w+)-\*", line) for line in re.findall("install .*", steps)]
+    installs = [names for names in installs if names]
+    assert len(installs) >= 5
+    for names in installs:
+        assert set(names) == ours_needed(names[0], ours)
 
 
 def wheel(folder: Path, code: str) -> Path:

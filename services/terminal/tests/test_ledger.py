@@ -8,12 +8,10 @@ from dataclasses import replace
 import pytest
 from dragonfly_client._decode import decode_book
 from dragonfly_client.messages import Book, State, VenueFeed
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from rich.console import Console
 from stub_gateway import make_book
 from terminal.latency import as_json, draw_ledger
-from terminal.ledger import ALL, OCTAVES, OWN, Histogram, Ledger
+from terminal.ledger import ALL, OWN, Ledger
 
 T0 = 1_700_000_000_000_000_000
 
@@ -31,37 +29,6 @@ def drawn(ledger: Ledger) -> str:
     with console.capture() as capture:
         console.print(draw_ledger(ledger))
     return capture.get()
-
-
-@settings(max_examples=60, deadline=None)
-@given(st.lists(st.integers(-5, 10**11), min_size=1, max_size=200))
-def test_a_histogram_is_right_to_three_digits(values: list[int]) -> None:
-    histogram = Histogram()
-    assert histogram.distribution() is None
-    for value in values:
-        histogram.add(value)
-    found = histogram.distribution()
-    assert found is not None
-    ordered = sorted(max(0, value) for value in values)
-    for share, rank in ((0.5, found.p50_ns), (0.9, found.p90_ns), (0.99, found.p99_ns)):
-        exact = [
-            ordered[min(len(ordered) - 1, int(share * len(ordered)) - shift)] for shift in (0, 1)
-        ]
-        assert any(rank == pytest.approx(each, rel=1e-3, abs=1) for each in exact)
-    assert found.max_ns == ordered[-1]
-    assert found.below_zero == sum(value < 0 for value in values)
-    assert found.count == sum(found.octaves) == len(values)
-    assert len(found.octaves) == OCTAVES
-
-
-def test_an_octave_holds_what_it_says() -> None:
-    histogram = Histogram()
-    for value in (3_000, 5_000, 7_000, 1_000_000, 2_000_000_000, 3_000_000_000_000):
-        histogram.add(value)
-    found = histogram.distribution()
-    assert found is not None
-    assert found.octaves[:2] == (1, 2)
-    assert found.octaves[-1] == 2
 
 
 def test_hops_venues_and_what_came_before_are_told_apart() -> None:

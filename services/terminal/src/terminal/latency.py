@@ -17,7 +17,8 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from terminal.ledger import ALL, OCTAVES, Distribution, Ledger
+from terminal.histogram import OCTAVES, Distribution
+from terminal.ledger import ALL, Ledger
 from terminal.state import Watch
 from terminal.text import duration_text
 

@@ -9,49 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from dragonfly_client.messages import Book, VenueFeed
-from hdrh.histogram import HdrHistogram
 
-__all__ = [
-    "ALL",
-    "HOPS",
-    "NOT_AT_ALL",
-    "OCTAVES",
-    "OWN",
-    "Distribution",
-    "Histogram",
-    "Ledger",
-    "Waited",
-]
+from terminal.histogram import Distribution, Histogram
+
+__all__ = ["ALL", "HOPS", "NOT_AT_ALL", "OWN", "Ledger", "Waited"]
 
 HOPS: Final = ("listener", "aggregator", "gateway", "bot")
 ALL: Final = "socket to bot"
 OWN: Final = "waited"
-LONGEST_NS: Final = 3_600_000_000_000
-DIGITS: Final = 3
-RANKS: Final = (50.0, 90.0, 99.0, 99.9)
-SHORTEST_SHOWN_NS: Final = 4_000
-OCTAVES: Final = 20
-"""Shown of a histogram: the first up to 4 µs, each next to twice that, the last beyond 1 s."""
-
-
-@dataclass(frozen=True, slots=True)
-class Distribution:
-    """Percentiles in nanoseconds; `below_zero` of the `count` samples were negative: 0 here.
-
-    `octaves` says how many samples were up to 4 µs, up to 8 µs, and so on, and at last above 1 s.
-    """
-
-    count: int
-    p50_ns: int
-    p90_ns: int
-    p99_ns: int
-    p999_ns: int
-    max_ns: int
-    below_zero: int
-    octaves: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,43 +35,6 @@ class Waited:
 
 
 NOT_AT_ALL: Final = Waited()
-
-
-class Histogram:
-    """All samples of a run, however long, in bounded memory, to three digits; an hour at most."""
-
-    def __init__(self) -> None:
-        self._counts: Any = HdrHistogram(1, LONGEST_NS, DIGITS)
-        self._below_zero = 0
-
-    def add(self, value_ns: int) -> None:
-        self._below_zero += value_ns < 0
-        self._counts.record_value(min(max(0, value_ns), LONGEST_NS))
-
-    def distribution(self) -> Distribution | None:
-        """Return what was added, None if that was nothing."""
-        counts = self._counts
-        if not counts.total_count:
-            return None
-        found = counts.get_percentile_to_value_dict(RANKS)
-        # A rank's bucket may reach beyond the largest sample in it.
-        p50, p90, p99, p999 = (min(found[rank], counts.max_value) for rank in RANKS)
-        return Distribution(
-            count=counts.total_count,
-            p50_ns=p50,
-            p90_ns=p90,
-            p99_ns=p99,
-            p999_ns=p999,
-            max_ns=counts.max_value,
-            below_zero=self._below_zero,
-            octaves=self._octaves(),
-        )
-
-    def _octaves(self) -> tuple[int, ...]:
-        found = [0] * OCTAVES
-        for place, step in enumerate(self._counts.get_log_iterator(SHORTEST_SHOWN_NS, 2)):
-            found[min(place, OCTAVES - 1)] += step.count_added_in_this_iter_step
-        return tuple(found)
 
 
 class Ledger:
