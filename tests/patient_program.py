@@ -6,7 +6,7 @@ test of something else that runs beside a load of 20 sees nothing of that.
 
 from __future__ import annotations
 
-from dragonfly_common import cli, peers, runtime
+from dragonfly_common import cli, replicas, runtime
 from dragonfly_common.bus import subscriber
 from feed_listener import pulse, session
 
@@ -15,8 +15,8 @@ LONG_S = 3600.0
 for module, name in (
     (subscriber, "SILENCE_LIMIT_S"),
     (subscriber, "LATE_FOR_S"),
-    (peers, "SILENCE_LIMIT_S"),
-    (peers, "LEAVE_LIMIT_S"),
+    (replicas, "SILENCE_LIMIT_S"),
+    (replicas, "LEAVE_LIMIT_S"),
     (runtime, "END_LIMIT_S"),
     (runtime, "WATCHDOG_LIMIT_S"),
     (pulse, "FROZEN_S"),

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from dragonfly_client import Book, VenueFeed
-from dragonfly_common.sharing import owners
+from dragonfly_common.assignment import owners
 from oracle import Oracle
 from replicated import Replicated
 from system import VENUES, Bot, System, live_venues, outages

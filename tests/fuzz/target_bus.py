@@ -15,6 +15,7 @@ from aggregator import counters as aggregator_counters
 from aggregator.service import _take_event, _take_interest
 from aggregator.world import World
 from dragonfly_common import codec, counters
+from dragonfly_common.assignment import Assignment
 from dragonfly_common.bus import Delivery, Interest, PublisherLost, Subscriber
 from dragonfly_common.bus.zmq_transport import ZmqUpstream
 from dragonfly_common.clock import ManualClock
@@ -29,7 +30,6 @@ from dragonfly_common.messages import (
     Venue,
     View,
 )
-from dragonfly_common.sharing import Share
 from dragonfly_common.topics import ViewKind
 from dragonfly_common.types import FeedState
 from dragonfly_protos import market_data_pb2 as pb
@@ -256,34 +256,34 @@ class Claims(Target):
         ]
 
     def reset(self) -> None:
-        self._share = Share("me", redundancy=2)
+        self._assignment = Assignment("me", redundancy=2)
         self._now = 0.0
         for key in ("ETH-BTC", "BTC-USD"):
-            self._share.want(key)
+            self._assignment.want(key)
 
     def feed(self, data: bytes) -> str:
         self._now += 0.1
-        share = self._share
+        assignment = self._assignment
         try:
             said = msgspec.msgpack.decode(data, type=list[tuple[str, bool, frozenset[str]]])
         except (msgspec.MsgspecError, UnicodeError, RecursionError):
             return "no claims"
         for peer, leaving, keys in said[:50]:
-            share.hear(peer, Claim(leaving, keys))
-        moves = share.settle(self._now)
-        share.note_ready(share.carried)
-        assert share.carried <= share.wanted.keys()
-        assert not set(moves.take) - share.carried
-        assert not set(moves.release) & share.carried
-        codec.decode_body(codec.encode_body(share.claim))
+            assignment.hear(peer, Claim(leaving, keys))
+        moves = assignment.settle(self._now)
+        assignment.note_ready(assignment.carried)
+        assert assignment.carried <= assignment.wanted.keys()
+        assert not set(moves.take) - assignment.carried
+        assert not set(moves.release) & assignment.carried
+        codec.decode_body(codec.encode_body(assignment.claim))
         return "moved" if moves.take or moves.release else "stayed"
 
     def check(self) -> None:
-        for peer in list(self._share._peers):
-            self._share.lose(peer)
-        self._share.settle(self._now)
-        assert self._share.alone
-        assert self._share.carried == self._share.wanted.keys()
+        for peer in list(self._assignment._peers):
+            self._assignment.lose(peer)
+        self._assignment.settle(self._now)
+        assert self._assignment.alone
+        assert self._assignment.carried == self._assignment.wanted.keys()
 
 
 class Interests(Target):

@@ -19,9 +19,9 @@ import aggregator.service
 import feed_listener.service
 import grpc_gateway.service
 from dragonfly_client import ClientError, DragonflyClient, Event, View
+from dragonfly_common.assignment import Replicas
 from dragonfly_common.bus import Publisher, Subscriber
 from dragonfly_common.runtime import Runtime
-from dragonfly_common.sharing import Replicas
 from dragonfly_common.topics import ViewKind
 from dragonfly_venues.registry import find_venue
 from feed_listener.listener import Following

@@ -10,7 +10,7 @@ import dragonfly_common
 import pytest
 from dragonfly_common import counters
 from dragonfly_common.errors import DragonflyError, ExitCode, UserError
-from dragonfly_common.tally import Tallies, Tally
+from dragonfly_common.hot_counters import Tallies, Tally
 from prometheus_client.metrics import MetricWrapperBase
 
 MODULES = [

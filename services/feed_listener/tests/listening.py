@@ -9,12 +9,12 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from itertools import groupby
 from pathlib import Path
 
+from dragonfly_common.assignment import Assignment
 from dragonfly_common.bus import Delivery, Publisher, PublisherLost, Subscriber, drive
 from dragonfly_common.clock import Clock, SystemClock
 from dragonfly_common.messages import Body, Book, Instruments, Venue
-from dragonfly_common.peers import Peers
+from dragonfly_common.replicas import Peers
 from dragonfly_common.runtime import Runtime, RuntimeOptions
-from dragonfly_common.sharing import Share
 from dragonfly_common.topics import RELIST_PREFIX, STATUS_PREFIX, book_interest, book_topic
 from dragonfly_common.types import FeedState
 from dragonfly_venues.transport import ClientOptions, build_client, fetch, trusted
@@ -164,7 +164,7 @@ async def listening(
     listener = Listener(
         runtime,
         publisher,
-        Peers((), publisher, Share(publisher.publisher_id), clock),
+        Peers((), publisher, Assignment(publisher.publisher_id), clock),
         venue,
         Following(instruments, 10, linger_s, audit_interval_s, list_interval_s),
         client,

@@ -11,7 +11,7 @@ import click
 
 from dragonfly_common import bare_structlog, log  # noqa: F401 - the first before all that logs
 from dragonfly_common.errors import ConfigError, UserError
-from dragonfly_common.together import together
+from dragonfly_common.one_process import together
 from dragonfly_common.wording import as_given, write_what_can_be
 
 __all__ = ["LoggedCommand", "main"]

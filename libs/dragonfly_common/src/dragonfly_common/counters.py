@@ -6,7 +6,7 @@ from typing import Final
 
 from prometheus_client import Counter, Gauge
 
-from dragonfly_common.tally import Tally
+from dragonfly_common.hot_counters import Tally
 
 __all__ = [
     "BUS_CUT_OFF",

@@ -31,7 +31,7 @@ Number = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**32 - 1)]
 
 
-Share = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
+Ratio = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
 """A part of the whole."""
 
 
@@ -67,8 +67,8 @@ class Book(msgspec.Struct, frozen=True, array_like=True, tag="book", gc=False):
     ts_recv: Number
     bids: Side
     asks: Side
-    score: Share | None = None
-    score_total: Share | None = None
+    score: Ratio | None = None
+    score_total: Ratio | None = None
 
 
 class View(msgspec.Struct, frozen=True, array_like=True, tag="view", gc=False):

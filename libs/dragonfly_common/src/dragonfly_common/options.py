@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import click
 
+from dragonfly_common.assignment import HANDOVER_S, Replicas
 from dragonfly_common.bus import Keys, Role
 from dragonfly_common.errors import ConfigError, InstrumentError
-from dragonfly_common.ranges import NumberRange
-from dragonfly_common.sharing import HANDOVER_S, Replicas
 from dragonfly_common.types import MAX_DEPTH, normalise_instrument
 
 __all__ = [
     "MAX_RATE",
+    "NumberRange",
     "audit_options",
     "bots_options",
     "curve_options",
@@ -33,8 +34,25 @@ MAX_REDUNDANCY: Final = 100
 MAX_RATE: Final = 1000.0
 """Updates a second that a simulated venue makes of each instrument at most."""
 
+MOST: Final = 1e9
+"""What no number of an option exceeds; as seconds, 31 years: no timer of any library overflows."""
+
 F = TypeVar("F", bound=Callable[..., Any])
 R = TypeVar("R")
+
+
+class NumberRange(click.FloatRange):
+    """A `FloatRange` of numbers up to `MOST`; `nan` is neither below a bound nor above."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        number = float(super().convert(value, param, ctx))
+        if math.isnan(number):
+            self.fail(f"{value!r} is not a number.", param, ctx)
+        if number > MOST:
+            self.fail(f"{value!r} is more than {MOST:g}.", param, ctx)
+        return number
 
 
 def upstream_option(whose: str) -> Callable[[F], F]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import click
+from dragonfly_common.assignment import Replicas
 from dragonfly_common.bus import Keys, Role
 from dragonfly_common.options import (
     curve_options,
@@ -13,7 +14,6 @@ from dragonfly_common.options import (
     upstream_option,
 )
 from dragonfly_common.runtime import RuntimeOptions, run_loop, runtime_options
-from dragonfly_common.sharing import Replicas
 
 from aggregator.service import Options, serve, serve_beside
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import structlog
+from dragonfly_common.assignment import ALONE, Assignment, Replicas
 from dragonfly_common.bus import (
     Delivery,
     Interest,
@@ -24,9 +25,8 @@ from dragonfly_common.bus import (
     drive,
 )
 from dragonfly_common.messages import Book, Gone, Instruments, Venue
-from dragonfly_common.peers import Peers
+from dragonfly_common.replicas import Peers
 from dragonfly_common.runtime import Runtime
-from dragonfly_common.sharing import ALONE, Replicas, Share
 from dragonfly_common.topics import (
     HEARTBEAT_PREFIX,
     RELIST_PREFIX,
@@ -95,7 +95,7 @@ class Aggregator:
             AddressError: an address is malformed or taken.
         """
         clock, keys, replicas = runtime.clock, options.keys, options.replicas
-        share = Share(runtime.instance, replicas.redundancy, replicas.handover_s)
+        assignment = Assignment(runtime.instance, replicas.redundancy, replicas.handover_s)
         self._runtime = runtime
         runtime.warn_if_bus_is_open(options.bind, secured=keys is not None)
         with ExitStack() as opened:
@@ -106,12 +106,12 @@ class Aggregator:
                 closing(Subscriber(options.upstreams, clock, keys=keys))
             )
             self._peers = opened.enter_context(
-                closing(Peers(replicas.peers, self._publisher, share, clock, keys))
+                closing(Peers(replicas.peers, self._publisher, assignment, clock, keys))
             )
             self._opened = opened.pop_all()
         self._subscriber.subscribe(STATUS_PREFIX)
         self._world = World(
-            self._publisher.epoch, options.depth, options.linger_s, options.instruments, share
+            self._publisher.epoch, options.depth, options.linger_s, options.instruments, assignment
         )
         self._live: bool | None = None
         self._check_always_at = math.inf
@@ -148,7 +148,7 @@ class Aggregator:
         if world.live is not self._live:
             self._live = world.live
             _say_readiness(runtime, live=self._live)
-        longest_s = LEAVING_WAIT_S if self._peers.share.leaving else LONGEST_WAIT_S
+        longest_s = LEAVING_WAIT_S if self._peers.assignment.leaving else LONGEST_WAIT_S
         return min(longest_s, max(0.0, world.due_in(runtime.clock.monotonic())))
 
     def _check_always(self) -> None:
@@ -168,7 +168,7 @@ class Aggregator:
         """Say whether this process was asked to stop, and all is handed over."""
         if not self._runtime.stopping:
             return False
-        if not self._peers.share.leaving:
+        if not self._peers.assignment.leaving:
             self._peers.leave()
         return self._peers.may_end()
 

@@ -2,7 +2,7 @@
 
 Facts come in (`hear`, `lose`, `want`), and `settle` returns what follows from them: views that
 changed, status to relay, interest to pass on. Of the instruments that are wanted it computes those
-that its share of them says. The time is a parameter throughout.
+that its assignment holds. The time is a parameter throughout.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import Final
 
+from dragonfly_common.assignment import Assignment
 from dragonfly_common.listings import Listings
 from dragonfly_common.messages import Body, Book, Gone, Instruments, Venue, View
-from dragonfly_common.sharing import Share
 from dragonfly_common.topics import (
     ViewKind,
     book_interest,
@@ -80,17 +80,17 @@ class World:
         depth: int,
         linger_s: float,
         always: Iterable[str] = (),
-        share: Share | None = None,
+        assignment: Assignment | None = None,
     ) -> None:
         """`always` are instruments that stay subscribed upstream whether or not anybody asks.
 
-        `share` says which instruments are computed here; without one, all are.
+        `assignment` says which instruments are computed here; without one, all are.
         """
         self._epoch = epoch
         self._depth = depth
         self._linger_s = linger_s
         self._always = set(always)
-        self._share = share or Share("aggregator")
+        self._assignment = assignment or Assignment("aggregator")
         self._markets: dict[str, _Market] = {}
         self._venues: dict[str, dict[str, Venue]] = {}
         self._listings = Listings()
@@ -209,12 +209,12 @@ class World:
         market = self._markets.get(instrument)
         if market is None:
             market = self._markets[instrument] = _Market()
-            self._share.want(instrument)
+            self._assignment.want(instrument)
         return market
 
     def _move(self, now: float) -> None:
         """Begin to compute what has become ours, and end what other aggregators do by now."""
-        moves = self._share.settle(now)
+        moves = self._assignment.settle(now)
         for instrument in moves.take:
             self._markets[instrument].carried_since = now
             self._effects.subscribe.append(book_interest(instrument))
@@ -286,7 +286,7 @@ class World:
         """Say whether others tell of an instrument, or did until now and not all is here yet."""
         if market.carried_since is None:
             return True
-        if self._share.alone:
+        if self._assignment.alone:
             return False
         complete_at = market.carried_since + COMPLETE_WITHIN_S
         answered = all(
@@ -301,7 +301,7 @@ class World:
     def _note_ready(self, instrument: str, *, ready: bool) -> None:
         if ready is not (instrument in self._ready):
             self._ready ^= {instrument}
-            self._share.note_ready(self._ready)
+            self._assignment.note_ready(self._ready)
 
     def _absent(self, venue: str) -> Feed:
         # A replica may let an instrument go before its word on the venue itself is here.
@@ -343,7 +343,7 @@ class World:
             if not market.wanted and instrument not in self._always:
                 del self._markets[instrument]
                 self._note_ready(instrument, ready=False)
-                self._share.unwant(instrument)
+                self._assignment.unwant(instrument)
                 if market.carried_since is not None:
                     self._effects.unsubscribe.append(book_interest(instrument))
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import click
+from dragonfly_common.assignment import Replicas
 from dragonfly_common.bus import Keys, Role
 from dragonfly_common.discovery import check_address
 from dragonfly_common.options import (
@@ -18,7 +19,6 @@ from dragonfly_common.options import (
     replica_options,
 )
 from dragonfly_common.runtime import RuntimeOptions, run_async, runtime_options
-from dragonfly_common.sharing import Replicas
 from dragonfly_venues.registry import find_venue, venue_names
 from dragonfly_venues.transport import REST_SCHEMES, STREAM_SCHEMES, check_url, trusted
 

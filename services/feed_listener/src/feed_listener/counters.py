@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from dragonfly_common.tally import Tallies, Tally
+from dragonfly_common.hot_counters import Tallies, Tally
 from prometheus_client import Counter, Gauge
 
 __all__ = [

@@ -17,7 +17,7 @@ import structlog
 from dragonfly_common import messages
 from dragonfly_common.bus import Interest, Publisher, drive
 from dragonfly_common.listings import Listings
-from dragonfly_common.peers import Peers
+from dragonfly_common.replicas import Peers
 from dragonfly_common.runtime import Runtime
 from dragonfly_common.spelling import did_you_mean
 from dragonfly_common.topics import (
@@ -100,7 +100,7 @@ class Listener:
         self._runtime = runtime
         self._publisher = publisher
         self._peers = peers
-        self._share = peers.share
+        self._assignment = peers.assignment
         self._venue = venue
         self._connecting = f"connecting to {venue.name}"
         self._following = following
@@ -159,7 +159,7 @@ class Listener:
         async with asyncio.TaskGroup() as group:
             self._lanes = Lanes(self._road, group)
             for instrument in self._following.instruments:
-                self._share.want(instrument)
+                self._assignment.want(instrument)
             group.create_task(self._directory.run())
             if self._snapshots is not None:
                 group.create_task(self._snapshots.run())
@@ -190,7 +190,7 @@ class Listener:
 
     def _move(self, now: float) -> None:
         """Begin what has become this replica's to carry, and end what others do by now."""
-        moves = self._share.settle(now)
+        moves = self._assignment.settle(now)
         for instrument in moves.take:
             self._follow(instrument)
         for instrument in moves.release:
@@ -210,14 +210,14 @@ class Listener:
         elif not interest.wanted:
             self._asked.discard(instrument)
             self._unwanted_since.setdefault(instrument, now)
-        elif instrument in self._share.wanted:
+        elif instrument in self._assignment.wanted:
             self._asked.add(instrument)
             self._unwanted_since.pop(instrument, None)
-        elif len(self._share.wanted) >= MOST_WANTED:
+        elif len(self._assignment.wanted) >= MOST_WANTED:
             counters.IGNORED_INTEREST.labels("too_many").inc()
         else:
             self._asked.add(instrument)
-            self._share.want(instrument)
+            self._assignment.want(instrument)
 
     def _sessions(self) -> Iterator[Session]:
         return self._lanes.sessions()
@@ -246,9 +246,9 @@ class Listener:
             if since > limit:
                 continue
             del self._unwanted_since[instrument]
-            if instrument in self._share.wanted and instrument not in self._configured:
+            if instrument in self._assignment.wanted and instrument not in self._configured:
                 logger.info("instrument dropped", instrument=instrument)
-                self._share.unwant(instrument)
+                self._assignment.unwant(instrument)
                 self._leave(instrument)
                 self._feeds.drop(instrument)
 
@@ -308,7 +308,7 @@ class Listener:
             return
         self._status_due = False
         states = Counter(feed.state for feed in self._feeds)
-        self._share.note_ready(feed.instrument for feed in self._feeds if feed.state in _READY)
+        self._assignment.note_ready(feed.instrument for feed in self._feeds if feed.state in _READY)
         for state in FeedState:
             counters.FEEDS.labels(state.name.lower()).set(states[state])
         state, reason = self._judge(states)

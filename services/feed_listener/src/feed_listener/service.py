@@ -7,10 +7,10 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from dragonfly_common.assignment import ALONE, Assignment, Replicas
 from dragonfly_common.bus import Keys, Publisher
-from dragonfly_common.peers import Peers
+from dragonfly_common.replicas import Peers
 from dragonfly_common.runtime import Runtime
-from dragonfly_common.sharing import ALONE, Replicas, Share
 from dragonfly_venues.transport import ClientOptions, Standing, Trust, build_client, fetch
 from dragonfly_venues.venue import Venue
 
@@ -52,13 +52,13 @@ async def serve(runtime: Runtime, options: Options) -> None:
     list_client = build_client(
         options.ws_url, ClientOptions(trust, source.max_reply_bytes, True, standing)
     )
-    share = Share(
+    assignment = Assignment(
         runtime.instance, options.replicas.redundancy, options.replicas.handover_s, MOST_FEEDS
     )
     runtime.warn_if_bus_is_open(options.bind, secured=options.keys is not None)
     with (
         closing(Publisher(options.bind, runtime.instance, clock, keys=options.keys)) as publisher,
-        closing(Peers(options.replicas.peers, publisher, share, clock, options.keys)) as peers,
+        closing(Peers(options.replicas.peers, publisher, assignment, clock, options.keys)) as peers,
     ):
         listener = Listener(
             runtime,

@@ -17,8 +17,8 @@ from typing import Final
 
 import structlog
 from dragonfly_common.clock import Clock
-from dragonfly_common.lag import Lag
 from dragonfly_common.printable import printable
+from dragonfly_common.staleness import Lag
 from dragonfly_venues.decoding.frames import Choice, choices
 from dragonfly_venues.events import (
     Acked,

@@ -9,6 +9,7 @@ import click
 from dragonfly_common.bus import Keys, Role
 from dragonfly_common.errors import ConfigError
 from dragonfly_common.options import (
+    NumberRange,
     bots_options,
     curve_options,
     depth_option,
@@ -16,7 +17,6 @@ from dragonfly_common.options import (
     linger_option,
     upstream_option,
 )
-from dragonfly_common.ranges import NumberRange
 from dragonfly_common.runtime import RuntimeOptions, run_async, runtime_options
 
 from grpc_gateway.requests import MAX_WINDOW

@@ -16,6 +16,7 @@ from dragonfly_common.cli import LoggedCommand
 from dragonfly_common.errors import ConfigError
 from dragonfly_common.log import LOG_FORMATS
 from dragonfly_common.options import (
+    NumberRange,
     audit_options,
     bots_options,
     depth_option,
@@ -23,7 +24,6 @@ from dragonfly_common.options import (
     linger_option,
     market_options,
 )
-from dragonfly_common.ranges import NumberRange
 from dragonfly_common.runtime import open_option
 from dragonfly_common.status import split_host_port
 from dragonfly_venues.registry import venue_names

@@ -24,7 +24,7 @@ from dragonfly_client.errors import (
 )
 from dragonfly_client.tls import Tls, warn_if_exposed
 from dragonfly_common.errors import ExitCode, UserError
-from dragonfly_common.ranges import NumberRange
+from dragonfly_common.options import NumberRange
 from dragonfly_common.types import normalise_instrument
 from dragonfly_common.wording import command_name
 from rich.console import Console

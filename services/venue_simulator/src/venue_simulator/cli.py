@@ -14,9 +14,8 @@ from urllib.parse import urlencode
 import click
 from dragonfly_common.authorities import named_authority
 from dragonfly_common.errors import ConfigError
-from dragonfly_common.options import market_options
+from dragonfly_common.options import NumberRange, market_options
 from dragonfly_common.printable import LONGEST_SENTENCE, printable
-from dragonfly_common.ranges import NumberRange
 from dragonfly_common.runtime import RuntimeOptions, run_async, runtime_options
 from dragonfly_common.types import normalise_instrument
 

@@ -32,10 +32,9 @@ from dragonfly_common.bus.zmq_transport import ZmqUpstream
 from dragonfly_common.clock import Clock
 from dragonfly_common.discovery import Discovery, LookUp, check_upstream, look_up
 from dragonfly_common.errors import DecodeError
-from dragonfly_common.lag import Lag
 from dragonfly_common.messages import Body, Envelope, Heartbeat
 from dragonfly_common.sequencing import EVERY_TOPIC, Sequencer, Verdict
-from dragonfly_common.staleness import Silence
+from dragonfly_common.staleness import Lag, Silence
 from dragonfly_common.topics import HEARTBEAT_PREFIX
 
 __all__ = ["Subscriber"]

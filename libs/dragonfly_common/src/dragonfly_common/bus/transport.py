@@ -14,9 +14,9 @@ import msgspec
 import structlog
 import zmq
 
-from dragonfly_common.lag import Lag
 from dragonfly_common.messages import Body, Envelope
 from dragonfly_common.sequencing import Sequencer, Verdict
+from dragonfly_common.staleness import Lag
 
 __all__ = [
     "BEAT_INTERVAL_S",

@@ -25,8 +25,8 @@ from dragonfly_common.bus.zmq_sockets import FAILURES, SocketPoller, next_event
 from dragonfly_common.clock import Clock
 from dragonfly_common.discovery import Discovery, LookUp, check_address
 from dragonfly_common.errors import AddressError
-from dragonfly_common.lag import Lag
 from dragonfly_common.sequencing import Sequencer
+from dragonfly_common.staleness import Lag
 
 __all__ = ["ZmqEndpoint", "ZmqUpstream"]
 

@@ -19,7 +19,7 @@ import msgspec
 
 from dragonfly_common.messages import Claim
 
-__all__ = ["ALONE", "Moves", "Replicas", "Share", "owners"]
+__all__ = ["ALONE", "Assignment", "Moves", "Replicas", "owners"]
 
 HANDOVER_S: Final = 3.0
 """Where names are looked up afresh, a consumer finds a new replica within a second, and then needs
@@ -51,7 +51,7 @@ def owners(key: str, members: Iterable[str], redundancy: int) -> tuple[str, ...]
     return tuple(ranked[:redundancy])
 
 
-class Share:
+class Assignment:
     """One replica's view of who carries what."""
 
     def __init__(

@@ -1,7 +1,7 @@
 """A replica among the others of its service: what it tells them, what it hears of them.
 
 The names of the replicas' addresses are all they need to be told. Who is there is who beats, and
-who owns what follows from that alone (`sharing`).
+who owns what follows from that alone (`assignment`).
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from typing import Final
 
 import structlog
 
+from dragonfly_common.assignment import Assignment
 from dragonfly_common.bus import Keys, Publisher, PublisherLost, Subscriber
 from dragonfly_common.bus.transport import SILENCE_LIMIT_S
 from dragonfly_common.clock import Clock
 from dragonfly_common.messages import Claim
-from dragonfly_common.sharing import Share
 from dragonfly_common.topics import SHARE_TOPIC
 
 __all__ = ["Peers"]
@@ -33,13 +33,13 @@ logger = structlog.get_logger()
 
 
 class Peers:
-    """Drives a `Share` with what comes from the bus."""
+    """Drives a `Assignment` with what comes from the bus."""
 
     def __init__(
         self,
         addresses: Sequence[str],
         publisher: Publisher,
-        share: Share,
+        assignment: Assignment,
         clock: Clock,
         keys: Keys | None = None,
     ) -> None:
@@ -48,7 +48,7 @@ class Peers:
         Raises:
             AddressError: an address is malformed.
         """
-        self.share = share
+        self.assignment = assignment
         servers = keys.role if keys else None
         self.subscribers = (
             [Subscriber(addresses, clock, keys=keys, servers=servers)] if addresses else []
@@ -63,7 +63,7 @@ class Peers:
         self._settled = False
         self._leaving_since: float | None = None
         self._over_since: float | None = None
-        share.open = not addresses
+        assignment.open = not addresses
         for subscriber in self.subscribers:
             subscriber.subscribe(SHARE_TOPIC)
 
@@ -74,20 +74,20 @@ class Peers:
             self._hear(subscriber)
             self._settled = self._settled or subscriber.settled(now)
             self._doubt_after_pause(now)
-            self.share.open = self._settled and now >= self._closed_until
+            self.assignment.open = self._settled and now >= self._closed_until
             self._tell(now)
 
     def leave(self) -> None:
         """Begin to hand over; `may_end` says when that is done."""
         self._leaving_since = self._clock.monotonic()
-        self.share.leave()
+        self.assignment.leave()
 
     def may_end(self) -> bool:
         """Say whether the others have all, or have had their time."""
         now = self._clock.monotonic()
-        if self._leaving_since is None or self.share.alone:
+        if self._leaving_since is None or self.assignment.alone:
             return True
-        if self.share.handed_over and self._over_since is None:
+        if self.assignment.handed_over and self._over_since is None:
             self._over_since = now
         return (
             self._over_since is not None and now - self._over_since >= LAST_S
@@ -99,13 +99,13 @@ class Peers:
 
     def _hear(self, subscriber: Subscriber) -> None:
         for event in subscriber.drain():
-            if event.publisher == self.share.me:
+            if event.publisher == self.assignment.me:
                 continue
             if isinstance(event, PublisherLost):
                 logger.info("peer lost", peer=event.publisher, reason=event.reason)
-                self.share.lose(event.publisher)
+                self.assignment.lose(event.publisher)
             elif isinstance(event.body, Claim):
-                self.share.hear(event.publisher, event.body)
+                self.assignment.hear(event.publisher, event.body)
 
     def _doubt_after_pause(self, now: float) -> None:
         if now - self._last_turn >= SILENCE_LIMIT_S:
@@ -113,7 +113,7 @@ class Peers:
         self._last_turn = now
 
     def _tell(self, now: float) -> None:
-        claim = self.share.claim
+        claim = self.assignment.claim
         if claim is self._said or not (now >= self._next_claim or claim.leaving):
             return
         if claim != self._said:

@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from dragonfly_common.tally import Tallies
+from dragonfly_common.hot_counters import Tallies
 from prometheus_client import REGISTRY
 
 NAME = "dragonfly_test_tallies"

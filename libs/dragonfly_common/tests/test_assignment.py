@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from collections import Counter
 
+from dragonfly_common.assignment import HANDOVER_S, Assignment, owners
 from dragonfly_common.messages import Claim
-from dragonfly_common.sharing import HANDOVER_S, Share, owners
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,36 +16,38 @@ class Group:
 
     def __init__(self, *names: str, redundancy: int = 1) -> None:
         self.redundancy = redundancy
-        self.shares: dict[str, Share] = {}
+        self.assignments: dict[str, Assignment] = {}
         for name in names:
             self.join(name)
 
     def join(self, name: str) -> None:
-        share = self.shares[name] = Share(name, self.redundancy)
+        assignment = self.assignments[name] = Assignment(name, self.redundancy)
         for key in KEYS:
-            share.want(key)
+            assignment.want(key)
 
     def end(self, name: str) -> None:
-        del self.shares[name]
-        for share in self.shares.values():
-            share.lose(name)
+        del self.assignments[name]
+        for assignment in self.assignments.values():
+            assignment.lose(name)
 
     def talk(self, now: float, *, able: bool = True) -> None:
         """Let all hear all and settle, until nothing changes any more at `now`."""
         for _ in range(3):
-            for name, share in self.shares.items():
-                for other, peer in self.shares.items():
+            for name, assignment in self.assignments.items():
+                for other, peer in self.assignments.items():
                     if other != name:
-                        share.hear(other, peer.claim)
-                share.settle(now)
+                        assignment.hear(other, peer.claim)
+                assignment.settle(now)
                 if able:
-                    share.note_ready(share.carried)
+                    assignment.note_ready(assignment.carried)
 
     def carried(self) -> Counter[str]:
-        return Counter(key for share in self.shares.values() for key in share.carried)
+        return Counter(
+            key for assignment in self.assignments.values() for key in assignment.carried
+        )
 
     def holder(self, key: str) -> set[str]:
-        return {name for name, share in self.shares.items() if key in share.carried}
+        return {name for name, assignment in self.assignments.items() if key in assignment.carried}
 
 
 @given(NAMES, st.text(max_size=10), st.integers(1, 3))
@@ -69,14 +71,14 @@ def test_200_instruments_over_3_replicas_and_a_fourth_moves_only_what_must_move(
     group = Group("listener@a", "listener@b", "listener@c")
     group.talk(0.0)
     group.talk(HANDOVER_S)
-    assert all(50 <= len(share.carried) <= 90 for share in group.shares.values())
+    assert all(50 <= len(assignment.carried) <= 90 for assignment in group.assignments.values())
     assert group.carried() == Counter(KEYS)
     before = {key: group.holder(key) for key in KEYS}
     group.join("listener@d")
     group.talk(10.0)
     assert set(group.carried()) == set(KEYS)
     group.talk(10.0 + HANDOVER_S)
-    fourth = group.shares["listener@d"].carried
+    fourth = group.assignments["listener@d"].carried
     assert 25 <= len(fourth) <= 75
     assert all(group.holder(key) == before[key] for key in KEYS if key not in fourth)
     assert group.carried() == Counter(KEYS)
@@ -88,38 +90,38 @@ def test_nothing_is_released_before_its_owner_has_had_it_ready_for_a_while() -> 
     group.join("b")
     for now in (1.0, 1.0 + HANDOVER_S, 100.0):
         group.talk(now, able=False)
-        assert group.shares["a"].carried == set(KEYS)
-    moved = group.shares["b"].carried
+        assert group.assignments["a"].carried == set(KEYS)
+    moved = group.assignments["b"].carried
     group.talk(200.0)
     group.talk(200.0 + HANDOVER_S - 0.01)
-    assert group.shares["a"].carried == set(KEYS)
+    assert group.assignments["a"].carried == set(KEYS)
     group.talk(200.0 + HANDOVER_S)
-    assert group.shares["a"].carried == set(KEYS) - moved
+    assert group.assignments["a"].carried == set(KEYS) - moved
 
 
 def test_an_owner_that_loses_it_again_begins_anew() -> None:
-    share = Share("a")
-    share.want("KEY")
-    share.settle(0.0)
-    share.note_ready(["KEY"])
+    assignment = Assignment("a")
+    assignment.want("KEY")
+    assignment.settle(0.0)
+    assignment.note_ready(["KEY"])
     heir = next(name for name in map(str, range(100)) if owners("KEY", ["a", name], 1) == (name,))
-    share.hear(heir, Claim(False, frozenset({"KEY"})))
-    share.settle(1.0)
-    share.hear(heir, Claim(False, frozenset()))
-    share.settle(2.0)
-    share.hear(heir, Claim(False, frozenset({"KEY"})))
-    assert share.settle(3.0).release == []
-    assert share.settle(1.0 + HANDOVER_S).release == []
-    assert share.settle(3.0 + HANDOVER_S).release == ["KEY"]
+    assignment.hear(heir, Claim(False, frozenset({"KEY"})))
+    assignment.settle(1.0)
+    assignment.hear(heir, Claim(False, frozenset()))
+    assignment.settle(2.0)
+    assignment.hear(heir, Claim(False, frozenset({"KEY"})))
+    assert assignment.settle(3.0).release == []
+    assert assignment.settle(1.0 + HANDOVER_S).release == []
+    assert assignment.settle(3.0 + HANDOVER_S).release == ["KEY"]
 
 
 def test_what_is_not_ready_here_is_released_at_once() -> None:
-    share = Share("a")
-    share.want("KEY")
-    share.settle(0.0)
+    assignment = Assignment("a")
+    assignment.want("KEY")
+    assignment.settle(0.0)
     heir = next(name for name in map(str, range(100)) if owners("KEY", ["a", name], 1) == (name,))
-    share.hear(heir, Claim(False, frozenset()))
-    assert share.settle(0.0).release == ["KEY"]
+    assignment.hear(heir, Claim(False, frozenset()))
+    assert assignment.settle(0.0).release == ["KEY"]
 
 
 def test_the_others_take_over_from_one_that_dies() -> None:
@@ -127,8 +129,8 @@ def test_the_others_take_over_from_one_that_dies() -> None:
     group.talk(0.0)
     group.talk(HANDOVER_S)
     group.end("b")
-    for share in group.shares.values():
-        share.settle(HANDOVER_S)
+    for assignment in group.assignments.values():
+        assignment.settle(HANDOVER_S)
     assert group.carried() == Counter(KEYS)
 
 
@@ -136,7 +138,7 @@ def test_one_that_leaves_has_handed_over_when_the_others_are_ready() -> None:
     group = Group("a", "b", "c")
     group.talk(0.0)
     group.talk(HANDOVER_S)
-    leaver = group.shares["a"]
+    leaver = group.assignments["a"]
     leaver.leave()
     handed_over = []
     for able in (False, True):
@@ -152,10 +154,12 @@ def test_the_last_one_has_nobody_to_hand_over_to() -> None:
     group = Group("a", "b")
     group.talk(0.0)
     group.talk(HANDOVER_S)
-    for share in group.shares.values():
-        share.leave()
+    for assignment in group.assignments.values():
+        assignment.leave()
     group.talk(10.0)
-    assert all(share.alone and share.handed_over for share in group.shares.values())
+    assert all(
+        assignment.alone and assignment.handed_over for assignment in group.assignments.values()
+    )
     assert set(group.carried()) == set(KEYS)
 
 
@@ -170,38 +174,38 @@ def test_redundancy_lets_two_carry_each() -> None:
 
 
 def test_what_nobody_asks_for_is_not_carried_and_leaves_room() -> None:
-    share = Share("a", capacity=1)
-    share.want("ONE")
-    share.want("TWO")
-    assert share.settle(0.0).take == ["ONE"]
-    share.unwant("ONE")
-    assert share.settle(0.0).take == ["TWO"]
-    assert share.carried == {"TWO"}
+    assignment = Assignment("a", capacity=1)
+    assignment.want("ONE")
+    assignment.want("TWO")
+    assert assignment.settle(0.0).take == ["ONE"]
+    assignment.unwant("ONE")
+    assert assignment.settle(0.0).take == ["TWO"]
+    assert assignment.carried == {"TWO"}
 
 
 def test_nothing_moves_while_it_is_not_open() -> None:
-    share = Share("a")
-    share.open = False
-    share.want("KEY")
-    assert share.settle(0.0).take == []
-    share.open = True
-    assert share.settle(0.0).take == ["KEY"]
+    assignment = Assignment("a")
+    assignment.open = False
+    assignment.want("KEY")
+    assert assignment.settle(0.0).take == []
+    assignment.open = True
+    assert assignment.settle(0.0).take == ["KEY"]
 
 
 def test_the_claim_follows_whatever_changes_it() -> None:
-    share = Share("a")
-    share.want("ONE")
-    share.want("TWO")
-    claims = [share.claim]
-    share.note_ready({"ONE", "TWO"})
-    claims.append(share.claim)
-    share.settle(0.0)
-    claims.append(share.claim)
-    assert share.claim is claims[-1]
-    share.unwant("ONE")
-    claims.append(share.claim)
-    share.leave()
-    claims.append(share.claim)
+    assignment = Assignment("a")
+    assignment.want("ONE")
+    assignment.want("TWO")
+    claims = [assignment.claim]
+    assignment.note_ready({"ONE", "TWO"})
+    claims.append(assignment.claim)
+    assignment.settle(0.0)
+    claims.append(assignment.claim)
+    assert assignment.claim is claims[-1]
+    assignment.unwant("ONE")
+    claims.append(assignment.claim)
+    assignment.leave()
+    claims.append(assignment.claim)
     nothing = Claim(False, frozenset())
     two = frozenset({"TWO"})
     assert claims[:2] == [nothing, nothing]

@@ -8,10 +8,10 @@ from itertools import chain
 from pathlib import Path
 
 import pytest
+from dragonfly_common.assignment import Assignment
 from dragonfly_common.bus import Publisher
 from dragonfly_common.clock import ManualClock
-from dragonfly_common.peers import DOUBT_S, LEAVE_LIMIT_S, Peers
-from dragonfly_common.sharing import Share
+from dragonfly_common.replicas import DOUBT_S, LEAVE_LIMIT_S, Peers
 from patience import PATIENCE_S
 
 TURN_S = 0.001
@@ -24,19 +24,19 @@ class Replica:
     def __init__(self, name: str, addresses: list[str], address: str) -> None:
         self.clock = ManualClock()
         self.publisher = Publisher(address, name, self.clock)
-        self.share = Share(name)
-        self.peers = Peers(addresses, self.publisher, self.share, self.clock)
+        self.assignment = Assignment(name)
+        self.peers = Peers(addresses, self.publisher, self.assignment, self.clock)
         self.able = True
         for key in KEYS:
-            self.share.want(key)
+            self.assignment.want(key)
 
     def turn(self) -> None:
         self.publisher.drain()
         self.publisher.tick()
         self.peers.turn()
-        self.share.settle(self.clock.monotonic())
+        self.assignment.settle(self.clock.monotonic())
         if self.able:
-            self.share.note_ready(self.share.carried)
+            self.assignment.note_ready(self.assignment.carried)
 
     def close(self) -> None:
         self.publisher.close()
@@ -70,7 +70,7 @@ class Replicas:
         """Wait until each key is carried by one, and each carries some."""
 
         def shared() -> bool:
-            carried = [replica.share.carried for replica in self.running.values()]
+            carried = [replica.assignment.carried for replica in self.running.values()]
             return all(carried) and sorted(chain(*carried)) == sorted(KEYS)
 
         self.until(shared)
@@ -87,9 +87,9 @@ def replicas(tmp_path: Path) -> Iterator[Replicas]:
 def test_two_share_and_one_takes_over_from_the_other(replicas: Replicas) -> None:
     a, b = replicas.start("a"), replicas.start("b")
     replicas.until_shared()
-    assert 0 < len(a.share.carried) < len(KEYS)
+    assert 0 < len(a.assignment.carried) < len(KEYS)
     replicas.end("a")
-    replicas.until(lambda: b.share.carried == KEYS)
+    replicas.until(lambda: b.assignment.carried == KEYS)
 
 
 def test_one_that_leaves_ends_when_the_other_has_all(replicas: Replicas) -> None:
@@ -97,28 +97,28 @@ def test_one_that_leaves_ends_when_the_other_has_all(replicas: Replicas) -> None
     replicas.until_shared()
     b.able = False
     a.peers.leave()
-    replicas.until(lambda: b.share.carried == KEYS)
+    replicas.until(lambda: b.assignment.carried == KEYS)
     assert not a.peers.may_end()
     b.able = True
     replicas.until(a.peers.may_end)
-    assert a.share.handed_over
+    assert a.assignment.handed_over
 
 
 def test_one_that_leaves_does_not_wait_for_ever(replicas: Replicas) -> None:
     a, b = replicas.start("a"), replicas.start("b")
     replicas.until_shared()
     b.able = False
-    b.share.note_ready(())
+    b.assignment.note_ready(())
     began = a.clock.monotonic()
     a.peers.leave()
     replicas.until(a.peers.may_end)
-    assert not a.share.handed_over
+    assert not a.assignment.handed_over
     assert a.clock.monotonic() - began >= LEAVE_LIMIT_S
 
 
 def test_a_lone_one_may_end_at_once(replicas: Replicas) -> None:
     a = replicas.start("a")
-    replicas.until(lambda: a.share.carried == KEYS)
+    replicas.until(lambda: a.assignment.carried == KEYS)
     a.peers.leave()
     assert a.peers.may_end()
 
@@ -126,12 +126,12 @@ def test_a_lone_one_may_end_at_once(replicas: Replicas) -> None:
 def test_one_that_stood_still_takes_nothing_over(replicas: Replicas) -> None:
     a, _ = replicas.start("a"), replicas.start("b")
     replicas.until_shared()
-    carried = set(a.share.carried)
+    carried = set(a.assignment.carried)
     a.clock.advance(10 * DOUBT_S)
     seen = []
     for _ in range(2):
         a.turn()
-        seen.append((a.share.alone, a.share.open))
-        replicas.until(lambda: a.share.open)
+        seen.append((a.assignment.alone, a.assignment.open))
+        replicas.until(lambda: a.assignment.open)
     assert seen == [(True, False), (False, True)]
-    assert a.share.carried == carried
+    assert a.assignment.carried == carried

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from dragonfly_common.one_process import _run
 from dragonfly_common.runtime import Gathered, Runtime, RuntimeOptions
-from dragonfly_common.together import _run
 from patience import PATIENCE_S
 
 QUIET = RuntimeOptions(log_level="error")
