@@ -19,7 +19,7 @@ from system import VENUES, Bot, System, live_venues, outages
 from truth import Truth
 
 INSTRUMENTS = ("BTC-USD", "ETH-BTC", "ETH-USD", "LTC-BTC", "LTC-USD", "XRP-BTC", "XRP-USD")
-LASTING_NS = 100_000_000
+LASTING_NS = 200_000_000
 """A state that stood so long reaches bots as one of its own, also on a busy machine."""
 STATES = 12
 
@@ -100,7 +100,7 @@ async def test_the_others_take_over_from_one_that_is_killed(system: Replicated) 
 
 
 async def test_a_hot_standby_misses_nothing(system: Replicated) -> None:
-    await system.start_all("--redundancy=2", rate="6", instruments=INSTRUMENTS[:1])
+    await system.start_all("--redundancy=2", rate="4", instruments=INSTRUMENTS[:1])
     async with Bot(system.gateway_address, *INSTRUMENTS[:1]) as bot:
         await system.add("listener-binance-2")
         await all_live(bot)
