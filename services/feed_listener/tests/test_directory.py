@@ -147,7 +147,7 @@ async def test_of_a_long_list_only_what_is_followed_is_read_each_interval() -> N
 
 async def test_what_is_followed_and_not_listed_is_looked_for_more_seldom() -> None:
     lists = Lists(ETH, ETH, ETH, {**ETH, **NEW})
-    async with running(lists, IN_PARTS, ["ethbtc", None], interval_s=0.005) as directory:
+    async with running(lists, IN_PARTS, ["ethbtc", None], interval_s=0.05) as directory:
         await eventually(lambda: "NEW-BTC" in (directory.markets or {}), "the new listing")
         assert lists.questions[:2] == [(), ["ethbtc"]]
         await eventually(lambda: directory.loads >= 2, "a second look at the whole list")
