@@ -23,17 +23,21 @@ from dragonfly_venues.events import (
     Event,
     FrameError,
     Heard,
+    Lost,
     Refused,
+    Reply,
     Top,
     Trading,
     TradingChange,
     Unchanged,
+    Welcome,
     WholeBook,
 )
 from dragonfly_venues.venue import (
     Ask,
     AuditSources,
     Decoder,
+    EndpointSource,
     InstrumentSource,
     Limits,
     Liveness,
@@ -111,6 +115,12 @@ class FakeDecoder(Decoder):
                 event = TradingChange(told["s"], Trading(told["halted"], told["word"]))
             case "closing":
                 event = Closing("maintenance")
+            case "welcome":
+                event = Welcome()
+            case "challenge":
+                event = Reply(_frame(op="response", id=told["id"], symbols=[]))
+            case "lost":
+                event = Lost("7 frames")
         return (event,)
 
     def whole_book(self, frame: bytes) -> WholeBook | None:
@@ -170,6 +180,8 @@ class FakeVenue(Venue):
         audits: AuditSources | None = None,
         snapshots: SnapshotSource | None = None,
         whole_books: bool = False,
+        endpoint: EndpointSource | None = None,
+        welcomes: bool = False,
     ) -> None:
         """Each book stands for itself where there are `whole_books`; else each is wanted."""
         self.limits = limits
@@ -178,10 +190,13 @@ class FakeVenue(Venue):
         self.audits = audits or AuditSources()
         self.snapshots = snapshots
         self.whole_books = whole_books
+        self.endpoint = endpoint
+        self.welcomes = welcomes
         self.greeting: Sequence[str] = ()
         self.requests = self._requests
         self.decoder = self._decoder
         self.probe = _probe if probes else None
+        self.keepalive = _keepalive
         self.decoders: list[FakeDecoder] = []
 
     def _requests(self, ask: Ask) -> list[str]:
@@ -349,6 +364,8 @@ class FakeServer:
             case "probe":
                 await connection.send(_frame(t="pong"))
                 return
+            case "keepalive" | "response" | "greeting":
+                return
             case "sub":
                 symbols |= set(request["symbols"]) - set(refused)
             case "unsub":
@@ -408,6 +425,10 @@ def book_around(price: float, symbol: str, seq: int, ts: int | None = None) -> d
 
 def _probe(request_id: int) -> str:
     return _frame(op="probe", id=request_id, symbols=[])
+
+
+def _keepalive(request_id: int) -> str:
+    return _frame(op="keepalive", id=request_id, symbols=[])
 
 
 def _frame(**told: object) -> str:

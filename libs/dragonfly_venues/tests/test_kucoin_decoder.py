@@ -143,3 +143,20 @@ def test_a_book_over_rest() -> None:
     assert seed.parse(reply, SYMBOL, 100) == Top(SYMBOL, 104, None, ((9.0, 1.0),), ())
     with pytest.raises(FrameError, match="symbol not exists"):
         seed.parse(b'{"code":"400100","msg":"symbol not exists"}', SYMBOL, 100)
+
+
+def test_the_topic_may_stand_behind_the_data() -> None:
+    decoder = KucoinDecoder(2)
+    names = ("data", "subject", "topic", "type")
+    frame = json.loads(change(105, 106, bids=" ".join(f"{n}:1:{n}" for n in range(1, 40))))
+    turned = json.dumps({name: frame[name] for name in names}, separators=(",", ":"))
+    assert only(decoder.feed(turned.encode())) == Unchanged(SYMBOL)
+
+
+def test_a_seed_stands_alone_until_a_change_joins_it() -> None:
+    decoder = KucoinDecoder(2)
+    assert not decoder.seeded(SYMBOL)
+    assert [type(event) for event in decoder.seed(REST)] == [Top]
+    assert decoder.seeded(SYMBOL)
+    decoder.feed(change(105, 105))
+    assert not decoder.seeded(SYMBOL)

@@ -19,6 +19,7 @@ from dragonfly_common.topics import RELIST_PREFIX, STATUS_PREFIX, book_interest,
 from dragonfly_common.types import FeedState
 from dragonfly_venues.transport import ClientOptions, build_client, fetch, trusted
 from fake_venue import FakeServer, FakeVenue, eventually
+from feed_listener.endpoint import locator
 from feed_listener.instrument_list import fetcher
 from feed_listener.listener import Following, Listener
 from patience import SkippingClock
@@ -153,8 +154,12 @@ async def listening(
     ca_file: Path | None = None,
     audit_interval_s: float | None = None,
     list_interval_s: float = 60.0,
+    endpoint_url: str | None = None,
 ) -> AsyncIterator[Consumer]:
-    """Run a listener to `server`, and a consumer of what it publishes."""
+    """Run a listener to `server`, and a consumer of what it publishes.
+
+    `endpoint_url` is the base address at which a venue that tells its socket is asked for it.
+    """
     clock = clock or SkippingClock()
     venue = venue or FakeVenue()
     runtime = Runtime("listener", RuntimeOptions(), clock)
@@ -168,7 +173,7 @@ async def listening(
         venue,
         Following(instruments, 10, linger_s, audit_interval_s, list_interval_s),
         client,
-        server.ws_url,
+        locator(venue, server.ws_url, endpoint_url or server.rest_url, tls),
         fetcher(venue, client, server.ws_url, server.rest_url, tls),
         random.Random(1).random,
         lambda path, most: fetch(f"{server.rest_url}{path}", tls, most),

@@ -49,6 +49,35 @@ def test_requests_hold_no_more_symbols_than_the_venue_takes() -> None:
     assert requests(asked, NOW + 1) == [("sub", ["c"])]
 
 
+def test_no_hour_has_more_subscriptions_than_the_venue_allows() -> None:
+    hourly = 8
+    asked = subscriber(symbols_per_request=1, subscriptions_per_hour=hourly)
+    symbols = [f"s{number}" for number in range(30)]
+    asked.want(symbols, NOW)
+    sent: list[float] = []
+    now = NOW
+    while len(sent) < len(symbols):
+        now += asked.due_in(now)
+        for frame in map(json.loads, asked.turn(now).frames):
+            sent.append(now)
+            asked.acked(Acked(frame["id"]), now)
+    assert sent[hourly // 2 - 1] - NOW < 1.0 < sent[hourly // 2] - NOW
+    for begin in sent:
+        assert sum(begin <= at < begin + 3600.0 for at in sent) <= hourly
+
+
+def test_each_frame_of_a_request_counts_against_the_hour() -> None:
+    venue = FakeVenue(limits=msgspec.structs.replace(LIMITS, subscriptions_per_hour=4))
+    venue.requests = lambda ask: [json.dumps({"id": n}) for n in range(len(ask.symbols))]
+    asked = Subscriber(venue, depth=10)
+    asked.want(["a", "b"], NOW)
+    assert len(asked.turn(NOW).frames) == 1
+    assert len(asked.turn(NOW + 0.01).frames) == 1
+    asked.acked(Acked(1), NOW + 0.02)
+    asked.want(["c"], NOW + 0.02)
+    assert asked.turn(NOW + 0.02).frames == []
+
+
 def test_requests_keep_the_venues_pace() -> None:
     asked = subscriber(symbols_per_request=1, requests_per_second=2.0)
     asked.want(["a", "b"], NOW)

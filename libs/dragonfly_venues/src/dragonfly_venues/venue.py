@@ -53,6 +53,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     subscriptions_per_hour: int | None = None
     """Requests that subscribe or unsubscribe, on one connection."""
     connects_per_minute: float
+    connects_at_once: int | None = None
+    """Connections opened at once after a rest; None: half a minute's worth."""
     max_frame_bytes: int
     """The largest frame that we accept, decompressed."""
     connection_lifetime_s: float | None = None
@@ -134,7 +136,8 @@ class EndpointSource(msgspec.Struct, frozen=True, kw_only=True):
     rest_path: str
     """To which an empty POST is sent."""
     parse: Callable[[bytes, int], str]
-    """From a reply and a number of the connection to a URL; raises `FrameError`."""
+    """From a reply and a number of the connection to a URL; raises `FrameError`. It leads to the
+    host that answered, or to one of the same registered domain."""
     max_reply_bytes: int = 2**16
 
 
@@ -211,8 +214,7 @@ class Venue:
     snapshots: SnapshotSource | None = None
     """Where whole books are had over REST."""
     endpoint: EndpointSource | None = None
-    """Where the address of each connection is asked for; None: it is `ws_url` and
-    `ws_path`."""
+    """Where the address of each connection is asked for; None: it is `ws_url` and `ws_path`."""
     greeting: Sequence[str] = ()
     """Frames that are sent first on each connection: what asks for more than books."""
     welcomes: bool = False

@@ -9,23 +9,21 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import structlog
-from dragonfly_venues.events import FrameError
 from dragonfly_venues.transport import (
     Client,
     ClientError,
-    ProtocolError,
     UnresponsiveError,
     foreseen,
 )
 from dragonfly_venues.transport.backoff import Backoff
 from dragonfly_venues.transport.pace import Pace
-from dragonfly_venues.venue import EndpointSource
 
 from feed_listener import counters
+from feed_listener.endpoint import Locate
 from feed_listener.feed_state import FeedEvent
 from feed_listener.session import Session, Surroundings
 from feed_listener.waiting import wait
@@ -42,26 +40,24 @@ logger = structlog.get_logger()
 
 
 class Road:
-    """How any lane gets its connections: by one client, at one pace, to one URL."""
+    """How any lane gets its connections: by one client, at one pace."""
 
     def __init__(
         self,
         around: Surroundings,
         client: Client,
-        url: str,
+        locate: Locate,
         random: Callable[[], float],
-        ask_endpoint: Callable[[EndpointSource], Awaitable[bytes]] | None = None,
     ) -> None:
-        """Connect to `url`, or to what `ask_endpoint` returns where the venue tells it anew."""
         self.around = around
-        self._ask_endpoint = ask_endpoint
         self.random = random
         self._client = client
-        self._url = url
-        per_minute = around.venue.limits.connects_per_minute
+        self._locate = locate
+        limits = around.venue.limits
         self._opened = 0
-        # The limits are of many minutes, so half a minute's worth may come at once.
-        self._pace = Pace(per_minute / 60, burst=max(1, round(per_minute / 2)))
+        # Most limits are of many minutes, so half a minute's worth may come at once.
+        at_once = limits.connects_at_once or max(1, round(limits.connects_per_minute / 2))
+        self._pace = Pace(limits.connects_per_minute / 60, burst=at_once)
 
     async def open_session(self, on_news: Callable[[], None]) -> Session:
         """Open a connection when the venue's limit allows.
@@ -71,7 +67,7 @@ class Road:
         """
         await asyncio.sleep(self._pace.take(self.around.clock.monotonic()))
         self._opened += 1
-        connection = await self._client.connect(await self._where())
+        connection = await self._client.connect(await self._locate(self._opened))
         lifetime_s = self.around.venue.limits.connection_lifetime_s or math.inf
         return Session(
             connection,
@@ -80,15 +76,6 @@ class Road:
             lifetime_s=lifetime_s * (1 - LIFETIME_SPREAD * self.random()),
             on_news=on_news,
         )
-
-    async def _where(self) -> str:
-        source = self.around.venue.endpoint
-        if source is None or self._ask_endpoint is None:
-            return self._url
-        try:
-            return source.parse(await self._ask_endpoint(source), self._opened)
-        except FrameError as error:
-            raise ProtocolError(f"{source.rest_path} names no socket ({error})") from None
 
 
 class Lane:

@@ -31,10 +31,11 @@ from dragonfly_common.topics import (
 )
 from dragonfly_common.types import FeedState, is_instrument
 from dragonfly_venues.transport import Client
-from dragonfly_venues.venue import EndpointSource, Venue
+from dragonfly_venues.venue import Venue
 
 from feed_listener import counters
 from feed_listener.directory import LIST_INTERVAL_S, Directory, Fetch
+from feed_listener.endpoint import Locate
 from feed_listener.feed_state import FeedEvent
 from feed_listener.feeds import Feeds
 from feed_listener.lane import Road
@@ -85,16 +86,15 @@ class Listener:
         venue: Venue,
         following: Following,
         client: Client,
-        ws_url: str,
+        locate: Locate,
         fetch: Fetch,
         random: Callable[[], float],
         fetch_rest: Callable[[str, int], Awaitable[bytes]] | None = None,
-        ask_endpoint: Callable[[EndpointSource], Awaitable[bytes]] | None = None,
     ) -> None:
-        """`fetch` loads the venue's list; `random` returns [0, 1).
+        """`locate` says where a connection's socket is; `fetch` loads the venue's list.
 
         `fetch_rest` returns the reply to a path of the venue's HTTP API, of so many bytes at most,
-        for first books and audits; `ask_endpoint` the answer to where a connection's socket is.
+        for first books and audits; `random` returns [0, 1).
         """
         clock = runtime.clock
         self._runtime = runtime
@@ -143,7 +143,7 @@ class Listener:
             audit=following.audit_interval_s is not None,
         )
         self._scores_due = 0.0
-        self._road = Road(around, client, venue.connect_url(ws_url), random, ask_endpoint)
+        self._road = Road(around, client, locate, random)
         self._lanes: Lanes
         self._unwanted_since: dict[str, float] = {}
         self._listings = Listings()

@@ -14,6 +14,7 @@ from dragonfly_common.runtime import Runtime
 from dragonfly_venues.transport import ClientOptions, Standing, Trust, build_client, fetch
 from dragonfly_venues.venue import Venue
 
+from feed_listener.endpoint import locator
 from feed_listener.instrument_list import fetcher
 from feed_listener.listener import MOST_FEEDS, Following, Listener
 
@@ -67,17 +68,10 @@ async def serve(runtime: Runtime, options: Options) -> None:
             venue,
             options.following,
             book_client,
-            options.ws_url,
+            locator(venue, options.ws_url, options.rest_url, trust, standing),
             fetcher(venue, list_client, options.ws_url, options.rest_url, trust, standing),
             random.random,
             lambda path, most: fetch(f"{options.rest_url}{path}", trust, most, standing),
-            lambda source: fetch(
-                f"{options.rest_url}{source.rest_path}",
-                trust,
-                source.max_reply_bytes,
-                standing,
-                method="POST",
-            ),
         )
         runtime.ready(address=publisher.address, venue=venue.name)
         runtime.not_ready("starting")

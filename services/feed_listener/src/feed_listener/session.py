@@ -126,9 +126,10 @@ class Session:
         self._opened_at = now
         self._retire_at = now + lifetime_s
         self._welcomed = not around.venue.welcomes
+        self._greeted = False
         keepalive_s = around.venue.liveness.keepalive_s
         self._keepalive_s = math.inf if keepalive_s is None else keepalive_s
-        self._keepalive_at = now + self._keepalive_s
+        self._keepalive_at = now + self._keepalive_s if self._welcomed else math.inf
         self._replies: deque[str] = deque(maxlen=MOST_REPLIES)
         self._seeds_wanted: dict[str, float] = {}
         """Since when a book that is served needs a whole one to go on from."""
@@ -188,9 +189,11 @@ class Session:
     def seed(self, book: Top) -> None:
         """Take a book that REST gave as the first one of its symbol, which `awaits` one."""
         ts_recv, now = self._clock.now_ns(), self._clock.monotonic()
-        self._seeds_wanted.pop(book.symbol, None)
+        since = self._seeds_wanted.pop(book.symbol, None)
         for event in self._decoder.seed(book):
             self._take(event, ts_recv, now)
+        if since is not None and book.symbol in self._seeds_wanted:
+            self._seeds_wanted[book.symbol] = since  # it did not help: the wish stands
 
     def seeded(self, symbol: str) -> bool:
         """Say whether the book of `symbol` is REST's, and no frame has confirmed it yet."""
@@ -381,7 +384,9 @@ class Session:
         """Take what the venue, or a book of it, needs of us."""
         match event:
             case Welcome():
-                self._welcomed = True
+                if not self._welcomed:
+                    self._welcomed = True
+                    self._keepalive_at = now + self._keepalive_s
             case Reply(text):
                 self._replies.append(text)
             case SeedWanted(symbol):
@@ -442,12 +447,12 @@ class Session:
 
     async def _tend(self) -> None:
         clock = self._clock
-        await self._greet()
         while self._given_up is None:
             now = clock.monotonic()
             await self._judge_slowness(now)
             await self._keep_alive(now)
             if self._welcomed:
+                await self._greet(now)
                 await self._ask(now)
             elif now - self._opened_at >= self._venue.liveness.ack_timeout_s:
                 raise UnresponsiveError("unwelcome", f"{self._venue.name} says no welcome")
@@ -457,9 +462,12 @@ class Session:
             await self._rest(clock.monotonic())
         raise self._given_up
 
-    async def _greet(self) -> None:
+    async def _greet(self, now: float) -> None:
+        if self._greeted:
+            return
+        self._greeted = True
         for frame in self._venue.greeting:
-            self._subscriber.spend(self._clock.monotonic())
+            self._subscriber.spend(now)
             await self._send(frame)
         if self._venue.instruments.changes_told:
             # What changed since the last connection was told nobody.
@@ -526,7 +534,7 @@ class Session:
             raise UnresponsiveError("silent", f"{self._venue.name} does not answer pings")
 
     async def _probe(self, now: float) -> None:
-        request = self._subscriber.probe()
+        request = self._subscriber.probe() if self._welcomed else None
         if request is None:
             await self._ping(now)
             return

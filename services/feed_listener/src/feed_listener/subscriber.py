@@ -267,12 +267,9 @@ class Subscriber:
         """Begin the next request, if there is one and none is under way."""
         if self._request is not None or self._hourly.wait_s(now) > 0.0:
             return False
-        begun = self._begin(self._going(now), subscribes=False) or self._begin(
-            self._joining(now), subscribes=True
+        return self._begin(self._going(now), subscribes=False, now=now) or self._begin(
+            self._joining(now), subscribes=True, now=now
         )
-        if begun:
-            self._hourly.take(now)
-        return begun
 
     def _going(self, now: float) -> list[str]:
         return [
@@ -290,7 +287,7 @@ class Subscriber:
         alone = next((name for name in due if self._symbols[name].alone), None)
         return [alone] if alone else due
 
-    def _begin(self, names: Sequence[str], *, subscribes: bool) -> bool:
+    def _begin(self, names: Sequence[str], *, subscribes: bool, now: float) -> bool:
         batch = names[: self._venue.limits.symbols_per_request]
         if not batch:
             return False
@@ -301,7 +298,9 @@ class Subscriber:
             subscribe=subscribes,
             bbo=self._bbo,
         )
-        self._frames.extend(self._venue.requests(ask))
+        for frame in self._venue.requests(ask):
+            self._frames.append(frame)
+            self._hourly.take(now)
         self._request = _Request(ask.request_id, batch, subscribes=subscribes)
         if subscribes:
             for name in batch:

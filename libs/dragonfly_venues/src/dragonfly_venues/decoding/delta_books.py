@@ -271,6 +271,11 @@ class DeltaBook:
         """The venue's stamp of the last message, ns UTC; None where it sent none."""
         return None if self._book is None else self._book.ts_event
 
+    @property
+    def unconfirmed(self) -> bool:
+        """Whether the book stands as it was seeded: no change has joined it."""
+        return self._book is not None and not self._book.continued
+
     def top(self) -> tuple[Side, Side]:
         """Return the best bids and asks, best first; empty where there is no book."""
         if self._book is None:
@@ -330,6 +335,7 @@ class DeltaBook:
             return self._too_old()
         self._book = book
         self._buffer = None
+        self._wanted = False
         self._want_more(book)
         return Progress.NEWS
 
@@ -387,6 +393,11 @@ class DeltaDecoder(Decoder):
         """Return the number of the book of `symbol`, -1 where there is none."""
         known = self._known.get(symbol)
         return -1 if known is None else known.book.seq
+
+    def seeded(self, symbol: str) -> bool:
+        """Say whether the book of `symbol` stands as it was seeded."""
+        known = self._known.get(symbol)
+        return known is not None and known.book.unconfirmed
 
     def seed(self, book: Top) -> Sequence[Event]:
         """Return what comes of a whole book that REST gave."""

@@ -25,9 +25,8 @@ from dragonfly_venues.kucoin.seed import LEVELS
 __all__ = ["KucoinDecoder", "KucoinSequencer"]
 
 _PUSH: Final = f'"topic":"{TOPIC}'.encode()
+"""First in a frame or last: KuCoin has sent both."""
 _NS_PER_MS: Final = 1_000_000
-_LOOK_BYTES: Final = 128
-"""Where the topic stands at the latest."""
 
 _Price = Annotated[float, msgspec.Meta(ge=0.0)]
 _Levels = tuple[tuple[_Price, Amount, str], ...]
@@ -77,7 +76,7 @@ class KucoinDecoder(DeltaDecoder):
 
     def feed(self, frame: bytes, _: WholeBook | None = None, /) -> Sequence[Event]:
         """Return what `frame` says; see `Decoder`."""
-        if frame.find(_PUSH, 0, _LOOK_BYTES) < 0:
+        if _PUSH not in frame:
             return understand(frame)
         data = read(_PUSHES, frame).data
         ts_event = None if data.time is None else data.time * _NS_PER_MS

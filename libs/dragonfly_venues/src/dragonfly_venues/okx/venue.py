@@ -37,8 +37,9 @@ class Okx(Venue):
         requests_per_second=3.0,
         # 480 operations in an hour on one connection.
         subscriptions_per_hour=480,
-        # 3 a second for an address, which replicas share.
+        # 3 a second for an address.
         connects_per_minute=60.0,
+        connects_at_once=2,
         max_frame_bytes=2**20,
     )
     liveness = Liveness(

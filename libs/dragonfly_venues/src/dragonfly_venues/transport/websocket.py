@@ -76,7 +76,9 @@ class WebSocketClient:
 
         with self._standing.attempt(url):
             proxy = proxy_of(url, os.environ)
-            said = f"{url} through {proxy.told}" if proxy else url
+            # A query may hold a token, which is nobody else's, and another each time.
+            said = url.partition("?")[0]
+            said += f" through {proxy.told}" if proxy else ""
             options: dict[str, Any] = {}
             if proxy is not None and proxy.encrypted:
                 options["proxy_ssl"] = self._trust.proxies
