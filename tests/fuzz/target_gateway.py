@@ -26,6 +26,7 @@ from dragonfly_common.types import FeedState
 from dragonfly_protos import market_data_pb2 as pb
 from dragonfly_views.mailbox import Mail
 from dragonfly_views.relay import ViewKey
+from dragonfly_views.views import sealed
 from fuzzing import Target
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
@@ -35,7 +36,6 @@ from grpc_gateway.reflection import Reflection
 from grpc_gateway.rpc import SERVICES
 from grpc_gateway.service import Options, _Gateway
 from grpc_gateway.servicer import Limits
-from grpc_gateway.streams import sealed
 from judging import counted
 from mutation import Form
 from target_bus import MESSAGES, PUBLISHER, Wire, message, numbered, parts_of
@@ -151,8 +151,8 @@ class _WithGateway(Target):
         )
         self._gateway = _Gateway(runtime, options)
         self._wire.subscriber.subscribe("status.")
-        self._gateway.subscriber = self._wire.subscriber
-        self._gateway._relay._upstream = self._wire.subscriber
+        self._gateway.views.subscriber = self._wire.subscriber
+        self._gateway.views.relay._upstream = self._wire.subscriber
         self._handlers = self._gateway._handlers()
         self._say("status.venue.kraken.", Venue("kraken", FeedState.LIVE, "", "l", 1, 2, 1))
         self._say("status.instruments.kraken.", Instruments("kraken", ("BTC-USD", "ETH-BTC")))
@@ -242,7 +242,7 @@ class Calls(_WithGateway):
 
     def feed(self, data: bytes) -> str:
         path, pairs, payloads = _described(data)
-        self._gateway._streams.settled()
+        self._gateway.views.drain()
         outcome, said = self._loop.run_until_complete(self._call(path, pairs, payloads))
         kind = GetMessageClass(_METHODS[path].output_type)
         for reply in said:
@@ -251,7 +251,7 @@ class Calls(_WithGateway):
 
     def check(self) -> None:
         request = pb.BookRequest(instrument="ETH-BTC").SerializeToString()
-        self._gateway._streams.settled()
+        self._gateway.views.drain()
         outcome, said = self._loop.run_until_complete(
             self._call("/dragonfly.v1.MarketData/GetBook", (), [request])
         )
@@ -277,7 +277,7 @@ def _described(data: bytes) -> tuple[str, list[tuple[str, str | bytes]], list[by
     return path, found, [each if isinstance(each, bytes) else parts_of(data)[0] for each in sent]
 
 
-class Views(_WithGateway):
+class ViewMessages(_WithGateway):
     """Messages of aggregators: relay, statuses, and what a bot is then told."""
 
     name = "gateway.views"
@@ -304,14 +304,14 @@ class Views(_WithGateway):
         refused = counted(counters.BUS_UNDECODABLE) + counted(counters.BUS_DROPPED)
         self._take(parts_of(data))
         key = ViewKey(ViewKind.BOOK, "ETH-BTC")
-        shown = self._gateway._relay._entries[key].shown
+        shown = self._gateway.views.relay._entries[key].shown
         now_ns = self._wire.clock.now_ns()
         told = (
             (sealed(Mail(key, shown, 0), 1, now_ns) or b"") if shown and shown._depth > 1 else b""
         )
         self._tell(told)
-        pb.Venues.FromString(self._gateway._venues.encoded_venues)
-        pb.ListInstrumentsResponse.FromString(self._gateway._venues.encode_instruments(""))
+        pb.Venues.FromString(self._gateway.views.statuses.encoded_venues)
+        pb.ListInstrumentsResponse.FromString(self._gateway.views.statuses.encode_instruments(""))
         if counted(counters.BUS_UNDECODABLE) + counted(counters.BUS_DROPPED) > refused:
             return "refused"
         return "told" if told else "not told"
@@ -330,7 +330,7 @@ class Views(_WithGateway):
                 "hb." + PUBLISHER, Heartbeat({"view.book.ETH-BTC.": self._seq - 1}), self._seq
             )
             self._say("view.book.ETH-BTC.", view, self._seq)
-            shown = self._gateway._relay._entries[ViewKey(ViewKind.BOOK, "ETH-BTC")].shown
+            shown = self._gateway.views.relay._entries[ViewKey(ViewKind.BOOK, "ETH-BTC")].shown
             if shown is not None and shown.at(20, 0) == view.body:
                 return
         raise AssertionError("a good view was not shown")
@@ -387,4 +387,4 @@ class Client(Target):
         raise AssertionError("a good book was not admitted")
 
 
-TARGETS: Final = (Calls, Views, Client)
+TARGETS: Final = (Calls, ViewMessages, Client)

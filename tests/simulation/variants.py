@@ -14,10 +14,10 @@ from dragonfly_common.messages import Envelope
 from dragonfly_common.sequencing import Sequencer
 from dragonfly_common.staleness import Silence
 from dragonfly_views.relay import Relay, _Said
+from dragonfly_views.views import Views
 from feed_listener.feeds import Feeds
 from feed_listener.liveness import Vigil
 from feed_listener.pulse import Pulse
-from grpc_gateway.streams import Streams
 
 __all__ = ["VARIANTS"]
 
@@ -68,6 +68,6 @@ VARIANTS: Final[dict[str, Callable[[], None]]] = {
     "eldest-replica": _set(Voices, "_newest", _eldest),
     "steps-back": _set(Voices, "_steps_back", lambda self, chosen: False),
     "always-ahead": _set(_Said, "is_ahead_of", lambda self, other: True),
-    "stream-after-pause": _set(Streams, "current", lambda self: True),
+    "stream-after-pause": _set(Views, "current", lambda self: True),
     "bot-takes-anything": _set(Freshness, "admit", lambda self, view: True),
 }

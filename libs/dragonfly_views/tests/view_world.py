@@ -24,9 +24,10 @@ from dragonfly_protos import market_data_pb2 as pb
 from dragonfly_views.accounts import Account, Caller, Denials
 from dragonfly_views.relay import ViewKey
 from dragonfly_views.tokens import Quota, hash_token
+from dragonfly_views.views import Views
 from dragonfly_views.wire import SharedView
 from google.protobuf.message import Message
-from patience import patiently
+from patience import PATIENCE_S, patiently
 
 AnyView = pb.Book | pb.Bbo | pb.Liquidity
 
@@ -41,6 +42,13 @@ def make_caller(name: str = "", quota: Quota = Quota(), clock: Clock | None = No
     """Return who makes a call."""
     clock = clock or ManualClock()
     return Caller(Account(name, quota, Denials(clock), clock), "ipv4:127.0.0.1:1")
+
+
+def make_views(clock: Clock, *upstreams: str) -> Views:
+    """Return the bus half of a gateway, patient for as long as a test."""
+    return Views(
+        upstreams, clock, always=(), linger_s=0.1, patience_s=PATIENCE_S, settles_after_s=0.1
+    )
 
 
 async def until(condition: Callable[[], bool]) -> None:

@@ -12,9 +12,9 @@ from dragonfly_common.messages import View
 from dragonfly_common.runtime import Runtime, RuntimeOptions
 from dragonfly_common.types import FeedState
 from dragonfly_protos import market_data_pb2 as pb
+from dragonfly_views.counters import MISPLACED_BODIES
 from gateway_world import READ_LITTLE_AHEAD, Bot, RunningGateway, running
 from grpc import StatusCode
-from grpc_gateway import counters
 from grpc_gateway.service import Options, serve
 from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha import reflection_pb2
@@ -93,9 +93,9 @@ async def test_a_bot_is_told_that_no_aggregator_answers(gateway: RunningGateway)
 
 
 async def test_a_body_under_the_wrong_topic_is_counted(aggregator: Aggregator, bot: Bot) -> None:
-    before = counters.MISPLACED_BODIES._value.get()
+    before = MISPLACED_BODIES._value.get()
     aggregator._publisher.publish("status.venue.kraken.", View(True, 1, b""))
-    await until(lambda: counters.MISPLACED_BODIES._value.get() == before + 1)
+    await until(lambda: MISPLACED_BODIES._value.get() == before + 1)
     said = aggregator.say(make_book())
     assert (await bot.stream("StreamBook", ETH).read(pb.Book)).seq == said.seq
 

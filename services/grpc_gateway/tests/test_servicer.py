@@ -14,11 +14,11 @@ from dragonfly_common.topics import ViewKind
 from dragonfly_common.types import FeedState
 from dragonfly_protos import market_data_pb2 as pb
 from dragonfly_protos import orderbook_pb2
+from dragonfly_views import views
 from dragonfly_views.relay import ViewKey
 from gateway_world import READ_LITTLE_AHEAD, Bot, RunningGateway, running
 from google.protobuf.message import Message
 from grpc import StatusCode
-from grpc_gateway import servicer
 from grpc_gateway.service import Options
 from patience import PATIENCE_S
 from proxy import Proxy
@@ -374,7 +374,7 @@ async def test_what_only_a_venue_lists_that_appears_later_is_waited_for(
 async def test_a_coin_that_is_listed_meanwhile_is_found_by_a_new_look_at_the_lists(
     options: Options, aggregator: Aggregator, method: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(servicer, "LIST_AGE_NS", 0)
+    monkeypatch.setattr(views, "LIST_AGE_NS", 0)
     aggregator.on_relist = lambda: aggregator.say_instruments("ETH-BTC", "NEW-USD")
     patient = replace(options.limits, patience_s=10.0, settles_after_s=0.0)
     async with running(replace(options, limits=patient)) as gateway, gateway.bot() as bot:
@@ -408,7 +408,7 @@ async def test_lists_that_are_new_are_not_waited_for_again(
 async def test_a_new_look_that_finds_nothing_is_a_refusal_with_the_name_that_was_meant(
     options: Options, aggregator: Aggregator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(servicer, "LIST_AGE_NS", 0)
+    monkeypatch.setattr(views, "LIST_AGE_NS", 0)
     aggregator.on_relist = lambda: aggregator.say_instruments("ETH-BTC", "DOGE-USD")
     patient = replace(options.limits, patience_s=10.0, settles_after_s=0.0)
     async with running(replace(options, limits=patient)) as gateway, gateway.bot() as bot:

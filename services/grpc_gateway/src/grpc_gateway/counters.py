@@ -10,23 +10,15 @@ from prometheus_client import Counter, Gauge
 __all__ = [
     "BOTS_STALLED",
     "HANDSHAKES_REFUSED",
-    "MISPLACED_BODIES",
     "REFUSED",
-    "REPLACED",
     "SERVING",
     "STRANGERS_CLOSED",
     "STREAMS",
-    "UNREADABLE_VIEWS",
     "UPDATES_SENT",
-    "VIEWS_HEARD",
 ]
 
 STREAMS: Final = Gauge("dragonfly_gateway_streams", "Streams that bots have open.")
-VIEWS_HEARD: Final = Tally("dragonfly_gateway_heard_total", "Views taken off the bus.")
 UPDATES_SENT: Final = Tally("dragonfly_gateway_sent_total", "Messages written to bots.")
-REPLACED: Final = Counter(
-    "dragonfly_gateway_replaced_total", "States that a newer one replaced before a bot took them."
-)
 REFUSED: Final = Counter(
     "dragonfly_gateway_refused_total", "Requests refused and streams ended, by status.", ["code"]
 )
@@ -39,12 +31,5 @@ STRANGERS_CLOSED: Final = Counter(
 )
 BOTS_STALLED: Final = Counter(
     "dragonfly_gateway_stalled_total", "Times that a bot stopped reading for over a second."
-)
-UNREADABLE_VIEWS: Final = Counter(
-    "dragonfly_gateway_unreadable_views_total", "Views whose bytes are no protobuf message."
-)
-MISPLACED_BODIES: Final = Counter(
-    "dragonfly_gateway_misplaced_bodies_total",
-    "Messages whose body does not belong under their topic.",
 )
 SERVING: Final = Gauge("dragonfly_gateway_serving", "1 while health says SERVING.")

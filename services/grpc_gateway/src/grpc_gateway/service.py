@@ -6,27 +6,22 @@ import resource
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
 import grpc
 import grpc.aio
 import structlog
-from dragonfly_common.bus import Delivery, Keys, PublisherLost, Subscriber, drive
+from dragonfly_common.bus import Keys, drive
 from dragonfly_common.discovery import is_loopback
 from dragonfly_common.errors import AddressError
-from dragonfly_common.messages import Gone, Instruments, Venue, View
 from dragonfly_common.runtime import Runtime
 from dragonfly_common.status import split_host_port
-from dragonfly_common.topics import STATUS_PREFIX, ViewKind, parse_view_topic
 from dragonfly_views.access import Access
 from dragonfly_views.accounts import Caller
 from dragonfly_views.refusals import RefusalCode, RefusedError
-from dragonfly_views.relay import Relay, ViewKey
-from dragonfly_views.venue_statuses import VenueStatuses
+from dragonfly_views.views import Views
 
-from grpc_gateway import counters
 from grpc_gateway.access import admit
 from grpc_gateway.connections import Connections, bound_unsent
 from grpc_gateway.context import Context
@@ -86,7 +81,7 @@ async def serve(runtime: Runtime, options: Options) -> None:
     gateway = _Gateway(runtime, options)
     try:
         await gateway.start()
-        await drive((gateway.subscriber,), gateway.settle)
+        await drive((gateway.views.subscriber,), gateway.settle)
     finally:
         await gateway.stop()
 
@@ -99,15 +94,17 @@ class _Gateway:
         always = options.instruments
         self._runtime = runtime
         self._options = options
-        self.subscriber = Subscriber(options.upstreams, clock, keys=options.keys)
-        self.subscriber.subscribe(STATUS_PREFIX)
-        self._relay = Relay(
-            self.subscriber,
-            options.linger_s,
-            always=[ViewKey(ViewKind.BOOK, instrument) for instrument in always],
+        self.views = Views(
+            options.upstreams,
+            clock,
+            always=always,
+            linger_s=options.linger_s,
+            patience_s=options.limits.patience_s,
+            settles_after_s=options.limits.settles_after_s,
+            lists_command="ListInstruments",
+            keys=options.keys,
         )
-        self._venues = VenueStatuses(options.limits.settles_after_s)
-        self._streams = Streams(options.max_total_streams, clock)
+        self._streams = Streams(options.max_total_streams, clock, self.views.current)
         self._connections = Connections()
         self._handshakes = Handshakes(clock.monotonic)
         self._certificates = (
@@ -116,8 +113,7 @@ class _Gateway:
         self._asks_certificates = options.tls is not None and options.tls.client_ca is not None
         self._access = Access(options.tokens, options.max_streams, clock)
         self._servicer = Servicer(
-            self._relay,
-            self._venues,
+            self.views,
             self._streams,
             limits=options.limits,
             always=always,
@@ -159,32 +155,23 @@ class _Gateway:
             RefusedError(RefusalCode.UNAVAILABLE, "gateway is stopping: connect to another")
         )
         await self._server.stop(STOP_GRACE_S)
-        self.subscriber.close()
+        self.views.close()
 
     def settle(self) -> None:
         """Take what the bus brought, and now and then look for what is due."""
         self._runtime.beat()
-        now = self._runtime.clock.monotonic()
-        for event in self.subscriber.drain():
-            self._take(event, now)
-        self._streams.settled()
-        if self._venues.version != self._told_version:
-            self._told_version = self._venues.version
+        if self.views.drain():
+            self._streams.wake()
+        if self.views.statuses.version != self._told_version:
+            self._told_version = self.views.statuses.version
             self._say_health()
+        now = self.views.drained_at
         if now >= self._next_look:
             self._next_look = now + LOOK_INTERVAL_S
-            self._relay.settle(now, self._runtime.clock.now_ns(), self._venues.venues)
+            self.views.look(now)
             self._streams.look()
             self._connections.look(now)
             self._follow_files(now)
-            self._check_always(now)
-
-    def _check_always(self, now: float) -> None:
-        """Say which configured instruments no venue lists, once all have told."""
-        if self._venues.is_complete(now):
-            listings = self._venues.listings
-            for instrument in listings.unlisted(self._options.instruments):
-                logger.warning("instrument not listed", reason=listings.refusal(instrument))
 
     def _handlers(self) -> list[grpc.GenericRpcHandler]:
         names = [service.full_name for service in (*SERVICES, Health.service, Reflection.service)]
@@ -215,41 +202,13 @@ class _Gateway:
         if self._access.refresh(now):
             self._streams.end_of(self._access.revoked, TOKEN_REVOKED)
 
-    def _take(self, event: Delivery | PublisherLost, now: float) -> None:
-        now_ns = self._runtime.clock.now_ns()
-        if isinstance(event, PublisherLost):
-            self._relay.lose(event.publisher, event.reason, now, now_ns)
-            self._venues.lose(event.publisher, event.reason, now_ns)
-            self._servicer.venues_changed.tell()
-            return
-        body = event.body
-        if isinstance(body, View) and (key := _view_key(event.topic)):
-            counters.VIEWS_HEARD.count += 1
-            self._relay.hear(event.publisher, event.epoch, key, body, now)
-        elif isinstance(body, Gone) and (key := _view_key(event.topic)):
-            self._relay.hear_gone(event.publisher, key, now, now_ns)
-        elif isinstance(body, Venue):
-            self._venues.hear_venue(event.publisher, body, event.ts_pub, now)
-            self._servicer.venues_changed.tell()
-        elif isinstance(body, Instruments):
-            self._venues.hear_instruments(body, event.ts_pub)
-            self._servicer.venues_changed.tell()
-        else:
-            counters.MISPLACED_BODIES.inc()
-
     def _say_health(self) -> None:
-        live = self._venues.is_live()
+        live = self.views.statuses.is_live()
         self._health.note(live=live)
         if live:
             self._runtime.ready()
         else:
             self._runtime.not_ready("no venue is live")
-
-
-@lru_cache(maxsize=4096)
-def _view_key(topic: str) -> ViewKey | None:
-    parts = parse_view_topic(topic)
-    return ViewKey(*parts) if parts else None
 
 
 def _new_server(options: Options, handlers: Sequence[grpc.GenericRpcHandler]) -> grpc.aio.Server:

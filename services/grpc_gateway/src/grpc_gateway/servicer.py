@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,8 +14,6 @@ from dragonfly_common.types import MAX_DEPTH
 from dragonfly_protos import market_data_pb2 as pb
 from dragonfly_protos import orderbook_pb2
 from dragonfly_views.accounts import Caller
-from dragonfly_views.condition import Condition
-from dragonfly_views.mailbox import Mail, Mailbox
 from dragonfly_views.refusals import (
     LONGEST_QUOTED,
     RefusalCode,
@@ -25,9 +22,9 @@ from dragonfly_views.refusals import (
     check_instrument,
     check_instruments,
 )
-from dragonfly_views.relay import Reader, Relay, ViewKey
-from dragonfly_views.venue_statuses import VenueStatuses
-from dragonfly_views.wire import SharedView, seal
+from dragonfly_views.relay import ViewKey
+from dragonfly_views.views import Views, sealed
+from dragonfly_views.wire import seal
 
 from grpc_gateway.ack_window import AckWindow
 from grpc_gateway.context import Context
@@ -39,15 +36,13 @@ from grpc_gateway.requests import (
     parse,
 )
 from grpc_gateway.session import Session
-from grpc_gateway.streams import Stream, Streams, sealed
+from grpc_gateway.streams import Stream, Streams
 
 __all__ = ["Limits", "Servicer"]
 
 LEGACY_DEPTH: Final = 10
 SHARE_OF_DEADLINE: Final = 0.8
 """A get waits for a live view for so much of its call's deadline, and then says what there is."""
-LIST_AGE_NS: Final = 60 * 10**9
-"""Lists no older than this are the venues' last word; they are not asked more often."""
 
 
 @dataclass(frozen=True)
@@ -65,12 +60,11 @@ class Limits:
 
 
 class Servicer:
-    """Answers bots from what the relay and the statuses know."""
+    """Answers bots from what the views say."""
 
     def __init__(
         self,
-        relay: Relay,
-        statuses: VenueStatuses,
+        views: Views,
         streams: Streams,
         *,
         limits: Limits,
@@ -78,14 +72,12 @@ class Servicer:
         clock: Clock,
     ) -> None:
         """`always` are the configured instruments, the first of them the legacy service's own."""
-        self._relay = relay
-        self._venues = statuses
+        self._views = views
+        self._venues = views.statuses
         self._streams = streams
         self._limits = limits
         self._always = always
         self._clock = clock
-        self.venues_changed: Final = Condition()
-        """Told whenever the statuses learned something."""
 
     def book_summary(
         self, request: orderbook_pb2.Empty, context: Context, caller: Caller
@@ -141,12 +133,12 @@ class Servicer:
             while True:
                 body, version = self._venues.encoded_venues, self._venues.version
                 await self._write(stream, context, seal(body, 0, self._clock.now_ns()))
-                await self.venues_changed.until(self._venues.newer_than(version))
+                await self._views.statuses_changed.until(self._venues.newer_than(version))
 
     async def get_venues(
         self, request: pb.VenuesRequest, context: Context, caller: Caller
     ) -> bytes:
-        if not await self._until_known(lambda: bool(self._venues.venues)):
+        if not await self._views.until_known(lambda: bool(self._venues.venues)):
             raise _unavailable("no venue has been reported: is an aggregator running?")
         return seal(self._venues.encoded_venues, 0, self._clock.now_ns())
 
@@ -154,8 +146,8 @@ class Servicer:
         self, request: pb.ListInstrumentsRequest, context: Context, caller: Caller
     ) -> bytes:
         statuses, venue = self._venues, request.venue
-        await self._until_known(
-            lambda: bool(venue and statuses.has_list_of(venue)) or self._knows_all()
+        await self._views.until_known(
+            lambda: bool(venue and statuses.has_list_of(venue)) or self._views.knows_all_lists()
         )
         if statuses.has_list_of(venue):
             return statuses.encode_instruments(venue)
@@ -176,13 +168,13 @@ class Servicer:
             stream.window = AckWindow(limits.window, limits.acknowledge_within_s)
             session = Session(
                 stream,
-                self._relay,
+                self._views.relay,
                 self._clock,
                 depth=limits.depth,
                 max_instruments=limits.max_instruments,
                 window=stream.window,
                 lists=self._venues.lists,
-                listed=self._require_listed,
+                listed=self._views.require_listed,
             )
             try:
                 async with asyncio.TaskGroup() as tasks:
@@ -223,8 +215,8 @@ class Servicer:
         clock = self._clock
         with self._streams.open(caller) as stream:
             for key in wishes:
-                await self._require_listed(key.instrument)
-            with self._joined(caller, stream.mailbox, wishes):
+                await self._views.require_listed(key.instrument)
+            with self._views.following(caller, stream.mailbox, wishes):
                 while True:
                     while (mail := stream.take()) is not None:
                         body = sealed(mail, wishes[mail.key], clock.now_ns())
@@ -237,94 +229,17 @@ class Servicer:
     async def _get_view(
         self, context: Context, caller: Caller, wishes: Mapping[ViewKey, int]
     ) -> bytes:
-        """Return the present state of one view, which an aggregator must have computed.
-
-        A view that is not live is waited for: an instrument that nobody followed until now is
-        asked for at its venues. What is said then is the state at the end of the patience, or
-        shortly before the call's deadline.
-        """
+        """Return the present state of one view, live if it is shortly before the deadline."""
         ((key, depth),) = wishes.items()
-        await self._require_listed(key.instrument)
-        changed = Condition()
-        mailbox: Reader = Mailbox(changed.tell)
-        newest: SharedView | None = None
-
-        def answered() -> bool:
-            nonlocal newest
-            mail = mailbox.take() if self._streams.current() else None
-            if mail is not None and mail.state.from_aggregator:
-                newest = mail.state
-            return newest is not None
-
-        patience_s = self._limits.patience_s
         remaining_s = context.time_remaining()
         in_time_s = math.inf if remaining_s is None else remaining_s * SHARE_OF_DEADLINE
-        with self._joined(caller, mailbox, wishes):
-            live = await changed.until(
-                lambda: answered() and newest is not None and newest.live,
-                min(patience_s, in_time_s),
-            )
-            if not live:
-                await changed.until(answered, max(0.0, patience_s - in_time_s))
-        body = newest and sealed(Mail(key, newest, 0), depth, self._clock.now_ns())
-        if not body:
-            raise _unavailable(
-                f"no aggregator answered for {key.instrument} within {patience_s:g} s: try later"
-            )
-        return body
-
-    @contextmanager
-    def _joined(self, caller: Caller, mailbox: Reader, keys: Iterable[ViewKey]) -> Iterator[None]:
-        with caller.account.holding((key.instrument for key in keys), caller.peer):
-            for key in keys:
-                self._relay.join(mailbox, key, self._now())
-            try:
-                yield
-            finally:
-                for key in keys:
-                    self._relay.leave(mailbox, key, self._now())
+        return await self._views.get(caller, key, depth, in_time_s)
 
     async def _write(self, stream: Stream, context: Context, payload: bytes) -> None:
         await stream.write(context, payload, self._now())
 
-    async def _require_listed(self, instrument: str) -> None:
-        """Refuse an instrument that no venue lists; wait for the lists if they are not there.
-
-        Before it is refused the venues read lists that are old again: what a venue lists from now
-        on is served within a minute, however many bots ask for it, or for what never comes.
-        """
-        statuses = self._venues
-        if instrument in self._always and not self._knows_all():
-            return
-        if not await self._until_known(lambda: statuses.lists(instrument) or self._knows_all()):
-            missing = ", ".join(statuses.unlisted) or (
-                "another venue" if statuses.venues else "any venue"
-            )
-            raise _unavailable(
-                f"{instrument} is not listed so far, but the list of {missing} is not there yet:"
-                " try later"
-            )
-        if statuses.lists(instrument):
-            return
-        self._relay.relist(self._now())
-        since = self._clock.now_ns() - LIST_AGE_NS
-        await self._until_known(
-            lambda: statuses.lists(instrument) or statuses.is_listed_since(since)
-        )
-        if not statuses.lists(instrument):
-            otherwise = "ListInstruments says what there is"
-            raise RefusedError(
-                RefusalCode.NOT_FOUND, statuses.listings.refusal(instrument, otherwise)
-            )
-
-    def _knows_all(self) -> bool:
-        return self._venues.is_complete(self._now())
-
     def _now(self) -> float:
         return self._clock.monotonic()
-
-    async def _until_known(self, fact: Callable[[], bool]) -> bool:
-        return await self.venues_changed.until(fact, self._limits.patience_s)
 
 
 async def _take_requests(session: Session, stream: Stream, requests: AsyncIterator[bytes]) -> None:

@@ -21,12 +21,13 @@ from dragonfly_views.refusals import (
     invalid,
 )
 from dragonfly_views.relay import Relay, ViewKey
+from dragonfly_views.views import sealed
 from dragonfly_views.wire import wrap
 
 from grpc_gateway.ack_window import AckWindow
 from grpc_gateway.context import STATUS
 from grpc_gateway.requests import check_view, check_window
-from grpc_gateway.streams import Stream, sealed
+from grpc_gateway.streams import Stream
 
 __all__ = ["Session"]
 

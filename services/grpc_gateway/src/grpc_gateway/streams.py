@@ -9,24 +9,21 @@ from typing import Final
 
 import structlog
 from dragonfly_common.clock import Clock
-from dragonfly_common.errors import DecodeError
 from dragonfly_views.accounts import Caller
 from dragonfly_views.mailbox import Mail, Mailbox
 from dragonfly_views.refusals import RefusalCode, RefusedError
 from dragonfly_views.relay import Reader, ViewKey
-from dragonfly_views.wire import SharedView, seal
+from dragonfly_views.wire import SharedView
 
 from grpc_gateway import counters
 from grpc_gateway.ack_window import AckWindow
 from grpc_gateway.context import Context
 
-__all__ = ["Stream", "Streams", "sealed"]
+__all__ = ["Stream", "Streams"]
 
 STALLED_AFTER_S: Final = 1.0
 CUT_WRITE_AFTER_S: Final = 0.2
 REMEDY: Final = "end one, or follow many instruments in one Session"
-PAUSE_S: Final = 0.5
-"""The bus is looked at much more often, unless the process stands still."""
 
 logger = structlog.get_logger()
 
@@ -111,10 +108,11 @@ class Stream:
 class Streams:
     """All open streams, within the limits."""
 
-    def __init__(self, total: int, clock: Clock) -> None:
+    def __init__(self, total: int, clock: Clock, current: Callable[[], bool]) -> None:
+        """At most `total` at a time; `current` says whether what waits may be sent."""
         self._total = total
         self._clock = clock
-        self._settled_at = clock.monotonic()
+        self._current = current
         self._open: set[Stream] = set()
         self._closing: RefusedError | None = None
 
@@ -130,7 +128,7 @@ class Streams:
         """
         self._admit()
         with caller.account.stream(caller.peer, REMEDY):
-            stream = Stream(caller, self.current)
+            stream = Stream(caller, self._current)
             self._open.add(stream)
             counters.STREAMS.inc()
             try:
@@ -152,18 +150,10 @@ class Streams:
             if revoked(stream.caller):
                 stream.end(error)
 
-    def settled(self) -> None:
-        """Say that all that the bus brought has been taken. Call it several times a second."""
-        now = self._clock.monotonic()
-        stood_still = now - self._settled_at >= PAUSE_S
-        self._settled_at = now
-        if stood_still:
-            for stream in self._open:
-                stream.wake()
-
-    def current(self) -> bool:
-        """Say whether what the bus brought was taken just now."""
-        return self._clock.monotonic() - self._settled_at < PAUSE_S
+    def wake(self) -> None:
+        """Let every stream look for what may be sent now."""
+        for stream in self._open:
+            stream.wake()
 
     def look(self) -> None:
         """Notice bots that stopped reading or acknowledging. Call it several times a second."""
@@ -192,20 +182,6 @@ class Streams:
                 f"{self._total} streams are open at this gateway, which is the limit:"
                 " try another gateway, or later",
             )
-
-
-def sealed(mail: Mail[ViewKey, SharedView], depth: int, now_ns: int) -> bytes | None:
-    """Return what a bot is sent of a view at `depth` now, None if the view's bytes mean nothing.
-
-    What the bot missed is counted.
-    """
-    if mail.replaced:
-        counters.REPLACED.inc(mail.replaced)
-    try:
-        return seal(mail.state.at(depth, now_ns), mail.replaced, now_ns)
-    except DecodeError:
-        counters.UNREADABLE_VIEWS.inc()
-        return None
 
 
 def _unacknowledged(window: AckWindow) -> RefusedError:

@@ -1,0 +1,261 @@
+"""The bus half of a gateway: what aggregators say of views and venues, and who follows what.
+
+A gateway drives it, asks it, and writes what its mailboxes hold in its own protocol:
+
+    await drive((views.subscriber,), on_activity)   # which calls `drain`, and now and then `look`
+    await views.require_listed(instrument)          # refuses what no venue lists
+    with views.following(caller, mailbox, keys):    # each state comes into the mailbox
+        mail = mailbox.take() if views.current() else None
+        message = sealed(mail, depth, now_ns)       # the bytes of one dragonfly.v1 view
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+from functools import lru_cache
+from typing import Final
+
+import structlog
+from dragonfly_common.bus import Delivery, Keys, PublisherLost, Subscriber
+from dragonfly_common.clock import Clock
+from dragonfly_common.errors import DecodeError
+from dragonfly_common.messages import Gone, Instruments, Venue, View
+from dragonfly_common.topics import STATUS_PREFIX, ViewKind, parse_view_topic
+
+from dragonfly_views import counters
+from dragonfly_views.accounts import Caller
+from dragonfly_views.condition import Condition
+from dragonfly_views.mailbox import Mail, Mailbox
+from dragonfly_views.refusals import RefusalCode, RefusedError
+from dragonfly_views.relay import Reader, Relay, ViewKey
+from dragonfly_views.venue_statuses import VenueStatuses
+from dragonfly_views.wire import SharedView, seal
+
+__all__ = ["Views", "sealed"]
+
+PAUSE_S: Final = 0.5
+"""The bus is drained much more often, unless the process stands still."""
+LIST_AGE_NS: Final = 60 * 10**9
+"""Lists no older than this are the venues' last word; they are not asked more often."""
+
+logger = structlog.get_logger()
+
+
+class Views:
+    """Every consolidated view that one gateway follows, and the venues behind them."""
+
+    def __init__(
+        self,
+        upstreams: Sequence[str],
+        clock: Clock,
+        *,
+        always: tuple[str, ...],
+        linger_s: float,
+        patience_s: float,
+        settles_after_s: float,
+        lists_command: str = "",
+        keys: Keys | None = None,
+    ) -> None:
+        """Connect to the aggregators at `upstreams`.
+
+        Args:
+            upstreams: the aggregators' addresses.
+            clock: the time.
+            always: the instruments whose books are followed at once and for good.
+            linger_s: how long a view is asked for after the last reader left it.
+            patience_s: how long a caller waits for the instrument lists, or for a view's first
+                live state.
+            settles_after_s: how long after the last new venue no more are expected.
+            lists_command: what tells a caller which instruments there are, in the words of its
+                protocol; a refusal may name it.
+            keys: for what comes over tcp.
+
+        Raises:
+            AddressError: an upstream is malformed.
+        """
+        self.subscriber = Subscriber(upstreams, clock, keys=keys)
+        self.subscriber.subscribe(STATUS_PREFIX)
+        self.statuses: Final = VenueStatuses(settles_after_s)
+        self.statuses_changed: Final = Condition()
+        """Notified whenever the statuses or lists of the venues may have changed."""
+        self.relay: Final = Relay(
+            self.subscriber,
+            linger_s,
+            always=[ViewKey(ViewKind.BOOK, instrument) for instrument in always],
+        )
+        self._clock = clock
+        self._always = always
+        self._patience_s = patience_s
+        self._lists_command = lists_command
+        self.drained_at = clock.monotonic()
+
+    def drain(self) -> bool:
+        """Take all that the bus brought; say whether this process stood still before.
+
+        What waited in mailboxes was as old as the pause then, and `current` held it back: wake
+        those who would have sent it.
+        """
+        now = self._clock.monotonic()
+        for event in self.subscriber.drain():
+            self._take(event, now)
+        before, self.drained_at = self.drained_at, self._clock.monotonic()
+        return self.drained_at - before >= PAUSE_S
+
+    def current(self) -> bool:
+        """Say whether what the bus brought was taken just now: mail may be sent."""
+        return self._clock.monotonic() - self.drained_at < PAUSE_S
+
+    def look(self, now: float) -> None:
+        """Do what is due by the time. Call it several times a second."""
+        self.relay.settle(now, self._clock.now_ns(), self.statuses.venues)
+        if self.statuses.is_complete(now):
+            listings = self.statuses.listings
+            for instrument in listings.unlisted(self._always):
+                logger.warning("instrument not listed", reason=listings.refusal(instrument))
+
+    def close(self) -> None:
+        self.subscriber.close()
+
+    @contextmanager
+    def following(
+        self, caller: Caller, mailbox: Reader, keys: Collection[ViewKey]
+    ) -> Iterator[None]:
+        """Leave every state of some views in `mailbox`, and count them to the caller's quota.
+
+        Raises:
+            RefusedError: the quota does not reach.
+        """
+        with caller.account.holding((key.instrument for key in keys), caller.peer):
+            for key in keys:
+                self.relay.join(mailbox, key, self._clock.monotonic())
+            try:
+                yield
+            finally:
+                for key in keys:
+                    self.relay.leave(mailbox, key, self._clock.monotonic())
+
+    async def get(
+        self, caller: Caller, key: ViewKey, depth: int, in_time_s: float = math.inf
+    ) -> bytes:
+        """Return the present state of one view, which an aggregator must have computed.
+
+        A view that is not live is waited for: an instrument that nobody followed until now is
+        asked for at its venues. What is said then is the state at the end of the patience, or
+        after `in_time_s`.
+
+        Raises:
+            RefusedError: no venue lists it, no aggregator answered, or the quota does not reach.
+        """
+        await self.require_listed(key.instrument)
+        changed = Condition()
+        mailbox: Reader = Mailbox(changed.tell)
+        newest: SharedView | None = None
+
+        def answered() -> bool:
+            nonlocal newest
+            mail = mailbox.take() if self.current() else None
+            if mail is not None and mail.state.from_aggregator:
+                newest = mail.state
+            return newest is not None
+
+        with self.following(caller, mailbox, (key,)):
+            live = await changed.until(
+                lambda: answered() and newest is not None and newest.live,
+                min(self._patience_s, in_time_s),
+            )
+            if not live:
+                await changed.until(answered, max(0.0, self._patience_s - in_time_s))
+        body = newest and sealed(Mail(key, newest, 0), depth, self._clock.now_ns())
+        if not body:
+            raise RefusedError(
+                RefusalCode.UNAVAILABLE,
+                f"no aggregator answered for {key.instrument} within {self._patience_s:g} s:"
+                " try later",
+            )
+        return body
+
+    async def require_listed(self, instrument: str) -> None:
+        """Refuse an instrument that no venue lists; wait for the lists if they are not there.
+
+        Before it is refused the venues read lists that are old again: what a venue lists from now
+        on is served within a minute, however many callers ask for it, or for what never comes.
+
+        Raises:
+            RefusedError: no venue lists it, or not all have told what they list.
+        """
+        statuses = self.statuses
+        if instrument in self._always and not self.knows_all_lists():
+            return
+        if not await self.until_known(lambda: statuses.lists(instrument) or self.knows_all_lists()):
+            missing = ", ".join(statuses.unlisted) or (
+                "another venue" if statuses.venues else "any venue"
+            )
+            raise RefusedError(
+                RefusalCode.UNAVAILABLE,
+                f"{instrument} is not listed so far, but the list of {missing} is not there yet:"
+                " try later",
+            )
+        if statuses.lists(instrument):
+            return
+        self.relay.relist(self._clock.monotonic())
+        since = self._clock.now_ns() - LIST_AGE_NS
+        await self.until_known(
+            lambda: statuses.lists(instrument) or statuses.is_listed_since(since)
+        )
+        if not statuses.lists(instrument):
+            otherwise = f"{self._lists_command} says what there is" if self._lists_command else ""
+            raise RefusedError(
+                RefusalCode.NOT_FOUND, statuses.listings.refusal(instrument, otherwise)
+            )
+
+    def knows_all_lists(self) -> bool:
+        """Say whether every venue has said what it lists, and no more venues are to come."""
+        return self.statuses.is_complete(self._clock.monotonic())
+
+    async def until_known(self, fact: Callable[[], bool]) -> bool:
+        """Wait for a fact about venues or their lists; False if the patience ends before."""
+        return await self.statuses_changed.until(fact, self._patience_s)
+
+    def _take(self, event: Delivery | PublisherLost, now: float) -> None:
+        if isinstance(event, PublisherLost):
+            now_ns = self._clock.now_ns()
+            self.relay.lose(event.publisher, event.reason, now, now_ns)
+            self.statuses.lose(event.publisher, event.reason, now_ns)
+            self.statuses_changed.tell()
+            return
+        body = event.body
+        if isinstance(body, View) and (key := _view_key(event.topic)):
+            counters.VIEWS_HEARD.count += 1
+            self.relay.hear(event.publisher, event.epoch, key, body, now)
+        elif isinstance(body, Gone) and (key := _view_key(event.topic)):
+            self.relay.hear_gone(event.publisher, key, now, self._clock.now_ns())
+        elif isinstance(body, Venue):
+            self.statuses.hear_venue(event.publisher, body, event.ts_pub, now)
+            self.statuses_changed.tell()
+        elif isinstance(body, Instruments):
+            self.statuses.hear_instruments(body, event.ts_pub)
+            self.statuses_changed.tell()
+        else:
+            counters.MISPLACED_BODIES.inc()
+
+
+def sealed(mail: Mail[ViewKey, SharedView], depth: int, now_ns: int) -> bytes | None:
+    """Return what one client is sent of a view at `depth` now: an encoded dragonfly.v1 message.
+
+    It is None if the view's bytes mean nothing. What the client missed is counted.
+    """
+    if mail.replaced:
+        counters.REPLACED.inc(mail.replaced)
+    try:
+        return seal(mail.state.at(depth, now_ns), mail.replaced, now_ns)
+    except DecodeError:
+        counters.UNREADABLE_VIEWS.inc()
+        return None
+
+
+@lru_cache(maxsize=4096)
+def _view_key(topic: str) -> ViewKey | None:
+    parts = parse_view_topic(topic)
+    return ViewKey(*parts) if parts else None
