@@ -7,8 +7,8 @@ from dragonfly_client import Book, State
 from dragonfly_client._decode import decode_book
 from dragonfly_protos import market_data_pb2 as pb
 from stub_gateway import make_book
-from terminal.lines import Moves, added, price_line, summary_lines
-from terminal.statistics import Fault, Percentiles, Summary
+from terminal.lines import BookChanges, added, price_line, summary_lines
+from terminal.statistics import FeedFault, Percentiles, Summary
 
 T0 = 1_700_000_000_123_000_000  # 22:13:20.123 UTC
 
@@ -32,45 +32,45 @@ def test_a_line_without_a_side_or_without_anybody() -> None:
 
 
 def test_only_moves_are_told_and_only_the_newest() -> None:
-    moves = Moves()
-    moves.observe(book_of())
-    first = moves.take()
+    changes = BookChanges()
+    changes.observe(book_of())
+    first = changes.take()
     assert [line.split()[1] for line in first[:3]] == ["binance", "bitstamp", "kraken"]
     assert len(first) == 4
-    moves.observe(book_of())
-    assert moves.take() == []
-    moves.observe(book_of(mid=0.071))
-    moves.observe(book_of(mid=0.072))
-    (line,) = moves.take()
+    changes.observe(book_of())
+    assert changes.take() == []
+    changes.observe(book_of(mid=0.071))
+    changes.observe(book_of(mid=0.072))
+    (line,) = changes.take()
     assert "0.0720002 " in line
 
 
 def test_one_line_of_prices_at_a_time_the_longest_waiting_first() -> None:
-    moves = Moves()
-    moves.observe(book_of("A-B"))
-    moves.observe(book_of("C-D"))
-    moves.observe(book_of("A-B", mid=0.08))
-    prices = [[line for line in moves.take() if "bid" in line] for _ in range(3)]
+    changes = BookChanges()
+    changes.observe(book_of("A-B"))
+    changes.observe(book_of("C-D"))
+    changes.observe(book_of("A-B", mid=0.08))
+    prices = [[line for line in changes.take() if "bid" in line] for _ in range(3)]
     assert [len(lines) for lines in prices] == [1, 1, 0]
     assert prices[0][0].startswith("A-B")
     assert "0.0800002 " in prices[0][0]
 
 
 def test_decimals_do_not_come_and_go() -> None:
-    moves = Moves()
-    moves.observe(book_of(mid=0.07000001))
-    moves.take()
-    moves.observe(book_of(mid=0.08))
-    assert "@ 0.08000020 " in moves.take()[-1]
+    changes = BookChanges()
+    changes.observe(book_of(mid=0.07000001))
+    changes.take()
+    changes.observe(book_of(mid=0.08))
+    assert "@ 0.08000020 " in changes.take()[-1]
 
 
 def test_a_venues_change_is_told_with_its_reason() -> None:
-    moves = Moves()
-    moves.observe(book_of())
-    moves.take()
+    changes = BookChanges()
+    changes.observe(book_of())
+    changes.take()
     stale = make_book(states={"kraken": (pb.STATE_STALE, "silent for 3 s")})
-    moves.observe(decode_book(stale, T0))
-    assert "ETH-BTC    kraken STALE: silent for 3 s" in moves.take()
+    changes.observe(decode_book(stale, T0))
+    assert "ETH-BTC    kraken STALE: silent for 3 s" in changes.take()
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_the_summary() -> None:
         updates={"binance": 300, "kraken": 0},
         latency=Percentiles(412_000, 1_900_000),
         waited=Percentiles(10_000, 12_000_000),
-        faults=(Fault("kraken", State.STALE, "silent", 2), Fault("x", State.DOWN, "", 1)),
+        faults=(FeedFault("kraken", State.STALE, "silent", 2), FeedFault("x", State.DOWN, "", 1)),
         reconnects=1,
     )
     assert list(summary_lines(summary)) == [

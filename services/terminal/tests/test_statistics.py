@@ -8,8 +8,8 @@ from dragonfly_client._decode import decode_book
 from hypothesis import given
 from hypothesis import strategies as st
 from stub_gateway import make_book
-from terminal.ledger import ALL, OWN, Waited
-from terminal.statistics import Rates, Recent, Statistics, Turn
+from terminal.hops import ALL, WAITED, Wait
+from terminal.statistics import Rates, Recent, Statistics, WaitMeter
 
 T0 = 1_700_000_000_000_000_000
 
@@ -57,7 +57,7 @@ def test_what_a_book_waits_for_the_watcher_is_no_latency(
     books: list[tuple[int, int]], way_ns: int, back_ns: int, ahead_ns: int, window: int
 ) -> None:
     """Whatever the watcher does for so long after each book, and how far its clock is ahead."""
-    turn = Turn(window)
+    meter = WaitMeter(window)
     computed = free = T0
     freed: list[int] = []
     for pause_ns, work_ns in books:
@@ -68,33 +68,33 @@ def test_what_a_book_waits_for_the_watcher_is_no_latency(
         free = arrived + work_ns
         freed.append(free)
         one = replace(book(feed("a", 0)), ts_agg=computed, ts_out=written, ts_in=arrived + ahead_ns)
-        waited = turn.waited(one)
-        turn.acknowledge(free + ahead_ns)
+        waited = meter.waited(one)
+        meter.acknowledge(free + ahead_ns)
         assert waited.here_ns == arrived - written - way_ns
         # What is left to the gateway's hop is an acknowledgement's round trip at most.
         assert 0 <= written - computed - waited.at_gateway_ns <= way_ns + back_ns
 
 
 def test_a_picture_is_waited_for_like_a_book() -> None:
-    turn = Turn(8)
-    turn.waited(book(feed("a", 0), ts_out=0, ts_in=100))
-    turn.free(T0 + 5_000)
-    assert turn.waited(book(feed("a", 0), ts_out=1_000, ts_in=5_100)) == Waited(0, 3_900)
-    assert turn.waited(book(feed("a", 0), ts_out=6_000, ts_in=6_100)) == Waited(0, 0)
+    meter = WaitMeter(8)
+    meter.waited(book(feed("a", 0), ts_out=0, ts_in=100))
+    meter.free(T0 + 5_000)
+    assert meter.waited(book(feed("a", 0), ts_out=1_000, ts_in=5_100)) == Wait(0, 3_900)
+    assert meter.waited(book(feed("a", 0), ts_out=6_000, ts_in=6_100)) == Wait(0, 0)
 
 
 def test_a_book_that_waited_is_timed_without_its_waiting() -> None:
     statistics = Statistics()
     statistics.observe(book(feed("a", 0)))
-    statistics.observe(book(feed("a", 1_000), ts_in=900_000), Waited(5, 500_000))
+    statistics.observe(book(feed("a", 1_000), ts_in=900_000), Wait(5, 500_000))
     latency, hops = statistics.latency("a"), statistics.hops()
     assert latency is not None
     assert hops is not None
     assert latency.p50_ns == 398_995
     assert hops.bot_ns + hops.gateway_ns + hops.aggregator_ns + hops.listener_ns == 398_995
-    rows = {name: found for _, name, found in statistics.ledger.rows()}
+    rows = {name: found for _, name, found in statistics.hop_times.rows()}
     assert rows[ALL].max_ns == pytest.approx(398_995, rel=1e-3)
-    assert rows[OWN].max_ns == pytest.approx(500_000, rel=1e-3)
+    assert rows[WAITED].max_ns == pytest.approx(500_000, rel=1e-3)
     waited = statistics.summary([], 1).waited
     assert waited is not None
     assert waited.p99_ns == pytest.approx(500_000, rel=1e-3)

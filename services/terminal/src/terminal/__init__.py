@@ -1,1 +1,1 @@
-"""What a person sees in a terminal: the live ladder, and where the time of quotes goes."""
+"""The commands for people at a terminal: the live ladder, and the latency of quotes by hop."""

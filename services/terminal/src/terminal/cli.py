@@ -55,8 +55,8 @@ class RequestError(UserError):
 
 
 @dataclass(frozen=True)
-class _Gateway:
-    """Whom to ask, and how."""
+class _GatewayOptions:
+    """The gateway to ask: its address, and what it wants to see."""
 
     target: str
     tls: Tls | None
@@ -68,7 +68,7 @@ R = TypeVar("R")
 
 
 def _bot_options(command: Callable[..., R]) -> Callable[..., R]:
-    """Give `command` the options of every bot; it is called with a `_Gateway` and instruments."""
+    """Give `command` every bot's options; it is called with `_GatewayOptions` and instruments."""
 
     @click.argument("instruments", nargs=-1, metavar="[INSTRUMENT]...")
     @click.option(
@@ -103,7 +103,7 @@ def _bot_options(command: Callable[..., R]) -> Callable[..., R]:
         of_tls = {name: given.pop(name) for name in TLS_OPTIONS}
         try:
             tls = Tls(**of_tls) if encrypt or any(of_tls.values()) else None
-            gateway = _Gateway(target, tls, _token(token_file), proxy)
+            gateway = _GatewayOptions(target, tls, _token(token_file), proxy)
         except SettingError as error:
             raise RequestError(_for_the_line(error)) from None
         return command(gateway, names, **given)
@@ -128,7 +128,7 @@ _seconds = click.option(
     help="Leave a picture of the last ladder in this file.",
 )
 def watch(
-    gateway: _Gateway,
+    gateway: _GatewayOptions,
     names: list[str],
     *,
     seconds: float | None,
@@ -167,7 +167,7 @@ def watch(
 @_seconds
 @click.option("--json", "prints_json", is_flag=True, help="Print JSON, in nanoseconds, at the end.")
 def latency(
-    gateway: _Gateway, names: list[str], *, seconds: float | None, prints_json: bool
+    gateway: _GatewayOptions, names: list[str], *, seconds: float | None, prints_json: bool
 ) -> None:
     """Show where the time goes of quotes of INSTRUMENT on their way to this bot.
 
@@ -216,7 +216,7 @@ def _token(file: Path | None) -> str | None:
     return token
 
 
-async def _list(gateway: _Gateway) -> None:
+async def _list(gateway: _GatewayOptions) -> None:
     async with DragonflyClient(
         gateway.target, tls=gateway.tls, token=gateway.token, proxy=gateway.proxy
     ) as client:

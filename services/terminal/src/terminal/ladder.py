@@ -96,7 +96,7 @@ class Frame:
     others: Sequence[Book] = ()
     notices: Sequence[str] = ()
     tape: Sequence[str] = ()
-    """What was told before, newest last, for where there is room."""
+    """Earlier lines, newest last, shown where there is room."""
     outage: str | None = None
     decimals: int = 2
 
@@ -109,18 +109,18 @@ def venue_style(venue: str) -> str:
 
 def draw(frame: Frame, width: int, height: int) -> RenderableType:
     """Return the picture of `frame` for a terminal of `width` by `height` cells."""
-    shape = _shape(frame, width - 4)
-    if shape is None or width < NARROWEST or height < LOWEST:
+    layout = _layout(frame, width - 4)
+    if layout is None or width < NARROWEST or height < LOWEST:
         return Text(f"{width} x {height} is too small for {frame.instrument}: make it larger", WARN)
     depth = USUAL_DEPTH if frame.book is None else _depth(frame.book)
     room = height - 3  # the header and the ladder's borders
     sections = _beneath(frame, width)
     free = room - sum(map(len, sections.values()))
-    rows = shape.rows_of(depth, max(free, min(room - 1, max(LEAST_ROWS, room // 3))))
+    rows = layout.rows_of(depth, max(free, min(room - 1, max(LEAST_ROWS, room // 3))))
     beneath = _fitted(sections, room - rows)
     tape = _tape(frame, width, room - rows - len(beneath))
-    levels = shape.levels_in(rows)
-    return Group(_header(frame, width), _panel(frame, shape, levels, width), *beneath, *tape)
+    levels = layout.levels_in(rows)
+    return Group(_header(frame, width), _panel(frame, layout, levels, width), *beneath, *tape)
 
 
 def _header(frame: Frame, width: int) -> Text:
@@ -143,16 +143,16 @@ def _header(frame: Frame, width: int) -> Text:
     return left
 
 
-def _panel(frame: Frame, shape: _Shape, levels: int, width: int) -> Panel:
+def _panel(frame: Frame, layout: _Layout, levels: int, width: int) -> Panel:
     book = frame.book
     crossed = book is not None and book.crossed and frame.outage is None
     title = Text.assemble(("bids", BID), ("  ·  ", FAINT), ("asks", ASK))
     if book is not None and frame.outage is None and _depth(book) > levels:
         title.append(f"  ·  {levels} of {_depth(book)} levels", FAINT)
-    if shape.without:
-        title.append(f"  ·  without {shape.without}", FAINT)
+    if layout.without:
+        title.append(f"  ·  without {layout.without}", FAINT)
     return Panel(
-        _rows(frame, shape, levels),
+        _rows(frame, layout, levels),
         box=box.ROUNDED,
         border_style=WARN if crossed else LINE,
         title=title,
@@ -195,7 +195,7 @@ def _depth(book: Book) -> int:
     return max(len(book.bids), len(book.asks))
 
 
-def _rows(frame: Frame, shape: _Shape, levels: int) -> Text:
+def _rows(frame: Frame, layout: _Layout, levels: int) -> Text:
     book = frame.book
     if book is None:
         words = (f"waiting for the first book of {frame.instrument} …", FAINT)
@@ -204,21 +204,21 @@ def _rows(frame: Frame, shape: _Shape, levels: int) -> Text:
     elif not (book.bids or book.asks):
         words = ("no venue is live: the reasons are below", f"bold {ASK}")
     else:
-        return shape.draw(book.bids[:levels], book.asks[:levels])
+        return layout.draw(book.bids[:levels], book.asks[:levels])
     # As high as a ladder, so that nothing jumps when one comes.
     line = Text(words[0], style=words[1])
-    line.truncate(shape.width, overflow="ellipsis")
+    line.truncate(layout.width, overflow="ellipsis")
     rows = levels if book and _depth(book) else min(levels, USUAL_DEPTH)
-    return line.append("\n" * (shape.rows_for(rows) - 1))
+    return line.append("\n" * (layout.rows_for(rows) - 1))
 
 
 @dataclass(frozen=True, slots=True)
-class _Shape:
-    """How levels are laid out: two sides back to back, or asks above bids; and in which columns."""
+class _Layout:
+    """The layout of levels: two sides back to back, or asks above bids; and the columns."""
 
     width: int
     stacked: bool
-    side: _Side
+    side: _SideLayout
 
     def rows_for(self, levels: int) -> int:
         return max(1, 2 * levels if self.stacked else levels)
@@ -257,7 +257,7 @@ class _Shape:
         return text + Text("\n").join(rows)
 
 
-def _shape(frame: Frame, width: int) -> _Shape | None:
+def _layout(frame: Frame, width: int) -> _Layout | None:
     """Return the first layout that has room; None where not even a price has."""
     book = frame.book
     levels = (*book.bids, *book.asks) if book is not None else ()
@@ -276,7 +276,7 @@ def _shape(frame: Frame, width: int) -> _Shape | None:
         side_width = width - len("ask ") if stacked else (width - len(" │ ")) // 2
         room = side_width - price_width - (venue and venue + 1) - (amount and 1)
         if room >= amount:
-            side = _Side(
+            side = _SideLayout(
                 side_width,
                 venue_width=venue,
                 amount_width=amount and min(amount_width, room),
@@ -284,12 +284,12 @@ def _shape(frame: Frame, width: int) -> _Shape | None:
                 largest=max((level.amount for level in levels), default=1.0),
                 decimals=frame.decimals,
             )
-            return _Shape(width, stacked, side)
+            return _Layout(width, stacked, side)
     return None
 
 
 @dataclass(frozen=True, slots=True)
-class _Side:
+class _SideLayout:
     """Half a row: venue, amount, bar and price, mirrored for asks; no width, no column."""
 
     width: int

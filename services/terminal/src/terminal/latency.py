@@ -1,4 +1,4 @@
-"""The ledger as a table, once a second in a terminal, once at the end anywhere else."""
+"""The hops' latencies as a table, once a second in a terminal, once at the end anywhere else."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from rich.table import Table
 from rich.text import Text
 
 from terminal.histogram import OCTAVES, Distribution
-from terminal.ledger import ALL, Ledger
-from terminal.state import Watch
+from terminal.hops import ALL, HopTimes
+from terminal.state import WatchState
 from terminal.text import duration_text
 
-__all__ = ["LatencyScreen", "as_json", "draw_ledger"]
+__all__ = ["LatencyScreen", "as_json", "draw_hop_times"]
 
 PERIOD_S: Final = 1.0
 WIDTH: Final = 100
@@ -47,7 +47,7 @@ class LatencyScreen:
 
     period_s = PERIOD_S
 
-    def __init__(self, console: Console, as_text: Callable[[Ledger], str] | None = None) -> None:
+    def __init__(self, console: Console, as_text: Callable[[HopTimes], str] | None = None) -> None:
         self._console = console
         if not console.is_terminal:
             console.width = WIDTH  # a pipe has none of its own
@@ -66,25 +66,27 @@ class LatencyScreen:
             self._live.stop()
 
     def observe(self, book: Book) -> None:
-        """Do nothing: the ledger has it."""
+        """Do nothing: the hop times have it."""
 
-    def tell(self, event: Event) -> None:
+    def on_event(self, event: Event) -> None:
         """Do nothing: the next picture says it."""
 
-    def show(self, watch: Watch) -> None:
+    def show(self, watch: WatchState) -> None:
         if self._live:
             width, height = self._console.size
-            table = draw_ledger(watch.ledger, width, height - 1)
+            table = draw_hop_times(watch.hop_times, width, height - 1)
             self._live.update(Group(table, _status(watch, width)), refresh=True)
 
-    def end(self, watch: Watch) -> None:
+    def end(self, watch: WatchState) -> None:
         if self._as_text:
-            self._console.out(self._as_text(watch.ledger), highlight=False)
+            self._console.out(self._as_text(watch.hop_times), highlight=False)
         else:
-            self._console.print(draw_ledger(watch.ledger, self._console.width))
+            self._console.print(draw_hop_times(watch.hop_times, self._console.width))
 
 
-def draw_ledger(ledger: Ledger, width: int = WIDTH, height: int | None = None) -> RenderableType:
+def draw_hop_times(
+    hop_times: HopTimes, width: int = WIDTH, height: int | None = None
+) -> RenderableType:
     """Return a table: a row for each hop and venue; no figure of it is cut.
 
     Where there is room it ends with a bar for each octave from 4 µs to 1 s. Columns for which
@@ -92,7 +94,7 @@ def draw_ledger(ledger: Ledger, width: int = WIDTH, height: int | None = None) -
     """
     rows: list[tuple[str, ...]] = []
     below_zero = 0
-    for group, found_rows in groupby(ledger.rows(), key=itemgetter(0)):
+    for group, found_rows in groupby(hop_times.rows(), key=itemgetter(0)):
         rows.append((GROUPS[group], *[""] * len(COLUMNS), ""))
         for _, name, found in found_rows:
             below_zero += found.below_zero
@@ -140,10 +142,10 @@ def _fitting(rows: Sequence[tuple[str, ...]], width: int) -> tuple[list[int], li
     return shown, left_out
 
 
-def as_json(ledger: Ledger) -> str:
+def as_json(hop_times: HopTimes) -> str:
     """Return one JSON object: group, name, and the distribution's fields."""
     found: dict[str, dict[str, Any]] = {}
-    for group, name, distribution in ledger.rows():
+    for group, name, distribution in hop_times.rows():
         found.setdefault(group, {})[name] = asdict(distribution)
     return json.dumps(found, indent=2)
 
@@ -159,7 +161,7 @@ def _bars(found: Distribution) -> str:
     return "".join(BARS[-(-8 * count // highest)] for count in found.octaves)
 
 
-def _status(watch: Watch, width: int) -> Text:
+def _status(watch: WatchState, width: int) -> Text:
     frame = watch.frame()
     if frame.outage is not None:
         text = Text(frame.outage, "bold red")

@@ -1,4 +1,4 @@
-"""Lines for where there is no terminal: prices that moved, states that changed, a summary. Pure."""
+"""The output without a terminal: prices that moved, states that changed, a summary. Pure."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from dragonfly_client.messages import Book, Level, State
 from terminal.statistics import Percentiles, Summary
 from terminal.text import amount_text, decimals_of, duration_text, price_text
 
-__all__ = ["Moves", "added", "price_line", "summary_lines"]
+__all__ = ["BookChanges", "added", "price_line", "summary_lines"]
 
 WORTH_SAYING_NS: Final = 1_000_000
-"""What quotes waited for the watcher itself is worth a line when a hundredth waited for so long."""
+"""The summary tells the waits for the watcher itself where their p99 is longer than this."""
 
 MOST_NAMED: Final = 5
 """Instruments that a summary names, before it counts the others."""
 
 
-class Moves:
-    """Remembers which instruments' best prices moved, and which venues' states, until taken."""
+class BookChanges:
+    """The instruments whose best prices moved, and the venues whose states did, until taken."""
 
     def __init__(self) -> None:
         self._best: dict[str, object] = {}

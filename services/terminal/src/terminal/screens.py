@@ -1,4 +1,4 @@
-"""Where a watch is shown: a terminal that is redrawn, or lines that stay."""
+"""The screens that show a watch: a terminal that is redrawn, or lines that stay."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from rich.live import Live
 from rich.text import Text
 
 from terminal.ladder import LOWEST, draw
-from terminal.lines import Moves, added, summary_lines
-from terminal.state import Watch
+from terminal.lines import BookChanges, added, summary_lines
+from terminal.state import WatchState
 
 __all__ = ["LadderScreen", "LineScreen", "Screen"]
 
@@ -29,7 +29,7 @@ PATIENCE_S: Final = 1.0
 
 
 class Screen(Protocol):
-    """What a watch needs of the place where it is shown."""
+    """The interface of a screen to the watch."""
 
     period_s: float
     """How often `show` is called."""
@@ -37,9 +37,9 @@ class Screen(Protocol):
     def __enter__(self) -> object: ...
     def __exit__(self, *error: object) -> None: ...
     def observe(self, book: Book) -> None: ...
-    def tell(self, event: Event) -> None: ...
-    def show(self, watch: Watch) -> None: ...
-    def end(self, watch: Watch) -> None: ...
+    def on_event(self, event: Event) -> None: ...
+    def show(self, watch: WatchState) -> None: ...
+    def end(self, watch: WatchState) -> None: ...
 
 
 class LadderScreen:
@@ -49,7 +49,7 @@ class LadderScreen:
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._moves = Moves()
+        self._changes = BookChanges()
         self._tape: deque[str] = deque(maxlen=MAX_TAPE)
         self._live = Live(console=console, screen=True, auto_refresh=False)
 
@@ -60,17 +60,17 @@ class LadderScreen:
         self._live.stop()
 
     def observe(self, book: Book) -> None:
-        self._moves.observe(book)
+        self._changes.observe(book)
 
-    def tell(self, event: Event) -> None:
+    def on_event(self, event: Event) -> None:
         """Do nothing: the next picture's header says it."""
 
-    def show(self, watch: Watch) -> None:
-        self._tape.extend(self._moves.take())
+    def show(self, watch: WatchState) -> None:
+        self._tape.extend(self._changes.take())
         frame = replace(watch.frame(), tape=self._tape)
         self._live.update(draw(frame, *self._console.size), refresh=True)
 
-    def end(self, watch: Watch) -> None:
+    def end(self, watch: WatchState) -> None:
         # Without what was told before: the summary is beneath, and both are to be seen at once.
         summary = [
             part
@@ -90,7 +90,7 @@ class LineScreen:
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._moves = Moves()
+        self._changes = BookChanges()
         self._noticed: list[str] = []
         self._impatient_at: float | None = time.monotonic() + PATIENCE_S
 
@@ -102,9 +102,9 @@ class LineScreen:
 
     def observe(self, book: Book) -> None:
         self._impatient_at = None
-        self._moves.observe(book)
+        self._changes.observe(book)
 
-    def tell(self, event: Event) -> None:
+    def on_event(self, event: Event) -> None:
         match event:
             case Disconnected(_, reason):
                 self._print(f"disconnected: {reason}")
@@ -113,16 +113,16 @@ class LineScreen:
             case Refused(_, _, reason):
                 self._print(reason)
 
-    def show(self, watch: Watch) -> None:
+    def show(self, watch: WatchState) -> None:
         if self._impatient_at is not None and time.monotonic() > self._impatient_at:
             self._impatient_at = None
             self._print(f"waiting for the first book from {watch.target} …")
         notices = watch.notices()
-        for line in (*added(self._noticed, notices), *self._moves.take()):
+        for line in (*added(self._noticed, notices), *self._changes.take()):
             self._print(line)
         self._noticed = notices
 
-    def end(self, watch: Watch) -> None:
+    def end(self, watch: WatchState) -> None:
         self.show(watch)
         for line in summary_lines(watch.summary()):
             self._print(line)

@@ -1,4 +1,4 @@
-"""What a watch knows at this moment: the newest books, the counts, whether it is connected."""
+"""The state of a watch: the newest books, the counts, whether it is connected."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Final
 from dragonfly_client.events import Disconnected, Event, Reconnected, Refused
 from dragonfly_client.messages import Book
 
+from terminal.hops import HopTimes
 from terminal.ladder import Frame, VenueRow
-from terminal.ledger import Ledger
-from terminal.statistics import Statistics, Summary, Turn
+from terminal.statistics import Statistics, Summary, WaitMeter
 from terminal.text import decimals_of
 
-__all__ = ["WINDOW", "Notices", "Watch"]
+__all__ = ["WINDOW", "Notices", "WatchState"]
 
 WINDOW: Final = 8
 """A watch keeps up; it wants to time each book, not the wait for an acknowledgement."""
@@ -23,7 +23,7 @@ Notices = Callable[[], list[str]]
 """Returns lines from outside to show beneath, newest last."""
 
 
-class Watch:
+class WatchState:
     """Takes books and events in, gives frames and a summary out."""
 
     def __init__(self, target: str, instruments: Sequence[str], notices: Notices) -> None:
@@ -37,12 +37,12 @@ class Watch:
         self._decimals = 2
         self._lost: tuple[str, float] | None = None
         self._refused: dict[str, str] = {}
-        self._turn = Turn(WINDOW)
+        self._wait_meter = WaitMeter(WINDOW)
 
     def observe(self, book: Book) -> None:
         if self.started_s is None:
             self.started_s = time.monotonic()
-        self._statistics.observe(book, self._turn.waited(book))
+        self._statistics.observe(book, self._wait_meter.waited(book))
         self._books[book.instrument] = book
 
     def on_event(self, event: Event) -> None:
@@ -61,11 +61,11 @@ class Watch:
 
     def observed(self) -> None:
         """Note that a book is done with; to be called after each."""
-        self._turn.acknowledge(time.time_ns())
+        self._wait_meter.acknowledge(time.time_ns())
 
     def drawn(self) -> None:
         """Note that a picture is finished; to be called after each."""
-        self._turn.free(time.time_ns())
+        self._wait_meter.free(time.time_ns())
 
     def frame(self) -> Frame:
         """Return what a ladder shows now."""
@@ -90,9 +90,9 @@ class Watch:
         )
 
     @property
-    def ledger(self) -> Ledger:
-        """Where the time of all quotes went."""
-        return self._statistics.ledger
+    def hop_times(self) -> HopTimes:
+        """The latency of all quotes by hop and venue."""
+        return self._statistics.hop_times
 
     def summary(self) -> Summary:
         seconds = 0.0 if self.started_s is None else time.monotonic() - self.started_s

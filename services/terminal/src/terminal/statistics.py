@@ -1,4 +1,4 @@
-"""What a watcher counts. Pure: books and times are arguments.
+"""The watcher's counts. Pure: books and times are arguments.
 
 An *update* of a venue is a book in which the venue's own state of the book differs from the one
 before; its *latency* runs from its bytes leaving the socket at the listener to the book's arrival,
@@ -14,9 +14,9 @@ from typing import Final
 
 from dragonfly_client.messages import Book, Hops, State, VenueFeed
 
-from terminal.ledger import NOT_AT_ALL, Ledger, Waited
+from terminal.hops import NO_WAIT, HopTimes, Wait
 
-__all__ = ["Fault", "Percentiles", "Rates", "Recent", "Statistics", "Summary", "Turn"]
+__all__ = ["FeedFault", "Percentiles", "Rates", "Recent", "Statistics", "Summary", "WaitMeter"]
 
 RECENT_SAMPLES: Final = 1000
 RATE_WINDOW_S: Final = 2.0
@@ -36,7 +36,7 @@ class Percentiles:
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class FeedFault:
     """A venue left LIVE, or never was it: `times` counts the episodes."""
 
     venue: str
@@ -47,7 +47,7 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What a watcher saw from its first book to its last."""
+    """The watcher's counts from its first book to its last."""
 
     instruments: tuple[str, ...]
     seconds: float
@@ -55,7 +55,7 @@ class Summary:
     updates: dict[str, int]
     latency: Percentiles | None
     waited: Percentiles | None
-    faults: tuple[Fault, ...]
+    faults: tuple[FeedFault, ...]
     reconnects: int
 
 
@@ -93,13 +93,13 @@ class Rates:
         return (after.get(name, 0) - before.get(name, 0)) / (now_s - then_s or 1.0)
 
 
-class Turn:
-    """How long a book waited for its turn: behind other books and pictures of this very watcher.
+class WaitMeter:
+    """Measures how long a book waited behind other books and pictures of this very watcher.
 
-    It waits where it arrived, and before that at the gateway, which has no more than `window` books
-    under way. What a machine's clock is ahead of another's cancels out, because the fastest way of
-    a book so far is taken by the same two clocks. An acknowledgement's way is not known: it stays
-    in the gateway's hop.
+    A book waits where it arrived, and before that at the gateway, which has no more than `window`
+    books under way. A difference of the two machines' clocks cancels out, because the fastest way
+    of a book so far is taken by the same two clocks. The way of an acknowledgement is not known: it
+    stays in the gateway's hop.
     """
 
     def __init__(self, window: int) -> None:
@@ -107,7 +107,7 @@ class Turn:
         self._free_ns = 0
         self._fastest_way_ns: int | None = None
 
-    def waited(self, book: Book) -> Waited:
+    def waited(self, book: Book) -> Wait:
         way_ns = book.ts_in - book.ts_out
         if self._fastest_way_ns is None or way_ns < self._fastest_way_ns:
             self._fastest_way_ns = way_ns
@@ -116,7 +116,7 @@ class Turn:
             opened_ns = self._acknowledged_ns[0] - self._fastest_way_ns
             at_gateway_ns = min(max(0, opened_ns - book.ts_agg), max(0, book.ts_out - book.ts_agg))
         here_ns = max(0, self._free_ns - (book.ts_out + self._fastest_way_ns))
-        return Waited(at_gateway_ns, here_ns)
+        return Wait(at_gateway_ns, here_ns)
 
     def acknowledge(self, now_ns: int) -> None:
         """Note that a book is done with, and the next one asked for."""
@@ -129,7 +129,7 @@ class Turn:
 
 
 class Statistics:
-    """Everything that a ladder and a summary say beyond the newest book."""
+    """The figures of a ladder and of a summary, beyond the newest book."""
 
     ALL: Final = ""
     """In place of a venue's name: all books."""
@@ -140,15 +140,15 @@ class Statistics:
         self._totals: Counter[str] = Counter()
         self._updates: Counter[str] = Counter()
         self._latency: defaultdict[str, Recent] = defaultdict(Recent)
-        self.ledger = Ledger()
+        self.hop_times = HopTimes()
         self._hops: deque[Hops] = deque(maxlen=RECENT_SAMPLES)
         self._known: dict[tuple[str, str], VenueFeed] = {}
         self._was_live: set[tuple[str, str]] = set()
         self._not_yet_live: dict[tuple[str, str], _FaultKey] = {}
         self._faults: Counter[_FaultKey] = Counter()
 
-    def observe(self, book: Book, waited: Waited = NOT_AT_ALL) -> None:
-        """Count `book`, which `waited` for the watcher."""
+    def observe(self, book: Book, waited: Wait = NO_WAIT) -> None:
+        """Count `book`, which `waited` for the watcher so long."""
         self._totals[self.ALL] += 1
         moved = [feed for feed in book.venues if self._take(book.instrument, feed)]
         heard = [feed for feed in moved if feed.state is State.LIVE and feed.ts_recv is not None]
@@ -176,7 +176,7 @@ class Statistics:
 
     def summary(self, instruments: Sequence[str], seconds: float) -> Summary:
         faults = self._faults + Counter(self._not_yet_live.values())
-        whole, waited = self.ledger.whole(), self.ledger.waited()
+        whole, waited = self.hop_times.whole(), self.hop_times.waited()
         return Summary(
             instruments=tuple(instruments),
             seconds=seconds,
@@ -184,7 +184,7 @@ class Statistics:
             updates={venue: self._updates[venue] for venue in sorted(self._updates)},
             latency=Percentiles(whole.p50_ns, whole.p99_ns) if whole else None,
             waited=Percentiles(waited.p50_ns, waited.p99_ns) if waited else None,
-            faults=tuple(Fault(*what, times) for what, times in sorted(faults.items())),
+            faults=tuple(FeedFault(*what, times) for what, times in sorted(faults.items())),
             reconnects=self.reconnects,
         )
 
@@ -209,19 +209,19 @@ class Statistics:
             self._was_live.add(key)
             self._not_yet_live.pop(key, None)
         elif key not in self._was_live:
-            # How a venue comes up is no fault, unless it never does.
+            # A venue that comes up is no fault, unless it never does.
             self._not_yet_live[key] = fault
         elif fault in self._faults or len(self._faults) < MAX_FAULTS:
             self._faults[fault] += 1
         else:
             self._faults[feed.venue, feed.state, "other"] += 1
 
-    def _time(self, book: Book, moved: VenueFeed, waited: Waited) -> None:
+    def _time(self, book: Book, moved: VenueFeed, waited: Wait) -> None:
         assert moved.ts_recv is not None
         latency_ns = book.ts_in - moved.ts_recv - waited.ns
         self._latency[self.ALL].add(latency_ns)
         self._latency[moved.venue].add(latency_ns)
-        self.ledger.add(book, moved, waited)
+        self.hop_times.add(book, moved, waited)
         hops = book.hops
         if hops is not None:
             gateway_ns = hops.gateway_ns - waited.at_gateway_ns

@@ -1,4 +1,4 @@
-"""How figures are written: fixed widths, so that nothing jumps when it changes. Pure."""
+"""Figures as text of fixed widths, so that nothing jumps when it changes. Pure."""
 
 from __future__ import annotations
 

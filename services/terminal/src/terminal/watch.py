@@ -20,7 +20,7 @@ from rich.console import Console, ConsoleDimensions
 
 from terminal.ladder import Frame, draw
 from terminal.screens import LadderScreen, LineScreen, Screen
-from terminal.state import WINDOW, Notices, Watch
+from terminal.state import WINDOW, Notices, WatchState
 from terminal.statistics import Summary
 
 __all__ = ["check_picture", "picture", "run_watch"]
@@ -58,7 +58,7 @@ async def run_watch(
     check_picture(svg)
     if console.is_dumb_terminal:  # which has a size all the same, and rich does not ask for it
         console.size = ConsoleDimensions(*shutil.get_terminal_size())
-    watch = Watch(target, instruments, notices or list)
+    watch = WatchState(target, instruments, notices or list)
     if screen is None:
         redraws = console.is_terminal and not console.is_dumb_terminal
         screen = LadderScreen(console) if redraws else LineScreen(console)
@@ -67,7 +67,7 @@ async def run_watch(
         if isinstance(event, Refused):
             event = replace(event, reason=wording(event.reason))
         watch.on_event(event)
-        screen.tell(event)
+        screen.on_event(event)
 
     client = DragonflyClient(
         target,
@@ -103,7 +103,7 @@ def picture(frame: Frame) -> str:
     return canvas.export_svg(title=f"dragonfly watch {frame.instrument}")
 
 
-async def _follow(client: DragonflyClient, watch: Watch, screen: Screen) -> None:
+async def _follow(client: DragonflyClient, watch: WatchState, screen: Screen) -> None:
     async with contextlib.aclosing(client.books(watch.instruments)) as books:
         async for book in books:
             watch.observe(book)
@@ -111,7 +111,7 @@ async def _follow(client: DragonflyClient, watch: Watch, screen: Screen) -> None
             watch.observed()
 
 
-async def _show(watch: Watch, screen: Screen, seconds: float | None) -> None:
+async def _show(watch: WatchState, screen: Screen, seconds: float | None) -> None:
     while True:
         wait_s = screen.period_s
         if seconds is not None and watch.started_s is not None:
@@ -147,7 +147,7 @@ def _leaving_at(svg: Path) -> Iterator[None]:
         raise SettingError(f"no picture can be left at {str(svg)!r}: {reason}") from None
 
 
-def _finish(watch: Watch, screen: Screen, svg: Path | None) -> None:
+def _finish(watch: WatchState, screen: Screen, svg: Path | None) -> None:
     screen.end(watch)
     if svg is not None:
         with _leaving_at(svg):

@@ -1,4 +1,4 @@
-"""The ledger: every hop of every quote, in histograms that bots can trust."""
+"""Hop times: every hop of every quote, in histograms that bots can trust."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from dragonfly_client._decode import decode_book
 from dragonfly_client.messages import Book, State, VenueFeed
 from rich.console import Console
 from stub_gateway import make_book
-from terminal.latency import as_json, draw_ledger
-from terminal.ledger import ALL, OWN, Ledger
+from terminal.hops import ALL, WAITED, HopTimes
+from terminal.latency import as_json, draw_hop_times
 
 T0 = 1_700_000_000_000_000_000
 
@@ -24,20 +24,20 @@ def quote(venue: str, *stamps_us: int, ts_event: int | None = None) -> tuple[Boo
     return replace(book, venues=(feed,), ts_agg=agg, ts_out=out), feed
 
 
-def drawn(ledger: Ledger) -> str:
+def drawn(hop_times: HopTimes) -> str:
     console = Console(width=120)
     with console.capture() as capture:
-        console.print(draw_ledger(ledger))
+        console.print(draw_hop_times(hop_times))
     return capture.get()
 
 
 def test_hops_venues_and_what_came_before_are_told_apart() -> None:
-    ledger = Ledger()
-    assert "no quote has come yet" in drawn(ledger)
+    hop_times = HopTimes()
+    assert "no quote has come yet" in drawn(hop_times)
     for _ in range(10):
-        ledger.add(*quote("binance", 0, 100, 400, 900, 1600))
-        ledger.add(*quote("kraken", 0, 200, 400, 500, 600, ts_event=T0 - 7_000_000))
-    found = {(group, name): each.max_ns for group, name, each in ledger.rows()}
+        hop_times.add(*quote("binance", 0, 100, 400, 900, 1600))
+        hop_times.add(*quote("kraken", 0, 200, 400, 500, 600, ts_event=T0 - 7_000_000))
+    found = {(group, name): each.max_ns for group, name, each in hop_times.rows()}
     assert found == pytest.approx(
         {
             ("hop", "listener"): 200_000,
@@ -45,29 +45,29 @@ def test_hops_venues_and_what_came_before_are_told_apart() -> None:
             ("hop", "gateway"): 500_000,
             ("hop", "bot"): 700_000,
             ("hop", ALL): 1_600_000,
-            ("hop", OWN): 0,
+            ("hop", WAITED): 0,
             ("venue", "binance"): 1_600_000,
             ("venue", "kraken"): 600_000,
             ("before", "kraken"): 7_000_000,
         }
     )
-    said = json.loads(as_json(ledger))
+    said = json.loads(as_json(hop_times))
     assert said["hop"]["bot"]["count"] == 20
     assert said["venue"]["kraken"]["p50_ns"] == pytest.approx(600_000, rel=1e-3)
-    picture = drawn(ledger)
+    picture = drawn(hop_times)
     assert picture.index("listener") < picture.index(ALL) < picture.index("kraken")
     assert "1.60 ms" in picture
     assert "negative" not in picture
 
 
 def test_clocks_that_disagree_are_said() -> None:
-    ledger = Ledger()
-    ledger.add(*quote("binance", 0, 100, 50, 900, 1600))
-    assert "1 figures were negative" in drawn(ledger)
+    hop_times = HopTimes()
+    hop_times.add(*quote("binance", 0, 100, 50, 900, 1600))
+    assert "1 figures were negative" in drawn(hop_times)
 
 
 def test_a_feed_without_stamps_is_left_out() -> None:
-    ledger = Ledger()
+    hop_times = HopTimes()
     book, feed = quote("binance", 0, 1, 2, 3, 4)
-    ledger.add(book, replace(feed, ts_pub=None))
-    assert [*ledger.rows()] == []
+    hop_times.add(book, replace(feed, ts_pub=None))
+    assert [*hop_times.rows()] == []

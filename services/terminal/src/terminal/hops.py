@@ -1,8 +1,8 @@
-"""Where a quote's time goes: a histogram of each hop, and of each venue's whole way. Pure.
+"""The latency of quotes: a histogram of each hop, and of each venue's whole way. Pure.
 
-A hop begins where the one before it ends, so for each quote they add up; their percentiles do not,
-because the slowest hops are not those of the same quote. What a quote waited for the watcher itself
-is in no hop, and told apart.
+A hop begins where the one before it ends, so the hops of one quote add up; their percentiles do
+not, because the slowest hops are not those of the same quote. The wait for the watcher itself is in
+no hop and has a histogram of its own.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from dragonfly_client.messages import Book, VenueFeed
 
 from terminal.histogram import Distribution, Histogram
 
-__all__ = ["ALL", "HOPS", "NOT_AT_ALL", "OWN", "Ledger", "Waited"]
+__all__ = ["ALL", "HOPS", "NO_WAIT", "WAITED", "HopTimes", "Wait"]
 
 HOPS: Final = ("listener", "aggregator", "gateway", "bot")
 ALL: Final = "socket to bot"
-OWN: Final = "waited"
+WAITED: Final = "waited"
 
 
 @dataclass(frozen=True, slots=True)
-class Waited:
-    """What a book waited for the watcher: unsent, and unread."""
+class Wait:
+    """The time that a book waited for the watcher: unsent at the gateway, and unread here."""
 
     at_gateway_ns: int = 0
     here_ns: int = 0
@@ -34,19 +34,19 @@ class Waited:
         return self.at_gateway_ns + self.here_ns
 
 
-NOT_AT_ALL: Final = Waited()
+NO_WAIT: Final = Wait()
 
 
-class Ledger:
-    """Takes a quote at a time, gives the distribution of each hop and of each venue."""
+class HopTimes:
+    """The distributions of each hop and of each venue, over all quotes added."""
 
     def __init__(self) -> None:
-        self._hops = {name: Histogram() for name in (*HOPS, ALL, OWN)}
+        self._hops = {name: Histogram() for name in (*HOPS, ALL, WAITED)}
         self._ways: dict[str, Histogram] = {}
         self._arrivals: dict[str, Histogram] = {}
 
-    def add(self, book: Book, moved: VenueFeed, waited: Waited = NOT_AT_ALL) -> None:
-        """Take the way of the venue's state that `book` brought, without what it `waited`."""
+    def add(self, book: Book, moved: VenueFeed, waited: Wait = NO_WAIT) -> None:
+        """Add the way of the venue's state that `book` brought, less what the book `waited`."""
         if moved.ts_recv is None or moved.ts_pub is None:
             return
         way_ns = book.ts_in - moved.ts_recv - waited.ns
@@ -56,7 +56,7 @@ class Ledger:
             ("gateway", book.ts_out - book.ts_agg - waited.at_gateway_ns),
             ("bot", book.ts_in - book.ts_out - waited.here_ns),
             (ALL, way_ns),
-            (OWN, waited.ns),
+            (WAITED, waited.ns),
         ):
             self._hops[name].add(took_ns)
         self._ways.setdefault(moved.venue, Histogram()).add(way_ns)
@@ -65,12 +65,12 @@ class Ledger:
             self._arrivals.setdefault(moved.venue, Histogram()).add(arrival_ns)
 
     def whole(self) -> Distribution | None:
-        """Return how long quotes took from the listeners' sockets to this bot, of all venues."""
+        """Return the latency from the listeners' sockets to this bot, of all venues."""
         return self._hops[ALL].distribution()
 
     def waited(self) -> Distribution | None:
-        """Return how long quotes waited for this watcher, in no other figure."""
-        return self._hops[OWN].distribution()
+        """Return the waits for this watcher, which are in no other figure."""
+        return self._hops[WAITED].distribution()
 
     def rows(self) -> Iterator[tuple[str, str, Distribution]]:
         """Yield (group, name, distribution): each hop, each venue's way, and what came before it.
