@@ -40,6 +40,11 @@ def count(metric: str, **labels: str) -> float:
     return REGISTRY.get_sample_value(f"dragonfly_bus_{metric}_total", labels) or 0.0
 
 
+def open_sockets(subscriber: Subscriber) -> int:
+    """Return how many of its sockets, monitors included, are open now."""
+    return len(subscriber._poller._owners)
+
+
 class Voice:
     """A publisher, and what was asked of it."""
 

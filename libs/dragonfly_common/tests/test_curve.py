@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import structlog
 import zmq
-from bus_world import Ear, World, count, say
+from bus_world import Ear, World, count, open_sockets, say
 from dragonfly_common.bus import Keys, Role, curve, flood_guard, zmq_sockets
 from dragonfly_common.bus.curve import new_pair, short
 from dragonfly_common.clock import ManualClock
@@ -296,7 +296,7 @@ def test_a_publisher_that_nobody_could_trust_yet_is_heard_when_its_key_is(
     ear = world.ear(
         voice.publisher.address, prefixes=["a."], keys=ring.keys(Role.AGGREGATOR), clock=clock
     )
-    assert ear.subscriber.sockets() == []
+    assert open_sockets(ear.subscriber) == 0
     ring.add(Role.LISTENER, pair)
 
     world.until(passing(clock, ear.heard))
@@ -388,6 +388,49 @@ def test_a_subscriber_whose_key_is_trusted_no_more_is_cut_off_and_no_other(
     assert ears[0].losses == ears[2].losses == []
     (said,) = events(logged, "subscribers cut off")
     assert said["connections"] == 1
+
+
+def test_neighbours_that_come_at_once_do_not_answer_for_each_other(
+    world: World, ring: Ring, logged: list[EventDict]
+) -> None:
+    pairs = [ring.pair(Role.AGGREGATOR) for _ in range(3)]
+    held = [ring.keys(Role.AGGREGATOR, pair) for pair in pairs]
+    voice = world.voice(TCP, keys=ring.keys(Role.LISTENER))
+    voice.publisher.publish("a.", say(1))
+    ears = [world.ear(voice.publisher.address, prefixes=["a."], keys=keys) for keys in held]
+    world.until(lambda: all(ear.heard() for ear in ears))
+    ring.remove(pairs[1])
+    world.until(lambda: ears[1].losses and events(logged, "subscribers cut off"))
+    voice.publisher.publish("a.", say(2))
+    world.until(lambda: ears[0].last("a.") == ears[2].last("a.") == 2)
+    assert ears[0].losses == ears[2].losses == []
+    assert [said["connections"] for said in events(logged, "subscribers cut off")] == [1]
+
+
+def test_who_first_subscribes_when_its_key_is_trusted_no_more_hears_nothing(
+    world: World, ring: Ring, logged: list[EventDict]
+) -> None:
+    pair = ring.pair(Role.AGGREGATOR)
+    held, keys = ring.keys(Role.AGGREGATOR, pair), ring.keys(Role.LISTENER)
+    voice = world.voice(TCP, keys=keys)
+    tap = zmq_sockets.new_subscriber(voice.publisher.address)
+    tap.curve_publickey, tap.curve_secretkey = held.public, held.secret
+    tap.curve_serverkey = keys.public
+    monitor = tap.get_monitor_socket(zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_DISCONNECTED)
+    tap.connect(voice.publisher.address)
+    world.until(lambda: monitor.poll(0))
+    event = zmq.utils.monitor.recv_monitor_message(monitor)["event"]
+    assert event == zmq.EVENT_HANDSHAKE_SUCCEEDED
+    ring.remove(pair)
+    world.until(lambda: keys.refusal(held.public))
+    tap.subscribe("a.")
+    world.until(lambda: monitor.poll(0))
+    event = zmq.utils.monitor.recv_monitor_message(monitor)["event"]
+    assert event == zmq.EVENT_DISCONNECTED
+    assert voice.wanted == set()
+    tap.disable_monitor()
+    monitor.close()
+    tap.close()
 
 
 def test_no_log_holds_a_secret(world: World, ring: Ring, logged: list[EventDict]) -> None:

@@ -24,7 +24,7 @@ import zmq
 from zmq.auth.thread import ThreadAuthenticator
 
 from dragonfly_common import counters
-from dragonfly_common.bus import connections
+from dragonfly_common.bus.flood_guard import Subscriptions
 from dragonfly_common.bus.zmq_sockets import FAILURES, next_event
 from dragonfly_common.clock import Clock
 from dragonfly_common.errors import ConfigError
@@ -172,13 +172,15 @@ class ServerKeys:
 class CurveAuth:
     """Guards one publisher's socket."""
 
-    def __init__(self, socket: zmq.Socket[bytes], keys: Keys, clock: Clock) -> None:
-        """Prepare `socket`, which must not be bound yet."""
+    def __init__(
+        self, socket: zmq.Socket[bytes], keys: Keys, subscriptions: Subscriptions, clock: Clock
+    ) -> None:
+        """Prepare `socket`, which must not be bound yet; its subscribers are in `subscriptions`."""
+        self._subscriptions = subscriptions
         self._socket = socket
         self._keys = keys
         self._clock = clock
         self._version = keys.version
-        self._connections = connections.Connections()
         self._said: dict[tuple[str, ...], float] = {}
         self._domain = _Authenticator.enter(self)
         socket.setsockopt(zmq.ZAP_DOMAIN, self._domain.encode())
@@ -187,7 +189,7 @@ class CurveAuth:
         socket.setsockopt(zmq.CURVE_SECRETKEY, keys.secret)
         socket.setsockopt(zmq.CURVE_PUBLICKEY, keys.public)
         socket.setsockopt(zmq.CURVE_SERVER, 1)
-        self._monitor = socket.get_monitor_socket(FAILURES | connections.EVENTS)
+        self._monitor = socket.get_monitor_socket(FAILURES)
 
     def callback(self, domain: str, key: bytes) -> bool:
         """Say whether a subscriber with this key may enter; asked in the authenticator's thread."""
@@ -196,14 +198,12 @@ class CurveAuth:
             self._warn(
                 "subscriber refused", peer=_Authenticator.peer, key=short(key), reason=refusal
             )
-        else:
-            self._connections.admit(_Authenticator.peer, key)
         return refusal is None
 
     def look(self) -> None:
         """Count the connections that failed, and cut those whose key is trusted no more.
 
-        Called often, it can tell apart who connects from one address.
+        Who has subscribed to nothing yet, and so hears nothing, is cut when it does.
 
         Raises:
             RuntimeError: the authenticator is gone, and nobody could connect any more.
@@ -214,12 +214,9 @@ class CurveAuth:
                 counters.BUS_HANDSHAKE_FAILURES.labels("publisher", event.failure).inc()
                 if event.failure != "auth":
                     self._warn("subscriber refused", reason=event.failure)
-            else:
-                self._connections.hear(event.kind, event.value)
-        # Who just came in may have been judged by the keys of a moment ago.
-        if self._connections.match() or self._version != self._keys.version:
+        if self._version != self._keys.version:
             self._version = self._keys.version
-            if cut := self._connections.cut(self._keys.refusal):
+            if cut := self._subscriptions.cut_refused():
                 logger.warning("subscribers cut off", connections=cut, reason="key trusted no more")
         if not _Authenticator.serving():
             raise RuntimeError("the authenticator of the bus has ended")

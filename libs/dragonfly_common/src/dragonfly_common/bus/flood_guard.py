@@ -3,7 +3,7 @@
 ZeroMQ keeps every subscription in a tree, some 50 bytes for each byte of a topic, before this
 process hears of it. So a peer is cut off as soon as it has more than anybody needs, which frees
 what it had: a peer's bound is what memory a connection can take. Whose a subscription is, ZeroMQ
-says by the descriptor of its connection.
+says by the descriptor of its connection; with keys, it says by which one that was let in.
 
 ZeroMQ takes subscriptions in whatever thread next calls it, and does not return while more come
 than it can take: twenty connections held a publisher for a minute and filled gigabytes. So another
@@ -20,6 +20,7 @@ import stat
 import struct
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Final, Protocol
 
@@ -27,7 +28,6 @@ import structlog
 import zmq
 
 from dragonfly_common import counters
-from dragonfly_common.bus.connections import hang_up, inode_of
 from dragonfly_common.clock import Clock
 
 __all__ = ["Subscriptions", "post", "release"]
@@ -55,23 +55,27 @@ logger = structlog.get_logger()
 class _Peer:
     """One connection."""
 
-    def __init__(self, descriptor: int, inode: int) -> None:
+    def __init__(self, descriptor: int, inode: int, key: bytes) -> None:
         self.descriptor = descriptor
         self.inode = inode
+        self.key = key
+        """By which it was let in; empty where nobody has one."""
         self.topics: set[bytes] = set()
         self.malformed = 0
         self.cut = False
 
     @property
     def here(self) -> bool:
-        return inode_of(self.descriptor) == self.inode
+        return _inode_of(self.descriptor) == self.inode
 
 
 class Subscriptions:
     """Those of one publisher's socket."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, refusal: Callable[[bytes], str | None] | None = None) -> None:
+        """`refusal` says why who came in by a key may not stay; without it nobody has one."""
         self._clock = clock
+        self._key_refusal = refusal
         self._peers: dict[int, _Peer] = {}
         self._total = 0
         self._say_at = 0.0
@@ -84,7 +88,7 @@ class Subscriptions:
         except zmq.ZMQError:
             # ZeroMQ itself unsubscribes for a connection that has ended.
             return _fault(said) is None
-        peer = self._peer(descriptor)
+        peer = self._peer(descriptor, frame)
         if peer is None or peer.cut:
             return False
         self._total -= len(peer.topics)
@@ -101,15 +105,29 @@ class Subscriptions:
             self._cut(peer, reason, frame)
         return not (reason or fault)
 
-    def _peer(self, descriptor: int) -> _Peer | None:
-        inode = inode_of(descriptor)
+    def cut_refused(self) -> int:
+        """End the connections whose key is refused now; return how many that were."""
+        refused = [peer for peer in self._peers.values() if self._is_refused(peer)]
+        for peer in refused:
+            self._hang_up(peer)
+        return len(refused)
+
+    def _is_refused(self, peer: _Peer) -> bool:
+        return bool(
+            self._key_refusal and not peer.cut and peer.here and self._key_refusal(peer.key)
+        )
+
+    def _peer(self, descriptor: int, frame: zmq.Frame) -> _Peer | None:
+        inode = _inode_of(descriptor)
         if inode is None:
             return None
         peer = self._peers.get(inode)
         if peer is None:
             self._peers = {known.inode: known for known in self._peers.values() if known.here}
             self._total = sum(len(known.topics) for known in self._peers.values())
-            peer = self._peers[inode] = _Peer(descriptor, inode)
+            peer = self._peers[inode] = _Peer(descriptor, inode, _key_of(frame))
+            if self._is_refused(peer):  # since it was let in
+                self._hang_up(peer)
         return peer
 
     def _refusal(self, peer: _Peer) -> str | None:
@@ -128,10 +146,21 @@ class Subscriptions:
             self._say_at = now + REPEAT_INTERVAL_S
             with suppress(zmq.ZMQError):
                 logger.warning("subscriber cut off", peer=frame.get("Peer-Address"), reason=reason)
+        self._hang_up(peer)
+
+    def _hang_up(self, peer: _Peer) -> None:
         self._total -= len(peer.topics)
         peer.cut = True
         peer.topics.clear()
-        hang_up(peer.descriptor, peer.inode)
+        _hang_up(peer.descriptor, peer.inode)
+
+
+def _key_of(frame: zmq.Frame) -> bytes:
+    """Return the key by which a frame's sender was let in, nothing where none was asked for."""
+    try:
+        return str(frame.get("User-Id")).encode()
+    except zmq.ZMQError:
+        return b""
 
 
 def _fault(said: bytes) -> str | None:
@@ -143,6 +172,21 @@ def _fault(said: bytes) -> str | None:
         return None if said[1:].decode().isprintable() else "subscription_not_text"
     except UnicodeDecodeError:
         return "subscription_not_text"
+
+
+def _inode_of(descriptor: int) -> int | None:
+    """Return the number of the descriptor's file: the descriptor may be another's in a moment."""
+    try:
+        return os.fstat(descriptor).st_ino
+    except OSError:
+        return None
+
+
+def _hang_up(descriptor: int, inode: int) -> None:
+    """End a connection of ZeroMQ's, which sees that and forgets its subscriptions."""
+    with suppress(OSError), socket.socket(fileno=os.dup(descriptor)) as copy:
+        if _inode_of(copy.fileno()) == inode:
+            copy.shutdown(socket.SHUT_RDWR)
 
 
 # The sentry
@@ -211,7 +255,7 @@ def _look(publisher: Guarded, before: dict[Connection, int]) -> None:
     average = sum(sent.values()) / len(sent)
     most = [one for one, size in sent.items() if size >= average]
     for descriptor, inode in most:
-        hang_up(descriptor, inode)
+        _hang_up(descriptor, inode)
     counters.BUS_CUT_OFF.labels("flood").inc(len(most))
     logger.warning("subscribers cut off", connections=len(most), reason="flood")
     before.clear()

@@ -11,8 +11,6 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
-import zmq
-
 from dragonfly_common import counters
 from dragonfly_common.bus.transport import Delivery, Endpoint, Upstream
 from dragonfly_common.errors import AddressError
@@ -96,9 +94,6 @@ class LocalEndpoint(Endpoint):
 
     def pending(self) -> bool:
         return bool(self._asked)
-
-    def sockets(self) -> list[zmq.Socket[bytes]]:
-        return []
 
     def fileno(self) -> None:
         return None

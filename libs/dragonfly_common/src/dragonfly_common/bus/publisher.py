@@ -9,7 +9,6 @@ from typing import Any, Final
 
 import msgspec
 import structlog
-import zmq
 
 from dragonfly_common import counters
 from dragonfly_common.bus import flood_guard, transport
@@ -142,10 +141,6 @@ class Publisher:
         self._beat(bye=True)
         flood_guard.release(self)
         self._endpoint.close(transport.BYE_LINGER_MS)
-
-    def sockets(self) -> list[zmq.Socket[bytes]]:
-        """Return those that are open now."""
-        return self._endpoint.sockets()
 
     def fileno(self) -> int | None:
         """Return the descriptor to wait on; None where `on_pending` is all there is."""

@@ -12,7 +12,6 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Final
 
 import structlog
-import zmq
 
 from dragonfly_common import codec, counters
 from dragonfly_common.bus.curve import Keys, Role, ServerKeys
@@ -193,10 +192,6 @@ class Subscriber:
             upstream.close()
         self._upstreams.clear()
         self._poller.close()
-
-    def sockets(self) -> list[zmq.Socket[bytes]]:
-        """Return those that are open now."""
-        return [socket for upstream in self._upstreams.values() for socket in upstream.sockets()]
 
     def fileno(self) -> int:
         """Return the descriptor to wait on."""

@@ -12,7 +12,6 @@ from typing import Any, Final, TypeAlias
 
 import msgspec
 import structlog
-import zmq
 
 from dragonfly_common.messages import Body, Envelope
 from dragonfly_common.sequencing import Sequencer, Verdict
@@ -99,10 +98,6 @@ class Endpoint(ABC):
         """Say whether subscribers said something."""
 
     @abstractmethod
-    def sockets(self) -> list[zmq.Socket[bytes]]:
-        """Return those that are open now."""
-
-    @abstractmethod
     def fileno(self) -> int | None:
         """Return the descriptor that tells of what subscribers say, None where a call does."""
 
@@ -180,9 +175,6 @@ class Upstream(ABC):
     def tick(self, now: float) -> float | None:
         """Do what is due; return seconds until it is, None where nothing will be."""
         return None
-
-    def sockets(self) -> list[zmq.Socket[bytes]]:
-        return []
 
     @abstractmethod
     def ask_again(self, prefix: str) -> None:

@@ -144,15 +144,13 @@ _PROTOCOL_ERRORS: Final[dict[int, str]] = {
 
 
 class Event(NamedTuple):
-    """An event, and what failed if it is a failure.
+    """What failed, None where a connection ended.
 
     `auth`: the key was refused. `wrong_server_key`: the subscriber expected another publisher; it
     sees `no_detail` itself. `mechanism`: one side uses keys and the other does not. `protocol`: one
     side does not speak ZeroMQ. `no_detail`: the other side hung up.
     """
 
-    kind: int
-    value: int
     failure: str | None
 
 
@@ -162,7 +160,7 @@ def next_event(monitor: zmq.Socket[bytes]) -> Event | None:
         return None
     said = parse_monitor_message(monitor.recv_multipart(zmq.NOBLOCK))
     kind, value = int(said["event"]), int(said["value"])
-    return Event(kind, value, _failure(kind, value))
+    return Event(_failure(kind, value))
 
 
 def _failure(kind: int, value: int) -> str | None:

@@ -73,8 +73,10 @@ class ZmqEndpoint(Endpoint):
             _refuse_if_taken(Path(address[6:]), address)
         self.socket = zmq_sockets.new_publisher(address)
         secured = keys if address.startswith("tcp://") else None
-        self._subscriptions = Subscriptions(clock)
-        self._auth = CurveAuth(self.socket, secured, clock) if secured else None
+        self._subscriptions = Subscriptions(clock, secured.refusal if secured else None)
+        self._auth = (
+            CurveAuth(self.socket, secured, self._subscriptions, clock) if secured else None
+        )
         self._discovery = Discovery([address], look_up)
         if address in self._discovery.addresses:
             try:
@@ -116,9 +118,6 @@ class ZmqEndpoint(Endpoint):
     def pending(self) -> bool:
         """Say whether subscribers said something."""
         return zmq_sockets.readable(self.socket)
-
-    def sockets(self) -> list[zmq.Socket[bytes]]:
-        return [self.socket]
 
     def fileno(self) -> int | None:
         """Return the descriptor that tells of what subscribers say, None where a call does."""
@@ -263,9 +262,6 @@ class ZmqUpstream(Upstream):
         self._opened_at = now
         self._open()
         return None
-
-    def sockets(self) -> list[zmq.Socket[bytes]]:
-        return [self._socket, self._monitor] if self._reopen_at is None else []
 
     def close(self) -> None:
         self._close()
