@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl, urlsplit
 import msgspec
 from dragonfly_venues.transport import ClosedError, RejectedError, Standing, UnreachableError
 from dragonfly_venues.transport.connection import Connection
-from feed_listener import instrument_list, service
+from feed_listener import endpoint, instrument_list, service
 from venue_simulator import market
 from venue_simulator.book import BookState, Levels
 from venue_simulator.client import Client as Member
@@ -329,7 +329,7 @@ async def _ask(host: VenueHost, url: str, max_bytes: int, method: str) -> bytes:
 def install(host: Callable[[], VenueHost]) -> None:
     """Let the listeners of this Python process reach the venues at `host()`, for good."""
     setattr(service, "build_client", lambda _, options: _Dialler(host(), options.standing))  # noqa: B010 - another type
-    for module in (service, instrument_list):
+    for module in (service, instrument_list, endpoint):
         name = "fetch"  # of another type, too
         setattr(
             module,

@@ -435,13 +435,16 @@ async def test_kraken_tells_its_clients_of_halts(simulator: Simulator) -> None:
 
         async def told(kind: FaultKind, instrument: str | None) -> list[str]:
             words = []
+            each = 1 if instrument else 2  # of the venue, its markets follow
             with simulator.during("kraken", kind, instrument):
-                words.append(await hear_word(wire))
-            words.append(await hear_word(wire))
+                words += [await hear_word(wire) for _ in range(each)]
+            words += [await hear_word(wire) for _ in range(each)]
             return words
 
-        assert await told(FaultKind.HALT, None) == ["maintenance", "online"]
-        assert await told(FaultKind.POST_ONLY, None) == ["post_only", "online"]
+        halted, usual = "all cancel_only", "all cancel_only online"  # one market always is
+        assert await told(FaultKind.HALT, None) == ["maintenance", halted, "online", usual]
+        restricted = "all cancel_only post_only"
+        assert await told(FaultKind.POST_ONLY, None) == ["post_only", restricted, "online", usual]
         assert await told(FaultKind.HALT, "ETH-BTC") == ["ETH/BTC cancel_only", "ETH/BTC online"]
         assert await told(FaultKind.UNKNOWN_SYMBOL, "ETH-BTC") == [
             "ETH/BTC delisted",
@@ -454,7 +457,10 @@ async def hear_word(wire: Wire) -> str:
     message = await wire.hear_where(lambda one: one.get("channel") in {"status", "instrument"})
     if message["channel"] == "status":
         return str(message["data"][0]["system"])
-    (pair,) = message["data"]["pairs"]
+    pairs = message["data"]["pairs"]
+    if len(pairs) > 1:
+        return " ".join(["all", *sorted({pair["status"] for pair in pairs})])
+    (pair,) = pairs
     return f"{pair['symbol']} {pair['status']}"
 
 

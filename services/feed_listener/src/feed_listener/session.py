@@ -370,6 +370,8 @@ class Session:
                 self._on_news()
             case TradingChange(symbol=None):
                 self._feeds.announce(self, event.trading)
+                # What the list said of markets while the venue was halted is over.
+                self._around.doubt_list()
             case TradingChange(symbol=str(symbol)):
                 self._around.note_trading(symbol, event.trading)
             case Closing():

@@ -79,13 +79,16 @@ class KrakenSession:
         return self._status("maintenance")
 
     def announce_trading(self, symbol: str | None, now_ns: int) -> Sequence[Action]:
+        told: list[Action] = []
+        listings = [] if symbol is None else [self._books.listing(symbol)]
         if symbol is None:
-            return [Reply(self._status(self._system))]
-        if not self._told_of_instruments:
-            return []
-        listing = self._books.listing(symbol)
-        gone: Fields = {"symbol": symbol, "status": "delisted"}
-        return [Reply(_instruments("update", [gone if listing is None else _pair(listing)]))]
+            told.append(Reply(self._status(self._system)))
+            listings = [*self._books.listings()]  # each market's own status follows the venue's
+        if self._told_of_instruments:
+            gone: Fields = {"symbol": symbol, "status": "delisted"}
+            pairs = [gone if listing is None else _pair(listing) for listing in listings]
+            told.append(Reply(_instruments("update", pairs)))
+        return told
 
     @property
     def _system(self) -> str:
