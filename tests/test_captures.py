@@ -8,9 +8,12 @@ from pathlib import Path
 import pytest
 from dragonfly_client import Level
 from oracle import Oracle
-from system import VENUES, Bot, System
+from system import Bot, System
 from truth import Truth
-from venue_simulator.recordings import Recording, TextLevel, load_recordings
+from venue_simulator.book import TextLevel
+from venue_simulator.rebuilding import Recording
+from venue_simulator.recordings import load_recordings
+from venue_simulator.venues import VENUES
 
 CAPTURES = Path(__file__).parents[2] / "shared" / "captures"
 SPEED = 8
@@ -41,7 +44,9 @@ async def test_every_book_is_the_merge_of_the_truth(
     }
     assert len(last) == len(recordings)
     # A recording plays from its first subscriber on, and nobody subscribes before the bot asks.
-    await system.start(simulator=("--captures", str(CAPTURES), "--speed", str(SPEED)))
+    await system.start(
+        simulator=("--captures", str(CAPTURES), "--speed", str(SPEED)), venues=tuple(VENUES)
+    )
     async with Bot(system.gateway_address, *last) as bot:
 
         def ended() -> bool:

@@ -11,7 +11,8 @@ from dragonfly_common.errors import ConfigError
 from structlog.testing import capture_logs
 from venue_client import Wire, dial, eventually, get, texts
 from venue_simulator import simulator as simulator_module
-from venue_simulator.recordings import RecordedState, Recording, load_recordings
+from venue_simulator.rebuilding import RecordedState, Recording
+from venue_simulator.recordings import load_recordings
 from venue_simulator.simulator import Simulator
 from venue_simulator.venues.kraken.frames import checksum
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
+from collections import Counter
 from itertools import pairwise
 from pathlib import Path
 
@@ -11,15 +12,14 @@ import pytest
 from dragonfly_common.errors import ConfigError
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from venue_simulator.recordings import (
-    KEPT_LEVELS,
-    Recording,
-    load_recordings,
-    rebuild_binance,
-    rebuild_bitstamp,
-    rebuild_kraken_v1,
-    rebuild_kraken_v2,
-)
+from venue_simulator.rebuilding import KEPT_LEVELS, Recording
+from venue_simulator.recordings import load_recordings
+from venue_simulator.venues.binance.recording import rebuild_books as rebuild_binance
+from venue_simulator.venues.bitstamp.recording import rebuild_books as rebuild_bitstamp
+from venue_simulator.venues.kraken.recording import rebuild_old_socket as rebuild_kraken_v1
+from venue_simulator.venues.kraken.recording import rebuild_socket as rebuild_kraken_v2
+from venue_simulator.venues.kucoin.recording import rebuild_books as rebuild_kucoin
+from venue_simulator.venues.okx.recording import rebuild_books as rebuild_okx
 
 CAPTURES = Path(__file__).parents[4] / "shared" / "captures"
 
@@ -229,6 +229,99 @@ class TestBooks:
         assert recording.states[1].bids == tuple(reversed(asks))[:KEPT_LEVELS]
 
 
+OKX_LIST = [
+    "https://www.okx.com/api/v5/public/instruments?instType=SPOT -> 1.0: "
+    + json.dumps({"data": [{"instId": "ETH-BTC", "baseCcy": "ETH", "quoteCcy": "BTC"}]})
+]
+
+
+def okx(at: float, action: str, bids: str, asks: str, symbol: str = "ETH-BTC", **more: int) -> str:
+    sides = ([[*level.split(":"), "0", "1"] for level in side.split()] for side in (bids, asks))
+    message = {**dict(zip(("bids", "asks"), sides, strict=True)), "ts": f"{at * 1000:.0f}", **more}
+    push = {"arg": {"channel": "books", "instId": symbol}, "action": action, "data": [message]}
+    return f"{at}: " + json.dumps(push, separators=(",", ":"))
+
+
+class TestOkx:
+    SEED = ("3366.1:7", "3366.8:9 3368:8 3372:8")
+
+    def test_a_checksum_proves_what_has_no_number(self) -> None:
+        (recording,) = rebuild_okx(
+            OKX_LIST,
+            [
+                # The documents' own texts: one bid, then two of each.
+                okx(1.0, "snapshot", *self.SEED, checksum=831078360),
+                okx(1.0, "update", "3366:6:", "3372:0", checksum=-1881014294),
+            ],
+        )
+        assert (recording.venue, recording.instrument) == ("okx", "ETH-BTC")
+        assert [state.venue_seq for state in recording.states] == [1000, 1001]
+        assert recording.states[1].bids == (("3366.1", "7"), ("3366", "6"))
+
+    def test_a_checksum_that_does_not_hold_is_refused(self) -> None:
+        with pytest.raises(ConfigError, match="okx is broken: the checksum 7 does not hold"):
+            rebuild_okx(OKX_LIST, [okx(1.0, "snapshot", *self.SEED, checksum=7)])
+
+    def test_numbers_prove_what_has_no_checksum(self) -> None:
+        frames = [
+            okx(1.0, "snapshot", *self.SEED, checksum=0, seqId=50, prevSeqId=-1),
+            okx(2.0, "update", "3365:1", "", checksum=0, seqId=57, prevSeqId=50),
+            okx(3.0, "update", "", "", checksum=0, seqId=57, prevSeqId=57),
+        ]
+        (recording,) = rebuild_okx(OKX_LIST, frames)
+        assert [state.venue_seq for state in recording.states] == [50, 57, 58]
+        with pytest.raises(ConfigError, match="no update follows the number 50"):
+            rebuild_okx(OKX_LIST, [frames[0], frames[2]])
+
+    def test_what_is_no_spot_market_is_proven_and_left_out(self) -> None:
+        swap = okx(1.0, "snapshot", *self.SEED, symbol="ETH-BTC-SWAP", checksum=831078360)
+        assert rebuild_okx(OKX_LIST, [swap]) == []
+
+
+KUCOIN_URL = "https://api.kucoin.com/api"
+KUCOIN_LIST = [
+    f"{KUCOIN_URL}/v1/symbols -> 1.0: "
+    + json.dumps({"data": [{"symbol": "A-B", "baseCurrency": "ETH", "quoteCurrency": "BTC"}]})
+]
+
+
+def kucoin_seed(at: float, sequence: int, bids: Levels, asks: Levels) -> str:
+    body = {"data": {"sequence": str(sequence), "bids": bids, "asks": asks}}
+    return f"{KUCOIN_URL}/v3/market/orderbook/level2?symbol=A-B -> {at}: {json.dumps(body)}"
+
+
+def kucoin_delta(at: float, first: int, last: int, bids: Levels, asks: Levels) -> str:
+    changes = {"bids": bids, "asks": asks}
+    data = {"sequenceStart": first, "symbol": "A-B", "changes": changes, "sequenceEnd": last}
+    frame = {"data": data, "topic": "/market/level2:A-B", "type": "message"}
+    return f"{at}: " + json.dumps(frame, separators=(",", ":"))
+
+
+class TestKucoin:
+    SEED = kucoin_seed(1.5, 10, [["7", "1"]], [["8", "1"]])
+
+    def test_a_straddling_message_counts_from_the_seed_on_and_price_0_for_nothing(self) -> None:
+        (recording,) = rebuild_kucoin(
+            KUCOIN_LIST,
+            [self.SEED],
+            [
+                kucoin_delta(1.0, 9, 10, [["7", "9", "9"]], []),
+                kucoin_delta(1.2, 10, 11, [["7", "9", "10"], ["6", "2", "11"]], []),
+                kucoin_delta(1.3, 12, 12, [], [["0", "0", "12"]]),
+                kucoin_delta(1.4, 13, 13, [], [["8", "0", "13"]]),
+            ],
+        )
+        assert (recording.instrument, recording.symbol) == ("ETH-BTC", "A-B")
+        assert [state.venue_seq for state in recording.states] == [10, 11, 12, 13]
+        assert recording.states[1].bids == (("7", "1"), ("6", "2"))
+        assert recording.states[2].asks == (("8", "1"),)
+        assert recording.states[3].asks == ()
+
+    def test_a_missing_message_is_refused(self) -> None:
+        with pytest.raises(ConfigError, match=r"A-B at kucoin is broken: .* the change 11"):
+            rebuild_kucoin(KUCOIN_LIST, [self.SEED], [kucoin_delta(2.0, 12, 12, [], [])])
+
+
 class TestLoading:
     def test_names_an_empty_folder(self, tmp_path: Path) -> None:
         with pytest.raises(ConfigError, match=r"no recorded book in .*: name a folder that holds"):
@@ -263,11 +356,9 @@ def captures() -> list[Recording]:
 
 @pytest.mark.needs(CAPTURES)
 class TestRealCaptures:
-    def test_every_book_of_three_venues_is_rebuilt(self, captures: list[Recording]) -> None:
-        books = dict.fromkeys(("binance", "bitstamp", "kraken"), 0)
-        for recording in captures:
-            books[recording.venue] += 1
-        assert books == {"binance": 4, "bitstamp": 10, "kraken": 11}
+    def test_every_book_of_five_venues_is_rebuilt(self, captures: list[Recording]) -> None:
+        books = Counter(recording.venue for recording in captures)
+        assert books == {"binance": 4, "bitstamp": 10, "kraken": 11, "kucoin": 9, "okx": 1}
 
     def test_kraken_has_a_state_per_verified_checksum(self, captures: list[Recording]) -> None:
         kraken = [recording for recording in captures if recording.venue == "kraken"]
@@ -275,6 +366,23 @@ class TestRealCaptures:
         assert states.pop("MINA-GBP") == 13
         # The first message of a book on the old socket has no checksum.
         assert sum(states.values()) - len(states) == 4269
+
+    def test_okx_has_a_checksum_for_each_message(self, captures: list[Recording]) -> None:
+        text = (CAPTURES / "okx" / "OKX.ws.1.0").read_text()
+        pushes = [line for line in text.splitlines() if ': {"arg":{"channel":"books"' in line]
+        assert sum('"checksum":0' not in line for line in pushes) == len(pushes) == 290
+        (okx,) = (recording for recording in captures if recording.venue == "okx")
+        assert len(okx.states) == sum('"instId":"BTC-USDT"' in line for line in pushes)
+
+    def test_kucoin_has_changes_without_a_level(self, captures: list[Recording]) -> None:
+        text = (CAPTURES / "kucoin" / "KUCOIN.ws.1.0").read_text()
+        topic = '"topic":"/market/level2:'
+        pushes = [line for line in text.splitlines() if topic in line and " <- " not in line]
+        assert sum('["0","0",' in line for line in pushes) == 1355
+        kucoin = [recording for recording in captures if recording.venue == "kucoin"]
+        assert len(pushes) == 3853
+        # The others came before their seeds.
+        assert sum(len(recording.states) - 1 for recording in kucoin) == 3805
 
     def test_states_rise_in_time_and_id_and_never_cross(self, captures: list[Recording]) -> None:
         for recording in captures:

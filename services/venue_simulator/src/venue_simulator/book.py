@@ -6,12 +6,13 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Protocol
 
-from venue_simulator.recordings import TextLevel
+__all__ = ["BookState", "Books", "Levels", "Listing", "TextLevel", "cross", "lie"]
 
-__all__ = ["BookState", "Books", "Levels", "Listing", "cross", "lie"]
+TextLevel = tuple[str, str]
+"""(price, amount) as the venue prints them."""
 
 Levels = tuple[TextLevel, ...]
-"""(price, amount) as the venue prints them, best first."""
+"""Best first."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

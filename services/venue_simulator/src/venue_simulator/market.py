@@ -13,9 +13,8 @@ from bisect import bisect_left
 from random import Random
 from typing import Final
 
-from venue_simulator.book import Levels, Listing
+from venue_simulator.book import Levels, Listing, TextLevel
 from venue_simulator.catalogue import Asset
-from venue_simulator.recordings import TextLevel
 
 __all__ = ["BookWalk"]
 

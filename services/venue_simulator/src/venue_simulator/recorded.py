@@ -15,7 +15,7 @@ from functools import partial
 import structlog
 
 from venue_simulator.exchange import Exchange, TradedBook
-from venue_simulator.recordings import RecordedState, Recording
+from venue_simulator.rebuilding import RecordedState, Recording
 
 __all__ = ["RecordedDriver"]
 

@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
+from pathlib import Path
 from typing import Protocol
 
 from venue_simulator.book import Books, BookState, Levels, Listing
 from venue_simulator.catalogue import Asset
+from venue_simulator.rebuilding import Recording
 
 __all__ = [
     "Action",
@@ -176,6 +178,14 @@ class FakeVenue(Protocol):
 
     def list_recorded(self, instrument: str, symbol: str, levels: Levels) -> Listing:
         """Return how the venue lists a recorded book, of which `levels` are an example."""
+        ...
+
+    def rebuild(self, folder: Path) -> Sequence[Recording]:
+        """Rebuild the books that are recorded in `folder`; none where it is not there.
+
+        Raises:
+            ConfigError: a recording contradicts itself.
+        """
         ...
 
     def next_seq(self, previous: int, now_ns: int) -> int:

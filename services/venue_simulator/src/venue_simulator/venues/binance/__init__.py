@@ -10,7 +10,7 @@ from typing import Final
 
 from venue_simulator.book import Books
 from venue_simulator.venue import Liveness
-from venue_simulator.venues.binance import frames, listing, rest
+from venue_simulator.venues.binance import frames, listing, recording, rest
 from venue_simulator.venues.binance.session import BinanceSession, accepts
 
 __all__ = ["Binance"]
@@ -25,6 +25,7 @@ class Binance:
 
     list_asset = staticmethod(listing.list_asset)
     list_recorded = staticmethod(listing.list_recorded)
+    rebuild = staticmethod(recording.rebuild)
     next_seq = staticmethod(listing.next_seq)
     accepts = staticmethod(accepts)
     first_frame = staticmethod(frames.first_frame)

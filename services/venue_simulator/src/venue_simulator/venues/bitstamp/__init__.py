@@ -6,7 +6,7 @@ from typing import Final
 
 from venue_simulator.book import Books
 from venue_simulator.venue import Liveness
-from venue_simulator.venues.bitstamp import frames, listing, rest
+from venue_simulator.venues.bitstamp import frames, listing, recording, rest
 from venue_simulator.venues.bitstamp.session import BitstampSession, accepts
 
 __all__ = ["Bitstamp"]
@@ -21,6 +21,7 @@ class Bitstamp:
 
     list_asset = staticmethod(listing.list_asset)
     list_recorded = staticmethod(listing.list_recorded)
+    rebuild = staticmethod(recording.rebuild)
     next_seq = staticmethod(listing.next_seq)
     accepts = staticmethod(accepts)
     first_frame = staticmethod(frames.first_frame)

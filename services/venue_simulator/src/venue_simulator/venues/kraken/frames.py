@@ -14,8 +14,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from venue_simulator.book import BookState, Levels
-from venue_simulator.recordings import TextLevel
+from venue_simulator.book import BookState, Levels, TextLevel
 from venue_simulator.venue import Stream
 
 __all__ = ["BOOK", "checksum", "first_frame", "frame", "rfc3339", "spoil_checksum"]

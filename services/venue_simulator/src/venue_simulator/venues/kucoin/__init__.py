@@ -6,7 +6,7 @@ from typing import Final
 
 from venue_simulator.book import Books
 from venue_simulator.venue import Liveness, RestReply, RestRequest
-from venue_simulator.venues.kucoin import frames, listing, rest
+from venue_simulator.venues.kucoin import frames, listing, recording, rest
 from venue_simulator.venues.kucoin.session import KucoinSession
 from venue_simulator.venues.kucoin.tokens import Tokens
 
@@ -22,6 +22,7 @@ class Kucoin:
 
     list_asset = staticmethod(listing.list_asset)
     list_recorded = staticmethod(listing.list_recorded)
+    rebuild = staticmethod(recording.rebuild)
     next_seq = staticmethod(listing.next_seq)
     first_frame = staticmethod(frames.first_frame)
     frame = staticmethod(frames.frame)

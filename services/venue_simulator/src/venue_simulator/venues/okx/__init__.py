@@ -6,7 +6,7 @@ from typing import Final
 
 from venue_simulator.book import Books
 from venue_simulator.venue import Liveness
-from venue_simulator.venues.okx import frames, listing, rest
+from venue_simulator.venues.okx import frames, listing, recording, rest
 from venue_simulator.venues.okx.session import OkxSession, accepts
 
 __all__ = ["Okx"]
@@ -22,6 +22,7 @@ class Okx:
 
     list_asset = staticmethod(listing.list_asset)
     list_recorded = staticmethod(listing.list_recorded)
+    rebuild = staticmethod(recording.rebuild)
     next_seq = staticmethod(listing.next_seq)
     accepts = staticmethod(accepts)
     first_frame = staticmethod(frames.first_frame)

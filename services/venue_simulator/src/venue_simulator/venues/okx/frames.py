@@ -9,9 +9,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from venue_simulator.book import BookState, Levels
+from venue_simulator.book import BookState, Levels, TextLevel
 from venue_simulator.changes import changed_levels
-from venue_simulator.recordings import TextLevel
 from venue_simulator.venue import Stream
 
 __all__ = ["CHANNEL_DEPTHS", "DELTAS", "first_frame", "frame", "spoil_checksum"]

@@ -1,0 +1,87 @@
+"""Recorded frames of real venues through the decoders, held against an independent rebuild."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from dragonfly_common.types import Side
+from dragonfly_venues.events import Broken, Event, Top
+from dragonfly_venues.kucoin import seed
+from dragonfly_venues.kucoin.decoder import KucoinDecoder
+from dragonfly_venues.okx.decoder import OkxDecoder
+from venue_simulator.book import Levels
+from venue_simulator.rebuilding import RecordedState, parse_lines, read_parts
+from venue_simulator.venues.kucoin.recording import rebuild as rebuild_kucoin
+from venue_simulator.venues.okx.recording import rebuild as rebuild_okx
+
+CAPTURES = Path(__file__).parents[2] / "shared" / "captures"
+DEPTH = 10
+
+pytestmark = pytest.mark.needs(CAPTURES)
+
+
+def numbers(levels: Levels) -> Side:
+    return tuple((float(price), float(amount)) for price, amount in levels[:DEPTH])
+
+
+def tops(state: RecordedState) -> tuple[Side, Side]:
+    return numbers(state.bids), numbers(state.asks)
+
+
+def test_kucoin_changes_and_seeds_are_the_recorded_books() -> None:
+    folder = CAPTURES / "kucoin"
+    rebuilt = {
+        recording.symbol: {state.venue_seq: tops(state) for state in recording.states}
+        for recording in rebuild_kucoin(folder)
+    }
+    _, seeds, frames = read_parts(folder, "KUCOIN")
+    lines = sorted([*parse_lines(seeds), *parse_lines(frames)], key=lambda line: line.at)
+    decoder = KucoinDecoder(DEPTH)
+    shown: Counter[str] = Counter()
+    for line in lines:
+        events: list[Event] = []
+        if line.arrow == "->":
+            symbol = parse_qs(urlsplit(line.url).query)["symbol"][0]
+            # As many levels as anybody gets without a key.
+            book = seed.parse(line.text.encode(), symbol, seed.LEVELS)
+            events += decoder.seed(book)
+            assert decoder.seq(symbol) >= book.venue_seq
+        elif line.received and '"topic":"/market/level2:' in line.text:
+            events += decoder.feed(line.text.encode())
+        for event in events:
+            assert not isinstance(event, Broken), event
+            if isinstance(event, Top):
+                shown[event.symbol] += 1
+                assert (event.bids, event.asks) == rebuilt[event.symbol][event.venue_seq]
+    assert set(shown) == set(rebuilt)
+    assert sum(shown.values()) > 500
+    for symbol, states in rebuilt.items():
+        assert decoder.seq(symbol) == max(states)
+
+
+def test_okx_snapshots_and_updates_are_the_recorded_books() -> None:
+    folder = CAPTURES / "okx"
+    (recording,) = rebuild_okx(folder)
+    states = iter(recording.states)
+    decoder = OkxDecoder(DEPTH)
+    shown, number = 0, 0
+    _, _, frames = read_parts(folder, "OKX")
+    for line in parse_lines(frames):
+        if not (line.received and '"channel":"books","instId":"BTC-USDT"},"action"' in line.text):
+            continue
+        # Numbers came later than this recording, which checksums prove.
+        push = json.loads(line.text)
+        before, number = (-1 if push["action"] == "snapshot" else number), number + 3
+        push["data"][0] |= {"prevSeqId": before, "seqId": number}
+        (event,) = decoder.feed(json.dumps(push, separators=(",", ":")).encode())
+        state = next(states)
+        if isinstance(event, Top):
+            shown += 1
+            assert (event.bids, event.asks) == tops(state)
+        assert decoder.seq("BTC-USDT") == number
+    assert next(states, None) is None
+    assert shown > 50
