@@ -31,6 +31,8 @@ from patience import PATIENCE_S, patiently
 
 AnyView = pb.Book | pb.Bbo | pb.Liquidity
 
+SETTLES_AFTER_S: Final = 0.1
+
 _KINDS: Final[dict[type[Message], ViewKind]] = {
     pb.Book: ViewKind.BOOK,
     pb.Bbo: ViewKind.BBO,
@@ -47,7 +49,12 @@ def make_caller(name: str = "", quota: Quota = Quota(), clock: Clock | None = No
 def make_views(clock: Clock, *upstreams: str) -> Views:
     """Return the bus half of a gateway, patient for as long as a test."""
     return Views(
-        upstreams, clock, always=(), linger_s=0.1, patience_s=PATIENCE_S, settles_after_s=0.1
+        upstreams,
+        clock,
+        always=(),
+        linger_s=0.1,
+        patience_s=PATIENCE_S,
+        settles_after_s=SETTLES_AFTER_S,
     )
 
 

@@ -89,7 +89,9 @@ class Views:
         self._always = always
         self._patience_s = patience_s
         self._lists_command = lists_command
+        self._complete = False
         self.drained_at = clock.monotonic()
+        """When all that the bus had brought was taken last."""
 
     def drain(self) -> bool:
         """Take all that the bus brought; say whether this process stood still before.
@@ -110,7 +112,10 @@ class Views:
     def look(self, now: float) -> None:
         """Do what is due by the time. Call it several times a second."""
         self.relay.settle(now, self._clock.now_ns(), self.statuses.venues)
-        if self.statuses.is_complete(now):
+        were_complete, self._complete = self._complete, self.statuses.is_complete(now)
+        if self._complete != were_complete:  # also time alone brings this about
+            self.statuses_changed.tell()
+        if self._complete:
             listings = self.statuses.listings
             for instrument in listings.unlisted(self._always):
                 logger.warning("instrument not listed", reason=listings.refusal(instrument))
