@@ -15,7 +15,7 @@ the whole frame with a JSON decoder instead, and gets the same result.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import inf, isfinite
 from typing import Final
 
@@ -335,11 +335,11 @@ class WholeTopDecoder(Decoder):
 
     def __init__(self, depth: int, layout: Layout, *, prefix: str = "", suffix: str = "") -> None:
         """Channels are named `prefix` symbol `suffix`."""
-        self._layout = layout
         self._seq_mark = layout.seq
         self._ns_per_seq = layout.ns_per_seq
         self._max_seq = MAX_SEQ // (layout.ns_per_seq or 1)
         self._filters = TopFilters(depth, prefix=prefix, suffix=suffix)
+        self._places = _finder(layout, self._max_seq)
 
     @abstractmethod
     def other(self, frame: bytes) -> Sequence[Event]:
@@ -368,12 +368,15 @@ class WholeTopDecoder(Decoder):
                 seq, channel, bids_at, asks_at = self._places(frame, seq_at)
             else:
                 seq, channel, bids_at, asks_at = book.seq, book.channel, book.bids_at, book.asks_at
-            known = self._filters.of(channel)
-            return known.compare(frame, bids_at, asks_at, seq, self._ts_event(seq))
+            ns_per_seq = self._ns_per_seq
+            ts_event = None if ns_per_seq is None else seq * ns_per_seq
+            return self._filters.of(channel).compare(frame, bids_at, asks_at, seq, ts_event)
         except UnfamiliarText:
             name, seq, bids, asks = self.in_full(frame)
-            seq = self._checked(seq)
-            return self._filters.of(name.encode()).whole(bids, asks, seq, self._ts_event(seq))
+            if not 0 <= seq <= self._max_seq:
+                raise FrameError("bad_sequence", str(seq)) from None
+            ts_event = None if self._ns_per_seq is None else seq * self._ns_per_seq
+            return self._filters.of(name.encode()).whole(bids, asks, seq, ts_event)
 
     def whole_book(self, frame: bytes) -> WholeBook | None:
         """Return which book `frame` holds; see `Decoder`."""
@@ -400,22 +403,25 @@ class WholeTopDecoder(Decoder):
         """Say whether the book of `symbol` stands as REST gave it; see `Decoder`."""
         return self._filters.seeded(symbol)
 
-    def _places(self, frame: bytes, seq_at: int) -> tuple[int, bytes, int, int]:
-        """Return (sequence, channel, where bids begin, where asks do) of a frame of books.
 
-        `seq_at` is where the layout's mark of a sequence was found.
+def _finder(layout: Layout, max_seq: int) -> Callable[[bytes, int], tuple[int, bytes, int, int]]:
+    """Return what finds (sequence, channel, where bids begin, where asks do) in a frame of books.
 
-        Raises:
-            UnfamiliarText: the text is not laid out as the venue does.
-            FrameError: `bad_sequence`.
-        """
-        layout = self._layout
-        bids_at = frame.find(layout.bids)
-        asks_at = frame.find(layout.asks)
-        find = frame.rfind if layout.channel_last else frame.find
-        channel_at = find(layout.channel)
-        number_at = seq_at + len(layout.seq)
-        digits = frame[number_at : frame.find(layout.seq_end, number_at)]
+    It takes the frame, and where the layout's mark of a sequence was found in it. It raises
+    `UnfamiliarText` where the text is not laid out as the venue does, and `FrameError`:
+    `bad_sequence`. The marks are its own variables, which every frame looks at.
+    """
+    seq_bytes, seq_end, certain = len(layout.seq), layout.seq_end, layout.certain
+    bids_mark, asks_mark, channel_mark = layout.bids, layout.asks, layout.channel
+    bids_bytes, asks_bytes, channel_bytes = len(bids_mark), len(asks_mark), len(channel_mark)
+    channel_last = layout.channel_last
+
+    def places(frame: bytes, seq_at: int) -> tuple[int, bytes, int, int]:
+        bids_at = frame.find(bids_mark)
+        asks_at = frame.find(asks_mark)
+        channel_at = frame.rfind(channel_mark) if channel_last else frame.find(channel_mark)
+        number_at = seq_at + seq_bytes
+        digits = frame[number_at : frame.find(seq_end, number_at)]
         if (
             seq_at < 0
             or channel_at < 0
@@ -425,18 +431,14 @@ class WholeTopDecoder(Decoder):
             or len(digits) > _MAX_DIGITS
             or b"\\" in frame
             or not frame.endswith(b"}")
-            or frame.rfind(layout.certain) < 0
+            or (certain and frame.rfind(certain) < 0)
         ):
             raise UnfamiliarText
-        channel_at += len(layout.channel)
+        channel_at += channel_bytes
         channel = frame[channel_at : frame.find(b'"', channel_at)]
-        seq = self._checked(int(digits))
-        return seq, channel, bids_at + len(layout.bids), asks_at + len(layout.asks)
+        seq = int(digits)
+        if seq > max_seq:
+            raise FrameError("bad_sequence", digits.decode())
+        return seq, channel, bids_at + bids_bytes, asks_at + asks_bytes
 
-    def _ts_event(self, seq: int) -> int | None:
-        return None if self._ns_per_seq is None else seq * self._ns_per_seq
-
-    def _checked(self, seq: int) -> int:
-        if not 0 <= seq <= self._max_seq:
-            raise FrameError("bad_sequence", str(seq))
-        return seq
+    return places
