@@ -23,22 +23,22 @@ RUN python -m venv --without-pip /opt/dragonfly
 COPY deploy/bill_of_materials.py deploy/install ./
 
 FROM build AS build-listener
-RUN ./install /wheels/feed_listener-*.whl /wheels/dragonfly_common-*.whl \
-    /wheels/dragonfly_venues-*.whl
+RUN ./install /wheels/dragonflybot_feed_listener-*.whl /wheels/dragonflybot_common-*.whl \
+    /wheels/dragonflybot_venues-*.whl
 
 FROM build AS build-aggregator
-RUN ./install /wheels/aggregator-*.whl /wheels/dragonfly_common-*.whl
+RUN ./install /wheels/dragonflybot_aggregator-*.whl /wheels/dragonflybot_common-*.whl
 
 FROM build AS build-gateway
-RUN ./install /wheels/grpc_gateway-*.whl /wheels/dragonfly_common-*.whl \
-    /wheels/dragonfly_protos-*.whl /wheels/dragonfly_views-*.whl
+RUN ./install /wheels/dragonflybot_grpc_gateway-*.whl /wheels/dragonflybot_common-*.whl \
+    /wheels/dragonflybot_protos-*.whl /wheels/dragonflybot_views-*.whl
 
 FROM build AS build-simulator
-RUN ./install /wheels/venue_simulator-*.whl /wheels/dragonfly_common-*.whl
+RUN ./install /wheels/dragonflybot_venue_simulator-*.whl /wheels/dragonflybot_common-*.whl
 
 FROM build AS build-client
-RUN ./install /wheels/terminal-*.whl /wheels/dragonfly_client-*.whl /wheels/dragonfly_common-*.whl \
-    /wheels/dragonfly_protos-*.whl
+RUN ./install /wheels/dragonflybot_terminal-*.whl /wheels/dragonflybot_client-*.whl \
+    /wheels/dragonflybot_common-*.whl /wheels/dragonflybot_protos-*.whl
 
 # --- The images. -----------------------------------------------------------------------------------
 

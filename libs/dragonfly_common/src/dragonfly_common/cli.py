@@ -111,7 +111,7 @@ def _missing(command: str, module: str | None) -> None:
     cls=_InstalledCommands,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-@click.version_option(version("dragonfly-common"), prog_name="dragonfly")
+@click.version_option(version("dragonflybot-common"), prog_name="dragonfly")
 def main() -> None:
     """One order book per instrument, made of every venue that trades it.
 
