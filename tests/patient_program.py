@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dragonfly_common import cli, replicas, runtime
 from dragonfly_common.bus import subscriber
-from feed_listener import pulse, session
+from feed_listener import liveness, session
 
 LONG_S = 3600.0
 
@@ -19,7 +19,7 @@ for module, name in (
     (replicas, "LEAVE_LIMIT_S"),
     (runtime, "END_LIMIT_S"),
     (runtime, "WATCHDOG_LIMIT_S"),
-    (pulse, "FROZEN_S"),
+    (liveness, "FROZEN_S"),
     (session, "LATE_FOR_S"),
 ):
     assert hasattr(module, name), f"{module.__name__} has no {name}"

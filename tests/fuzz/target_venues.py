@@ -25,7 +25,7 @@ from dragonfly_venues.transport import UnresponsiveError
 from dragonfly_venues.venue import SnapshotSource, Venue
 from feed_listener import counters
 from feed_listener.feeds import Feeds
-from feed_listener.pulse import Pulse
+from feed_listener.liveness import new_pause_detector
 from feed_listener.session import Session, Surroundings
 from fuzzing import Target
 from judging import by_label, counted, judge_side
@@ -155,13 +155,13 @@ class Frames(Target):
         self._feeds = Feeds(self.venue, self.outlet, self._clock)
         self._feeds.follow(INSTRUMENT, "fuzzing")
         self._feeds.bind(INSTRUMENT, SYMBOLS[self.venue])
-        self._pulse = Pulse(self._clock.monotonic())
+        self._pauses = new_pause_detector(self._clock.monotonic())
         self._around = Surroundings(
             venue,
             DEPTH,
             self._feeds,
             self._clock,
-            self._pulse,
+            self._pauses,
             lambda: None,
             lambda symbol, trading: None,
             audit=True,
@@ -222,7 +222,7 @@ class Frames(Target):
 
     def _step(self, seconds: float) -> None:
         self._clock.advance(seconds)
-        self._pulse.beat(self._clock.monotonic())
+        self._pauses.beat(self._clock.monotonic())
         self._market.step()
         self._converse()
 

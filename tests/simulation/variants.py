@@ -12,12 +12,11 @@ from dragonfly_common.bus.subscriber import Subscriber
 from dragonfly_common.bus.zmq_transport import ZmqUpstream
 from dragonfly_common.messages import Envelope
 from dragonfly_common.sequencing import Sequencer
-from dragonfly_common.staleness import Silence
+from dragonfly_common.staleness import PauseDetector, Silence
 from dragonfly_views.relay import Relay, _Said
 from dragonfly_views.views import Views
 from feed_listener.feeds import Feeds
 from feed_listener.liveness import Vigil
-from feed_listener.pulse import Pulse
 
 __all__ = ["VARIANTS"]
 
@@ -61,7 +60,7 @@ VARIANTS: Final[dict[str, Callable[[], None]]] = {
     "never-stale-publisher": _set(Silence, "silent", lambda self, now: []),
     "never-stale-venue": _set(Vigil, "check", lambda self, now: None),
     "never-halted": _set(Feeds, "_weigh", lambda self, feed: None),
-    "never-frozen": _set(Pulse, "frozen", lambda self, now: None),
+    "never-frozen": _set(PauseDetector, "stood_still_s", lambda self, now: 0.0),
     "gone-ignored": _set(World, "hear_gone", _ignore_gone),
     "view-gone-ignored": _set(Relay, "hear_gone", _ignore_gone),
     "loss-ignored": _set(World, "lose", _ignore_loss),

@@ -6,7 +6,7 @@ import math
 from functools import partial
 
 from dragonfly_common.staleness import Lag as AnyLag
-from dragonfly_common.staleness import Silence
+from dragonfly_common.staleness import PauseDetector, Silence
 
 START = 1_700_000_000.0
 
@@ -77,3 +77,17 @@ def test_one_wild_stamp_makes_no_difference() -> None:
     lag = Lag(START, 0.0)
     said = [lag.observe(t / 2, stamp(t / 2 + (30.0 if t in {5, 15} else 0.0))) for t in range(30)]
     assert not any(said)
+
+
+def test_a_process_whose_loop_runs_does_not_stand_still() -> None:
+    pauses = PauseDetector(1.0, 100.0)
+    assert pauses.stood_still_s(100.9) == 0.0
+    assert pauses.beat(100.9) == 0.0
+    assert pauses.stood_still_s(101.8) == 0.0
+
+
+def test_a_pause_is_seen_by_whoever_asks_first_until_the_loop_runs() -> None:
+    pauses = PauseDetector(1.0, 100.0)
+    assert pauses.stood_still_s(105.0) == pauses.stood_still_s(105.0) == 5.0
+    assert pauses.beat(105.0) == 5.0
+    assert pauses.stood_still_s(105.1) == 0.0

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from fake_venue import pki, server, tls_server
-from feed_listener import pulse
+from feed_listener import liveness
 
 __all__ = ["pki", "server", "tls_server"]
 
@@ -18,4 +18,4 @@ sys.path.insert(0, str(Path(__file__).parent))
 @pytest.fixture(autouse=True)
 def patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a test machine stand still for a while: those who mean it let the clock skip more."""
-    monkeypatch.setattr(pulse, "FROZEN_S", 30.0)
+    monkeypatch.setattr(liveness, "FROZEN_S", 30.0)

@@ -16,6 +16,7 @@ from dragonfly_common.bus import Keys, Publisher, PublisherLost, Subscriber
 from dragonfly_common.bus.transport import SILENCE_LIMIT_S
 from dragonfly_common.clock import Clock
 from dragonfly_common.messages import Claim
+from dragonfly_common.staleness import PauseDetector
 from dragonfly_common.topics import SHARE_TOPIC
 
 __all__ = ["Peers"]
@@ -58,7 +59,7 @@ class Peers:
         self._clock = clock
         self._said: Claim | None = None
         self._next_claim = 0.0
-        self._last_turn = clock.monotonic()
+        self._pauses = PauseDetector(SILENCE_LIMIT_S, clock.monotonic())
         self._closed_until = 0.0
         self._settled = False
         self._leaving_since: float | None = None
@@ -73,7 +74,8 @@ class Peers:
         for subscriber in self.subscribers:
             self._hear(subscriber)
             self._settled = self._settled or subscriber.settled(now)
-            self._doubt_after_pause(now)
+            if self._pauses.beat(now):
+                self._closed_until = now + DOUBT_S
             self.assignment.open = self._settled and now >= self._closed_until
             self._tell(now)
 
@@ -106,11 +108,6 @@ class Peers:
                 self.assignment.lose(event.publisher)
             elif isinstance(event.body, Claim):
                 self.assignment.hear(event.publisher, event.body)
-
-    def _doubt_after_pause(self, now: float) -> None:
-        if now - self._last_turn >= SILENCE_LIMIT_S:
-            self._closed_until = now + DOUBT_S
-        self._last_turn = now
 
     def _tell(self, now: float) -> None:
         claim = self.assignment.claim

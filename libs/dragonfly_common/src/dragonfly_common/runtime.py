@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import gc
+import math
 import os
 import signal
 import socket
@@ -33,6 +34,7 @@ from dragonfly_common.clock import Clock, SystemClock
 from dragonfly_common.discovery import is_loopback
 from dragonfly_common.errors import ConfigError, ExitCode, UserError
 from dragonfly_common.memory import give_back, settle_collector
+from dragonfly_common.staleness import PauseDetector
 from dragonfly_common.status import StatusServer
 from dragonfly_common.wording import as_given
 
@@ -165,8 +167,10 @@ class Runtime:
         self._code = ExitCode.STOPPED
         self._unready: str | None = "starting"
         self._said_ready = False
-        self._last_beat = self.clock.monotonic()
-        self._collect_at = self._last_beat + COLLECT_INTERVAL_S
+        now = self.clock.monotonic()
+        # A beat at the second is in time.
+        self._pauses = PauseDetector(math.nextafter(PAUSE_S, math.inf), now)
+        self._collect_at = now + COLLECT_INTERVAL_S
         log.configure(
             options.log_level, cast("log.LogFormat", options.log_format), service, self.instance
         )
@@ -221,10 +225,9 @@ class Runtime:
         is counted and logged.
         """
         now = self.clock.monotonic()
-        since, self._last_beat = now - self._last_beat, now
-        if since > PAUSE_S:
+        if stood_still_s := self._pauses.beat(now):
             counters.PAUSES.inc()
-            logger.warning("process paused", seconds=round(since, 3))
+            logger.warning("process paused", seconds=round(stood_still_s, 3))
         if now >= self._collect_at:
             self._collect_at = now + COLLECT_INTERVAL_S
             gc.collect()
@@ -268,7 +271,7 @@ class Runtime:
             now = self.clock.monotonic()
             # When this thread itself overslept, the whole process stood still: no one's fault.
             overslept = now - before > 2 * WATCHDOG_TICK_S
-            if not overslept and now - self._last_beat > WATCHDOG_LIMIT_S:
+            if not overslept and now - self._pauses.beat_at > WATCHDOG_LIMIT_S:
                 _say_briefly(logger.critical, "watchdog expired", limit_s=WATCHDOG_LIMIT_S)
                 os._exit(ExitCode.WATCHDOG)
         if not self._ended.wait(END_LIMIT_S):

@@ -1,4 +1,4 @@
-"""Who has been silent for too long, and whose messages lag. Pure: the time is a parameter."""
+"""Who is silent, what lags, whether this process stood still. Pure: time is a parameter."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 from collections.abc import Hashable
 from typing import Generic, TypeVar
 
-__all__ = ["Lag", "Silence"]
+__all__ = ["Lag", "PauseDetector", "Silence"]
 
 K = TypeVar("K", bound=Hashable)
 
@@ -82,3 +82,29 @@ class Lag:
         if self._late_since is None:
             self._late_since = now
         return now - self._late_since >= self._patience_s
+
+
+class PauseDetector:
+    """Whether this process stood still: stopped, starved of processor, or suspended.
+
+    What its sockets hold is then as old as the pause, and whoever reads one asks first: the main
+    loop, which `beats`, may come to it later. (The bus needs none: its timers run before its
+    sockets are read, and find every publisher silent.)
+    """
+
+    def __init__(self, limit_s: float, now: float) -> None:
+        """Whoever does not beat for `limit_s` stands still."""
+        self.limit_s = limit_s
+        self.beat_at = now
+        """When the main loop last ran."""
+
+    def beat(self, now: float) -> float:
+        """Note that the main loop runs; return for how long it did not, 0.0 within the limit."""
+        stood_still_s = self.stood_still_s(now)
+        self.beat_at = now
+        return stood_still_s
+
+    def stood_still_s(self, now: float) -> float:
+        """Return for how long the main loop has not run before `now`, 0.0 within the limit."""
+        since_s = now - self.beat_at
+        return since_s if since_s >= self.limit_s else 0.0

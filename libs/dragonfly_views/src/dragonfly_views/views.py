@@ -22,6 +22,7 @@ from dragonfly_common.bus import Delivery, Keys, PublisherLost, Subscriber
 from dragonfly_common.clock import Clock
 from dragonfly_common.errors import DecodeError
 from dragonfly_common.messages import Gone, Instruments, Venue, View
+from dragonfly_common.staleness import PauseDetector
 from dragonfly_common.topics import STATUS_PREFIX, ViewKind, parse_view_topic
 
 from dragonfly_views import counters
@@ -90,8 +91,7 @@ class Views:
         self._patience_s = patience_s
         self._lists_command = lists_command
         self._complete = False
-        self.drained_at = clock.monotonic()
-        """When all that the bus had brought was taken last."""
+        self._pauses = PauseDetector(PAUSE_S, clock.monotonic())
 
     def drain(self) -> bool:
         """Take all that the bus brought; say whether this process stood still before.
@@ -102,12 +102,16 @@ class Views:
         now = self._clock.monotonic()
         for event in self.subscriber.drain():
             self._take(event, now)
-        before, self.drained_at = self.drained_at, self._clock.monotonic()
-        return self.drained_at - before >= PAUSE_S
+        return self._pauses.beat(self._clock.monotonic()) > 0.0
+
+    @property
+    def drained_at(self) -> float:
+        """When all that the bus had brought was taken last."""
+        return self._pauses.beat_at
 
     def current(self) -> bool:
         """Say whether what the bus brought was taken just now: mail may be sent."""
-        return self._clock.monotonic() - self.drained_at < PAUSE_S
+        return not self._pauses.stood_still_s(self._clock.monotonic())
 
     def look(self, now: float) -> None:
         """Do what is due by the time. Call it several times a second."""

@@ -40,7 +40,7 @@ from feed_listener.feed_state import FeedEvent
 from feed_listener.feeds import Feeds
 from feed_listener.lane import Road
 from feed_listener.lanes import Lanes
-from feed_listener.pulse import Pulse
+from feed_listener.liveness import frozen, new_pause_detector
 from feed_listener.session import Session, Surroundings
 from feed_listener.snapshots import Demand, Snapshots
 
@@ -105,7 +105,7 @@ class Listener:
         self._connecting = f"connecting to {venue.name}"
         self._following = following
         self._clock = clock
-        self._pulse = Pulse(clock.monotonic())
+        self._pauses = new_pause_detector(clock.monotonic())
         self._feeds = Feeds(venue.name, publisher, clock)
         self._directory = Directory(
             venue.instruments,
@@ -136,7 +136,7 @@ class Listener:
             following.depth,
             self._feeds,
             clock,
-            self._pulse,
+            self._pauses,
             self._directory.doubt,
             self._directory.note_trading,
             on_unbooked=self._snapshots.wake if self._snapshots is not None else lambda: None,
@@ -168,8 +168,8 @@ class Listener:
     def _turn(self) -> None:
         """Do what is due; called by the bus when something arrived, and several times a second."""
         now = self._clock.monotonic()
-        if (frozen := self._pulse.beat(now)) is not None:
-            self._lanes.distrust(frozen)
+        if stood_still_s := self._pauses.beat(now):
+            self._lanes.distrust(frozen(stood_still_s))
         self._runtime.beat()
         for interest in self._publisher.drain():
             self._take_interest(interest, now)

@@ -6,11 +6,15 @@ import math
 from enum import Enum, IntEnum
 from typing import Final
 
+from dragonfly_common.staleness import PauseDetector
+from dragonfly_venues.transport.errors import UnresponsiveError
 from dragonfly_venues.venue import Liveness
 
-__all__ = ["Echo", "Silence", "Slowness", "Vigil"]
+__all__ = ["FROZEN_S", "Echo", "Silence", "Slowness", "Vigil", "frozen", "new_pause_detector"]
 
 ECHO_INTERVAL_S: Final = 1.0
+FROZEN_S: Final = 1.0
+"""A process that stood still for so long drops its connections: what they hold is old."""
 
 
 class Silence(IntEnum):
@@ -112,3 +116,13 @@ class Echo:
     def due_in(self, now: float) -> float:
         """Return seconds until the next check."""
         return max(0.0, self._look_at - now)
+
+
+def new_pause_detector(now: float) -> PauseDetector:
+    """Return what notices that this listener stood still."""
+    return PauseDetector(FROZEN_S, now)
+
+
+def frozen(stood_still_s: float) -> UnresponsiveError:
+    """Return what to drop connections with after a pause."""
+    return UnresponsiveError("frozen", f"this process stood still for {stood_still_s:.1f} s")

@@ -18,7 +18,7 @@ from typing import Final
 import structlog
 from dragonfly_common.clock import Clock
 from dragonfly_common.printable import printable
-from dragonfly_common.staleness import Lag
+from dragonfly_common.staleness import Lag, PauseDetector
 from dragonfly_venues.decoding.frames import Choice, choices
 from dragonfly_venues.events import (
     Acked,
@@ -46,8 +46,7 @@ from feed_listener import counters
 from feed_listener.audits import BEHIND_S, Audit, Audits, Result, Verdict, Watch
 from feed_listener.feed_state import FeedEvent
 from feed_listener.feeds import Feeds
-from feed_listener.liveness import Echo, Silence, Slowness, Vigil
-from feed_listener.pulse import Pulse
+from feed_listener.liveness import Echo, Silence, Slowness, Vigil, frozen
 from feed_listener.subscriber import Subscriber
 
 __all__ = ["Session", "Surroundings"]
@@ -72,7 +71,7 @@ class Surroundings:
     depth: int
     feeds: Feeds
     clock: Clock
-    pulse: Pulse
+    pauses: PauseDetector
     doubt_list: Callable[[], None]
     """Called when a listed symbol sends no book: the instrument list may be old."""
     note_trading: Callable[[str, Trading], None]
@@ -154,8 +153,8 @@ class Session:
     @property
     def trusted(self) -> bool:
         """Whether its last books still stand."""
-        frozen = self._around.pulse.frozen(self._clock.monotonic())
-        return not (self._stale or self._given_up or self._ended or frozen)
+        stood_still_s = self._around.pauses.stood_still_s(self._clock.monotonic())
+        return not (self._stale or self._given_up or self._ended or stood_still_s)
 
     @property
     def complete(self) -> bool:
@@ -255,8 +254,10 @@ class Session:
     def _hear(self, frames: Sequence[bytes]) -> None:
         ts_recv = self._clock.now_ns()
         now = self._clock.monotonic()
-        if (ended := self._given_up or self._around.pulse.frozen(now)) is not None:
-            raise ended  # what is still in the buffers is old
+        stood_still_s = self._around.pauses.stood_still_s(now)
+        if stood_still_s or self._given_up is not None:
+            # What is still in the buffers is old.
+            raise self._given_up or frozen(stood_still_s)
         self._vigil.heard_at = now
         counters.FRAMES.count += len(frames)
         if len(frames) == 1:
@@ -550,7 +551,7 @@ class Session:
 
     def _answered(self, asked_at: float) -> None:
         now = self._clock.monotonic()
-        if self._given_up is not None or self._around.pulse.frozen(now) is not None:
+        if self._given_up is not None or self._around.pauses.stood_still_s(now):
             return
         self._vigil.heard_at = now
         self._echo.answered()
