@@ -31,6 +31,7 @@ from fuzzing import Target
 from grpc_gateway.cli import gateway
 from mutation import Form
 from supervisor.cli import _by_venue, demo, up
+from target_venues import PATHS
 from terminal.cli import watch
 from venue_simulator import control
 from venue_simulator.cli import simulator
@@ -246,8 +247,24 @@ class Recordings(_File):
             b'1.5: {"stream":"ethbtc@depth","data":{"e":"depthUpdate","E":1,"s":"ETHBTC","U":1,'
             b'"u":2,"b":[["2","1"]],"a":[]}}'
         )
-        found = [b"BITSTAMP.ws.1.0\n" + bitstamp, b"KRAKEN.ws.1.0\n" + kraken]
-        return [*found, b"BINANCE.ws.1.0\n" + binance, *(_captured() or [])]
+        kucoin = (
+            b'1.5: {"data":{"sequenceStart":5,"symbol":"BTC-USDT","changes":{"asks":[],"bids":'
+            b'[["6","1","5"]]},"sequenceEnd":5},"topic":"/market/level2:BTC-USDT"}'
+        )
+        okx = (
+            b'1.5: {"arg":{"channel":"books","instId":"BTC-USDT"},"action":"snapshot","data":['
+            b'{"asks":[["3366.8","9","0","1"],["3368","8","0","1"],["3372","8","0","1"]],"bids":'
+            b'[["3366.1","7","0","1"]],"ts":"1500","checksum":831078360}]}'
+        )
+        samples = {
+            "BINANCE": binance,
+            "BITSTAMP": bitstamp,
+            "KRAKEN": kraken,
+            "KUCOIN": kucoin,
+            "OKX": okx,
+        }
+        found = [f"{name}.ws.1.0\n".encode() + line for name, line in samples.items()]
+        return [*found, *_captured()]
 
     def feed(self, data: bytes) -> str:
         name, _, text = data.partition(b"\n")
@@ -340,16 +357,21 @@ class Requests(Target):
             b'"symbol":["ETH/BTC"]},"req_id":1}',
             b'kraken {"method":"subscribe","params":{"channel":"instrument"}}',
             b'kraken {"method":"ping","req_id":1}',
+            b'kucoin {"id":"1","type":"subscribe","topic":"/market/level2:ETH-BTC",'
+            b'"response":true}',
+            b'kucoin {"id":"2","type":"ping"}',
+            b'okx {"id":"1","op":"subscribe","args":[{"channel":"books","instId":"ETH-BTC"},'
+            b'{"channel":"bbo-tbt","instId":"ETH-BTC"}]}',
+            b"okx ping",
         ]
 
     def reset(self) -> None:
         clock = ManualClock()
         self._exchanges = {name: Exchange(venue, clock, Truth()) for name, venue in VENUES.items()}
         SeededDriver(self._exchanges, [], seed=1, rate=0.0)
-        paths = {"binance": "/stream", "bitstamp": "/", "kraken": "/v2"}
         self._sessions = {
             name: VENUES[name].session(path, self._exchanges[name], 1)
-            for name, path in paths.items()
+            for name, path in PATHS.items()
         }
         self._now_ns = clock.now_ns()
 

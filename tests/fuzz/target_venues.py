@@ -7,23 +7,25 @@ session asks it, is acknowledged and resyncs as it would over a socket.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any, ClassVar, Final, NoReturn
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
 from dragonfly_common import codec
 from dragonfly_common.clock import ManualClock
 from dragonfly_common.messages import Body, Book
 from dragonfly_common.types import FeedState, is_instrument
-from dragonfly_venues.events import FRAME_ERROR_REASONS, FrameError
+from dragonfly_venues.events import FRAME_ERROR_REASONS, FrameError, Top
 from dragonfly_venues.instruments import LONGEST_WORD
 from dragonfly_venues.kraken.book import KrakenBook, RawLevel, read_changes
 from dragonfly_venues.registry import find_venue
-from dragonfly_venues.transport import UnresponsiveError
-from dragonfly_venues.venue import SnapshotSource, Venue
+from dragonfly_venues.transport import ProtocolError, UnresponsiveError
+from dragonfly_venues.venue import EndpointSource, SnapshotSource, Venue
 from feed_listener import counters
+from feed_listener.audits import Audit, Watch
+from feed_listener.endpoint import check_endpoint
 from feed_listener.feeds import Feeds
 from feed_listener.liveness import new_pause_detector
 from feed_listener.session import Session, Surroundings
@@ -36,13 +38,25 @@ from venue_simulator.truth import Truth
 from venue_simulator.venue import Reply, RestRequest, Subscribe, Unsubscribe
 from venue_simulator.venues import VENUES as SIMULATED
 
-__all__ = ["TARGETS"]
+__all__ = ["PATHS", "TARGETS"]
 
 DEPTH: Final = 5
 INSTRUMENT: Final = "ETH-BTC"
-SYMBOLS: Final = {"binance": "ethbtc", "bitstamp": "ethbtc", "kraken": "ETH/BTC"}
+SYMBOLS: Final = {
+    "binance": "ethbtc",
+    "bitstamp": "ethbtc",
+    "kraken": "ETH/BTC",
+    "kucoin": "ETH-BTC",
+    "okx": "ETH-BTC",
+}
 TRADED_AS: Final = SYMBOLS | {"binance": "ETHBTC"}
-PATHS: Final = {"binance": "/stream", "bitstamp": "/", "kraken": "/v2"}
+PATHS: Final = {
+    "binance": "/stream",
+    "bitstamp": "/",
+    "kraken": "/v2",
+    "kucoin": "/endpoint?token=t&connectId=7",
+    "okx": "/ws/v5/public",
+}
 STEPS_TO_HEAL: Final = 100
 """Of a second each; a symbol that broke again and again is asked for more and more slowly."""
 
@@ -65,6 +79,19 @@ CONTROL: Final = {
         b'{"channel":"status","type":"update","data":[{"system":"maintenance"}]}',
         b'{"channel":"instrument","type":"update","data":{"assets":[],"pairs":['
         b'{"symbol":"ETH/BTC","status":"cancel_only"}]}}',
+    ],
+    "kucoin": [
+        b'{"id":"7","type":"welcome"}',
+        b'{"id":"1","type":"ack"}',
+        b'{"id":"2","type":"pong","timestamp":1780000000000000}',
+        b'{"id":"1","type":"error","code":404,"data":"topic does not exist"}',
+    ],
+    "okx": [
+        b"pong",
+        b'{"id":"1","event":"subscribe","arg":{"channel":"books","instId":"ETH-BTC"}}',
+        b'{"event":"error","code":"60018","msg":"Wrong URL or channel"}',
+        b'{"event":"notice","code":"64008","msg":"The connection will soon be closed"}',
+        b'{"event":"channel-conn-count","channel":"books","connCount":"1"}',
     ],
 }
 
@@ -218,13 +245,29 @@ class Frames(Target):
             ]
             if [said.bids, said.asks] == truth:
                 return
+            self._audit()
         raise AssertionError(f"no good book in {STEPS_TO_HEAL} s: {self.outlet.last}")
+
+    def _audit(self) -> None:
+        """Hold the book against REST's, where it is as new: nothing else finds a wrong level."""
+        symbol, decoder = SYMBOLS[self.venue], self.session._decoder
+        if find_venue(self.venue).snapshots is None or symbol not in self.session.tops:
+            return
+        source = _source(self.venue)
+        reply = _asked(self._exchange, source.path(symbol), self._clock.now_ns())
+        snapshot = source.parse(reply, symbol, DEPTH)
+        watch = Watch(symbol)
+        watch.note(decoder.seq(symbol), self.session.tops[symbol][0])
+        verdict = watch.judge(snapshot)
+        self.session._audited(symbol, Audit.SNAPSHOT, verdict, self._clock.monotonic())
 
     def _step(self, seconds: float) -> None:
         self._clock.advance(seconds)
         self._pauses.beat(self._clock.monotonic())
         self._market.step()
         self._converse()
+        for symbol in self.session.unbooked():
+            self.session.seed(_seed(self.venue, symbol, self._exchange, self._clock.now_ns()))
 
     def _open(self) -> None:
         self._connections += 1
@@ -257,9 +300,10 @@ class Frames(Target):
     def _converse(self) -> None:
         """Let both sides say all that they have to say now."""
         while True:
-            asking: Any = self.session._ask(self._clock.monotonic())
-            with suppress(StopIteration):
-                asking.send(None)
+            if self.session._welcomed:
+                asking: Any = self.session._ask(self._clock.monotonic())
+                with suppress(StopIteration):
+                    asking.send(None)
             for request in self._connection.sent:
                 self._act(self._conversation.receive(request.encode(), self._clock.now_ns()))
             self._connection.sent.clear()
@@ -281,19 +325,8 @@ class Frames(Target):
                     self._exchange.unsubscribe(self._member, stream)
 
 
-class BinanceFrames(Frames):
-    name = "frames.binance"
-    venue = "binance"
-
-
-class BitstampFrames(Frames):
-    name = "frames.bitstamp"
-    venue = "bitstamp"
-
-
 class KrakenFrames(Frames):
-    name = "frames.kraken"
-    venue = "kraken"
+    """Frames of Kraken, whose checksum would refuse what is changed."""
 
     def mend(self, data: bytes) -> bytes:
         """Give a snapshot the checksum of the levels that it has now."""
@@ -333,16 +366,12 @@ class Snapshots(Target):
         clock = ManualClock()
         exchange = Exchange(SIMULATED[self.venue], clock, Truth())
         SeededDriver({self.venue: exchange}, [], seed=1, rate=0.0).want(INSTRUMENT)
-        path, _, query = self._source().path(SYMBOLS[self.venue]).partition("?")
-        reply = exchange.venue.rest(
-            RestRequest(path, dict(parse_qsl(query))), exchange, clock.now_ns()
-        )
-        assert reply.status == 200, reply
-        return [reply.body]
+        source = _source(self.venue)
+        return [_asked(exchange, source.path(SYMBOLS[self.venue]), clock.now_ns())]
 
     def feed(self, data: bytes) -> str:
         try:
-            top = self._source().parse(data, SYMBOLS[self.venue], DEPTH)
+            top = _source(self.venue).parse(data, SYMBOLS[self.venue], DEPTH)
         except FrameError as error:
             assert error.reason in FRAME_ERROR_REASONS, error.reason
             return error.reason
@@ -351,25 +380,57 @@ class Snapshots(Target):
         judge_side(top.asks, DEPTH, falling=False)
         return "a book"
 
-    def _source(self) -> SnapshotSource:
-        source = find_venue(self.venue).snapshots
+
+class Endpoints(Target):
+    """Where a venue says that its socket is."""
+
+    form = Form.JSON
+    weight = 2
+    venue: ClassVar[str]
+
+    def seeds(self) -> Sequence[bytes]:
+        exchange = Exchange(SIMULATED[self.venue], ManualClock(), Truth())
+        return [_asked(exchange, self._source().rest_path, 0, method="POST")]
+
+    def feed(self, data: bytes) -> str:
+        asked = f"http://127.0.0.1{self._source().rest_path}"
+        try:
+            url = self._source().parse(data, 7)
+        except FrameError as error:
+            assert error.reason in FRAME_ERROR_REASONS, error.reason
+            return error.reason
+        try:
+            check_endpoint(url, asked)
+        except ProtocolError as error:
+            assert str(error).isprintable(), error
+            return "elsewhere"
+        assert urlsplit(url).hostname == "127.0.0.1", url
+        return "a socket"
+
+    def _source(self) -> EndpointSource:
+        source = find_venue(self.venue).endpoint
         assert source is not None
         return source
 
 
-class BinanceSnapshots(Snapshots):
-    name = "snapshot.binance"
-    venue = "binance"
+def _source(venue: str) -> SnapshotSource:
+    source = find_venue(venue).snapshots
+    assert source is not None
+    return source
 
 
-class BitstampSnapshots(Snapshots):
-    name = "snapshot.bitstamp"
-    venue = "bitstamp"
+def _seed(venue: str, symbol: str, exchange: Exchange, now_ns: int) -> Top:
+    source = _source(venue)
+    reply = _asked(exchange, source.path(symbol), now_ns)
+    return source.parse(reply, symbol, source.levels or DEPTH)
 
 
-def _asked(exchange: Exchange, path: str, now_ns: int) -> bytes:
+def _asked(exchange: Exchange, path: str, now_ns: int, method: str = "GET") -> bytes:
     path, _, query = path.partition("?")
-    return exchange.venue.rest(RestRequest(path, dict(parse_qsl(query))), exchange, now_ns).body
+    request = RestRequest(path, dict(parse_qsl(query)), method, ws_base="ws://127.0.0.1:9")
+    reply = exchange.venue.rest(request, exchange, now_ns)
+    assert reply.status == 200, reply
+    return reply.body
 
 
 class Lists(Target):
@@ -408,28 +469,19 @@ class Lists(Target):
         return "a list" if found else "an empty list"
 
 
-class BinanceLists(Lists):
-    name = "list.binance"
-    venue = "binance"
+def _of(venue: str) -> Iterator[type[Target]]:
+    """Yield a target for each thing that `venue` sends."""
+    rules = find_venue(venue)
+    kinds: dict[str, type[Target]] = {
+        "frames": KrakenFrames if venue == "kraken" else Frames,
+        "list": Lists,
+    }
+    if rules.snapshots is not None:
+        kinds["snapshot"] = Snapshots
+    if rules.endpoint is not None:
+        kinds["endpoint"] = Endpoints
+    for name, kind in kinds.items():
+        yield type(kind.__name__, (kind,), {"name": f"{name}.{venue}", "venue": venue})
 
 
-class BitstampLists(Lists):
-    name = "list.bitstamp"
-    venue = "bitstamp"
-
-
-class KrakenLists(Lists):
-    name = "list.kraken"
-    venue = "kraken"
-
-
-TARGETS: Final = (
-    BinanceFrames,
-    BitstampFrames,
-    KrakenFrames,
-    BinanceLists,
-    BitstampLists,
-    KrakenLists,
-    BinanceSnapshots,
-    BitstampSnapshots,
-)
+TARGETS: Final = tuple(target for venue in SIMULATED for target in _of(venue))

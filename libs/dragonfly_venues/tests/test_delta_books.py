@@ -15,6 +15,7 @@ from dragonfly_venues.decoding.delta_books import (
     Seed,
     Sequencer,
 )
+from dragonfly_venues.decoding.whole_tops import OLDER_IN_A_ROW
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -218,3 +219,21 @@ def test_what_is_buffered_is_bounded() -> None:
 def test_sequencers(sequencer: Sequencer, change: Change, placed: Place, joined: Place) -> None:
     assert sequencer.place(10, change) is placed
     assert sequencer.joins(10, change) is joined
+
+
+def test_a_venue_that_counts_anew_is_a_gap_and_repeated_changes_are_none() -> None:
+    book = DeltaBook(5, Ranges(), seeded=True)
+    book.seed(Seed(1000, levels(1.0), ()))
+    for number in range(2 * OLDER_IN_A_ROW):
+        # Until one has joined, what is older was on its way before the seed.
+        assert book.change(Change(number, number, (), ())) is Progress.SAME
+    book.change(Change(1001, 1001, (), ()))
+    for number in range(1, OLDER_IN_A_ROW):
+        assert book.change(Change(number, number, (), ())) is Progress.SAME
+    book.change(Change(1002, 1002, (), ()))
+    for number in range(1, OLDER_IN_A_ROW):
+        assert book.change(Change(number, number, (), ())) is Progress.SAME
+    number = OLDER_IN_A_ROW
+    assert book.change(Change(number, number, (), ())) is Progress.GAP
+    assert book.top() == ((), ())
+    assert book.wants_seed()

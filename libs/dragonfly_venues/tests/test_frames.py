@@ -8,7 +8,7 @@ from contextlib import suppress
 import msgspec
 import pytest
 from dragonfly_venues.binance.decoder import BinanceDecoder
-from dragonfly_venues.decoding.frames import Choice, choices, read, write
+from dragonfly_venues.decoding.frames import Choice, choices, read, request_id, write
 from dragonfly_venues.events import FRAME_ERROR_REASONS, Event, FrameError, Top, WholeBook
 from hypothesis import given
 from hypothesis import strategies as st
@@ -108,3 +108,9 @@ def read_first(decoder: BinanceDecoder, choice: Choice) -> Sequence[Event]:
         with suppress(FrameError):
             return decoder.feed(frame, book)
     return ()
+
+
+def test_an_id_that_is_none_of_ours_is_none() -> None:
+    assert request_id("17") == 17
+    for text in ("", "-1", "x7", "7" * 5000):
+        assert request_id(text) is None

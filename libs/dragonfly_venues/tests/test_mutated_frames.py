@@ -9,11 +9,14 @@ from collections.abc import Callable, Iterator, Sequence
 from zlib import crc32
 
 import pytest
+from dragonfly_venues.decoding.delta_books import DeltaDecoder
 from dragonfly_venues.events import FRAME_ERROR_REASONS, Broken, Event, FrameError, Top
-from dragonfly_venues.registry import find_venue
+from dragonfly_venues.kucoin.decoder import KucoinDecoder
+from dragonfly_venues.registry import find_venue, venue_names
 from dragonfly_venues.venue import Decoder
 
 FRAMES = 35_000
+BOTH_SIDES = ((1, -0.1), (2, 0.1))
 PIECES = [b'"', b"\\", b"{", b"}", b"[", b"]", b",", b":", b"-", b"e9", b"nan", b"\xff", b"\x00"]
 PIECES += [b'"bids":[', b"]]", b"],", b"null", b"0", b"1" * 40, b'\\ud800"', b"[" * 3000]
 DEPTH = 3
@@ -53,6 +56,24 @@ def kraken(rng: random.Random, seq: int) -> bytes:
     ).encode()
 
 
+def okx(rng: random.Random, seq: int) -> bytes:
+    bids, asks = ([[*level, "0", "1"] for level in levels(rng, *side)] for side in BOTH_SIDES)
+    # A snapshot in four frames; what was damaged before may have broken the chain.
+    action, before = ("snapshot", -1) if seq % 4 == 0 else ("update", seq - 1)
+    data = {"asks": asks, "bids": bids, "ts": "1597026383085", "checksum": 0}
+    numbers = {"prevSeqId": before, "seqId": seq}
+    arg = {"channel": "books", "instId": "ETH-BTC"}
+    return compact({"arg": arg, "action": action, "data": [data | numbers]})
+
+
+def kucoin(rng: random.Random, seq: int) -> bytes:
+    bids, asks = ([[*level, str(seq)] for level in levels(rng, *side)] for side in BOTH_SIDES)
+    changes = {"asks": asks, "bids": bids}
+    data = {"sequenceStart": seq, "sequenceEnd": seq, "changes": changes, "symbol": "ETH-BTC"}
+    topic = "/market/level2:ETH-BTC"
+    return compact({"type": "message", "topic": topic, "subject": "trade.l2update", "data": data})
+
+
 CONTROL = {
     "binance": [
         b'{"result":null,"id":1}',
@@ -69,6 +90,17 @@ CONTROL = {
         b'{"channel":"status","type":"update","data":[{"system":"online"}]}',
         b'{"method":"subscribe","result":{"channel":"book","symbol":"ETH/BTC"},"success":true}',
         b'{"error":"no","method":"subscribe","success":false,"symbol":"X/Y","req_id":1}',
+    ],
+    "okx": [
+        b"pong",
+        b'{"id":"1","event":"subscribe","arg":{"channel":"books","instId":"ETH-BTC"}}',
+        b'{"id":"1","event":"error","code":"60018","msg":"no"}',
+        b'{"event":"notice","code":"64008","msg":"soon closed"}',
+    ],
+    "kucoin": [
+        b'{"id":"7","type":"welcome"}',
+        b'{"id":"1","type":"ack"}',
+        b'{"id":"1","type":"error","code":404,"data":"topic does not exist"}',
     ],
 }
 
@@ -106,17 +138,28 @@ def refusal(decoder: Decoder, frame: bytes) -> tuple[Sequence[Event], str | None
 def until_a_top(decoder: Decoder, good: Iterator[bytes]) -> bool:
     """Say whether a good frame works: at once, or after what a damaged stamp can cost at most."""
     for _ in range(10):
-        events, reason = refusal(decoder, next(good))
+        frame = next(good)
+        events, reason = refusal(decoder, frame)
         assert reason in {None, "out_of_order"}
-        for event in events:
+        for event in [*events, *from_rest(decoder, frame)]:
             if isinstance(event, Top):
                 return True
-            assert isinstance(event, Broken)
-            decoder.forget(event.symbol)
+            if isinstance(event, Broken):
+                decoder.forget(event.symbol)
+            else:
+                assert isinstance(decoder, DeltaDecoder)
     return False
 
 
-@pytest.mark.parametrize("book", [binance, bitstamp, kraken])
+def from_rest(decoder: Decoder, frame: bytes) -> Sequence[Event]:
+    """Return what comes of the book after `frame`, where REST is asked for it."""
+    if not isinstance(decoder, KucoinDecoder) or decoder.seq("ETH-BTC") >= 0:
+        return ()
+    number = json.loads(frame)["data"]["sequenceEnd"]
+    return decoder.seed(Top("ETH-BTC", number, None, ((0.5, 1.0),), ((3.0, 1.0),)))
+
+
+@pytest.mark.parametrize("book", [binance, bitstamp, kraken, kucoin, okx])
 def test_no_damage_is_fatal(book: Callable[[random.Random, int], bytes]) -> None:
     rng = random.Random(20261123)
     name = book.__name__
@@ -131,7 +174,8 @@ def test_no_damage_is_fatal(book: Callable[[random.Random, int], bytes]) -> None
         if reason is not None:
             assert reason in FRAME_ERROR_REASONS, frame
             said[reason] += 1
-        if number % 20 == 0:
+        # A book of changes is gone with each frame that is lost.
+        if number % (3 if isinstance(decoder, KucoinDecoder) else 20) == 0:
             assert until_a_top(decoder, good), frame
     # The damage reached every part: what is read, what is refused, and for what.
     assert said["Top"] > 100
@@ -139,7 +183,7 @@ def test_no_damage_is_fatal(book: Callable[[random.Random, int], bytes]) -> None
     assert said["bad_shape"] > 1000
 
 
-@pytest.mark.parametrize("name", ["binance", "bitstamp", "kraken"])
+@pytest.mark.parametrize("name", venue_names())
 def test_noise_is_refused(name: str) -> None:
     rng = random.Random(7)
     decoder = find_venue(name).decoder(DEPTH)

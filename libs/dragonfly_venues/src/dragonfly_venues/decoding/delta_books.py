@@ -27,7 +27,7 @@ from typing import Annotated, Final, Protocol, TypeAlias
 import msgspec
 from dragonfly_common.types import Level, Side
 
-from dragonfly_venues.decoding.whole_tops import MAX_SYMBOLS
+from dragonfly_venues.decoding.whole_tops import MAX_SYMBOLS, OLDER_IN_A_ROW
 from dragonfly_venues.events import Broken, Event, SeedWanted, Top, Unchanged
 from dragonfly_venues.venue import Decoder
 
@@ -214,12 +214,14 @@ class _Levels:
 class _Book:
     """Both sides at `seq`."""
 
-    __slots__ = ("asks", "bids", "continued", "seq", "ts_event")
+    __slots__ = ("asks", "bids", "continued", "older", "seq", "ts_event")
 
     def __init__(self, seed: Seed, ts_event: int | None) -> None:
         self.seq = seed.seq
         self.continued = False
         """Whether a change has joined it: the first may begin before it."""
+        self.older = 0
+        """Changes in a row that were older than the book, since one has joined it."""
         self.ts_event = ts_event
         self.bids = _Levels(1.0)
         self.asks = _Levels(-1.0)
@@ -229,6 +231,7 @@ class _Book:
     def apply(self, change: Change, depth: int) -> bool:
         self.seq = change.last
         self.continued = True
+        self.older = 0
         self.ts_event = change.ts_event
         bids = self.bids.apply(change.bids, depth)
         asks = self.asks.apply(change.asks, depth)
@@ -304,7 +307,11 @@ class DeltaBook:
             return Progress.WAITING
         place = self._place(book, change)
         if place is Place.OLD:
-            return Progress.SAME
+            # Where each is older, the venue counts anew.
+            book.older += book.continued
+            if book.older < OLDER_IN_A_ROW:
+                return Progress.SAME
+            place = Place.GAP
         if place is Place.GAP:
             self._drop(change)
             return Progress.GAP

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 
 import msgspec
 
 from dragonfly_venues.events import FrameError, WholeBook
 
-__all__ = ["Choice", "choices", "read", "write"]
+__all__ = ["Choice", "choices", "read", "request_id", "write"]
+
+LONGEST_ID: Final = 18
+"""Digits: ours have fewer, and Python reads no number of thousands."""
 
 T = TypeVar("T")
 
@@ -52,6 +55,11 @@ def read(decoder: msgspec.json.Decoder[T], text: bytes | msgspec.Raw) -> T:
         raise FrameError("bad_shape", str(error)) from None
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, MemoryError) as error:
         raise FrameError("not_json", str(error)) from None
+
+
+def request_id(text: str) -> int | None:
+    """Return the id of a request that an answer names as text; None where it is none of ours."""
+    return int(text) if text.isdecimal() and len(text) <= LONGEST_ID else None
 
 
 def write(request: dict[str, Any]) -> str:

@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from dragonfly_venues.decoding.frames import read, write
+from dragonfly_venues.decoding.frames import read, request_id, write
 from dragonfly_venues.events import Acked, Event, FrameError, Heard, Refused, Welcome
 from dragonfly_venues.venue import Ask
 
@@ -61,17 +61,17 @@ def understand(frame: bytes) -> Sequence[Event]:
         FrameError: it says nothing that is known.
     """
     control = read(_CONTROL, frame)
-    request_id = int(control.id) if control.id.isdecimal() else None
+    answered = request_id(control.id)
     match control.type:
         case "welcome":
             return (Welcome(),)
         case "ack":
-            return (Acked(request_id),)
+            return (Acked(answered),)
         case "pong":
             return (Heard(),)
         case "error":
             reason = f"{_text(control.data)[:200]} (code {control.code})"
-            return (Refused(request_id, (), reason),)
+            return (Refused(answered, (), reason),)
         case _:
             raise FrameError("unknown_channel", f"{control.type[:60]} {control.topic[:60]}")
 

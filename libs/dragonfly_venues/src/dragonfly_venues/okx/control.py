@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from dragonfly_venues.decoding.frames import read, write
+from dragonfly_venues.decoding.frames import read, request_id, write
 from dragonfly_venues.events import Acked, Closing, Event, FrameError, Heard, Refused
 from dragonfly_venues.venue import Ask
 
@@ -68,12 +68,12 @@ def understand(frame: bytes) -> Sequence[Event]:
         return (Heard(),)
     control = read(_CONTROL, frame)
     symbols = (control.arg.inst_id,) if control.arg.inst_id else ()
-    request_id = int(control.id) if control.id.isdecimal() else None
+    answered = request_id(control.id)
     match control.event:
         case "subscribe" | "unsubscribe":
-            return (Acked(request_id, symbols, subscribed=control.event == "subscribe"),)
+            return (Acked(answered, symbols, subscribed=control.event == "subscribe"),)
         case "error":
-            return (Refused(request_id, symbols, f"{control.msg[:200]} (code {control.code})"),)
+            return (Refused(answered, symbols, f"{control.msg[:200]} (code {control.code})"),)
         case "notice" if control.code == _SERVICE_UPGRADE:
             return (Closing(control.msg[:200]),)
         case "notice" | "channel-conn-count":
