@@ -175,7 +175,7 @@ def test_no_damage_is_fatal(book: Callable[[random.Random, int], bytes]) -> None
             assert reason in FRAME_ERROR_REASONS, frame
             said[reason] += 1
         # A book of changes is gone with each frame that is lost.
-        if number % (3 if isinstance(decoder, KucoinDecoder) else 20) == 0:
+        if number % (2 if isinstance(decoder, KucoinDecoder) else 20) == 0:
             assert until_a_top(decoder, good), frame
     # The damage reached every part: what is read, what is refused, and for what.
     assert said["Top"] > 100
