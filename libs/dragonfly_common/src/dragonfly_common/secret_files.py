@@ -16,7 +16,7 @@ import structlog
 
 from dragonfly_common.errors import ConfigError
 
-__all__ = ["check_not_for_all", "create_secret", "exposed_to", "warn_if_exposed"]
+__all__ = ["check_not_for_all", "create_secret", "exposed_to", "file_stamp", "warn_if_exposed"]
 
 logger = structlog.get_logger()
 
@@ -49,6 +49,15 @@ def warn_if_exposed(path: Path) -> None:
     """Say it where others may read a secret's file."""
     if others := exposed_to(path):
         logger.warning(f"key file open to {others}", file=str(path), remedy="chmod 400")
+
+
+def file_stamp(path: Path) -> tuple[int, ...]:
+    """Return what changes whenever another file, or another content, is at `path`."""
+    try:
+        found = path.stat()
+    except OSError:
+        return ()
+    return found.st_ino, found.st_size, found.st_mtime_ns, found.st_mode
 
 
 def create_secret(path: Path, text: str, mode: int = 0o600) -> None:

@@ -99,7 +99,7 @@ class Access:
         if account is None:
             account = Account(bot.name, quota, self._denials, self._clock)
             self._accounts[bot.name] = account
-        account.quota = quota
+        account.change(quota)
         return account
 
     def _passing_account(self, name: str, peer: str) -> Account:

@@ -10,6 +10,7 @@ from typing import Final
 
 import structlog
 from dragonfly_common.clock import Clock
+from dragonfly_common.pace import SayOnce, TokenBucket
 
 from dragonfly_views import counters
 from dragonfly_views.refusals import RefusalCode, RefusedError
@@ -27,17 +28,16 @@ class Denials:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._said: dict[tuple[str, str], float] = {}
+        self._once = SayOnce(SAY_AGAIN_AFTER_S)
         self._unsaid: Counter[tuple[str, str]] = Counter()
 
     def note(self, reason: str, *, bot: str, peer: str) -> None:
         """Take note. `bot` is empty for who has no name; its values must be few."""
         counters.DENIED.labels(reason).inc()
-        key, now = (reason, bot), self._clock.monotonic()
-        if now - self._said.get(key, -SAY_AGAIN_AFTER_S) < SAY_AGAIN_AFTER_S:
+        key = (reason, bot)
+        if not self._once.due(self._clock.monotonic(), key):
             self._unsaid[key] += 1
             return
-        self._said[key] = now
         unsaid = self._unsaid.pop(key, 0)
         logger.warning("bot denied", reason=reason, bot=bot, peer=peer, unsaid=unsaid)
 
@@ -51,12 +51,11 @@ class Account:
     def __init__(self, name: str, quota: Quota, denials: Denials, clock: Clock) -> None:
         self.name = name
         self.quota = quota
+        self._bucket = _bucket(quota)
         self._denials = denials
         self._clock = clock
         self._streams = 0
         self._instruments: Counter[str] = Counter()
-        self._allowance = self._burst
-        self._counted_at = clock.monotonic()
 
     def count_call(self, peer: str) -> None:
         """Count a call or stream that begins.
@@ -65,19 +64,13 @@ class Account:
             RefusedError: they begin too fast.
         """
         pace = self.quota.connections_per_s
-        if pace is None:
-            return
-        now = self._clock.monotonic()
-        saved = self._allowance + (now - self._counted_at) * pace
-        self._allowance, self._counted_at = min(self._burst, saved), now
-        if self._allowance < 1:
+        if self._bucket and not self._bucket.admit(self._clock.monotonic()):
             raise self._denied(
                 peer,
                 "connections_per_s",
                 f"bot {self.name} opens more than {pace:g} calls a second, which is its quota"
                 " connections_per_s: open fewer, and keep them open",
             )
-        self._allowance -= 1
 
     @contextmanager
     def stream(self, peer: str, remedy: str = "end one") -> Iterator[None]:
@@ -144,14 +137,20 @@ class Account:
         if not self._instruments[instrument]:
             del self._instruments[instrument]
 
-    @property
-    def _burst(self) -> float:
-        # All streams of a bot come back at once when a gateway dies.
-        return max(1.0, self.quota.connections_per_s or 0, self.quota.streams or 0)
+    def change(self, quota: Quota) -> None:
+        """Hold what comes against another quota."""
+        if quota != self.quota:
+            self.quota, self._bucket = quota, _bucket(quota)
 
     def _denied(self, peer: str, quota: str, sentence: str) -> RefusedError:
         self._denials.note(f"quota_{quota}", bot=self.name, peer=peer)
         return RefusedError(RefusalCode.OVER_LIMIT, sentence)
+
+
+def _bucket(quota: Quota) -> TokenBucket | None:
+    pace = quota.connections_per_s
+    # All streams of a bot come back at once when a gateway dies.
+    return None if pace is None else TokenBucket(pace, max(1.0, pace, quota.streams or 0))
 
 
 @dataclass(frozen=True)

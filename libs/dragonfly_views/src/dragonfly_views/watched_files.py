@@ -8,7 +8,7 @@ from typing import Final, Generic, TypeVar
 
 import structlog
 from dragonfly_common.errors import ConfigError
-from dragonfly_common.secret_files import check_not_for_all
+from dragonfly_common.secret_files import check_not_for_all, file_stamp
 
 from dragonfly_views import counters
 
@@ -61,7 +61,7 @@ class WatchedFiles(Generic[T]):
         return True
 
     def _stamps(self) -> list[tuple[int, ...]]:
-        return [_stamp(path) for path in self._paths]
+        return [file_stamp(path) for path in self._paths]
 
 
 def read_file(path: Path) -> bytes:
@@ -76,11 +76,3 @@ def read_file(path: Path) -> bytes:
             return file.read(MOST_BYTES)
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror}") from None
-
-
-def _stamp(path: Path) -> tuple[int, ...]:
-    try:
-        found = path.stat()
-    except OSError:
-        return ()
-    return found.st_ino, found.st_size, found.st_mtime_ns, found.st_mode

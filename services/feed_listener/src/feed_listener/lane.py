@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 import structlog
+from dragonfly_common.pace import TokenBucket
 from dragonfly_venues.transport import (
     Client,
     ClientError,
@@ -20,7 +21,6 @@ from dragonfly_venues.transport import (
     foreseen,
 )
 from dragonfly_venues.transport.backoff import Backoff
-from dragonfly_venues.transport.pace import Pace
 
 from feed_listener import counters
 from feed_listener.endpoint import Locate
@@ -57,7 +57,7 @@ class Road:
         self._opened = 0
         # Most limits are of many minutes, so half a minute's worth may come at once.
         at_once = limits.connects_at_once or max(1, round(limits.connects_per_minute / 2))
-        self._pace = Pace(limits.connects_per_minute / 60, burst=at_once)
+        self._pace = TokenBucket(limits.connects_per_minute / 60, burst=at_once)
 
     async def open_session(self, on_news: Callable[[], None]) -> Session:
         """Open a connection when the venue's limit allows.

@@ -16,12 +16,12 @@ from typing import Final
 
 import structlog
 from dragonfly_common.clock import Clock
+from dragonfly_common.pace import TokenBucket
 from dragonfly_common.types import FeedState
 from dragonfly_venues.decoding.whole_tops import OLDER_IN_A_ROW
 from dragonfly_venues.events import FrameError, Top
 from dragonfly_venues.transport import ClientError, RejectedError, foreseen
 from dragonfly_venues.transport.backoff import Backoff
-from dragonfly_venues.transport.pace import Pace
 from dragonfly_venues.venue import SnapshotSource
 
 from feed_listener import counters
@@ -92,7 +92,7 @@ class Snapshots:
         self._clock = clock
         self._random = random
         self._demand = demand
-        self._pace = Pace(source.per_minute / 60.0, source.burst)
+        self._pace = TokenBucket(source.per_minute / 60.0, source.burst)
         self._seeding = Seeding(self._rank, random)
         self._backoff = Backoff(random, FIRST_RETRY_S)
         self._paused_until = 0.0

@@ -23,8 +23,8 @@ from enum import Enum, auto
 from typing import Final
 
 import msgspec
+from dragonfly_common.pace import TokenBucket
 from dragonfly_venues.events import Acked, Refused
-from dragonfly_venues.transport.pace import Pace
 from dragonfly_venues.venue import Ask, Venue
 
 __all__ = ["Subscriber", "Turn"]
@@ -106,10 +106,12 @@ class Subscriber:
         self._bbo = bbo
         timeout_s = venue.liveness.first_book_timeout_s
         self._first_book_timeout_s = math.inf if timeout_s is None else timeout_s
-        self._pace = Pace(venue.limits.requests_per_second)
+        self._pace = TokenBucket(venue.limits.requests_per_second)
         hourly = venue.limits.subscriptions_per_hour
         # Half may come at once and the other half over the hour: then no hour has more.
-        self._hourly = Pace(math.inf if hourly is None else hourly / 7200.0, (hourly or 2) // 2)
+        self._hourly = TokenBucket(
+            math.inf if hourly is None else hourly / 7200.0, (hourly or 2) // 2
+        )
         self._symbols: dict[str, _Symbol] = {}
         self._request: _Request | None = None
         self._frames: deque[str] = deque()

@@ -22,6 +22,7 @@ from typing import Final
 from urllib.parse import unquote
 
 import structlog
+from dragonfly_common.pace import SayOnce
 
 from grpc_gateway import counters
 
@@ -66,7 +67,7 @@ class Connections:
         self._strangers: dict[tuple[int, int], _Stranger] = {}
         self._next_look = 0.0
         self._unsaid = 0
-        self._say_at = 0.0
+        self._once = SayOnce(SAY_AGAIN_AFTER_S)
 
     def admitted(self, peer: str) -> None:
         """Take note that the connection `peer`, in gRPC's words, makes a call that is admitted."""
@@ -90,13 +91,13 @@ class Connections:
                 self._known[number] = inode
                 counters.STRANGERS_CLOSED.inc()
                 self._unsaid += 1
-        if self._unsaid and now >= self._say_at:
+        if self._unsaid and self._once.due(now):
             logger.warning(
                 "connections closed",
                 count=self._unsaid,
                 reason="they made no call that was admitted",
             )
-            self._unsaid, self._say_at = 0, now + SAY_AGAIN_AFTER_S
+            self._unsaid = 0
 
     def _find_strangers(self, port: int, now: float) -> None:
         known, strangers = {}, {}

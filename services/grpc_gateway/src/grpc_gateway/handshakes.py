@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Final
 
 import structlog
+from dragonfly_common.pace import SayOnce
 
 from grpc_gateway import counters
 
@@ -35,7 +36,7 @@ class Handshakes:
         self._unexplained: deque[float] = deque()
         self._connections: OrderedDict[str, None] = OrderedDict()
         self._unsaid = 0
-        self._say_at = 0.0
+        self._once = SayOnce(SAY_AGAIN_AFTER_S)
 
     def begun(self) -> None:
         """Take note of a handshake. Safe in any thread."""
@@ -59,10 +60,10 @@ class Handshakes:
             self._unexplained.popleft()
             counters.HANDSHAKES_REFUSED.inc()
             self._unsaid += 1
-        if self._unsaid and now >= self._say_at:
+        if self._unsaid and self._once.due(now):
             logger.warning(
                 "handshakes refused",
                 count=self._unsaid,
                 reason="no call followed: a certificate was missing, expired or not trusted",
             )
-            self._unsaid, self._say_at = 0, now + SAY_AGAIN_AFTER_S
+            self._unsaid = 0

@@ -28,7 +28,8 @@ from dragonfly_common.bus.flood_guard import Subscriptions
 from dragonfly_common.bus.zmq_sockets import FAILURES, next_event
 from dragonfly_common.clock import Clock
 from dragonfly_common.errors import ConfigError
-from dragonfly_common.secret_files import check_not_for_all, warn_if_exposed
+from dragonfly_common.pace import SayOnce
+from dragonfly_common.secret_files import check_not_for_all, file_stamp, warn_if_exposed
 
 __all__ = ["CurveAuth", "Keys", "Role", "ServerKeys", "new_pair", "parse_trust", "short"]
 
@@ -82,7 +83,7 @@ class Keys:
         self._trust_file = trust_file
         self.version = 0
         """Another number whenever other keys are trusted."""
-        self._stamp = _stamp(trust_file)
+        self._stamp = file_stamp(trust_file)
         self._trust(_read_trust(trust_file))
         self._next_check = 0.0
         self._checked_own = False
@@ -114,7 +115,7 @@ class Keys:
         if not self._checked_own:
             self._checked_own = True
             self._check_own()
-        stamp = _stamp(self._trust_file)
+        stamp = file_stamp(self._trust_file)
         if stamp == self._stamp:
             return
         self._stamp = stamp
@@ -181,7 +182,7 @@ class CurveAuth:
         self._keys = keys
         self._clock = clock
         self._version = keys.version
-        self._said: dict[tuple[str, ...], float] = {}
+        self._once = SayOnce(REPEAT_INTERVAL_S, MOST_REMEMBERED)
         self._domain = _Authenticator.enter(self)
         socket.setsockopt(zmq.ZAP_DOMAIN, self._domain.encode())
         # Without it, a process whose authenticator is gone would let everybody in.
@@ -227,14 +228,7 @@ class CurveAuth:
         _Authenticator.leave(self._domain)
 
     def _warn(self, event: str, **facts: str) -> None:
-        now = self._clock.monotonic()
-        what = tuple(facts.values())
-        if now < self._said.get(what, now):
-            return
-        if len(self._said) >= MOST_REMEMBERED:
-            self._said = {said: until for said, until in self._said.items() if until > now}
-        if len(self._said) < MOST_REMEMBERED:
-            self._said[what] = now + REPEAT_INTERVAL_S
+        if self._once.due(self._clock.monotonic(), tuple(facts.values())):
             logger.warning(event, **facts)
 
 
@@ -349,11 +343,3 @@ def _read(path: Path) -> str:
         raise ConfigError(f"cannot read {path}: {error.strerror}") from None
     except UnicodeDecodeError:
         raise ConfigError(f"cannot read {path}: it is not plain text") from None
-
-
-def _stamp(path: Path) -> tuple[int, ...] | None:
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_ino, found.st_size, found.st_mtime_ns, found.st_mode

@@ -29,6 +29,7 @@ import zmq
 
 from dragonfly_common import counters
 from dragonfly_common.clock import Clock
+from dragonfly_common.pace import SayOnce
 
 __all__ = ["Subscriptions", "post", "release"]
 
@@ -78,7 +79,7 @@ class Subscriptions:
         self._key_refusal = refusal
         self._peers: dict[int, _Peer] = {}
         self._total = 0
-        self._say_at = 0.0
+        self._once = SayOnce(REPEAT_INTERVAL_S)
 
     def admit(self, frame: zmq.Frame) -> bool:
         """Note what a peer says; False where that is refused, and the peer cut off if need be."""
@@ -141,9 +142,7 @@ class Subscriptions:
 
     def _cut(self, peer: _Peer, reason: str, frame: zmq.Frame) -> None:
         counters.BUS_CUT_OFF.labels(reason).inc()
-        now = self._clock.monotonic()
-        if now >= self._say_at:
-            self._say_at = now + REPEAT_INTERVAL_S
+        if self._once.due(self._clock.monotonic()):
             with suppress(zmq.ZMQError):
                 logger.warning("subscriber cut off", peer=frame.get("Peer-Address"), reason=reason)
         self._hang_up(peer)
