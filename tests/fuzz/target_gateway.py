@@ -35,7 +35,7 @@ from grpc_gateway.health import Health
 from grpc_gateway.reflection import Reflection
 from grpc_gateway.rpc import SERVICES
 from grpc_gateway.service import Options, _Gateway
-from grpc_gateway.servicer import Limits
+from grpc_gateway.servicer import BotLimits
 from judging import counted
 from mutation import Form
 from target_bus import MESSAGES, PUBLISHER, Wire, message, numbered, parts_of
@@ -144,7 +144,7 @@ class _WithGateway(Target):
             upstreams=[],
             bind="127.0.0.1:0",
             instruments=("ETH-BTC",),
-            limits=Limits(10, 4, 8, 2.0, patience_s=0.0, settles_after_s=0.0),
+            limits=BotLimits(10, 4, 8, 2.0, patience_s=0.0, settles_after_s=0.0),
             linger_s=0.5,
             max_streams=4,
             max_total_streams=8,
@@ -165,7 +165,7 @@ class _WithGateway(Target):
     def _take(self, parts: list[bytes]) -> None:
         self._wire.clock.advance(0.01)
         self._wire._link.arriving.append(parts)
-        self._gateway.settle()
+        self._gateway.on_activity()
         self._wire._link.arriving.clear()
 
     async def _call(

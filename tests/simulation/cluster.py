@@ -25,7 +25,7 @@ from dragonfly_common.runtime import Runtime
 from dragonfly_common.topics import ViewKind
 from dragonfly_venues.registry import find_venue
 from feed_listener.listener import Following
-from grpc_gateway.servicer import Limits
+from grpc_gateway.servicer import BotLimits
 
 from simulation import bus, transport, venues
 from simulation.network import Network, Weather
@@ -338,7 +338,7 @@ class Cluster:
             upstreams=self._places(*self._aggregators),
             bind="10.0.0.1:50051",
             instruments=(),
-            limits=Limits(DEPTH, max_instruments=64, window=64, acknowledge_within_s=2.0),
+            limits=BotLimits(DEPTH, max_instruments=64, window=64, acknowledge_within_s=2.0),
             linger_s=10.0,
             max_streams=100,
             max_total_streams=1000,

@@ -13,7 +13,7 @@ from dragonfly_common.bus.zmq_transport import ZmqUpstream
 from dragonfly_common.messages import Envelope
 from dragonfly_common.sequencing import Sequencer
 from dragonfly_common.staleness import PauseDetector, Silence
-from dragonfly_views.relay import Relay, _Said
+from dragonfly_views.relay import Relay, _Message
 from dragonfly_views.views import Views
 from feed_listener.feeds import Feeds
 from feed_listener.liveness import Vigil
@@ -62,11 +62,11 @@ VARIANTS: Final[dict[str, Callable[[], None]]] = {
     "never-halted": _set(Feeds, "_weigh", lambda self, feed: None),
     "never-frozen": _set(PauseDetector, "stood_still_s", lambda self, now: 0.0),
     "gone-ignored": _set(World, "hear_gone", _ignore_gone),
-    "view-gone-ignored": _set(Relay, "hear_gone", _ignore_gone),
+    "view-gone-ignored": _set(Relay, "on_gone", _ignore_gone),
     "loss-ignored": _set(World, "lose", _ignore_loss),
     "eldest-replica": _set(Voices, "_newest", _eldest),
     "steps-back": _set(Voices, "_steps_back", lambda self, chosen: False),
-    "always-ahead": _set(_Said, "is_ahead_of", lambda self, other: True),
+    "always-ahead": _set(_Message, "is_ahead_of", lambda self, other: True),
     "stream-after-pause": _set(Views, "current", lambda self: True),
     "bot-takes-anything": _set(Freshness, "admit", lambda self, view: True),
 }

@@ -23,16 +23,16 @@ async def test_those_who_wait_look_again_when_told() -> None:
 
     waiting = [wait_for("a"), wait_for("b")]
     await asyncio.sleep(0)
-    changed.tell()
+    changed.notify()
     await asyncio.sleep(0)
     assert not any(task.done() for task in waiting)
     facts["b"] = True
-    changed.tell()
-    changed.tell()
+    changed.notify()
+    changed.notify()
     assert await waiting[1]
     assert not waiting[0].done()
     facts["a"] = True
-    changed.tell()
+    changed.notify()
     assert await waiting[0]
 
 

@@ -3,12 +3,12 @@ from __future__ import annotations
 import pytest
 from dragonfly_common.topics import ViewKind
 from dragonfly_protos import market_data_pb2 as pb
-from dragonfly_views.placeholder import absent_view
+from dragonfly_views.placeholder import placeholder
 from view_world import make_book
 
 
 def absent_book(last: bytes = b"", venues: tuple[str, ...] = ()) -> pb.Book:
-    body = absent_view(
+    body = placeholder(
         ViewKind.BOOK, "ETH-BTC", last=last, venues=venues, reason="gone", now_ns=1_000
     )
     return pb.Book.FromString(body)
@@ -43,5 +43,5 @@ def test_an_unreadable_last_view_is_as_none() -> None:
 def test_every_kind_has_its_own_message(
     kind: ViewKind, message: type[pb.Bbo | pb.Liquidity]
 ) -> None:
-    body = absent_view(kind, "ETH-BTC", last=b"", venues=["kraken"], reason="gone", now_ns=1)
+    body = placeholder(kind, "ETH-BTC", last=b"", venues=["kraken"], reason="gone", now_ns=1)
     assert message.FromString(body).venues[0].reason == "gone"

@@ -59,16 +59,16 @@ def test_a_view_goes_to_those_who_joined_it_only() -> None:
     relay.join(eth, ETH, 0)
     relay.join(both, ETH, 0)
     relay.join(both, LTC, 0)
-    relay.hear("a", 1, LTC, view(b"ltc"), 0.0)
-    relay.hear("a", 1, ETH, view(b"eth"), 0.0)
+    relay.on_view("a", 1, LTC, view(b"ltc"), 0.0)
+    relay.on_view("a", 1, ETH, view(b"eth"), 0.0)
     assert taken(eth) == [b"eth"]
     assert taken(both) == [b"ltc", b"eth"]
 
 
 def test_who_joins_later_gets_the_present_state_at_once() -> None:
     relay, _ = make_relay(ETH)
-    relay.hear("a", 1, ETH, view(b"old"), 0.0)
-    relay.hear("a", 1, ETH, view(b"new"), 0.0)
+    relay.on_view("a", 1, ETH, view(b"old"), 0.0)
+    relay.on_view("a", 1, ETH, view(b"new"), 0.0)
     reader = make_reader()
     relay.join(reader, ETH, 0)
     assert taken(reader) == [b"new"]
@@ -81,12 +81,12 @@ def test_interest_is_shared_and_lingers() -> None:
     relay.join(two, ETH, 0)
     assert asked.prefixes == ["view.book.ETH-BTC."]
     relay.leave(one, ETH, 10)
-    relay.settle(100, NOW_NS, ())
+    relay.evaluate(100, NOW_NS, ())
     assert asked.prefixes == ["view.book.ETH-BTC."]
     relay.leave(two, ETH, 100)
-    relay.settle(100 + LINGER_S - 0.1, NOW_NS, ())
+    relay.evaluate(100 + LINGER_S - 0.1, NOW_NS, ())
     assert asked.prefixes == ["view.book.ETH-BTC."]
-    relay.settle(100 + LINGER_S, NOW_NS, ())
+    relay.evaluate(100 + LINGER_S, NOW_NS, ())
     assert asked.prefixes == []
 
 
@@ -95,9 +95,9 @@ def test_who_comes_back_within_the_linger_finds_the_present_state() -> None:
     reader = make_reader()
     relay.join(reader, ETH, 0)
     relay.leave(reader, ETH, 1)
-    relay.hear("a", 1, ETH, view(b"eth"), 0.0)
+    relay.on_view("a", 1, ETH, view(b"eth"), 0.0)
     relay.join(reader, ETH, 2)
-    relay.settle(100, NOW_NS, ())
+    relay.evaluate(100, NOW_NS, ())
     assert taken(reader) == [b"eth"]
     assert asked.prefixes == ["view.book.ETH-BTC."]
 
@@ -107,7 +107,7 @@ def test_configured_views_are_asked_for_at_once_and_for_good() -> None:
     reader = make_reader()
     relay.join(reader, ETH, 0)
     relay.leave(reader, ETH, 0)
-    relay.settle(1000, NOW_NS, ())
+    relay.evaluate(1000, NOW_NS, ())
     assert asked.prefixes == ["view.book.ETH-BTC."]
 
 
@@ -115,7 +115,7 @@ def test_leaving_takes_what_waited_along() -> None:
     relay, _ = make_relay()
     reader = make_reader()
     relay.join(reader, ETH, 0)
-    relay.hear("a", 1, ETH, view(b"eth"), 0.0)
+    relay.on_view("a", 1, ETH, view(b"eth"), 0.0)
     relay.leave(reader, ETH, 0)
     relay.leave(reader, ETH, 0)
     relay.leave(reader, LTC, 0)
@@ -124,7 +124,7 @@ def test_leaving_takes_what_waited_along() -> None:
 
 def test_a_view_that_nobody_asked_for_is_not_kept() -> None:
     relay, _ = make_relay()
-    relay.hear("a", 1, ETH, view(b"unasked"), 0.0)
+    relay.on_view("a", 1, ETH, view(b"unasked"), 0.0)
     reader = make_reader()
     relay.join(reader, ETH, 0)
     assert taken(reader) == []
@@ -134,11 +134,11 @@ def test_one_aggregator_speaks_at_a_time() -> None:
     relay, _ = make_relay(ETH)
     reader = make_reader()
     relay.join(reader, ETH, 0)
-    relay.hear("new", 2, ETH, view(b"new 1"), 0.0)
-    relay.hear("old", 1, ETH, view(b"old 1"), 0.0)
-    relay.hear("new", 2, ETH, view(b"new 2"), 0.0)
+    relay.on_view("new", 2, ETH, view(b"new 1"), 0.0)
+    relay.on_view("old", 1, ETH, view(b"old 1"), 0.0)
+    relay.on_view("new", 2, ETH, view(b"new 2"), 0.0)
     assert taken(reader) == [b"new 2"]
-    relay.hear("old", 1, ETH, view(b"old 2"), 0.0)
+    relay.on_view("old", 1, ETH, view(b"old 2"), 0.0)
     assert taken(reader) == []
 
 
@@ -146,10 +146,10 @@ def test_an_aggregator_with_live_data_is_preferred() -> None:
     relay, _ = make_relay(ETH)
     reader = make_reader()
     relay.join(reader, ETH, 0)
-    relay.hear("old", 1, ETH, view(b"old live"), 0.0)
-    relay.hear("new", 2, ETH, view(b"new dead", live=False), 0.0)
+    relay.on_view("old", 1, ETH, view(b"old live"), 0.0)
+    relay.on_view("new", 2, ETH, view(b"new dead", live=False), 0.0)
     assert taken(reader) == [b"old live"]
-    relay.hear("old", 1, ETH, view(b"old dead", live=False), 0.0)
+    relay.on_view("old", 1, ETH, view(b"old dead", live=False), 0.0)
     assert taken(reader) == [b"new dead"]
 
 
@@ -157,10 +157,10 @@ def test_when_the_speaker_is_lost_the_next_best_is_shown_at_once() -> None:
     relay, _ = make_relay(ETH)
     reader = make_reader()
     relay.join(reader, ETH, 0)
-    relay.hear("old", 1, ETH, view(b"old"), 0.0)
-    relay.hear("new", 2, ETH, view(b"new"), 0.0)
+    relay.on_view("old", 1, ETH, view(b"old"), 0.0)
+    relay.on_view("new", 2, ETH, view(b"new"), 0.0)
     taken(reader)
-    relay.lose("old", "silent", 0.0, NOW_NS)
+    relay.on_lost("old", "silent", 0.0, NOW_NS)
     assert taken(reader) == [b"new"]
 
 
@@ -168,11 +168,11 @@ def test_losing_one_that_does_not_speak_shows_nothing() -> None:
     relay, _ = make_relay(ETH)
     reader = make_reader()
     relay.join(reader, ETH, 0)
-    relay.hear("new", 2, ETH, view(b"new"), 0.0)
-    relay.hear("old", 1, ETH, view(b"old"), 0.0)
+    relay.on_view("new", 2, ETH, view(b"new"), 0.0)
+    relay.on_view("old", 1, ETH, view(b"old"), 0.0)
     taken(reader)
-    relay.lose("old", "silent", 0.0, NOW_NS)
-    relay.lose("nobody", "silent", 0.0, NOW_NS)
+    relay.on_lost("old", "silent", 0.0, NOW_NS)
+    relay.on_lost("nobody", "silent", 0.0, NOW_NS)
     assert taken(reader) == []
 
 
@@ -180,9 +180,9 @@ def test_when_all_are_lost_the_gateway_says_so_to_those_there_and_those_who_join
     relay, _ = make_relay(ETH)
     there, later = make_reader(), make_reader()
     relay.join(there, ETH, 0)
-    relay.hear("a", 1, ETH, view(make_book().SerializeToString()), 0.0)
+    relay.on_view("a", 1, ETH, view(make_book().SerializeToString()), 0.0)
     taken(there)
-    relay.lose("a", "silent", 0.0, NOW_NS)
+    relay.on_lost("a", "silent", 0.0, NOW_NS)
     relay.join(later, ETH, 0)
     for reader in (there, later):
         mail = reader.take()
@@ -197,10 +197,10 @@ def test_an_aggregator_that_comes_back_is_shown() -> None:
     relay, _ = make_relay(ETH)
     reader = make_reader()
     relay.join(reader, ETH, 0)
-    relay.hear("a", 1, ETH, view(b"before"), 0.0)
-    relay.lose("a", "silent", 0.0, NOW_NS)
+    relay.on_view("a", 1, ETH, view(b"before"), 0.0)
+    relay.on_lost("a", "silent", 0.0, NOW_NS)
     taken(reader)
-    relay.hear("a", 1, ETH, view(b"before"), 0.0)
+    relay.on_view("a", 1, ETH, view(b"before"), 0.0)
     assert taken(reader) == [b"before"]
 
 
@@ -208,16 +208,16 @@ def test_an_answer_that_stays_out_is_told_once() -> None:
     relay, _ = make_relay()
     reader = make_reader()
     relay.join(reader, ETH, 10)
-    relay.settle(10 + UNHEARD_LIMIT_S / 2, NOW_NS, ["kraken"])
+    relay.evaluate(10 + UNHEARD_LIMIT_S / 2, NOW_NS, ["kraken"])
     assert taken(reader) == []
-    relay.settle(10 + UNHEARD_LIMIT_S, NOW_NS, ["kraken"])
+    relay.evaluate(10 + UNHEARD_LIMIT_S, NOW_NS, ["kraken"])
     (body,) = taken(reader)
     assert [(feed.venue, feed.reason) for feed in pb.Book.FromString(body).venues] == [
         ("kraken", "no aggregator answers")
     ]
-    relay.settle(100, NOW_NS, ["kraken"])
+    relay.evaluate(100, NOW_NS, ["kraken"])
     assert taken(reader) == []
-    relay.hear("a", 1, ETH, view(b"at last"), 0.0)
+    relay.on_view("a", 1, ETH, view(b"at last"), 0.0)
     assert taken(reader) == [b"at last"]
 
 
@@ -225,9 +225,9 @@ def test_an_answer_in_time_is_not_followed_by_a_complaint() -> None:
     relay, _ = make_relay()
     reader = make_reader()
     relay.join(reader, ETH, 0)
-    relay.hear("a", 1, ETH, view(b"eth"), 0.0)
+    relay.on_view("a", 1, ETH, view(b"eth"), 0.0)
     taken(reader)
-    relay.settle(100, NOW_NS, ())
+    relay.evaluate(100, NOW_NS, ())
     assert taken(reader) == []
 
 
@@ -236,8 +236,8 @@ def test_a_view_dropped_before_any_answer_is_no_longer_waited_for() -> None:
     reader = make_reader()
     relay.join(reader, ETH, 0)
     relay.leave(reader, ETH, 0)
-    relay.settle(100, NOW_NS, ())
-    relay.settle(200, NOW_NS, ())
+    relay.evaluate(100, NOW_NS, ())
+    relay.evaluate(200, NOW_NS, ())
     assert asked.prefixes == []
     assert taken(reader) == []
 
@@ -256,9 +256,9 @@ def two_speakers(first: View, second: View) -> tuple[Relay, Reader]:
     relay, _ = make_relay(ETH)
     reader = make_reader()
     relay.join(reader, ETH, 0)
-    relay.hear("a", 2, ETH, first, 0.0)
+    relay.on_view("a", 2, ETH, first, 0.0)
     assert taken(reader) == [first.body]
-    relay.hear("b", 1, ETH, second, 0.0)
+    relay.on_view("b", 1, ETH, second, 0.0)
     return relay, reader
 
 
@@ -266,10 +266,10 @@ def test_another_aggregator_is_shown_where_it_is_ahead() -> None:
     first, second = ahead(kraken=5, binance=5), ahead(kraken=5, binance=6)
     relay, reader = two_speakers(first, second)
     assert taken(reader) == [second.body]
-    relay.hear("a", 2, ETH, ahead(kraken=5, binance=6), 0.0)
+    relay.on_view("a", 2, ETH, ahead(kraken=5, binance=6), 0.0)
     assert taken(reader) == []
     further = ahead(kraken=6, binance=6)
-    relay.hear("a", 2, ETH, further, 0.0)
+    relay.on_view("a", 2, ETH, further, 0.0)
     assert taken(reader) == [further.body]
 
 
@@ -282,60 +282,60 @@ def test_another_aggregator_is_not_shown_where_a_venue_is_behind_or_out() -> Non
 def test_a_venue_that_the_speaker_alone_has_lost_is_shown_of_another_at_once() -> None:
     both = ahead(kraken=5, binance=5)
     relay, reader = two_speakers(both, both)
-    relay.hear("a", 2, ETH, ahead(kraken=5), 0.0)
+    relay.on_view("a", 2, ETH, ahead(kraken=5), 0.0)
     assert taken(reader) == [both.body]
-    relay.hear("b", 1, ETH, ahead(kraken=6, binance=5), 0.0)
+    relay.on_view("b", 1, ETH, ahead(kraken=6, binance=5), 0.0)
     assert taken(reader) == [ahead(kraken=6, binance=5).body]
 
 
 def test_what_stood_stands_until_the_successor_has_caught_up() -> None:
     relay, reader = two_speakers(ahead(kraken=5), ahead(kraken=4))
-    relay.hear_gone("a", ETH, 0.0, NOW_NS)
-    relay.hear("b", 1, ETH, ahead(kraken=4), 0.1)
-    relay.settle(0.1, NOW_NS, ())
+    relay.on_gone("a", ETH, 0.0, NOW_NS)
+    relay.on_view("b", 1, ETH, ahead(kraken=4), 0.1)
+    relay.evaluate(0.1, NOW_NS, ())
     assert taken(reader) == []
     caught_up = ahead(kraken=5)
-    relay.hear("b", 1, ETH, caught_up, 0.2)
+    relay.on_view("b", 1, ETH, caught_up, 0.2)
     assert taken(reader) == [caught_up.body]
     behind = ahead(kraken=3)  # alone now, it is believed whatever it says
-    relay.hear("b", 1, ETH, behind, 0.3)
+    relay.on_view("b", 1, ETH, behind, 0.3)
     assert taken(reader) == [behind.body]
 
 
 def test_a_successor_that_is_behind_is_shown_when_it_has_caught_up() -> None:
     relay, reader = two_speakers(ahead(kraken=5), ahead(kraken=3))
-    relay.lose("a", "silent", 0.0, NOW_NS)
-    relay.settle(HOLD_S - 0.01, NOW_NS, ())
+    relay.on_lost("a", "silent", 0.0, NOW_NS)
+    relay.evaluate(HOLD_S - 0.01, NOW_NS, ())
     assert taken(reader) == []
-    relay.settle(HOLD_S, NOW_NS, ())
+    relay.evaluate(HOLD_S, NOW_NS, ())
     (nothing,) = taken(reader)
     assert not pb.Book.FromString(nothing).live
-    relay.hear("b", 1, ETH, ahead(kraken=4), 1.0)
-    relay.settle(1.0, NOW_NS, ())
+    relay.on_view("b", 1, ETH, ahead(kraken=4), 1.0)
+    relay.evaluate(1.0, NOW_NS, ())
     assert taken(reader) == []
-    relay.hear("b", 1, ETH, caught_up := ahead(kraken=5), 2.0)
+    relay.on_view("b", 1, ETH, caught_up := ahead(kraken=5), 2.0)
     assert taken(reader) == [caught_up.body]
 
 
 def test_a_successor_that_stays_behind_counts_anew() -> None:
     relay, reader = two_speakers(ahead(kraken=5), behind := ahead(kraken=3))
-    relay.lose("a", "silent", 0.0, NOW_NS)
-    relay.settle(HOLD_S, NOW_NS, ())
-    relay.settle(RECOUNT_S, NOW_NS, ())
+    relay.on_lost("a", "silent", 0.0, NOW_NS)
+    relay.evaluate(HOLD_S, NOW_NS, ())
+    relay.evaluate(RECOUNT_S, NOW_NS, ())
     assert taken(reader)[-1] == behind.body
 
 
 def test_a_successor_that_lacks_a_venue_is_not_behind() -> None:
     relay, reader = two_speakers(ahead(kraken=5, binance=5), lacks := ahead(kraken=5))
-    relay.lose("a", "silent", 0.0, NOW_NS)
-    relay.settle(HOLD_S, NOW_NS, ())
+    relay.on_lost("a", "silent", 0.0, NOW_NS)
+    relay.evaluate(HOLD_S, NOW_NS, ())
     assert taken(reader) == [lacks.body]
 
 
 def test_nothing_stands_for_a_successor_that_is_not_live() -> None:
     out = view(b"", live=False)
     relay, reader = two_speakers(ahead(kraken=5), out)
-    relay.lose("a", "silent", 0.0, NOW_NS)
+    relay.on_lost("a", "silent", 0.0, NOW_NS)
     assert taken(reader) == [out.body]
 
 
@@ -360,23 +360,23 @@ def test_whatever_happened_the_newest_word_of_those_who_are_there_is_shown(
     for number, (event, name, lag) in enumerate(steps, start=3):
         now = number * HOLD_S / 10
         if event == "says":
-            relay.hear(name, 1, ETH, ahead(kraken=number - lag, binance=number - lag), now)
+            relay.on_view(name, 1, ETH, ahead(kraken=number - lag, binance=number - lag), now)
         elif event == "dead":
-            relay.hear(name, 1, ETH, view(b"", live=False), now)
+            relay.on_view(name, 1, ETH, view(b"", live=False), now)
         elif event == "gone":
-            relay.hear_gone(name, ETH, now, NOW_NS)
+            relay.on_gone(name, ETH, now, NOW_NS)
         elif event == "lost":
-            relay.lose(name, "silent", now, NOW_NS)
+            relay.on_lost(name, "silent", now, NOW_NS)
         if event in {"says", "dead"}:
             speaking.add(name)
         elif event != "pause":
             speaking.discard(name)
-        relay.settle(now, NOW_NS, ())
+        relay.evaluate(now, NOW_NS, ())
     end = (len(steps) + 10) * HOLD_S
     newest = ahead(kraken=99, binance=99)
     for name in speaking:
-        relay.hear(name, 1, ETH, newest, end)
-    relay.settle(end + HOLD_S, NOW_NS, ())
+        relay.on_view(name, 1, ETH, newest, end)
+    relay.evaluate(end + HOLD_S, NOW_NS, ())
     shown = taken(reader)
     assert not speaking or shown[-1] == newest.body
 
@@ -386,9 +386,9 @@ def test_a_wish_for_new_lists_goes_upstream_once_and_lingers() -> None:
     for at in range(1000):
         relay.relist(at / 1000)
     assert asked.prefixes == ["relist."]
-    relay.settle(0.9 + RELIST_S, NOW_NS, ())
+    relay.evaluate(0.9 + RELIST_S, NOW_NS, ())
     assert asked.prefixes == ["relist."]
-    relay.settle(1.0 + RELIST_S, NOW_NS, ())
+    relay.evaluate(1.0 + RELIST_S, NOW_NS, ())
     assert asked.prefixes == []
     relay.relist(200.0)
     assert asked.prefixes == ["relist."]

@@ -19,8 +19,8 @@ def venues_of(statuses: VenueStatuses) -> list[pb.Venue]:
 
 def test_venues_are_told_by_name_with_all_that_was_said() -> None:
     statuses = VenueStatuses(2.0)
-    statuses.hear_venue("a", venue("kraken"), 5, 0.0)
-    statuses.hear_venue("a", venue("binance", FeedState.STALE), 6, 0.0)
+    statuses.on_venue("a", venue("kraken"), 5, 0.0)
+    statuses.on_venue("a", venue("binance", FeedState.STALE), 6, 0.0)
     binance, kraken = venues_of(statuses)
     assert (binance.venue, binance.state, binance.reason) == ("binance", pb.STATE_STALE, "why")
     assert kraken == pb.Venue(
@@ -36,7 +36,7 @@ def test_venues_are_told_by_name_with_all_that_was_said() -> None:
 
 def test_what_a_venue_is_said_to_be_moves_no_cursor_and_is_short() -> None:
     statuses, hostile = VenueStatuses(2.0), "\x1b]0;" * 1000
-    statuses.hear_venue("a", Venue("v", FeedState.DOWN, hostile, hostile, 0, 0, 0), 5, 0.0)
+    statuses.on_venue("a", Venue("v", FeedState.DOWN, hostile, hostile, 0, 0, 0), 5, 0.0)
     (told,) = venues_of(statuses)
     for text in (told.reason, told.listener):
         assert text.startswith("\\x1b]0;")
@@ -46,56 +46,56 @@ def test_what_a_venue_is_said_to_be_moves_no_cursor_and_is_short() -> None:
 def test_every_feed_state_has_its_number_in_the_contract() -> None:
     for state in FeedState:
         statuses = VenueStatuses(2.0)
-        statuses.hear_venue("a", venue(state=state), 5, 0.0)
+        statuses.on_venue("a", venue(state=state), 5, 0.0)
         assert venues_of(statuses)[0].state == state.value
 
 
 def test_it_is_live_while_any_venue_is() -> None:
     statuses = VenueStatuses(2.0)
     assert not statuses.is_live()
-    statuses.hear_venue("a", venue("kraken", FeedState.DOWN), 1, 0.0)
+    statuses.on_venue("a", venue("kraken", FeedState.DOWN), 1, 0.0)
     assert not statuses.is_live()
-    statuses.hear_venue("a", venue("binance"), 1, 0.0)
+    statuses.on_venue("a", venue("binance"), 1, 0.0)
     assert statuses.is_live()
 
 
 def test_of_two_aggregators_the_one_that_sees_the_venue_live_is_believed() -> None:
     statuses = VenueStatuses(2.0)
-    statuses.hear_venue("a", venue(), 1, 0.0)
-    statuses.hear_venue("b", venue(state=FeedState.DOWN), 2, 0.0)
+    statuses.on_venue("a", venue(), 1, 0.0)
+    statuses.on_venue("b", venue(state=FeedState.DOWN), 2, 0.0)
     assert statuses.is_live()
-    statuses.lose("a", "silent", 3)
+    statuses.on_lost("a", "silent", 3)
     assert not statuses.is_live()
     assert venues_of(statuses)[0].reason == "why"
 
 
 def test_when_the_last_aggregator_is_lost_every_venue_is_down() -> None:
     statuses = VenueStatuses(2.0)
-    statuses.hear_venue("a", venue(), 1, 0.0)
-    statuses.lose("a", "silent", 9)
+    statuses.on_venue("a", venue(), 1, 0.0)
+    statuses.on_lost("a", "silent", 9)
     (down,) = venues_of(statuses)
     assert (down.state, down.reason, down.ts_pub) == (
         pb.STATE_DOWN,
         "aggregator lost: silent",
         9,
     )
-    statuses.hear_venue("a", venue(), 10, 0.0)
+    statuses.on_venue("a", venue(), 10, 0.0)
     assert statuses.is_live()
 
 
 def test_the_reason_of_the_latest_loss_is_told() -> None:
     statuses = VenueStatuses(2.0)
     for reason in ("silent", "bye"):
-        statuses.hear_venue("a", venue(), 1, 0.0)
-        statuses.lose("a", reason, 2)
+        statuses.on_venue("a", venue(), 1, 0.0)
+        statuses.on_lost("a", reason, 2)
     assert venues_of(statuses)[0].reason == "aggregator lost: bye"
 
 
 def test_losing_one_that_said_nothing_changes_nothing() -> None:
     statuses = VenueStatuses(2.0)
-    statuses.hear_venue("a", venue(), 1, 0.0)
+    statuses.on_venue("a", venue(), 1, 0.0)
     unchanged = statuses.newer_than(statuses.version)
-    statuses.lose("b", "silent", 2)
+    statuses.on_lost("b", "silent", 2)
     assert not unchanged()
 
 
@@ -103,14 +103,14 @@ def test_the_version_rises_with_each_change_of_a_venue() -> None:
     statuses = VenueStatuses(2.0)
     newer = statuses.newer_than(statuses.version)
     assert not newer()
-    statuses.hear_venue("a", venue(), 1, 0.0)
+    statuses.on_venue("a", venue(), 1, 0.0)
     assert newer()
 
 
 def test_instruments_name_the_venues_that_list_them() -> None:
     statuses = VenueStatuses(2.0)
-    statuses.hear_instruments(Instruments("kraken", ("ETH-BTC", "LTC-BTC")), 5)
-    statuses.hear_instruments(Instruments("binance", ("ETH-BTC",)), 5)
+    statuses.on_instruments(Instruments("kraken", ("ETH-BTC", "LTC-BTC")), 5)
+    statuses.on_instruments(Instruments("binance", ("ETH-BTC",)), 5)
     listed = pb.ListInstrumentsResponse.FromString(statuses.encode_instruments("")).instruments
     assert [(one.instrument, list(one.venues)) for one in listed] == [
         ("ETH-BTC", ["binance", "kraken"]),
@@ -124,9 +124,9 @@ def test_instruments_name_the_venues_that_list_them() -> None:
 
 def test_a_list_is_replaced_by_the_next_and_survives_its_aggregator() -> None:
     statuses = VenueStatuses(2.0)
-    statuses.hear_instruments(Instruments("kraken", ("ETH-BTC",)), 5)
-    statuses.hear_instruments(Instruments("kraken", ("LTC-BTC",)), 5)
-    statuses.lose("a", "silent", 1)
+    statuses.on_instruments(Instruments("kraken", ("ETH-BTC",)), 5)
+    statuses.on_instruments(Instruments("kraken", ("LTC-BTC",)), 5)
+    statuses.on_lost("a", "silent", 1)
     assert statuses.lists("LTC-BTC")
     assert not statuses.lists("ETH-BTC")
 
@@ -134,11 +134,11 @@ def test_a_list_is_replaced_by_the_next_and_survives_its_aggregator() -> None:
 def test_it_is_complete_when_every_reported_venue_has_said_what_it_lists() -> None:
     statuses = VenueStatuses(2.0)
     assert not statuses.is_complete(10.0)
-    statuses.hear_venue("a", venue("kraken"), 1, 0.0)
+    statuses.on_venue("a", venue("kraken"), 1, 0.0)
     assert statuses.unlisted == ["kraken"]
-    statuses.hear_instruments(Instruments("kraken", ()), 5)
+    statuses.on_instruments(Instruments("kraken", ()), 5)
     assert statuses.is_complete(10.0)
-    statuses.hear_venue("a", venue("binance"), 1, 0.0)
+    statuses.on_venue("a", venue("binance"), 1, 0.0)
     assert not statuses.is_complete(10.0)
     assert statuses.venues == ["binance", "kraken"]
     assert statuses.has_list_of("")
@@ -148,29 +148,29 @@ def test_it_is_complete_when_every_reported_venue_has_said_what_it_lists() -> No
 
 def test_more_venues_may_come_for_a_while_after_anything_new() -> None:
     statuses = VenueStatuses(2.0)
-    statuses.hear_instruments(Instruments("kraken", ()), 5)
-    statuses.hear_instruments(Instruments("binance", ()), 5)
-    statuses.hear_venue("a", venue("kraken"), 1, 10.0)
-    statuses.hear_venue("a", venue("kraken"), 2, 11.0)
+    statuses.on_instruments(Instruments("kraken", ()), 5)
+    statuses.on_instruments(Instruments("binance", ()), 5)
+    statuses.on_venue("a", venue("kraken"), 1, 10.0)
+    statuses.on_venue("a", venue("kraken"), 2, 11.0)
     assert [statuses.is_complete(now) for now in (11.9, 12.0)] == [False, True]
-    statuses.hear_venue("a", venue("binance"), 3, 20.0)
+    statuses.on_venue("a", venue("binance"), 3, 20.0)
     assert [statuses.is_complete(now) for now in (21.9, 22.0)] == [False, True]
-    statuses.hear_venue("b", venue("kraken"), 4, 30.0)
+    statuses.on_venue("b", venue("kraken"), 4, 30.0)
     assert [statuses.is_complete(now) for now in (31.9, 32.0)] == [False, True]
-    statuses.lose("a", "silent", 5)
-    statuses.hear_venue("a", venue("kraken"), 6, 40.0)
+    statuses.on_lost("a", "silent", 5)
+    statuses.on_venue("a", venue("kraken"), 6, 40.0)
     assert [statuses.is_complete(now) for now in (41.9, 42.0)] == [False, True]
 
 
 def test_lists_that_were_told_since_a_time() -> None:
     statuses = VenueStatuses(2.0)
     for name in ("binance", "kraken"):
-        statuses.hear_venue("a", venue(name), 1, 0.0)
-        statuses.hear_instruments(Instruments(name, ("ETH-BTC",)), 10)
+        statuses.on_venue("a", venue(name), 1, 0.0)
+        statuses.on_instruments(Instruments(name, ("ETH-BTC",)), 10)
     assert statuses.is_listed_since(10)
     assert not statuses.is_listed_since(11)
-    statuses.hear_instruments(Instruments("kraken", ("ETH-BTC",)), 20)
+    statuses.on_instruments(Instruments("kraken", ("ETH-BTC",)), 20)
     assert not statuses.is_listed_since(11)
     # What is down reads no list: nobody waits for it.
-    statuses.hear_venue("a", venue("binance", FeedState.DOWN), 21, 0.0)
+    statuses.on_venue("a", venue("binance", FeedState.DOWN), 21, 0.0)
     assert statuses.is_listed_since(20)

@@ -20,10 +20,10 @@ KEY = ViewKey(ViewKind.BOOK, "ETH-BTC")
 async def test_who_waits_for_the_lists_is_told_when_no_more_are_to_come() -> None:
     clock = ManualClock()
     with closing(make_views(clock)) as views:
-        views.statuses.hear_venue(
+        views.statuses.on_venue(
             "a", Venue("kraken", FeedState.LIVE, "", "l", 1, 1, 1), 1, clock.monotonic()
         )
-        views.statuses.hear_instruments(Instruments("kraken", ("ETH-BTC",)), 1)
+        views.statuses.on_instruments(Instruments("kraken", ("ETH-BTC",)), 1)
         waiting = asyncio.create_task(views.until_known(views.knows_all_lists))
         for advanced_s, complete in ((0.0, False), (SETTLES_AFTER_S, True)):
             clock.advance(advanced_s)

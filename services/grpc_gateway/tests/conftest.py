@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from grpc_gateway.service import Options
-from grpc_gateway.servicer import Limits
+from grpc_gateway.servicer import BotLimits
 
 # Tests are imported one by one (importlib): what they share must be made findable.
 sys.path.insert(0, str(Path(__file__).parent))
@@ -31,7 +31,7 @@ def options(upstream: str) -> Options:
         upstreams=(upstream,),
         bind="127.0.0.1:0",
         instruments=("ETH-BTC",),
-        limits=Limits(
+        limits=BotLimits(
             depth=10,
             max_instruments=3,
             window=4,

@@ -16,8 +16,8 @@ from grpc import StatusCode
 from grpc_gateway import counters
 from grpc_gateway.ack_window import AckWindow
 from grpc_gateway.service import Options
-from grpc_gateway.session import MOST_REFUSALS_WAITING, Session
-from grpc_gateway.streams import Stream
+from grpc_gateway.session import MOST_REFUSALS_WAITING, BotSession
+from grpc_gateway.streams import BotStream
 from patience import PATIENCE_S
 from view_world import Aggregator, make_book, make_caller, until
 
@@ -359,7 +359,7 @@ class _NoBus:
 
 def make_session(
     clock: ManualClock | None = None, listed: asyncio.Event | None = None
-) -> tuple[Session, AckWindow]:
+) -> tuple[BotSession, AckWindow]:
     """Return a session without a connection; its instruments are known once `listed` is set."""
 
     async def require_listed(_: str) -> None:
@@ -367,8 +367,8 @@ def make_session(
             await listed.wait()
 
     window = AckWindow(4, limit_s=1.0)
-    session = Session(
-        Stream(make_caller()),
+    session = BotSession(
+        BotStream(make_caller()),
         Relay(_NoBus(), linger_s=1.0),
         clock or ManualClock(),
         depth=10,

@@ -15,7 +15,7 @@ from dragonfly_views.views import PAUSE_S
 from grpc import StatusCode
 from grpc_gateway import counters
 from grpc_gateway.ack_window import AckWindow
-from grpc_gateway.streams import STALLED_AFTER_S, Stream, Streams
+from grpc_gateway.streams import STALLED_AFTER_S, BotStream, Streams
 from view_world import a_view, make_caller, make_views
 
 KEY = ViewKey(ViewKind.BOOK, "ETH-BTC")
@@ -200,7 +200,7 @@ async def test_only_the_first_reason_ends_a_stream() -> None:
 
 
 async def _end_twice() -> None:
-    stream = Stream(make_caller())
+    stream = BotStream(make_caller())
     with stream.ending():
         stream.end(STOPPING)
         stream.end(RefusedError(RefusalCode.STALLED, "another"))

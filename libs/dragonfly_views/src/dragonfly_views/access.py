@@ -10,7 +10,7 @@ from dragonfly_common.errors import ConfigError
 
 from dragonfly_views.accounts import Account, Caller, Denials
 from dragonfly_views.refusals import RefusalCode, RefusedError
-from dragonfly_views.tokens import Bot, Quota, Tokens, hash_token, parse_tokens
+from dragonfly_views.tokens import Bot, KnownBots, Quota, hash_token, parse_tokens
 from dragonfly_views.watched_files import WatchedFiles, read_file
 
 __all__ = ["Access", "read_tokens"]
@@ -110,7 +110,7 @@ class Access:
         return account
 
 
-def read_tokens(path: Path) -> Tokens:
+def read_tokens(path: Path) -> KnownBots:
     """Return what a tokens file says.
 
     Raises:

@@ -112,7 +112,7 @@ class Account:
             yield
         finally:
             for instrument in held:
-                self.let_go(instrument)
+                self.release(instrument)
 
     def hold(self, instrument: str, peer: str) -> None:
         """Hold an instrument once more.
@@ -131,7 +131,7 @@ class Account:
             )
         self._instruments[instrument] += 1
 
-    def let_go(self, instrument: str) -> None:
+    def release(self, instrument: str) -> None:
         """Undo one `hold`."""
         self._instruments[instrument] -= 1
         if not self._instruments[instrument]:

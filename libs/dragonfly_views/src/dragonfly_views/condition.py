@@ -15,7 +15,7 @@ class Condition:
     def __init__(self) -> None:
         self._waiting: set[asyncio.Future[None]] = set()
 
-    def tell(self) -> None:
+    def notify(self) -> None:
         for waiter in self._waiting:
             if not waiter.done():
                 waiter.set_result(None)

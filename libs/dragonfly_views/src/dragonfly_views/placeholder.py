@@ -1,6 +1,7 @@
-"""What a view says of venues: read where two aggregators speak, written where none does. Pure.
+"""The placeholder that stands for a view no aggregator has, and what a view says of venues. Pure.
 
-A view that rested has its ages written anew.
+The sequences of the live venues are read where two aggregators have a view. A view that rested has
+its ages written anew.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from dragonfly_common.topics import ViewKind
 from dragonfly_protos import market_data_pb2 as pb
 from google.protobuf.message import DecodeError
 
-__all__ = ["absent_view", "heads", "with_ages"]
+__all__ = ["live_sequences", "placeholder", "with_ages"]
 
 _MESSAGES: Final[dict[ViewKind, type[pb.Book | pb.Bbo | pb.Liquidity]]] = {
     ViewKind.BOOK: pb.Book,
@@ -21,7 +22,7 @@ _MESSAGES: Final[dict[ViewKind, type[pb.Book | pb.Bbo | pb.Liquidity]]] = {
 }
 
 
-def absent_view(
+def placeholder(
     kind: ViewKind,
     instrument: str,
     *,
@@ -46,7 +47,7 @@ def absent_view(
     return view.SerializeToString()
 
 
-def heads(kind: ViewKind, body: bytes) -> dict[str, int]:
+def live_sequences(kind: ViewKind, body: bytes) -> dict[str, int]:
     """Return the `venue_seq` of each venue that is live in an encoded view."""
     return {
         feed.venue: feed.venue_seq for feed in _feeds_of(kind, body) if feed.state == pb.STATE_LIVE

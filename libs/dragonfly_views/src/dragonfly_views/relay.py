@@ -3,11 +3,11 @@
 Views come in as bytes and go out into mailboxes; interest in them goes upstream once, however many
 bots share it, and lingers after the last one left.
 
-One aggregator speaks for a view at a time. Another one that has a live view takes its place where
-that view is ahead: no venue in it is behind what is shown, and some venue is further. So nothing
-goes back while an instrument moves from one aggregator to another. When the speaker is gone, what
-it said last stands until another has caught up, for a moment at most. From then on the gateway
-itself says that nothing is known, until none is behind any more; and so it does when all are gone.
+The messages of one aggregator are shown at a time. Another aggregator is chosen when its live
+message is ahead: no venue in it is behind what is shown, and some venue is further. So no book goes
+back while an instrument moves from one aggregator to another. When the chosen aggregator is gone,
+its last message stands until another one has caught up, for HOLD_S at most. After that a
+placeholder is shown until no other is behind any more, and also when all aggregators are gone.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from dragonfly_common.topics import RELIST_PREFIX, ViewKind, view_topic
 from dragonfly_common.types import MAX_DEPTH
 
 from dragonfly_views.mailbox import Mailbox
-from dragonfly_views.placeholder import absent_view, heads
+from dragonfly_views.placeholder import live_sequences, placeholder
 from dragonfly_views.wire import SharedView
 
-__all__ = ["Reader", "Relay", "Upstream", "ViewKey"]
+__all__ = ["Reader", "Relay", "SupportsSubscribe", "ViewKey"]
 
 UNHEARD_LIMIT_S: Final = 1.0
-"""A view that no aggregator sent for so long after it was asked for is told to be absent."""
+"""How long a view may be unanswered before a placeholder is shown."""
 HOLD_S: Final = 0.5
 """How long a view stands whose aggregator is gone while another one has it, and is behind."""
 RELIST_S: Final = 90.0
@@ -46,15 +46,15 @@ class ViewKey(NamedTuple):
 Reader = Mailbox[ViewKey, SharedView]
 
 
-class Upstream(Protocol):
-    """Where views are asked for: a `Subscriber`."""
+class SupportsSubscribe(Protocol):
+    """Where views are asked for: the bus's `Subscriber`."""
 
     def subscribe(self, prefix: str) -> None: ...
     def unsubscribe(self, prefix: str) -> None: ...
 
 
-class _Said:
-    """What one aggregator last said of a view."""
+class _Message:
+    """The last message of one aggregator about a view."""
 
     def __init__(self, kind: ViewKind, view: View, epoch: int) -> None:
         self.live = view.live
@@ -64,31 +64,35 @@ class _Said:
         self._kind = kind
 
     @cached_property
-    def heads(self) -> dict[str, int]:
-        """How far each live venue is: decoded where another aggregator speaks of it too."""
-        return heads(self._kind, self.body)
+    def sequences(self) -> dict[str, int]:
+        """The `venue_seq` of each live venue: decoded where another aggregator has the view too."""
+        return live_sequences(self._kind, self.body)
 
-    def covers(self, other: _Said) -> bool:
+    def covers(self, other: _Message) -> bool:
         """Say whether no venue here is behind where it is in `other`."""
-        return all(self.heads.get(venue, -1) >= at for venue, at in other.heads.items())
+        return all(self.sequences.get(venue, -1) >= at for venue, at in other.sequences.items())
 
-    def goes_back_from(self, other: _Said) -> bool:
+    def goes_back_from(self, other: _Message) -> bool:
         """Say whether a venue is live in both, and further in `other`."""
-        return any(at < other.heads.get(venue, at) for venue, at in self.heads.items())
+        return any(at < other.sequences.get(venue, at) for venue, at in self.sequences.items())
 
-    def is_ahead_of(self, other: _Said) -> bool:
-        return self.covers(other) and self.heads != other.heads
+    def is_ahead_of(self, other: _Message) -> bool:
+        """Say whether no venue here is behind `other`, and some venue is further."""
+        return self.covers(other) and self.sequences != other.sequences
 
 
 @dataclass
 class _Entry:
-    said: dict[str, _Said] = field(default_factory=dict)
-    believed: _Said | None = None
-    """What is shown, unless that is the gateway's own word."""
+    """One view: what each aggregator says of it, which is chosen, and who reads it."""
+
+    messages: dict[str, _Message] = field(default_factory=dict)
+    """By aggregator."""
+    chosen: _Message | None = None
+    """What readers are shown, unless that is a placeholder."""
     left_at: float | None = None
-    """Since when the speaker of `believed` is gone, None while it is there."""
+    """When the aggregator of `chosen` went, None while it is there."""
     withheld: bool = False
-    """Whether `believed` is shown no more, and nobody else may be yet."""
+    """True while a placeholder is shown because every other aggregator is behind `chosen`."""
     shown: SharedView | None = None
     readers: set[Reader] = field(default_factory=set)
 
@@ -97,25 +101,31 @@ class _Entry:
         for reader in self.readers:
             reader.put(key, state)
 
-    def believe(self, key: ViewKey, said: _Said) -> None:
-        """Show what an aggregator said."""
-        self.believed, self.left_at, self.withheld = said, None, False
-        self.show(key, said.state)
+    def choose(self, key: ViewKey, message: _Message) -> None:
+        """Show an aggregator's message."""
+        self.chosen, self.left_at, self.withheld = message, None, False
+        self.show(key, message.state)
 
-    def successor(self, of: _Said, better: Callable[[_Said, _Said], bool]) -> _Said | None:
-        """Return another live view that is `better`, if there is one."""
-        others = (said for said in self.said.values() if said.live and said is not of)
-        return next((said for said in others if better(said, of)), None)
+    def successor(
+        self, of: _Message, better: Callable[[_Message, _Message], bool]
+    ) -> _Message | None:
+        """Return another live message that is `better`, if there is one."""
+        others = (one for one in self.messages.values() if one.live and one is not of)
+        return next((one for one in others if better(one, of)), None)
 
-    def best(self) -> _Said:
-        """Return the live view that is furthest, else that of the aggregator that started last."""
-        return max(self.said.values(), key=lambda said: (said.live, len(said.heads), said.epoch))
+    def best(self) -> _Message:
+        """Return the live message of most venues, else that of the newest aggregator."""
+        return max(
+            self.messages.values(), key=lambda one: (one.live, len(one.sequences), one.epoch)
+        )
 
 
 class Relay:
     """All views of one gateway."""
 
-    def __init__(self, upstream: Upstream, linger_s: float, always: Iterable[ViewKey] = ()) -> None:
+    def __init__(
+        self, upstream: SupportsSubscribe, linger_s: float, always: Iterable[ViewKey] = ()
+    ) -> None:
         """`always` are asked for at once and for good."""
         self._upstream = upstream
         self._linger_s = linger_s
@@ -153,35 +163,34 @@ class Relay:
         if not entry.readers and key not in self._always:
             self._unread[key] = now + self._linger_s
 
-    def hear(self, publisher: str, epoch: int, key: ViewKey, view: View, now: float) -> None:
+    def on_view(self, publisher: str, epoch: int, key: ViewKey, view: View, now: float) -> None:
         """Take an aggregator's view, and show it unless a better one is being shown."""
         entry = self._entries.get(key)
         if entry is None:
             return
         self._unheard.pop(key, None)
-        before = entry.said.get(publisher)
-        said = entry.said[publisher] = _Said(key.kind, view, epoch)
-        if entry.left_at is None and (
-            len(entry.said) == 1 or (said.live and before is entry.believed)
-        ):
-            # What the speaker alone has lost stays in the books where another one has it.
-            better = entry.successor(said, _Said.is_ahead_of) if len(entry.said) > 1 else None
-            entry.believe(key, better or said)
+        before = entry.messages.get(publisher)
+        newest = entry.messages[publisher] = _Message(key.kind, view, epoch)
+        alone = len(entry.messages) == 1
+        if entry.left_at is None and (alone or (newest.live and before is entry.chosen)):
+            # A venue that only the chosen aggregator has lost stays, where another one has it.
+            better = None if alone else entry.successor(newest, _Message.is_ahead_of)
+            entry.choose(key, better or newest)
         else:
-            _choose(entry, key, now)
+            _arbitrate(entry, key, now)
 
-    def hear_gone(self, publisher: str, key: ViewKey, now: float, now_ns: int) -> None:
-        """Take an aggregator's word that another one computes a view by now."""
+    def on_gone(self, publisher: str, key: ViewKey, now: float, now_ns: int) -> None:
+        """Void an aggregator's message of a view, which another one computes by now."""
         if key in self._entries:
             self._void(publisher, key, "aggregator left it", now, now_ns)
 
-    def lose(self, publisher: str, reason: str, now: float, now_ns: int) -> None:
-        """Void all that an aggregator said, and show what takes its place."""
+    def on_lost(self, publisher: str, reason: str, now: float, now_ns: int) -> None:
+        """Void all messages of an aggregator, and show what takes their place."""
         for key in self._entries:
             self._void(publisher, key, f"aggregator lost: {reason}", now, now_ns)
 
-    def settle(self, now: float, now_ns: int, venues: Iterable[str]) -> None:
-        """Drop views that nobody came back for; say that an aggregator owes an answer."""
+    def evaluate(self, now: float, now_ns: int, venues: Iterable[str]) -> None:
+        """Do what is due by the time: drop views that nobody reads, show placeholders."""
         if self._relists_until is not None and self._relists_until <= now:
             self._relists_until = None
             self._upstream.unsubscribe(RELIST_PREFIX)
@@ -192,21 +201,23 @@ class Relay:
             self._upstream.unsubscribe(view_topic(*key))
         for key, entry in self._entries.items():
             if entry.left_at is not None and now >= entry.left_at + HOLD_S:
-                _succeed(entry, key, now, now_ns)
+                _replace_chosen(entry, key, now, now_ns)
         for key in [key for key, at in self._unheard.items() if at <= now]:
             del self._unheard[key]
-            self._entries[key].show(key, _absent(key, b"", venues, "no aggregator answers", now_ns))
+            self._entries[key].show(
+                key, _placeholder(key, b"", venues, "no aggregator answers", now_ns)
+            )
 
     def _void(self, publisher: str, key: ViewKey, reason: str, now: float, now_ns: int) -> None:
         entry = self._entries[key]
-        lost = entry.said.pop(publisher, None)
+        lost = entry.messages.pop(publisher, None)
         if lost is None:
             return
-        if not entry.said:
-            entry.believed, entry.left_at, entry.withheld = None, None, False
-            entry.show(key, _absent(key, lost.body, (), reason, now_ns))
-        elif entry.believed is lost:
-            _choose(entry, key, now)
+        if not entry.messages:
+            entry.chosen, entry.left_at, entry.withheld = None, None, False
+            entry.show(key, _placeholder(key, lost.body, (), reason, now_ns))
+        elif entry.chosen is lost:
+            _arbitrate(entry, key, now)
 
     def _ask(self, key: ViewKey) -> _Entry:
         entry = self._entries[key] = _Entry()
@@ -214,39 +225,39 @@ class Relay:
         return entry
 
 
-def _choose(entry: _Entry, key: ViewKey, now: float) -> None:
-    """Show what is to be believed of what several aggregators say."""
-    best, believed = entry.best(), entry.believed
-    if believed is None or not best.live or not believed.live:
-        if best is not believed:
-            entry.believe(key, best)
+def _arbitrate(entry: _Entry, key: ViewKey, now: float) -> None:
+    """Choose among the messages of several aggregators, and show the chosen one."""
+    best, chosen = entry.best(), entry.chosen
+    if chosen is None or not best.live or not chosen.live:
+        if best is not chosen:
+            entry.choose(key, best)
         return
-    is_there = any(said is believed for said in entry.said.values())
-    better = _Said.is_ahead_of if is_there else _Said.covers
-    successor = entry.successor(believed, better)
+    is_there = any(message is chosen for message in entry.messages.values())
+    better = _Message.is_ahead_of if is_there else _Message.covers
+    successor = entry.successor(chosen, better)
     if successor is not None:
-        entry.believe(key, successor)
+        entry.choose(key, successor)
     elif not is_there:
         entry.left_at = now if entry.left_at is None else entry.left_at
 
 
-def _succeed(entry: _Entry, key: ViewKey, now: float, now_ns: int) -> None:
-    """Show who takes the place of a speaker that is gone, or nobody while that would go back."""
-    best, believed = entry.best(), entry.believed
-    assert believed is not None
+def _replace_chosen(entry: _Entry, key: ViewKey, now: float, now_ns: int) -> None:
+    """Show what takes the place of an aggregator that is gone, a placeholder if that goes back."""
+    best, chosen = entry.best(), entry.chosen
+    assert chosen is not None
     assert entry.left_at is not None
-    if now >= entry.left_at + RECOUNT_S or not best.goes_back_from(believed):
-        entry.believe(key, best)
+    if now >= entry.left_at + RECOUNT_S or not best.goes_back_from(chosen):
+        entry.choose(key, best)
     elif not entry.withheld:
         entry.withheld = True
         reason = "what the other aggregator sends is older than what was shown"
-        entry.show(key, _absent(key, believed.body, (), reason, now_ns))
+        entry.show(key, _placeholder(key, chosen.body, (), reason, now_ns))
 
 
-def _absent(
+def _placeholder(
     key: ViewKey, last: bytes, venues: Iterable[str], reason: str, now_ns: int
 ) -> SharedView:
-    body = absent_view(
+    body = placeholder(
         key.kind, key.instrument, last=last, venues=venues, reason=reason, now_ns=now_ns
     )
     return SharedView(key.kind, body, MAX_DEPTH, now_ns, live=False, from_aggregator=False)

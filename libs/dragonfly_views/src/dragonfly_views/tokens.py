@@ -13,7 +13,7 @@ from typing import Any, Final, TypeVar
 
 from dragonfly_common.errors import ConfigError
 
-__all__ = ["Bot", "Quota", "Tokens", "check_name", "hash_token", "parse_tokens", "write_entry"]
+__all__ = ["Bot", "KnownBots", "Quota", "check_name", "hash_token", "parse_tokens", "write_entry"]
 
 MOST_HASHES: Final = 2
 """One, and a second one while a token is being replaced."""
@@ -45,7 +45,7 @@ class Bot:
     quota: Quota
 
 
-class Tokens:
+class KnownBots:
     """Every bot of one tokens file."""
 
     def __init__(self, bots: Iterable[Bot] = ()) -> None:
@@ -85,7 +85,7 @@ def check_name(name: str) -> str:
     return name
 
 
-def parse_tokens(text: str) -> Tokens:
+def parse_tokens(text: str) -> KnownBots:
     """Return the bots of a tokens file.
 
     Raises:
@@ -105,7 +105,7 @@ def parse_tokens(text: str) -> Tokens:
         for token_sha256 in bot.token_sha256:
             if (other := seen.setdefault(token_sha256, bot.name)) != bot.name:
                 raise ConfigError(f"{other} and {bot.name} have the same token: make a new one")
-    return Tokens(bots)
+    return KnownBots(bots)
 
 
 def write_entry(name: str, token_sha256: str) -> str:

@@ -14,12 +14,12 @@ from dragonfly_protos import market_data_pb2 as pb
 
 __all__ = ["VenueStatuses"]
 
-# Stands for the gateway among the publishers, once every aggregator is lost.
-_OWN_WORD: Final = ""
+# Stands for the gateway among the sources, once every aggregator is lost.
+_GATEWAY: Final = ""
 
 
 @dataclass(frozen=True)
-class _Said:
+class _Report:
     venue: Venue
     ts_pub: int
 
@@ -27,16 +27,16 @@ class _Said:
 class VenueStatuses:
     """The venues as the aggregators report them.
 
-    A lost aggregator's word on a venue's state is void. What it relayed of the venue's instruments
-    stays: it is reference data, and a bot that comes meanwhile asks for nothing unknown.
+    What a lost aggregator reported of a venue's state is void. The venue's instruments stay: they
+    are reference data, and a caller that comes meanwhile asks for nothing unknown.
     """
 
     def __init__(self, settles_after_s: float) -> None:
         """Venues come one by one: all are there when none came for `settles_after_s`."""
         self._settles_after_s = settles_after_s
-        self._speakers: set[str] = set()
+        self._sources: set[str] = set()
         self._grew_at = 0.0
-        self._venues: dict[str, dict[str, _Said]] = {}
+        self._venues: dict[str, dict[str, _Report]] = {}
         self.listings = Listings()
         self._lists = self.listings.names
         self._listed_at: dict[str, int] = {}
@@ -50,7 +50,7 @@ class VenueStatuses:
         return sorted(self._venues.keys() | self._lists.keys())
 
     def is_live(self) -> bool:
-        """Whether any venue is live, by the word of an aggregator that is there."""
+        """Whether an aggregator that is there reports a live venue."""
         return any(self._state_of(venue).venue.state is FeedState.LIVE for venue in self._venues)
 
     def is_settled(self, now: float) -> bool:
@@ -74,30 +74,30 @@ class VenueStatuses:
             self._encoded = pb.Venues(venues=venues).SerializeToString()
         return self._encoded
 
-    def hear_venue(self, publisher: str, venue: Venue, ts_pub: int, now: float) -> None:
-        """Take an aggregator's word on a venue."""
-        if publisher not in self._speakers or venue.venue not in self._venues:
-            self._speakers.add(publisher)
+    def on_venue(self, publisher: str, venue: Venue, ts_pub: int, now: float) -> None:
+        """Take what an aggregator reports of a venue."""
+        if publisher not in self._sources or venue.venue not in self._venues:
+            self._sources.add(publisher)
             self._grew_at = now
-        said = self._venues.setdefault(venue.venue, {})
-        said.pop(_OWN_WORD, None)
-        said[publisher] = _Said(venue, ts_pub)
+        reports = self._venues.setdefault(venue.venue, {})
+        reports.pop(_GATEWAY, None)
+        reports[publisher] = _Report(venue, ts_pub)
         self._changed()
 
-    def hear_instruments(self, listing: Instruments, ts_pub: int) -> None:
+    def on_instruments(self, listing: Instruments, ts_pub: int) -> None:
         """Take what a venue lists, as it was told at `ts_pub`."""
         self.listings.take(listing)
         self._listed_at[listing.venue] = ts_pub
 
-    def lose(self, publisher: str, reason: str, now_ns: int) -> None:
-        """Void an aggregator's word; a venue that no other one reports is DOWN."""
-        self._speakers.discard(publisher)
-        for name, said in self._venues.items():
-            if said.pop(publisher, None) is not None:
+    def on_lost(self, publisher: str, reason: str, now_ns: int) -> None:
+        """Void an aggregator's reports; a venue that no other one reports is DOWN."""
+        self._sources.discard(publisher)
+        for name, reports in self._venues.items():
+            if reports.pop(publisher, None) is not None:
                 self._changed()
-            if not said:
+            if not reports:
                 why = f"aggregator lost: {reason}"
-                said[_OWN_WORD] = _Said(Venue(name, FeedState.DOWN, why, "", 0, 0, 0), now_ns)
+                reports[_GATEWAY] = _Report(Venue(name, FeedState.DOWN, why, "", 0, 0, 0), now_ns)
 
     def newer_than(self, version: int) -> Callable[[], bool]:
         """Return what says whether a venue's state changed since `version`."""
@@ -132,15 +132,15 @@ class VenueStatuses:
         self.version += 1
         self._encoded = None
 
-    def _state_of(self, venue: str) -> _Said:
+    def _state_of(self, venue: str) -> _Report:
         return max(
             self._venues[venue].values(),
-            key=lambda said: (said.venue.state is FeedState.LIVE, said.ts_pub),
+            key=lambda report: (report.venue.state is FeedState.LIVE, report.ts_pub),
         )
 
 
-def _encode(said: _Said) -> pb.Venue:
-    venue = said.venue
+def _encode(report: _Report) -> pb.Venue:
+    venue = report.venue
     return pb.Venue(
         venue=venue.venue,
         state=f"STATE_{venue.state.name}",
@@ -149,5 +149,5 @@ def _encode(said: _Said) -> pb.Venue:
         connections=venue.connections,
         instruments=venue.instruments,
         instruments_live=venue.instruments_live,
-        ts_pub=said.ts_pub,
+        ts_pub=report.ts_pub,
     )

@@ -115,10 +115,10 @@ class Views:
 
     def look(self, now: float) -> None:
         """Do what is due by the time. Call it several times a second."""
-        self.relay.settle(now, self._clock.now_ns(), self.statuses.venues)
+        self.relay.evaluate(now, self._clock.now_ns(), self.statuses.venues)
         were_complete, self._complete = self._complete, self.statuses.is_complete(now)
         if self._complete != were_complete:  # also time alone brings this about
-            self.statuses_changed.tell()
+            self.statuses_changed.notify()
         if self._complete:
             listings = self.statuses.listings
             for instrument in listings.unlisted(self._always):
@@ -159,7 +159,7 @@ class Views:
         """
         await self.require_listed(key.instrument)
         changed = Condition()
-        mailbox: Reader = Mailbox(changed.tell)
+        mailbox: Reader = Mailbox(changed.notify)
         newest: SharedView | None = None
 
         def answered() -> bool:
@@ -230,22 +230,22 @@ class Views:
     def _take(self, event: Delivery | PublisherLost, now: float) -> None:
         if isinstance(event, PublisherLost):
             now_ns = self._clock.now_ns()
-            self.relay.lose(event.publisher, event.reason, now, now_ns)
-            self.statuses.lose(event.publisher, event.reason, now_ns)
-            self.statuses_changed.tell()
+            self.relay.on_lost(event.publisher, event.reason, now, now_ns)
+            self.statuses.on_lost(event.publisher, event.reason, now_ns)
+            self.statuses_changed.notify()
             return
         body = event.body
         if isinstance(body, View) and (key := _view_key(event.topic)):
             counters.VIEWS_HEARD.count += 1
-            self.relay.hear(event.publisher, event.epoch, key, body, now)
+            self.relay.on_view(event.publisher, event.epoch, key, body, now)
         elif isinstance(body, Gone) and (key := _view_key(event.topic)):
-            self.relay.hear_gone(event.publisher, key, now, self._clock.now_ns())
+            self.relay.on_gone(event.publisher, key, now, self._clock.now_ns())
         elif isinstance(body, Venue):
-            self.statuses.hear_venue(event.publisher, body, event.ts_pub, now)
-            self.statuses_changed.tell()
+            self.statuses.on_venue(event.publisher, body, event.ts_pub, now)
+            self.statuses_changed.notify()
         elif isinstance(body, Instruments):
-            self.statuses.hear_instruments(body, event.ts_pub)
-            self.statuses_changed.tell()
+            self.statuses.on_instruments(body, event.ts_pub)
+            self.statuses_changed.notify()
         else:
             counters.MISPLACED_BODIES.inc()
 

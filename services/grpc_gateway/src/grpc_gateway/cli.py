@@ -21,7 +21,7 @@ from dragonfly_common.runtime import RuntimeOptions, run_async, runtime_options
 
 from grpc_gateway.requests import MAX_WINDOW
 from grpc_gateway.service import Options, serve
-from grpc_gateway.servicer import Limits
+from grpc_gateway.servicer import BotLimits
 from grpc_gateway.tls import TlsFiles
 
 __all__ = ["gateway"]
@@ -122,7 +122,7 @@ def gateway(
         upstreams=upstreams,
         bind=bind,
         instruments=instruments,
-        limits=Limits(depth, max_instruments, window, ack_timeout_s),
+        limits=BotLimits(depth, max_instruments, window, ack_timeout_s),
         linger_s=linger_s,
         max_streams=max_streams,
         max_total_streams=max_total_streams,

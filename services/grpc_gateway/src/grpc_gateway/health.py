@@ -54,12 +54,12 @@ class Health:
             self._live = live
             counters.SERVING.set(live)
             logger.info("health changed", serving=live)
-            self._changed.tell()
+            self._changed.notify()
 
     def shut_down(self) -> None:
         """Say NOT_SERVING for good."""
         self._shut_down = True
-        self._changed.tell()
+        self._changed.notify()
 
     async def check(self, request: Any, context: Context, caller: object) -> bytes:
         status = self._status(request.service)

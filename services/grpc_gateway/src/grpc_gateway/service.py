@@ -29,7 +29,7 @@ from grpc_gateway.handshakes import HANDSHAKE_LIMIT_S, Handshakes
 from grpc_gateway.health import Health
 from grpc_gateway.reflection import Reflection
 from grpc_gateway.rpc import SERVICES, generic_handler
-from grpc_gateway.servicer import Limits, Servicer
+from grpc_gateway.servicer import BotLimits, Servicer
 from grpc_gateway.streams import Streams
 from grpc_gateway.tls import Certificates, TlsFiles
 
@@ -60,7 +60,7 @@ class Options:
     upstreams: Sequence[str]
     bind: str
     instruments: tuple[str, ...]
-    limits: Limits
+    limits: BotLimits
     linger_s: float
     max_streams: int
     max_total_streams: int
@@ -81,7 +81,7 @@ async def serve(runtime: Runtime, options: Options) -> None:
     gateway = _Gateway(runtime, options)
     try:
         await gateway.start()
-        await drive((gateway.views.subscriber,), gateway.settle)
+        await drive((gateway.views.subscriber,), gateway.on_activity)
     finally:
         await gateway.stop()
 
@@ -157,7 +157,7 @@ class _Gateway:
         await self._server.stop(STOP_GRACE_S)
         self.views.close()
 
-    def settle(self) -> None:
+    def on_activity(self) -> None:
         """Take what the bus brought, and now and then look for what is due."""
         self._runtime.beat()
         if self.views.drain():

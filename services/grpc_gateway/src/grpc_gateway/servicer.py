@@ -35,10 +35,10 @@ from grpc_gateway.requests import (
     legacy_interval,
     parse,
 )
-from grpc_gateway.session import Session
-from grpc_gateway.streams import Stream, Streams
+from grpc_gateway.session import BotSession
+from grpc_gateway.streams import BotStream, Streams
 
-__all__ = ["Limits", "Servicer"]
+__all__ = ["BotLimits", "Servicer"]
 
 LEGACY_DEPTH: Final = 10
 SHARE_OF_DEADLINE: Final = 0.8
@@ -46,7 +46,7 @@ SHARE_OF_DEADLINE: Final = 0.8
 
 
 @dataclass(frozen=True)
-class Limits:
+class BotLimits:
     """What one bot may ask for, and what it is given by default."""
 
     depth: int
@@ -67,7 +67,7 @@ class Servicer:
         views: Views,
         streams: Streams,
         *,
-        limits: Limits,
+        limits: BotLimits,
         always: tuple[str, ...],
         clock: Clock,
     ) -> None:
@@ -166,7 +166,7 @@ class Servicer:
         limits = self._limits
         with self._streams.open(caller) as stream:
             stream.window = AckWindow(limits.window, limits.acknowledge_within_s)
-            session = Session(
+            session = BotSession(
                 stream,
                 self._views.relay,
                 self._clock,
@@ -235,14 +235,16 @@ class Servicer:
         in_time_s = math.inf if remaining_s is None else remaining_s * SHARE_OF_DEADLINE
         return await self._views.get(caller, key, depth, in_time_s)
 
-    async def _write(self, stream: Stream, context: Context, payload: bytes) -> None:
+    async def _write(self, stream: BotStream, context: Context, payload: bytes) -> None:
         await stream.write(context, payload, self._now())
 
     def _now(self) -> float:
         return self._clock.monotonic()
 
 
-async def _take_requests(session: Session, stream: Stream, requests: AsyncIterator[bytes]) -> None:
+async def _take_requests(
+    session: BotSession, stream: BotStream, requests: AsyncIterator[bytes]
+) -> None:
     """Hand a bot's requests to its session until it sends no more."""
     try:
         async for payload in requests:

@@ -27,19 +27,19 @@ from dragonfly_views.wire import wrap
 from grpc_gateway.ack_window import AckWindow
 from grpc_gateway.context import STATUS
 from grpc_gateway.requests import check_view, check_window
-from grpc_gateway.streams import Stream
+from grpc_gateway.streams import BotStream
 
-__all__ = ["Session"]
+__all__ = ["BotSession"]
 
 MOST_REFUSALS_WAITING: Final = 64
 
 
-class Session:
+class BotSession:
     """One bot's subscriptions and what it has been sent."""
 
     def __init__(
         self,
-        stream: Stream,
+        stream: BotStream,
         relay: Relay,
         clock: Clock,
         *,
@@ -177,7 +177,7 @@ class Session:
         )
 
     def _leave(self, key: ViewKey) -> None:
-        self._caller.account.let_go(key.instrument)
+        self._caller.account.release(key.instrument)
         self._relay.leave(self._stream.mailbox, key, self._clock.monotonic())
 
     def _number(self) -> int:

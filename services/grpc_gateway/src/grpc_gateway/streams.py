@@ -19,7 +19,7 @@ from grpc_gateway import counters
 from grpc_gateway.ack_window import AckWindow
 from grpc_gateway.context import Context
 
-__all__ = ["Stream", "Streams"]
+__all__ = ["BotStream", "Streams"]
 
 STALLED_AFTER_S: Final = 1.0
 CUT_WRITE_AFTER_S: Final = 0.2
@@ -28,7 +28,7 @@ REMEDY: Final = "end one, or follow many instruments in one Session"
 logger = structlog.get_logger()
 
 
-class Stream:
+class BotStream:
     """One bot's stream. It belongs to the task that opened it."""
 
     def __init__(self, caller: Caller, current: Callable[[], bool] = lambda: True) -> None:
@@ -113,14 +113,14 @@ class Streams:
         self._total = total
         self._clock = clock
         self._current = current
-        self._open: set[Stream] = set()
+        self._open: set[BotStream] = set()
         self._closing: RefusedError | None = None
 
     def __len__(self) -> int:
         return len(self._open)
 
     @contextmanager
-    def open(self, caller: Caller) -> Iterator[Stream]:
+    def open(self, caller: Caller) -> Iterator[BotStream]:
         """Open a stream of this task for `caller`.
 
         Raises:
@@ -128,7 +128,7 @@ class Streams:
         """
         self._admit()
         with caller.account.stream(caller.peer, REMEDY):
-            stream = Stream(caller, self._current)
+            stream = BotStream(caller, self._current)
             self._open.add(stream)
             counters.STREAMS.inc()
             try:
@@ -165,7 +165,7 @@ class Streams:
             if (since is not None and now - since > STALLED_AFTER_S) != stream.stalled:
                 self._note_stall(stream)
 
-    def _note_stall(self, stream: Stream) -> None:
+    def _note_stall(self, stream: BotStream) -> None:
         stream.stalled = not stream.stalled
         if stream.stalled:
             counters.BOTS_STALLED.inc()
