@@ -60,9 +60,9 @@ class Way:
         self._decoder = find_venue("binance").decoder(DEPTH)
         self._world = World(1, DEPTH, 10.0)
         for name in ("binance", "bitstamp"):
-            self._world.hear_venue(name, Venue(name, FeedState.LIVE, "", name, 1, 1, 1))
+            self._world.on_venue(name, Venue(name, FeedState.LIVE, "", name, 1, 1, 1))
         self._world.want(ViewKind.BOOK, INSTRUMENT)
-        self._world.settle(0.0, 0)
+        self._world.evaluate(0.0, 0)
         self._seq = 0
         self.go()
         (top,) = find_venue("binance").decoder(DEPTH).feed(next(_frames()))
@@ -88,8 +88,8 @@ class Way:
     def _hear(self, venue: str, bids: Side, asks: Side) -> bytes:
         self._seq = seq = self._seq + 1
         book = Book(FeedState.LIVE, "", 1, seq, None, seq, bids, asks)
-        self._world.hear_book(venue, INSTRUMENT, venue, book, seq, float(seq))
-        view = self._world.settle(float(seq), seq).publish[-1][1]
+        self._world.on_book(venue, INSTRUMENT, venue, book, seq, float(seq))
+        view = self._world.evaluate(float(seq), seq).publish[-1][1]
         assert isinstance(view, View)
         return view.body
 

@@ -59,10 +59,10 @@ def run(venues: int, instruments: int, count: int) -> tuple[float, float]:
     walks = [walk(number, rounds) for number in range(venues)]
     world = World(1, DEPTH, 10.0)
     for name in names:
-        world.hear_venue(name, Venue(name, FeedState.LIVE, "", name, 1, 1, 1))
+        world.on_venue(name, Venue(name, FeedState.LIVE, "", name, 1, 1, 1))
     for instrument in followed:
         world.want(ViewKind.BOOK, instrument)
-    world.settle(0.0, 0)
+    world.evaluate(0.0, 0)
     views = 0
     began = time.process_time()
     for now, turn in enumerate(zip(*walks, strict=True), start=1):
@@ -70,8 +70,8 @@ def run(venues: int, instruments: int, count: int) -> tuple[float, float]:
             for name, raw in zip(names, turn, strict=True):
                 book = codec.decode_body(raw)
                 assert isinstance(book, Book)
-                world.hear_book(name, instrument, name, book, now, float(now))
-                views += len(world.settle(float(now), now).publish)
+                world.on_book(name, instrument, name, book, now, float(now))
+                views += len(world.evaluate(float(now), now).publish)
     took = time.process_time() - began
     books = rounds * instruments * venues
     return took / books, views / books

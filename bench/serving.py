@@ -62,17 +62,17 @@ def views() -> list[bytes]:
     """Return views of two venues as an aggregator encodes them."""
     world = World(1, DEPTH, 10.0)
     for name in VENUES:
-        world.hear_venue(name, Venue(name, FeedState.LIVE, "", name, 1, 1, 1))
+        world.on_venue(name, Venue(name, FeedState.LIVE, "", name, 1, 1, 1))
     world.want(ViewKind.BOOK, INSTRUMENT)
-    world.settle(0.0, 0)
+    world.evaluate(0.0, 0)
     found: list[bytes] = []
     walks = [walk(number, VIEWS) for number in range(len(VENUES))]
     for now, bodies in enumerate(zip(*walks, strict=True), start=1):
         for name, raw in zip(VENUES, bodies, strict=True):
             book = codec.decode_body(raw)
             assert isinstance(book, Book)
-            world.hear_book(name, INSTRUMENT, name, book, now, float(now))
-        for _, view in world.settle(float(now), NOT_RESTED_NS + now).publish:
+            world.on_book(name, INSTRUMENT, name, book, now, float(now))
+        for _, view in world.evaluate(float(now), NOT_RESTED_NS + now).publish:
             found.append(bytes(codec.encode_body(view)))
     return found
 

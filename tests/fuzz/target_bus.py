@@ -227,7 +227,7 @@ class Aggregator(Target):
         now = self._wire.clock.monotonic()
         for event in events:
             _take_event(self._world, event, now)
-        effects = self._world.settle(now, self._wire.clock.now_ns())
+        effects = self._world.evaluate(now, self._wire.clock.now_ns())
         for topic, body in effects.publish:
             again = codec.decode_body(codec.encode_body(body))
             self._said[topic] = again
@@ -310,7 +310,7 @@ class Interests(Target):
         before = counted(aggregator_counters.FOREIGN_INTEREST)
         interest = Interest(prefix, data[:1] != b"\x00")
         _take_interest(self._world, interest, self._now)
-        for topic in self._world.settle(self._now, EPOCH).subscribe:
+        for topic in self._world.evaluate(self._now, EPOCH).subscribe:
             topic.encode()
         if counted(aggregator_counters.FOREIGN_INTEREST) > before:
             return "foreign"
@@ -318,7 +318,7 @@ class Interests(Target):
 
     def check(self) -> None:
         _take_interest(self._world, Interest("view.book.LTC-BTC.", wanted=True), self._now)
-        assert "book.LTC-BTC." in self._world.settle(self._now, EPOCH).subscribe
+        assert "book.LTC-BTC." in self._world.evaluate(self._now, EPOCH).subscribe
 
 
 TARGETS: Final = (Codec, Aggregator, Claims, Interests)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final
 
-from aggregator.voices import Voices
+from aggregator.arbiter import ReplicaArbiter
 from aggregator.world import World
 from dragonfly_client._freshness import Freshness
 from dragonfly_common.bus.subscriber import Subscriber
@@ -40,7 +40,7 @@ def _ignore_digest(self: Sequencer, seq: int, digest: Mapping[str, int]) -> Coll
     return []
 
 
-def _eldest(self: Voices) -> str:
+def _eldest(self: ReplicaArbiter) -> str:
     """The replica that is furthest behind is believed."""
     said = self._said
     return min(said, key=lambda name: (said[name].state.name != "LIVE", said[name].venue_seq))
@@ -61,11 +61,11 @@ VARIANTS: Final[dict[str, Callable[[], None]]] = {
     "never-stale-venue": _set(Vigil, "check", lambda self, now: None),
     "never-halted": _set(Feeds, "_weigh", lambda self, feed: None),
     "never-frozen": _set(PauseDetector, "stood_still_s", lambda self, now: 0.0),
-    "gone-ignored": _set(World, "hear_gone", _ignore_gone),
+    "gone-ignored": _set(World, "on_gone", _ignore_gone),
     "view-gone-ignored": _set(Relay, "on_gone", _ignore_gone),
-    "loss-ignored": _set(World, "lose", _ignore_loss),
-    "eldest-replica": _set(Voices, "_newest", _eldest),
-    "steps-back": _set(Voices, "_steps_back", lambda self, chosen: False),
+    "loss-ignored": _set(World, "on_lost", _ignore_loss),
+    "eldest-replica": _set(ReplicaArbiter, "_newest", _eldest),
+    "steps-back": _set(ReplicaArbiter, "_steps_back", lambda self, chosen: False),
     "always-ahead": _set(_Message, "is_ahead_of", lambda self, other: True),
     "stream-after-pause": _set(Views, "current", lambda self: True),
     "bot-takes-anything": _set(Freshness, "admit", lambda self, view: True),

@@ -3,8 +3,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from decimal import Decimal
 
-from aggregator.feeds import Feed, absent_feed, lost_feed, take_book
 from aggregator.merging import Merger, Top, encode_levels, spread
+from aggregator.venue_books import VenueBook, absent_book, lost_book, take_book
 from dragonfly_common.messages import Book
 from dragonfly_common.topics import ViewKind
 from dragonfly_common.types import FeedState, Side
@@ -34,14 +34,14 @@ venues = st.dictionaries(st.sampled_from(NAMES), sides())
 depths = st.integers(1, 12)
 
 
-def feeds_of(levels: Levels, make_book: MakeBook, depth: int) -> list[Feed]:
+def feeds_of(levels: Levels, make_book: MakeBook, depth: int) -> list[VenueBook]:
     return [
         take_book(venue, make_book(bids, asks), 1, depth)
         for venue, (bids, asks) in sorted(levels.items())
     ]
 
 
-def top_of(kind: ViewKind, feeds: list[Feed], depth: int) -> Top:
+def top_of(kind: ViewKind, feeds: list[VenueBook], depth: int) -> Top:
     merger = Merger()
     merger.take(feeds)
     return merger.top(kind, depth)
@@ -117,10 +117,10 @@ def test_merging_who_moved_is_merging_all(
 ) -> None:
     depth = 5
     merger = Merger()
-    feeds = {venue: absent_feed(venue, FeedState.SYNCING, "") for venue in NAMES}
+    feeds = {venue: absent_book(venue, FeedState.SYNCING, "") for venue in NAMES}
     for levels, lost in history:
         feeds |= {feed.venue: feed for feed in feeds_of(levels, make_book, depth)}
-        feeds |= {venue: lost_feed(feeds[venue], "lost") for venue in lost}
+        feeds |= {venue: lost_book(feeds[venue], "lost") for venue in lost}
         merger.take(feeds.values())
         for kind in ViewKind:
             assert merger.top(kind, depth) == top_of(kind, [*feeds.values()], depth)

@@ -42,14 +42,14 @@ def test_interest_flows_upstream_once() -> None:
     world = new_world()
     world.want(ViewKind.BOOK, "ETH-BTC")
     world.want(ViewKind.BBO, "ETH-BTC")
-    assert world.settle(0.0, NOW_NS).subscribe == ["book.ETH-BTC."]
+    assert world.evaluate(0.0, NOW_NS).subscribe == ["book.ETH-BTC."]
 
 
 def test_a_wanted_view_is_told_at_once_even_when_nothing_is_live() -> None:
     world = new_world()
-    world.hear_venue("a", venue("kraken", "a"))
+    world.on_venue("a", venue("kraken", "a"))
     world.want(ViewKind.BOOK, "ETH-BTC")
-    book = only_book(world.settle(0.0, NOW_NS))
+    book = only_book(world.evaluate(0.0, NOW_NS))
     assert not book.live
     assert [(feed.venue, feed.state) for feed in book.venues] == [("kraken", pb.STATE_SYNCING)]
 
@@ -57,13 +57,13 @@ def test_a_wanted_view_is_told_at_once_even_when_nothing_is_live() -> None:
 def test_a_change_is_told_and_what_changes_nothing_is_not(make_book: MakeBook) -> None:
     world = new_world()
     world.want(ViewKind.BOOK, "ETH-BTC")
-    world.settle(0.0, NOW_NS)
-    world.hear_book("a", "ETH-BTC", "kraken", make_book(venue_seq=1), 1, 0.0)
-    first = only_book(world.settle(0.0, NOW_NS))
-    world.hear_book("a", "ETH-BTC", "kraken", make_book(venue_seq=2), 2, 0.0)
-    assert books(world.settle(0.0, NOW_NS)) == []
-    world.hear_book("a", "ETH-BTC", "kraken", make_book(((1.5, 1.0),), venue_seq=3), 3, 0.0)
-    second = only_book(world.settle(0.0, NOW_NS))
+    world.evaluate(0.0, NOW_NS)
+    world.on_book("a", "ETH-BTC", "kraken", make_book(venue_seq=1), 1, 0.0)
+    first = only_book(world.evaluate(0.0, NOW_NS))
+    world.on_book("a", "ETH-BTC", "kraken", make_book(venue_seq=2), 2, 0.0)
+    assert books(world.evaluate(0.0, NOW_NS)) == []
+    world.on_book("a", "ETH-BTC", "kraken", make_book(((1.5, 1.0),), venue_seq=3), 3, 0.0)
+    second = only_book(world.evaluate(0.0, NOW_NS))
     assert (first.epoch, second.epoch) == (EPOCH, EPOCH)
     assert second.seq == first.seq + 1
     assert [feed.venue_seq for feed in second.venues] == [3]
@@ -77,8 +77,8 @@ def test_another_score_is_told_though_the_levels_are_the_same(make_book: MakeBoo
     told = []
     for score in (None, 1.0, 1.0, 0.5):
         scored = structs.replace(heard, score=score, score_total=score)
-        world.hear_book("a", "ETH-BTC", "kraken", scored, 1, 0.0)
-        told += books(world.settle(0.0, NOW_NS))
+        world.on_book("a", "ETH-BTC", "kraken", scored, 1, 0.0)
+        told += books(world.evaluate(0.0, NOW_NS))
     feeds = [book.venues[0] for book in told]
     assert [feed.score if feed.HasField("score") else None for feed in feeds] == [None, 1.0, 0.5]
     assert feeds[-1].score_total == 0.5
@@ -88,33 +88,33 @@ def test_each_view_is_told_only_of_its_own_changes(make_book: MakeBook) -> None:
     world = new_world()
     for kind in ViewKind:
         world.want(kind, "ETH-BTC")
-    world.hear_book("a", "ETH-BTC", "kraken", make_book(((2.0, 1.0), (1.0, 1.0)), ()), 1, 0.0)
-    world.settle(0.0, NOW_NS)
-    world.hear_book("a", "ETH-BTC", "kraken", make_book(((2.0, 1.0), (1.0, 9.0)), ()), 1, 0.0)
-    topics = [topic for topic, _ in world.settle(0.0, NOW_NS).publish]
+    world.on_book("a", "ETH-BTC", "kraken", make_book(((2.0, 1.0), (1.0, 1.0)), ()), 1, 0.0)
+    world.evaluate(0.0, NOW_NS)
+    world.on_book("a", "ETH-BTC", "kraken", make_book(((2.0, 1.0), (1.0, 9.0)), ()), 1, 0.0)
+    topics = [topic for topic, _ in world.evaluate(0.0, NOW_NS).publish]
     assert topics == ["view.book.ETH-BTC.", "view.liquidity.ETH-BTC."]
 
 
 def test_a_state_alone_is_a_change(make_book: MakeBook) -> None:
     world = new_world()
     world.want(ViewKind.BBO, "ETH-BTC")
-    world.hear_book("a", "ETH-BTC", "kraken", make_book((), (), state=FeedState.SYNCING), 1, 0.0)
-    world.settle(0.0, NOW_NS)
+    world.on_book("a", "ETH-BTC", "kraken", make_book((), (), state=FeedState.SYNCING), 1, 0.0)
+    world.evaluate(0.0, NOW_NS)
     down = make_book((), (), state=FeedState.DOWN, reason="refused")
-    world.hear_book("a", "ETH-BTC", "kraken", down, 1, 0.0)
-    assert [topic for topic, _ in world.settle(0.0, NOW_NS).publish] == ["view.bbo.ETH-BTC."]
+    world.on_book("a", "ETH-BTC", "kraken", down, 1, 0.0)
+    assert [topic for topic, _ in world.evaluate(0.0, NOW_NS).publish] == ["view.bbo.ETH-BTC."]
 
 
 def test_a_lost_listener_leaves_every_book_at_once(make_book: MakeBook) -> None:
     world = new_world()
-    world.hear_venue("a", venue("kraken", "a"))
+    world.on_venue("a", venue("kraken", "a"))
     for instrument in ("ETH-BTC", "BTC-USD"):
         world.want(ViewKind.BOOK, instrument)
-        world.hear_book("a", instrument, "kraken", make_book(), 1, 0.0)
-        world.hear_book("b", instrument, "binance", make_book(((0.9, 1.0),)), 1, 0.0)
-    world.settle(0.0, NOW_NS)
-    world.lose("a", "silent", 0.0)
-    effects = world.settle(0.0, NOW_NS)
+        world.on_book("a", instrument, "kraken", make_book(), 1, 0.0)
+        world.on_book("b", instrument, "binance", make_book(((0.9, 1.0),)), 1, 0.0)
+    world.evaluate(0.0, NOW_NS)
+    world.on_lost("a", "silent", 0.0)
+    effects = world.evaluate(0.0, NOW_NS)
     for instrument in ("ETH-BTC", "BTC-USD"):
         (book,) = books(effects, f"view.book.{instrument}.")
         assert {level.venue for level in book.bids} == {"binance"}
@@ -128,49 +128,49 @@ def test_a_lost_listener_leaves_every_book_at_once(make_book: MakeBook) -> None:
 
 def test_a_lost_listener_shows_also_where_it_had_said_nothing_yet() -> None:
     world = new_world()
-    world.hear_venue("a", venue("kraken", "a"))
+    world.on_venue("a", venue("kraken", "a"))
     world.want(ViewKind.BOOK, "ETH-BTC")
-    world.settle(0.0, NOW_NS)
-    world.lose("a", "silent", 0.0)
-    (feed,) = only_book(world.settle(0.0, NOW_NS)).venues
+    world.evaluate(0.0, NOW_NS)
+    world.on_lost("a", "silent", 0.0)
+    (feed,) = only_book(world.evaluate(0.0, NOW_NS)).venues
     assert (feed.state, feed.reason) == (pb.STATE_DOWN, "listener lost: silent")
 
 
 def test_a_listener_that_is_back_is_believed_again(make_book: MakeBook) -> None:
     world = new_world()
     world.want(ViewKind.BOOK, "ETH-BTC")
-    world.hear_book("a", "ETH-BTC", "kraken", make_book(), 1, 0.0)
-    world.lose("a", "disconnected", 0.0)
-    world.settle(0.0, NOW_NS)
-    world.hear_book("a", "ETH-BTC", "kraken", make_book(), 1, 0.0)
-    assert only_book(world.settle(0.0, NOW_NS)).live
+    world.on_book("a", "ETH-BTC", "kraken", make_book(), 1, 0.0)
+    world.on_lost("a", "disconnected", 0.0)
+    world.evaluate(0.0, NOW_NS)
+    world.on_book("a", "ETH-BTC", "kraken", make_book(), 1, 0.0)
+    assert only_book(world.evaluate(0.0, NOW_NS)).live
 
 
 def test_a_standby_takes_over_when_the_first_listener_is_lost(make_book: MakeBook) -> None:
     world = new_world()
     world.want(ViewKind.BOOK, "ETH-BTC")
-    world.hear_book("a", "ETH-BTC", "kraken", make_book(((1.1, 1.0),), venue_seq=7), 1, 0.0)
-    world.hear_book("b", "ETH-BTC", "kraken", make_book(((1.2, 1.0),), venue_seq=6), 1, 0.0)
-    assert [level.price for level in only_book(world.settle(0.0, NOW_NS)).bids] == [1.1]
-    world.lose("a", "silent", 0.0)
-    assert world.settle(0.0, NOW_NS) == Effects()
+    world.on_book("a", "ETH-BTC", "kraken", make_book(((1.1, 1.0),), venue_seq=7), 1, 0.0)
+    world.on_book("b", "ETH-BTC", "kraken", make_book(((1.2, 1.0),), venue_seq=6), 1, 0.0)
+    assert [level.price for level in only_book(world.evaluate(0.0, NOW_NS)).bids] == [1.1]
+    world.on_lost("a", "silent", 0.0)
+    assert world.evaluate(0.0, NOW_NS) == Effects()
     held_s = world.due_in(0.0)
-    assert [feed.state for feed in only_book(world.settle(held_s, NOW_NS)).venues] == [
+    assert [feed.state for feed in only_book(world.evaluate(held_s, NOW_NS)).venues] == [
         pb.STATE_SYNCING
     ]
-    world.hear_book("b", "ETH-BTC", "kraken", make_book(((1.2, 1.0),), venue_seq=7), 1, 0.9)
-    assert [level.price for level in only_book(world.settle(0.9, NOW_NS)).bids] == [1.2]
-    world.hear_book("c", "ETH-BTC", "kraken", make_book(((1.3, 1.0),), venue_seq=8), 1, 1.0)
-    world.lose("b", "silent", 1.0)
-    assert [level.price for level in only_book(world.settle(1.0, NOW_NS)).bids] == [1.3]
+    world.on_book("b", "ETH-BTC", "kraken", make_book(((1.2, 1.0),), venue_seq=7), 1, 0.9)
+    assert [level.price for level in only_book(world.evaluate(0.9, NOW_NS)).bids] == [1.2]
+    world.on_book("c", "ETH-BTC", "kraken", make_book(((1.3, 1.0),), venue_seq=8), 1, 1.0)
+    world.on_lost("b", "silent", 1.0)
+    assert [level.price for level in only_book(world.evaluate(1.0, NOW_NS)).bids] == [1.3]
 
 
 def test_a_crossed_venue_is_out_and_says_so(make_book: MakeBook) -> None:
     world = new_world()
     world.want(ViewKind.BOOK, "ETH-BTC")
     crossed = make_book(((2.0, 1.0),), ((1.0, 1.0),))
-    assert world.hear_book("a", "ETH-BTC", "kraken", crossed, 1, 0.0) == "crossed"
-    book = only_book(world.settle(0.0, NOW_NS))
+    assert world.on_book("a", "ETH-BTC", "kraken", crossed, 1, 0.0) == "crossed"
+    book = only_book(world.evaluate(0.0, NOW_NS))
     assert not book.live
     assert not book.bids
     assert [feed.state for feed in book.venues] == [pb.STATE_STALE]
@@ -180,52 +180,52 @@ def test_a_crossed_venue_is_out_and_says_so(make_book: MakeBook) -> None:
 def test_an_unwanted_view_is_dropped_after_the_linger(make_book: MakeBook) -> None:
     world = new_world()
     world.want(ViewKind.BOOK, "ETH-BTC")
-    world.hear_book("a", "ETH-BTC", "kraken", make_book(), 1, 0.0)
-    seq = only_book(world.settle(0.0, NOW_NS)).seq
+    world.on_book("a", "ETH-BTC", "kraken", make_book(), 1, 0.0)
+    seq = only_book(world.evaluate(0.0, NOW_NS)).seq
     world.unwant(ViewKind.BOOK, "ETH-BTC", now=100.0)
     assert world.due_in(100.0) == LINGER_S
-    assert world.settle(109.9, NOW_NS) == Effects()
-    gone = world.settle(110.0, NOW_NS)
+    assert world.evaluate(109.9, NOW_NS) == Effects()
+    gone = world.evaluate(110.0, NOW_NS)
     assert (gone.unsubscribe, gone.forget) == (["book.ETH-BTC."], ["view.book.ETH-BTC."])
     assert world.due_in(110.0) == math.inf
     world.want(ViewKind.BOOK, "ETH-BTC")
-    assert only_book(world.settle(120.0, NOW_NS)).seq > seq
+    assert only_book(world.evaluate(120.0, NOW_NS)).seq > seq
 
 
 def test_wanted_again_within_the_linger_nothing_happens() -> None:
     world = new_world()
     world.want(ViewKind.BOOK, "ETH-BTC")
-    world.settle(0.0, NOW_NS)
+    world.evaluate(0.0, NOW_NS)
     world.unwant(ViewKind.BOOK, "ETH-BTC", now=0.0)
     world.want(ViewKind.BOOK, "ETH-BTC")
-    assert world.settle(1000.0, NOW_NS) == Effects()
+    assert world.evaluate(1000.0, NOW_NS) == Effects()
 
 
 def test_a_configured_instrument_stays(make_book: MakeBook) -> None:
     world = new_world(always=("ETH-BTC",))
-    assert world.settle(0.0, NOW_NS).subscribe == ["book.ETH-BTC."]
-    world.hear_book("a", "ETH-BTC", "kraken", make_book(), 1, 0.0)
+    assert world.evaluate(0.0, NOW_NS).subscribe == ["book.ETH-BTC."]
+    world.on_book("a", "ETH-BTC", "kraken", make_book(), 1, 0.0)
     world.want(ViewKind.BOOK, "ETH-BTC")
-    assert only_book(world.settle(0.0, NOW_NS)).live
+    assert only_book(world.evaluate(0.0, NOW_NS)).live
     world.unwant(ViewKind.BOOK, "ETH-BTC", now=0.0)
-    gone = world.settle(1000.0, NOW_NS)
+    gone = world.evaluate(1000.0, NOW_NS)
     assert (gone.unsubscribe, gone.forget) == ([], ["view.book.ETH-BTC."])
 
 
 def test_lists_are_relayed() -> None:
     world = new_world()
     listing = Instruments("kraken", ("BTC-USD", "ETH-BTC"))
-    world.hear_instruments(listing)
-    assert world.settle(0.0, NOW_NS).publish == [("status.instruments.kraken.", listing)]
+    world.on_instruments(listing)
+    assert world.evaluate(0.0, NOW_NS).publish == [("status.instruments.kraken.", listing)]
 
 
 def test_live_means_that_some_venue_is() -> None:
     world = new_world()
     heard = [world.live]
     for state in (FeedState.SYNCING, FeedState.LIVE):
-        world.hear_venue("a", venue("kraken", "a", state))
+        world.on_venue("a", venue("kraken", "a", state))
         heard.append(world.live)
-    world.lose("a", "bye", 0.0)
+    world.on_lost("a", "bye", 0.0)
     assert [*heard, world.live] == [False, False, True, False]
 
 
@@ -234,14 +234,14 @@ def test_nothing_is_kept_of_what_came_and_went(make_book: MakeBook) -> None:
     sizes = []
     for turn in range(4):
         name, now = f"COIN{turn}-USD", turn * 2 * LINGER_S
-        world.hear_venue(f"listener {turn}", venue("kraken", f"listener {turn}"))
+        world.on_venue(f"listener {turn}", venue("kraken", f"listener {turn}"))
         world.want(ViewKind.BOOK, name)
-        world.hear_book(f"listener {turn}", name, "kraken", make_book(), 1, now)
-        assert books(world.settle(now, NOW_NS), f"view.book.{name}.")
-        world.lose(f"listener {turn}", "silence", now)
-        world.lose(f"aggregator {turn}", "silence", now)
+        world.on_book(f"listener {turn}", name, "kraken", make_book(), 1, now)
+        assert books(world.evaluate(now, NOW_NS), f"view.book.{name}.")
+        world.on_lost(f"listener {turn}", "silence", now)
+        world.on_lost(f"aggregator {turn}", "silence", now)
         world.unwant(ViewKind.BOOK, name, now)
-        world.settle(now + LINGER_S, NOW_NS)
+        world.evaluate(now + LINGER_S, NOW_NS)
         sizes.append([len(kept) for kept in vars(world).values() if isinstance(kept, dict | set)])
     assert all(later == sizes[0] for later in sizes)
 
@@ -249,19 +249,19 @@ def test_nothing_is_kept_of_what_came_and_went(make_book: MakeBook) -> None:
 def test_a_venue_may_be_let_go_before_its_state_was_heard(make_book: MakeBook) -> None:
     world = new_world()
     world.want(ViewKind.BOOK, "ETH-BTC")
-    world.hear_book("a", "ETH-BTC", "kraken", make_book(), 1, 0.0)
-    assert only_book(world.settle(0.0, NOW_NS)).live
-    world.hear_gone("a", "ETH-BTC", "kraken", 0.0)
-    book = only_book(world.settle(0.0, NOW_NS))
+    world.on_book("a", "ETH-BTC", "kraken", make_book(), 1, 0.0)
+    assert only_book(world.evaluate(0.0, NOW_NS)).live
+    world.on_gone("a", "ETH-BTC", "kraken", 0.0)
+    book = only_book(world.evaluate(0.0, NOW_NS))
     assert [(feed.venue, feed.state) for feed in book.venues] == [("kraken", pb.STATE_SYNCING)]
 
 
 def test_configured_instruments_that_no_venue_lists_are_told_once_all_venues_told_theirs() -> None:
     world = new_world(("ETH-BTC", "XBT-USD"))
-    world.hear_venue("a", venue("kraken", "a"))
-    world.hear_venue("b", venue("binance", "b"))
-    world.hear_instruments(Instruments("binance", ("ETH-BTC", "BTC-USD")))
+    world.on_venue("a", venue("kraken", "a"))
+    world.on_venue("b", venue("binance", "b"))
+    world.on_instruments(Instruments("binance", ("ETH-BTC", "BTC-USD")))
     assert world.unlisted() == []
-    world.hear_instruments(Instruments("kraken", ("BTC-USD",)))
+    world.on_instruments(Instruments("kraken", ("BTC-USD",)))
     assert world.unlisted() == ["no venue lists XBT-USD: did you mean BTC-USD?"]
     assert world.unlisted() == []

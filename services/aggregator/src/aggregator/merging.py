@@ -15,7 +15,7 @@ from itertools import chain, groupby
 from dragonfly_common.topics import ViewKind
 
 from aggregator.encoding import ASKS, BIDS, encode_merged_level
-from aggregator.feeds import Entry, Feed
+from aggregator.venue_books import Entry, VenueBook
 
 __all__ = ["Merger", "Top", "encode_levels", "spread"]
 
@@ -27,11 +27,11 @@ class Merger:
     """All levels that venues have of one instrument, in order."""
 
     def __init__(self) -> None:
-        self._feeds: dict[str, Feed] = {}
+        self._feeds: dict[str, VenueBook] = {}
         self._bids: list[Entry] = []
         self._asks: list[Entry] = []
 
-    def take(self, feeds: Iterable[Feed]) -> None:
+    def take(self, feeds: Iterable[VenueBook]) -> None:
         """Put each feed in the place of what its venue had; the same object costs nothing."""
         bids: dict[str, Sequence[Entry]] = {}
         asks: dict[str, Sequence[Entry]] = {}

@@ -1,6 +1,6 @@
 """The one world view: what every listener said, what gateways want, what must be told. Pure.
 
-Facts come in (`hear`, `lose`, `want`), and `settle` returns what follows from them: views that
+Facts come in (`on_*`, `want`), and `evaluate` returns what follows from them: views that
 changed, status to relay, interest to pass on. Of the instruments that are wanted it computes those
 that its assignment holds. The time is a parameter throughout.
 """
@@ -26,10 +26,10 @@ from dragonfly_common.topics import (
 from dragonfly_common.types import FeedState
 from msgspec.structs import replace
 
+from aggregator.arbiter import ReplicaArbiter
 from aggregator.encoding import encode_feed_age, encode_view
-from aggregator.feeds import Feed, Status, absent_feed, take_book
 from aggregator.merging import Merger, Top, encode_levels, spread
-from aggregator.voices import Voices
+from aggregator.venue_books import Status, VenueBook, absent_book, take_book
 
 __all__ = ["Effects", "World"]
 
@@ -61,7 +61,7 @@ class _Told:
 class _Market:
     """One instrument: what listeners say of it, and which views of it are wanted."""
 
-    feeds: dict[str, Voices] = field(default_factory=dict)
+    feeds: dict[str, ReplicaArbiter] = field(default_factory=dict)
     """By venue."""
     venues: Sequence[str] = ()
     """Those that say something of it or could, in order; empty until it is computed anew."""
@@ -123,28 +123,28 @@ class World:
         if market and kind in market.wanted:
             self._lingering[kind, instrument] = now + self._linger_s
 
-    def hear_book(
+    def on_book(
         self, publisher: str, instrument: str, venue: str, book: Book, ts_pub: int, now: float
     ) -> str | None:
         """Take a listener's book; return a counter label if it contradicts itself."""
         market = self._markets.get(instrument)
         if market is None:
             return None
-        voices = market.feeds.get(venue)
-        if voices is None:
-            voices = market.feeds[venue] = Voices()
+        arbiter = market.feeds.get(venue)
+        if arbiter is None:
+            arbiter = market.feeds[venue] = ReplicaArbiter()
             market.venues = ()
-        feed = take_book(venue, book, ts_pub, self._depth, voices.believed)
-        self._note(instrument, voices, now, changed=voices.hear(publisher, feed, now))
+        feed = take_book(venue, book, ts_pub, self._depth, arbiter.chosen)
+        self._note(instrument, arbiter, now, changed=arbiter.on_book(publisher, feed, now))
         return feed.fault
 
-    def hear_gone(self, publisher: str, instrument: str, venue: str, now: float) -> None:
+    def on_gone(self, publisher: str, instrument: str, venue: str, now: float) -> None:
         """Take a listener's word that other replicas of it carry an instrument by now."""
         market = self._markets.get(instrument)
-        if market is not None and (voices := market.feeds.get(venue)):
-            self._note(instrument, voices, now, changed=voices.release(publisher, now))
+        if market is not None and (arbiter := market.feeds.get(venue)):
+            self._note(instrument, arbiter, now, changed=arbiter.on_released(publisher, now))
 
-    def hear_venue(self, publisher: str, status: Venue) -> None:
+    def on_venue(self, publisher: str, status: Venue) -> None:
         """Take what a listener says of its venue, and relay it."""
         self._lost.discard(publisher)
         known = status.venue in self._venues
@@ -158,7 +158,7 @@ class World:
                 market.venues = ()
             self._dirty.update(dict.fromkeys(self._markets))
 
-    def hear_instruments(self, listing: Instruments) -> None:
+    def on_instruments(self, listing: Instruments) -> None:
         """Relay what a venue lists."""
         self._listings.take(listing)
         self._effects.publish.append((instruments_topic(listing.venue), listing))
@@ -169,13 +169,13 @@ class World:
             return []
         return [self._listings.refusal(name) for name in self._listings.unlisted(self._always)]
 
-    def lose(self, publisher: str, why: str, now: float) -> None:
-        """Void all that a listener said: its levels leave every book with the next `settle`."""
+    def on_lost(self, publisher: str, why: str, now: float) -> None:
+        """Void all that a listener said: its levels leave every book with the next `evaluate`."""
         reason = f"listener lost: {why}"
         for instrument, market in self._markets.items():
-            for voices in market.feeds.values():
-                changed = voices.lose(publisher, reason, now)
-                self._note(instrument, voices, now, changed=changed)
+            for arbiter in market.feeds.values():
+                changed = arbiter.on_lost(publisher, reason, now)
+                self._note(instrument, arbiter, now, changed=changed)
         for venue, by_listener in self._venues.items():
             if publisher in by_listener:
                 self._lost.add(publisher)
@@ -187,11 +187,11 @@ class World:
                 self._dirty.update(dict.fromkeys(self._markets))
 
     def due_in(self, now: float) -> float:
-        """Return seconds until `settle` has something to do whatever is heard."""
+        """Return seconds until `evaluate` has something to do whatever is heard."""
         due = chain(self._lingering.values(), self._timers.values())
         return min(due, default=math.inf) - now
 
-    def settle(self, now: float, now_ns: int) -> Effects:
+    def evaluate(self, now: float, now_ns: int) -> Effects:
         """Return all that follows from what was heard since the last call."""
         if self._lingering:
             self._drop_unwanted(now)
@@ -231,11 +231,11 @@ class World:
                 market.wanted[kind] = _Told(told.seq)
                 self._effects.publish.append((view_topic(kind, instrument), Gone()))
 
-    def _note(self, instrument: str, voices: Voices, now: float, *, changed: bool) -> None:
+    def _note(self, instrument: str, arbiter: ReplicaArbiter, now: float, *, changed: bool) -> None:
         if changed:
             self._dirty[instrument] = None
-        if voices.look_at is not None:
-            self._look_at(instrument, voices.look_at)
+        if arbiter.look_at is not None:
+            self._look_at(instrument, arbiter.look_at)
 
     def _look_at(self, instrument: str, at: float) -> None:
         self._timers[instrument] = min(at, self._timers.get(instrument, at))
@@ -245,8 +245,8 @@ class World:
             del self._timers[instrument]
             self._dirty[instrument] = None
             market = self._markets.get(instrument)
-            for voices in market.feeds.values() if market else ():
-                self._note(instrument, voices, now, changed=voices.look(now))
+            for arbiter in market.feeds.values() if market else ():
+                self._note(instrument, arbiter, now, changed=arbiter.look(now))
 
     def _publish_changes(self, instrument: str, market: _Market, now: float, now_ns: int) -> None:
         if not market.wanted or self._is_awaited(instrument, market, now):
@@ -254,7 +254,7 @@ class World:
         if not market.venues:
             market.venues = sorted({*market.feeds, *self._venues})
         feeds = [
-            ((voices := market.feeds.get(venue)) and voices.believed) or self._absent(venue)
+            ((arbiter := market.feeds.get(venue)) and arbiter.chosen) or self._absent(venue)
             for venue in market.venues
         ]
         states = [feed.status for feed in feeds]
@@ -303,12 +303,12 @@ class World:
             self._ready ^= {instrument}
             self._assignment.note_ready(self._ready)
 
-    def _absent(self, venue: str) -> Feed:
+    def _absent(self, venue: str) -> VenueBook:
         # A replica may let an instrument go before its word on the venue itself is here.
         status = self._venue_state(venue) if venue in self._venues else None
         if status and status.state is FeedState.DOWN:
-            return absent_feed(venue, FeedState.DOWN, status.reason)
-        return absent_feed(venue, FeedState.SYNCING, SYNCING_REASON)
+            return absent_book(venue, FeedState.DOWN, status.reason)
+        return absent_book(venue, FeedState.SYNCING, SYNCING_REASON)
 
     def _drop_lost(self, by_listener: dict[str, Venue]) -> None:
         # What a lost listener left behind is kept only while nobody else speaks for the venue.
@@ -348,7 +348,7 @@ class World:
                     self._effects.unsubscribe.append(book_interest(instrument))
 
 
-def _encode_feeds(feeds: Iterable[Feed], now_ns: int) -> bytes:
+def _encode_feeds(feeds: Iterable[VenueBook], now_ns: int) -> bytes:
     parts: list[bytes] = []
     for feed in feeds:
         parts.append(feed.encoded)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import msgspec
 import pytest
-from aggregator.feeds import Feed, lost_feed, take_book
+from aggregator.venue_books import VenueBook, lost_book, take_book
 from dragonfly_common.messages import Book
 from dragonfly_common.printable import LONGEST_SENTENCE
 from dragonfly_common.types import FeedState, Side
@@ -42,12 +42,12 @@ SIDES = st.sampled_from([(), ((1.0, 5.0),), ((1.0, 6.0),), ((1.0, 5.0), (0.5, 1.
 def test_what_was_made_before_changes_nothing(
     make_book: MakeBook, books: list[tuple[Side, FeedState]]
 ) -> None:
-    before: Feed | None = None
+    before: VenueBook | None = None
     for number, (bids, state) in enumerate(books):
         book = make_book(bids, state=state, venue_seq=number)
         feed = take_book("kraken", book, 7, 1, before)
         assert feed == take_book("kraken", book, 7, 1)
-        before = lost_feed(feed, "silent") if number % 3 == 2 else feed
+        before = lost_book(feed, "silent") if number % 3 == 2 else feed
 
 
 def test_a_side_that_did_not_change_is_used_again(make_book: MakeBook) -> None:
@@ -87,6 +87,6 @@ def test_a_book_that_contradicts_itself_is_not_used_and_says_so(
 
 
 def test_a_lost_feed_keeps_its_place_but_no_level(make_book: MakeBook) -> None:
-    feed = lost_feed(take_book("kraken", make_book(venue_seq=42), 7, depth=10), "silent")
+    feed = lost_book(take_book("kraken", make_book(venue_seq=42), 7, depth=10), "silent")
     assert (feed.state, feed.reason, feed.venue_seq) == (FeedState.DOWN, "silent", 42)
     assert feed.bids == feed.asks == ()

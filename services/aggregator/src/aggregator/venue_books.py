@@ -14,7 +14,7 @@ from dragonfly_common.types import FeedState, Side
 
 from aggregator.encoding import ASKS, BIDS, encode_feed, level_encoder
 
-__all__ = ["Entry", "Feed", "Status", "absent_feed", "behind_feed", "lost_feed", "take_book"]
+__all__ = ["Entry", "Status", "VenueBook", "absent_book", "behind_book", "lost_book", "take_book"]
 
 Entry = tuple[float, float, str, bytes]
 """A level as it sorts: (±price, -amount, venue, its encoding). Bids have -price: best is least."""
@@ -23,7 +23,7 @@ Status = tuple[str, FeedState, str, float | None]
 """(venue, state, reason, score)."""
 
 
-class Feed(msgspec.Struct, frozen=True, gc=False):
+class VenueBook(msgspec.Struct, frozen=True, gc=False):
     """What a listener last said, with levels only where they may enter a consolidated book."""
 
     venue: str
@@ -50,7 +50,9 @@ class Feed(msgspec.Struct, frozen=True, gc=False):
         return self.status[2]
 
 
-def take_book(venue: str, book: Book, ts_pub: int, depth: int, before: Feed | None = None) -> Feed:
+def take_book(
+    venue: str, book: Book, ts_pub: int, depth: int, before: VenueBook | None = None
+) -> VenueBook:
     """Judge a listener's book and prepare it for merging.
 
     Of `before`, an earlier feed of the venue and depth, a side that did not change is used again.
@@ -84,18 +86,18 @@ def take_book(venue: str, book: Book, ts_pub: int, depth: int, before: Feed | No
     return _feed(venue, state, reason, book, ts_pub, bids, asks, sides, fault)
 
 
-def lost_feed(feed: Feed, reason: str) -> Feed:
+def lost_book(feed: VenueBook, reason: str) -> VenueBook:
     """Return `feed` as it stands once its listener is gone: DOWN, without levels."""
     return _feed(feed.venue, FeedState.DOWN, reason, feed, feed.ts_pub)
 
 
-def behind_feed(feed: Feed, reason: str) -> Feed:
+def behind_book(feed: VenueBook, reason: str) -> VenueBook:
     """Return `feed` as it stands while it is behind what was shown: SYNCING, without levels."""
     return _feed(feed.venue, FeedState.SYNCING, reason, feed, feed.ts_pub)
 
 
 @lru_cache(maxsize=1024)
-def absent_feed(venue: str, state: FeedState, reason: str) -> Feed:
+def absent_book(venue: str, state: FeedState, reason: str) -> VenueBook:
     """Return what stands for a known venue that has said nothing of an instrument yet."""
     return _feed(venue, state, reason, _NOTHING, 0)
 
@@ -104,13 +106,13 @@ def _feed(
     venue: str,
     state: FeedState,
     reason: str,
-    said: Book | Feed,
+    said: Book | VenueBook,
     ts_pub: int,
     bids: tuple[Entry, ...] = (),
     asks: tuple[Entry, ...] = (),
     sides: tuple[Side, Side] = ((), ()),
     fault: str | None = None,
-) -> Feed:
+) -> VenueBook:
     venue_seq, ts_event, ts_recv, score = said.venue_seq, said.ts_event, said.ts_recv, said.score
     encoded = encode_feed(
         venue,
@@ -124,7 +126,7 @@ def _feed(
         score_total=said.score_total,
     )
     status = (venue, state, reason, score)
-    return Feed(
+    return VenueBook(
         venue,
         state,
         venue_seq,
