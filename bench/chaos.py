@@ -2,10 +2,11 @@
 
     python bench/chaos.py --minutes 30 --rate 5000 --seed 7     or: make chaos ARGS="…"
 
-Runs simulated venues, four listeners, two aggregators, two gateways and two processes of bots on
-loopback; --together, two processes of three listeners, an aggregator and a gateway each, as
-`dragonfly up` runs them. What joins processes goes through proxies (`tests/proxy.py`). On a seeded
-schedule processes are killed, frozen and stopped, links are cut, slowed and held, venues misbehave.
+Runs all simulated venues, a listener of each and a second of one, two aggregators, two gateways and
+two processes of bots on loopback; --together, two processes of a listener of each venue, an
+aggregator and a gateway, as `dragonfly up` runs them. What joins processes goes through proxies
+(`tests/proxy.py`). On a seeded schedule processes are killed, frozen and stopped, links are cut,
+slowed and held, venues misbehave.
 Afterwards the oracle judges all that each bot received. A run that fails keeps its folder.
 """
 
@@ -31,12 +32,11 @@ import uvloop
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-from chaos_plan import APART, BOTS, GATEWAYS, TOGETHER, Cast, Planned, role, schedule
+from chaos_plan import APART, BOTS, GATEWAYS, TOGETHER, VENUES, Cast, Planned, role, schedule
 from chaos_report import Done, Timings, as_json, table
 from chaos_system import Joined
 from oracle import Excuse, Rules, Run, judge_folder, read_run
 from proxy import Proxy
-from system import VENUES
 from truth import Truth
 from venue_simulator.catalogue import RESTING
 from venue_simulator.seeded import RESTING_S

@@ -8,19 +8,21 @@ from itertools import permutations
 from typing import Final, NamedTuple
 
 import click
-from system import VENUES
+from venue_simulator.venues import VENUES as SIMULATED
 
 __all__ = [
     "APART",
     "BOTS",
     "GATEWAYS",
     "TOGETHER",
+    "VENUES",
     "Cast",
     "Planned",
     "role",
     "schedule",
 ]
 
+VENUES: Final = tuple(SIMULATED)
 GATEWAYS: Final = ("gateway-1", "gateway-2")
 BOTS: Final = ("bots-1", "bots-2")
 PROCESS_FAULTS: Final = ("kill", "term", "stop")
@@ -81,12 +83,7 @@ class Cast(NamedTuple):
 
 
 APART: Final = Cast(
-    {
-        "listener-binance-1": "binance",
-        "listener-binance-2": "binance",
-        "listener-bitstamp-1": "bitstamp",
-        "listener-kraken-1": "kraken",
-    },
+    {"listener-binance-2": "binance", **{f"listener-{venue}-1": venue for venue in VENUES}},
     ("aggregator-1", "aggregator-2"),
 )
 TOGETHER: Final = Cast({}, ())

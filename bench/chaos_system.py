@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlencode, urlsplit
 
-from chaos_plan import BOTS, GATEWAYS, Cast
+from chaos_plan import BOTS, GATEWAYS, VENUES, Cast
 from dragonfly_client import ClientError, DragonflyClient
 from proxy import Proxy
-from system import VENUES, Process, System, eventually, live_venues
+from system import Process, System, eventually, live_venues
 
 __all__ = ["Joined"]
 
