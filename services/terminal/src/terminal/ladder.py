@@ -58,7 +58,13 @@ FAINT: Final = "#7d8590"
 LINE: Final = "#30363d"
 ACCENT: Final = "#39c5cf"
 
-VENUE_COLOURS: Final = {"binance": "#f0b90b", "bitstamp": "#3fa796", "kraken": "#8b7cf6"}
+VENUE_COLOURS: Final = {
+    "binance": "#f0b90b",
+    "bitstamp": "#3fa796",
+    "kraken": "#8b7cf6",
+    "kucoin": "#24ae8f",
+    "okx": "#c9d1d9",
+}
 OTHER_COLOURS: Final = ("#58a6ff", "#ff7b72", "#d2a8ff", "#7ee787", "#ffa657", "#79c0ff")
 
 STATE_STYLES: Final = {
