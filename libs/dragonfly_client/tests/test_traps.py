@@ -16,6 +16,7 @@ from dragonfly_client import (
     NotFoundError,
     Refused,
     SettingError,
+    Tls,
 )
 from dragonfly_client import client as client_module
 from dragonfly_client._decode import decode_bbo, decode_book, decode_liquidity
@@ -109,6 +110,7 @@ async def test_a_stream_of_which_all_is_refused_ends(
 
 # Those who do not run mypy.
 UNTYPED: Any = DragonflyClient
+UNTYPED_TLS: Any = Tls
 CLIENT: Any = DragonflyClient()
 NOT_WHOLE: list[Any] = [-1, True, 1.5, "5", None, 2**32]
 NO_NAMES: list[Any] = [None, 5, ["ETH-BTC"]]
@@ -145,6 +147,16 @@ NO_NAMES: list[Any] = [None, 5, ["ETH-BTC"]]
             )
             for window in (0, -1, True, 1.5, "1")
         ),
+        *(
+            (lambda token=token: UNTYPED(token=token), "the token is not one line")
+            for token in (3, b"secret", "a b")
+        ),
+        *(
+            (lambda proxy=proxy: UNTYPED(proxy=proxy), f"proxy '{proxy}' cannot be used")
+            for proxy in (3, True, "x")
+        ),
+        (lambda: UNTYPED_TLS(ca_file=3), "ca_file 3: give the path of a PEM file"),
+        (lambda: UNTYPED_TLS(server_name=b"x"), "server_name b'x': give a host's name"),
         (lambda: UNTYPED(lookahead_bytes=-1), "lookahead_bytes -1: give a whole number"),
         (lambda: UNTYPED(connect_timeout_s=-1), "connect_timeout_s -1: give seconds"),
         (lambda: UNTYPED(connect_timeout_s="9"), "connect_timeout_s '9': give seconds"),

@@ -118,6 +118,13 @@ def test_a_command_that_nobody_has_is_named(run: Run) -> None:
     assert "No such command 'lisener'" in result.output
 
 
+def test_a_group_by_itself_shows_its_help_and_no_error() -> None:
+    result = CliRunner().invoke(cli.main, ["keys"])
+    assert result.stderr.startswith("Usage: ")
+    assert result.stderr.count("Usage: ") == 1
+    assert "Error" not in result.output
+
+
 def test_every_option_is_a_variable_of_its_own_name(run: Run) -> None:
     result = run(
         "show",

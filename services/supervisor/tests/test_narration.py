@@ -234,6 +234,15 @@ def test_only_what_was_live_is_live_again() -> None:
     ]
 
 
+@pytest.mark.parametrize("ready", ["ready", "service ready"])
+def test_a_listener_that_started_anew_has_its_feeds_live_again(ready: str) -> None:
+    ticker = Ticker()
+    for event in (ready, "feed live", ready, "feed live"):
+        ticker.log("listener.kraken", feed_line(event))
+        ticker.log("listener.binance", feed_line("feed live"))
+    assert ticker.lines == ["03:04:05 kraken ETH-BTC LIVE again"]
+
+
 def test_a_viewer_is_told_what_there_is_a_remedy_for() -> None:
     ticker = Ticker()
     ticker.log("gateway", {"event": "open", "level": "warning", "remedy": "close it"})

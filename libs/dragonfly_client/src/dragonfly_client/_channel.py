@@ -16,6 +16,7 @@ from google.protobuf.message import Message
 
 from dragonfly_client._loops import Tasks, noting_tasks, polled_loop, settle
 from dragonfly_client._proxy import proxy_given, proxy_of
+from dragonfly_client._settings import check_token
 from dragonfly_client.errors import SettingError
 from dragonfly_client.tls import Tls
 
@@ -37,7 +38,6 @@ _log: Final = logging.getLogger("dragonfly_client")
 
 _TARGET: Final = re.compile(r"([^\s:/\[\]]+|\[[0-9A-Fa-f:.]+\]):\d{1,5}|unix:\S+")
 
-_TOKEN: Final = re.compile(r"[!-~]+")
 
 _SERVICE: Final = pb.DESCRIPTOR.services_by_name["MarketData"]
 
@@ -120,9 +120,7 @@ class Connector:
                 f"{str(target)[:80]!r} is no gateway's address: write HOST:PORT, for example"
                 " 127.0.0.1:50051"
             )
-        if token and not _TOKEN.fullmatch(token):
-            # Said here, because gRPC would say it with the token.
-            raise SettingError("the token is not one line of printable ASCII without blanks")
+        check_token(token)
         if token and tls is None and not _is_of_this_machine(target):
             _log.warning(
                 "the token travels to %s in the clear, where everybody on the way can read it: "

@@ -39,8 +39,8 @@ def proxy_given(url: str) -> Proxy:
     Raises:
         SettingError: it is not http://HOST:PORT.
     """
-    shown = _shown(url)
-    if not _PROXY.fullmatch(url):
+    shown = _shown(str(url))
+    if not _PROXY.fullmatch(str(url)):
         raise SettingError(f"proxy {shown!r} cannot be used: write http://HOST:PORT")
     return Proxy(url, f" through the proxy {shown}")
 

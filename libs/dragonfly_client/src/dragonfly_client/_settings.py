@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Any, Final
 
 from dragonfly_client.errors import SettingError
 from dragonfly_client.tls import Tls
 
-__all__ = ["check_depth", "check_instrument", "check_seconds", "check_tls", "check_whole"]
+__all__ = [
+    "check_depth",
+    "check_instrument",
+    "check_seconds",
+    "check_tls",
+    "check_token",
+    "check_whole",
+]
 
+_TOKEN: Final = re.compile(r"[!-~]*")
 UINT32_MAX: Final = 2**32 - 1
 """What a field of a request can carry; how much of that is served, the gateway says."""
 
@@ -47,6 +56,12 @@ def check_tls(tls: Any) -> None:
             f"tls {_shown(tls)}: give Tls(), which trusts what this machine trusts, Tls(ca_file=…),"
             " or None for no encryption"
         )
+
+
+def check_token(token: Any) -> None:
+    """Refuse what gRPC would refuse, whose sentence holds the token."""
+    if token is not None and not (isinstance(token, str) and _TOKEN.fullmatch(token)):
+        raise SettingError("the token is not one line of printable ASCII without blanks")
 
 
 def _shown(value: object) -> str:

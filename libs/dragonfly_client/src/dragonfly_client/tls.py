@@ -37,6 +37,11 @@ class Tls:
     """The name that the gateway's certificate is for, where the target's host is another."""
 
     def __post_init__(self) -> None:
+        for argument in ("ca_file", "cert_file", "key_file"):
+            if not isinstance(path := getattr(self, argument), str | Path | None):
+                raise SettingError(f"{argument} {path!r}: give the path of a PEM file")
+        if not isinstance(self.server_name, str | None):
+            raise SettingError(f"server_name {self.server_name!r}: give a host's name")
         if (self.cert_file is None) != (self.key_file is None):
             raise SettingError("cert_file and key_file belong together: give both or neither")
         if self.key_file is not None:

@@ -50,6 +50,8 @@ class _InstalledCommands(click.Group):
         words = list(ctx.args)
         try:
             return super().invoke(ctx)
+        except click.exceptions.NoArgsIsHelpError:  # the help of a group, which is no mistake
+            raise
         except (click.UsageError, UserError) as error:
             command = ctx.invoked_subcommand and self.get_command(ctx, ctx.invoked_subcommand)
             if not command:

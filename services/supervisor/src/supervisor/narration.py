@@ -48,6 +48,7 @@ _COLOURS: Final = {"warning": "yellow", "error": "red", "critical": "bold red"}
 _SAID: Final = {"event", "level", "timestamp", "service", "instance", "exception", "venues"}
 _FEED: Final = "feed "
 _LIVE: Final = "LIVE"
+_READY: Final = ("ready", "service ready")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +94,8 @@ class Story:
         if event == "fault injected":
             lasts = f" for {line['seconds']} s" if line.get("seconds") else ""
             return News(when, "simulated", f"{line.get('venue')} {line.get('fault')}{lasts}")
+        if event in _READY:  # who starts anew has lost its feeds: LIVE is news again
+            self._told = {feed: told for feed, told in self._told.items() if feed[0] != process}
         if event.startswith(_FEED):
             return self._of_feed(when, process, line, event.removeprefix(_FEED).upper())
         # What befalls a book is told by its feed.
@@ -119,7 +122,7 @@ class Story:
             f"{state}{again}{reason}",
             (str(line.get("instrument")),),
             style="green" if state == _LIVE else "yellow",
-            first=state == _LIVE and before is None,
+            first=state == _LIVE and before is None and not again,
         )
 
 

@@ -30,9 +30,10 @@ __all__ = ["fault", "simulator"]
 CONTROL_TIMEOUT_S: Final = 5.0
 MAX_REPLY_BYTES: Final = 64 * 1024
 
-_NO_CONTROL: Final = (
-    "{} is no control page: give --control the `control` that the simulator logs when it is ready"
+_WHERE: Final = (
+    "what `up --simulated` shows at its start, or what a simulator's log calls `control`"
 )
+_NO_CONTROL: Final = f"{{}} is no control page: give --control {_WHERE}"
 
 
 @click.command()
@@ -124,7 +125,7 @@ def simulator(
     "--control",
     required=True,
     metavar="URL",
-    help="The `control` address that the simulator logs when it is ready.",
+    help=f"Where a simulator is told: {_WHERE}.",
 )
 @click.option("--instrument", metavar="BASE-QUOTE", help="Only this one.  [default: all]")
 @click.option(
@@ -199,8 +200,7 @@ def _post(url: str, control: str, ca_file: Path | None) -> str:
     except (OSError, ValueError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", error)
         raise ConfigError(
-            f"no simulator answers at {control}: {reason}; "
-            "give the `control` address that it logs when it is ready"
+            f"no simulator answers at {control}: {reason}; give --control {_WHERE}"
         ) from None
 
 
