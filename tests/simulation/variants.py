@@ -22,6 +22,7 @@ __all__ = ["VARIANTS"]
 
 
 def _set(owner: Any, name: str, value: Any) -> Callable[[], None]:
+    assert hasattr(owner, name), f"{owner.__name__} has no {name}: this variant breaks nothing"
     return lambda: setattr(owner, name, value)
 
 
@@ -41,9 +42,9 @@ def _ignore_digest(self: Sequencer, seq: int, digest: Mapping[str, int]) -> Coll
 
 
 def _eldest(self: ReplicaArbiter) -> str:
-    """The replica that is furthest behind is believed."""
-    said = self._said
-    return min(said, key=lambda name: (said[name].state.name != "LIVE", said[name].venue_seq))
+    """The replica that is furthest behind is chosen."""
+    books = self._books
+    return min(books, key=lambda name: (books[name].state.name != "LIVE", books[name].venue_seq))
 
 
 def _ignore_gone(self: Relay, *args: object) -> None:
@@ -65,7 +66,7 @@ VARIANTS: Final[dict[str, Callable[[], None]]] = {
     "view-gone-ignored": _set(Relay, "on_gone", _ignore_gone),
     "loss-ignored": _set(World, "on_lost", _ignore_loss),
     "eldest-replica": _set(ReplicaArbiter, "_newest", _eldest),
-    "steps-back": _set(ReplicaArbiter, "_steps_back", lambda self, chosen: False),
+    "steps-back": _set(ReplicaArbiter, "_is_recounted", lambda self, now: True),
     "always-ahead": _set(_Message, "is_ahead_of", lambda self, other: True),
     "stream-after-pause": _set(Views, "current", lambda self: True),
     "bot-takes-anything": _set(Freshness, "admit", lambda self, view: True),

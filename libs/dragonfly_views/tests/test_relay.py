@@ -1,12 +1,11 @@
 from __future__ import annotations
 
+from dragonfly_common.arbitration import HOLD_S, RECOUNT_S
 from dragonfly_common.messages import View
 from dragonfly_common.topics import ViewKind
 from dragonfly_protos import market_data_pb2 as pb
 from dragonfly_views.mailbox import Mailbox
 from dragonfly_views.relay import (
-    HOLD_S,
-    RECOUNT_S,
     RELIST_S,
     UNHEARD_LIMIT_S,
     Reader,

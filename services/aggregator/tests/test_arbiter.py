@@ -3,8 +3,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from aggregator.arbiter import HOLD_S, RECOUNT_S, ReplicaArbiter
+from aggregator.arbiter import ReplicaArbiter
 from aggregator.venue_books import VenueBook, take_book
+from dragonfly_common.arbitration import HOLD_S, RECOUNT_S
 from dragonfly_common.messages import Book
 from dragonfly_common.types import FeedState
 from hypothesis import given

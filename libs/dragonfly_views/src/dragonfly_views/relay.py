@@ -6,8 +6,9 @@ bots share it, and lingers after the last one left.
 The messages of one aggregator are shown at a time. Another aggregator is chosen when its live
 message is ahead: no venue in it is behind what is shown, and some venue is further. So no book goes
 back while an instrument moves from one aggregator to another. When the chosen aggregator is gone,
-its last message stands until another one has caught up, for HOLD_S at most. After that a
-placeholder is shown until no other is behind any more, and also when all aggregators are gone.
+its last message stands until another one has caught up, for a moment at most
+(`dragonfly_common.arbitration`). After that a placeholder is shown until no other is behind any
+more, and also when all aggregators are gone.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final, NamedTuple, Protocol
 
+from dragonfly_common.arbitration import Stage, Succession
 from dragonfly_common.messages import View
 from dragonfly_common.topics import RELIST_PREFIX, ViewKind, view_topic
 from dragonfly_common.types import MAX_DEPTH
@@ -29,13 +31,9 @@ __all__ = ["Reader", "Relay", "SupportsSubscribe", "ViewKey"]
 
 UNHEARD_LIMIT_S: Final = 1.0
 """How long a view may be unanswered before a placeholder is shown."""
-HOLD_S: Final = 0.5
-"""How long a view stands whose aggregator is gone while another one has it, and is behind."""
 RELIST_S: Final = 90.0
 """How long venues' lists are read again after a bot asked for what none lists: longer than the
 minute that a listener leaves between two looks."""
-RECOUNT_S: Final = 5.0
-"""What is still behind by then counts anew: aggregators go by the same time."""
 
 
 class ViewKey(NamedTuple):
@@ -89,8 +87,8 @@ class _Entry:
     """By aggregator."""
     chosen: _Message | None = None
     """What readers are shown, unless that is a placeholder."""
-    left_at: float | None = None
-    """When the aggregator of `chosen` went, None while it is there."""
+    succession: Succession = field(default_factory=Succession)
+    """Begun while the aggregator of `chosen` is gone."""
     withheld: bool = False
     """True while a placeholder is shown because every other aggregator is behind `chosen`."""
     shown: SharedView | None = None
@@ -103,7 +101,7 @@ class _Entry:
 
     def choose(self, key: ViewKey, message: _Message) -> None:
         """Show an aggregator's message."""
-        self.chosen, self.left_at, self.withheld = message, None, False
+        self.chosen, self.succession.left_at, self.withheld = message, None, False
         self.show(key, message.state)
 
     def successor(
@@ -172,7 +170,7 @@ class Relay:
         before = entry.messages.get(publisher)
         newest = entry.messages[publisher] = _Message(key.kind, view, epoch)
         alone = len(entry.messages) == 1
-        if entry.left_at is None and (alone or (newest.live and before is entry.chosen)):
+        if entry.succession.left_at is None and (alone or (newest.live and before is entry.chosen)):
             # A venue that only the chosen aggregator has lost stays, where another one has it.
             better = None if alone else entry.successor(newest, _Message.is_ahead_of)
             entry.choose(key, better or newest)
@@ -200,7 +198,7 @@ class Relay:
             self._unheard.pop(key, None)
             self._upstream.unsubscribe(view_topic(*key))
         for key, entry in self._entries.items():
-            if entry.left_at is not None and now >= entry.left_at + HOLD_S:
+            if entry.succession.stage(now) in {Stage.WITHHELD, Stage.RECOUNTED}:
                 _replace_chosen(entry, key, now, now_ns)
         for key in [key for key, at in self._unheard.items() if at <= now]:
             del self._unheard[key]
@@ -214,7 +212,7 @@ class Relay:
         if lost is None:
             return
         if not entry.messages:
-            entry.chosen, entry.left_at, entry.withheld = None, None, False
+            entry.chosen, entry.succession.left_at, entry.withheld = None, None, False
             entry.show(key, _placeholder(key, lost.body, (), reason, now_ns))
         elif entry.chosen is lost:
             _arbitrate(entry, key, now)
@@ -238,15 +236,15 @@ def _arbitrate(entry: _Entry, key: ViewKey, now: float) -> None:
     if successor is not None:
         entry.choose(key, successor)
     elif not is_there:
-        entry.left_at = now if entry.left_at is None else entry.left_at
+        entry.succession.begin(now)
 
 
 def _replace_chosen(entry: _Entry, key: ViewKey, now: float, now_ns: int) -> None:
     """Show what takes the place of an aggregator that is gone, a placeholder if that goes back."""
     best, chosen = entry.best(), entry.chosen
     assert chosen is not None
-    assert entry.left_at is not None
-    if now >= entry.left_at + RECOUNT_S or not best.goes_back_from(chosen):
+    is_recounted = entry.succession.stage(now) is Stage.RECOUNTED
+    if is_recounted or not best.goes_back_from(chosen):
         entry.choose(key, best)
     elif not entry.withheld:
         entry.withheld = True
