@@ -71,8 +71,10 @@ class SpoilingProxy:
         async with connect(url, compression=None, max_size=_MAX_SIZE) as venue:
 
             async def hand_on_requests() -> None:
-                async for frame in listener:
-                    await venue.send(frame)
+                # However the listener leaves, the venue's frames go nowhere from then on.
+                with contextlib.suppress(ConnectionClosed):
+                    async for frame in listener:
+                        await venue.send(frame)
                 await venue.close()
 
             requests = asyncio.create_task(hand_on_requests())
@@ -85,6 +87,8 @@ class SpoilingProxy:
                         await listener.send(self._spoilt(frame))
                     behind = [self._spoilt(frame) for _ in range(self.copies)]
                     said = [Frame(Opcode.TEXT, text.encode()) for text in (frame, *behind)]
+                    if listener.transport.is_closing():
+                        break
                     listener.transport.write(b"".join(one.serialize(mask=False) for one in said))
             except ConnectionClosed:
                 pass
