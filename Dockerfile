@@ -17,28 +17,25 @@ RUN /build/bin/pip install -q --no-index --find-links /verified hatchling
 COPY libs libs
 COPY services services
 RUN /build/bin/pip wheel -q --no-deps --no-build-isolation -w /wheels libs/* services/*
-# An environment without a pip of its own. Our packages go in as files: no stranger's package of the
-# same name can take their place.
+# An environment without a pip of its own. It is filled from these two folders alone: no stranger's
+# package can take the place of one of ours.
 RUN python -m venv --without-pip /opt/dragonfly
 COPY deploy/bill_of_materials.py deploy/install ./
 
 FROM build AS build-listener
-RUN ./install /wheels/dragonflybot_feed_listener-*.whl /wheels/dragonflybot_common-*.whl \
-    /wheels/dragonflybot_venues-*.whl
+RUN ./install listener
 
 FROM build AS build-aggregator
-RUN ./install /wheels/dragonflybot_aggregator-*.whl /wheels/dragonflybot_common-*.whl
+RUN ./install aggregator
 
 FROM build AS build-gateway
-RUN ./install /wheels/dragonflybot_grpc_gateway-*.whl /wheels/dragonflybot_common-*.whl \
-    /wheels/dragonflybot_protos-*.whl /wheels/dragonflybot_views-*.whl
+RUN ./install gateway
 
 FROM build AS build-simulator
-RUN ./install /wheels/dragonflybot_venue_simulator-*.whl /wheels/dragonflybot_common-*.whl
+RUN ./install simulator
 
 FROM build AS build-client
-RUN ./install /wheels/dragonflybot_terminal-*.whl /wheels/dragonflybot_client-*.whl \
-    /wheels/dragonflybot_common-*.whl /wheels/dragonflybot_protos-*.whl
+RUN ./install terminal
 
 # --- The images. -----------------------------------------------------------------------------------
 

@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 FRESH := $(VENV)-fresh
+WHEELS := $(VENV)/wheels
 PACKAGES := $(patsubst %/pyproject.toml,%,$(wildcard libs/*/pyproject.toml services/*/pyproject.toml))
 MANIFESTS := $(addsuffix /pyproject.toml,$(PACKAGES)) constraints.txt
 EDITABLE := $(foreach package,$(PACKAGES),-e ./$(package))
@@ -33,12 +34,13 @@ define pin
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test docker-test simulate chaos soak fuzz bench check format protos constraints dist clean
+.PHONY: help demo test docker-test install-test simulate chaos soak fuzz bench check format protos constraints dist clean
 
 help:
 	@echo "make demo         three simulated venues, the whole system, a live ladder"
 	@echo "make test         the tests"
 	@echo "make docker-test  the tests of what runs in containers; needs a Docker engine"
+	@echo "make install-test the wheels of make dist, installed where nothing else is, and the demo out of them"
 	@echo "make simulate     all of it in one process: a seed a system, a network, its faults"
 	@echo "make chaos        two minutes of faults of every kind, every book judged"
 	@echo "make soak         an hour with a fault a minute: memory, latency, right books"
@@ -60,6 +62,10 @@ test: $(VENV)/.tools
 
 docker-test: $(VENV)/.tools
 	@$(BIN)/python -m pytest -m docker $(ARGS)
+
+# The tests ask no index: what others made is fetched here, in the pinned versions.
+install-test: $(VENV)/.tools $(WHEELS)/.fetched dist
+	@$(BIN)/python -m pytest -m wheels tests/test_wheels.py $(ARGS)
 
 simulate: $(VENV)/.tools
 	@PYTHONPATH=tests $(BIN)/python -m simulation $(ARGS)
@@ -117,6 +123,13 @@ dist: $(VENV)/.installed
 	$(BIN)/python deploy/bill_of_materials.py sbom $(VENV)/lib/python3*/site-packages hashes.txt >dist/sbom.cdx.json
 	$(BIN)/python deploy/bill_of_materials.py notices $(VENV)/lib/python3*/site-packages hashes.txt >dist/THIRD-PARTY-NOTICES.txt
 	@ls dist
+
+$(WHEELS)/.fetched: $(VENV)/.installed constraints.txt
+	rm -rf $(WHEELS)
+	mkdir $(WHEELS)
+	sed -n '/^# To run them/,/^# To test/p; /socks/p' constraints.txt >$(WHEELS)/requirements.txt
+	$(BIN)/python -m pip download -q --disable-pip-version-check --no-deps --only-binary :all: -r $(WHEELS)/requirements.txt -d $(WHEELS)
+	@touch $@
 
 clean:
 	rm -rf $(VENV) $(FRESH) dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

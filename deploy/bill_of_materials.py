@@ -81,7 +81,7 @@ def sbom(packages: Iterable[Distribution], hashes: Mapping[str, Sequence[str]]) 
             "component": {
                 "type": "application",
                 "name": "dragonflybot",
-                "version": version("dragonflybot-common"),
+                "version": version("dragonflybot"),
                 "licenses": [{"license": {"id": "Apache-2.0"}}],
             }
         },

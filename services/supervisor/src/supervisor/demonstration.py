@@ -103,7 +103,7 @@ def _find_ladder() -> PrepareLadder:
         (found,) = entry_points(group=ENTRY_POINT, name="ladder")
         prepare: PrepareLadder = found.load()
     except (ValueError, ModuleNotFoundError) as error:
-        missing = getattr(error, "name", None) or "terminal"
+        missing = getattr(error, "name", None) or "dragonflybot-terminal"
         raise ConfigError(
             f"`demo` shows a ladder and needs the package {missing}, which is not installed: "
             "install it, or run `up --simulated`"

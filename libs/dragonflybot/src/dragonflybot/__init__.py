@@ -1,0 +1,1 @@
+"""What is installed by the name of the whole: its extras choose the services."""
