@@ -208,7 +208,11 @@ class Oracle:
         bids: list[Level] = []
         asks: list[Level] = []
         for feed in live:
-            levels = self.truth.levels(feed.venue, instrument, feed.venue_seq, self.depth)
+            if feed.depth > self.depth:
+                raise _BrokenRuleError("deeper than the system", f"{feed.venue}: {feed.depth}")
+            # Of what a venue proves not to be missing nothing may be, and nothing else is shown.
+            depth = feed.depth or self.depth
+            levels = self.truth.levels(feed.venue, instrument, feed.venue_seq, depth)
             if levels is None:
                 raise _BrokenRuleError(
                     "state that never was", f"{feed.venue} names venue_seq {feed.venue_seq}"

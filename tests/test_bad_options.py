@@ -74,7 +74,7 @@ MISTAKES: list[tuple[tuple[str, ...], str]] = [
     ((*LISTENER, "--instrument=ETHBTC"), "ETHBTC"),
     ((*LISTENER, "--instrument="), "''"),
     ((*LISTENER, "--depth=0"), "depth"),
-    ((*LISTENER, "--depth=21"), "depth"),
+    ((*LISTENER, "--depth=101"), "depth"),
     ((*LISTENER, "--depth=ten"), "ten"),
     ((*LISTENER, "--ws-url=https://example.com"), "https://example.com"),
     ((*LISTENER, "--rest-url=example.com"), "example.com"),
@@ -211,7 +211,7 @@ def test_a_port_in_use_is_named(refusals: Refusals, arguments: tuple[str, ...]) 
 
 
 def test_a_mistake_in_the_environment_gets_the_same_sentence(tmp_path: Path) -> None:
-    answer = run(LISTENER, tmp_path / "said", {"DRAGONFLY_LISTENER_DEPTH": "21"})
+    answer = run(LISTENER, tmp_path / "said", {"DRAGONFLY_LISTENER_DEPTH": "101"})
     assert_one_sentence(*answer, "'DRAGONFLY_LISTENER_DEPTH'")
 
 

@@ -557,3 +557,24 @@ def test_a_live_venue_has_a_reason_only_where_it_restricts_trading() -> None:
     violation = judge_halted(said_of_trading("mute", 0.0, 9.0), [told])
     assert violation is not None
     assert violation.rule == "state without its reason"
+
+
+def test_a_venue_is_judged_as_deep_as_it_says(oracle: Oracle, book: Book) -> None:
+    binance, kraken = feed("binance", 7), replace(feed("kraken", 100), depth=1)
+    shallow = replace(
+        book,
+        venues=(binance, kraken),
+        bids=(*book.bids[:2], Level("binance", 65.1, 2.0)),
+    )
+    assert oracle.first_violation([shallow]) is None
+    beyond = replace(book, venues=(binance, kraken))
+    assert violated(oracle.first_violation([beyond])) == "not the merge of the truth"
+    missing = replace(shallow, venues=(binance, replace(kraken, depth=2)))
+    assert violated(oracle.first_violation([missing])) == "not the merge of the truth"
+    too_deep = replace(book, venues=(binance, replace(kraken, depth=11)))
+    assert violated(oracle.first_violation([too_deep])) == "deeper than the system"
+
+
+def violated(violation: Violation | None) -> str:
+    assert violation is not None
+    return violation.rule

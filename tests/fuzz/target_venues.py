@@ -179,7 +179,7 @@ class Frames(Target):
         self._exchange = Exchange(SIMULATED[self.venue], self._clock, Truth())
         self._market = SeededDriver({self.venue: self._exchange}, [], seed=1, rate=0.0)
         self.outlet = _Outlet()
-        self._feeds = Feeds(self.venue, self.outlet, self._clock)
+        self._feeds = Feeds(self.venue, DEPTH, self.outlet, self._clock)
         self._feeds.follow(INSTRUMENT, "fuzzing")
         self._feeds.bind(INSTRUMENT, SYMBOLS[self.venue])
         self._pauses = new_pause_detector(self._clock.monotonic())

@@ -51,7 +51,7 @@ def test_options_arrive_in_normal_form(
     assert result.output == f"{dict(sorted(options.items()))}\n"
 
 
-@pytest.mark.parametrize("argument", ["--depth=0", "--depth=21", "--depth=x", "--linger-s=-1"])
+@pytest.mark.parametrize("argument", ["--depth=0", "--depth=101", "--depth=x", "--linger-s=-1"])
 def test_a_bad_value_is_named_in_one_sentence(argument: str) -> None:
     result = CliRunner().invoke(show, [argument])
     assert result.exit_code == 2

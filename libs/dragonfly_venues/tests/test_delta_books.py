@@ -64,12 +64,14 @@ STEPS = st.lists(
 
 
 def assert_true_or_none(book: DeltaBook, truth: dict[int, tuple[Side, Side]], depth: int) -> None:
-    """Hold what is shown against the venue's book of the same number, as far as it goes."""
+    """Hold what is shown against the venue's book of the same number, as deep as it is proven."""
     if book.seq < 0:
+        assert book.top() == ((), ())
         return
+    reach = depth if book.reach is None else book.reach
+    assert 0 < reach <= depth
     for shown, true in zip(book.top(), truth[book.seq], strict=True):
-        assert shown == true[: len(shown)]
-        assert len(shown) <= depth
+        assert shown == true[:reach]
 
 
 @given(STEPS, st.integers(1, 4), st.sampled_from([None, 3, 8]))
@@ -177,6 +179,44 @@ def test_a_seed_of_limited_length_shows_nothing_beyond_what_it_proves() -> None:
     assert book.top()[0] == levels(9.5, 9.0, 8.0)
     book.seed(Seed(2, levels(9.0, 8.0, 7.5), levels(11.0), limit=3))
     assert (book.seq, book.top()[0]) == (3, levels(9.5, 9.0, 8.0))
+
+
+def test_another_seed_is_wanted_before_levels_run_short() -> None:
+    book = DeltaBook(2, Ranges(), seeded=True)
+    book.seed(Seed(1, levels(*range(20, 10, -1)), levels(21.0), limit=10))
+    assert book.wants_seed(), "the first"
+    for seq, price in enumerate(range(20, 14, -1), start=2):
+        assert not book.wants_seed()
+        book.change(Change(seq, seq, ((float(price), 0.0),), ()))
+    book.change(Change(8, 8, ((14.0, 0.0),), ()))
+    assert book.reach is None
+    assert book.top()[0] == levels(13.0, 12.0)
+    assert book.wants_seed(), "fewer than twice the two that are shown are left"
+
+
+def test_a_seed_shorter_than_what_is_shown_is_renewed_when_a_quarter_is_gone() -> None:
+    book = DeltaBook(100, Ranges(), seeded=True)
+    book.seed(Seed(1, levels(*range(20, 10, -1)), levels(*range(21, 31)), limit=10))
+    assert book.wants_seed()
+    assert book.reach == 10
+    for seq, gone in ((2, 20.0), (3, 19.0)):
+        book.change(Change(seq, seq, ((gone, 0.0),), ()))
+    assert not book.wants_seed()
+    assert book.reach == 8
+    assert len(book.top()[1]) == 8, "one figure holds for both sides"
+    book.change(Change(4, 4, ((18.0, 0.0),), ()))
+    assert book.wants_seed()
+
+
+def test_a_price_that_leaves_all_that_was_proven_drops_the_book() -> None:
+    book = DeltaBook(5, Ranges(), seeded=True)
+    book.seed(Seed(1, levels(10.0, 9.0), levels(11.0), limit=2))
+    assert book.wants_seed()
+    falling = Change(2, 2, ((10.0, 0.0), (9.0, 0.0), (8.0, 1.0)), levels(8.5))
+    assert book.change(falling) is Progress.SPENT
+    assert (book.seq, book.top()) == (-1, ((), ()))
+    assert book.wants_seed()
+    assert book.seed(Seed(2, levels(8.0, 7.0), levels(8.5, 11.0), limit=2)) is Progress.NEWS
 
 
 def test_a_venues_window_is_cut_to_what_it_keeps_current() -> None:

@@ -18,7 +18,9 @@ from dragonfly_venues.kraken import Kraken
 from dragonfly_venues.venue import Ask
 
 
-@pytest.mark.parametrize(("depth", "subscribed"), [(1, 10), (10, 10), (11, 25), (20, 25)])
+@pytest.mark.parametrize(
+    ("depth", "subscribed"), [(1, 10), (10, 10), (11, 25), (20, 25), (26, 100), (100, 100)]
+)
 def test_requests_name_a_depth_that_the_venue_offers(depth: int, subscribed: int) -> None:
     (frame,) = Kraken().requests(Ask(symbols=["ETH/BTC", "BTC/USD"], request_id=4, depth=depth))
     assert json.loads(frame) == {

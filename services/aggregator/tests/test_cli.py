@@ -28,9 +28,9 @@ TOLD = ("--upstream", "tcp://127.0.0.1:1", "--bind", "tcp://127.0.0.1:0")
             "another --bind",
         ),
         (
-            [*TOLD, "--depth", "21"],
+            [*TOLD, "--depth", "101"],
             "--depth",
-            "1<=x<=20",
+            "1<=x<=100",
         ),
         (
             [*TOLD, "--instrument", "ETHBTC"],

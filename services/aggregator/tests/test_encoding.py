@@ -58,6 +58,7 @@ def test_a_book_reads_back(
     stamps,
     stamps,
     st.tuples(scores, scores),
+    st.integers(0, 1000),
 )
 def test_a_feed_reads_back(
     venue: str,
@@ -69,6 +70,7 @@ def test_a_feed_reads_back(
     ts_pub: int,
     age_ns: int,
     score: tuple[float | None, float | None],
+    depth: int,
 ) -> None:
     encoded = encode_feed(
         venue,
@@ -80,6 +82,7 @@ def test_a_feed_reads_back(
         ts_pub=ts_pub,
         score=score[0],
         score_total=score[1],
+        depth=depth,
     )
     (feed,) = pb.Book.FromString(encoded + encode_feed_age(age_ns)).venues
     assert (feed.venue, int(feed.state), feed.reason) == (venue, int(state), reason)
@@ -88,6 +91,7 @@ def test_a_feed_reads_back(
     assert feed.age_ns == age_ns
     assert (feed.score if feed.HasField("score") else None) == score[0]
     assert (feed.score_total if feed.HasField("score_total") else None) == score[1]
+    assert feed.depth == depth
 
 
 @given(numbers, numbers, st.lists(st.tuples(names, numbers), max_size=4))

@@ -5,10 +5,12 @@ from collections.abc import Callable
 
 import msgspec
 import pytest
+from aggregator.encoding import encode_feed_age
 from aggregator.venue_books import VenueBook, lost_book, take_book
 from dragonfly_common.messages import Book
 from dragonfly_common.printable import LONGEST_SENTENCE
 from dragonfly_common.types import FeedState, Side
+from dragonfly_protos import market_data_pb2 as pb
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -25,6 +27,24 @@ def test_a_live_book_brings_its_levels(make_book: MakeBook) -> None:
 def test_levels_beyond_the_depth_are_not_kept(make_book: MakeBook) -> None:
     side = tuple((10.0 - n, 1.0) for n in range(5))
     assert len(take_book("kraken", make_book(side, ()), 7, depth=3).bids) == 3
+
+
+@pytest.mark.parametrize(
+    ("said", "levels", "told"), [(None, 3, 0), (2, 2, 2), (3, 3, 3), (9, 3, 3)]
+)
+def test_nothing_beyond_what_is_proven_is_used(
+    make_book: MakeBook, said: int | None, levels: int, told: int
+) -> None:
+    bids = tuple((10.0 - n, 1.0) for n in range(5))
+    asks = tuple((11.0 + n, 1.0) for n in range(5))
+    book = msgspec.structs.replace(make_book(bids, asks), depth=said)
+    feed = take_book("kraken", book, 7, depth=3)
+    assert (len(feed.bids), len(feed.asks)) == (levels, levels)
+    assert feed.status[-1] == told
+    (encoded,) = pb.Book.FromString(feed.encoded + encode_feed_age(0)).venues
+    assert encoded.depth == told
+    stale = msgspec.structs.replace(book, state=FeedState.STALE)
+    assert take_book("kraken", stale, 7, depth=3).status[-1] == 0
 
 
 def test_what_a_listener_gives_as_reason_moves_no_cursor_and_is_short(make_book: MakeBook) -> None:

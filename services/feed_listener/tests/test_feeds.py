@@ -65,7 +65,7 @@ def said() -> Said:
 
 @pytest.fixture
 def feeds(said: Said) -> Feeds:
-    made = Feeds("fake", said, ManualClock())
+    made = Feeds("fake", 10, said, ManualClock())
     made.follow("ETH-BTC", "list awaited")
     made.bind("ETH-BTC", "ethbtc")
     return made

@@ -74,7 +74,7 @@ async def test_it_serves_and_stops_with_code_0(aggregator: Aggregator, upstream:
     [
         ((), "Missing option '--upstream'"),
         (("--upstream", "ipc:///tmp/x", "--instrument", "x"), "'x' is not an instrument"),
-        (("--upstream", "ipc:///tmp/x", "--depth", "21"), "1<=x<=20"),
+        (("--upstream", "ipc:///tmp/x", "--depth", "101"), "1<=x<=100"),
         (("--upstream", "ipc:///tmp/x", "--window", "0"), "1<=x<=1024"),
         (("--upstream", "ipc:///tmp/x", "--ack-timeout-s", "0"), "0.1<=x<=3600"),
         (("--upstream", "ipc:///tmp/x", "--pong-timeout-s", "0"), "0.5<=x<=3600"),

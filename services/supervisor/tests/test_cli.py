@@ -32,7 +32,7 @@ from supervisor import cli, demonstration
         (["demo", "--gateway", "nowhere"], "nowhere", "HOST:PORT"),
         (["up", "--instrument", "ETHBTC"], "ETHBTC", "ETH-BTC"),
         (["up", "--gateway", "localhost"], "localhost", "HOST:PORT"),
-        (["up", "--depth", "0"], "--depth", "1<=x<=20"),
+        (["up", "--depth", "0"], "--depth", "1<=x<=100"),
         (["up", "--ws-url", "wss://x"], "--ws-url", "binance=wss://host"),
         (["up", "--venue", "kraken", "--ws-url", "binance=ws://x"], "binance=ws://x", "--venue"),
         (["up", "--ca-file", "/no/such/file"], "/no/such/file", "does not exist"),

@@ -160,6 +160,7 @@ def _feeds(feeds: Iterable[pb.VenueFeed]) -> tuple[VenueFeed, ...]:
             ts_pub=feed.ts_pub or None,
             score=feed.score if feed.HasField("score") else None,
             score_total=feed.score_total if feed.HasField("score_total") else None,
+            depth=feed.depth,
         )
         for feed in feeds
     )

@@ -121,6 +121,9 @@ class VenueFeed:
 
     `score` is the share, 0 to 1, of the last ten minutes' audits of this book that agreed with what
     the venue says elsewhere, `score_total` that of all; None where nothing could be compared.
+
+    `depth` is how many levels a side of a live venue are proven: none of them is missing. Beyond
+    them it may have more, which the view is without. 0 where that is not said.
     """
 
     venue: str
@@ -133,6 +136,7 @@ class VenueFeed:
     ts_pub: int | None
     score: float | None = None
     score_total: float | None = None
+    depth: int = 0
 
 
 @dataclass(frozen=True, slots=True)

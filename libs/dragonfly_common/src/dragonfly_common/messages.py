@@ -57,6 +57,8 @@ class Book(msgspec.Struct, frozen=True, array_like=True, tag="book", gc=False):
     `ts_event` is the venue's stamp, None when it sends none.
     `score` is the share of the feed's audits of the last ten minutes that agreed, `score_total`
     that of all; None where nothing could be compared.
+    `depth` is how many levels a side are proven: of those none is missing, and beyond them the
+    venue may have more. None is the word of a listener that does not say it.
     """
 
     state: FeedState
@@ -69,6 +71,7 @@ class Book(msgspec.Struct, frozen=True, array_like=True, tag="book", gc=False):
     asks: Side
     score: Ratio | None = None
     score_total: Ratio | None = None
+    depth: Count | None = None
 
 
 class View(msgspec.Struct, frozen=True, array_like=True, tag="view", gc=False):

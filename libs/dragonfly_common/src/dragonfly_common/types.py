@@ -11,7 +11,7 @@ from dragonfly_common.spelling import example_of
 
 __all__ = ["MAX_DEPTH", "FeedState", "Level", "Side", "is_instrument", "normalise_instrument"]
 
-MAX_DEPTH: Final = 20
+MAX_DEPTH: Final = 100
 """Levels a side that any part of the system can be asked for."""
 
 Level = tuple[float, float]

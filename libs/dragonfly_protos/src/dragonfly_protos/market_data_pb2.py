@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x64ragonfly/v1/market_data.proto\x12\x0c\x64ragonfly.v1\"5\n\x05Level\x12\r\n\x05venue\x18\x01 \x01(\t\x12\r\n\x05price\x18\x02 \x01(\x01\x12\x0e\n\x06\x61mount\x18\x03 \x01(\x01\"\xfe\x01\n\tVenueFeed\x12\r\n\x05venue\x18\x01 \x01(\t\x12\"\n\x05state\x18\x02 \x01(\x0e\x32\x13.dragonfly.v1.State\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x0e\n\x06\x61ge_ns\x18\x04 \x01(\x10\x12\x11\n\tvenue_seq\x18\x05 \x01(\x06\x12\x15\n\x08ts_event\x18\x06 \x01(\x10H\x00\x88\x01\x01\x12\x0f\n\x07ts_recv\x18\x07 \x01(\x10\x12\x0e\n\x06ts_pub\x18\x08 \x01(\x10\x12\x12\n\x05score\x18\t \x01(\x01H\x01\x88\x01\x01\x12\x18\n\x0bscore_total\x18\n \x01(\x01H\x02\x88\x01\x01\x42\x0b\n\t_ts_eventB\x08\n\x06_scoreB\x0e\n\x0c_score_total\"\xf5\x01\n\x04\x42ook\x12\x0e\n\x06spread\x18\x01 \x01(\x01\x12!\n\x04\x62ids\x18\x02 \x03(\x0b\x32\x13.dragonfly.v1.Level\x12!\n\x04\x61sks\x18\x03 \x03(\x0b\x32\x13.dragonfly.v1.Level\x12\x12\n\ninstrument\x18\x04 \x01(\t\x12\'\n\x06venues\x18\x05 \x03(\x0b\x32\x17.dragonfly.v1.VenueFeed\x12\x0c\n\x04live\x18\x06 \x01(\x08\x12\r\n\x05\x65poch\x18\x07 \x01(\x06\x12\x0b\n\x03seq\x18\x08 \x01(\x06\x12\x0e\n\x06ts_agg\x18\t \x01(\x10\x12\x10\n\x08replaced\x18\x1e \x01(\x04\x12\x0e\n\x06ts_out\x18\x1f \x01(\x10\"\xf2\x01\n\x03\x42\x62o\x12\x0e\n\x06spread\x18\x01 \x01(\x01\x12 \n\x03\x62id\x18\x02 \x01(\x0b\x32\x13.dragonfly.v1.Level\x12 \n\x03\x61sk\x18\x03 \x01(\x0b\x32\x13.dragonfly.v1.Level\x12\x12\n\ninstrument\x18\x04 \x01(\t\x12\'\n\x06venues\x18\x05 \x03(\x0b\x32\x17.dragonfly.v1.VenueFeed\x12\x0c\n\x04live\x18\x06 \x01(\x08\x12\r\n\x05\x65poch\x18\x07 \x01(\x06\x12\x0b\n\x03seq\x18\x08 \x01(\x06\x12\x0e\n\x06ts_agg\x18\t \x01(\x10\x12\x10\n\x08replaced\x18\x1e \x01(\x04\x12\x0e\n\x06ts_out\x18\x1f \x01(\x10\"&\n\x05Share\x12\r\n\x05venue\x18\x01 \x01(\t\x12\x0e\n\x06\x61mount\x18\x02 \x01(\x01\"Q\n\x0bMergedLevel\x12\r\n\x05price\x18\x01 \x01(\x01\x12\x0e\n\x06\x61mount\x18\x02 \x01(\x01\x12#\n\x06shares\x18\x03 \x03(\x0b\x32\x13.dragonfly.v1.Share\"\x86\x02\n\tLiquidity\x12\x0e\n\x06spread\x18\x01 \x01(\x01\x12\'\n\x04\x62ids\x18\x02 \x03(\x0b\x32\x19.dragonfly.v1.MergedLevel\x12\'\n\x04\x61sks\x18\x03 \x03(\x0b\x32\x19.dragonfly.v1.MergedLevel\x12\x12\n\ninstrument\x18\x04 \x01(\t\x12\'\n\x06venues\x18\x05 \x03(\x0b\x32\x17.dragonfly.v1.VenueFeed\x12\x0c\n\x04live\x18\x06 \x01(\x08\x12\r\n\x05\x65poch\x18\x07 \x01(\x06\x12\x0b\n\x03seq\x18\x08 \x01(\x06\x12\x0e\n\x06ts_agg\x18\t \x01(\x10\x12\x10\n\x08replaced\x18\x1e \x01(\x04\x12\x0e\n\x06ts_out\x18\x1f \x01(\x10\"\xb0\x01\n\x05Venue\x12\r\n\x05venue\x18\x01 \x01(\t\x12\"\n\x05state\x18\x02 \x01(\x0e\x32\x13.dragonfly.v1.State\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x10\n\x08listener\x18\x04 \x01(\t\x12\x13\n\x0b\x63onnections\x18\x05 \x01(\r\x12\x13\n\x0binstruments\x18\x06 \x01(\r\x12\x18\n\x10instruments_live\x18\x07 \x01(\r\x12\x0e\n\x06ts_pub\x18\x08 \x01(\x10\"=\n\x06Venues\x12#\n\x06venues\x18\x01 \x03(\x0b\x32\x13.dragonfly.v1.Venue\x12\x0e\n\x06ts_out\x18\x1f \x01(\x10\"0\n\nInstrument\x12\x12\n\ninstrument\x18\x01 \x01(\t\x12\x0e\n\x06venues\x18\x02 \x03(\t\"I\n\x0b\x42ookRequest\x12\x12\n\ninstrument\x18\x01 \x01(\t\x12\r\n\x05\x64\x65pth\x18\x02 \x01(\r\x12\x17\n\x0fmin_interval_ms\x18\x03 \x01(\r\":\n\nBboRequest\x12\x13\n\x0binstruments\x18\x01 \x03(\t\x12\x17\n\x0fmin_interval_ms\x18\x02 \x01(\r\"#\n\rGetBboRequest\x12\x12\n\ninstrument\x18\x01 \x01(\t\"N\n\x10LiquidityRequest\x12\x12\n\ninstrument\x18\x01 \x01(\t\x12\r\n\x05\x64\x65pth\x18\x02 \x01(\r\x12\x17\n\x0fmin_interval_ms\x18\x03 \x01(\r\"\x0f\n\rVenuesRequest\"\'\n\x16ListInstrumentsRequest\x12\r\n\x05venue\x18\x01 \x01(\t\"H\n\x17ListInstrumentsResponse\x12-\n\x0binstruments\x18\x01 \x03(\x0b\x32\x18.dragonfly.v1.Instrument\"S\n\x0cSubscription\x12 \n\x04view\x18\x01 \x01(\x0e\x32\x12.dragonfly.v1.View\x12\x12\n\ninstrument\x18\x02 \x01(\t\x12\r\n\x05\x64\x65pth\x18\x03 \x01(\r\"\x9e\x01\n\x0eSessionRequest\x12/\n\tsubscribe\x18\x01 \x01(\x0b\x32\x1a.dragonfly.v1.SubscriptionH\x00\x12\x31\n\x0bunsubscribe\x18\x02 \x01(\x0b\x32\x1a.dragonfly.v1.SubscriptionH\x00\x12\r\n\x03\x61\x63k\x18\x03 \x01(\x04H\x00\x12\x0e\n\x06window\x18\x04 \x01(\rB\t\n\x07request\"Z\n\x07Refusal\x12\x30\n\x0csubscription\x18\x01 \x01(\x0b\x32\x1a.dragonfly.v1.Subscription\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x0c\n\x04\x63ode\x18\x03 \x01(\r\"\xc7\x01\n\rSessionUpdate\x12\"\n\x04\x62ook\x18\x01 \x01(\x0b\x32\x12.dragonfly.v1.BookH\x00\x12 \n\x03\x62\x62o\x18\x02 \x01(\x0b\x32\x11.dragonfly.v1.BboH\x00\x12,\n\tliquidity\x18\x03 \x01(\x0b\x32\x17.dragonfly.v1.LiquidityH\x00\x12(\n\x07refusal\x18\x04 \x01(\x0b\x32\x15.dragonfly.v1.RefusalH\x00\x12\x0e\n\x06number\x18\x0f \x01(\x04\x42\x08\n\x06update*\x87\x01\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x11\n\rSTATE_SYNCING\x10\x01\x12\x0e\n\nSTATE_LIVE\x10\x02\x12\x0f\n\x0bSTATE_STALE\x10\x03\x12\x0e\n\nSTATE_DOWN\x10\x04\x12\x11\n\rSTATE_UNKNOWN\x10\x05\x12\x10\n\x0cSTATE_HALTED\x10\x06*M\n\x04View\x12\x14\n\x10VIEW_UNSPECIFIED\x10\x00\x12\r\n\tVIEW_BOOK\x10\x01\x12\x0c\n\x08VIEW_BBO\x10\x02\x12\x12\n\x0eVIEW_LIQUIDITY\x10\x03\x32\xc1\x05\n\nMarketData\x12=\n\nStreamBook\x12\x19.dragonfly.v1.BookRequest\x1a\x12.dragonfly.v1.Book0\x01\x12:\n\tStreamBbo\x12\x18.dragonfly.v1.BboRequest\x1a\x11.dragonfly.v1.Bbo0\x01\x12L\n\x0fStreamLiquidity\x12\x1e.dragonfly.v1.LiquidityRequest\x1a\x17.dragonfly.v1.Liquidity0\x01\x12\x43\n\x0cStreamVenues\x12\x1b.dragonfly.v1.VenuesRequest\x1a\x14.dragonfly.v1.Venues0\x01\x12H\n\x07Session\x12\x1c.dragonfly.v1.SessionRequest\x1a\x1b.dragonfly.v1.SessionUpdate(\x01\x30\x01\x12\x38\n\x07GetBook\x12\x19.dragonfly.v1.BookRequest\x1a\x12.dragonfly.v1.Book\x12\x38\n\x06GetBbo\x12\x1b.dragonfly.v1.GetBboRequest\x1a\x11.dragonfly.v1.Bbo\x12G\n\x0cGetLiquidity\x12\x1e.dragonfly.v1.LiquidityRequest\x1a\x17.dragonfly.v1.Liquidity\x12>\n\tGetVenues\x12\x1b.dragonfly.v1.VenuesRequest\x1a\x14.dragonfly.v1.Venues\x12^\n\x0fListInstruments\x12$.dragonfly.v1.ListInstrumentsRequest\x1a%.dragonfly.v1.ListInstrumentsResponseB9\n\x0c\x64ragonfly.v1P\x01Z\x18\x64ragonfly/v1;dragonflyv1\xaa\x02\x0c\x44ragonfly.V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x64ragonfly/v1/market_data.proto\x12\x0c\x64ragonfly.v1\"5\n\x05Level\x12\r\n\x05venue\x18\x01 \x01(\t\x12\r\n\x05price\x18\x02 \x01(\x01\x12\x0e\n\x06\x61mount\x18\x03 \x01(\x01\"\x8d\x02\n\tVenueFeed\x12\r\n\x05venue\x18\x01 \x01(\t\x12\"\n\x05state\x18\x02 \x01(\x0e\x32\x13.dragonfly.v1.State\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x0e\n\x06\x61ge_ns\x18\x04 \x01(\x10\x12\x11\n\tvenue_seq\x18\x05 \x01(\x06\x12\x15\n\x08ts_event\x18\x06 \x01(\x10H\x00\x88\x01\x01\x12\x0f\n\x07ts_recv\x18\x07 \x01(\x10\x12\x0e\n\x06ts_pub\x18\x08 \x01(\x10\x12\x12\n\x05score\x18\t \x01(\x01H\x01\x88\x01\x01\x12\x18\n\x0bscore_total\x18\n \x01(\x01H\x02\x88\x01\x01\x12\r\n\x05\x64\x65pth\x18\x0b \x01(\rB\x0b\n\t_ts_eventB\x08\n\x06_scoreB\x0e\n\x0c_score_total\"\xf5\x01\n\x04\x42ook\x12\x0e\n\x06spread\x18\x01 \x01(\x01\x12!\n\x04\x62ids\x18\x02 \x03(\x0b\x32\x13.dragonfly.v1.Level\x12!\n\x04\x61sks\x18\x03 \x03(\x0b\x32\x13.dragonfly.v1.Level\x12\x12\n\ninstrument\x18\x04 \x01(\t\x12\'\n\x06venues\x18\x05 \x03(\x0b\x32\x17.dragonfly.v1.VenueFeed\x12\x0c\n\x04live\x18\x06 \x01(\x08\x12\r\n\x05\x65poch\x18\x07 \x01(\x06\x12\x0b\n\x03seq\x18\x08 \x01(\x06\x12\x0e\n\x06ts_agg\x18\t \x01(\x10\x12\x10\n\x08replaced\x18\x1e \x01(\x04\x12\x0e\n\x06ts_out\x18\x1f \x01(\x10\"\xf2\x01\n\x03\x42\x62o\x12\x0e\n\x06spread\x18\x01 \x01(\x01\x12 \n\x03\x62id\x18\x02 \x01(\x0b\x32\x13.dragonfly.v1.Level\x12 \n\x03\x61sk\x18\x03 \x01(\x0b\x32\x13.dragonfly.v1.Level\x12\x12\n\ninstrument\x18\x04 \x01(\t\x12\'\n\x06venues\x18\x05 \x03(\x0b\x32\x17.dragonfly.v1.VenueFeed\x12\x0c\n\x04live\x18\x06 \x01(\x08\x12\r\n\x05\x65poch\x18\x07 \x01(\x06\x12\x0b\n\x03seq\x18\x08 \x01(\x06\x12\x0e\n\x06ts_agg\x18\t \x01(\x10\x12\x10\n\x08replaced\x18\x1e \x01(\x04\x12\x0e\n\x06ts_out\x18\x1f \x01(\x10\"&\n\x05Share\x12\r\n\x05venue\x18\x01 \x01(\t\x12\x0e\n\x06\x61mount\x18\x02 \x01(\x01\"Q\n\x0bMergedLevel\x12\r\n\x05price\x18\x01 \x01(\x01\x12\x0e\n\x06\x61mount\x18\x02 \x01(\x01\x12#\n\x06shares\x18\x03 \x03(\x0b\x32\x13.dragonfly.v1.Share\"\x86\x02\n\tLiquidity\x12\x0e\n\x06spread\x18\x01 \x01(\x01\x12\'\n\x04\x62ids\x18\x02 \x03(\x0b\x32\x19.dragonfly.v1.MergedLevel\x12\'\n\x04\x61sks\x18\x03 \x03(\x0b\x32\x19.dragonfly.v1.MergedLevel\x12\x12\n\ninstrument\x18\x04 \x01(\t\x12\'\n\x06venues\x18\x05 \x03(\x0b\x32\x17.dragonfly.v1.VenueFeed\x12\x0c\n\x04live\x18\x06 \x01(\x08\x12\r\n\x05\x65poch\x18\x07 \x01(\x06\x12\x0b\n\x03seq\x18\x08 \x01(\x06\x12\x0e\n\x06ts_agg\x18\t \x01(\x10\x12\x10\n\x08replaced\x18\x1e \x01(\x04\x12\x0e\n\x06ts_out\x18\x1f \x01(\x10\"\xb0\x01\n\x05Venue\x12\r\n\x05venue\x18\x01 \x01(\t\x12\"\n\x05state\x18\x02 \x01(\x0e\x32\x13.dragonfly.v1.State\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x10\n\x08listener\x18\x04 \x01(\t\x12\x13\n\x0b\x63onnections\x18\x05 \x01(\r\x12\x13\n\x0binstruments\x18\x06 \x01(\r\x12\x18\n\x10instruments_live\x18\x07 \x01(\r\x12\x0e\n\x06ts_pub\x18\x08 \x01(\x10\"=\n\x06Venues\x12#\n\x06venues\x18\x01 \x03(\x0b\x32\x13.dragonfly.v1.Venue\x12\x0e\n\x06ts_out\x18\x1f \x01(\x10\"0\n\nInstrument\x12\x12\n\ninstrument\x18\x01 \x01(\t\x12\x0e\n\x06venues\x18\x02 \x03(\t\"I\n\x0b\x42ookRequest\x12\x12\n\ninstrument\x18\x01 \x01(\t\x12\r\n\x05\x64\x65pth\x18\x02 \x01(\r\x12\x17\n\x0fmin_interval_ms\x18\x03 \x01(\r\":\n\nBboRequest\x12\x13\n\x0binstruments\x18\x01 \x03(\t\x12\x17\n\x0fmin_interval_ms\x18\x02 \x01(\r\"#\n\rGetBboRequest\x12\x12\n\ninstrument\x18\x01 \x01(\t\"N\n\x10LiquidityRequest\x12\x12\n\ninstrument\x18\x01 \x01(\t\x12\r\n\x05\x64\x65pth\x18\x02 \x01(\r\x12\x17\n\x0fmin_interval_ms\x18\x03 \x01(\r\"\x0f\n\rVenuesRequest\"\'\n\x16ListInstrumentsRequest\x12\r\n\x05venue\x18\x01 \x01(\t\"H\n\x17ListInstrumentsResponse\x12-\n\x0binstruments\x18\x01 \x03(\x0b\x32\x18.dragonfly.v1.Instrument\"S\n\x0cSubscription\x12 \n\x04view\x18\x01 \x01(\x0e\x32\x12.dragonfly.v1.View\x12\x12\n\ninstrument\x18\x02 \x01(\t\x12\r\n\x05\x64\x65pth\x18\x03 \x01(\r\"\x9e\x01\n\x0eSessionRequest\x12/\n\tsubscribe\x18\x01 \x01(\x0b\x32\x1a.dragonfly.v1.SubscriptionH\x00\x12\x31\n\x0bunsubscribe\x18\x02 \x01(\x0b\x32\x1a.dragonfly.v1.SubscriptionH\x00\x12\r\n\x03\x61\x63k\x18\x03 \x01(\x04H\x00\x12\x0e\n\x06window\x18\x04 \x01(\rB\t\n\x07request\"Z\n\x07Refusal\x12\x30\n\x0csubscription\x18\x01 \x01(\x0b\x32\x1a.dragonfly.v1.Subscription\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x0c\n\x04\x63ode\x18\x03 \x01(\r\"\xc7\x01\n\rSessionUpdate\x12\"\n\x04\x62ook\x18\x01 \x01(\x0b\x32\x12.dragonfly.v1.BookH\x00\x12 \n\x03\x62\x62o\x18\x02 \x01(\x0b\x32\x11.dragonfly.v1.BboH\x00\x12,\n\tliquidity\x18\x03 \x01(\x0b\x32\x17.dragonfly.v1.LiquidityH\x00\x12(\n\x07refusal\x18\x04 \x01(\x0b\x32\x15.dragonfly.v1.RefusalH\x00\x12\x0e\n\x06number\x18\x0f \x01(\x04\x42\x08\n\x06update*\x87\x01\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x11\n\rSTATE_SYNCING\x10\x01\x12\x0e\n\nSTATE_LIVE\x10\x02\x12\x0f\n\x0bSTATE_STALE\x10\x03\x12\x0e\n\nSTATE_DOWN\x10\x04\x12\x11\n\rSTATE_UNKNOWN\x10\x05\x12\x10\n\x0cSTATE_HALTED\x10\x06*M\n\x04View\x12\x14\n\x10VIEW_UNSPECIFIED\x10\x00\x12\r\n\tVIEW_BOOK\x10\x01\x12\x0c\n\x08VIEW_BBO\x10\x02\x12\x12\n\x0eVIEW_LIQUIDITY\x10\x03\x32\xc1\x05\n\nMarketData\x12=\n\nStreamBook\x12\x19.dragonfly.v1.BookRequest\x1a\x12.dragonfly.v1.Book0\x01\x12:\n\tStreamBbo\x12\x18.dragonfly.v1.BboRequest\x1a\x11.dragonfly.v1.Bbo0\x01\x12L\n\x0fStreamLiquidity\x12\x1e.dragonfly.v1.LiquidityRequest\x1a\x17.dragonfly.v1.Liquidity0\x01\x12\x43\n\x0cStreamVenues\x12\x1b.dragonfly.v1.VenuesRequest\x1a\x14.dragonfly.v1.Venues0\x01\x12H\n\x07Session\x12\x1c.dragonfly.v1.SessionRequest\x1a\x1b.dragonfly.v1.SessionUpdate(\x01\x30\x01\x12\x38\n\x07GetBook\x12\x19.dragonfly.v1.BookRequest\x1a\x12.dragonfly.v1.Book\x12\x38\n\x06GetBbo\x12\x1b.dragonfly.v1.GetBboRequest\x1a\x11.dragonfly.v1.Bbo\x12G\n\x0cGetLiquidity\x12\x1e.dragonfly.v1.LiquidityRequest\x1a\x17.dragonfly.v1.Liquidity\x12>\n\tGetVenues\x12\x1b.dragonfly.v1.VenuesRequest\x1a\x14.dragonfly.v1.Venues\x12^\n\x0fListInstruments\x12$.dragonfly.v1.ListInstrumentsRequest\x1a%.dragonfly.v1.ListInstrumentsResponseB9\n\x0c\x64ragonfly.v1P\x01Z\x18\x64ragonfly/v1;dragonflyv1\xaa\x02\x0c\x44ragonfly.V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,52 +32,52 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'dragonfly_protos.market_dat
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\014dragonfly.v1P\001Z\030dragonfly/v1;dragonflyv1\252\002\014Dragonfly.V1'
-  _globals['_STATE']._serialized_start=2458
-  _globals['_STATE']._serialized_end=2593
-  _globals['_VIEW']._serialized_start=2595
-  _globals['_VIEW']._serialized_end=2672
+  _globals['_STATE']._serialized_start=2473
+  _globals['_STATE']._serialized_end=2608
+  _globals['_VIEW']._serialized_start=2610
+  _globals['_VIEW']._serialized_end=2687
   _globals['_LEVEL']._serialized_start=48
   _globals['_LEVEL']._serialized_end=101
   _globals['_VENUEFEED']._serialized_start=104
-  _globals['_VENUEFEED']._serialized_end=358
-  _globals['_BOOK']._serialized_start=361
-  _globals['_BOOK']._serialized_end=606
-  _globals['_BBO']._serialized_start=609
-  _globals['_BBO']._serialized_end=851
-  _globals['_SHARE']._serialized_start=853
-  _globals['_SHARE']._serialized_end=891
-  _globals['_MERGEDLEVEL']._serialized_start=893
-  _globals['_MERGEDLEVEL']._serialized_end=974
-  _globals['_LIQUIDITY']._serialized_start=977
-  _globals['_LIQUIDITY']._serialized_end=1239
-  _globals['_VENUE']._serialized_start=1242
-  _globals['_VENUE']._serialized_end=1418
-  _globals['_VENUES']._serialized_start=1420
-  _globals['_VENUES']._serialized_end=1481
-  _globals['_INSTRUMENT']._serialized_start=1483
-  _globals['_INSTRUMENT']._serialized_end=1531
-  _globals['_BOOKREQUEST']._serialized_start=1533
-  _globals['_BOOKREQUEST']._serialized_end=1606
-  _globals['_BBOREQUEST']._serialized_start=1608
-  _globals['_BBOREQUEST']._serialized_end=1666
-  _globals['_GETBBOREQUEST']._serialized_start=1668
-  _globals['_GETBBOREQUEST']._serialized_end=1703
-  _globals['_LIQUIDITYREQUEST']._serialized_start=1705
-  _globals['_LIQUIDITYREQUEST']._serialized_end=1783
-  _globals['_VENUESREQUEST']._serialized_start=1785
-  _globals['_VENUESREQUEST']._serialized_end=1800
-  _globals['_LISTINSTRUMENTSREQUEST']._serialized_start=1802
-  _globals['_LISTINSTRUMENTSREQUEST']._serialized_end=1841
-  _globals['_LISTINSTRUMENTSRESPONSE']._serialized_start=1843
-  _globals['_LISTINSTRUMENTSRESPONSE']._serialized_end=1915
-  _globals['_SUBSCRIPTION']._serialized_start=1917
-  _globals['_SUBSCRIPTION']._serialized_end=2000
-  _globals['_SESSIONREQUEST']._serialized_start=2003
-  _globals['_SESSIONREQUEST']._serialized_end=2161
-  _globals['_REFUSAL']._serialized_start=2163
-  _globals['_REFUSAL']._serialized_end=2253
-  _globals['_SESSIONUPDATE']._serialized_start=2256
-  _globals['_SESSIONUPDATE']._serialized_end=2455
-  _globals['_MARKETDATA']._serialized_start=2675
-  _globals['_MARKETDATA']._serialized_end=3380
+  _globals['_VENUEFEED']._serialized_end=373
+  _globals['_BOOK']._serialized_start=376
+  _globals['_BOOK']._serialized_end=621
+  _globals['_BBO']._serialized_start=624
+  _globals['_BBO']._serialized_end=866
+  _globals['_SHARE']._serialized_start=868
+  _globals['_SHARE']._serialized_end=906
+  _globals['_MERGEDLEVEL']._serialized_start=908
+  _globals['_MERGEDLEVEL']._serialized_end=989
+  _globals['_LIQUIDITY']._serialized_start=992
+  _globals['_LIQUIDITY']._serialized_end=1254
+  _globals['_VENUE']._serialized_start=1257
+  _globals['_VENUE']._serialized_end=1433
+  _globals['_VENUES']._serialized_start=1435
+  _globals['_VENUES']._serialized_end=1496
+  _globals['_INSTRUMENT']._serialized_start=1498
+  _globals['_INSTRUMENT']._serialized_end=1546
+  _globals['_BOOKREQUEST']._serialized_start=1548
+  _globals['_BOOKREQUEST']._serialized_end=1621
+  _globals['_BBOREQUEST']._serialized_start=1623
+  _globals['_BBOREQUEST']._serialized_end=1681
+  _globals['_GETBBOREQUEST']._serialized_start=1683
+  _globals['_GETBBOREQUEST']._serialized_end=1718
+  _globals['_LIQUIDITYREQUEST']._serialized_start=1720
+  _globals['_LIQUIDITYREQUEST']._serialized_end=1798
+  _globals['_VENUESREQUEST']._serialized_start=1800
+  _globals['_VENUESREQUEST']._serialized_end=1815
+  _globals['_LISTINSTRUMENTSREQUEST']._serialized_start=1817
+  _globals['_LISTINSTRUMENTSREQUEST']._serialized_end=1856
+  _globals['_LISTINSTRUMENTSRESPONSE']._serialized_start=1858
+  _globals['_LISTINSTRUMENTSRESPONSE']._serialized_end=1930
+  _globals['_SUBSCRIPTION']._serialized_start=1932
+  _globals['_SUBSCRIPTION']._serialized_end=2015
+  _globals['_SESSIONREQUEST']._serialized_start=2018
+  _globals['_SESSIONREQUEST']._serialized_end=2176
+  _globals['_REFUSAL']._serialized_start=2178
+  _globals['_REFUSAL']._serialized_end=2268
+  _globals['_SESSIONUPDATE']._serialized_start=2271
+  _globals['_SESSIONUPDATE']._serialized_end=2470
+  _globals['_MARKETDATA']._serialized_start=2690
+  _globals['_MARKETDATA']._serialized_end=3395
 # @@protoc_insertion_point(module_scope)

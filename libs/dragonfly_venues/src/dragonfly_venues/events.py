@@ -58,6 +58,8 @@ class Top(msgspec.Struct, frozen=True, gc=False):
     ts_event: int | None
     bids: Side
     asks: Side
+    depth: int | None = None
+    """Levels a side to which it is proven that none is missing. None: to the decoder's depth."""
 
 
 class Unchanged(msgspec.Struct, frozen=True, gc=False):
@@ -129,7 +131,8 @@ class Broken(msgspec.Struct, frozen=True):
 
     `cause` is a counter label: `checksum`, `gap` (a message between was lost), `no_snapshot`,
     `malformed` (one of its changes could not be read), `reset` (its sequence or time went back for
-    good), `audit` (what the venue says elsewhere is another book).
+    good), `spent` (the price left all levels that a seed had), `audit` (what the venue says
+    elsewhere is another book).
     """
 
     symbol: str

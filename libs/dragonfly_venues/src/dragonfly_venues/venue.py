@@ -122,7 +122,7 @@ class SnapshotSource(msgspec.Struct, frozen=True, kw_only=True):
     max_reply_bytes: int = 2**23
     """The largest book that we accept, decompressed; Bitstamp's are whole."""
     levels: int | None = None
-    """Levels a side that the reply is cut to; where changes go on from it, no more are proven.
+    """Levels a side that the reply is cut to, where changes go on from it: no more are proven.
     None: the reply shows as many as the stream does, or all there are."""
     per_minute: float
     """Requests on average."""
@@ -220,6 +220,10 @@ class Venue:
     welcomes: bool = False
     """Whether the venue speaks first (`Welcome`), and hears nothing before."""
 
+    levels: int | None = None
+    """Levels a side that its books have at most, and are shown of it whatever is asked for. None:
+    as many as are asked for, or as each of them says (`Top.depth`)."""
+
     ws_path: str = ""
     """Of a multiplexed market data connection, below `ws_url`."""
     decoder: Callable[[int], Decoder]
@@ -231,6 +235,13 @@ class Venue:
     """Writes a frame that the venue answers, from a request's id; None: a WebSocket ping does."""
     keepalive: Callable[[int], str] | None = None
     """Writes what `Liveness.keepalive_s` asks for, likewise."""
+
+    def at(self, depth: int) -> Venue:
+        """Return the venue as it is listened to for `depth` levels a side.
+
+        It differs where a deeper book comes by other channels, from other sources.
+        """
+        return self
 
     def connect_url(self, base: str) -> str:
         """Return the URL of a market data connection below `base`, where none is asked for."""

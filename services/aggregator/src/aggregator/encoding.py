@@ -61,6 +61,7 @@ def encode_feed(
     ts_pub: int,
     score: float | None = None,
     score_total: float | None = None,
+    depth: int = 0,
 ) -> bytes:
     """Encode a VenueFeed up to its age, which `encode_feed_age` completes when a view is made."""
     if ts_event is None:
@@ -71,6 +72,8 @@ def encode_feed(
         stamps += _SCORE_TAG + _pack_double(score)
     if score_total is not None:
         stamps += _SCORE_TOTAL_TAG + _pack_double(score_total)
+    if depth:
+        stamps += _DEPTH_TAG + _varint(depth)
     head = _feed_head(venue, state, reason)
     size = len(head) + len(stamps) + _AGE_BYTES
     return b"".join((_FEED_TAG, _varint(size), head, stamps, _AGE_TAG))
@@ -155,3 +158,4 @@ _AGE_TAG: Final = _tag(4, _FIXED64)
 _AGE_BYTES: Final = len(_AGE_TAG) + 8
 _SCORE_TAG: Final = _tag(9, _FIXED64)
 _SCORE_TOTAL_TAG: Final = _tag(10, _FIXED64)
+_DEPTH_TAG: Final = _tag(11, _VARINT)

@@ -19,8 +19,8 @@ __all__ = ["Entry", "Status", "VenueBook", "absent_book", "behind_book", "lost_b
 Entry = tuple[float, float, str, bytes]
 """A level as it sorts: (±price, -amount, venue, its encoding). Bids have -price: best is least."""
 
-Status = tuple[str, FeedState, str, float | None]
-"""(venue, state, reason, score)."""
+Status = tuple[str, FeedState, str, float | None, int]
+"""(venue, state, reason, score, levels a side that are proven: 0 unless it is LIVE and says it)."""
 
 
 class VenueBook(msgspec.Struct, frozen=True, gc=False):
@@ -64,26 +64,29 @@ def take_book(
     bids: tuple[Entry, ...] = ()
     asks: tuple[Entry, ...] = ()
     sides: tuple[Side, Side] = ((), ())
+    proven = 0
     if state is FeedState.LIVE:
         if _is_sound(book.bids, book.asks):
-            sides = (book.bids, book.asks)
+            proven = min(depth, book.depth or 0)
+            shown = depth if book.depth is None else proven
+            sides = (book.bids[:shown], book.asks[:shown])
             encode_bid, encode_ask = _encoders(venue)
             bids = (
                 before.bids
-                if before and before.sides[0] == book.bids
-                else tuple([(-p, -a, venue, encode_bid(p, a)) for p, a in book.bids[:depth]])
+                if before and before.sides[0] == sides[0]
+                else tuple([(-p, -a, venue, encode_bid(p, a)) for p, a in sides[0]])
             )
             asks = (
                 before.asks
-                if before and before.sides[1] == book.asks
-                else tuple([(p, -a, venue, encode_ask(p, a)) for p, a in book.asks[:depth]])
+                if before and before.sides[1] == sides[1]
+                else tuple([(p, -a, venue, encode_ask(p, a)) for p, a in sides[1]])
             )
         else:
             state = FeedState.STALE
             fault, reason = _contradiction(book.bids, book.asks)
     if reason:
         reason = printable(reason, LONGEST_SENTENCE)  # a listener's key makes nobody trusted
-    return _feed(venue, state, reason, book, ts_pub, bids, asks, sides, fault)
+    return _feed(venue, state, reason, book, ts_pub, bids, asks, sides, fault, proven)
 
 
 def lost_book(feed: VenueBook, reason: str) -> VenueBook:
@@ -112,6 +115,7 @@ def _feed(
     asks: tuple[Entry, ...] = (),
     sides: tuple[Side, Side] = ((), ()),
     fault: str | None = None,
+    depth: int = 0,
 ) -> VenueBook:
     venue_seq, ts_event, ts_recv, score = said.venue_seq, said.ts_event, said.ts_recv, said.score
     encoded = encode_feed(
@@ -124,8 +128,9 @@ def _feed(
         ts_pub=ts_pub,
         score=score,
         score_total=said.score_total,
+        depth=depth,
     )
-    status = (venue, state, reason, score)
+    status = (venue, state, reason, score, depth)
     return VenueBook(
         venue,
         state,

@@ -184,7 +184,9 @@ class Watch:
             ("bid", top.bids, snapshot.bids),
             ("ask", top.asks, snapshot.asks),
         ):
-            for place, (shown, said) in enumerate(zip_longest(ours, theirs), start=1):
+            # No more than what is proven is shown.
+            pairs = zip_longest(ours, theirs[: top.depth])
+            for place, (shown, said) in enumerate(pairs, start=1):
                 if shown != said:
                     return Verdict(
                         Result.DISAGREED,

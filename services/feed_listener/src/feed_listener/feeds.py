@@ -107,8 +107,10 @@ class Feed:
 class Feeds:
     """The feeds of one venue."""
 
-    def __init__(self, venue: str, outlet: Outlet, clock: Clock) -> None:
+    def __init__(self, venue: str, depth: int, outlet: Outlet, clock: Clock) -> None:
+        """`depth` is how many levels a side a book has that says nothing else of itself."""
         self._venue = venue
+        self._depth = depth
         self._outlet = outlet
         self._clock = clock
         self._feeds: dict[str, Feed] = {}
@@ -319,7 +321,8 @@ class Feeds:
             if state is None:
                 return
             self._note(feed, state, feed.notice)
-        self._publish(feed, top.bids, top.asks)
+        depth = self._depth if top.depth is None else top.depth
+        self._publish(feed, top.bids, top.asks, depth)
         counters.PUBLISHED.count += 1
 
     def _publish_again(self, feed: Feed) -> None:
@@ -336,7 +339,7 @@ class Feeds:
         self._note(feed, state, reason)
         self._publish(feed, (), ())
 
-    def _publish(self, feed: Feed, bids: Side, asks: Side) -> None:
+    def _publish(self, feed: Feed, bids: Side, asks: Side, depth: int | None = None) -> None:
         feed.said_score = feed.score.recent
         self._outlet.publish(
             feed.topic,
@@ -351,6 +354,7 @@ class Feeds:
                 asks,
                 feed.said_score,
                 feed.score.total,
+                depth,
             ),
         )
 

@@ -97,6 +97,7 @@ class Listener:
         for first books and audits; `random` returns [0, 1).
         """
         clock = runtime.clock
+        depth = min(following.depth, venue.levels or following.depth)
         self._runtime = runtime
         self._publisher = publisher
         self._peers = peers
@@ -106,7 +107,7 @@ class Listener:
         self._following = following
         self._clock = clock
         self._pauses = new_pause_detector(clock.monotonic())
-        self._feeds = Feeds(venue.name, publisher, clock)
+        self._feeds = Feeds(venue.name, depth, publisher, clock)
         self._directory = Directory(
             venue.instruments,
             fetch,
@@ -125,7 +126,7 @@ class Listener:
                 self._feeds,
                 venue.snapshots,
                 fetch_rest,
-                following.depth,
+                depth,
                 following.audit_interval_s,
                 clock,
                 random,
@@ -133,7 +134,7 @@ class Listener:
             )
         around = Surroundings(
             venue,
-            following.depth,
+            depth,
             self._feeds,
             clock,
             self._pauses,

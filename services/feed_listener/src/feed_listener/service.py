@@ -43,7 +43,7 @@ async def serve(runtime: Runtime, options: Options) -> None:
     Raises:
         UserError: the address cannot be bound, or a URL names no known protocol.
     """
-    venue = options.venue
+    venue = options.venue.at(options.following.depth)
     limits, source = venue.limits, venue.instruments
     clock = runtime.clock
     trust, standing = options.trust, Standing(clock, options.bans)

@@ -17,12 +17,13 @@ from dragonfly_common.errors import ConfigError
 from dragonfly_common.options import NumberRange, market_options
 from dragonfly_common.printable import LONGEST_SENTENCE, printable
 from dragonfly_common.runtime import RuntimeOptions, run_async, runtime_options
-from dragonfly_common.types import normalise_instrument
+from dragonfly_common.types import MAX_DEPTH, normalise_instrument
 
 from venue_simulator.control import HEADER
 from venue_simulator.faults import MAX_SECONDS, FaultKind, parse_planned_fault
 from venue_simulator.options import Options
 from venue_simulator.service import serve
+from venue_simulator.truth import LOGGED_LEVELS
 from venue_simulator.venues import VENUES
 
 __all__ = ["fault", "simulator"]
@@ -74,6 +75,13 @@ _NO_CONTROL: Final = f"{{}} is no control page: give --control {_WHERE}"
     type=click.Path(path_type=Path, dir_okay=False),
     help="Append every state of every book to this file, one JSON object a line.",
 )
+@click.option(
+    "--truth-levels",
+    type=click.IntRange(1, MAX_DEPTH),
+    default=LOGGED_LEVELS,
+    show_default=True,
+    help="Levels a side of a state in that file: no fewer than the --depth that is judged by it.",
+)
 @click.option("--tls-cert", type=click.Path(path_type=Path), help="PEM; needs --tls-key.")
 @click.option("--tls-key", type=click.Path(path_type=Path), help="PEM; needs --tls-cert.")
 @runtime_options
@@ -88,6 +96,7 @@ def simulator(
     captures: Path | None,
     speed: float,
     truth_log: Path | None,
+    truth_levels: int,
     faults: tuple[str, ...],
     tls_cert: Path | None,
     tls_key: Path | None,
@@ -111,6 +120,7 @@ def simulator(
         captures=captures,
         speed=speed,
         truth_log=truth_log,
+        truth_levels=truth_levels,
         faults=tuple(parse_planned_fault(text, names) for text in faults),
         tls_cert=tls_cert,
         tls_key=tls_key,

@@ -10,6 +10,7 @@ from dragonfly_common.errors import ConfigError
 from dragonfly_common.secret_files import warn_if_exposed
 
 from venue_simulator.faults import PlannedFault
+from venue_simulator.truth import LOGGED_LEVELS
 from venue_simulator.venues import VENUES
 
 __all__ = ["Options", "tls_context"]
@@ -31,6 +32,7 @@ class Options:
     """Play recordings instead of the seeded market."""
     speed: float = 1.0
     truth_log: Path | None = None
+    truth_levels: int = LOGGED_LEVELS
     keep_truth: bool = False
     """Also in memory, without bound: for tests."""
     faults: tuple[PlannedFault, ...] = ()

@@ -130,7 +130,7 @@ async def running_simulator(
     if unknown:
         raise ConfigError(f"no simulated venue {unknown[0]!r}: name {', '.join(VENUES)}")
     tls = tls_context(options)
-    with closing(Truth(options.truth_log, options.keep_truth)) as truth:
+    with closing(Truth(options.truth_log, options.keep_truth, options.truth_levels)) as truth:
         exchanges = {name: Exchange(VENUES[name], clock, truth) for name in options.venues}
         with (
             closing(_driver(options, exchanges)) as driver,

@@ -15,7 +15,7 @@ from venue_simulator.faults import Fault
 __all__ = ["LOGGED_LEVELS", "Truth", "fault_line"]
 
 LOGGED_LEVELS: Final = 25
-"""A side of a line; no part of the system publishes more than 20."""
+"""A side of a line, unless more are asked for."""
 
 _json = msgspec.json.Encoder()
 
@@ -26,6 +26,8 @@ class Truth:
 
     path: Path | None = None
     keep: bool = False
+    levels: int = LOGGED_LEVELS
+    """A side of a line."""
     states: dict[tuple[str, str], list[BookState]] = field(default_factory=dict, init=False)
     """By (venue, instrument), only with `keep`."""
     faults: list[Fault] = field(default_factory=list, init=False)
@@ -51,8 +53,8 @@ class Truth:
             "instrument": instrument,
             "venue_seq": state.venue_seq,
             "ts": state.ts_ns,
-            "bids": state.bids[:LOGGED_LEVELS],
-            "asks": state.asks[:LOGGED_LEVELS],
+            "bids": state.bids[: self.levels],
+            "asks": state.asks[: self.levels],
         }
         if state.crossed:
             line["crossed"] = True

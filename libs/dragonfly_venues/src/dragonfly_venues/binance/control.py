@@ -15,9 +15,23 @@ from dragonfly_venues.decoding.frames import read, write
 from dragonfly_venues.events import Acked, Closing, Event, FrameError, Refused
 from dragonfly_venues.venue import Ask
 
-__all__ = ["BBO_SUFFIX", "STREAM_SUFFIX", "SYMBOLS_PER_REQUEST", "request", "understand"]
+__all__ = [
+    "BBO_SUFFIX",
+    "CHANGES_SUFFIX",
+    "LEVELS",
+    "STREAM_SUFFIX",
+    "SYMBOLS_PER_REQUEST",
+    "request",
+    "request_changes",
+    "understand",
+]
 
-STREAM_SUFFIX: Final = "@depth20@100ms"
+LEVELS: Final = 20
+"""Levels a side of the deepest channel of whole tops."""
+STREAM_SUFFIX: Final = f"@depth{LEVELS}@100ms"
+CHANGES_SUFFIX: Final = "@depth@100ms"
+"""Of the changes of the whole book. The stream of 1000 ms counts by the same numbers: only one of
+them may make a book."""
 BBO_SUFFIX: Final = "@bookTicker"
 SYMBOLS_PER_REQUEST: Final = 50
 """No limit is documented; the hundred streams of so many make a frame of about 3 kB."""
@@ -50,7 +64,16 @@ _CONTROL: Final = msgspec.json.Decoder(_Control)
 
 def request(ask: Ask) -> list[str]:
     """Return the frames of `ask`: the best 20 levels, whatever depth of them is used."""
-    suffixes = (STREAM_SUFFIX, BBO_SUFFIX) if ask.bbo else (STREAM_SUFFIX,)
+    return _request(ask, STREAM_SUFFIX)
+
+
+def request_changes(ask: Ask) -> list[str]:
+    """Return the frames of `ask`: changes of whole books."""
+    return _request(ask, CHANGES_SUFFIX)
+
+
+def _request(ask: Ask, suffix: str) -> list[str]:
+    suffixes = (suffix, BBO_SUFFIX) if ask.bbo else (suffix,)
     return [
         write(
             {

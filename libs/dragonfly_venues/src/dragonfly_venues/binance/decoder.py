@@ -6,6 +6,11 @@ There is no time in it. `lastUpdateId` rises with every change of the whole book
 at each change of them, counted alike; a missing side is of price and amount 0:
 
     {"stream":"ethbtc@bookTicker","data":{"u":160,"s":"ETHBTC","b":"0.0024","B":"10","a":"0.0026","A":"9"}}
+
+Changes of the whole book, of all ids from `U` to `u`, for books deeper than 20 levels:
+
+    {"stream":"ethbtc@depth@100ms","data":{"e":"depthUpdate","E":1672515782136,"s":"ETHBTC","U":157,
+     "u":160,"b":[["0.0024","10"]],"a":[["0.0026","0.00000000"]]}}
 """
 
 from __future__ import annotations
@@ -17,15 +22,37 @@ from typing import Annotated, Final
 import msgspec
 from dragonfly_common.types import Level, Side
 
-from dragonfly_venues.binance.control import BBO_SUFFIX, STREAM_SUFFIX, understand
+from dragonfly_venues.binance.control import (
+    BBO_SUFFIX,
+    CHANGES_SUFFIX,
+    STREAM_SUFFIX,
+    understand,
+)
+from dragonfly_venues.binance.seed import SEED_LEVELS
+from dragonfly_venues.decoding.delta_books import (
+    Amount,
+    Change,
+    DeltaBook,
+    DeltaDecoder,
+    Price,
+    Ranges,
+)
 from dragonfly_venues.decoding.frames import read
 from dragonfly_venues.decoding.whole_tops import MAX_SEQ, Layout, UnfamiliarText, WholeTopDecoder
-from dragonfly_venues.events import Bbo, Event, FrameError
+from dragonfly_venues.events import Bbo, Event, FrameError, WholeBook
 
-__all__ = ["BinanceDecoder"]
+__all__ = ["BinanceChangesDecoder", "BinanceDecoder", "BinanceSequencer"]
 
 _LAYOUT: Final = Layout(seq=b'"lastUpdateId":', seq_end=b",", channel=b'"stream":"')
 _BBO: Final = f'{BBO_SUFFIX}"'.encode()
+_CHANGES: Final = f'{CHANGES_SUFFIX}"'.encode()
+_LOOK_BYTES: Final = 128
+"""Where the name of the stream ends at the latest."""
+_NS_PER_MS: Final = 1_000_000
+
+_Id = Annotated[int, msgspec.Meta(ge=0, le=MAX_SEQ)]
+_Stream = Annotated[str, msgspec.Meta(max_length=64)]
+_Levels = tuple[tuple[Price, Amount], ...]
 
 
 class _Book(msgspec.Struct):
@@ -40,7 +67,7 @@ class _Frame(msgspec.Struct):
 
 
 class _Best(msgspec.Struct):
-    u: Annotated[int, msgspec.Meta(ge=0, le=MAX_SEQ)]
+    u: _Id
     b: float
     B: float
     a: float
@@ -48,12 +75,26 @@ class _Best(msgspec.Struct):
 
 
 class _BestFrame(msgspec.Struct):
-    stream: Annotated[str, msgspec.Meta(max_length=64)]
+    stream: _Stream
     data: _Best
+
+
+class _Changes(msgspec.Struct):
+    E: Annotated[int, msgspec.Meta(ge=0, le=MAX_SEQ // _NS_PER_MS)]
+    U: _Id
+    u: _Id
+    b: _Levels
+    a: _Levels
+
+
+class _ChangesFrame(msgspec.Struct):
+    stream: _Stream
+    data: _Changes
 
 
 _FRAME: Final = msgspec.json.Decoder(_Frame, strict=False)
 _BEST_FRAME: Final = msgspec.json.Decoder(_BestFrame, strict=False)
+_CHANGES_FRAME: Final = msgspec.json.Decoder(_ChangesFrame, strict=False)
 
 
 class BinanceDecoder(WholeTopDecoder):
@@ -75,13 +116,47 @@ class BinanceDecoder(WholeTopDecoder):
         return message.stream, book.lastUpdateId, book.bids, book.asks
 
 
+class BinanceSequencer(Ranges):
+    """Binance's rules. Source: web-socket-streams.md, "How to manage a local order book correctly".
+
+    1. Events are buffered from the subscription on; `U` of the first is remembered.
+    2. REST gives a whole book and its `lastUpdateId`; one below that `U` is fetched again.
+    3. Events whose `u` is not above it are dropped.
+    4. The first that is applied has `U` <= lastUpdateId + 1 <= `u`; usually it begins before.
+    5. Each further `U` is one above the last `u`; a higher one is a gap.
+    """
+
+
+class BinanceChangesDecoder(DeltaDecoder):
+    """The decoder of one connection to Binance that carries changes of whole books."""
+
+    def __init__(self, depth: int) -> None:
+        super().__init__(
+            lambda: DeltaBook(depth, BinanceSequencer(), seeded=True), seed_levels=SEED_LEVELS
+        )
+
+    def feed(self, frame: bytes, _: WholeBook | None = None, /) -> Sequence[Event]:
+        """Return what `frame` says; see `Decoder`."""
+        if frame.find(_CHANGES, 0, _LOOK_BYTES) < 0:
+            return (_best(frame),) if _BBO in frame else understand(frame)
+        message = read(_CHANGES_FRAME, frame)
+        data = message.data
+        change = Change(data.U, data.u, data.b, data.a, data.E * _NS_PER_MS)
+        return self.change(_symbol(message.stream, CHANGES_SUFFIX), change)
+
+
 def _best(frame: bytes) -> Bbo:
     message = read(_BEST_FRAME, frame)
-    symbol, _, channel = message.stream.partition("@")
-    if f"@{channel}" != BBO_SUFFIX:
-        raise FrameError("unknown_channel", message.stream)
     best = message.data
+    symbol = _symbol(message.stream, BBO_SUFFIX)
     return Bbo(symbol, best.u, _level(best.b, best.B), _level(best.a, best.A))
+
+
+def _symbol(stream: str, suffix: str) -> str:
+    symbol = stream.removesuffix(suffix)
+    if not symbol or symbol == stream or "@" in symbol:
+        raise FrameError("unknown_channel", stream)
+    return symbol
 
 
 def _level(price: float, amount: float) -> Level | None:

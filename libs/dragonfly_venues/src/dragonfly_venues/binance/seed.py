@@ -1,4 +1,7 @@
-"""Binance's whole book over REST: GET /api/v3/depth, counted by the same ids as its streams."""
+"""Binance's whole book over REST: GET /api/v3/depth, counted by the same ids as its streams.
+
+A request weighs 5 where it is for up to 100 levels a side, 50 for 1000 and 250 for 5000.
+"""
 
 from __future__ import annotations
 
@@ -8,14 +11,15 @@ from urllib.parse import quote
 import msgspec
 from dragonfly_common.types import Side
 
+from dragonfly_venues.binance.control import LEVELS
 from dragonfly_venues.decoding.frames import read
 from dragonfly_venues.decoding.seeds import best_of
 from dragonfly_venues.events import Top
 
-__all__ = ["parse", "path"]
+__all__ = ["SEED_LEVELS", "parse", "path", "seed_path"]
 
-LIMIT: Final = 20
-"""Any limit up to 100 weighs the same; this is what the stream has."""
+SEED_LEVELS: Final = 1000
+"""What changes go on from. A price leaves a hundred levels within about 90 s, as was measured."""
 
 
 class _Book(msgspec.Struct):
@@ -28,8 +32,13 @@ _BOOK: Final = msgspec.json.Decoder(_Book, strict=False)
 
 
 def path(symbol: str) -> str:
-    """Return where the book of a symbol, as streams spell it, is had."""
-    return f"/api/v3/depth?symbol={quote(symbol.upper())}&limit={LIMIT}"
+    """Return where the book of a symbol, as streams spell it, is had as deep as its whole tops."""
+    return _path(symbol, LEVELS)
+
+
+def seed_path(symbol: str) -> str:
+    """Return where it is had so deep that changes can go on from it."""
+    return _path(symbol, SEED_LEVELS)
 
 
 def parse(reply: bytes, symbol: str, depth: int) -> Top:
@@ -40,3 +49,7 @@ def parse(reply: bytes, symbol: str, depth: int) -> Top:
     """
     book = read(_BOOK, reply)
     return best_of(symbol, depth, book.lastUpdateId, book.bids, book.asks)
+
+
+def _path(symbol: str, levels: int) -> str:
+    return f"/api/v3/depth?symbol={quote(symbol.upper())}&limit={levels}"

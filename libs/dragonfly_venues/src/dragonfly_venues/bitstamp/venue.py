@@ -21,6 +21,8 @@ class Bitstamp(Venue):
     name = "bitstamp"
     ws_url = "wss://ws.bitstamp.net"
     rest_url = "https://www.bitstamp.net"
+    # Of its channel; deeper books would need its changes, of which a lost one cannot be detected.
+    levels = 100
     decoder = BitstampDecoder
     requests = staticmethod(control.request)
     probe = staticmethod(control.probe)

@@ -7,17 +7,19 @@ whole book comes from decides the rest:
 - *In the stream* (OKX, Bybit, Kraken): `snapshot` replaces the book, `change` continues it.
 - *From elsewhere* (Binance, KuCoin over REST): `change` buffers and asks for a seed; `seed` joins
   it with what was buffered. A seed of limited length proves only the prices it reaches. What lies
-  beyond is unknown until it is seeded again, and never shown; the book goes on meanwhile.
+  beyond is unknown until it is seeded again, and never shown; the book goes on meanwhile, and says
+  how deep it is proven (`DeltaBook.reach`).
 
-    EMPTY ──first change──▶ SEEDING ──seed joins──▶ LIVE ──levels run short──▶ LIVE, seeding beside
-      ▲                        │ seed too old: wanted again                      │
-      └────────── gap ─────────┴───────────────────── gap ───────────────────────┘
+    EMPTY ──first change──▶ SEEDING ──seed joins──▶ LIVE ──levels run low──▶ LIVE, seeding beside
+      ▲                        │ seed too old: wanted again                    │
+      └────────── gap ─────────┴────────── gap, or no level is proven ─────────┘
 
 Pure: no socket, no clock. Prices and amounts are doubles (`dragonfly_common.types.Level`).
 """
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
 from enum import Enum, auto
@@ -51,6 +53,9 @@ Price: TypeAlias = Annotated[float, msgspec.Meta(gt=0.0, le=MAX_NUMBER)]
 """A price as decoders ask msgspec for it."""
 Amount: TypeAlias = Annotated[float, msgspec.Meta(ge=0.0, le=MAX_NUMBER)]
 """An amount likewise; 0 removes its price."""
+
+LEAST_OF_SEED: Final = 0.75
+"""The part of a seed that may be left before another is due, whatever is shown of it."""
 
 MAX_BUFFERED: Final = 2048
 """Changes kept while a seed is awaited: minutes of the busiest pair. Past it the oldest go, and a
@@ -143,6 +148,8 @@ class Progress(Enum):
     """There is no book yet: it was buffered, or the stream's snapshot is awaited."""
     GAP = auto()
     """Something between was lost; the book was dropped."""
+    SPENT = auto()
+    """The price left all levels that a seed had proven; the book was dropped."""
 
 
 class _Levels:
@@ -214,10 +221,11 @@ class _Levels:
 class _Book:
     """Both sides at `seq`."""
 
-    __slots__ = ("asks", "bids", "continued", "older", "seq", "ts_event")
+    __slots__ = ("asks", "bids", "continued", "limit", "older", "seq", "ts_event")
 
     def __init__(self, seed: Seed, ts_event: int | None) -> None:
         self.seq = seed.seq
+        self.limit = seed.limit
         self.continued = False
         """Whether a change has joined it: the first may begin before it."""
         self.older = 0
@@ -237,9 +245,22 @@ class _Book:
         asks = self.asks.apply(change.asks, depth)
         return bids or asks
 
-    def short_of(self, depth: int) -> bool:
-        """Whether a side that goes on beyond what is known of it shows fewer than `depth`."""
-        return any(side.bounded and len(side) < depth for side in (self.bids, self.asks))
+    def reach(self, depth: int) -> int:
+        """Return how many of the best `depth` levels are proven to be the best, on both sides."""
+        if self.bids.bounded:
+            depth = min(depth, len(self.bids))
+        return min(depth, len(self.asks)) if self.asks.bounded else depth
+
+    def runs_low(self, depth: int) -> bool:
+        """Whether another seed is due, so that the best `depth` levels stay proven.
+
+        That is when fewer than twice as many are left; of a seed that had no more than those to
+        begin with, when a quarter of it is gone.
+        """
+        if self.limit is None:
+            return False
+        least = min(2 * depth, math.ceil(self.limit * LEAST_OF_SEED))
+        return self.reach(least) < least
 
 
 class DeltaBook:
@@ -279,11 +300,21 @@ class DeltaBook:
         """Whether the book stands as it was seeded: no change has joined it."""
         return self._book is not None and not self._book.continued
 
+    @property
+    def reach(self) -> int | None:
+        """Levels a side to which the book is proven; None: to the depth that is of interest."""
+        reach = self._depth if self._book is None else self._book.reach(self._depth)
+        return reach if reach < self._depth else None
+
     def top(self) -> tuple[Side, Side]:
-        """Return the best bids and asks, best first; empty where there is no book."""
+        """Return the best bids and asks as far as they are proven, best first.
+
+        Empty where there is no book.
+        """
         if self._book is None:
             return (), ()
-        return self._book.bids.best(self._depth), self._book.asks.best(self._depth)
+        reach = self._book.reach(self._depth)
+        return self._book.bids.best(reach), self._book.asks.best(reach)
 
     def wants_seed(self) -> bool:
         """Return whether a seed is to be fetched; True once for each that is wanted."""
@@ -321,6 +352,9 @@ class DeltaBook:
             book.asks.cut(self._window)
         if not news:
             return Progress.SAME
+        if not book.reach(1):
+            self._drop(change)
+            return Progress.SPENT
         self._want_more(book)
         return Progress.NEWS
 
@@ -338,7 +372,7 @@ class DeltaBook:
                 return Progress.GAP
             if place is Place.NEXT:
                 book.apply(change, self._depth)
-        if book.seq < self.seq:
+        if book.seq < self.seq or not book.reach(1):
             return self._too_old()
         self._book = book
         self._buffer = None
@@ -355,8 +389,8 @@ class DeltaBook:
         return Progress.WAITING if self._book is None else Progress.SAME
 
     def _want_more(self, book: _Book) -> None:
-        """Ask for another seed where this one's levels run short; the book goes on meanwhile."""
-        if self._buffer is None and book.short_of(self._depth):
+        """Ask for another seed where this one's levels run low; the book goes on meanwhile."""
+        if self._buffer is None and book.runs_low(self._depth):
             self._buffer = []
             self._wanted = True
 
@@ -376,14 +410,14 @@ class _Known:
     def __init__(self, symbol: str, book: DeltaBook) -> None:
         self.book = book
         self.same = Unchanged(symbol)
-        self.said: tuple[Side, Side] | None = None
+        self.said: tuple[int | None, tuple[Side, Side]] | None = None
 
 
 class DeltaDecoder(Decoder):
     """The books of one connection, by symbol, and what is said of them.
 
-    A gap breaks a book, which is said once. What follows of it is `Unchanged` until the next
-    snapshot in the stream, or until a seed joins.
+    A gap breaks a book, and so does a price that leaves what a seed proved; it is said once. What
+    follows of it is `Unchanged` until the next snapshot in the stream, or until a seed joins.
     """
 
     def __init__(self, new: Callable[[], DeltaBook], *, seed_levels: int | None = None) -> None:
@@ -422,18 +456,23 @@ class DeltaDecoder(Decoder):
         known = self._known_as(symbol)
         before = known.book.seq
         progress = known.book.change(change)
-        if progress is not Progress.GAP:
-            return self._say(known, progress)
-        known.said = None
-        detail = f"{change.link} to {change.last} does not follow {before}"
-        return (Broken(symbol, "gap", detail),)
+        if progress is Progress.GAP:
+            known.said = None
+            detail = f"{change.link} to {change.last} does not follow {before}"
+            return (Broken(symbol, "gap", detail),)
+        if progress is Progress.SPENT:
+            known.said = None
+            detail = f"the price left all {self._seed_levels} levels that REST gave"
+            return (Broken(symbol, "spent", detail),)
+        return self._say(known, progress)
 
     def _say(self, known: _Known, progress: Progress) -> Sequence[Event]:
         book = known.book
         event: Top | Unchanged = known.same
-        if progress is Progress.NEWS and (top := book.top()) != known.said:
-            known.said = top
-            event = Top(known.same.symbol, book.seq, book.ts_event, *top)
+        if progress is Progress.NEWS and (said := (book.reach, book.top())) != known.said:
+            known.said = said
+            reach, (bids, asks) = said
+            event = Top(known.same.symbol, book.seq, book.ts_event, bids, asks, reach)
         if book.wants_seed():
             return (event, SeedWanted(known.same.symbol))
         return (event,)

@@ -13,6 +13,7 @@ from dragonfly_venues.kraken import instruments
 from dragonfly_venues.venue import Ask
 
 __all__ = [
+    "DEPTHS",
     "INSTRUMENT_REQUEST",
     "STATUS_REQUEST",
     "SYMBOLS_PER_REQUEST",
@@ -22,6 +23,8 @@ __all__ = [
     "understand",
 ]
 
+DEPTHS: Final = (10, 25, 100, 500, 1000)
+"""Levels a side that its books are offered with."""
 SYMBOLS_PER_REQUEST: Final = 100
 """No limit is documented; a hundred symbols make a frame of about 1 kB."""
 
@@ -61,7 +64,7 @@ _HEARD: Final = (Heard(),)
 
 def channel_depth(depth: int) -> int:
     """Return the depth to subscribe to, of those the venue offers, that holds `depth` levels."""
-    return 10 if depth <= 10 else 25
+    return next(offered for offered in DEPTHS if depth <= offered)
 
 
 def request(ask: Ask) -> list[str]:

@@ -22,6 +22,7 @@ class Kraken(Venue):
     ws_url = "wss://ws.kraken.com"
     ws_path = "/v2"
     rest_url = "https://api.kraken.com"
+    levels = control.DEPTHS[-1]
     decoder = KrakenDecoder
     requests = staticmethod(control.request)
     probe = staticmethod(control.ping)

@@ -28,7 +28,7 @@ from dragonfly_venues.decoding.whole_tops import MAX_SEQ
 from dragonfly_venues.events import Event, WholeBook
 from dragonfly_venues.okx.control import understand
 
-__all__ = ["OkxDecoder", "OkxSequencer"]
+__all__ = ["WINDOW", "OkxDecoder", "OkxSequencer"]
 
 WINDOW: Final = 400
 """Levels a side that the channel keeps current."""

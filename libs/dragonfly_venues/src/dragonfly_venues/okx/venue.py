@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dragonfly_venues.okx import control, instruments, seed
-from dragonfly_venues.okx.decoder import OkxDecoder
+from dragonfly_venues.okx.decoder import WINDOW, OkxDecoder
 from dragonfly_venues.venue import (
     InstrumentSource,
     Limits,
@@ -22,6 +22,7 @@ class Okx(Venue):
     ws_url = "wss://ws.okx.com:8443"
     ws_path = "/ws/v5/public"
     rest_url = "https://www.okx.com"
+    levels = WINDOW
     decoder = OkxDecoder
     requests = staticmethod(control.request)
     probe = staticmethod(control.ping)

@@ -1,0 +1,131 @@
+"""Binance by its changes, for books deeper than its whole tops."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from dragonfly_venues.binance import Binance, seed
+from dragonfly_venues.binance.decoder import BinanceChangesDecoder
+from dragonfly_venues.events import (
+    Acked,
+    Bbo,
+    Broken,
+    Closing,
+    Event,
+    FrameError,
+    SeedWanted,
+    Top,
+    Unchanged,
+)
+from dragonfly_venues.venue import Ask
+
+SYMBOL = "bnbbtc"
+REST = Top(SYMBOL, 159, None, ((9.0, 1.0), (8.0, 2.0)), ((10.0, 1.0),))
+
+
+def change(first: int, last: int, *, bids: str = "", asks: str = "", stream: str = "") -> bytes:
+    """Return a frame whose sides are written `price:amount …`."""
+    data = {
+        "e": "depthUpdate",
+        "E": 1672515782136,
+        "s": SYMBOL.upper(),
+        "U": first,
+        "u": last,
+        "b": [level.split(":") for level in bids.split()],
+        "a": [level.split(":") for level in asks.split()],
+    }
+    frame = {"stream": stream or f"{SYMBOL}@depth@100ms", "data": data}
+    return json.dumps(frame, separators=(",", ":")).encode()
+
+
+def seeded(depth: int = 50) -> BinanceChangesDecoder:
+    decoder = BinanceChangesDecoder(depth)
+    decoder.feed(change(155, 159))
+    decoder.seed(REST)
+    return decoder
+
+
+def only(events: object) -> Event:
+    assert isinstance(events, tuple)
+    (event,) = (event for event in events if not isinstance(event, SeedWanted))
+    return event  # type: ignore[no-any-return]
+
+
+def test_whole_tops_serve_what_they_reach_and_changes_the_rest() -> None:
+    venue = Binance()
+    assert venue.at(20) is venue
+    deep = venue.at(21)
+    assert deep.at(100) is not venue
+    ask = Ask(symbols=["bnbbtc"], request_id=1, depth=50, bbo=True)
+    (frame,) = deep.requests(ask)
+    assert json.loads(frame)["params"] == ["bnbbtc@depth@100ms", "bnbbtc@bookTicker"]
+    source = deep.snapshots
+    assert source is not None
+    assert source.path(SYMBOL) == "/api/v3/depth?symbol=BNBBTC&limit=1000"
+    assert source.levels == seed.SEED_LEVELS == 1000
+    # 50 of the 6000 a minute that an address has: a quarter of them in the first minute.
+    assert 50 * (source.burst + source.per_minute) <= 6000 / 4
+
+
+def test_the_first_event_may_begin_before_the_seed() -> None:
+    decoder = BinanceChangesDecoder(50)
+    assert only(decoder.feed(change(150, 158, bids="9:5"))) == Unchanged(SYMBOL)
+    assert only(decoder.feed(change(159, 161, bids="8.5:3 8:0.00000000"))) == Unchanged(SYMBOL)
+    top = only(decoder.seed(REST))
+    stamp = 1672515782136_000_000
+    assert top == Top(SYMBOL, 161, stamp, ((9.0, 1.0), (8.5, 3.0)), ((10.0, 1.0),))
+    assert decoder.seq(SYMBOL) == 161
+
+
+def test_a_seed_stands_unconfirmed_until_an_event_joins_it() -> None:
+    decoder = BinanceChangesDecoder(50)
+    assert only(decoder.seed(REST)) == REST
+    assert decoder.seeded(SYMBOL)
+    assert only(decoder.feed(change(158, 160))) == Unchanged(SYMBOL)
+    assert not decoder.seeded(SYMBOL)
+
+
+def test_an_event_is_applied_once_and_a_lost_one_breaks_the_book() -> None:
+    decoder = seeded()
+    assert isinstance(only(decoder.feed(change(160, 161, bids="9:7"))), Top)
+    assert only(decoder.feed(change(160, 161, bids="9:7"))) == Unchanged(SYMBOL)
+    broken = only(decoder.feed(change(163, 164)))
+    assert isinstance(broken, Broken)
+    assert broken.cause == "gap"
+
+
+def test_a_seed_older_than_the_first_event_is_asked_for_again() -> None:
+    decoder = BinanceChangesDecoder(50)
+    decoder.feed(change(170, 171))
+    assert decoder.seed(REST) == (Unchanged(SYMBOL), SeedWanted(SYMBOL))
+
+
+def test_what_else_is_sent() -> None:
+    decoder = seeded()
+    best = {"u": 160, "s": "BNBBTC", "b": "9", "B": "1", "a": "10", "A": "2"}
+    ticker = json.dumps({"stream": "bnbbtc@bookTicker", "data": best}, separators=(",", ":"))
+    assert decoder.feed(ticker.encode()) == (Bbo(SYMBOL, 160, (9.0, 1.0), (10.0, 2.0)),)
+    assert decoder.feed(b'{"result":null,"id":3}') == (Acked(3),)
+    closing = b'{"stream":"!serverShutdown","data":{"e":"serverShutdown","E":1}}'
+    assert decoder.feed(closing) == (Closing("serverShutdown"),)
+
+
+@pytest.mark.parametrize(
+    ("frame", "reason"),
+    [
+        (change(160, 160, bids="-9:2"), "bad_shape"),
+        (change(160, 160, bids="9:nan"), "bad_shape"),
+        (change(160, 160, bids="inf:1"), "bad_shape"),
+        (change(-1, 160), "bad_shape"),
+        (change(160, 160)[:-9], "not_json"),
+        (change(160, 160, stream="@depth@100ms"), "unknown_channel"),
+        (change(160, 160, stream="bnbbtc@depth"), "unknown_channel"),
+    ],
+)
+def test_what_cannot_be_is_refused_and_changes_nothing(frame: bytes, reason: str) -> None:
+    decoder = seeded()
+    with pytest.raises(FrameError) as caught:
+        decoder.feed(frame)
+    assert caught.value.reason == reason
+    assert decoder.seq(SYMBOL) == 159
