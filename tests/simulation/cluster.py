@@ -35,6 +35,7 @@ from simulation.virtual import Process, Schedule, current_process
 __all__ = ["Bot", "Cluster", "Role", "Shape"]
 
 DEPTH: Final = 10
+"""Levels a side, where a plan says nothing else."""
 LIST_INTERVAL_S: Final = 1.0
 """How often listeners look for halts: often within the time of the faults."""
 TURNS_S: Final = (0.0005, 0.002, 0.01)
@@ -60,6 +61,8 @@ class Shape:
     rate: float
     """Book states a second, of each book."""
     weather: Weather
+    depth: int = DEPTH
+    """Levels a side."""
     elsewhere: bool = False
     """Whether listeners and aggregators are looked for at a second address too."""
 
@@ -310,7 +313,9 @@ class Cluster:
             ws_url=f"ws://{venue}",
             rest_url=f"http://{venue}",
             trust=cast("Any", None),
-            following=Following((), DEPTH, linger_s=10.0, list_interval_s=LIST_INTERVAL_S),
+            following=Following(
+                (), self.shape.depth, linger_s=10.0, list_interval_s=LIST_INTERVAL_S
+            ),
             replicas=self._replicas(self._listeners[venue]),
         )
         return lambda runtime: feed_listener.service.serve(runtime, options)
@@ -321,7 +326,7 @@ class Cluster:
             upstreams=self._places(*listeners),
             bind=bind,
             instruments=(),
-            depth=DEPTH,
+            depth=self.shape.depth,
             linger_s=10.0,
             replicas=self._replicas(self._aggregators),
         )
@@ -338,7 +343,9 @@ class Cluster:
             upstreams=self._places(*self._aggregators),
             bind="10.0.0.1:50051",
             instruments=(),
-            limits=BotLimits(DEPTH, max_instruments=64, window=64, acknowledge_within_s=2.0),
+            limits=BotLimits(
+                self.shape.depth, max_instruments=64, window=64, acknowledge_within_s=2.0
+            ),
             linger_s=10.0,
             max_streams=100,
             max_total_streams=1000,

@@ -25,6 +25,9 @@ __all__ = ["HEALED_AT_S", "Deed", "Plan", "draw_plan"]
 FIRST_FAULT_S: Final = 1.0
 RESTING_SHARE: Final = 0.6
 """Of the seeds in which an instrument that rests is followed too."""
+DEEP_SHARE: Final = 0.2
+"""Of the seeds in which books are deeper than Binance's whole tops, and so than any book here."""
+DEEP: Final = 50
 HEALED_AT_S: Final = 16.0
 """By then everything that is broken is whole again, and nothing more goes wrong."""
 
@@ -116,6 +119,8 @@ def draw_plan(seed: int) -> Plan:
     deeds: list[Deed] = []
     for _ in range(random.randint(1, 8)):
         deeds += _draw_fault(random, shape)
+    if Random(f"deep/{seed}").random() < DEEP_SHARE:
+        shape = replace(shape, depth=DEEP)
     if any("supersede" in deed.text for deed in deeds):
         shape = replace(shape, elsewhere=True)
     if Random(f"rests/{seed}").random() < RESTING_SHARE:

@@ -11,7 +11,7 @@ from dragonfly_client import State, View
 from oracle import Oracle
 from truth import Truth
 
-from simulation.cluster import DEPTH, Bot, Cluster
+from simulation.cluster import Bot, Cluster
 from simulation.network import Weather
 from simulation.plan import HEALED_AT_S, Plan, draw_plan
 
@@ -113,7 +113,7 @@ def _live(view: View) -> set[str]:
 
 
 def _judge(plan: Plan, cluster: Cluster, outcome: Outcome) -> None:
-    oracle = Oracle(Truth(cluster.venues.truth.lines), DEPTH)
+    oracle = Oracle(Truth(cluster.venues.truth.lines), plan.shape.depth)
     digest = hashlib.blake2b(digest_size=8)
     found = outcome.violations
     found += cluster.failures
@@ -126,7 +126,7 @@ def _judge(plan: Plan, cluster: Cluster, outcome: Outcome) -> None:
                     found.append(f"{bot.name}: {violation}")
             found += _judge_ages(plan, cluster, stream, outcome)
             digest.update(repr(stream).encode())
-        found += _judge_rest(cluster, bot, Oracle(oracle.truth, DEPTH))
+        found += _judge_rest(cluster, bot, Oracle(oracle.truth, plan.shape.depth))
     outcome.judged = oracle.judged
     outcome.digest = digest.hexdigest()
 

@@ -41,7 +41,7 @@ LEVELS: Final = 24
 """Of the simulated books: what is published, as much again that moves below, and what a step of the
 market may take away."""
 
-SHOWN_LEVELS: Final = 10
+SHOWN_LEVELS: Final = LEVELS + 4
 
 _encode = msgspec.json.Encoder().encode
 

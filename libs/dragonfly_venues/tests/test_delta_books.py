@@ -184,7 +184,6 @@ def test_a_seed_of_limited_length_shows_nothing_beyond_what_it_proves() -> None:
 def test_another_seed_is_wanted_before_levels_run_short() -> None:
     book = DeltaBook(2, Ranges(), seeded=True)
     book.seed(Seed(1, levels(*range(20, 10, -1)), levels(21.0), limit=10))
-    assert book.wants_seed(), "the first"
     for seq, price in enumerate(range(20, 14, -1), start=2):
         assert not book.wants_seed()
         book.change(Change(seq, seq, ((float(price), 0.0),), ()))
@@ -197,7 +196,6 @@ def test_another_seed_is_wanted_before_levels_run_short() -> None:
 def test_a_seed_shorter_than_what_is_shown_is_renewed_when_a_quarter_is_gone() -> None:
     book = DeltaBook(100, Ranges(), seeded=True)
     book.seed(Seed(1, levels(*range(20, 10, -1)), levels(*range(21, 31)), limit=10))
-    assert book.wants_seed()
     assert book.reach == 10
     for seq, gone in ((2, 20.0), (3, 19.0)):
         book.change(Change(seq, seq, ((gone, 0.0),), ()))
@@ -211,7 +209,7 @@ def test_a_seed_shorter_than_what_is_shown_is_renewed_when_a_quarter_is_gone() -
 def test_a_price_that_leaves_all_that_was_proven_drops_the_book() -> None:
     book = DeltaBook(5, Ranges(), seeded=True)
     book.seed(Seed(1, levels(10.0, 9.0), levels(11.0), limit=2))
-    assert book.wants_seed()
+    assert not book.wants_seed()
     falling = Change(2, 2, ((10.0, 0.0), (9.0, 0.0), (8.0, 1.0)), levels(8.5))
     assert book.change(falling) is Progress.SPENT
     assert (book.seq, book.top()) == (-1, ((), ()))
