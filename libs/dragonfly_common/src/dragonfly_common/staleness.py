@@ -100,9 +100,8 @@ class PauseDetector:
 
     def beat(self, now: float) -> float:
         """Note that the main loop runs; return for how long it did not, 0.0 within the limit."""
-        stood_still_s = self.stood_still_s(now)
-        self.beat_at = now
-        return stood_still_s
+        since_s, self.beat_at = now - self.beat_at, now
+        return since_s if since_s >= self.limit_s else 0.0
 
     def stood_still_s(self, now: float) -> float:
         """Return for how long the main loop has not run before `now`, 0.0 within the limit."""

@@ -91,7 +91,9 @@ class Views:
         self._patience_s = patience_s
         self._lists_command = lists_command
         self._complete = False
-        self._pauses = PauseDetector(PAUSE_S, clock.monotonic())
+        self.drained_at = clock.monotonic()
+        """When all that the bus had brought was taken last."""
+        self._pauses = PauseDetector(PAUSE_S, self.drained_at)
 
     def drain(self) -> bool:
         """Take all that the bus brought; say whether this process stood still before.
@@ -102,12 +104,8 @@ class Views:
         now = self._clock.monotonic()
         for event in self.subscriber.drain():
             self._take(event, now)
-        return self._pauses.beat(self._clock.monotonic()) > 0.0
-
-    @property
-    def drained_at(self) -> float:
-        """When all that the bus had brought was taken last."""
-        return self._pauses.beat_at
+        self.drained_at = now = self._clock.monotonic()
+        return self._pauses.beat(now) > 0.0
 
     def current(self) -> bool:
         """Say whether what the bus brought was taken just now: mail may be sent."""
