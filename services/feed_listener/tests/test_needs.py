@@ -54,7 +54,7 @@ async def test_nothing_is_said_before_a_late_welcome(
     await server.book("ethbtc", 1, 10.0)
     async with listening(server, tmp_path, venue=venue, instruments=["ETH-BTC"]) as consumer:
         consumer.want("ETH-BTC")
-        await eventually(lambda: len(pings) >= 5, "its life is asked for by the socket's own pings")
+        await eventually(lambda: len(pings) >= 2, "its life is asked for by the socket's own pings")
         assert server.requests == []
         await server.send({"t": "welcome"})
         await consumer.live("ETH-BTC", 1)
@@ -86,6 +86,7 @@ async def test_signs_of_life_go_out_by_the_clock_while_data_flows(
         while ops(server).count("keepalive") < 3:
             seq += 1
             await server.book("ethbtc", seq, 10.0 + seq)
+            await asyncio.sleep(0)
         await consumer.live("ETH-BTC", seq)
         ids = [request["id"] for request in server.requests]
         assert len(set(ids)) == len(ids)
