@@ -182,12 +182,13 @@ class Chaos:
 
     async def _partition(self, done: Done) -> None:
         name = done.target
-        if name in self.system.cast.listeners:
-            self._excuse(done, venue=self.system.cast.listeners[name], seconds=SILENT_S)
+        venues = self.system.cast.heard_by(name)
+        for venue in venues:
+            self._excuse(done, venue=venue, seconds=SILENT_S)
         self._suffer(done, name)
         done.start = time.time_ns()
-        if name in self.system.cast.listeners:
-            self._excuse_lists(done, self.system.cast.listeners[name])
+        for venue in venues:
+            self._excuse_lists(done, venue)
         await self._hold(self.system.links_of(name), done.seconds)
 
     async def _hold(self, proxies: Sequence[Proxy], seconds: float) -> None:

@@ -81,6 +81,12 @@ class Cast(NamedTuple):
         """Return all listeners of a listener's venue."""
         return [name for name, venue in self.listeners.items() if venue == self.listeners[listener]]
 
+    def heard_by(self, name: str) -> Sequence[str]:
+        """Return the venues whose listeners are in the process `name`."""
+        if name in self.listeners:
+            return (self.listeners[name],)
+        return VENUES if name in GATEWAYS and not self.aggregators else ()
+
 
 APART: Final = Cast(
     {"listener-binance-2": "binance", **{f"listener-{venue}-1": venue for venue in VENUES}},
