@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import random
+from collections import Counter
 
+import msgspec
 import pytest
 from dragonfly_venues.binance import Binance, seed
 from dragonfly_venues.binance.decoder import BinanceChangesDecoder
 from dragonfly_venues.events import (
+    FRAME_ERROR_REASONS,
     Acked,
     Bbo,
     Broken,
@@ -129,3 +133,23 @@ def test_what_cannot_be_is_refused_and_changes_nothing(frame: bytes, reason: str
         decoder.feed(frame)
     assert caught.value.reason == reason
     assert decoder.seq(SYMBOL) == 159
+
+
+def test_no_damage_is_fatal() -> None:
+    rng = random.Random(20261129)
+    decoder = seeded()
+    reasons: Counter[str] = Counter()
+    for number in range(5000):
+        text = bytearray(change(160 + number, 160 + number, bids="9:5", asks="10:2"))
+        for _ in range(rng.randint(1, 3)):
+            text[rng.randrange(len(text))] = rng.randrange(256)
+        try:
+            decoder.feed(bytes(text[: rng.randrange(len(text)) + 1] if number % 5 == 0 else text))
+        except FrameError as error:
+            reasons[error.reason] += 1
+    assert reasons.keys() <= FRAME_ERROR_REASONS
+    assert reasons["not_json"] > 1000
+    assert reasons["bad_shape"] > 100
+    decoder.forget(SYMBOL)
+    decoder.feed(change(9000, 9001))
+    assert isinstance(only(decoder.seed(msgspec.structs.replace(REST, venue_seq=9001))), Top)
