@@ -86,6 +86,7 @@ def test_new_tokens_are_added_to_a_file(tmp_path: Path) -> None:
         outcome = CliRunner().invoke(main, ["token", "new", name, "--file", str(file)])
         assert outcome.exit_code == 0
         made[name] = outcome.stdout.strip()
+        assert outcome.stderr == f"{name} was added to {file}; its token is shown this once.\n"
     for name, token in made.items():
         owner = read_tokens(file).owner(hash_token(token))
         assert owner is not None
@@ -98,6 +99,7 @@ def test_a_token_in_a_file_is_for_its_owner_alone(tmp_path: Path) -> None:
     arguments = ["token", "new", "alpha", "--file", str(file), "--out", str(out)]
     outcome = CliRunner().invoke(main, arguments)
     assert (outcome.exit_code, outcome.stdout) == (0, "")
+    assert outcome.stderr.endswith(f"\nalpha was added to {file}.\n")
     assert out.stat().st_mode & 0o777 == 0o600
     assert read_tokens(file).owner(hash_token(out.read_text().strip())) is not None
     before = out.read_text()

@@ -61,7 +61,8 @@ def new(*, name: str, file: Path | None, out: Path | None) -> None:
         click.echo("The first line is the token; the rest is for the gateway's file.", err=True)
     if file is not None:
         _append(file, entry)
-        click.echo(f"{name} was added to {file}; its token is shown this once.", err=True)
+        once = "" if out is not None else "; its token is shown this once"
+        click.echo(f"{name} was added to {file}{once}.", err=True)
     elif out is not None:
         click.echo(entry, nl=False)
         click.echo("These lines are for the gateway's file.", err=True)
