@@ -170,6 +170,9 @@ class StubGateway:
         if self.refuse_all is not None:
             await context.abort(*self.refuse_all)
         sent = dict(context.invocation_metadata() or ())
+        if self.token is not None and "authorization" not in sent:
+            why = "no token: send metadata `authorization: Bearer TOKEN`"
+            await context.abort(grpc.StatusCode.UNAUTHENTICATED, why)
         if self.token is not None and sent.get("authorization") != f"Bearer {self.token}":
             await context.abort(grpc.StatusCode.UNAUTHENTICATED, "the token is not known here")
 

@@ -275,7 +275,8 @@ async def test_a_token_comes_from_a_file_or_the_environment(tmp_path: Path, plac
         )
         out, err = await ran.communicate()
     if place == "nowhere":
-        assert (ran.returncode, err) == (2, b"Error: the token is not known here\n")
+        remedy = b"give --token-file FILE, or set DRAGONFLY_WATCH_TOKEN"
+        assert (ran.returncode, err) == (2, b"Error: no token: " + remedy + b"\n")
     else:
         assert (ran.returncode, out) == (0, b"ETH-BTC        binance\n")
 

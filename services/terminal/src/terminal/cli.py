@@ -40,6 +40,7 @@ TOKEN_VARIABLE: Final = "DRAGONFLY_WATCH_TOKEN"  # noqa: S105 - the name, not th
 
 TLS_OPTIONS: Final = ("ca_file", "cert_file", "key_file", "server_name")
 _ARGUMENT: Final = re.compile(rf"\b(?:{'|'.join(TLS_OPTIONS)}|token_file)\b")
+_TOKEN_TO_SEND: Final = re.compile(r"send metadata `authorization[^`]*`")
 
 
 class NoGatewayError(UserError):
@@ -200,6 +201,7 @@ def latency(
 def _for_the_line(error: ClientError | str) -> str:
     """Return what a bot's program would be told, in the words of the command line."""
     sentence = _ARGUMENT.sub(lambda found: f"--{found[0].replace('_', '-')}", str(error))
+    sentence = _TOKEN_TO_SEND.sub(f"give --token-file FILE, or set {TOKEN_VARIABLE}", sentence)
     return sentence.replace("ListInstruments", f"`{command_name()} watch --list`")
 
 
