@@ -34,7 +34,7 @@ from decoders import binance
 from dragonfly_common.messages import Book, Venue, View
 from dragonfly_common.topics import ViewKind
 from dragonfly_common.types import FeedState, Side
-from dragonfly_venues.events import Top
+from dragonfly_venues.events import BookTop
 from dragonfly_venues.registry import find_venue
 from measuring import Worker, print_table, save
 
@@ -65,8 +65,8 @@ class Way:
         self._world.evaluate(0.0, 0)
         self._seq = 0
         self.go()
-        (top,) = find_venue("binance").decoder(DEPTH).feed(next(_frames()))
-        assert isinstance(top, Top)
+        (top,) = find_venue("binance").decoder(DEPTH).decode(next(_frames()))
+        assert isinstance(top, BookTop)
         self._hear("bitstamp", top.bids, top.asks)
 
     def go(self) -> tuple[list[int], bytes]:
@@ -79,9 +79,9 @@ class Way:
         self._wire.write(record)
         frame = self._ours.read(65536)
         decrypted = clock()
-        (top,) = self._decoder.feed(frame)
+        (top,) = self._decoder.decode(frame)
         read = clock()
-        assert isinstance(top, Top)
+        assert isinstance(top, BookTop)
         view = self._hear("binance", top.bids, top.asks)
         return [began, decrypted, read, clock()], view
 

@@ -17,7 +17,7 @@ from typing import Final
 from zlib import crc32
 
 import msgspec
-from dragonfly_venues.events import Top, Unchanged
+from dragonfly_venues.events import BookTop, Unchanged
 from dragonfly_venues.registry import find_venue
 
 DEPTH: Final = 10
@@ -111,10 +111,10 @@ def measure(
     best = [float("inf")] * 3
     for _ in range(rounds):
         decoder = find_venue(name).decoder(depth)
-        assert isinstance(decoder.feed(first)[0], Top)
-        runs = ((decoder.feed, changed), (decoder.feed, unchanged), (full, changed))
+        assert isinstance(decoder.decode(first)[0], BookTop)
+        runs = ((decoder.decode, changed), (decoder.decode, unchanged), (full, changed))
         best = [min(least, per_frame_us(*run)) for least, run in zip(best, runs, strict=True)]
-    assert isinstance(decoder.feed(unchanged[-1])[0], Unchanged)
+    assert isinstance(decoder.decode(unchanged[-1])[0], Unchanged)
     news, none, whole = best
     print(
         f"{name:9} {len(changed[0]):6} {whole:13.2f} {news:9.2f} ({news / whole:4.2f})"

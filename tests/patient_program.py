@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dragonfly_common import cli, replicas, runtime
 from dragonfly_common.bus import subscriber
-from feed_listener import liveness, session
+from feed_listener.connection import liveness, session
 
 LONG_S = 3600.0
 

@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from dragonfly_common.types import Side
-from dragonfly_venues.events import Broken, Event, Top
+from dragonfly_venues.events import BookTop, Broken, Event
 from dragonfly_venues.kucoin import seed
 from dragonfly_venues.kucoin.decoder import KucoinDecoder
 from dragonfly_venues.okx.decoder import OkxDecoder
@@ -51,10 +51,10 @@ def test_kucoin_changes_and_seeds_are_the_recorded_books() -> None:
             events += decoder.seed(book)
             assert decoder.seq(symbol) >= book.venue_seq
         elif line.received and '"topic":"/market/level2:' in line.text:
-            events += decoder.feed(line.text.encode())
+            events += decoder.decode(line.text.encode())
         for event in events:
             assert not isinstance(event, Broken), event
-            if isinstance(event, Top):
+            if isinstance(event, BookTop):
                 shown[event.symbol] += 1
                 assert (event.bids, event.asks) == rebuilt[event.symbol][event.venue_seq]
     assert set(shown) == set(rebuilt)
@@ -77,9 +77,9 @@ def test_okx_snapshots_and_updates_are_the_recorded_books() -> None:
         push = json.loads(line.text)
         before, number = (-1 if push["action"] == "snapshot" else number), number + 3
         push["data"][0] |= {"prevSeqId": before, "seqId": number}
-        (event,) = decoder.feed(json.dumps(push, separators=(",", ":")).encode())
+        (event,) = decoder.decode(json.dumps(push, separators=(",", ":")).encode())
         state = next(states)
-        if isinstance(event, Top):
+        if isinstance(event, BookTop):
             shown += 1
             assert (event.bids, event.asks) == tops(state)
         assert decoder.seq("BTC-USDT") == number

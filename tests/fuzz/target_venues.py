@@ -17,18 +17,18 @@ from dragonfly_common import codec
 from dragonfly_common.clock import ManualClock
 from dragonfly_common.messages import Body, Book
 from dragonfly_common.types import FeedState, is_instrument
-from dragonfly_venues.events import FRAME_ERROR_REASONS, FrameError, Top
+from dragonfly_venues.events import FRAME_ERROR_REASONS, BookTop, FrameError
 from dragonfly_venues.instruments import LONGEST_WORD
 from dragonfly_venues.kraken.book import KrakenBook, RawLevel, read_changes
 from dragonfly_venues.registry import find_venue
 from dragonfly_venues.transport import ProtocolError, UnresponsiveError
 from dragonfly_venues.venue import EndpointSource, SnapshotSource, Venue
 from feed_listener import counters
-from feed_listener.audits import Audit, Watch
-from feed_listener.endpoint import check_endpoint
+from feed_listener.audit.comparing import Audit, Watch
+from feed_listener.connection.endpoint import check_endpoint
+from feed_listener.connection.liveness import new_pause_detector
+from feed_listener.connection.session import Session, VenueContext
 from feed_listener.feeds import Feeds
-from feed_listener.liveness import new_pause_detector
-from feed_listener.session import Session, Surroundings
 from fuzzing import Target
 from judging import by_label, counted, judge_side
 from mutation import Form
@@ -183,7 +183,7 @@ class Frames(Target):
         self._feeds.follow(INSTRUMENT, "fuzzing")
         self._feeds.bind(INSTRUMENT, SYMBOLS[self.venue])
         self._pauses = new_pause_detector(self._clock.monotonic())
-        self._around = Surroundings(
+        self._around = VenueContext(
             venue,
             DEPTH,
             self._feeds,
@@ -292,7 +292,7 @@ class Frames(Target):
         try:
             self.session._hear(frames)
         except UnresponsiveError as error:
-            self._feeds.lose(self.session, str(error), None)
+            self._feeds.on_lost(self.session, str(error), None)
             self._open()
             return f"given up: {error.label}"
         return None
@@ -419,7 +419,7 @@ def _source(venue: str) -> SnapshotSource:
     return source
 
 
-def _seed(venue: str, symbol: str, exchange: Exchange, now_ns: int) -> Top:
+def _seed(venue: str, symbol: str, exchange: Exchange, now_ns: int) -> BookTop:
     source = _source(venue)
     reply = _asked(exchange, source.path(symbol), now_ns)
     return source.parse(reply, symbol, source.levels or DEPTH)

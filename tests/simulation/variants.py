@@ -15,8 +15,8 @@ from dragonfly_common.sequencing import Sequencer
 from dragonfly_common.staleness import PauseDetector, Silence
 from dragonfly_views.relay import Relay, _Message
 from dragonfly_views.views import Views
+from feed_listener.connection.liveness import SilenceTimer
 from feed_listener.feeds import Feeds
-from feed_listener.liveness import Vigil
 
 __all__ = ["VARIANTS"]
 
@@ -59,7 +59,7 @@ VARIANTS: Final[dict[str, Callable[[], None]]] = {
     "no-digest": _set(Sequencer, "on_beat", _ignore_digest),
     "any-epoch": _set(Subscriber, "_identify", _identify_anybody),
     "never-stale-publisher": _set(Silence, "silent", lambda self, now: []),
-    "never-stale-venue": _set(Vigil, "check", lambda self, now: None),
+    "never-stale-venue": _set(SilenceTimer, "check", lambda self, now: None),
     "never-halted": _set(Feeds, "_weigh", lambda self, feed: None),
     "never-frozen": _set(PauseDetector, "stood_still_s", lambda self, now: 0.0),
     "gone-ignored": _set(World, "on_gone", _ignore_gone),

@@ -15,7 +15,8 @@ from urllib.parse import parse_qsl, urlsplit
 import msgspec
 from dragonfly_venues.transport import ClosedError, RejectedError, Standing, UnreachableError
 from dragonfly_venues.transport.connection import Connection
-from feed_listener import endpoint, instrument_list, service
+from feed_listener import instrument_list, service
+from feed_listener.connection import endpoint
 from venue_simulator import market
 from venue_simulator.book import BookState, Levels
 from venue_simulator.client import Client as Member

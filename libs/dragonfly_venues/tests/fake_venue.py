@@ -18,6 +18,7 @@ import pytest
 from dragonfly_venues.events import (
     Acked,
     Bbo,
+    BookTop,
     Broken,
     Closing,
     Event,
@@ -26,7 +27,6 @@ from dragonfly_venues.events import (
     Lost,
     Refused,
     Reply,
-    Top,
     Trading,
     TradingChange,
     Unchanged,
@@ -92,7 +92,7 @@ class FakeDecoder(Decoder):
         self.forgotten: list[str] = []
         self.seeds: set[str] = set()
 
-    def feed(self, frame: bytes, _: WholeBook | None = None, /) -> Sequence[Event]:
+    def decode(self, frame: bytes, _: WholeBook | None = None, /) -> Sequence[Event]:
         try:
             told = json.loads(frame)
         except ValueError:
@@ -142,7 +142,7 @@ class FakeDecoder(Decoder):
     def seeded(self, symbol: str) -> bool:
         return symbol in self.seeds
 
-    def seed(self, book: Top) -> Sequence[Event]:
+    def seed(self, book: BookTop) -> Sequence[Event]:
         self.seeds.add(book.symbol)
         self.seqs[book.symbol] = book.venue_seq
         self.last[book.symbol] = ([*map(list, book.bids)], [*map(list, book.asks)])
@@ -159,7 +159,7 @@ class FakeDecoder(Decoder):
         self.last[symbol] = (told["b"], told["a"])
         bids = tuple((p, a) for p, a in told["b"])
         asks = tuple((p, a) for p, a in told["a"])
-        return Top(symbol, told["seq"], told.get("ts"), bids, asks)
+        return BookTop(symbol, told["seq"], told.get("ts"), bids, asks)
 
 
 class FakeVenue(Venue):

@@ -14,18 +14,18 @@ from dragonfly_venues.events import (
     FRAME_ERROR_REASONS,
     Acked,
     Bbo,
+    BookTop,
     Broken,
     Closing,
     Event,
     FrameError,
     SeedWanted,
-    Top,
     Unchanged,
 )
 from dragonfly_venues.venue import Ask
 
 SYMBOL = "bnbbtc"
-REST = Top(SYMBOL, 159, None, ((9.0, 1.0), (8.0, 2.0)), ((10.0, 1.0),))
+REST = BookTop(SYMBOL, 159, None, ((9.0, 1.0), (8.0, 2.0)), ((10.0, 1.0),))
 
 
 def change(first: int, last: int, *, bids: str = "", asks: str = "", stream: str = "") -> bytes:
@@ -45,7 +45,7 @@ def change(first: int, last: int, *, bids: str = "", asks: str = "", stream: str
 
 def seeded(depth: int = 50) -> BinanceChangesDecoder:
     decoder = BinanceChangesDecoder(depth)
-    decoder.feed(change(155, 159))
+    decoder.decode(change(155, 159))
     decoder.seed(REST)
     return decoder
 
@@ -74,11 +74,11 @@ def test_whole_tops_serve_what_they_reach_and_changes_the_rest() -> None:
 
 def test_the_first_event_may_begin_before_the_seed() -> None:
     decoder = BinanceChangesDecoder(50)
-    assert only(decoder.feed(change(150, 158, bids="9:5"))) == Unchanged(SYMBOL)
-    assert only(decoder.feed(change(159, 161, bids="8.5:3 8:0.00000000"))) == Unchanged(SYMBOL)
+    assert only(decoder.decode(change(150, 158, bids="9:5"))) == Unchanged(SYMBOL)
+    assert only(decoder.decode(change(159, 161, bids="8.5:3 8:0.00000000"))) == Unchanged(SYMBOL)
     top = only(decoder.seed(REST))
     stamp = 1672515782136_000_000
-    assert top == Top(SYMBOL, 161, stamp, ((9.0, 1.0), (8.5, 3.0)), ((10.0, 1.0),))
+    assert top == BookTop(SYMBOL, 161, stamp, ((9.0, 1.0), (8.5, 3.0)), ((10.0, 1.0),))
     assert decoder.seq(SYMBOL) == 161
 
 
@@ -86,22 +86,22 @@ def test_a_seed_stands_unconfirmed_until_an_event_joins_it() -> None:
     decoder = BinanceChangesDecoder(50)
     assert only(decoder.seed(REST)) == REST
     assert decoder.seeded(SYMBOL)
-    assert only(decoder.feed(change(158, 160))) == Unchanged(SYMBOL)
+    assert only(decoder.decode(change(158, 160))) == Unchanged(SYMBOL)
     assert not decoder.seeded(SYMBOL)
 
 
 def test_an_event_is_applied_once_and_a_lost_one_breaks_the_book() -> None:
     decoder = seeded()
-    assert isinstance(only(decoder.feed(change(160, 161, bids="9:7"))), Top)
-    assert only(decoder.feed(change(160, 161, bids="9:7"))) == Unchanged(SYMBOL)
-    broken = only(decoder.feed(change(163, 164)))
+    assert isinstance(only(decoder.decode(change(160, 161, bids="9:7"))), BookTop)
+    assert only(decoder.decode(change(160, 161, bids="9:7"))) == Unchanged(SYMBOL)
+    broken = only(decoder.decode(change(163, 164)))
     assert isinstance(broken, Broken)
     assert broken.cause == "gap"
 
 
 def test_a_seed_older_than_the_first_event_is_asked_for_again() -> None:
     decoder = BinanceChangesDecoder(50)
-    decoder.feed(change(170, 171))
+    decoder.decode(change(170, 171))
     assert decoder.seed(REST) == (Unchanged(SYMBOL), SeedWanted(SYMBOL))
 
 
@@ -109,10 +109,10 @@ def test_what_else_is_sent() -> None:
     decoder = seeded()
     best = {"u": 160, "s": "BNBBTC", "b": "9", "B": "1", "a": "10", "A": "2"}
     ticker = json.dumps({"stream": "bnbbtc@bookTicker", "data": best}, separators=(",", ":"))
-    assert decoder.feed(ticker.encode()) == (Bbo(SYMBOL, 160, (9.0, 1.0), (10.0, 2.0)),)
-    assert decoder.feed(b'{"result":null,"id":3}') == (Acked(3),)
+    assert decoder.decode(ticker.encode()) == (Bbo(SYMBOL, 160, (9.0, 1.0), (10.0, 2.0)),)
+    assert decoder.decode(b'{"result":null,"id":3}') == (Acked(3),)
     closing = b'{"stream":"!serverShutdown","data":{"e":"serverShutdown","E":1}}'
-    assert decoder.feed(closing) == (Closing("serverShutdown"),)
+    assert decoder.decode(closing) == (Closing("serverShutdown"),)
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ def test_what_else_is_sent() -> None:
 def test_what_cannot_be_is_refused_and_changes_nothing(frame: bytes, reason: str) -> None:
     decoder = seeded()
     with pytest.raises(FrameError) as caught:
-        decoder.feed(frame)
+        decoder.decode(frame)
     assert caught.value.reason == reason
     assert decoder.seq(SYMBOL) == 159
 
@@ -144,12 +144,12 @@ def test_no_damage_is_fatal() -> None:
         for _ in range(rng.randint(1, 3)):
             text[rng.randrange(len(text))] = rng.randrange(256)
         try:
-            decoder.feed(bytes(text[: rng.randrange(len(text)) + 1] if number % 5 == 0 else text))
+            decoder.decode(bytes(text[: rng.randrange(len(text)) + 1] if number % 5 == 0 else text))
         except FrameError as error:
             reasons[error.reason] += 1
     assert reasons.keys() <= FRAME_ERROR_REASONS
     assert reasons["not_json"] > 1000
     assert reasons["bad_shape"] > 100
     decoder.forget(SYMBOL)
-    decoder.feed(change(9000, 9001))
-    assert isinstance(only(decoder.seed(msgspec.structs.replace(REST, venue_seq=9001))), Top)
+    decoder.decode(change(9000, 9001))
+    assert isinstance(only(decoder.seed(msgspec.structs.replace(REST, venue_seq=9001))), BookTop)

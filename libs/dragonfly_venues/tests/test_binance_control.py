@@ -41,7 +41,7 @@ def test_requests_name_the_streams() -> None:
     ],
 )
 def test_answers(frame: str, event: object) -> None:
-    assert Binance().decoder(10).feed(frame.encode()) == (event,)
+    assert Binance().decoder(10).decode(frame.encode()) == (event,)
 
 
 @pytest.mark.parametrize(
@@ -56,5 +56,5 @@ def test_answers(frame: str, event: object) -> None:
 )
 def test_what_is_neither_is_refused(frame: str, reason: str) -> None:
     with pytest.raises(FrameError) as caught:
-        Binance().decoder(10).feed(frame.encode())
+        Binance().decoder(10).decode(frame.encode())
     assert caught.value.reason == reason

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from dragonfly_venues.binance.decoder import BinanceDecoder
-from dragonfly_venues.events import Bbo, Event, FrameError, Top, Unchanged
+from dragonfly_venues.events import Bbo, BookTop, Event, FrameError, Unchanged
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -34,21 +34,21 @@ def one(events: Sequence[Event]) -> Event:
 
 def test_a_book_from_rest_is_joined_by_its_sequence() -> None:
     decoder = BinanceDecoder(10)
-    seed = Top("ethbtc", 160, None, ((1.0, 1.0),), ((2.0, 1.0),))
+    seed = BookTop("ethbtc", 160, None, ((1.0, 1.0),), ((2.0, 1.0),))
     assert one(decoder.seed(seed)) == seed
     assert decoder.seeded("ethbtc")
     assert decoder.seq("ethbtc") == 160
-    assert one(decoder.feed(compact(book(160 - 1)))) == Unchanged("ethbtc")
+    assert one(decoder.decode(compact(book(160 - 1)))) == Unchanged("ethbtc")
     assert decoder.seeded("ethbtc")
     # Of frames that come together only the newest is read, so it has to be known by then.
     assert decoder.whole_book(compact(book(160 + 1))) is not None
-    assert isinstance(one(decoder.feed(compact(book(160 + 1)))), Top)
+    assert isinstance(one(decoder.decode(compact(book(160 + 1)))), BookTop)
     assert not decoder.seeded("ethbtc")
 
 
 def test_a_book_becomes_a_top_without_a_time() -> None:
-    top = one(BinanceDecoder(10).feed(compact(book(160))))
-    assert top == Top(
+    top = one(BinanceDecoder(10).decode(compact(book(160))))
+    assert top == BookTop(
         "ethbtc", 160, None, ((0.07, 1.5), (0.0699, 2.0)), ((0.0701, 1.0), (0.0702, 3.0))
     )
 
@@ -57,19 +57,19 @@ def test_symbols_of_one_connection_do_not_mix() -> None:
     decoder = BinanceDecoder(10)
     for symbol in ("ethbtc", "btcusdt", "币安人生usdt"):
         message = book(160) | {"stream": f"{symbol}@depth20@100ms"}
-        top = one(decoder.feed(compact(message)))
-        assert isinstance(top, Top)
+        top = one(decoder.decode(compact(message)))
+        assert isinstance(top, BookTop)
         assert top.symbol == symbol
-        assert one(decoder.feed(compact(message))) == Unchanged(symbol)
+        assert one(decoder.decode(compact(message))) == Unchanged(symbol)
         escaped = json.dumps(message).encode()
-        assert one(decoder.feed(escaped)) == Unchanged(symbol)
+        assert one(decoder.decode(escaped)) == Unchanged(symbol)
 
 
 def test_forgetting_begins_a_symbol_anew() -> None:
     decoder = BinanceDecoder(10)
-    decoder.feed(compact(book(160)))
+    decoder.decode(compact(book(160)))
     decoder.forget("ethbtc")
-    assert isinstance(one(decoder.feed(compact(book(7)))), Top)
+    assert isinstance(one(decoder.decode(compact(book(7)))), BookTop)
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_forgetting_begins_a_symbol_anew() -> None:
 )
 def test_other_streams_are_refused(stream: str) -> None:
     with pytest.raises(FrameError) as caught:
-        BinanceDecoder(10).feed(compact(book(160) | {"stream": stream}))
+        BinanceDecoder(10).decode(compact(book(160) | {"stream": stream}))
     assert caught.value.reason == "unknown_channel"
 
 
@@ -85,21 +85,21 @@ def test_other_streams_are_refused(stream: str) -> None:
 def test_ids_that_cannot_be_are_refused(seq: str) -> None:
     frame = compact(book(160)).replace(b":160,", f":{seq},".encode())
     with pytest.raises(FrameError) as caught:
-        BinanceDecoder(10).feed(frame)
+        BinanceDecoder(10).decode(frame)
     assert caught.value.reason in {"bad_sequence", "bad_shape", "not_json"}
 
 
 def test_levels_below_depth_are_not_even_parsed() -> None:
     nonsense = [*BIDS, ["not a price", "1"]]
-    top = one(BinanceDecoder(2).feed(compact(book(160, bids=nonsense))))
-    assert isinstance(top, Top)
+    top = one(BinanceDecoder(2).decode(compact(book(160, bids=nonsense))))
+    assert isinstance(top, BookTop)
     assert len(top.bids) == 2
 
 
 def test_an_escaped_key_is_no_key() -> None:
     message = {'x"bids': [["9", "9"]], **book(160)}
-    top = one(BinanceDecoder(10).feed(compact(message)))
-    assert isinstance(top, Top)
+    top = one(BinanceDecoder(10).decode(compact(message)))
+    assert isinstance(top, BookTop)
     assert top.bids[0] == (0.07, 1.5)
 
 
@@ -118,18 +118,18 @@ def test_key_order_and_white_space_do_not_matter(data: st.DataObject) -> None:
         spaces = data.draw(st.sampled_from([(",", ":"), (", ", ": "), (" ,", " : "), (",", ": ")]))
         indent = data.draw(st.sampled_from([None, None, 1]))
         laid_out = json.dumps(outer, separators=spaces, indent=indent).encode()
-        assert one(decoder.feed(laid_out)) == one(plain.feed(compact(message)))
+        assert one(decoder.decode(laid_out)) == one(plain.decode(compact(message)))
 
 
 def test_a_whole_book_is_told_where_one_is_known_and_nothing_is_in_doubt() -> None:
     decoder = BinanceDecoder(10)
     frame = compact(book(160))
     assert decoder.whole_book(frame) is None
-    decoder.feed(frame)
+    decoder.decode(frame)
     known = decoder.whole_book(frame)
     assert known is not None
     assert (known.symbol, known.seq) == ("ethbtc", 160)
-    assert decoder.feed(frame, known) == decoder.feed(frame)
+    assert decoder.decode(frame, known) == decoder.decode(frame)
     for other in (
         b'{"stream":"ethbtc@bookTicker","data":{"u":1,"s":"E","b":"1","B":"1","a":"2","A":"1"}}',
         b'{"stream":"ethbtc@depth20@100ms","data":{"e":"serverShutdown"}}',
@@ -157,11 +157,11 @@ def test_recorded_books_are_read_as_a_json_decoder_reads_them() -> None:
         data = json.loads(text.partition(": ")[2])
         books += 1
         message = {"stream": f"pair{books}@depth20@100ms", "data": data}
-        top = one(decoder.feed(compact(message)))
-        assert isinstance(top, Top)
+        top = one(decoder.decode(compact(message)))
+        assert isinstance(top, BookTop)
         for side, levels in ((top.bids, data["bids"]), (top.asks, data["asks"])):
             assert side == tuple((float(price), float(amount)) for price, amount in levels[:10])
-        assert one(decoder.feed(json.dumps(message).encode())) == Unchanged(top.symbol)
+        assert one(decoder.decode(json.dumps(message).encode())) == Unchanged(top.symbol)
     assert books == 4
 
 
@@ -171,12 +171,12 @@ def best(**changed: object) -> dict[str, Any]:
 
 
 def test_best_prices_are_counted_like_books() -> None:
-    said = one(BinanceDecoder(10).feed(compact(best())))
+    said = one(BinanceDecoder(10).decode(compact(best())))
     assert said == Bbo("ethbtc", 160, (0.07, 1.5), (0.0701, 1.0))
 
 
 def test_a_side_without_a_price_is_empty() -> None:
-    said = one(BinanceDecoder(10).feed(compact(best(b="0.00000000", B="0.00000000"))))
+    said = one(BinanceDecoder(10).decode(compact(best(b="0.00000000", B="0.00000000"))))
     assert said == Bbo("ethbtc", 160, None, (0.0701, 1.0))
 
 
@@ -194,7 +194,7 @@ def test_a_side_without_a_price_is_empty() -> None:
 )
 def test_best_prices_that_mean_nothing_are_refused(message: object, reason: str) -> None:
     with pytest.raises(FrameError) as refused:
-        BinanceDecoder(10).feed(compact(message))
+        BinanceDecoder(10).decode(compact(message))
     assert refused.value.reason == reason
 
 
@@ -202,7 +202,7 @@ def test_the_sequence_is_that_of_the_last_frame_also_of_one_that_changed_nothing
     decoder = BinanceDecoder(10)
     assert decoder.seq("ethbtc") == -1
     for seq in (160, 170):
-        decoder.feed(compact(book(seq)))
+        decoder.decode(compact(book(seq)))
         assert decoder.seq("ethbtc") == seq
     decoder.forget("ethbtc")
     assert decoder.seq("ethbtc") == -1

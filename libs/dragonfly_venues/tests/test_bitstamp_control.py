@@ -57,7 +57,7 @@ def test_each_frame_names_one_channel_and_stays_small() -> None:
     ],
 )
 def test_answers(frame: str, event: object) -> None:
-    assert Bitstamp().decoder(10).feed(frame.encode()) == (event,)
+    assert Bitstamp().decoder(10).decode(frame.encode()) == (event,)
 
 
 @pytest.mark.parametrize(
@@ -71,5 +71,5 @@ def test_answers(frame: str, event: object) -> None:
 )
 def test_what_is_neither_is_refused(frame: str, reason: str) -> None:
     with pytest.raises(FrameError) as caught:
-        Bitstamp().decoder(10).feed(frame.encode())
+        Bitstamp().decoder(10).decode(frame.encode())
     assert caught.value.reason == reason

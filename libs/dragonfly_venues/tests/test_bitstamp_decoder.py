@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from dragonfly_venues.bitstamp.decoder import BitstampDecoder
-from dragonfly_venues.events import Event, FrameError, Top, Unchanged
+from dragonfly_venues.events import BookTop, Event, FrameError, Unchanged
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -45,53 +45,53 @@ def one(events: Sequence[Event]) -> Event:
 
 def test_a_book_from_rest_is_joined_by_its_sequence() -> None:
     decoder = BitstampDecoder(10)
-    seed = Top("btcusd", STAMP, None, ((1.0, 1.0),), ((2.0, 1.0),))
+    seed = BookTop("btcusd", STAMP, None, ((1.0, 1.0),), ((2.0, 1.0),))
     assert one(decoder.seed(seed)) == seed
     assert decoder.seeded("btcusd")
     assert decoder.seq("btcusd") == STAMP
-    assert one(decoder.feed(compact(book(STAMP - 1)))) == Unchanged("btcusd")
+    assert one(decoder.decode(compact(book(STAMP - 1)))) == Unchanged("btcusd")
     assert decoder.seeded("btcusd")
     # Of frames that come together only the newest is read, so it has to be known by then.
     assert decoder.whole_book(compact(book(STAMP + 1))) is not None
-    assert isinstance(one(decoder.feed(compact(book(STAMP + 1)))), Top)
+    assert isinstance(one(decoder.decode(compact(book(STAMP + 1)))), BookTop)
     assert not decoder.seeded("btcusd")
 
 
 def test_a_book_becomes_a_top_with_its_time() -> None:
-    assert one(BitstampDecoder(10).feed(compact(book()))) == Top(
+    assert one(BitstampDecoder(10).decode(compact(book()))) == BookTop(
         "btcusd", STAMP, STAMP * 1000, ((38500.0, 0.12), (38499.0, 1.0)), ((38501.0, 0.5),)
     )
 
 
 def test_levels_without_a_price_or_an_amount_are_left_out() -> None:
     bids = [BIDS[0], ["38499.50", "0"], BIDS[1], ["0.00", "5.0"], ["-1.00", "2.0"]]
-    top = one(BitstampDecoder(10).feed(compact(book(bids=bids))))
-    assert isinstance(top, Top)
+    top = one(BitstampDecoder(10).decode(compact(book(bids=bids))))
+    assert isinstance(top, BookTop)
     assert top.bids == ((38500.0, 0.12), (38499.0, 1.0))
 
 
 def test_only_what_is_published_counts_as_a_change() -> None:
     decoder = BitstampDecoder(1)
-    decoder.feed(compact(book()))
-    assert one(decoder.feed(compact(book(STAMP + 1, BIDS[:1])))) == Unchanged("btcusd")
-    top = one(decoder.feed(compact(book(STAMP + 2, BIDS[1:]))))
-    assert isinstance(top, Top)
+    decoder.decode(compact(book()))
+    assert one(decoder.decode(compact(book(STAMP + 1, BIDS[:1])))) == Unchanged("btcusd")
+    top = one(decoder.decode(compact(book(STAMP + 2, BIDS[1:]))))
+    assert isinstance(top, BookTop)
     assert top.venue_seq == STAMP + 2
 
 
 def test_frames_out_of_order_are_refused_and_repeated_ones_harmless() -> None:
     decoder = BitstampDecoder(10)
-    decoder.feed(compact(book()))
-    assert one(decoder.feed(compact(book()))) == Unchanged("btcusd")
+    decoder.decode(compact(book()))
+    assert one(decoder.decode(compact(book()))) == Unchanged("btcusd")
     with pytest.raises(FrameError) as caught:
-        decoder.feed(compact(book(STAMP - 1, BIDS[1:])))
+        decoder.decode(compact(book(STAMP - 1, BIDS[1:])))
     assert (caught.value.reason, caught.value.symbol) == ("out_of_order", "btcusd")
     decoder.forget("btcusd")
-    assert isinstance(one(decoder.feed(compact(book(STAMP - 1)))), Top)
+    assert isinstance(one(decoder.decode(compact(book(STAMP - 1)))), BookTop)
 
 
 def test_a_crossed_book_is_passed_on() -> None:
-    assert isinstance(one(BitstampDecoder(10).feed(compact(book(asks=BIDS[1:])))), Top)
+    assert isinstance(one(BitstampDecoder(10).decode(compact(book(asks=BIDS[1:])))), BookTop)
 
 
 @pytest.mark.parametrize(
@@ -114,15 +114,15 @@ def test_bad_frames_are_refused_and_the_next_good_one_works(
     old: str, new: str, reason: str
 ) -> None:
     decoder = BitstampDecoder(10)
-    decoder.feed(compact(book()))
+    decoder.decode(compact(book()))
     frame = compact(book(STAMP + 1)).decode()
     # The stamp in the text is one later; cut the last digit so that both forms match.
     bad = frame.replace(str(STAMP + 1), str(STAMP)).replace(old, new, 1)
     assert bad != frame
     with pytest.raises(FrameError) as caught:
-        decoder.feed(bad.encode())
+        decoder.decode(bad.encode())
     assert caught.value.reason == reason
-    assert isinstance(one(decoder.feed(compact(book(STAMP + 2, BIDS[:1])))), Top)
+    assert isinstance(one(decoder.decode(compact(book(STAMP + 2, BIDS[:1])))), BookTop)
 
 
 @settings(max_examples=60, deadline=None)
@@ -140,18 +140,18 @@ def test_key_order_and_white_space_do_not_matter(data: st.DataObject) -> None:
         spaces = data.draw(st.sampled_from([(",", ":"), (", ", ": "), (" ,", " : "), (",", ": ")]))
         indent = data.draw(st.sampled_from([None, None, 1]))
         laid_out = json.dumps(outer, separators=spaces, indent=indent).encode()
-        assert one(decoder.feed(laid_out)) == one(plain.feed(compact(message)))
+        assert one(decoder.decode(laid_out)) == one(plain.decode(compact(message)))
 
 
 def test_a_whole_book_is_told_where_one_is_known_and_nothing_is_in_doubt() -> None:
     decoder = BitstampDecoder(10)
     frame = compact(book())
     assert decoder.whole_book(frame) is None
-    decoder.feed(frame)
+    decoder.decode(frame)
     known = decoder.whole_book(frame)
     assert known is not None
     assert (known.symbol, known.seq) == ("btcusd", STAMP)
-    assert decoder.feed(frame, known) == decoder.feed(frame)
+    assert decoder.decode(frame, known) == decoder.decode(frame)
     for other in (
         b'{"event":"bts:subscription_succeeded","channel":"order_book_btcusd","data":{}}',
         frame.replace(b'"data"}', b'"bts:error"}'),
@@ -179,9 +179,9 @@ def test_recorded_books_are_read_as_a_json_decoder_reads_them() -> None:
         books += 1
         channel = f"order_book_{url.rstrip('/').rpartition('/')[2]}"
         message = {"data": data, "channel": channel, "event": "data"}
-        top = one(decoder.feed(compact(message)))
-        assert isinstance(top, Top)
+        top = one(decoder.decode(compact(message)))
+        assert isinstance(top, BookTop)
         for side, levels in ((top.bids, data["bids"]), (top.asks, data["asks"])):
             assert side == tuple((float(price), float(amount)) for price, amount in levels[:10])
-        assert one(decoder.feed(json.dumps(message).encode())) == Unchanged(top.symbol)
+        assert one(decoder.decode(json.dumps(message).encode())) == Unchanged(top.symbol)
     assert books == 10

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from dragonfly_venues.binance.decoder import BinanceDecoder
 from dragonfly_venues.decoding.frames import Choice, choices, read, request_id, write
-from dragonfly_venues.events import FRAME_ERROR_REASONS, Event, FrameError, Top, WholeBook
+from dragonfly_venues.events import FRAME_ERROR_REASONS, BookTop, Event, FrameError, WholeBook
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -97,7 +97,7 @@ def test_reading_the_newest_that_is_sound_ends_as_reading_each(
         frames = frames[together:]
     assert chosen.seq("ethbtc") == each.seq("ethbtc")
     last_wanted, last_got = (
-        [event for event in events if isinstance(event, Top)][-1:] for events in (wanted, got)
+        [event for event in events if isinstance(event, BookTop)][-1:] for events in (wanted, got)
     )
     assert last_got == last_wanted
 
@@ -106,7 +106,7 @@ def read_first(decoder: BinanceDecoder, choice: Choice) -> Sequence[Event]:
     """Return what the first frame says that means something."""
     for frame, book in choice:
         with suppress(FrameError):
-            return decoder.feed(frame, book)
+            return decoder.decode(frame, book)
     return ()
 
 

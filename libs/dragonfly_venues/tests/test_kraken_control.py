@@ -97,7 +97,7 @@ TIMES = '"time_in":"2026-08-16T23:37:04.849274Z","time_out":"2026-08-16T23:37:04
     ],
 )
 def test_answers(frame: str, event: object) -> None:
-    assert Kraken().decoder(10).feed(frame.encode()) == (event,)
+    assert Kraken().decoder(10).decode(frame.encode()) == (event,)
 
 
 @pytest.mark.parametrize(
@@ -111,5 +111,5 @@ def test_answers(frame: str, event: object) -> None:
 )
 def test_what_is_neither_is_refused(frame: str, reason: str) -> None:
     with pytest.raises(FrameError) as caught:
-        Kraken().decoder(10).feed(frame.encode())
+        Kraken().decoder(10).decode(frame.encode())
     assert caught.value.reason == reason

@@ -11,10 +11,10 @@ import pytest
 from dragonfly_venues.decoding.whole_tops import MAX_SYMBOLS
 from dragonfly_venues.events import (
     TRADING,
+    BookTop,
     Broken,
     Event,
     FrameError,
-    Top,
     TradingChange,
     Unchanged,
 )
@@ -68,40 +68,40 @@ def one(events: Sequence[Event]) -> Event:
 @pytest.fixture
 def decoder() -> KrakenDecoder:
     ready = KrakenDecoder(10)
-    assert isinstance(one(ready.feed(snapshot())), Top)
+    assert isinstance(one(ready.decode(snapshot())), BookTop)
     return ready
 
 
 def test_a_snapshot_is_a_top_with_its_time() -> None:
-    assert one(KrakenDecoder(1).feed(snapshot())) == Top(
+    assert one(KrakenDecoder(1).decode(snapshot())) == BookTop(
         "ALGO/USD", STAMP_US, STAMP_US * 1000, ((0.123, 5.0),), ((0.1231, 2.0),)
     )
 
 
 def test_without_a_stamp_the_sequence_stays() -> None:
     decoder = KrakenDecoder(10)
-    first = one(decoder.feed(snapshot(stamp=None)))
-    assert isinstance(first, Top)
+    first = one(decoder.decode(snapshot(stamp=None)))
+    assert isinstance(first, BookTop)
     assert (first.venue_seq, first.ts_event) == (0, None)
-    decoder.feed(snapshot())
+    decoder.decode(snapshot())
     bids = [("0.1230", "6.00"), BIDS[1]]
-    top = one(decoder.feed(message("update", bids[:1], [], checksum(bids, ASKS), stamp=None)))
-    assert isinstance(top, Top)
+    top = one(decoder.decode(message("update", bids[:1], [], checksum(bids, ASKS), stamp=None)))
+    assert isinstance(top, BookTop)
     assert (top.venue_seq, top.ts_event) == (STAMP_US, None)
 
 
 def test_a_late_change_that_restores_an_older_book_is_seen_by_its_time() -> None:
     decoder = KrakenDecoder(10)
-    decoder.feed(snapshot())
+    decoder.decode(snapshot())
     newer = [("0.1230", "6.00"), BIDS[1]]
     later = "2024-10-03T10:11:13.000000Z"
     assert isinstance(
-        one(decoder.feed(message("update", newer[:1], [], checksum(newer, ASKS), later))), Top
+        one(decoder.decode(message("update", newer[:1], [], checksum(newer, ASKS), later))), BookTop
     )
-    event = one(decoder.feed(message("update", BIDS[:1], [], checksum(BIDS, ASKS))))
+    event = one(decoder.decode(message("update", BIDS[:1], [], checksum(BIDS, ASKS))))
     assert isinstance(event, Broken)
     assert event.cause == "reset"
-    assert one(decoder.feed(message("update", BIDS[:1], [], checksum(BIDS, ASKS)))) == Unchanged(
+    assert one(decoder.decode(message("update", BIDS[:1], [], checksum(BIDS, ASKS)))) == Unchanged(
         "ALGO/USD"
     )
 
@@ -109,59 +109,59 @@ def test_a_late_change_that_restores_an_older_book_is_seen_by_its_time() -> None
 def test_the_time_of_no_market_is_no_time(decoder: KrakenDecoder) -> None:
     bids = [("0.1230", "6.00"), BIDS[1]]
     zero = "1970-01-01T00:00:00Z"
-    top = one(decoder.feed(message("update", bids[:1], [], checksum(bids, ASKS), zero)))
-    assert isinstance(top, Top)
+    top = one(decoder.decode(message("update", bids[:1], [], checksum(bids, ASKS), zero)))
+    assert isinstance(top, BookTop)
     assert (top.venue_seq, top.ts_event) == (STAMP_US, None)
 
 
 def test_only_what_is_published_counts_as_a_change() -> None:
     decoder = KrakenDecoder(1)
-    decoder.feed(snapshot())
+    decoder.decode(snapshot())
     deeper = [BIDS[0], ("0.1229", "7.00")]
-    event = one(decoder.feed(message("update", deeper[1:], [], checksum(deeper, ASKS))))
+    event = one(decoder.decode(message("update", deeper[1:], [], checksum(deeper, ASKS))))
     assert event == Unchanged("ALGO/USD")
     best = [("0.1230", "6.00"), deeper[1]]
-    event = one(decoder.feed(message("update", best[:1], [], checksum(best, ASKS))))
-    assert isinstance(event, Top)
+    event = one(decoder.decode(message("update", best[:1], [], checksum(best, ASKS))))
+    assert isinstance(event, BookTop)
     assert event.bids == ((0.123, 6.0),)
 
 
 def test_a_repeated_update_is_harmless(decoder: KrakenDecoder) -> None:
     bids = [("0.1230", "6.00"), BIDS[1]]
     update = message("update", bids[:1], [], checksum(bids, ASKS))
-    assert isinstance(one(decoder.feed(update)), Top)
-    assert one(decoder.feed(update)) == Unchanged("ALGO/USD")
+    assert isinstance(one(decoder.decode(update)), BookTop)
+    assert one(decoder.decode(update)) == Unchanged("ALGO/USD")
 
 
 def test_a_wrong_checksum_breaks_that_symbol_alone(decoder: KrakenDecoder) -> None:
-    decoder.feed(snapshot("BTC/USD"))
+    decoder.decode(snapshot("BTC/USD"))
     bids = [("0.1230", "6.00"), BIDS[1]]
     good = checksum(bids, ASKS)
-    broken = one(decoder.feed(message("update", bids[:1], [], good ^ 1)))
+    broken = one(decoder.decode(message("update", bids[:1], [], good ^ 1)))
     assert isinstance(broken, Broken)
     assert (broken.symbol, broken.cause) == ("ALGO/USD", "checksum")
-    assert one(decoder.feed(message("update", bids[:1], [], good))) == Unchanged("ALGO/USD")
+    assert one(decoder.decode(message("update", bids[:1], [], good))) == Unchanged("ALGO/USD")
     update = message("update", bids[:1], [], good, symbol="BTC/USD")
-    assert isinstance(one(decoder.feed(update)), Top)
+    assert isinstance(one(decoder.decode(update)), BookTop)
 
 
 def test_a_swallowed_update_is_found_out(decoder: KrakenDecoder) -> None:
     bids = [("0.1230", "6.00"), ("0.1229", "7.00")]
-    broken = one(decoder.feed(message("update", bids[1:], [], checksum(bids, ASKS))))
+    broken = one(decoder.decode(message("update", bids[1:], [], checksum(bids, ASKS))))
     assert isinstance(broken, Broken)
     assert broken.cause == "checksum"
 
 
 def test_resubscribing_heals_and_what_was_in_flight_is_ignored(decoder: KrakenDecoder) -> None:
     update = message("update", BIDS[:1], [], 1)
-    assert isinstance(one(decoder.feed(update)), Broken)
+    assert isinstance(one(decoder.decode(update)), Broken)
     decoder.forget("ALGO/USD")
-    assert one(decoder.feed(update)) == Unchanged("ALGO/USD")
-    assert isinstance(one(decoder.feed(snapshot())), Top)
+    assert one(decoder.decode(update)) == Unchanged("ALGO/USD")
+    assert isinstance(one(decoder.decode(snapshot())), BookTop)
 
 
 def test_a_bad_snapshot_is_broken_too() -> None:
-    broken = one(KrakenDecoder(10).feed(message("snapshot", BIDS, ASKS, 1)))
+    broken = one(KrakenDecoder(10).decode(message("snapshot", BIDS, ASKS, 1)))
     assert isinstance(broken, Broken)
     assert broken.cause == "checksum"
 
@@ -169,16 +169,16 @@ def test_a_bad_snapshot_is_broken_too() -> None:
 def test_an_update_before_any_snapshot_is_told_once() -> None:
     decoder = KrakenDecoder(10)
     update = message("update", BIDS, ASKS, checksum(BIDS, ASKS))
-    broken = one(decoder.feed(update))
+    broken = one(decoder.decode(update))
     assert isinstance(broken, Broken)
     assert broken.cause == "no_snapshot"
-    assert one(decoder.feed(update)) == Unchanged("ALGO/USD")
-    assert isinstance(one(decoder.feed(snapshot())), Top)
+    assert one(decoder.decode(update)) == Unchanged("ALGO/USD")
+    assert isinstance(one(decoder.decode(snapshot())), BookTop)
 
 
 @pytest.mark.parametrize("price", ["-1", '"0.1"', "null", "0.0", "1e300"])
 def test_a_change_that_cannot_be_read_breaks_the_book(decoder: KrakenDecoder, price: str) -> None:
-    broken = one(decoder.feed(message("update", [(price, "1.00")], [], 1)))
+    broken = one(decoder.decode(message("update", [(price, "1.00")], [], 1)))
     assert isinstance(broken, Broken)
     assert (broken.symbol, broken.cause) == ("ALGO/USD", "malformed")
 
@@ -198,18 +198,18 @@ def test_a_change_that_cannot_be_read_breaks_the_book(decoder: KrakenDecoder, pr
 )
 def test_other_shapes_are_refused_and_the_book_stays(decoder: KrakenDecoder, frame: bytes) -> None:
     with pytest.raises(FrameError) as caught:
-        decoder.feed(frame)
+        decoder.decode(frame)
     assert caught.value.reason == "bad_shape"
-    assert one(decoder.feed(snapshot())) != Unchanged("")
+    assert one(decoder.decode(snapshot())) != Unchanged("")
 
 
 def test_an_unreadable_frame_drops_the_books_whose_depth_no_checksum_covers() -> None:
     for depth, cause in ((10, None), (11, "no_snapshot")):
         decoder = KrakenDecoder(depth)
-        decoder.feed(snapshot())
+        decoder.decode(snapshot())
         with pytest.raises(FrameError):
-            decoder.feed(b'{"channel":"book","type":"upd')
-        event = one(decoder.feed(message("update", [], [], checksum(BIDS, ASKS))))
+            decoder.decode(b'{"channel":"book","type":"upd')
+        event = one(decoder.decode(message("update", [], [], checksum(BIDS, ASKS))))
         assert getattr(event, "cause", None) == cause
 
 
@@ -230,8 +230,8 @@ def test_key_order_and_white_space_do_not_matter() -> None:
         },
         indent=1,
     )
-    top = one(KrakenDecoder(10).feed(frame.encode()))
-    assert top == Top("X/Y", STAMP_US, STAMP_US * 1000, ((1.0, 5.0),), ((2.0, 5.0),))
+    top = one(KrakenDecoder(10).decode(frame.encode()))
+    assert top == BookTop("X/Y", STAMP_US, STAMP_US * 1000, ((1.0, 5.0),), ((2.0, 5.0),))
 
 
 def test_a_frame_may_speak_of_several_symbols() -> None:
@@ -239,8 +239,8 @@ def test_a_frame_may_speak_of_several_symbols() -> None:
     part = snapshot("A/B").split(b'"data":[')[1].removesuffix(b"]}")
     other = part.replace(b"A/B", b"C/D").replace(str(both).encode(), b"7")
     frame = b'{"channel":"book","type":"snapshot","data":[%s,%s]}' % (part, other)
-    top, broken = KrakenDecoder(10).feed(frame)
-    assert isinstance(top, Top)
+    top, broken = KrakenDecoder(10).decode(frame)
+    assert isinstance(top, BookTop)
     assert isinstance(broken, Broken)
     assert (top.symbol, broken.symbol) == ("A/B", "C/D")
 
@@ -248,15 +248,17 @@ def test_a_frame_may_speak_of_several_symbols() -> None:
 def test_nonsense_names_do_not_fill_the_memory() -> None:
     decoder = KrakenDecoder(10)
     for number in range(MAX_SYMBOLS + 5):
-        decoder.feed(message("update", [], [], 0, symbol=f"N{number}/X"))
+        decoder.decode(message("update", [], [], 0, symbol=f"N{number}/X"))
     assert len(decoder._feeds) == MAX_SYMBOLS
 
 
 def test_every_recorded_checksum_holds() -> None:
     decoder = KrakenDecoder(20)
-    events = [event for line in RECORDED.read_bytes().splitlines() for event in decoder.feed(line)]
+    events = [
+        event for line in RECORDED.read_bytes().splitlines() for event in decoder.decode(line)
+    ]
     assert not [event for event in events if isinstance(event, Broken)]
-    tops = [event for event in events if isinstance(event, Top | Unchanged)]
+    tops = [event for event in events if isinstance(event, BookTop | Unchanged)]
     assert len(tops) == 13
     assert events[0] == TradingChange(None, TRADING)
 
@@ -268,7 +270,7 @@ def test_every_checksum_recorded_on_the_old_socket_holds() -> None:
     decoder._channel_depth = 1000
     checked = 0
     for frame in rewritten(CAPTURE):
-        event = one(decoder.feed(frame))
+        event = one(decoder.decode(frame))
         assert not isinstance(event, Broken), event
         checked += b'"type":"update"' in frame
     assert checked == 4269

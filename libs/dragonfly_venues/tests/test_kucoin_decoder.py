@@ -7,13 +7,13 @@ import json
 import pytest
 from dragonfly_venues.events import (
     Acked,
+    BookTop,
     Broken,
     Event,
     FrameError,
     Heard,
     Refused,
     SeedWanted,
-    Top,
     Unchanged,
     Welcome,
 )
@@ -21,7 +21,7 @@ from dragonfly_venues.kucoin import endpoint, seed
 from dragonfly_venues.kucoin.decoder import KucoinDecoder
 
 SYMBOL = "BTC-USDT"
-REST = Top(SYMBOL, 104, None, ((9.0, 1.0), (8.0, 2.0)), ((10.0, 1.0),))
+REST = BookTop(SYMBOL, 104, None, ((9.0, 1.0), (8.0, 2.0)), ((10.0, 1.0),))
 
 
 def change(first: int, last: int, *, bids: str = "", asks: str = "", time: int | None = 7) -> bytes:
@@ -48,7 +48,7 @@ def change(first: int, last: int, *, bids: str = "", asks: str = "", time: int |
 
 def seeded() -> KucoinDecoder:
     decoder = KucoinDecoder(2)
-    decoder.feed(change(103, 104))
+    decoder.decode(change(103, 104))
     decoder.seed(REST)
     return decoder
 
@@ -61,43 +61,43 @@ def only(events: object) -> Event:
 
 def test_what_comes_before_the_seed_is_joined_with_it() -> None:
     decoder = KucoinDecoder(2)
-    assert only(decoder.feed(change(101, 103, bids="9:5:102"))) == Unchanged(SYMBOL)
-    assert only(decoder.feed(change(104, 105, bids="8.5:3:105"))) == Unchanged(SYMBOL)
+    assert only(decoder.decode(change(101, 103, bids="9:5:102"))) == Unchanged(SYMBOL)
+    assert only(decoder.decode(change(104, 105, bids="8.5:3:105"))) == Unchanged(SYMBOL)
     joined = only(decoder.seed(REST))
-    assert joined == Top(SYMBOL, 105, 7_000_000, ((9.0, 1.0), (8.5, 3.0)), ((10.0, 1.0),))
+    assert joined == BookTop(SYMBOL, 105, 7_000_000, ((9.0, 1.0), (8.5, 3.0)), ((10.0, 1.0),))
     assert decoder.seq(SYMBOL) == 105
 
 
 def test_a_seed_before_any_change_is_a_book_at_once() -> None:
     decoder = KucoinDecoder(2)
     assert only(decoder.seed(REST)) == REST
-    assert isinstance(only(decoder.feed(change(104, 106, bids="9:2:105"))), Top)
+    assert isinstance(only(decoder.decode(change(104, 106, bids="9:2:105"))), BookTop)
 
 
 def test_a_seed_older_than_what_was_heard_is_asked_for_again() -> None:
     decoder = KucoinDecoder(2)
-    decoder.feed(change(107, 108))
+    decoder.decode(change(107, 108))
     events = decoder.seed(REST)
     assert events == (Unchanged(SYMBOL), SeedWanted(SYMBOL))
 
 
 def test_an_entry_of_price_0_counts_and_changes_nothing() -> None:
     decoder = seeded()
-    assert only(decoder.feed(change(105, 105, asks="0:0:105"))) == Unchanged(SYMBOL)
-    assert isinstance(only(decoder.feed(change(106, 106, asks="10:0:106"))), Top)
+    assert only(decoder.decode(change(105, 105, asks="0:0:105"))) == Unchanged(SYMBOL)
+    assert isinstance(only(decoder.decode(change(106, 106, asks="10:0:106"))), BookTop)
 
 
 def test_a_gap_breaks_the_book_until_it_is_seeded_anew() -> None:
     decoder = seeded()
-    broken = only(decoder.feed(change(106, 107, bids="9:7:107")))
+    broken = only(decoder.decode(change(106, 107, bids="9:7:107")))
     assert isinstance(broken, Broken)
     assert broken.cause == "gap"
-    assert only(decoder.feed(change(108, 108))) == Unchanged(SYMBOL)
+    assert only(decoder.decode(change(108, 108))) == Unchanged(SYMBOL)
 
 
 def test_the_time_may_be_absent() -> None:
-    top = only(seeded().feed(change(105, 105, bids="9:2:105", time=None)))
-    assert isinstance(top, Top)
+    top = only(seeded().decode(change(105, 105, bids="9:2:105", time=None)))
+    assert isinstance(top, BookTop)
     assert top.ts_event is None
 
 
@@ -114,17 +114,17 @@ def test_the_time_may_be_absent() -> None:
 def test_what_cannot_be_is_refused_and_changes_nothing(frame: bytes, reason: str) -> None:
     decoder = seeded()
     with pytest.raises(FrameError) as caught:
-        decoder.feed(frame)
+        decoder.decode(frame)
     assert caught.value.reason == reason
     assert decoder.seq(SYMBOL) == 104
 
 
 def test_answers() -> None:
     decoder = KucoinDecoder(2)
-    assert decoder.feed(b'{"id":"1","type":"welcome"}') == (Welcome(),)
-    assert decoder.feed(b'{"id":"7","type":"ack"}') == (Acked(7),)
-    assert decoder.feed(b'{"id":"7","type":"pong","timestamp":1780000000000000}') == (Heard(),)
-    refused = decoder.feed(b'{"id":"7","type":"error","code":404,"data":"topic does not exist"}')
+    assert decoder.decode(b'{"id":"1","type":"welcome"}') == (Welcome(),)
+    assert decoder.decode(b'{"id":"7","type":"ack"}') == (Acked(7),)
+    assert decoder.decode(b'{"id":"7","type":"pong","timestamp":1780000000000000}') == (Heard(),)
+    refused = decoder.decode(b'{"id":"7","type":"error","code":404,"data":"topic does not exist"}')
     assert refused == (Refused(7, (), "topic does not exist (code 404)"),)
 
 
@@ -140,7 +140,7 @@ def test_the_endpoint_names_a_socket_with_its_token() -> None:
 
 def test_a_book_over_rest() -> None:
     reply = b'{"code":"200000","data":{"time":7,"sequence":"104","bids":[["9","1"]],"asks":[]}}'
-    assert seed.parse(reply, SYMBOL, 100) == Top(SYMBOL, 104, None, ((9.0, 1.0),), ())
+    assert seed.parse(reply, SYMBOL, 100) == BookTop(SYMBOL, 104, None, ((9.0, 1.0),), ())
     with pytest.raises(FrameError, match="symbol not exists"):
         seed.parse(b'{"code":"400100","msg":"symbol not exists"}', SYMBOL, 100)
 
@@ -150,13 +150,13 @@ def test_the_topic_may_stand_behind_the_data() -> None:
     names = ("data", "subject", "topic", "type")
     frame = json.loads(change(105, 106, bids=" ".join(f"{n}:1:{n}" for n in range(1, 40))))
     turned = json.dumps({name: frame[name] for name in names}, separators=(",", ":"))
-    assert only(decoder.feed(turned.encode())) == Unchanged(SYMBOL)
+    assert only(decoder.decode(turned.encode())) == Unchanged(SYMBOL)
 
 
 def test_a_seed_stands_alone_until_a_change_joins_it() -> None:
     decoder = KucoinDecoder(2)
     assert not decoder.seeded(SYMBOL)
-    assert [type(event) for event in decoder.seed(REST)] == [Top]
+    assert [type(event) for event in decoder.seed(REST)] == [BookTop]
     assert decoder.seeded(SYMBOL)
-    decoder.feed(change(105, 105))
+    decoder.decode(change(105, 105))
     assert not decoder.seeded(SYMBOL)

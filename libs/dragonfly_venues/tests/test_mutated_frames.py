@@ -10,7 +10,7 @@ from zlib import crc32
 
 import pytest
 from dragonfly_venues.decoding.delta_books import DeltaDecoder
-from dragonfly_venues.events import FRAME_ERROR_REASONS, Broken, Event, FrameError, Top
+from dragonfly_venues.events import FRAME_ERROR_REASONS, BookTop, Broken, Event, FrameError
 from dragonfly_venues.kucoin.decoder import KucoinDecoder
 from dragonfly_venues.registry import find_venue, venue_names
 from dragonfly_venues.venue import Decoder
@@ -130,7 +130,7 @@ def mutated(rng: random.Random, frame: bytes) -> bytes:
 def refusal(decoder: Decoder, frame: bytes) -> tuple[Sequence[Event], str | None]:
     """Return what `frame` says, and the reason of its refusal."""
     try:
-        return decoder.feed(frame), None
+        return decoder.decode(frame), None
     except FrameError as error:
         return (), error.reason
 
@@ -142,7 +142,7 @@ def until_a_top(decoder: Decoder, good: Iterator[bytes]) -> bool:
         events, reason = refusal(decoder, frame)
         assert reason in {None, "out_of_order"}
         for event in [*events, *from_rest(decoder, frame)]:
-            if isinstance(event, Top):
+            if isinstance(event, BookTop):
                 return True
             if isinstance(event, Broken):
                 decoder.forget(event.symbol)
@@ -156,7 +156,7 @@ def from_rest(decoder: Decoder, frame: bytes) -> Sequence[Event]:
     if not isinstance(decoder, KucoinDecoder) or decoder.seq("ETH-BTC") >= 0:
         return ()
     number = json.loads(frame)["data"]["sequenceEnd"]
-    return decoder.seed(Top("ETH-BTC", number, None, ((0.5, 1.0),), ((3.0, 1.0),)))
+    return decoder.seed(BookTop("ETH-BTC", number, None, ((0.5, 1.0),), ((3.0, 1.0),)))
 
 
 @pytest.mark.parametrize("book", [binance, bitstamp, kraken, kucoin, okx])
@@ -178,7 +178,7 @@ def test_no_damage_is_fatal(book: Callable[[random.Random, int], bytes]) -> None
         if number % (2 if isinstance(decoder, KucoinDecoder) else 20) == 0:
             assert until_a_top(decoder, good), frame
     # The damage reached every part: what is read, what is refused, and for what.
-    assert said["Top"] > 100
+    assert said["BookTop"] > 100
     assert said["not_json"] > 1000
     assert said["bad_shape"] > 1000
 
@@ -189,5 +189,5 @@ def test_noise_is_refused(name: str) -> None:
     decoder = find_venue(name).decoder(DEPTH)
     for _ in range(3000):
         with pytest.raises(FrameError) as caught:
-            decoder.feed(rng.randbytes(rng.randrange(200)))
+            decoder.decode(rng.randbytes(rng.randrange(200)))
         assert caught.value.reason in {"not_json", "bad_shape"}

@@ -13,12 +13,12 @@ from dragonfly_venues.decoding.whole_tops import (
     MAX_SYMBOLS,
     OLDER_IN_A_ROW,
     SIDE_TEXT,
-    TopFilter,
-    TopFilters,
+    ChangeFilter,
+    ChangeFilters,
     UnfamiliarText,
     usable,
 )
-from dragonfly_venues.events import FRAME_ERROR_REASONS, Broken, FrameError, Top, Unchanged
+from dragonfly_venues.events import FRAME_ERROR_REASONS, BookTop, Broken, FrameError, Unchanged
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -42,17 +42,17 @@ class Frames:
     """One symbol's filter, fed with books, each newer than the last unless `seq` says otherwise."""
 
     def __init__(self, depth: int = 2) -> None:
-        self.filter = TopFilter("ethbtc", depth)
+        self.filter = ChangeFilter("ethbtc", depth)
         self.seq = 0
 
     def say(
         self, bids: TextSide, asks: TextSide, seq: int | None = None
-    ) -> Top | Unchanged | Broken:
+    ) -> BookTop | Unchanged | Broken:
         self.seq = self.seq + 1 if seq is None else seq
         frame = compact(bids, asks)
         at = (frame.index(b'"bids":[') + 8, frame.index(b'"asks":[') + 8)
         (event,) = self.filter.compare(frame, *at, self.seq, None)
-        assert isinstance(event, Top | Unchanged | Broken)
+        assert isinstance(event, BookTop | Unchanged | Broken)
         return event
 
 
@@ -101,7 +101,7 @@ class TestUsable:
 class TestChanges:
     def test_the_first_book_is_a_change_cut_to_depth(self) -> None:
         top = Frames(depth=2).say(BIDS, ASKS)
-        assert top == Top("ethbtc", 1, None, numbers(BIDS[:2]), numbers(ASKS[:2]))
+        assert top == BookTop("ethbtc", 1, None, numbers(BIDS[:2]), numbers(ASKS[:2]))
 
     def test_a_change_below_depth_is_none(self) -> None:
         frames = Frames(depth=2)
@@ -112,9 +112,11 @@ class TestChanges:
         frames = Frames(depth=2)
         frames.say(BIDS, ASKS)
         bids = [BIDS[0], ("0.0600", "2.5")]
-        assert frames.say(bids, ASKS) == Top("ethbtc", 2, None, numbers(bids), numbers(ASKS[:2]))
+        assert frames.say(bids, ASKS) == BookTop(
+            "ethbtc", 2, None, numbers(bids), numbers(ASKS[:2])
+        )
         asks = [("0.0705", "1"), ASKS[0]]
-        assert frames.say(bids, asks) == Top("ethbtc", 3, None, numbers(bids), numbers(asks))
+        assert frames.say(bids, asks) == BookTop("ethbtc", 3, None, numbers(bids), numbers(asks))
         assert frames.say(bids, asks) == Unchanged("ethbtc")
 
     def test_equal_numbers_in_another_spelling_are_no_change(self) -> None:
@@ -127,28 +129,28 @@ class TestChanges:
     def test_a_longer_amount_that_begins_alike_is_a_change(self) -> None:
         frames = Frames(depth=1)
         frames.say([("5", "1.2")], [("6", "1")])
-        assert isinstance(frames.say([("5", "1.23")], [("6", "1")]), Top)
+        assert isinstance(frames.say([("5", "1.23")], [("6", "1")]), BookTop)
 
     def test_a_side_may_run_dry_and_come_back(self) -> None:
         frames = Frames()
         frames.say(BIDS, ASKS)
-        assert frames.say([], ASKS) == Top("ethbtc", 2, None, (), numbers(ASKS[:2]))
+        assert frames.say([], ASKS) == BookTop("ethbtc", 2, None, (), numbers(ASKS[:2]))
         assert frames.say([], ASKS) == Unchanged("ethbtc")
-        assert isinstance(frames.say(BIDS, ASKS), Top)
-        assert isinstance(frames.say(BIDS[:1], ASKS), Top)
-        assert isinstance(frames.say(BIDS[:2], ASKS), Top)
+        assert isinstance(frames.say(BIDS, ASKS), BookTop)
+        assert isinstance(frames.say(BIDS[:1], ASKS), BookTop)
+        assert isinstance(frames.say(BIDS[:2], ASKS), BookTop)
 
     def test_levels_behind_unusable_ones_fill_the_depth(self) -> None:
         frames = Frames(depth=2)
         holed = [BIDS[0], *((f"0.06{n:02}", "0.00") for n in range(99, 89, -1)), *BIDS[1:]]
-        assert frames.say(holed, ASKS) == Top(
+        assert frames.say(holed, ASKS) == BookTop(
             "ethbtc", 1, None, numbers(BIDS[:2]), numbers(ASKS[:2])
         )
         assert frames.say(holed, ASKS) == Unchanged("ethbtc")
-        assert isinstance(frames.say([*holed[:-2], BIDS[2]], ASKS), Top)
+        assert isinstance(frames.say([*holed[:-2], BIDS[2]], ASKS), BookTop)
 
     def test_a_crossed_book_is_passed_on(self) -> None:
-        assert isinstance(Frames().say(BIDS, BIDS[:1]), Top)
+        assert isinstance(Frames().say(BIDS, BIDS[:1]), BookTop)
 
     def test_a_bad_book_leaves_the_last_one_and_names_its_symbol(self) -> None:
         frames = Frames()
@@ -168,7 +170,7 @@ class TestChanges:
         ],
     )
     def test_text_that_it_does_not_know_is_left_to_the_json_decoder(self, text: bytes) -> None:
-        known = TopFilter("ethbtc", 2)
+        known = ChangeFilter("ethbtc", 2)
         with pytest.raises(UnfamiliarText):
             known.compare(text, text.index(b'"bids":[') + 8, text.find(b'"asks":[') + 8, 1, None)
 
@@ -187,7 +189,7 @@ class TestOrder:
         with pytest.raises(FrameError) as caught:
             frames.say(BIDS[1:], ASKS, seq=late)
         assert (caught.value.reason, caught.value.symbol) == ("out_of_order", "ethbtc")
-        assert isinstance(frames.say(BIDS[1:], ASKS, seq=6), Top)
+        assert isinstance(frames.say(BIDS[1:], ASKS, seq=6), BookTop)
 
     def test_an_unchanged_book_moves_the_order_on(self) -> None:
         frames = Frames()
@@ -217,7 +219,7 @@ class TestOrder:
     @pytest.mark.parametrize("seq", [-1, MAX_SEQ + 1])
     def test_a_sequence_that_cannot_be_one_is_refused(self, seq: int) -> None:
         with pytest.raises(FrameError) as caught:
-            TopFilter("ethbtc", 2).whole(numbers(BIDS), numbers(ASKS), seq, None)
+            ChangeFilter("ethbtc", 2).whole(numbers(BIDS), numbers(ASKS), seq, None)
         assert (caught.value.reason, caught.value.symbol) == ("bad_sequence", "ethbtc")
 
 
@@ -226,7 +228,7 @@ class TestSeed:
 
     def frames(self) -> Frames:
         frames = Frames()
-        seed = Top("ethbtc", 10, None, numbers(BIDS[:2]), numbers(ASKS[:2]))
+        seed = BookTop("ethbtc", 10, None, numbers(BIDS[:2]), numbers(ASKS[:2]))
         assert frames.filter.seed(seed) == (seed,)
         assert frames.filter.seq == 10
         return frames
@@ -236,7 +238,7 @@ class TestSeed:
         for seq in range(10 - OLDER_IN_A_ROW + 1, 10):
             assert frames.say(BIDS[1:], ASKS, seq) == Unchanged("ethbtc")
         assert frames.filter.seq == 10
-        assert isinstance(frames.say(BIDS[1:], ASKS, 11), Top)
+        assert isinstance(frames.say(BIDS[1:], ASKS, 11), BookTop)
 
     def test_its_own_frame_is_no_news_where_it_is_the_same(self) -> None:
         frames = self.frames()
@@ -246,7 +248,7 @@ class TestSeed:
 
     def test_its_own_frame_is_believed_where_it_differs(self) -> None:
         top = self.frames().say(BIDS[1:], ASKS, 10)
-        assert isinstance(top, Top)
+        assert isinstance(top, BookTop)
         assert (top.venue_seq, top.bids) == (10, numbers(BIDS[1:]))
 
     def test_a_newer_frame_that_changes_nothing_moves_the_order_on(self) -> None:
@@ -269,7 +271,7 @@ class TestBothWays:
     def test_bytes_say_what_a_full_decode_says(self, data: st.DataObject) -> None:
         """A run of random books, each seen both ways, one filter for each way."""
         depth = data.draw(st.integers(1, 5))
-        by_bytes, in_full = Frames(depth), TopFilter("ethbtc", depth)
+        by_bytes, in_full = Frames(depth), ChangeFilter("ethbtc", depth)
         prices = st.integers(1, 12).map(lambda tick: f"0.{tick:04}")
         amounts = st.sampled_from(["1", "2.5", "0.00000001", "0", "0.000"])
         side = st.lists(st.tuples(prices, amounts), max_size=8, unique_by=lambda level: level[0])
@@ -282,10 +284,10 @@ class TestBothWays:
 
 class TestFilters:
     def test_a_channel_is_its_symbol_between_prefix_and_suffix(self) -> None:
-        filters = TopFilters(2, prefix="book_", suffix="@x")
+        filters = ChangeFilters(2, prefix="book_", suffix="@x")
         known = filters.of(b"book_ethbtc@x")
         assert known is filters.of(b"book_ethbtc@x")
-        assert known.whole((), (), 1, None) == (Top("ethbtc", 1, None, (), ()),)
+        assert known.whole((), (), 1, None) == (BookTop("ethbtc", 1, None, (), ()),)
 
     @pytest.mark.parametrize(
         "channel",
@@ -300,18 +302,20 @@ class TestFilters:
     )
     def test_other_channels_are_refused(self, channel: bytes) -> None:
         with pytest.raises(FrameError) as caught:
-            TopFilters(2, prefix="book_", suffix="@x").of(channel)
+            ChangeFilters(2, prefix="book_", suffix="@x").of(channel)
         assert caught.value.reason == "unknown_channel"
 
     def test_a_forgotten_symbol_begins_anew(self) -> None:
-        filters = TopFilters(2, suffix="@x")
+        filters = ChangeFilters(2, suffix="@x")
         filters.of(b"ethbtc@x").whole((), (), 9, None)
         filters.forget("ethbtc")
         filters.forget("never heard of")
-        assert filters.of(b"ethbtc@x").whole((), (), 1, None) == (Top("ethbtc", 1, None, (), ()),)
+        assert filters.of(b"ethbtc@x").whole((), (), 1, None) == (
+            BookTop("ethbtc", 1, None, (), ()),
+        )
 
     def test_nonsense_names_do_not_fill_the_memory(self) -> None:
-        filters = TopFilters(2)
+        filters = ChangeFilters(2)
         first = filters.of(b"first")
         for number in range(MAX_SYMBOLS):
             filters.of(b"nonsense%d" % number)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from fake_venue import pki, server, tls_server
-from feed_listener import liveness
+from feed_listener.connection import liveness
 
 __all__ = ["pki", "server", "tls_server"]
 

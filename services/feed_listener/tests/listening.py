@@ -19,7 +19,7 @@ from dragonfly_common.topics import RELIST_PREFIX, STATUS_PREFIX, book_interest,
 from dragonfly_common.types import FeedState
 from dragonfly_venues.transport import ClientOptions, build_client, fetch, trusted
 from fake_venue import FakeServer, FakeVenue, eventually
-from feed_listener.endpoint import locator
+from feed_listener.connection.endpoint import locator
 from feed_listener.instrument_list import fetcher
 from feed_listener.listener import Following, Listener
 from patience import SkippingClock

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from dragonfly_common.types import Level
 from dragonfly_venues.binance.decoder import BinanceDecoder
-from dragonfly_venues.events import Bbo, Top
-from feed_listener.audits import (
+from dragonfly_venues.events import Bbo, BookTop
+from feed_listener.audit.comparing import (
     BEHIND_S,
     EPISODE_S,
     FAULT_AFTER,
@@ -32,8 +32,8 @@ def bbo(seq: int, price: float = 10.0) -> Bbo:
     return Bbo("ethbtc", seq, (price, 1.0), ASK)
 
 
-def top(seq: int, price: float = 10.0, *deeper: Level) -> Top:
-    return Top("ethbtc", seq, None, ((price, 1.0), *deeper), (ASK,))
+def top(seq: int, price: float = 10.0, *deeper: Level) -> BookTop:
+    return BookTop("ethbtc", seq, None, ((price, 1.0), *deeper), (ASK,))
 
 
 class Judge:
@@ -42,7 +42,7 @@ class Judge:
     def __init__(self) -> None:
         self._audits = Audits()
 
-    def hear(self, said: Bbo, book: Top, now: float = 0.0) -> Result:
+    def hear(self, said: Bbo, book: BookTop, now: float = 0.0) -> Result:
         return self._audits.judge_bbo(said, book.venue_seq, book, now).result
 
 
@@ -97,7 +97,7 @@ def test_a_book_that_moves_is_not_behind_however_late_it_is() -> None:
 
 def test_an_empty_side_is_compared_too() -> None:
     audits = Audits()
-    empty = Top("ethbtc", 5, None, (), (ASK,))
+    empty = BookTop("ethbtc", 5, None, (), (ASK,))
     said = Bbo("ethbtc", 5, (10.0, 1.0), ASK)
     verdict = audits.judge_bbo(said, 5, empty, 0.0)
     assert verdict == Verdict(
@@ -219,10 +219,10 @@ def test_recorded_books_agree_with_the_best_prices_recorded_beside_them() -> Non
             if told["u"] > seqs[symbol]:
                 take(symbol, told["u"], told["b"], told["a"])
         elif "@bookTicker" in frame:
-            (said,) = decoder.feed(frame.encode())
+            (said,) = decoder.decode(frame.encode())
             assert isinstance(said, Bbo)
             bids, asks = books[said.symbol]
-            book = Top(
+            book = BookTop(
                 said.symbol,
                 seqs[said.symbol],
                 None,

@@ -14,7 +14,8 @@ from dragonfly_venues.decoding.delta_books import Change, DeltaBook, DeltaDecode
 from dragonfly_venues.events import Event, WholeBook
 from dragonfly_venues.venue import Decoder, SnapshotSource
 from fake_venue import CALM, FakeDecoder, FakeServer, FakeVenue, eventually
-from feed_listener import seeding, session, snapshots
+from feed_listener import seeding, snapshots
+from feed_listener.connection import session
 from listening import Consumer, listening
 from prometheus_client import REGISTRY
 from test_snapshots import SNAPSHOTS
@@ -35,10 +36,10 @@ class ChangesDecoder(DeltaDecoder):
         super().__init__(lambda: DeltaBook(DEPTH, Ranges(), seeded=True), seed_levels=LEVELS)
         self._control = FakeDecoder()
 
-    def feed(self, frame: bytes, _: WholeBook | None = None, /) -> Sequence[Event]:
+    def decode(self, frame: bytes, _: WholeBook | None = None, /) -> Sequence[Event]:
         told = json.loads(frame)
         if told["t"] != "change":
-            return self._control.feed(frame)
+            return self._control.decode(frame)
         bids, asks = (tuple((p, a) for p, a in told[side]) for side in ("b", "a"))
         return self.change(told["s"], Change(told["from"], told["to"], bids, asks))
 

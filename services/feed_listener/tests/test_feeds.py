@@ -6,8 +6,8 @@ import pytest
 from dragonfly_common.clock import ManualClock
 from dragonfly_common.messages import Body, Book
 from dragonfly_common.types import FeedState
-from dragonfly_venues.events import TRADING, Top, Trading
-from feed_listener.audits import Result
+from dragonfly_venues.events import TRADING, BookTop, Trading
+from feed_listener.audit.comparing import Result
 from feed_listener.feed_state import FeedEvent
 from feed_listener.feeds import Feeds
 
@@ -39,21 +39,21 @@ class Sender:
 
     def __init__(self, rank: int = 1) -> None:
         self.rank = rank
-        self._tops: dict[str, tuple[Top, int]] = {}
+        self._tops: dict[str, tuple[BookTop, int]] = {}
         self.trusted = True
 
     @property
-    def tops(self) -> Mapping[str, tuple[Top, int]]:
+    def tops(self) -> Mapping[str, tuple[BookTop, int]]:
         return self._tops
 
     def seeded(self, symbol: str) -> bool:
         return False
 
-    async def audit(self, symbol: str, fetch: Callable[[], Awaitable[Top]]) -> Result:
+    async def audit(self, symbol: str, fetch: Callable[[], Awaitable[BookTop]]) -> Result:
         raise NotImplementedError
 
     def send(self, feeds: Feeds, venue_seq: int, ts_recv: int = 5) -> None:
-        top = Top("ethbtc", venue_seq, None, ((10.0 + venue_seq, 1.0),), ((99.0, 1.0),))
+        top = BookTop("ethbtc", venue_seq, None, ((10.0 + venue_seq, 1.0),), ((99.0, 1.0),))
         self._tops["ethbtc"] = (top, ts_recv)
         feeds.top(self, top, ts_recv)
 
@@ -94,7 +94,7 @@ def test_an_unchanged_book_revives_a_stale_feed(feeds: Feeds, said: Said) -> Non
     sender = Sender()
     sender.send(feeds, 7)
     live = said.books[-1]
-    feeds.tell(sender, ["ethbtc"], FeedEvent.SILENT, "silent for 3 s")
+    feeds.report(sender, ["ethbtc"], FeedEvent.SILENT, "silent for 3 s")
     stale = said.books[-1]
     assert (stale.state, stale.reason, stale.bids) == (FeedState.STALE, "silent for 3 s", ())
     feeds.same(sender, "ethbtc")
@@ -104,15 +104,15 @@ def test_an_unchanged_book_revives_a_stale_feed(feeds: Feeds, said: Said) -> Non
 def test_the_same_state_for_the_same_reason_is_said_once(feeds: Feeds, said: Said) -> None:
     sender = Sender()
     for _ in range(3):
-        feeds.tell(sender, ["ethbtc"], FeedEvent.LOST, "refused")
-    feeds.tell(sender, ["ethbtc"], FeedEvent.LOST, "timed out")
+        feeds.report(sender, ["ethbtc"], FeedEvent.LOST, "refused")
+    feeds.report(sender, ["ethbtc"], FeedEvent.LOST, "timed out")
     assert [book.reason for book in said.books[1:]] == ["refused", "timed out"]
 
 
 def test_a_successor_takes_over_unseen(feeds: Feeds, said: Said) -> None:
     old, new = Sender(1), Sender(2)
     old.send(feeds, 7)
-    feeds.tell(new, ["ethbtc"], FeedEvent.ASKED, "subscribing")
+    feeds.report(new, ["ethbtc"], FeedEvent.ASKED, "subscribing")
     old.send(feeds, 8)
     new.send(feeds, 8)
     old.send(feeds, 9)
@@ -137,7 +137,7 @@ def test_what_an_heir_has_stands_when_the_old_one_ends(feeds: Feeds, said: Said)
     old, new = Sender(1), Sender(2)
     old.send(feeds, 7)
     new.send(feeds, 6)
-    feeds.lose(old, "closed", new)
+    feeds.on_lost(old, "closed", new)
     assert said.states == [FeedState.SYNCING, FeedState.LIVE, FeedState.LIVE]
     assert said.books[-1].venue_seq == 6
 
@@ -145,7 +145,7 @@ def test_what_an_heir_has_stands_when_the_old_one_ends(feeds: Feeds, said: Said)
 def test_an_heir_without_its_book_is_awaited(feeds: Feeds, said: Said) -> None:
     old = Sender(1)
     old.send(feeds, 7)
-    feeds.lose(old, "closed", Sender(2))
+    feeds.on_lost(old, "closed", Sender(2))
     assert said.states[-1] is FeedState.SYNCING
     assert "new connection is awaited" in said.books[-1].reason
 
@@ -155,7 +155,7 @@ def test_an_heir_that_is_not_trusted_revives_nothing(feeds: Feeds, said: Said) -
     old.send(feeds, 7)
     new.send(feeds, 8)
     old.trusted = False
-    feeds.lose(new, "cut", heir=old)
+    feeds.on_lost(new, "cut", successor=old)
     assert (said.books[-1].state, said.books[-1].bids) == (FeedState.SYNCING, ())
     feeds.trust(old)
     assert said.books[-1].state is FeedState.LIVE
@@ -164,7 +164,7 @@ def test_an_heir_that_is_not_trusted_revives_nothing(feeds: Feeds, said: Said) -
 def test_without_an_heir_it_is_down(feeds: Feeds, said: Said) -> None:
     old = Sender()
     old.send(feeds, 7)
-    feeds.lose(old, "closed", None)
+    feeds.on_lost(old, "closed", None)
     assert (said.books[-1].state, said.books[-1].reason) == (FeedState.DOWN, "closed")
 
 
@@ -172,7 +172,7 @@ def test_an_old_connection_serves_again_when_its_successor_fails(feeds: Feeds, s
     old, new = Sender(1), Sender(2)
     old.send(feeds, 7)
     new.send(feeds, 8)
-    feeds.lose(new, "closed", old)
+    feeds.on_lost(new, "closed", old)
     old.send(feeds, 9)
     epochs = [book.feed_epoch for book in said.books[1:]]
     assert epochs == sorted(epochs)
@@ -183,7 +183,7 @@ def test_an_old_connection_serves_again_when_its_successor_fails(feeds: Feeds, s
 def test_only_the_source_of_a_feed_may_speak_of_it(feeds: Feeds, said: Said) -> None:
     old, new = Sender(1), Sender(2)
     old.send(feeds, 7)
-    feeds.tell(new, ["ethbtc"], FeedEvent.VOID, "checksum")
+    feeds.report(new, ["ethbtc"], FeedEvent.VOID, "checksum")
     feeds.without_source(["ethbtc"], "unreachable")
     assert said.states[-1] is FeedState.LIVE
 
@@ -249,7 +249,7 @@ def test_a_resting_book_is_published_again_with_another_score(feeds: Feeds, said
     feeds.say_scores(2.0)
     assert [book.score for book in said.books[1:]] == [None, 1.0]
     assert said.books[-1].bids == said.books[-2].bids
-    feeds.lose(sender, "cut off", None)
+    feeds.on_lost(sender, "cut off", None)
     feeds.say_scores(700.0)
     assert [book.score for book in said.books[3:]] == [1.0, None]
     assert said.books[-1].reason == "cut off"
@@ -266,8 +266,8 @@ def test_a_halted_feed_shows_nothing_and_has_its_newest_book_when_it_is_traded_a
     sender.send(feeds, 1)
     feeds.set_trading("ETH-BTC", BREAK)
     sender.send(feeds, 2)
-    feeds.tell(sender, ["ethbtc"], FeedEvent.SILENT, "silent")
-    feeds.tell(sender, ["ethbtc"], FeedEvent.REFUSED, "refused")
+    feeds.report(sender, ["ethbtc"], FeedEvent.SILENT, "silent")
+    feeds.report(sender, ["ethbtc"], FeedEvent.REFUSED, "refused")
     assert said.books[-1].state is FeedState.HALTED
     feeds.set_trading("ETH-BTC", TRADING)
     assert said.states[1:] == [FeedState.LIVE, FeedState.HALTED, FeedState.SYNCING, FeedState.LIVE]
@@ -282,7 +282,7 @@ def test_what_cannot_be_trusted_at_the_end_of_a_halt_is_not_shown(
     sender.send(feeds, 1)
     feeds.set_trading("ETH-BTC", BREAK)
     if ends == "lost":
-        feeds.lose(sender, "closed", None)
+        feeds.on_lost(sender, "closed", None)
     sender.trusted = False
     feeds.set_trading("ETH-BTC", TRADING)
     assert said.books[-1].state is FeedState.SYNCING
@@ -309,7 +309,7 @@ def test_the_newest_word_of_a_connection_that_is_there_counts(feeds: Feeds, said
     feeds.announce(old, MAINTENANCE)
     feeds.announce(new, TRADING)
     feeds.announce(old, MAINTENANCE)
-    feeds.lose(old, "closed", None)
+    feeds.on_lost(old, "closed", None)
     assert feeds.trading == TRADING
     new.send(feeds, 2)
     live, halted, syncing, down = (

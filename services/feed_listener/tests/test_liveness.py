@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from dragonfly_venues.venue import Liveness
-from feed_listener.liveness import Echo, Silence, Slowness, Vigil
+from feed_listener.connection.liveness import PingLag, Silence, SilenceTimer, Slowness
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,7 +11,7 @@ RULE = Liveness(
 
 
 def test_a_silence_grows_step_by_step_and_each_step_is_said_once() -> None:
-    vigil = Vigil(RULE, 100.0)
+    vigil = SilenceTimer(RULE, 100.0)
     said = [vigil.check(100.0 + tick / 2) for tick in range(25)]
     assert [silence for silence in said if silence is not None] == [
         Silence.PROBE,
@@ -24,7 +24,7 @@ def test_a_silence_grows_step_by_step_and_each_step_is_said_once() -> None:
 
 
 def test_a_frame_begins_it_again() -> None:
-    vigil = Vigil(RULE, 100.0)
+    vigil = SilenceTimer(RULE, 100.0)
     assert vigil.check(103.5) is Silence.STALE
     vigil.heard_at = 104.0
     assert vigil.check(104.5) is None
@@ -32,14 +32,14 @@ def test_a_frame_begins_it_again() -> None:
 
 
 def test_steps_that_were_slept_through_are_not_said() -> None:
-    vigil = Vigil(RULE, 100.0)
+    vigil = SilenceTimer(RULE, 100.0)
     assert vigil.check(150.0) is Silence.DEAD
     assert vigil.check(151.0) is None
 
 
 @given(st.lists(st.floats(0.0, 4.0), min_size=1, max_size=30))
 def test_it_is_always_due_when_the_next_step_is(pauses: list[float]) -> None:
-    vigil, now = Vigil(RULE, 0.0), 0.0
+    vigil, now = SilenceTimer(RULE, 0.0), 0.0
     for number, pause in enumerate(pauses):
         now += pause
         if number % 3 == 0:
@@ -52,14 +52,14 @@ def test_it_is_always_due_when_the_next_step_is(pauses: list[float]) -> None:
             now += due_s + 1e-6
 
 
-def talk(echo: Echo, since: float, until: float) -> list[tuple[float, Slowness]]:
+def talk(echo: PingLag, since: float, until: float) -> list[tuple[float, Slowness]]:
     """Return what is to be done while frames come all the time."""
     moments = [since + tick / 4 for tick in range(int((until - since) * 4) + 1)]
     return [(at, what) for at in moments if (what := echo.check(at, at)) is not None]
 
 
 def test_frames_are_pinged_among_at_once_and_each_second() -> None:
-    echo = Echo(3.0, 0.0)
+    echo = PingLag(3.0, 0.0)
     for second in (0.0, 1.0, 2.0, 3.0):
         assert talk(echo, second - 0.75, second) == [(second, Slowness.PROBE)]
         echo.asked(second)
@@ -67,7 +67,7 @@ def test_frames_are_pinged_among_at_once_and_each_second() -> None:
 
 
 def test_frames_without_the_answer_among_them_are_late() -> None:
-    echo = Echo(3.0, 0.0)
+    echo = PingLag(3.0, 0.0)
     assert talk(echo, 0.0, 0.0) == [(0.0, Slowness.PROBE)]
     echo.asked(0.0)
     echo.answered()
@@ -77,7 +77,7 @@ def test_frames_without_the_answer_among_them_are_late() -> None:
 
 
 def test_a_ping_that_was_swallowed_is_no_lateness() -> None:
-    echo = Echo(3.0, 0.0)
+    echo = PingLag(3.0, 0.0)
     echo.asked(0.0)
     echo.answered()
     echo.asked(1.0)
@@ -87,13 +87,13 @@ def test_a_ping_that_was_swallowed_is_no_lateness() -> None:
 
 
 def test_a_venue_that_never_answers_is_not_held_to_it() -> None:
-    echo = Echo(3.0, 0.0)
+    echo = PingLag(3.0, 0.0)
     echo.asked(1.0)
     assert Slowness.LATE not in {what for _, what in talk(echo, 1.25, 60.0)}
 
 
 def test_a_silence_is_no_slowness() -> None:
-    echo = Echo(3.0, 0.0)
+    echo = PingLag(3.0, 0.0)
     echo.asked(0.5)
     echo.answered()
     echo.asked(1.0)

@@ -15,7 +15,7 @@ from dragonfly_venues.events import FrameError
 from dragonfly_venues.transport import ProtocolError
 from dragonfly_venues.venue import EndpointSource
 from fake_venue import CALM, FakeServer, FakeVenue, eventually
-from feed_listener.endpoint import check_endpoint
+from feed_listener.connection.endpoint import check_endpoint
 from listening import listening
 from websockets.asyncio.server import ServerConnection
 from websockets.frames import Frame, Opcode

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from feed_listener.score import WINDOW_S, Score
+from feed_listener.audit.score import WINDOW_S, Score
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from dragonfly_venues.events import Top
+from dragonfly_venues.events import BookTop
 from feed_listener.seeding import AFTER_S, FIRST_RETRY_S, Seeding, Wish
 
 NOW = 1000.0
@@ -16,7 +16,7 @@ class Connection:
     def awaits(self, symbol: str, since: float) -> bool:
         return True
 
-    def seed(self, book: Top) -> None:
+    def seed(self, book: BookTop) -> None:
         raise NotImplementedError
 
     def say_unbooked(self, symbol: str, trouble: str = "") -> None:

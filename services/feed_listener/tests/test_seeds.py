@@ -10,7 +10,8 @@ from dragonfly_common.types import FeedState
 from dragonfly_venues.decoding.whole_tops import OLDER_IN_A_ROW
 from dragonfly_venues.venue import SnapshotSource
 from fake_venue import CALM, FakeServer, FakeVenue, book_around, eventually
-from feed_listener import seeding, session, snapshots
+from feed_listener import seeding, snapshots
+from feed_listener.connection import session
 from listening import Consumer, listening
 from prometheus_client import REGISTRY
 from test_snapshots import SNAPSHOTS

@@ -11,7 +11,8 @@ from dragonfly_common.log import configure
 from dragonfly_common.printable import LONGEST_SENTENCE
 from dragonfly_common.types import FeedState
 from fake_venue import CALM, FakeServer, FakeVenue, book_around, eventually
-from feed_listener import counters, session
+from feed_listener import counters
+from feed_listener.connection import session
 from listening import SkippingClock, listening
 
 SYNCING = FeedState.SYNCING

@@ -9,24 +9,25 @@ import pytest
 from dragonfly_common.types import FeedState
 from dragonfly_venues.binance import seed as binance
 from dragonfly_venues.bitstamp import seed as bitstamp
-from dragonfly_venues.events import FrameError, Top
+from dragonfly_venues.events import BookTop, FrameError
 from dragonfly_venues.venue import AuditSources, SnapshotSource
 from fake_venue import FakeServer, FakeVenue, book_around, eventually
-from feed_listener import audits, session
-from feed_listener.audits import Audit, Result
+from feed_listener.audit import comparing
+from feed_listener.audit.comparing import Audit, Result
+from feed_listener.connection import session
 from listening import listening
 from prometheus_client import REGISTRY
 
 SYNCING, LIVE = FeedState.SYNCING, FeedState.LIVE
 
 
-def parse(reply: bytes, symbol: str, depth: int) -> Top:
+def parse(reply: bytes, symbol: str, depth: int) -> BookTop:
     try:
         told = json.loads(reply)
     except ValueError:
         raise FrameError("not_json") from None
     bids, asks = (tuple((p, a) for p, a in told[side][:depth]) for side in ("b", "a"))
-    return Top(symbol, told["seq"], None, bids, asks)
+    return BookTop(symbol, told["seq"], None, bids, asks)
 
 
 AUDITS = AuditSources(bbo=True)
@@ -141,12 +142,12 @@ async def test_best_prices_that_disagree_once_leave_the_feed_and_lower_the_score
             best = {"t": "bbo", "s": "ethbtc", "seq": seq, "b": [bid, 1.0], "a": [seq + 11.0, 1.0]}
             await server.send(best, "ethbtc")
 
-        for seq in range(2, 2 + audits.FAULT_AFTER - 1):
+        for seq in range(2, 2 + comparing.FAULT_AFTER - 1):
             await say(seq, 5.0)
         await say(5, 14.0)
         await consumer.book("ETH-BTC", lambda book: book.score == 1 / 3, "score a third")
         assert consumer.states("ETH-BTC") == [SYNCING, LIVE]
-        for seq in range(6, 6 + audits.FAULT_AFTER):
+        for seq in range(6, 6 + comparing.FAULT_AFTER):
             await say(seq, 5.0)
         broken = await consumer.saying("ETH-BTC", "resyncing: audit (the book at 8 shows 17.0")
         assert (broken.state, broken.score) == (SYNCING, 1 / 6)
@@ -217,7 +218,7 @@ def test_where_snapshots_are() -> None:
 
 def test_what_snapshots_say() -> None:
     sides = '"bids": [["0.0700", "1.5"], ["0.06", "2"]], "asks": [["0.08", "3"], ["0.09", "0"]]'
-    ours = Top("s", 7, None, ((0.07, 1.5),), ((0.08, 3.0),))
+    ours = BookTop("s", 7, None, ((0.07, 1.5),), ((0.08, 3.0),))
     assert binance.parse(f'{{"lastUpdateId": 7, {sides}}}'.encode(), "s", 1) == ours
     reply = f'{{"timestamp": "1", "microtimestamp": "7", {sides}}}'
     assert bitstamp.parse(reply.encode(), "s", 1) == ours

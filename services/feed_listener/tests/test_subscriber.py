@@ -5,7 +5,7 @@ import json
 import msgspec
 from dragonfly_venues.events import Acked, Refused
 from fake_venue import CALM, LIMITS, FakeVenue
-from feed_listener.subscriber import REFUSED_RETRY_S, Subscriber
+from feed_listener.connection.subscriber import REFUSED_RETRY_S, Subscriber
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -13,6 +13,7 @@ __all__ = [
     "TRADING",
     "Acked",
     "Bbo",
+    "BookTop",
     "Broken",
     "Closing",
     "Event",
@@ -22,7 +23,6 @@ __all__ = [
     "Refused",
     "Reply",
     "SeedWanted",
-    "Top",
     "Trading",
     "TradingChange",
     "Unchanged",
@@ -50,7 +50,7 @@ TRADING: Final = Trading()
 """As usual."""
 
 
-class Top(msgspec.Struct, frozen=True, gc=False):
+class BookTop(msgspec.Struct, frozen=True, gc=False):
     """A changed top of book: levels best first, at most the decoder's depth."""
 
     symbol: str
@@ -162,7 +162,7 @@ FRAME_ERROR_REASONS: Final = frozenset(
 
 
 Event = (
-    Top
+    BookTop
     | Unchanged
     | Bbo
     | Acked

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from dragonfly_venues.events import TRADING, Event, Top, Trading, WholeBook
+from dragonfly_venues.events import TRADING, BookTop, Event, Trading, WholeBook
 
 __all__ = [
     "Ask",
@@ -117,7 +117,7 @@ class SnapshotSource(msgspec.Struct, frozen=True, kw_only=True):
 
     path: Callable[[str], str]
     """From a symbol."""
-    parse: Callable[[bytes, str, int], Top]
+    parse: Callable[[bytes, str, int], BookTop]
     """From a reply, its symbol and a depth; raises `FrameError` where it is no book."""
     max_reply_bytes: int = 2**23
     """The largest book that we accept, decompressed; Bitstamp's are whole."""
@@ -142,7 +142,7 @@ class EndpointSource(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AuditSources(msgspec.Struct, frozen=True, kw_only=True):
-    """What a venue offers to hold its books against; see `feed_listener.audits`."""
+    """What a venue offers to hold its books against; see `feed_listener.audit.comparing`."""
 
     checksum: bool = False
     """Every book frame carries one, which the decoder verifies."""
@@ -154,7 +154,7 @@ class Decoder(ABC):
     """What the frames of one connection mean. One is made per connection and dies with it."""
 
     @abstractmethod
-    def feed(self, frame: bytes, book: WholeBook | None = None, /) -> Sequence[Event]:
+    def decode(self, frame: bytes, book: WholeBook | None = None, /) -> Sequence[Event]:
         """Return what one received frame says; `book` is what `whole_book` said of it, if asked.
 
         Raises:
@@ -180,12 +180,12 @@ class Decoder(ABC):
         """Return which book `frame` holds whole, where one of that symbol is known.
 
         Of such frames that are here together nobody misses those before the newest of each book.
-        None, where there is any doubt: then `feed` reads it. None always where a frame changes the
-        book that those before it made.
+        None, where there is any doubt: then `decode` reads it. None always where a frame changes
+        the book that those before it made.
         """
         return None
 
-    def seed(self, book: Top) -> Sequence[Event]:
+    def seed(self, book: BookTop) -> Sequence[Event]:
         """Return what comes of a whole book that REST gave.
 
         Frames that are older than it are no news from then on. Nothing comes of it where the venue
@@ -222,7 +222,7 @@ class Venue:
 
     levels: int | None = None
     """Levels a side that its books have at most, and are shown of it whatever is asked for. None:
-    as many as are asked for, or as each of them says (`Top.depth`)."""
+    as many as are asked for, or as each of them says (`BookTop.depth`)."""
 
     ws_path: str = ""
     """Of a multiplexed market data connection, below `ws_url`."""

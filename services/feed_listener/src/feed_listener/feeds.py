@@ -16,12 +16,12 @@ from dragonfly_common.messages import Body, Book, Gone
 from dragonfly_common.printable import LONGEST_SENTENCE, printable
 from dragonfly_common.topics import book_topic
 from dragonfly_common.types import FeedState, Side
-from dragonfly_venues.events import TRADING, Top, Trading
+from dragonfly_venues.events import TRADING, BookTop, Trading
 
 from feed_listener import counters
-from feed_listener.audits import Result
+from feed_listener.audit.comparing import Result
+from feed_listener.audit.score import Score
 from feed_listener.feed_state import FeedEvent, next_state
-from feed_listener.score import Score
 
 __all__ = ["Feed", "Feeds", "Outlet", "Source"]
 
@@ -52,7 +52,7 @@ class Source(Protocol):
         ...
 
     @property
-    def tops(self) -> Mapping[str, tuple[Top, int]]:
+    def tops(self) -> Mapping[str, tuple[BookTop, int]]:
         """What stands at this moment by symbol, with the time it was received."""
         ...
 
@@ -60,7 +60,7 @@ class Source(Protocol):
         """Say whether the book of `symbol` is REST's, and no frame has confirmed it yet."""
         ...
 
-    async def audit(self, symbol: str, fetch: Callable[[], Awaitable[Top]]) -> Result:
+    async def audit(self, symbol: str, fetch: Callable[[], Awaitable[BookTop]]) -> Result:
         """Hold the book of `symbol` against the whole book that `fetch` returns."""
         ...
 
@@ -187,7 +187,7 @@ class Feeds:
         self._words[source] = trading
         self._weigh_all()
 
-    def top(self, source: Source, top: Top, ts_recv: int) -> None:
+    def top(self, source: Source, top: BookTop, ts_recv: int) -> None:
         """Publish a changed top, if `source` speaks for its feed."""
         feed = self._by_symbol.get(top.symbol)
         if feed is None:
@@ -209,25 +209,25 @@ class Feeds:
         for symbol in source.tops:
             self.same(source, symbol)
 
-    def tell(self, source: Source, symbols: Iterable[str], event: FeedEvent, reason: str) -> None:
+    def report(self, source: Source, symbols: Iterable[str], event: FeedEvent, reason: str) -> None:
         """Apply what happened at `source` to those of `symbols` that no other speaks for."""
         for symbol in symbols:
             feed = self._by_symbol.get(symbol)
             if feed is not None and (feed.source is source or feed.source is None):
                 self._apply(feed, event, reason)
 
-    def lose(self, source: Source, reason: str, heir: Source | None) -> None:
-        """Take `source` out; what its `heir` has stands, the rest waits for it."""
+    def on_lost(self, source: Source, reason: str, successor: Source | None) -> None:
+        """Take `source` out; what its `successor` has stands, the rest waits for it."""
         lost = [(name, feed) for name, feed in self._by_symbol.items() if feed.source is source]
         for _, feed in lost:
             feed.source = None
         if self._words.pop(source, None) is not None:
             self._weigh_all()
         for symbol, feed in lost:
-            if heir is None:
+            if successor is None:
                 self._apply(feed, FeedEvent.LOST, reason)
-            elif heir.trusted and symbol in heir.tops:
-                self.same(heir, symbol)
+            elif successor.trusted and symbol in successor.tops:
+                self.same(successor, symbol)
             else:
                 awaited = "its first book on the new connection is awaited"
                 self._apply(feed, FeedEvent.VOID, awaited)
@@ -312,7 +312,7 @@ class Feeds:
         self._last_epoch = feed.epoch = max(self._last_epoch + 1, self._clock.now_ns())
         return True
 
-    def _publish_top(self, feed: Feed, top: Top, ts_recv: int) -> None:
+    def _publish_top(self, feed: Feed, top: BookTop, ts_recv: int) -> None:
         feed.venue_seq = top.venue_seq
         feed.ts_event = top.ts_event
         feed.ts_recv = ts_recv

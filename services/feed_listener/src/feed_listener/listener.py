@@ -2,7 +2,7 @@
 
 Interest arrives on the bus as subscriptions. An instrument is of interest from its first
 subscription until a linger after its last. Those of them that this replica carries are feeds: the
-symbol is looked up in the venue's list, and the books come from a lane.
+symbol is looked up in the venue's list, and the books come from a connection of the pool.
 """
 
 from __future__ import annotations
@@ -34,14 +34,13 @@ from dragonfly_venues.transport import Client
 from dragonfly_venues.venue import Venue
 
 from feed_listener import counters
+from feed_listener.connection.endpoint import Locate
+from feed_listener.connection.liveness import frozen, new_pause_detector
+from feed_listener.connection.pool import ConnectionPool, Dialer
+from feed_listener.connection.session import Session, VenueContext
 from feed_listener.directory import LIST_INTERVAL_S, Directory, Fetch
-from feed_listener.endpoint import Locate
 from feed_listener.feed_state import FeedEvent
 from feed_listener.feeds import Feeds
-from feed_listener.lane import Road
-from feed_listener.lanes import Lanes
-from feed_listener.liveness import frozen, new_pause_detector
-from feed_listener.session import Session, Surroundings
 from feed_listener.snapshots import Demand, Snapshots
 
 __all__ = ["MOST_FEEDS", "Following", "Listener"]
@@ -132,7 +131,7 @@ class Listener:
                 random,
                 Demand(self._sessions, self._urgency_rank, self._directory.doubt),
             )
-        around = Surroundings(
+        context = VenueContext(
             venue,
             depth,
             self._feeds,
@@ -144,8 +143,8 @@ class Listener:
             audit=following.audit_interval_s is not None,
         )
         self._scores_due = 0.0
-        self._road = Road(around, client, locate, random)
-        self._lanes: Lanes
+        self._dialer = Dialer(context, client, locate, random)
+        self._pool: ConnectionPool
         self._unwanted_since: dict[str, float] = {}
         self._listings = Listings()
         self._told_loads = 0
@@ -158,7 +157,7 @@ class Listener:
         self._feeds.on_change = self._feed_changed
         self._runtime.on_stop = self._leave_to_peers
         async with asyncio.TaskGroup() as group:
-            self._lanes = Lanes(self._road, group)
+            self._pool = ConnectionPool(self._dialer, group)
             for instrument in self._following.instruments:
                 self._assignment.want(instrument)
             group.create_task(self._directory.run())
@@ -170,14 +169,14 @@ class Listener:
         """Do what is due; called by the bus when something arrived, and several times a second."""
         now = self._clock.monotonic()
         if stood_still_s := self._pauses.beat(now):
-            self._lanes.distrust(frozen(stood_still_s))
+            self._pool.distrust(frozen(stood_still_s))
         self._runtime.beat()
         for interest in self._publisher.drain():
             self._take_interest(interest, now)
         self._drop_unwanted(now)
         self._peers.turn()
         self._move(now)
-        self._lanes.sweep(now)
+        self._pool.sweep(now)
         if now >= self._scores_due:
             self._scores_due = now + SCORES_INTERVAL_S
             self._feeds.say_scores(now)
@@ -221,7 +220,7 @@ class Listener:
             self._assignment.want(instrument)
 
     def _sessions(self) -> Iterator[Session]:
-        return self._lanes.sessions()
+        return self._pool.sessions()
 
     def _urgency_rank(self, instrument: str) -> int:
         """Return 0 for what bots asked for, 2 for what is only configured.
@@ -256,7 +255,7 @@ class Listener:
     def _leave(self, instrument: str) -> None:
         symbol = self._feeds.symbol_of(instrument) if instrument in self._feeds else None
         if symbol is not None:
-            self._lanes.remove(symbol)
+            self._pool.remove(symbol)
 
     def _list_changed(self) -> None:
         listed = self._directory.markets
@@ -290,7 +289,7 @@ class Listener:
             self._leave(instrument)
             self._feeds.bind(instrument, market.symbol)
             self._feeds.set(instrument, FeedEvent.ASKED, self._connecting)
-            self._lanes.add(market.symbol)
+            self._pool.add(market.symbol)
         self._feeds.set_trading(instrument, market.trading)
 
     def _unlisted(self, instrument: str) -> str:
@@ -303,7 +302,7 @@ class Listener:
             self._snapshots.wake()
 
     def _say_status(self) -> None:
-        connections = self._lanes.connections
+        connections = self._pool.connections
         known = self._status.connections if self._status is not None else -1
         if not self._status_due and connections == known:
             return

@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection
 from typing import Final, Protocol
 
 import msgspec
-from dragonfly_venues.events import Top
+from dragonfly_venues.events import BookTop
 from dragonfly_venues.transport.backoff import Backoff
 
 __all__ = ["AFTER_S", "FIRST_RETRY_S", "Seedable", "Seeding", "Wish"]
@@ -29,7 +29,7 @@ class Seedable(Protocol):
         """Say whether `symbol` has waited since `since`, and could be served now."""
         ...
 
-    def seed(self, book: Top) -> None:
+    def seed(self, book: BookTop) -> None:
         """Take the first book of a symbol that waits."""
         ...
 

@@ -14,7 +14,7 @@ from dragonfly_common.runtime import Runtime
 from dragonfly_venues.transport import ClientOptions, Standing, Trust, build_client, fetch
 from dragonfly_venues.venue import Venue
 
-from feed_listener.endpoint import locator
+from feed_listener.connection.endpoint import locator
 from feed_listener.instrument_list import fetcher
 from feed_listener.listener import MOST_FEEDS, Following, Listener
 

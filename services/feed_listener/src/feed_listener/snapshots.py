@@ -19,16 +19,16 @@ from dragonfly_common.clock import Clock
 from dragonfly_common.pace import TokenBucket
 from dragonfly_common.types import FeedState
 from dragonfly_venues.decoding.whole_tops import OLDER_IN_A_ROW
-from dragonfly_venues.events import FrameError, Top
+from dragonfly_venues.events import BookTop, FrameError
 from dragonfly_venues.transport import ClientError, RejectedError, foreseen
 from dragonfly_venues.transport.backoff import Backoff
 from dragonfly_venues.venue import SnapshotSource
 
 from feed_listener import counters
-from feed_listener.audits import Result
+from feed_listener.audit.comparing import Result
+from feed_listener.connection.session import Session
 from feed_listener.feeds import Feed, Feeds
 from feed_listener.seeding import FIRST_RETRY_S, Seeding, Wish
-from feed_listener.session import Session
 from feed_listener.waiting import SAID_EVERY_S, SAID_FROM_S, tried_again_in
 
 __all__ = ["Demand", "Snapshots"]
@@ -159,7 +159,7 @@ class Snapshots:
             self._seeding.end(wish)
             self._wake.set()
 
-    def _take(self, wish: Wish, book: Top) -> None:
+    def _take(self, wish: Wish, book: BookTop) -> None:
         self._succeed()
         if not wish.stands():
             return  # a frame came first, or nobody wants it any more
@@ -225,7 +225,7 @@ class Snapshots:
                 # Whether it is so again is soon known.
                 self._due[feed.instrument] = 0.0
 
-    async def _snapshot(self, symbol: str, depth: int) -> Top:
+    async def _snapshot(self, symbol: str, depth: int) -> BookTop:
         reply = await self._fetch(self._source.path(symbol), self._source.max_reply_bytes)
         return self._source.parse(reply, symbol, depth)
 

@@ -11,8 +11,8 @@ from dragonfly_common.clock import Clock
 
 from venue_simulator import counters
 from venue_simulator.book import BookState, Levels, Listing, cross
+from venue_simulator.broadcast import Broadcast, Follower
 from venue_simulator.faults import ActiveFaults, FaultKind
-from venue_simulator.feed import Feed, Follower
 from venue_simulator.truth import Truth
 from venue_simulator.venue import FakeVenue, FirstFrame, Stream, Subscribe
 
@@ -45,7 +45,7 @@ class TradedBook:
 
     listing: Listing
     state: BookState | None = None
-    feeds: dict[Stream, Feed] = field(default_factory=dict)
+    feeds: dict[Stream, Broadcast] = field(default_factory=dict)
 
 
 class Exchange:
@@ -117,7 +117,7 @@ class Exchange:
         }
 
     def subscribe(self, member: Member, request: Subscribe) -> None:
-        """Feed a stream to `member`; to one of an unknown symbol, nothing ever comes."""
+        """Broadcast a stream to `member`; to one of an unknown symbol, nothing ever comes."""
         stream = request.stream
         state = self.state(stream.symbol)
         if state is None:
@@ -125,7 +125,7 @@ class Exchange:
         book = self._books[stream.symbol]
         feed = book.feeds.get(stream)
         if feed is None:
-            feed = book.feeds[stream] = Feed(self.venue, stream, state)
+            feed = book.feeds[stream] = Broadcast(self.venue, stream, state)
         if request.first_frame is FirstFrame.AT_ONCE:
             feed.wait(member)
             self._publish(book)

@@ -66,7 +66,7 @@ class FirstFrame(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Subscribe:
-    """Feed the stream to this client; a symbol that nobody trades stays silent."""
+    """Broadcast the stream to this client; a symbol that nobody trades stays silent."""
 
     stream: Stream
     first_frame: FirstFrame

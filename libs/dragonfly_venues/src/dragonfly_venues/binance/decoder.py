@@ -135,7 +135,7 @@ class BinanceChangesDecoder(DeltaDecoder):
             lambda: DeltaBook(depth, BinanceSequencer(), seeded=True), seed_levels=SEED_LEVELS
         )
 
-    def feed(self, frame: bytes, _: WholeBook | None = None, /) -> Sequence[Event]:
+    def decode(self, frame: bytes, _: WholeBook | None = None, /) -> Sequence[Event]:
         """Return what `frame` says; see `Decoder`."""
         if frame.find(_CHANGES, 0, _LOOK_BYTES) < 0:
             return (_best(frame),) if _BBO in frame else understand(frame)

@@ -14,7 +14,7 @@ from dragonfly_common.types import Side
 from dragonfly_venues.binance.control import LEVELS
 from dragonfly_venues.decoding.frames import read
 from dragonfly_venues.decoding.seeds import best_of
-from dragonfly_venues.events import Top
+from dragonfly_venues.events import BookTop
 
 __all__ = ["SEED_LEVELS", "parse", "path", "seed_path"]
 
@@ -41,7 +41,7 @@ def seed_path(symbol: str) -> str:
     return _path(symbol, SEED_LEVELS)
 
 
-def parse(reply: bytes, symbol: str, depth: int) -> Top:
+def parse(reply: bytes, symbol: str, depth: int) -> BookTop:
     """Return the best `depth` levels a side.
 
     Raises:

@@ -13,7 +13,7 @@ from dragonfly_common.types import Side
 
 from dragonfly_venues.decoding.frames import read
 from dragonfly_venues.decoding.seeds import best_of
-from dragonfly_venues.events import Top
+from dragonfly_venues.events import BookTop
 
 __all__ = ["parse", "path"]
 
@@ -32,7 +32,7 @@ def path(symbol: str) -> str:
     return f"/api/v2/order_book/{quote(symbol)}/?group=1"
 
 
-def parse(reply: bytes, symbol: str, depth: int) -> Top:
+def parse(reply: bytes, symbol: str, depth: int) -> BookTop:
     """Return the best `depth` levels a side.
 
     Raises:

@@ -30,7 +30,7 @@ import msgspec
 from dragonfly_common.types import Level, Side
 
 from dragonfly_venues.decoding.whole_tops import MAX_SYMBOLS, OLDER_IN_A_ROW
-from dragonfly_venues.events import Broken, Event, SeedWanted, Top, Unchanged
+from dragonfly_venues.events import BookTop, Broken, Event, SeedWanted, Unchanged
 from dragonfly_venues.venue import Decoder
 
 __all__ = [
@@ -440,7 +440,7 @@ class DeltaDecoder(Decoder):
         known = self._known.get(symbol)
         return known is not None and known.book.unconfirmed
 
-    def seed(self, book: Top) -> Sequence[Event]:
+    def seed(self, book: BookTop) -> Sequence[Event]:
         """Return what comes of a whole book that REST gave."""
         known = self._known_as(book.symbol)
         seed = Seed(book.venue_seq, book.bids, book.asks, self._seed_levels)
@@ -468,11 +468,11 @@ class DeltaDecoder(Decoder):
 
     def _say(self, known: _Known, progress: Progress) -> Sequence[Event]:
         book = known.book
-        event: Top | Unchanged = known.same
+        event: BookTop | Unchanged = known.same
         if progress is Progress.NEWS and (said := (book.reach, book.top())) != known.said:
             known.said = said
             reach, (bids, asks) = said
-            event = Top(known.same.symbol, book.seq, book.ts_event, bids, asks, reach)
+            event = BookTop(known.same.symbol, book.seq, book.ts_event, bids, asks, reach)
         if book.wants_seed():
             return (event, SeedWanted(known.same.symbol))
         return (event,)

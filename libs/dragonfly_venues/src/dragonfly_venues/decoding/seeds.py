@@ -5,12 +5,12 @@ from __future__ import annotations
 from dragonfly_common.types import Side
 
 from dragonfly_venues.decoding.whole_tops import MAX_SEQ, usable
-from dragonfly_venues.events import FrameError, Top
+from dragonfly_venues.events import BookTop, FrameError
 
 __all__ = ["best_of"]
 
 
-def best_of(symbol: str, depth: int, seq: int, bids: Side, asks: Side) -> Top:
+def best_of(symbol: str, depth: int, seq: int, bids: Side, asks: Side) -> BookTop:
     """Return the best `depth` levels a side of a whole book.
 
     Raises:
@@ -18,7 +18,7 @@ def best_of(symbol: str, depth: int, seq: int, bids: Side, asks: Side) -> Top:
     """
     if not 0 <= seq <= MAX_SEQ:
         raise FrameError("bad_sequence", str(seq))
-    return Top(
+    return BookTop(
         symbol,
         seq,
         None,

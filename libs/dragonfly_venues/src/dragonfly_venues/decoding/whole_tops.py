@@ -22,16 +22,16 @@ from typing import Final
 import msgspec
 from dragonfly_common.types import Level, Side
 
-from dragonfly_venues.events import Broken, Event, FrameError, Top, Unchanged, WholeBook
+from dragonfly_venues.events import BookTop, Broken, Event, FrameError, Unchanged, WholeBook
 from dragonfly_venues.venue import Decoder
 
 __all__ = [
     "MAX_SEQ",
     "MAX_SYMBOLS",
     "SIDE_TEXT",
+    "ChangeFilter",
+    "ChangeFilters",
     "Layout",
-    "TopFilter",
-    "TopFilters",
     "UnfamiliarText",
     "WholeTopDecoder",
     "usable",
@@ -129,7 +129,7 @@ def _read_side(frame: bytes, start: int, depth: int, *, falling: bool) -> tuple[
         count *= 2  # some levels were unusable, so the ones behind them count
 
 
-class TopFilter:
+class ChangeFilter:
     """What was last said of one symbol, against which each of its frames is held.
 
     Order: a book that differs and is not newer than the last is refused as `out_of_order`, and
@@ -177,7 +177,7 @@ class TopFilter:
         """Whether the book stands as REST gave it."""
         return self._seeded
 
-    def seed(self, book: Top) -> Sequence[Event]:
+    def seed(self, book: BookTop) -> Sequence[Event]:
         """Take a book that REST gave; a frame of the same sequence or a newer one replaces it."""
         self._seq, self._bids, self._asks = book.venue_seq, book.bids, book.asks
         self._seeded = True
@@ -245,7 +245,7 @@ class TopFilter:
             return self._same
         self._bids, self._asks = bids, asks
         self._bids_text = self._asks_text = _NOTHING
-        return (Top(self._symbol, seq, ts_event, bids, asks),)
+        return (BookTop(self._symbol, seq, ts_event, bids, asks),)
 
     def _not_newer(self, seq: int) -> Sequence[Event]:
         self._older += 1
@@ -257,16 +257,16 @@ class TopFilter:
         return (Broken(self._symbol, "reset", f"its sequence fell from {self._seq} to {seq}"),)
 
 
-class TopFilters:
+class ChangeFilters:
     """The filters of one connection, by the channel's name: `prefix` symbol `suffix`."""
 
     def __init__(self, depth: int, *, prefix: str = "", suffix: str = "") -> None:
         self._depth = depth
         self._prefix = prefix
         self._suffix = suffix
-        self._filters: dict[bytes, TopFilter] = {}
+        self._filters: dict[bytes, ChangeFilter] = {}
 
-    def of(self, channel: bytes) -> TopFilter:
+    def of(self, channel: bytes) -> ChangeFilter:
         """Return the filter of `channel`, new if need be.
 
         Raises:
@@ -279,8 +279,8 @@ class TopFilters:
         known = self._filters.get(channel)
         return known.symbol if known is not None and known.seq >= 0 else None
 
-    def seed(self, book: Top) -> Sequence[Event]:
-        """Return what comes of a book that REST gave; see `TopFilter.seed`."""
+    def seed(self, book: BookTop) -> Sequence[Event]:
+        """Return what comes of a book that REST gave; see `ChangeFilter.seed`."""
         return self.of(self._channel(book.symbol)).seed(book)
 
     def seeded(self, symbol: str) -> bool:
@@ -300,14 +300,14 @@ class TopFilters:
     def _channel(self, symbol: str) -> bytes:
         return f"{self._prefix}{symbol}{self._suffix}".encode()
 
-    def _add(self, channel: bytes) -> TopFilter:
+    def _add(self, channel: bytes) -> ChangeFilter:
         name = channel.decode(errors="replace")
         symbol = name.removeprefix(self._prefix).removesuffix(self._suffix)
         if self._channel(symbol) != channel or not symbol or len(channel) > _MAX_SYMBOL_BYTES:
             raise FrameError("unknown_channel", name[:_MAX_SYMBOL_BYTES])
         if len(self._filters) >= MAX_SYMBOLS:
             del self._filters[next(iter(self._filters))]
-        created = self._filters[channel] = TopFilter(symbol, self._depth)
+        created = self._filters[channel] = ChangeFilter(symbol, self._depth)
         return created
 
 
@@ -338,7 +338,7 @@ class WholeTopDecoder(Decoder):
         self._seq_mark = layout.seq
         self._ns_per_seq = layout.ns_per_seq
         self._max_seq = MAX_SEQ // (layout.ns_per_seq or 1)
-        self._filters = TopFilters(depth, prefix=prefix, suffix=suffix)
+        self._filters = ChangeFilters(depth, prefix=prefix, suffix=suffix)
         self._places = _finder(layout, self._max_seq)
 
     @abstractmethod
@@ -358,7 +358,7 @@ class WholeTopDecoder(Decoder):
             FrameError: it is none.
         """
 
-    def feed(self, frame: bytes, book: WholeBook | None = None, /) -> Sequence[Event]:
+    def decode(self, frame: bytes, book: WholeBook | None = None, /) -> Sequence[Event]:
         """Return what `frame` says; see `Decoder`."""
         try:
             if book is None:
@@ -395,7 +395,7 @@ class WholeTopDecoder(Decoder):
         """Return the sequence of the last frame of `symbol`; see `Decoder`."""
         return self._filters.seq(symbol)
 
-    def seed(self, book: Top) -> Sequence[Event]:
+    def seed(self, book: BookTop) -> Sequence[Event]:
         """Return what comes of a book that REST gave; see `Decoder`."""
         return self._filters.seed(book)
 

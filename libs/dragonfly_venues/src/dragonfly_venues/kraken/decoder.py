@@ -22,7 +22,7 @@ from dragonfly_common.types import Side
 
 from dragonfly_venues.decoding.frames import read
 from dragonfly_venues.decoding.whole_tops import MAX_SEQ, MAX_SYMBOLS
-from dragonfly_venues.events import Broken, Event, FrameError, Top, Unchanged, WholeBook
+from dragonfly_venues.events import BookTop, Broken, Event, FrameError, Unchanged, WholeBook
 from dragonfly_venues.kraken.book import (
     CHECKSUM_LEVELS,
     KrakenBook,
@@ -79,7 +79,7 @@ class KrakenDecoder(Decoder):
         # None: it waits for a snapshot, and nothing more is said until then.
         self._feeds: dict[str, _Feed | None] = {}
 
-    def feed(self, frame: bytes, _: WholeBook | None = None, /) -> Sequence[Event]:
+    def decode(self, frame: bytes, _: WholeBook | None = None, /) -> Sequence[Event]:
         """Return what `frame` says; see `Decoder`."""
         try:
             # Other frames name the channel too, inside their result.
@@ -141,7 +141,7 @@ class KrakenDecoder(Decoder):
         if bids == known.bids and asks == known.asks:
             return known.same
         known.bids, known.asks = bids, asks
-        return Top(known.same.symbol, known.seq, ts_event, bids, asks)
+        return BookTop(known.same.symbol, known.seq, ts_event, bids, asks)
 
     def _broken(self, symbol: str, cause: str, detail: str) -> Broken:
         self._keep(symbol, None)

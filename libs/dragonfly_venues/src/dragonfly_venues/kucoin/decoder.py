@@ -74,7 +74,7 @@ class KucoinDecoder(DeltaDecoder):
             lambda: DeltaBook(depth, KucoinSequencer(), seeded=True), seed_levels=LEVELS
         )
 
-    def feed(self, frame: bytes, _: WholeBook | None = None, /) -> Sequence[Event]:
+    def decode(self, frame: bytes, _: WholeBook | None = None, /) -> Sequence[Event]:
         """Return what `frame` says; see `Decoder`."""
         if _PUSH not in frame:
             return understand(frame)

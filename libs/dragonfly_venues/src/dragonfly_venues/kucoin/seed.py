@@ -13,7 +13,7 @@ from dragonfly_common.types import Side
 
 from dragonfly_venues.decoding.frames import read
 from dragonfly_venues.decoding.seeds import best_of
-from dragonfly_venues.events import FrameError, Top
+from dragonfly_venues.events import BookTop, FrameError
 
 __all__ = ["LEVELS", "parse", "path"]
 
@@ -40,7 +40,7 @@ def path(symbol: str) -> str:
     return f"/api/v1/market/orderbook/level2_{LEVELS}?symbol={quote(symbol)}"
 
 
-def parse(reply: bytes, symbol: str, depth: int) -> Top:
+def parse(reply: bytes, symbol: str, depth: int) -> BookTop:
     """Return the best `depth` levels a side.
 
     Raises:

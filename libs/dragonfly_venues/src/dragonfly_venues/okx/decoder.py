@@ -80,7 +80,7 @@ class OkxDecoder(DeltaDecoder):
     def __init__(self, depth: int) -> None:
         super().__init__(lambda: DeltaBook(depth, OkxSequencer(), seeded=False, window=WINDOW))
 
-    def feed(self, frame: bytes, _: WholeBook | None = None, /) -> Sequence[Event]:
+    def decode(self, frame: bytes, _: WholeBook | None = None, /) -> Sequence[Event]:
         """Return what `frame` says; see `Decoder`."""
         if not frame.startswith(_PUSH):
             return understand(frame)

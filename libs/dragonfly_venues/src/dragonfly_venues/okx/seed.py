@@ -12,7 +12,7 @@ import msgspec
 
 from dragonfly_venues.decoding.frames import read
 from dragonfly_venues.decoding.seeds import best_of
-from dragonfly_venues.events import FrameError, Top
+from dragonfly_venues.events import BookTop, FrameError
 
 __all__ = ["parse", "path"]
 
@@ -41,7 +41,7 @@ def path(symbol: str) -> str:
     return f"/api/v5/market/books?instId={quote(symbol)}&sz={LIMIT}"
 
 
-def parse(reply: bytes, symbol: str, depth: int) -> Top:
+def parse(reply: bytes, symbol: str, depth: int) -> BookTop:
     """Return the best `depth` levels a side.
 
     Raises:

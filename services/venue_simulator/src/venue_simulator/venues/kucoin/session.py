@@ -1,4 +1,4 @@
-"""A client's conversation with KuCoin. Source: docs.kucoin.com, "Websocket Feed".
+"""A client's conversation with KuCoin. Source: docs.kucoin.com, "Websocket Broadcast".
 
 The venue speaks first. It acknowledges only where that is asked for, unknown symbols too, which
 then stay silent for ever.

@@ -1,15 +1,15 @@
-"""One lane to the venue: always a connection, or the attempt at one, and its symbols.
+"""Connections to a venue: symbols are spread over as many as its limits take.
 
-A lane outlives its connections. When one ends, or wants a successor, the next is opened; while
-both live the successor takes the symbols over one by one, and only then is the old one closed.
-Bots see no gap as long as the old one lives.
+A managed connection outlives its sessions. When one ends, or wants a successor, the next is opened;
+while both live the successor takes the symbols over one by one, and only then is the old one
+closed. Bots see no gap as long as the old one lives.
 """
 
 from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 import structlog
@@ -23,12 +23,12 @@ from dragonfly_venues.transport import (
 from dragonfly_venues.transport.backoff import Backoff
 
 from feed_listener import counters
-from feed_listener.endpoint import Locate
+from feed_listener.connection.endpoint import Locate
+from feed_listener.connection.session import Session, VenueContext
 from feed_listener.feed_state import FeedEvent
-from feed_listener.session import Session, Surroundings
 from feed_listener.waiting import wait
 
-__all__ = ["Lane", "Road"]
+__all__ = ["ConnectionPool", "Dialer", "ManagedConnection"]
 
 HANDOVER_LIMIT_S: Final = 60.0
 """A symbol so quiet that its successor had no book for so long is taken over without."""
@@ -36,24 +36,27 @@ MOST_SESSIONS: Final = 2
 LIFETIME_SPREAD: Final = 0.05
 """Connections retire up to this part of their lifetime early, so that not all do at once."""
 
+IDLE_S: Final = 30.0
+"""A connection without symbols is kept so long: bots come back."""
+
 logger = structlog.get_logger()
 
 
-class Road:
-    """How any lane gets its connections: by one client, at one pace."""
+class Dialer:
+    """How any managed connection is opened: by one client, at one pace."""
 
     def __init__(
         self,
-        around: Surroundings,
+        context: VenueContext,
         client: Client,
         locate: Locate,
         random: Callable[[], float],
     ) -> None:
-        self.around = around
+        self.context = context
         self.random = random
         self._client = client
         self._locate = locate
-        limits = around.venue.limits
+        limits = context.venue.limits
         self._opened = 0
         # Most limits are of many minutes, so half a minute's worth may come at once.
         at_once = limits.connects_at_once or max(1, round(limits.connects_per_minute / 2))
@@ -65,27 +68,27 @@ class Road:
         Raises:
             ClientError: it cannot be opened.
         """
-        await asyncio.sleep(self._pace.take(self.around.clock.monotonic()))
+        await asyncio.sleep(self._pace.take(self.context.clock.monotonic()))
         self._opened += 1
         connection = await self._client.connect(await self._locate(self._opened))
-        lifetime_s = self.around.venue.limits.connection_lifetime_s or math.inf
+        lifetime_s = self.context.venue.limits.connection_lifetime_s or math.inf
         return Session(
             connection,
-            self.around,
+            self.context,
             rank=self._opened,
             lifetime_s=lifetime_s * (1 - LIFETIME_SPREAD * self.random()),
             on_news=on_news,
         )
 
 
-class Lane:
+class ManagedConnection:
     """A set of symbols, and the connections that carry them."""
 
-    def __init__(self, road: Road) -> None:
-        self._road = road
-        self._feeds = road.around.feeds
-        self._clock = road.around.clock
-        self._backoff = Backoff(road.random)
+    def __init__(self, dialer: Dialer) -> None:
+        self._dialer = dialer
+        self._feeds = dialer.context.feeds
+        self._clock = dialer.context.clock
+        self._backoff = Backoff(dialer.random)
         self._sessions: list[Session] = []
         self._opened_at = 0.0
         self._tried = False
@@ -123,11 +126,11 @@ class Lane:
     def distrust(self, error: UnresponsiveError) -> None:
         """Drop all connections and open new ones: what they hold is old."""
         for session in self._sessions:
-            self._feeds.tell(session, list(session.tops), FeedEvent.SILENT, str(error))
+            self._feeds.report(session, list(session.tops), FeedEvent.SILENT, str(error))
             session.give_up(error)
 
     async def run(self) -> None:
-        """Keep the lane connected until cancelled."""
+        """Stay connected until cancelled."""
         async with asyncio.TaskGroup() as group:
             while True:
                 if self._wants_session():
@@ -149,7 +152,7 @@ class Lane:
         self._tried = True
         self._retry_after_s = 0.0
         try:
-            session = await self._road.open_session(self._wake.set)
+            session = await self._dialer.open_session(self._wake.set)
         except Exception as failure:  # noqa: BLE001 - what befalls one venue ends no other
             error = foreseen(failure)
             counters.CONNECTION_FAILURES.labels(error.label).inc()
@@ -170,18 +173,18 @@ class Lane:
             error = await session.serve()
             counters.CONNECTION_LOSSES.labels(error.label).inc()
             logger.info("connection ended", reason=str(error), kind=error.label)
-            self._bury(session, error)
+            self._remove(session, error)
         finally:
             counters.CONNECTIONS.dec()
             await session.close()
 
-    def _bury(self, session: Session, error: ClientError) -> None:
+    def _remove(self, session: Session, error: ClientError) -> None:
         if session.proven:
             self._backoff.reset()
         self._sessions.remove(session)
-        heir = self._sessions[-1] if self._sessions else None
-        self._feeds.lose(session, str(error), heir)
-        if heir is None:
+        successor = self._sessions[-1] if self._sessions else None
+        self._feeds.on_lost(session, str(error), successor)
+        if successor is None:
             self._fail(error)
         self._wake.set()
 
@@ -221,3 +224,61 @@ class Lane:
         if timer is not None:
             timer.cancel()
         self._wake.clear()
+
+
+class ConnectionPool:
+    """All connections to one venue."""
+
+    def __init__(self, dialer: Dialer, group: asyncio.TaskGroup) -> None:
+        """Run the connections in `group`, each a task."""
+        self._dialer = dialer
+        self._group = group
+        self._capacity = dialer.context.venue.limits.streams_per_connection
+        self._tasks: dict[ManagedConnection, asyncio.Task[None]] = {}
+        self._idle_since: dict[ManagedConnection, float] = {}
+        self._connection_of: dict[str, ManagedConnection] = {}
+
+    @property
+    def connections(self) -> int:
+        return sum(managed.connections for managed in self._tasks)
+
+    def sessions(self) -> Iterator[Session]:
+        """Yield the connections that are open."""
+        for managed in self._tasks:
+            yield from managed.sessions
+
+    def add(self, symbol: str) -> None:
+        """Listen to `symbol`, on the first connection that has room."""
+        if symbol in self._connection_of:
+            return
+        room = (managed for managed in self._tasks if len(managed.symbols) < self._capacity)
+        managed = next(room, None) or self._build()
+        self._idle_since.pop(managed, None)
+        self._connection_of[symbol] = managed
+        managed.add(symbol)
+
+    def remove(self, symbol: str) -> None:
+        """Listen to `symbol` no more."""
+        managed = self._connection_of.pop(symbol, None)
+        if managed is None:
+            return
+        managed.remove(symbol)
+        if not managed.symbols:
+            self._idle_since[managed] = self._dialer.context.clock.monotonic()
+
+    def distrust(self, error: UnresponsiveError) -> None:
+        """Drop every connection and open new ones."""
+        for managed in self._tasks:
+            managed.distrust(error)
+
+    def sweep(self, now: float) -> None:
+        """End the connections that have had no symbol for a while."""
+        idle = [managed for managed, since in self._idle_since.items() if now - since >= IDLE_S]
+        for managed in idle:
+            del self._idle_since[managed]
+            self._tasks.pop(managed).cancel()
+
+    def _build(self) -> ManagedConnection:
+        managed = ManagedConnection(self._dialer)
+        self._tasks[managed] = self._group.create_task(managed.run())
+        return managed

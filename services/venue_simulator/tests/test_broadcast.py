@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 from venue_simulator.book import BookState
+from venue_simulator.broadcast import Broadcast
 from venue_simulator.faults import FaultKind
-from venue_simulator.feed import Feed
 from venue_simulator.venue import Stream
 from venue_simulator.venues import VENUES
 
@@ -40,18 +40,18 @@ def update(before: BookState, state: BookState) -> str:
 
 
 @pytest.fixture
-def feed() -> Feed:
-    return Feed(KRAKEN, STREAM, FIRST)
+def feed() -> Broadcast:
+    return Broadcast(KRAKEN, STREAM, FIRST)
 
 
 @pytest.fixture
-def follower(feed: Feed) -> Follower:
+def follower(feed: Broadcast) -> Follower:
     follower = Follower()
     feed.follow(follower)
     return follower
 
 
-def test_all_followers_get_the_same_frame(feed: Feed, follower: Follower) -> None:
+def test_all_followers_get_the_same_frame(feed: Broadcast, follower: Follower) -> None:
     other = Follower()
     feed.follow(other)
     assert feed.publish(SECOND, ())
@@ -59,18 +59,22 @@ def test_all_followers_get_the_same_frame(feed: Feed, follower: Follower) -> Non
     assert feed.frames_sent == 2
 
 
-def test_a_state_is_sent_once(feed: Feed, follower: Follower) -> None:
+def test_a_state_is_sent_once(feed: Broadcast, follower: Follower) -> None:
     feed.publish(SECOND, ())
     assert not feed.publish(SECOND, ())
     assert len(follower.heard) == 1
 
 
-def test_states_that_were_not_published_are_made_up_for(feed: Feed, follower: Follower) -> None:
+def test_states_that_were_not_published_are_made_up_for(
+    feed: Broadcast, follower: Follower
+) -> None:
     feed.publish(FOURTH, ())
     assert follower.heard == [update(FIRST, FOURTH)]
 
 
-def test_who_waits_gets_the_whole_book_and_then_changes(feed: Feed, follower: Follower) -> None:
+def test_who_waits_gets_the_whole_book_and_then_changes(
+    feed: Broadcast, follower: Follower
+) -> None:
     late = Follower()
     feed.wait(late)
     feed.publish(SECOND, ())
@@ -79,7 +83,7 @@ def test_who_waits_gets_the_whole_book_and_then_changes(feed: Feed, follower: Fo
     assert follower.heard == [update(FIRST, SECOND), update(SECOND, THIRD)]
 
 
-def test_who_leaves_hears_no_more(feed: Feed, follower: Follower) -> None:
+def test_who_leaves_hears_no_more(feed: Broadcast, follower: Follower) -> None:
     waiting = Follower()
     feed.wait(waiting)
     for each in (follower, waiting):
@@ -100,20 +104,22 @@ def test_who_leaves_hears_no_more(feed: Feed, follower: Follower) -> None:
         (FaultKind.REORDER, lambda frame: []),
     ],
 )
-def test_a_spoilt_frame(feed: Feed, follower: Follower, kind: FaultKind, spoilt: object) -> None:
+def test_a_spoilt_frame(
+    feed: Broadcast, follower: Follower, kind: FaultKind, spoilt: object
+) -> None:
     assert feed.publish(SECOND, {kind})
     assert callable(spoilt)
     assert follower.heard == spoilt(update(FIRST, SECOND))
 
 
-def test_a_frame_held_back_comes_after_its_successor(feed: Feed, follower: Follower) -> None:
+def test_a_frame_held_back_comes_after_its_successor(feed: Broadcast, follower: Follower) -> None:
     feed.publish(SECOND, {FaultKind.REORDER})
     feed.publish(THIRD, {FaultKind.REORDER})
     feed.publish(FOURTH, {FaultKind.REORDER})
     assert follower.heard == [update(SECOND, THIRD), update(FIRST, SECOND)]
 
 
-def test_an_unchanged_window_befalls_nothing(feed: Feed, follower: Follower) -> None:
+def test_an_unchanged_window_befalls_nothing(feed: Broadcast, follower: Follower) -> None:
     assert not feed.publish(replace(FIRST, venue_seq=2), {FaultKind.GAP})
     assert follower.heard == []
 
@@ -123,7 +129,7 @@ def test_who_has_no_checksum_cannot_spoil_it(venue: str) -> None:
     assert VENUES[venue].spoil_checksum('{"checksum":1}') == '{"checksum":1}'
 
 
-def test_a_lie_is_in_the_frame_and_not_in_the_book(feed: Feed, follower: Follower) -> None:
+def test_a_lie_is_in_the_frame_and_not_in_the_book(feed: Broadcast, follower: Follower) -> None:
     feed.publish(SECOND, ())
     assert feed.publish(THIRD, {FaultKind.LYING})
     assert feed.publish(FOURTH, ())
@@ -134,7 +140,7 @@ def test_a_lie_is_in_the_frame_and_not_in_the_book(feed: Feed, follower: Followe
 def test_best_prices_are_no_book_to_spoil() -> None:
     binance = VENUES["binance"]
     stream = Stream("ethbtc@bookTicker", "ETHBTC", "bookTicker", 1, best_only=True)
-    feed, follower = Feed(binance, stream, FIRST), Follower()
+    feed, follower = Broadcast(binance, stream, FIRST), Follower()
     feed.follow(follower)
     feed.publish(SECOND, {FaultKind.LYING, FaultKind.GAP, FaultKind.MALFORMED})
     assert follower.heard == [binance.frame(stream, FIRST, SECOND)]

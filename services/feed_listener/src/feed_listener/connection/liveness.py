@@ -10,7 +10,15 @@ from dragonfly_common.staleness import PauseDetector
 from dragonfly_venues.transport.errors import UnresponsiveError
 from dragonfly_venues.venue import Liveness
 
-__all__ = ["FROZEN_S", "Echo", "Silence", "Slowness", "Vigil", "frozen", "new_pause_detector"]
+__all__ = [
+    "FROZEN_S",
+    "PingLag",
+    "Silence",
+    "SilenceTimer",
+    "Slowness",
+    "frozen",
+    "new_pause_detector",
+]
 
 ECHO_INTERVAL_S: Final = 1.0
 FROZEN_S: Final = 1.0
@@ -38,7 +46,7 @@ class Slowness(Enum):
     """The connection is to be given up: what still comes is old."""
 
 
-class Vigil:
+class SilenceTimer:
     """Watches one connection. `heard_at` is written at every frame, so it is a plain attribute."""
 
     def __init__(self, rule: Liveness, now: float) -> None:
@@ -74,7 +82,7 @@ class Vigil:
         return max(0.0, self.heard_at + limit - now)
 
 
-class Echo:
+class PingLag:
     """Whether what comes is what the venue sends now: its answer to a ping comes after all that.
 
     A line that is too slow for what the venue sends is never silent, and not every venue stamps

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from dragonfly_common.types import FeedState
 from fake_venue import LIMITS, FakeDecoder, FakeServer, FakeVenue, eventually
-from feed_listener import lane
+from feed_listener.connection import pool
 from listening import listening
 
 SYNCING = FeedState.SYNCING
@@ -90,7 +90,7 @@ async def test_an_old_connection_serves_until_its_successor_has_every_book(
 async def test_a_quiet_symbol_does_not_hold_the_old_connection_for_ever(
     server: FakeServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lane, "HANDOVER_LIMIT_S", 0.2)
+    monkeypatch.setattr(pool, "HANDOVER_LIMIT_S", 0.2)
     await server.book("ethbtc", 1, 10.0)
     async with listening(server, tmp_path, instruments=["ETH-BTC"]) as consumer:
         consumer.want("ETH-BTC")
@@ -200,7 +200,7 @@ async def test_what_nobody_foresaw_ends_its_connection_and_no_more(
             raise KeyError("nobody knows this name")
 
         with monkeypatch.context() as broken:
-            broken.setattr(FakeDecoder, "feed", break_down)
+            broken.setattr(FakeDecoder, "decode", break_down)
             await server.send("anything")
             down = await consumer.saying("ETH-BTC", "our own fault, whose traceback is in the log")
             assert (down.state, "nobody knows this name" in down.reason) == (DOWN, True)

@@ -9,7 +9,7 @@ from venue_simulator.book import BookState, lie
 from venue_simulator.faults import FaultKind
 from venue_simulator.venue import FakeVenue, Stream
 
-__all__ = ["Feed", "Follower"]
+__all__ = ["Broadcast", "Follower"]
 
 
 class Follower(Protocol):
@@ -20,7 +20,7 @@ class Follower(Protocol):
         ...
 
 
-class Feed:
+class Broadcast:
     """Sends changes to those who know the book, and the whole book to those who wait for it."""
 
     def __init__(self, venue: FakeVenue, stream: Stream, state: BookState) -> None:

@@ -2,7 +2,7 @@
 
 Two tasks share it. `_hear` is the hot path: bytes, decoder, publication, nothing else. `_tend`
 does all that is due at a time: paced requests, probes, timeouts. Either ends the connection by
-raising a `ClientError`; what comes after is the lane's affair.
+raising a `ClientError`; what comes after is the pool's affair.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from dragonfly_venues.decoding.frames import Choice, choices
 from dragonfly_venues.events import (
     Acked,
     Bbo,
+    BookTop,
     Broken,
     Closing,
     Event,
@@ -32,7 +33,6 @@ from dragonfly_venues.events import (
     Refused,
     Reply,
     SeedWanted,
-    Top,
     Trading,
     TradingChange,
     Unchanged,
@@ -43,13 +43,13 @@ from dragonfly_venues.transport import ClientError, Connection, UnresponsiveErro
 from dragonfly_venues.venue import Venue
 
 from feed_listener import counters
-from feed_listener.audits import BEHIND_S, Audit, Audits, Result, Verdict, Watch
+from feed_listener.audit.comparing import BEHIND_S, Audit, Audits, Result, Verdict, Watch
+from feed_listener.connection.liveness import PingLag, Silence, SilenceTimer, Slowness, frozen
+from feed_listener.connection.subscriber import Subscriber
 from feed_listener.feed_state import FeedEvent
 from feed_listener.feeds import Feeds
-from feed_listener.liveness import Echo, Silence, Slowness, Vigil, frozen
-from feed_listener.subscriber import Subscriber
 
-__all__ = ["Session", "Surroundings"]
+__all__ = ["Session", "VenueContext"]
 
 SEND_LIMIT_S: Final = 5.0
 MOST_REPLIES: Final = 8
@@ -64,7 +64,7 @@ logger = structlog.get_logger()
 
 
 @dataclass(frozen=True)
-class Surroundings:
+class VenueContext:
     """What all connections to one venue share."""
 
     venue: Venue
@@ -88,7 +88,7 @@ class Session:
     def __init__(
         self,
         connection: Connection,
-        around: Surroundings,
+        context: VenueContext,
         *,
         rank: int,
         lifetime_s: float,
@@ -99,34 +99,34 @@ class Session:
         `rank` is higher for a newer connection, `lifetime_s` how long until a successor is wanted;
         `on_news` is called when the session wants a successor, or has all its first books.
         """
-        now = around.clock.monotonic()
+        now = context.clock.monotonic()
         self._connection = connection
-        self._around = around
-        self._venue = around.venue
-        self._feeds = around.feeds
-        self._clock = around.clock
-        self._decoder = around.venue.decoder(around.depth)
-        self._subscriber = Subscriber(around.venue, around.depth, bbo=around.audit)
+        self._context = context
+        self._venue = context.venue
+        self._feeds = context.feeds
+        self._clock = context.clock
+        self._decoder = context.venue.decoder(context.depth)
+        self._subscriber = Subscriber(context.venue, context.depth, bbo=context.audit)
         self._audits = Audits()
-        self._by_checksum = around.venue.audits.checksum
+        self._by_checksum = context.venue.audits.checksum
         self._checksum_agreed = counters.AUDITS.labels(Audit.CHECKSUM, Result.AGREED)
         self._watch: Watch | None = None
-        self._vigil = Vigil(around.venue.liveness, now)
+        self._silence_timer = SilenceTimer(context.venue.liveness, now)
         self._lag = Lag(
-            around.clock.now_ns() / 1e9,
+            context.clock.now_ns() / 1e9,
             now,
             limit_s=LATE_S,
             patience_s=LATE_FOR_S,
             plausible_s=PLAUSIBLE_S,
         )
-        self._echo = Echo(around.venue.liveness.stale_after_s, now)
+        self._ping_lag = PingLag(context.venue.liveness.stale_after_s, now)
         self._on_news = on_news
         self._wake = asyncio.Event()
         self._opened_at = now
         self._retire_at = now + lifetime_s
-        self._welcomed = not around.venue.welcomes
+        self._welcomed = not context.venue.welcomes
         self._greeted = False
-        keepalive_s = around.venue.liveness.keepalive_s
+        keepalive_s = context.venue.liveness.keepalive_s
         self._keepalive_s = math.inf if keepalive_s is None else keepalive_s
         self._keepalive_at = now + self._keepalive_s if self._welcomed else math.inf
         self._replies: deque[str] = deque(maxlen=MOST_REPLIES)
@@ -140,7 +140,7 @@ class Session:
         self._nonsense_since = math.inf
         self._refused_since: dict[str, float] = {}
         self.rank = rank
-        self.tops: dict[str, tuple[Top, int]] = {}
+        self.tops: dict[str, tuple[BookTop, int]] = {}
         self.retiring = False
         """Whether a successor is wanted while this one still serves."""
 
@@ -153,7 +153,7 @@ class Session:
     @property
     def trusted(self) -> bool:
         """Whether its last books still stand."""
-        stood_still_s = self._around.pauses.stood_still_s(self._clock.monotonic())
+        stood_still_s = self._context.pauses.stood_still_s(self._clock.monotonic())
         return not (self._stale or self._given_up or self._ended or stood_still_s)
 
     @property
@@ -165,7 +165,7 @@ class Session:
         """Subscribe `symbols`."""
         names = list(symbols)
         self._subscriber.want(names, self._clock.monotonic())
-        self._feeds.tell(self, names, FeedEvent.ASKED, f"subscribing at {self._venue.name}")
+        self._feeds.report(self, names, FeedEvent.ASKED, f"subscribing at {self._venue.name}")
         self._wake.set()
 
     def unwant(self, symbols: Iterable[str]) -> None:
@@ -185,7 +185,7 @@ class Session:
         wanted = self._seeds_wanted.get(symbol) == since or self._subscriber.waits(symbol, since)
         return self.trusted and wanted
 
-    def seed(self, book: Top) -> None:
+    def seed(self, book: BookTop) -> None:
         """Take a book that REST gave as the first one of its symbol, which `awaits` one."""
         ts_recv, now = self._clock.now_ns(), self._clock.monotonic()
         since = self._seeds_wanted.pop(book.symbol, None)
@@ -204,7 +204,7 @@ class Session:
             return  # it is served, and goes on without
         reason = f"subscribed at {self._venue.name}; its first book is awaited"
         reason += f", and REST gives none: {trouble}" if trouble else ""
-        self._feeds.tell(self, [symbol], FeedEvent.ASKED, reason)
+        self._feeds.report(self, [symbol], FeedEvent.ASKED, reason)
 
     def give_up(self, error: UnresponsiveError) -> None:
         """End the connection; nothing that it still holds is published."""
@@ -212,7 +212,7 @@ class Session:
             self._given_up = error
             self._wake.set()
 
-    async def audit(self, symbol: str, fetch: Callable[[], Awaitable[Top]]) -> Result:
+    async def audit(self, symbol: str, fetch: Callable[[], Awaitable[BookTop]]) -> Result:
         """Hold the book of `symbol` against the whole book that `fetch` returns.
 
         One symbol at a time. Raises what `fetch` does.
@@ -254,11 +254,11 @@ class Session:
     def _hear(self, frames: Sequence[bytes]) -> None:
         ts_recv = self._clock.now_ns()
         now = self._clock.monotonic()
-        stood_still_s = self._around.pauses.stood_still_s(now)
+        stood_still_s = self._context.pauses.stood_still_s(now)
         if stood_still_s or self._given_up is not None:
             # What is still in the buffers is old.
             raise self._given_up or frozen(stood_still_s)
-        self._vigil.heard_at = now
+        self._silence_timer.heard_at = now
         counters.FRAMES.count += len(frames)
         if len(frames) == 1:
             self._read_one(((frames[0], None),), ts_recv, now)
@@ -272,7 +272,7 @@ class Session:
         """Take the first frame that means something."""
         for number, (frame, book) in enumerate(choice, start=1):
             try:
-                events = self._decoder.feed(frame, book)
+                events = self._decoder.decode(frame, book)
             except FrameError as error:
                 self._malformed(error, now)
                 continue
@@ -289,21 +289,21 @@ class Session:
         return book
 
     def _take(self, event: Event, ts_recv: int, now: float) -> None:
-        if self._refused_since and isinstance(event, Top | Unchanged):
+        if self._refused_since and isinstance(event, BookTop | Unchanged):
             self._refused_since.pop(event.symbol, None)
         if isinstance(event, Unchanged):
             if event.symbol in self.tops:
                 if not self._stale:
                     self._feeds.same(self, event.symbol)
                 self._verified(event.symbol, now)
-        elif isinstance(event, Top):
+        elif isinstance(event, BookTop):
             self._take_top(event, ts_recv, now)
         elif isinstance(event, Bbo):
             self._take_bbo(event, now)
         elif not isinstance(event, Heard):
             self._take_control(event, now)
 
-    def _take_top(self, top: Top, ts_recv: int, now: float) -> None:
+    def _take_top(self, top: BookTop, ts_recv: int, now: float) -> None:
         if top.symbol not in self.tops:
             if not self._subscriber.booked(top.symbol, now):
                 # Of a subscription that has ended: the next one's first book is news again.
@@ -360,21 +360,21 @@ class Session:
             case Acked():
                 for symbol in self._subscriber.acked(event, now):
                     self.say_unbooked(symbol)
-                self._around.on_unbooked()
+                self._context.on_unbooked()
             case Refused():
                 counters.REFUSALS.inc()
                 why = printable(event.reason)
                 logger.warning("request refused", symbols=event.symbols, reason=why)
                 refused = self._subscriber.refused(event, now)
                 reason = f"{self._venue.name} refuses it: {why}"
-                self._feeds.tell(self, refused, FeedEvent.REFUSED, reason)
+                self._feeds.report(self, refused, FeedEvent.REFUSED, reason)
                 self._on_news()
             case TradingChange(symbol=None):
                 self._feeds.announce(self, event.trading)
                 # What the list said of markets while the venue was halted is over.
-                self._around.doubt_list()
+                self._context.doubt_list()
             case TradingChange(symbol=str(symbol)):
-                self._around.note_trading(symbol, event.trading)
+                self._context.note_trading(symbol, event.trading)
             case Closing():
                 self._retire(printable(event.reason))
             case Broken():
@@ -395,7 +395,7 @@ class Session:
             case SeedWanted(symbol):
                 if symbol in self.tops:
                     self._seeds_wanted.setdefault(symbol, now)
-                    self._around.on_unbooked()
+                    self._context.on_unbooked()
             case Lost(detail):
                 for symbol in list(self.tops):
                     self._mend(Broken(symbol, "lost", detail), now)
@@ -411,7 +411,7 @@ class Session:
         logger.warning("book broken", symbol=broken.symbol, cause=broken.cause, detail=detail)
         self._forget(broken.symbol)
         reason = f"resyncing: {broken.cause.replace('_', ' ')} ({detail})"
-        self._feeds.tell(self, [broken.symbol], FeedEvent.VOID, reason)
+        self._feeds.report(self, [broken.symbol], FeedEvent.VOID, reason)
 
     def _forget(self, symbol: str) -> None:
         self.tops.pop(symbol, None)
@@ -474,7 +474,7 @@ class Session:
             await self._send(frame)
         if self._venue.instruments.changes_told:
             # What changed since the last connection was told nobody.
-            self._around.doubt_list()
+            self._context.doubt_list()
 
     async def _keep_alive(self, now: float) -> None:
         """Answer what the venue asks, and say by the clock that we are here."""
@@ -492,33 +492,35 @@ class Session:
         if turn.unacknowledged:
             counters.ACK_TIMEOUTS.inc(len(turn.unacknowledged))
             reason = f"{name} does not acknowledge the subscription; asking again"
-            self._feeds.tell(self, turn.unacknowledged, FeedEvent.ASKED, reason)
+            self._feeds.report(self, turn.unacknowledged, FeedEvent.ASKED, reason)
         if turn.bookless:
             counters.FIRST_BOOK_TIMEOUTS.inc(len(turn.bookless))
             waited_s = self._venue.liveness.first_book_timeout_s
             reason = f"{name} sent no book for {waited_s or 0.0:g} s; asking again"
-            self._feeds.tell(self, turn.bookless, FeedEvent.ASKED, reason)
-            self._around.doubt_list()
+            self._feeds.report(self, turn.bookless, FeedEvent.ASKED, reason)
+            self._context.doubt_list()
         for frame in turn.frames:
             await self._send(frame)
 
     async def _judge_silence(self, now: float) -> None:
-        silence = self._vigil.check(now)
+        silence = self._silence_timer.check(now)
         if silence is Silence.PROBE:
             await self._probe(now)
         elif silence is Silence.STALE:
             self._stale = True
-            reason = f"{self._venue.name} silent for {self._vigil.limit_s(silence):g} s"
-            logger.warning("connection silent", seconds=round(now - self._vigil.heard_at, 3))
-            self._feeds.tell(self, list(self.tops), FeedEvent.SILENT, reason)
+            reason = f"{self._venue.name} silent for {self._silence_timer.limit_s(silence):g} s"
+            logger.warning(
+                "connection silent", seconds=round(now - self._silence_timer.heard_at, 3)
+            )
+            self._feeds.report(self, list(self.tops), FeedEvent.SILENT, reason)
         elif silence is Silence.DEAD:
-            limit_s = self._vigil.limit_s(silence)
+            limit_s = self._silence_timer.limit_s(silence)
             raise UnresponsiveError("silent", f"{self._venue.name} silent for {limit_s:g} s")
         elif self._stale and silence is None:
             await self._fence(now)
 
     async def _judge_slowness(self, now: float) -> None:
-        slowness = self._echo.check(now, self._vigil.heard_at)
+        slowness = self._ping_lag.check(now, self._silence_timer.heard_at)
         if slowness is Slowness.PROBE:
             await self._ping(now)
         elif slowness is Slowness.LATE and not self._stale:
@@ -528,12 +530,12 @@ class Session:
 
     async def _fence(self, now: float) -> None:
         """Ask for a sign that all has been read which was sent while nothing was heard."""
-        if now - self._vigil.heard_at >= self._vigil.limit_s(Silence.STALE):
+        if now - self._silence_timer.heard_at >= self._silence_timer.limit_s(Silence.STALE):
             return
         if self._fence_at == math.inf:
             self._fence_at = now
             await self._ping(now)
-        elif now - self._fence_at >= self._vigil.limit_s(Silence.DEAD):
+        elif now - self._fence_at >= self._silence_timer.limit_s(Silence.DEAD):
             raise UnresponsiveError("silent", f"{self._venue.name} does not answer pings")
 
     async def _probe(self, now: float) -> None:
@@ -546,15 +548,15 @@ class Session:
 
     async def _ping(self, now: float) -> None:
         self._subscriber.spend(now)
-        self._echo.asked(now)
+        self._ping_lag.asked(now)
         await self._connection.ping(partial(self._answered, now))
 
     def _answered(self, asked_at: float) -> None:
         now = self._clock.monotonic()
-        if self._given_up is not None or self._around.pauses.stood_still_s(now):
+        if self._given_up is not None or self._context.pauses.stood_still_s(now):
             return
-        self._vigil.heard_at = now
-        self._echo.answered()
+        self._silence_timer.heard_at = now
+        self._ping_lag.answered()
         if not self._stale:
             return
         if asked_at < self._fence_at:
@@ -564,7 +566,7 @@ class Session:
         self._fence_at = math.inf
         logger.info("connection heard again")
         self._feeds.trust(self)
-        self._around.on_unbooked()
+        self._context.on_unbooked()
 
     async def _send(self, text: str) -> None:
         try:
@@ -581,8 +583,8 @@ class Session:
     async def _rest(self, now: float) -> None:
         due_s = min(
             self._subscriber.due_in(now) if self._welcomed else self._unwelcome_in(now),
-            self._vigil.due_in(now),
-            self._echo.due_in(now),
+            self._silence_timer.due_in(now),
+            self._ping_lag.due_in(now),
             max(0.0, min(self._retire_at, self._keepalive_at) - now),
         )
         timer = asyncio.get_running_loop().call_later(due_s, self._wake.set)

@@ -20,7 +20,7 @@ from typing import Final
 
 import msgspec
 from dragonfly_common.types import Level
-from dragonfly_venues.events import Bbo, Top
+from dragonfly_venues.events import Bbo, BookTop
 
 __all__ = ["BEHIND_S", "FAULT_AFTER", "Audit", "Audits", "Result", "Verdict", "Watch"]
 
@@ -78,7 +78,7 @@ class _BestPrices:
         """The book's sequence when `apart_since` was set."""
         self.apart_since: float | None = None
 
-    def judge(self, bbo: Bbo, book_seq: int, top: Top, now: float) -> Verdict:
+    def judge(self, bbo: Bbo, book_seq: int, top: BookTop, now: float) -> Verdict:
         before_seq, before = self.seq, self.best
         if bbo.venue_seq <= before_seq:
             return _NOT_COMPARABLE
@@ -126,7 +126,7 @@ class Audits:
         self._best: dict[str, _BestPrices] = {}
         self._streaks: dict[tuple[str, Audit], _Streak] = {}
 
-    def judge_bbo(self, bbo: Bbo, book_seq: int, top: Top, now: float) -> Verdict:
+    def judge_bbo(self, bbo: Bbo, book_seq: int, top: BookTop, now: float) -> Verdict:
         """Hold `top`, the book as it stands at `book_seq`, against the venue's best prices."""
         known = self._best.get(bbo.symbol)
         if known is None:
@@ -162,10 +162,10 @@ class Watch:
         self.symbol = symbol
         self.void = False
         """Set where the book was dropped meanwhile."""
-        self._states: dict[int, Top] = {}
+        self._states: dict[int, BookTop] = {}
         self._last = -1
 
-    def note(self, seq: int, top: Top) -> None:
+    def note(self, seq: int, top: BookTop) -> None:
         """Take a state of the book."""
         self._states[seq] = top
         self._last = max(self._last, seq)
@@ -174,7 +174,7 @@ class Watch:
         """Say whether nothing older than `seq` is still to come."""
         return self.void or self._last >= seq
 
-    def judge(self, snapshot: Top) -> Verdict:
+    def judge(self, snapshot: BookTop) -> Verdict:
         """Compare, once `snapshot` was reached or had its time to be."""
         seq = min(snapshot.venue_seq, self._last)
         top = self._states.get(seq)
@@ -196,7 +196,7 @@ class Watch:
         return _AGREED
 
 
-def _best_of(top: Top) -> _Best:
+def _best_of(top: BookTop) -> _Best:
     return (top.bids[0] if top.bids else None, top.asks[0] if top.asks else None)
 
 

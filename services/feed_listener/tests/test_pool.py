@@ -7,14 +7,14 @@ from pathlib import Path
 import msgspec
 import pytest
 from fake_venue import LIMITS, FakeServer, FakeVenue, eventually
-from feed_listener import lanes
+from feed_listener.connection import pool
 from listening import listening
 
 
 async def test_an_idle_connection_ends(
     server: FakeServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lanes, "IDLE_S", 0.0)
+    monkeypatch.setattr(pool, "IDLE_S", 0.0)
     async with listening(server, tmp_path) as consumer:
         consumer.want("ETH-BTC")
         await consumer.venue(lambda v: v.connections == 1, "connected")

@@ -1,0 +1,1 @@
+"""Books held against a second word of their venue."""

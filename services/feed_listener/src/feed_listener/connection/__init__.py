@@ -1,0 +1,1 @@
+"""Connections to one venue: dialled, kept alive, subscribed, replaced before they end."""
