@@ -3,18 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from typing import Final
+from typing import Final, TypeVar
 
+import msgspec
 from dragonfly_common.errors import InstrumentError
 from dragonfly_common.types import normalise_instrument
 
-from dragonfly_venues.events import TRADING, Trading
+from dragonfly_venues.decoding.frames import read
+from dragonfly_venues.events import TRADING, FrameError, Trading
 from dragonfly_venues.venue import Market
 
-__all__ = ["by_instrument", "trading"]
+__all__ = ["by_instrument", "read_list", "trading"]
+
+T = TypeVar("T")
 
 LONGEST_WORD: Final = 40
 """Of a venue's status: what it says is repeated to bots."""
+
+
+def read_list(decoder: msgspec.json.Decoder[T], reply: bytes) -> T:
+    """Return a venue's list decoded.
+
+    Raises:
+        FrameError: `not_instruments`: `reply` is none.
+    """
+    try:
+        return read(decoder, reply)
+    except FrameError as error:
+        raise FrameError("not_instruments", str(error)) from None
 
 
 def by_instrument(listed: Iterable[tuple[str, Market]]) -> dict[str, Market]:

@@ -11,9 +11,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from dragonfly_venues.decoding.frames import read
-from dragonfly_venues.events import FrameError
-from dragonfly_venues.instruments import by_instrument, trading
+from dragonfly_venues.instruments import by_instrument, read_list, trading
 from dragonfly_venues.venue import Market
 
 __all__ = ["REST_PATH", "parse", "part_path"]
@@ -49,10 +47,7 @@ def parse(reply: bytes) -> dict[str, Market]:
     Raises:
         FrameError: `reply` is no such list.
     """
-    try:
-        markets = read(_LIST, reply).symbols
-    except FrameError as error:
-        raise FrameError("not_instruments", str(error)) from None
+    markets = read_list(_LIST, reply).symbols
     return by_instrument(
         (
             f"{market.base_asset}-{market.quote_asset}",

@@ -9,9 +9,7 @@ from typing import Final
 
 import msgspec
 
-from dragonfly_venues.decoding.frames import read
-from dragonfly_venues.events import FrameError
-from dragonfly_venues.instruments import by_instrument, trading
+from dragonfly_venues.instruments import by_instrument, read_list, trading
 from dragonfly_venues.venue import Market
 
 __all__ = ["OBSOLETE_REST_PATH", "REST_PATH", "parse"]
@@ -51,10 +49,7 @@ def parse(reply: bytes) -> dict[str, Market]:
     Raises:
         FrameError: `reply` is no such list.
     """
-    try:
-        markets = read(_LIST, reply)
-    except FrameError as error:
-        raise FrameError("not_instruments", str(error)) from None
+    markets = read_list(_LIST, reply)
     return by_instrument(
         (market.pair, Market(market.symbol, trading(market.trading, "Enabled")))
         for market in markets

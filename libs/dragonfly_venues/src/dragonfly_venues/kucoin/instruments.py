@@ -6,9 +6,8 @@ from typing import Final
 
 import msgspec
 
-from dragonfly_venues.decoding.frames import read
 from dragonfly_venues.events import TRADING, FrameError, Trading
-from dragonfly_venues.instruments import by_instrument
+from dragonfly_venues.instruments import by_instrument, read_list
 from dragonfly_venues.venue import Market
 
 __all__ = ["REST_PATH", "parse"]
@@ -40,10 +39,7 @@ def parse(reply: bytes) -> dict[str, Market]:
     Raises:
         FrameError: `reply` is no such list.
     """
-    try:
-        answer = read(_REPLY, reply)
-    except FrameError as error:
-        raise FrameError("not_instruments", str(error)) from None
+    answer = read_list(_REPLY, reply)
     if answer.code != "200000":
         raise FrameError("not_instruments", f"{answer.msg} (code {answer.code})")
     return by_instrument(
