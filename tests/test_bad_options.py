@@ -87,7 +87,7 @@ MISTAKES: list[tuple[tuple[str, ...], str]] = [
     (("aggregator", "--bind=tcp://127.0.0.1:0"), "--upstream"),
     (("aggregator", "--upstream=nowhere", "--bind=tcp://127.0.0.1:0"), "nowhere"),
     ((*AGGREGATOR, "--instrument=eth_btc"), "eth_btc"),
-    ((*AGGREGATOR, "--depth=99"), "depth"),
+    ((*AGGREGATOR, "--depth=101"), "depth"),
     ((*AGGREGATOR, "--linger-s=soon"), "soon"),
     (("gateway", "--bind=127.0.0.1:0"), "--upstream"),
     (("gateway", "--upstream=tcp://127.0.0.1:1", "--bind=nowhere"), "nowhere"),

@@ -50,7 +50,7 @@ MODULE: Final = """
     import json
 
     import msgspec
-    from dragonfly_venues.events import Acked, FrameError, Reply, Top, Unchanged, Welcome
+    from dragonfly_venues.events import Acked, BookTop, FrameError, Reply, Unchanged, Welcome
     from dragonfly_venues.venue import Decoder, InstrumentSource, Limits, Liveness, Market, Venue
 
 
@@ -59,7 +59,7 @@ MODULE: Final = """
             self._depth = depth
             self._tops = {}
 
-        def feed(self, frame, book=None, /):
+        def decode(self, frame, book=None, /):
             try:
                 kind, *rest = msgspec.msgpack.decode(frame)
             except (msgspec.MsgspecError, TypeError, ValueError):
@@ -72,7 +72,7 @@ MODULE: Final = """
                 return (Acked(rest[0]),)
             name, number, *sides = rest
             bids, asks = (tuple(map(tuple, side[: self._depth])) for side in sides)
-            top = Top(name, number, None, bids, asks)
+            top = BookTop(name, number, None, bids, asks)
             known, self._tops[name] = self._tops.get(name), top
             same = known is not None and (known.bids, known.asks) == (bids, asks)
             return (Unchanged(name) if same else top,)

@@ -240,4 +240,4 @@ def test_a_demo_without_the_terminal_says_so(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(demonstration, "entry_points", lambda **_: ())
     result = CliRunner().invoke(main, ["demo", "--seconds", "0.2"])
     assert result.exit_code == 78
-    assert "needs the package terminal" in the_error(result)
+    assert "needs the package dragonflybot-terminal" in the_error(result)

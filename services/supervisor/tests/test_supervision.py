@@ -104,7 +104,7 @@ async def test_all_end_together(watched: Watched, tmp_path: Path) -> None:
 async def test_what_is_refused_is_said_and_not_tried_again(
     watched: Watched, tmp_path: Path
 ) -> None:
-    watched.start(an_aggregator(tmp_path, "--depth", "99"))
+    watched.start(an_aggregator(tmp_path, "--depth", "101"))
     with pytest.raises(RefusedError, match="--depth") as refused:
         await asyncio.wait_for(watched.tasks[0], PATIENCE_S)
     assert refused.value.exit_code is ExitCode.USAGE
