@@ -22,6 +22,7 @@ class FakeProxy:
         self._target_port = target_port
         self._server: asyncio.Server
         self._tasks: set[asyncio.Task[None]] = set()
+        self._writers: set[asyncio.StreamWriter] = set()
 
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
@@ -37,6 +38,9 @@ class FakeProxy:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        for writer in self._writers:
+            writer.transport.abort()
+        await asyncio.sleep(0)  # a transport is closed on the loop's next turn
 
     @property
     def address(self) -> str:
@@ -47,6 +51,7 @@ class FakeProxy:
         assert task is not None
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        self._writers.add(writer)
         with contextlib.suppress(OSError, asyncio.IncompleteReadError):
             first = await reader.readexactly(1)
             if self.reply is not None:
@@ -95,11 +100,9 @@ class FakeProxy:
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, first: bytes
     ) -> None:
         there, back = await asyncio.open_connection("127.0.0.1", self._target_port)
+        self._writers.add(back)
         back.write(first)
-        try:
-            await asyncio.gather(_pass_on(reader, back), _pass_on(there, writer))
-        finally:
-            back.close()
+        await asyncio.gather(_pass_on(reader, back), _pass_on(there, writer))
 
 
 async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
