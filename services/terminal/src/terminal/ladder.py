@@ -60,7 +60,18 @@ ACCENT: Final = "#39c5cf"
 
 VENUE_COLOURS: Final = {
     "binance": "#f0b90b",
+    "binanceus": "#d9a441",
+    "bitfinex": "#9ccc65",
+    "bitget": "#00d6e6",
     "bitstamp": "#3fa796",
+    "bybit": "#ff9f1c",
+    "coinbase": "#4d8dff",
+    "coinbase_advanced": "#82aaff",
+    "cryptocom": "#5c7cfa",
+    "deribit": "#4fd1c5",
+    "gateio": "#ef6c8f",
+    "gemini": "#26c6ff",
+    "htx": "#2f9bff",
     "kraken": "#8b7cf6",
     "kucoin": "#24ae8f",
     "okx": "#c9d1d9",

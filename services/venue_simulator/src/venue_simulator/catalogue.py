@@ -1,4 +1,4 @@
-"""The instruments of the simulated world, and at which venues they trade."""
+"""The instruments of the simulated world."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ from random import Random
 from typing import Final
 
 __all__ = ["ALWAYS_MOVING", "CATALOGUE", "RESTING", "Asset", "invent"]
-
-EVERYWHERE: Final = frozenset({"binance", "bitstamp", "kraken", "kucoin", "okx"})
 
 ALWAYS_MOVING: Final = ("ETH-BTC", "BTC-USD")
 """Trade from the start; all others once somebody asks for them."""
@@ -23,7 +21,8 @@ class Asset:
     instrument: str
     price: float
     """About which it drifts."""
-    venues: frozenset[str] = EVERYWHERE
+    venue: str | None = None
+    """The only one at which it trades; None: all do."""
     tradable: bool = True
     """Otherwise it is listed, and halted."""
     rests: bool = False
@@ -52,9 +51,9 @@ CATALOGUE: Final = (
     Asset("DOT-USD", 5.21),
     Asset("XLM-USD", 0.3155),
     Asset(RESTING, 0.0052, rests=True),
-    Asset("BNB-BTC", 0.01092, frozenset({"binance"})),
-    Asset("GALA-EUR", 0.01633, frozenset({"bitstamp"})),
-    Asset("XMR-USD", 291.7, frozenset({"kraken"})),
+    Asset("BNB-BTC", 0.01092, "binance"),
+    Asset("GALA-EUR", 0.01633, "bitstamp"),
+    Asset("XMR-USD", 291.7, "kraken"),
     Asset("LUNA-USD", 0.0651, tradable=False),
 )
 

@@ -40,7 +40,7 @@ class SeededDriver:
             self._books[asset.instrument] = [
                 (exchange, exchange.add(exchange.venue.list_asset(asset)), asset)
                 for name, exchange in exchanges.items()
-                if name in asset.venues
+                if asset.venue in {None, name}
             ]
         for exchange in exchanges.values():
             exchange.want = self.want

@@ -1,7 +1,7 @@
 """All that a fake venue must supply; sockets, timers and faults are generic.
 
 Everything here is pure: frames in, actions out; states in, frames out. A venue is one folder under
-`venues/`, with the same file names in each, and one line in `venues/__init__.py`.
+`venues/`, with the same file names in each, and one entry point `dragonfly.simulated_venues`.
 """
 
 from __future__ import annotations

@@ -1,20 +1,23 @@
-"""The venues that can be simulated, one folder each."""
+"""The venues that can be simulated: each package tells its own by an entry point."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib.metadata import entry_points
 from types import MappingProxyType
 from typing import Final
 
 from venue_simulator.venue import FakeVenue
-from venue_simulator.venues.binance import Binance
-from venue_simulator.venues.bitstamp import Bitstamp
-from venue_simulator.venues.kraken import Kraken
-from venue_simulator.venues.kucoin import Kucoin
-from venue_simulator.venues.okx import Okx
 
-__all__ = ["VENUES"]
+__all__ = ["ENTRY_POINT", "VENUES"]
 
-VENUES: Final[Mapping[str, FakeVenue]] = MappingProxyType(
-    {venue.name: venue for venue in (Binance(), Bitstamp(), Kraken(), Kucoin(), Okx())}
-)
+ENTRY_POINT: Final = "dragonfly.simulated_venues"
+"""Of a distribution: the venue's name, and its class of `FakeVenue`."""
+
+
+def _load() -> dict[str, FakeVenue]:
+    found = {point.name: point for point in entry_points(group=ENTRY_POINT)}
+    return {name: found[name].load()() for name in sorted(found)}
+
+
+VENUES: Final[Mapping[str, FakeVenue]] = MappingProxyType(_load())
