@@ -34,7 +34,7 @@ define pin
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test docker-test install-test simulate chaos soak fuzz bench check format protos constraints dist clean
+.PHONY: help demo test docker-test install-test simulate chaos soak fuzz bench check format venues protos constraints dist clean
 
 help:
 	@echo "make demo         three simulated venues, the whole system, a live ladder"
@@ -49,6 +49,7 @@ help:
 	@echo "make check        format, lint, types, imports, and whether generated code is current"
 	@echo "make format       mend format and lint where a tool can"
 	@echo "make protos       generate the Python of protos/"
+	@echo "make venues       write the deployment files' part of each venue"
 	@echo "make constraints  pin the newest versions of everything, and the hashes of what images install"
 	@echo "make dist         wheels, a bill of materials (CycloneDX) and the notices of others, in dist"
 	@echo "make clean        remove what the others made"
@@ -86,7 +87,7 @@ check: $(VENV)/.tools
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	for part in $(PACKAGES); do $(BIN)/mypy $$part/src $$part/tests || exit 1; done
-	$(BIN)/mypy conftest.py protos/generate.py deploy/pin_hashes.py deploy/bill_of_materials.py tests bench
+	$(BIN)/mypy conftest.py protos/generate.py deploy/pin_hashes.py deploy/bill_of_materials.py deploy/venues.py tests bench
 	$(BIN)/mypy tests/conftest.py
 	$(BIN)/lint-imports
 	$(BIN)/python protos/generate.py --check
@@ -94,6 +95,9 @@ check: $(VENV)/.tools
 format: $(VENV)/.tools
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+venues: $(VENV)/.tools
+	$(BIN)/python deploy/venues.py
 
 protos: $(VENV)/.tools
 	$(BIN)/python protos/generate.py

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,10 +28,20 @@ def services(file: str) -> dict[str, Any]:
     return found
 
 
+def service_of(venue: str) -> str:
+    return f"listener-{venue.replace('_', '-')}"
+
+
+def test_the_files_are_of_the_venues_that_are_installed() -> None:
+    script = [sys.executable, str(ROOT / "deploy" / "venues.py"), "--check"]
+    done = subprocess.run(script, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
 @EVERYWHERE
 @pytest.mark.parametrize("files", [COMPOSE, SWARM], ids=["compose", "swarm"])
 def test_a_venue_is_a_service(files: tuple[str, str, str], venue: str) -> None:
-    name, usual = f"listener-{venue}", venue in USUAL_VENUES
+    name, usual = service_of(venue), venue in USUAL_VENUES
     real, simulated, secured = (services(file) for file in files)
     said = real[name]["environment"]
     assert said["DRAGONFLY_LISTENER_VENUE"] == venue
@@ -50,9 +62,9 @@ def test_a_venue_is_a_service(files: tuple[str, str, str], venue: str) -> None:
 
 @EVERYWHERE
 def test_what_is_not_usual_runs_on_demand(venue: str) -> None:
-    name, usual = f"listener-{venue}", venue in USUAL_VENUES
+    name, usual = service_of(venue), venue in USUAL_VENUES
     compose, swarm = services(COMPOSE[0])[name], services(SWARM[0])[name]
-    assert compose.get("profiles", []) == ([] if usual else [venue])
+    assert compose.get("profiles", []) == ([] if usual else [name.removeprefix("listener-")])
     assert swarm["deploy"]["replicas"] == (
         "${DRAGONFLY_LISTENER_REPLICAS:-2}"
         if usual
@@ -64,13 +76,12 @@ def test_what_is_not_usual_runs_on_demand(venue: str) -> None:
 
 @EVERYWHERE
 def test_a_venue_is_a_folder_for_kubernetes(venue: str) -> None:
-    name, usual = f"listener-{venue}", venue in USUAL_VENUES
+    name, usual = service_of(venue), venue in USUAL_VENUES
     folder = yaml.safe_load((KUBERNETES / name / "kustomization.yaml").read_text())
-    assert folder["nameSuffix"] == f"-{venue}"
+    assert name == f"listener{folder['nameSuffix']}"
     assert folder["labels"] == [{"pairs": {"venue": venue}, "includeSelectors": True}]
-    base = (KUBERNETES / "kustomization.yaml").read_text()
-    assert (name in yaml.safe_load(base)["resources"]) is usual
-    assert name in base
+    base = yaml.safe_load((KUBERNETES / "kustomization.yaml").read_text())
+    assert (name in base["resources"]) is usual
     upstreams = (KUBERNETES / "aggregator" / "deployment.yaml").read_text()
     assert (f"tcp://{name}:5551" in upstreams) is usual
 
