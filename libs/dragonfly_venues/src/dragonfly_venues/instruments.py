@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import Final, TypeVar
 
-import msgspec
 from dragonfly_common.errors import InstrumentError
 from dragonfly_common.types import normalise_instrument
 
-from dragonfly_venues.decoding.frames import read
+from dragonfly_venues.decoding.frames import Decodes, read
 from dragonfly_venues.events import TRADING, FrameError, Trading
 from dragonfly_venues.venue import Market
 
@@ -21,7 +20,7 @@ LONGEST_WORD: Final = 40
 """Of a venue's status: what it says is repeated to bots."""
 
 
-def read_list(decoder: msgspec.json.Decoder[T], reply: bytes) -> T:
+def read_list(decoder: Decodes[T], reply: bytes) -> T:
     """Return a venue's list decoded.
 
     Raises:

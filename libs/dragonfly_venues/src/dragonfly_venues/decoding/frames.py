@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Final, TypeAlias, TypeVar
+from typing import Any, Final, Protocol, TypeAlias, TypeVar
 
 import msgspec
 
 from dragonfly_venues.events import FrameError, WholeBook
 
-__all__ = ["Choice", "choices", "read", "request_id", "write"]
+__all__ = ["Choice", "Decodes", "choices", "read", "request_id", "write"]
 
 LONGEST_ID: Final = 18
 """Digits: ours have fewer, and Python reads no number of thousands."""
 
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 Choice: TypeAlias = Sequence[tuple[bytes, WholeBook | None]]
 """Frames of which one is to be read, each with the book that it holds whole, if that is known."""
+
+
+class Decodes(Protocol[T_co]):
+    """What reads JSON of a known shape: msgspec's decoder, or `decoding.replies.Enveloped`."""
+
+    def decode(self, text: bytes, /) -> T_co:
+        """Return `text` decoded; raises as msgspec does, or `FrameError`."""
+        ...
 
 
 def choices(
@@ -43,7 +52,7 @@ def choices(
     return [groups[at] for at in sorted(groups)]
 
 
-def read(decoder: msgspec.json.Decoder[T], text: bytes | msgspec.Raw) -> T:
+def read(decoder: Decodes[T], text: bytes) -> T:
     """Return `text` decoded.
 
     Raises:

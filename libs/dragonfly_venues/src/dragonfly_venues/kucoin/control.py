@@ -12,14 +12,16 @@ from typing import Final
 import msgspec
 
 from dragonfly_venues.decoding.frames import read, request_id, write
+from dragonfly_venues.decoding.replies import Envelope
 from dragonfly_venues.events import Acked, Event, FrameError, Heard, Refused, Welcome
 from dragonfly_venues.venue import Ask
 
-__all__ = ["SYMBOLS_PER_REQUEST", "TOPIC", "ping", "request", "understand"]
+__all__ = ["REST", "SYMBOLS_PER_REQUEST", "TOPIC", "ping", "request", "understand"]
 
 TOPIC: Final = "/market/level2:"
 SYMBOLS_PER_REQUEST: Final = 100
 """As many as one topic may name."""
+REST: Final = Envelope(ok="200000")
 
 
 class _Control(msgspec.Struct):

@@ -9,6 +9,7 @@ import msgspec
 
 from dragonfly_venues.decoding.frames import read
 from dragonfly_venues.events import FrameError
+from dragonfly_venues.kucoin.control import REST
 
 __all__ = ["REST_PATH", "parse"]
 
@@ -24,13 +25,7 @@ class _Data(msgspec.Struct, rename="camel"):
     instance_servers: list[_Server]
 
 
-class _Reply(msgspec.Struct):
-    code: str
-    data: _Data | None = None
-    msg: str = ""
-
-
-_REPLY: Final = msgspec.json.Decoder(_Reply)
+_DATA: Final = REST.of(_Data)
 
 
 def parse(reply: bytes, connection_id: int) -> str:
@@ -39,8 +34,8 @@ def parse(reply: bytes, connection_id: int) -> str:
     Raises:
         FrameError: `reply` names no server.
     """
-    answer = read(_REPLY, reply)
-    if answer.data is None or not answer.data.instance_servers:
-        raise FrameError("bad_shape", f"{answer.msg or 'no server is named'} (code {answer.code})")
-    query = urlencode({"token": answer.data.token, "connectId": connection_id})
-    return f"{answer.data.instance_servers[0].endpoint.rstrip('/')}/?{query}"
+    told = read(_DATA, reply)
+    if not told.instance_servers:
+        raise FrameError("bad_shape", "no server is named")
+    query = urlencode({"token": told.token, "connectId": connection_id})
+    return f"{told.instance_servers[0].endpoint.rstrip('/')}/?{query}"

@@ -6,8 +6,9 @@ from typing import Final
 
 import msgspec
 
-from dragonfly_venues.events import TRADING, FrameError, Trading
+from dragonfly_venues.events import TRADING, Trading
 from dragonfly_venues.instruments import by_instrument, read_list
+from dragonfly_venues.kucoin.control import REST
 from dragonfly_venues.venue import Market
 
 __all__ = ["REST_PATH", "parse"]
@@ -24,13 +25,7 @@ class _Market(msgspec.Struct, rename="camel"):
     enable_trading: bool
 
 
-class _Reply(msgspec.Struct):
-    code: str
-    data: list[_Market] = []
-    msg: str = ""
-
-
-_REPLY: Final = msgspec.json.Decoder(_Reply)
+_LIST: Final = REST.of(list[_Market])
 
 
 def parse(reply: bytes) -> dict[str, Market]:
@@ -39,13 +34,10 @@ def parse(reply: bytes) -> dict[str, Market]:
     Raises:
         FrameError: `reply` is no such list.
     """
-    answer = read_list(_REPLY, reply)
-    if answer.code != "200000":
-        raise FrameError("not_instruments", f"{answer.msg} (code {answer.code})")
     return by_instrument(
         (
             f"{market.base_currency}-{market.quote_currency}",
             Market(market.symbol, TRADING if market.enable_trading else _DISABLED),
         )
-        for market in answer.data
+        for market in read_list(_LIST, reply)
     )

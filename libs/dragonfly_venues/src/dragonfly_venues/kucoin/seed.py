@@ -13,7 +13,8 @@ from dragonfly_common.types import Side
 
 from dragonfly_venues.decoding.frames import read
 from dragonfly_venues.decoding.seeds import best_of
-from dragonfly_venues.events import BookTop, FrameError
+from dragonfly_venues.events import BookTop
+from dragonfly_venues.kucoin.control import REST
 
 __all__ = ["LEVELS", "parse", "path"]
 
@@ -26,13 +27,7 @@ class _Book(msgspec.Struct):
     asks: Side = ()
 
 
-class _Reply(msgspec.Struct):
-    code: str
-    data: _Book | None = None
-    msg: str = ""
-
-
-_REPLY: Final = msgspec.json.Decoder(_Reply, strict=False)
+_BOOK: Final = REST.of(_Book)
 
 
 def path(symbol: str) -> str:
@@ -46,8 +41,5 @@ def parse(reply: bytes, symbol: str, depth: int) -> BookTop:
     Raises:
         FrameError: `reply` is no book.
     """
-    answer = read(_REPLY, reply)
-    if answer.data is None:
-        raise FrameError("bad_shape", f"{answer.msg or 'no book'} (code {answer.code})")
-    book = answer.data
+    book = read(_BOOK, reply)
     return best_of(symbol, depth, book.sequence, book.bids, book.asks)

@@ -11,15 +11,17 @@ from typing import Final
 import msgspec
 
 from dragonfly_venues.decoding.frames import read, request_id, write
+from dragonfly_venues.decoding.replies import Envelope
 from dragonfly_venues.events import Acked, Closing, Event, FrameError, Heard, Refused
 from dragonfly_venues.venue import Ask
 
-__all__ = ["CHANNEL", "PONG", "SYMBOLS_PER_REQUEST", "ping", "request", "understand"]
+__all__ = ["CHANNEL", "PONG", "REST", "SYMBOLS_PER_REQUEST", "ping", "request", "understand"]
 
 CHANNEL: Final = "books"
 PONG: Final = b"pong"
 SYMBOLS_PER_REQUEST: Final = 30
 """As many as one connection should carry; a request may have 64 KB."""
+REST: Final = Envelope(ok="0")
 
 _SERVICE_UPGRADE: Final = "64008"
 

@@ -9,8 +9,8 @@ from typing import Final
 
 import msgspec
 
-from dragonfly_venues.events import FrameError
 from dragonfly_venues.instruments import by_instrument, read_list, trading
+from dragonfly_venues.okx.control import REST
 from dragonfly_venues.venue import Market
 
 __all__ = ["REST_PATH", "parse"]
@@ -25,13 +25,7 @@ class _Market(msgspec.Struct, rename="camel"):
     state: str
 
 
-class _Reply(msgspec.Struct):
-    code: str
-    data: list[_Market]
-    msg: str = ""
-
-
-_REPLY: Final = msgspec.json.Decoder(_Reply)
+_LIST: Final = REST.of(list[_Market])
 
 
 def parse(reply: bytes) -> dict[str, Market]:
@@ -40,13 +34,10 @@ def parse(reply: bytes) -> dict[str, Market]:
     Raises:
         FrameError: `reply` is no such list.
     """
-    answer = read_list(_REPLY, reply)
-    if answer.code != "0":
-        raise FrameError("not_instruments", f"{answer.msg} (code {answer.code})")
     return by_instrument(
         (
             f"{market.base_ccy}-{market.quote_ccy}",
             Market(market.inst_id, trading(market.state, "live")),
         )
-        for market in answer.data
+        for market in read_list(_LIST, reply)
     )

@@ -12,7 +12,8 @@ import msgspec
 
 from dragonfly_venues.decoding.frames import read
 from dragonfly_venues.decoding.seeds import best_of
-from dragonfly_venues.events import BookTop, FrameError
+from dragonfly_venues.events import BookTop
+from dragonfly_venues.okx.control import REST
 
 __all__ = ["parse", "path"]
 
@@ -27,13 +28,7 @@ class _Book(msgspec.Struct):
     seqId: int  # noqa: N815 -- the venue's spelling
 
 
-class _Reply(msgspec.Struct):
-    code: str
-    data: list[_Book]
-    msg: str = ""
-
-
-_REPLY: Final = msgspec.json.Decoder(_Reply, strict=False)
+_BOOKS: Final = REST.of(tuple[_Book])
 
 
 def path(symbol: str) -> str:
@@ -47,10 +42,7 @@ def parse(reply: bytes, symbol: str, depth: int) -> BookTop:
     Raises:
         FrameError: `reply` is no book.
     """
-    answer = read(_REPLY, reply)
-    if answer.code != "0" or not answer.data:
-        raise FrameError("bad_shape", f"{answer.msg} (code {answer.code})")
-    book = answer.data[0]
+    (book,) = read(_BOOKS, reply)
     bids, asks = (
         tuple([(price, amount) for price, amount, _, _ in side]) for side in (book.bids, book.asks)
     )
