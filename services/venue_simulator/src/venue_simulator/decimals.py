@@ -1,13 +1,14 @@
-"""How many decimals a venue gives an instrument."""
+"""How many decimals a venue gives an instrument, and how it is listed with them."""
 
 from __future__ import annotations
 
 import math
 from typing import Final
 
-from venue_simulator.book import Levels
+from venue_simulator.book import Levels, Listing
+from venue_simulator.catalogue import Asset
 
-__all__ = ["decimals_of", "lot_decimals", "tick_decimals"]
+__all__ = ["list_as_recorded", "list_unpadded", "lot_decimals", "tick_decimals"]
 
 SIGNIFICANT_DIGITS: Final = 4
 """Of a price, at the least: one tick is then between 0.01 % and 0.1 % of it."""
@@ -23,12 +24,21 @@ def lot_decimals(amount: float) -> int:
     return min(8, max(0, 3 - math.floor(math.log10(amount))))
 
 
-def decimals_of(levels: Levels) -> tuple[int, int]:
-    """Return the (price, amount) decimals with which a venue printed `levels`."""
-    return (
-        max((_decimals(price) for price, _ in levels), default=8),
-        max((_decimals(amount) for _, amount in levels), default=8),
-    )
+def list_unpadded(asset: Asset, symbol: str, *, lots: int | None = None) -> Listing:
+    """Return a listing at a venue that prints no more decimals than its steps have.
+
+    `lots`: those of amounts, where they do not follow from the asset's usual ones.
+    """
+    ticks = tick_decimals(asset.price, least=1)
+    lots = lot_decimals(asset.amount) if lots is None else lots
+    return Listing(asset.instrument, symbol, ticks, lots, ticks, lots, tradable=asset.tradable)
+
+
+def list_as_recorded(instrument: str, symbol: str, levels: Levels) -> Listing:
+    """Return a listing with the decimals that a venue printed in `levels`."""
+    price = max((_decimals(price) for price, _ in levels), default=8)
+    amount = max((_decimals(amount) for _, amount in levels), default=8)
+    return Listing(instrument, symbol, price, amount, price, amount)
 
 
 def _decimals(text: str) -> int:

@@ -29,6 +29,7 @@ __all__ = [
     "RecordedState",
     "Recording",
     "broken",
+    "nothing_recorded",
     "parse_lines",
     "read_lines",
     "read_parts",
@@ -155,6 +156,11 @@ class Line(NamedTuple):
     def received(self) -> bool:
         """Whether it came from the socket."""
         return not self.arrow
+
+
+def nothing_recorded(folder: Path) -> Sequence[Recording]:
+    """Return the books of a venue of which there are no recordings."""
+    return ()
 
 
 def parse_lines(lines: Iterable[str]) -> Iterator[Line]:

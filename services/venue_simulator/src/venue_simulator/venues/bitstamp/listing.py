@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from venue_simulator.book import Levels, Listing
+from venue_simulator.book import Listing
 from venue_simulator.catalogue import Asset
-from venue_simulator.decimals import decimals_of, lot_decimals, tick_decimals
+from venue_simulator.decimals import lot_decimals, tick_decimals
 
-__all__ = ["list_asset", "list_recorded", "next_seq"]
+__all__ = ["list_asset", "next_seq"]
 
 PRINTED_AMOUNT_DECIMALS: Final = 8
 BTC_PRICE_DECIMALS: Final = 8
@@ -27,11 +27,6 @@ def list_asset(asset: Asset) -> Listing:
         lot_decimals=lot_decimals(asset.amount),
         tradable=asset.tradable,
     )
-
-
-def list_recorded(instrument: str, symbol: str, levels: Levels) -> Listing:
-    price, amount = decimals_of(levels)
-    return Listing(instrument, symbol, price, amount, price, amount)
 
 
 def next_seq(previous: int, now_ns: int) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from venue_simulator.book import Books
+from venue_simulator.decimals import list_as_recorded
 from venue_simulator.venue import Liveness
 from venue_simulator.venues.kraken import frames, listing, recording, rest
 from venue_simulator.venues.kraken.session import HEARTBEAT, KrakenSession, accepts
@@ -20,7 +21,7 @@ class Kraken:
     rate_limited = rest.RATE_LIMITED
 
     list_asset = staticmethod(listing.list_asset)
-    list_recorded = staticmethod(listing.list_recorded)
+    list_recorded = staticmethod(list_as_recorded)
     rebuild = staticmethod(recording.rebuild)
     next_seq = staticmethod(listing.next_seq)
     accepts = staticmethod(accepts)

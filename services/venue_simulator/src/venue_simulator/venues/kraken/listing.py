@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from venue_simulator.book import Levels, Listing
+from venue_simulator.book import Listing
 from venue_simulator.catalogue import Asset
-from venue_simulator.decimals import decimals_of, tick_decimals
+from venue_simulator.decimals import list_unpadded
 
-__all__ = ["list_asset", "list_recorded", "next_seq", "pair_status", "rest_name"]
+__all__ = ["list_asset", "next_seq", "pair_status", "rest_name"]
 
 QTY_DECIMALS: Final = 8
 
@@ -16,21 +16,7 @@ _REST_NAMES: Final = {"BTC": "XBT", "DOGE": "XDG"}
 
 
 def list_asset(asset: Asset) -> Listing:
-    ticks = tick_decimals(asset.price, least=1)
-    return Listing(
-        instrument=asset.instrument,
-        symbol=asset.instrument.replace("-", "/"),
-        price_decimals=ticks,
-        amount_decimals=QTY_DECIMALS,
-        tick_decimals=ticks,
-        lot_decimals=QTY_DECIMALS,
-        tradable=asset.tradable,
-    )
-
-
-def list_recorded(instrument: str, symbol: str, levels: Levels) -> Listing:
-    price, amount = decimals_of(levels)
-    return Listing(instrument, symbol, price, amount, price, amount)
+    return list_unpadded(asset, asset.instrument.replace("-", "/"), lots=QTY_DECIMALS)
 
 
 def next_seq(previous: int, now_ns: int) -> int:

@@ -4,33 +4,18 @@ from __future__ import annotations
 
 from typing import Final
 
-from venue_simulator.book import Levels, Listing
+from venue_simulator.book import Listing
 from venue_simulator.catalogue import Asset
-from venue_simulator.decimals import decimals_of, lot_decimals, tick_decimals
+from venue_simulator.decimals import list_unpadded
 
-__all__ = ["list_asset", "list_recorded", "next_seq"]
+__all__ = ["list_asset", "next_seq"]
 
 CHANGES_A_STATE: Final = (2, 1, 4)
 """The book counts every change, and a state may be of several."""
 
 
 def list_asset(asset: Asset) -> Listing:
-    ticks = tick_decimals(asset.price, least=1)
-    lots = lot_decimals(asset.amount)
-    return Listing(
-        instrument=asset.instrument,
-        symbol=asset.instrument,
-        price_decimals=ticks,
-        amount_decimals=lots,
-        tick_decimals=ticks,
-        lot_decimals=lots,
-        tradable=asset.tradable,
-    )
-
-
-def list_recorded(instrument: str, symbol: str, levels: Levels) -> Listing:
-    price, amount = decimals_of(levels)
-    return Listing(instrument, symbol, price, amount, price, amount)
+    return list_unpadded(asset, asset.instrument)
 
 
 def next_seq(previous: int, now_ns: int) -> int:
