@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -90,6 +91,21 @@ async def test_signs_of_life_go_out_by_the_clock_while_data_flows(
         await consumer.live("ETH-BTC", seq)
         ids = [request["id"] for request in server.requests]
         assert len(set(ids)) == len(ids)
+
+
+async def test_frames_carry_the_time_where_the_venue_wants_it(
+    server: FakeServer, tmp_path: Path
+) -> None:
+    await server.book("ethbtc", 1, 10.0)
+    venue = FakeVenue(liveness=BY_THE_CLOCK)
+    venue.stamp = lambda frame, now_ns: f'{{"time":{now_ns},{frame[1:]}'
+    before = time.time_ns()
+    async with listening(server, tmp_path, venue=venue, instruments=["ETH-BTC"]) as consumer:
+        consumer.want("ETH-BTC")
+        await consumer.live("ETH-BTC", 1)
+        await eventually(lambda: "keepalive" in ops(server), "a sign of life")
+    times = [request["time"] for request in server.requests]
+    assert before <= times[0] <= times[-1] <= time.time_ns()
 
 
 async def test_a_challenge_is_answered_with_its_text(server: FakeServer, tmp_path: Path) -> None:

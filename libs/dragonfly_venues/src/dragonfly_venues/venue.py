@@ -235,6 +235,8 @@ class Venue:
     """Writes a frame that the venue answers, from a request's id; None: a WebSocket ping does."""
     keepalive: Callable[[int], str] | None = None
     """Writes what `Liveness.keepalive_s` asks for, likewise."""
+    stamp: Callable[[str, int], str] | None = None
+    """Writes the time (ns UTC) into a frame that is about to be sent; None: none is wanted."""
 
     def at(self, depth: int) -> Venue:
         """Return the venue as it is listened to for `depth` levels a side.

@@ -569,6 +569,8 @@ class Session:
         self._context.on_unbooked()
 
     async def _send(self, text: str) -> None:
+        if self._venue.stamp is not None:
+            text = self._venue.stamp(text, self._clock.now_ns())
         try:
             async with asyncio.timeout(SEND_LIMIT_S):
                 await self._connection.send(text)
