@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
-from typing import Final, TypeVar
+import re
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator
+from decimal import Decimal
+from functools import lru_cache
+from typing import Final, TypeAlias, TypeVar
 
+import msgspec
 from dragonfly_common.errors import InstrumentError
 from dragonfly_common.types import normalise_instrument
 
@@ -12,12 +17,105 @@ from dragonfly_venues.decoding.frames import Decodes, read
 from dragonfly_venues.events import TRADING, FrameError, Trading
 from dragonfly_venues.venue import Market
 
-__all__ = ["by_instrument", "read_list", "trading"]
+__all__ = [
+    "Markets",
+    "Number",
+    "by_instrument",
+    "increment",
+    "plain_decimal",
+    "read_list",
+    "trading",
+]
 
 T = TypeVar("T")
 
+Number: TypeAlias = str | int | float | None
+"""A number of a list, of which venues write some as text; None or "" where there is none."""
+
 LONGEST_WORD: Final = 40
 """Of a venue's status: what it says is repeated to bots."""
+
+LONGEST_NUMBER: Final = 60
+"""Characters, as the venue writes it and as plain decimal text."""
+
+_POSITIVE = re.compile(r"\d+(?:\.\d+)?(?:[eE][+-]?\d{1,2})?", re.ASCII)
+
+
+class Markets(dict[str, Market]):
+    """Markets by instrument (BASE-QUOTE), as they are read from one venue's list.
+
+    No entry of a list spoils the others: one that is odd is left out, and counted.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.left_out: Counter[str] = Counter()
+        """Entries by reason: `malformed` (not of the venue's shape), `unnamed` (no instrument, such
+        as leveraged tokens and trials, or without a symbol), `twin` (another market has the
+        instrument); and `number`, increments and minimums that are no positive number."""
+
+    def read(self, decoder: Decodes[T], entries: Iterable[msgspec.Raw]) -> Iterator[T]:
+        """Yield each entry decoded, without those that are not of its shape.
+
+        Raises:
+            FrameError: `not_instruments`: none is.
+        """
+        odd, sound = "", False
+        for entry in entries:
+            try:
+                yield read(decoder, entry)
+                sound = True
+            except FrameError as error:
+                odd = str(error)
+                self.left_out["malformed"] += 1
+        if odd and not sound:
+            raise FrameError("not_instruments", odd)
+
+    def add(
+        self,
+        name: str,
+        symbol: str,
+        trading: Trading = TRADING,
+        *,
+        tick: Number = None,
+        lot: Number = None,
+        min_amount: Number = None,
+        min_notional: Number = None,
+    ) -> None:
+        """Add a market, unless its name is no instrument.
+
+        Of two markets of one instrument the first that can be traded stands.
+
+        Args:
+            name: BASE-QUOTE in any case.
+            symbol: As the venue's streams spell it.
+            trading: Whether it can be traded; see `trading` of this module.
+            tick: Prices are multiples of it, as the venue writes it; see also `increment`.
+            lot: Amounts are multiples of it.
+            min_amount: Least amount of an order.
+            min_notional: Least price times amount.
+        """
+        try:
+            instrument = normalise_instrument(name)
+        except InstrumentError:
+            instrument = ""
+        if not (instrument and symbol):
+            self.left_out["unnamed"] += 1
+            return
+        known = self.get(instrument)
+        if known is not None:
+            self.left_out["twin"] += 1
+            if known.trading.halted <= trading.halted:
+                return
+        numbers = (self._plain(number) for number in (tick, lot, min_amount, min_notional))
+        self[instrument] = Market(symbol, trading, *numbers)
+
+    def _plain(self, number: Number) -> str | None:
+        try:
+            return plain_decimal(number)
+        except ValueError:
+            self.left_out["number"] += 1
+            return None
 
 
 def read_list(decoder: Decodes[T], reply: bytes) -> T:
@@ -32,22 +130,12 @@ def read_list(decoder: Decodes[T], reply: bytes) -> T:
         raise FrameError("not_instruments", str(error)) from None
 
 
-def by_instrument(listed: Iterable[tuple[str, Market]]) -> dict[str, Market]:
-    """Return {instrument: market} of (BASE-QUOTE in any case, market).
-
-    Names that are no instrument are left out: venues list leveraged tokens and trials that nothing
-    else could name. Of two markets of one instrument the first that can be traded stands.
-    """
-    found: dict[str, Market] = {}
+def by_instrument(listed: Iterable[tuple[str, Market]]) -> Markets:
+    """Return the markets of (BASE-QUOTE in any case, market); see `Markets.add`."""
+    markets = Markets()
     for name, market in listed:
-        try:
-            instrument = normalise_instrument(name)
-        except InstrumentError:
-            continue
-        known = found.get(instrument)
-        if market.symbol and (known is None or known.trading.halted > market.trading.halted):
-            found[instrument] = market
-    return found
+        markets.add(name, market.symbol, market.trading)
+    return markets
 
 
 def trading(status: str, usual: str, restricted: Collection[str] = ()) -> Trading:
@@ -58,3 +146,29 @@ def trading(status: str, usual: str, restricted: Collection[str] = ()) -> Tradin
     if status == usual:
         return TRADING
     return Trading(halted=status not in restricted, word=status[:LONGEST_WORD])
+
+
+def increment(decimals: Number) -> Number:
+    """Return the increment of numbers with so many decimals (2 → "1e-2"), for `Markets.add`."""
+    return None if decimals is None else f"1e-{decimals}"
+
+
+@lru_cache(maxsize=1024)
+def plain_decimal(number: Number) -> str | None:
+    """Return a venue's number as plain decimal text, exactly ("0.0100" → "0.01", 1e-3 → "0.001").
+
+    None where there is none, or it is zero: so venues say that nothing is asked.
+
+    Raises:
+        ValueError: it is no number, negative, or too long to be meant.
+    """
+    if number is None or number == "":
+        return None
+    text = str(number)
+    value = Decimal(text if len(text) <= LONGEST_NUMBER and _POSITIVE.fullmatch(text) else "NaN")
+    written = format(value, "f")
+    if value.is_nan() or len(written) > LONGEST_NUMBER:
+        raise ValueError(f"{text[:LONGEST_NUMBER]!r} is not a positive number")
+    if "." in written:
+        written = written.rstrip("0").rstrip(".")
+    return written if value else None

@@ -80,11 +80,22 @@ class Liveness(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Market(msgspec.Struct, frozen=True):
-    """What a venue lists of one instrument."""
+    """What a venue lists of one instrument.
+
+    Increments and minimums of an order are plain decimal text ("0.01"), None where the venue does
+    not tell them; see `dragonfly_venues.instruments.Markets.add`.
+    """
 
     symbol: str
     """As the venue's streams spell it."""
     trading: Trading = TRADING
+    tick: str | None = None
+    """Prices are multiples of it."""
+    lot: str | None = None
+    """Amounts are multiples of it."""
+    min_amount: str | None = None
+    min_notional: str | None = None
+    """Least price times amount, in the quote currency."""
 
 
 class InstrumentSource(msgspec.Struct, frozen=True, kw_only=True):

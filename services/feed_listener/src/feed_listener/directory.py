@@ -18,6 +18,7 @@ from dragonfly_venues.events import FrameError, Trading
 from dragonfly_venues.transport import ClientError, ProtocolError, RejectedError, foreseen
 from dragonfly_venues.transport.backoff import Backoff
 from dragonfly_venues.venue import InstrumentSource, Market
+from msgspec.structs import replace
 
 from feed_listener import counters
 from feed_listener.waiting import wait
@@ -104,7 +105,7 @@ class Directory:
         if name is None:
             self.doubt()
         elif markets[name].trading != trading:
-            self.markets = {**markets, name: Market(symbol, trading)}
+            self.markets = {**markets, name: replace(markets[name], trading=trading)}
             self._on_change()
 
     async def run(self) -> None:
@@ -165,7 +166,7 @@ class Directory:
         self._backoff.reset()
         # What was told meanwhile is newer than the list.
         markets = {
-            name: Market(market.symbol, self._told.get(market.symbol, market.trading))
+            name: replace(market, trading=self._told.get(market.symbol, market.trading))
             for name, market in fetched.items()
         }
         whole = {**(self.markets or {}), **markets} if symbols else markets

@@ -9,8 +9,7 @@ from typing import Final
 
 import msgspec
 
-from dragonfly_venues.instruments import by_instrument, read_list, trading
-from dragonfly_venues.venue import Market
+from dragonfly_venues.instruments import Markets, Number, increment, read_list, trading
 
 __all__ = ["OBSOLETE_REST_PATH", "REST_PATH", "parse"]
 
@@ -19,15 +18,20 @@ OBSOLETE_REST_PATH: Final = "/api/v2/trading-pairs-info/"
 
 
 class _Market(msgspec.Struct):
-    """A market in either list; `name` and `url_symbol` are the obsolete one's."""
+    """A market in either list; those from `name` on are the obsolete one's."""
 
     trading: str
     market_symbol: str = ""
     base_currency: str = ""
     counter_currency: str = ""
     market_type: str = "SPOT"
+    base_decimals: Number = None
+    counter_decimals: Number = None
+    minimum_order_value: Number = None
     name: str = ""
     url_symbol: str = ""
+    minimum_order: str = ""
+    """An amount and the currency to be spent, "20.0 USD"."""
 
     @property
     def symbol(self) -> str:
@@ -39,19 +43,32 @@ class _Market(msgspec.Struct):
             return f"{self.base_currency}-{self.counter_currency}"
         return self.name.replace("/", "-")
 
+    @property
+    def min_notional(self) -> Number:
+        counter = self.name.partition("/")[2]
+        return self.minimum_order_value or self.minimum_order.removesuffix(f" {counter}")
 
-_LIST: Final = msgspec.json.Decoder(list[_Market])
+
+_LIST: Final = msgspec.json.Decoder(list[msgspec.Raw])
+_MARKET: Final = msgspec.json.Decoder(_Market)
 
 
-def parse(reply: bytes) -> dict[str, Market]:
+def parse(reply: bytes) -> Markets:
     """Return the markets by instrument, their symbols as channels spell them.
 
     Raises:
         FrameError: `reply` is no such list.
     """
-    markets = read_list(_LIST, reply)
-    return by_instrument(
-        (market.pair, Market(market.symbol, trading(market.trading, "Enabled")))
-        for market in markets
-        if market.market_type == "SPOT" and not market.symbol.endswith("-perp")
-    )
+    markets = Markets()
+    entries = read_list(_LIST, reply)
+    for market in markets.read(_MARKET, entries):
+        if market.market_type == "SPOT" and not market.symbol.endswith("-perp"):
+            markets.add(
+                market.pair,
+                market.symbol,
+                trading(market.trading, "Enabled"),
+                tick=increment(market.counter_decimals),
+                lot=increment(market.base_decimals),
+                min_notional=market.min_notional,
+            )
+    return markets

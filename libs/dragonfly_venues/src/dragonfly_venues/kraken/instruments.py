@@ -13,8 +13,7 @@ import msgspec
 
 from dragonfly_venues.decoding.frames import read
 from dragonfly_venues.events import Event, FrameError, Heard, Trading, TradingChange
-from dragonfly_venues.instruments import by_instrument, trading
-from dragonfly_venues.venue import Market
+from dragonfly_venues.instruments import Markets, Number, trading
 
 __all__ = ["parse", "parse_changes", "parse_system"]
 
@@ -26,9 +25,17 @@ _DELISTED: Final = "delisted"
 class _Market(msgspec.Struct):
     symbol: str
     status: str
+    price_increment: Number = None
+    qty_increment: Number = None
+    qty_min: Number = None
+    cost_min: Number = None
 
 
-class _Data(msgspec.Struct):
+class _List(msgspec.Struct):
+    pairs: list[msgspec.Raw] = []
+
+
+class _Changes(msgspec.Struct):
     pairs: list[_Market] = []
 
 
@@ -45,11 +52,13 @@ class _System(msgspec.Struct):
 
 
 _FRAME: Final = msgspec.json.Decoder(_Frame)
-_DATA: Final = msgspec.json.Decoder(_Data)
+_LIST: Final = msgspec.json.Decoder(_List)
+_MARKET: Final = msgspec.json.Decoder(_Market)
+_CHANGES: Final = msgspec.json.Decoder(_Changes)
 _SYSTEMS: Final = msgspec.json.Decoder(list[_System])
 
 
-def parse(reply: bytes) -> dict[str, Market] | None:
+def parse(reply: bytes) -> Markets | None:
     """Return the markets by instrument; None if `reply` is not the list.
 
     Raises:
@@ -58,18 +67,26 @@ def parse(reply: bytes) -> dict[str, Market] | None:
     try:
         frame = read(_FRAME, reply)
         listed = frame.channel == "instrument" and frame.type == "snapshot"
-        markets = read(_DATA, frame.data).pairs if listed else None
+        pairs = read(_LIST, frame.data).pairs if listed else None
     except FrameError as error:
         raise FrameError("not_instruments", str(error)) from None
     if frame.success is False:
         raise FrameError("not_instruments", (frame.error or "refused")[:200])
-    if markets is None:
+    if pairs is None:
         return None
-    return by_instrument(
-        (market.symbol.replace("/", "-"), Market(market.symbol, _trading(market.status)))
-        for market in markets
-        if market.status != _DELISTED
-    )
+    markets = Markets()
+    for market in markets.read(_MARKET, pairs):
+        if market.status != _DELISTED:
+            markets.add(
+                market.symbol.replace("/", "-"),
+                market.symbol,
+                _trading(market.status),
+                tick=market.price_increment,
+                lot=market.qty_increment,
+                min_amount=market.qty_min,
+                min_notional=market.cost_min,
+            )
+    return markets
 
 
 def parse_changes(frame: bytes) -> Sequence[Event]:
@@ -78,7 +95,7 @@ def parse_changes(frame: bytes) -> Sequence[Event]:
     Raises:
         FrameError: it is not of its shape.
     """
-    markets = read(_DATA, read(_FRAME, frame).data).pairs
+    markets = read(_CHANGES, read(_FRAME, frame).data).pairs
     said = tuple(TradingChange(market.symbol, _trading(market.status)) for market in markets)
     return said or (Heard(),)
 

@@ -9,9 +9,8 @@ from typing import Final
 
 import msgspec
 
-from dragonfly_venues.instruments import by_instrument, read_list, trading
+from dragonfly_venues.instruments import Markets, Number, read_list, trading
 from dragonfly_venues.okx.control import REST
-from dragonfly_venues.venue import Market
 
 __all__ = ["REST_PATH", "parse"]
 
@@ -23,21 +22,29 @@ class _Market(msgspec.Struct, rename="camel"):
     base_ccy: str
     quote_ccy: str
     state: str
+    tick_sz: Number = None
+    lot_sz: Number = None
+    min_sz: Number = None
 
 
-_LIST: Final = REST.of(list[_Market])
+_LIST: Final = REST.of(list[msgspec.Raw])
+_MARKET: Final = msgspec.json.Decoder(_Market)
 
 
-def parse(reply: bytes) -> dict[str, Market]:
+def parse(reply: bytes) -> Markets:
     """Return the markets by instrument.
 
     Raises:
         FrameError: `reply` is no such list.
     """
-    return by_instrument(
-        (
+    markets = Markets()
+    for market in markets.read(_MARKET, read_list(_LIST, reply)):
+        markets.add(
             f"{market.base_ccy}-{market.quote_ccy}",
-            Market(market.inst_id, trading(market.state, "live")),
+            market.inst_id,
+            trading(market.state, "live"),
+            tick=market.tick_sz,
+            lot=market.lot_sz,
+            min_amount=market.min_sz,
         )
-        for market in read_list(_LIST, reply)
-    )
+    return markets
