@@ -33,7 +33,15 @@ from measuring import paced
 from venue_simulator.book import BookState, Listing, lie
 from venue_simulator.catalogue import Asset
 from venue_simulator.market import BookWalk
-from venue_simulator.venue import FakeVenue, Reply, RestRequest, Stream, Subscribe, Unsubscribe
+from venue_simulator.venue import (
+    FakeVenue,
+    Frame,
+    Reply,
+    RestRequest,
+    Stream,
+    Subscribe,
+    Unsubscribe,
+)
 from venue_simulator.venues import VENUES
 from venue_simulator.venues.binance import frames as binance
 from venue_simulator.venues.kraken.frames import rfc3339
@@ -105,7 +113,7 @@ class _Feed:
         for before, after in zip((states[-1], *states[:-1]), states, strict=True):
             nothing = replace(before, bids=(), asks=())
             text = venue.frame(stream, nothing if whole else before, after)
-            assert text is not None
+            assert isinstance(text, str)
             marks = self._marks(before.venue_seq, after.venue_seq)
             self._frames.append(_Frame(text, marks))
 
@@ -154,7 +162,7 @@ class _Book:
     def state(self) -> BookState:
         return replace(self._states[self._at], venue_seq=self._seq)
 
-    def join(self, stream: Stream, connection: ServerConnection) -> str | None:
+    def join(self, stream: Stream, connection: ServerConnection) -> Frame | None:
         """Return what the newcomer gets first."""
         if stream not in self.feeds:
             self.feeds[stream] = _Feed(self._venue, stream, self._states, self._whole)

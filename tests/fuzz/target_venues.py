@@ -35,7 +35,7 @@ from mutation import Form
 from venue_simulator.exchange import Exchange
 from venue_simulator.seeded import SeededDriver
 from venue_simulator.truth import Truth
-from venue_simulator.venue import Reply, RestRequest, Subscribe, Unsubscribe
+from venue_simulator.venue import Frame, Reply, RestRequest, Subscribe, Unsubscribe
 from venue_simulator.venues import VENUES as SIMULATED
 
 __all__ = ["PATHS", "TARGETS"]
@@ -151,8 +151,8 @@ class _Member:
     def __init__(self) -> None:
         self.inbox: deque[bytes] = deque()
 
-    def push(self, frame: bytes) -> None:
-        self.inbox.append(frame)
+    def push(self, frame: Frame) -> None:
+        self.inbox.append(_bytes(frame))
 
     def announce_close(self) -> None:
         return
@@ -317,8 +317,8 @@ class Frames(Target):
     def _act(self, actions: Sequence[object]) -> None:
         for action in actions:
             match action:
-                case Reply(text):
-                    self._member.push(text.encode())
+                case Reply(frame):
+                    self._member.push(frame)
                 case Subscribe():
                     self._exchange.subscribe(self._member, action)
                 case Unsubscribe(stream):
@@ -433,6 +433,10 @@ def _asked(exchange: Exchange, path: str, now_ns: int, method: str = "GET") -> b
     return reply.body
 
 
+def _bytes(frame: Frame) -> bytes:
+    return frame.encode() if isinstance(frame, str) else frame
+
+
 class Lists(Target):
     """What a venue says it lists."""
 
@@ -451,7 +455,7 @@ class Lists(Target):
         assert source.ws_request is not None
         talk = exchange.venue.session(PATHS[self.venue], exchange, 1)
         said = talk.receive(source.ws_request.encode(), clock.now_ns())
-        return [action.text.encode() for action in said if isinstance(action, Reply)]
+        return [_bytes(action.frame) for action in said if isinstance(action, Reply)]
 
     def feed(self, data: bytes) -> str:
         venue: Venue = find_venue(self.venue)

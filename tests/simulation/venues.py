@@ -27,7 +27,7 @@ from venue_simulator.faults import Fault, FaultKind
 from venue_simulator.refusals import refusal
 from venue_simulator.seeded import SeededDriver
 from venue_simulator.truth import Truth, fault_line
-from venue_simulator.venue import RestRequest
+from venue_simulator.venue import Frame, RestRequest
 from venue_simulator.venues import VENUES
 
 from simulation.freshness import History
@@ -223,9 +223,10 @@ class _VenueEnd:
             raise StopAsyncIteration
         return frame
 
-    def push(self, frame: bytes) -> bool:
+    def push(self, frame: Frame) -> bool:
         if not self.is_silent():
-            self._wire.down.send(_Item("text", frame))
+            data = frame.encode() if isinstance(frame, str) else frame
+            self._wire.down.send(_Item("text", data))
         return True
 
     async def close(self, code: int, reason: str) -> None:

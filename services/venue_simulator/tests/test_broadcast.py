@@ -8,7 +8,7 @@ import pytest
 from venue_simulator.book import BookState
 from venue_simulator.broadcast import Broadcast
 from venue_simulator.faults import FaultKind
-from venue_simulator.venue import Stream
+from venue_simulator.venue import Frame, Stream
 from venue_simulator.venues import VENUES
 
 FIRST = BookState(1, 0, (("9", "1"), ("8", "1")), (("10", "1"), ("11", "1")))
@@ -27,15 +27,15 @@ STREAM = Stream("book", "ETH/BTC", "book", 10)
 
 class Follower:
     def __init__(self) -> None:
-        self.heard: list[str] = []
+        self.heard: list[Frame] = []
 
-    def push(self, frame: bytes) -> None:
-        self.heard.append(frame.decode())
+    def push(self, frame: Frame) -> None:
+        self.heard.append(frame)
 
 
 def update(before: BookState, state: BookState) -> str:
     frame = KRAKEN.frame(STREAM, before, state)
-    assert frame is not None
+    assert isinstance(frame, str)
     return frame
 
 

@@ -43,13 +43,15 @@ async def test_websockets_still_calls_the_connections_hooks_that_we_override() -
         before = server.sent
         await server.send("by the library")
         assert server.sent > before
-        assert server.push(b"by ourselves")
+        assert server.push("by ourselves")
+        assert server.push(b"in binary")
         await server.lost()
 
     async with serve(push, "127.0.0.1", 0, create_connection=Recorder) as listening:
         port = listening.sockets[0].getsockname()[1]
         async with patiently(), connect(f"ws://127.0.0.1:{port}", proxy=None) as client:
-            assert [await client.recv(), await client.recv()] == ["by the library", "by ourselves"]
+            heard = [await client.recv() for _ in range(3)]
+            assert heard == ["by the library", "by ourselves", b"in binary"]
             before = made[0].sent
             await (await client.ping())
             assert made[0].sent > before

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from venue_simulator.book import BookState, lie
 from venue_simulator.faults import FaultKind
-from venue_simulator.venue import FakeVenue, Stream
+from venue_simulator.venue import FakeVenue, Frame, Stream
 
 __all__ = ["Broadcast", "Follower"]
 
@@ -15,7 +15,7 @@ __all__ = ["Broadcast", "Follower"]
 class Follower(Protocol):
     """A client as a feed sees it."""
 
-    def push(self, frame: bytes) -> None:
+    def push(self, frame: Frame) -> None:
         """Send a frame, never wait."""
         ...
 
@@ -31,7 +31,7 @@ class Broadcast:
         """What its followers know, once all is sent that was to be sent."""
         self._followers: set[Follower] = set()
         self._waiting: set[Follower] = set()
-        self._held_back: str | None = None
+        self._held_back: Frame | None = None
 
     @property
     def deserted(self) -> bool:
@@ -53,7 +53,7 @@ class Broadcast:
         """Send one follower the book as the others know it."""
         first = self._venue.first_frame(self.stream, self._state)
         if first is not None:
-            follower.push(first.encode())
+            follower.push(first)
             self.frames_sent += 1
 
     def publish(self, state: BookState, kinds: Collection[FaultKind]) -> bool:
@@ -67,26 +67,26 @@ class Broadcast:
         self._state = state
         if frame is not None:
             for spoilt in self._spoil(frame, kinds):
-                self._send(spoilt.encode())
+                self._send(spoilt)
         while self._waiting:
             follower = self._waiting.pop()
             self.send_whole(follower)
             self._followers.add(follower)
         return frame is not None
 
-    def _send(self, frame: bytes) -> None:
+    def _send(self, frame: Frame) -> None:
         for follower in self._followers:
             follower.push(frame)
         self.frames_sent += len(self._followers)
 
-    def _spoil(self, frame: str, kinds: Collection[FaultKind]) -> list[str]:
+    def _spoil(self, frame: Frame, kinds: Collection[FaultKind]) -> list[Frame]:
         """Return what is sent in place of `frame`, in order."""
         late, self._held_back = self._held_back, None
-        if FaultKind.BAD_CHECKSUM in kinds:
+        if FaultKind.BAD_CHECKSUM in kinds and isinstance(frame, str):
             frame = self._venue.spoil_checksum(frame)
         if FaultKind.MALFORMED in kinds:
             frame = frame[: len(frame) // 2]
-        frames = [frame]
+        frames: list[Frame] = [frame]
         if FaultKind.GAP in kinds:
             frames = []
         elif FaultKind.DUPLICATE in kinds:

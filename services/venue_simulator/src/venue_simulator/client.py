@@ -14,9 +14,11 @@ from venue_simulator.exchange import Exchange
 from venue_simulator.faults import FaultKind
 from venue_simulator.venue import (
     Action,
+    Frame,
     HangUp,
     KeptAlive,
     Liveness,
+    Question,
     Reply,
     Session,
     Stream,
@@ -42,6 +44,8 @@ class Client:
         self._heard_from_us = self._idle_since = self._loop.time()
         self._heard_from_client = self._kept_alive_at = self._idle_since
         self._tasks = asyncio.TaskGroup()
+        self._keeping: list[asyncio.Task[None]] = []
+        """What tends the connection until it ends."""
         self._leaving = False
 
     async def stay(self) -> None:
@@ -55,10 +59,10 @@ class Client:
         try:
             async with self._tasks:
                 self._perform(self._session.open(self._now_ns()))
-                keeping = self._keep_alive(exchange.venue.liveness)
+                self._keep_alive(exchange.venue.liveness)
                 await self._receive()
                 self._leaving = True
-                for task in keeping:
+                for task in self._keeping:
                     task.cancel()
         finally:
             exchange.members.discard(self)
@@ -67,7 +71,7 @@ class Client:
             counters.CLIENTS.labels(self._venue).dec()
             logger.info("client left", venue=self._venue, clients=len(exchange.members))
 
-    def push(self, frame: bytes) -> None:
+    def push(self, frame: Frame) -> None:
         self._heard_from_us = self._loop.time()
         if not self._connection.push(frame):
             counters.DROPPED_CLIENTS.labels(self._venue).inc()
@@ -75,7 +79,7 @@ class Client:
             self._connection.reset()
 
     def announce_close(self) -> None:
-        self.push(self._session.announce_close(self._now_ns()).encode())
+        self.push(self._session.announce_close(self._now_ns()))
 
     def announce_trading(self, symbol: str | None) -> None:
         self._perform(self._session.announce_trading(symbol, self._now_ns()))
@@ -102,8 +106,8 @@ class Client:
     def _perform(self, actions: Iterable[Action]) -> None:
         for action in actions:
             match action:
-                case Reply(text):
-                    self.push(text.encode())
+                case Reply(frame):
+                    self.push(frame)
                 case Subscribe(stream):
                     self._streams.add(stream)
                     self._exchange.subscribe(self, action)
@@ -115,14 +119,15 @@ class Client:
                     self.hang_up(code, reason)
                 case KeptAlive():
                     self._kept_alive_at = self._loop.time()
+                case Question():
+                    self._question(action)
 
-    def _keep_alive(self, liveness: Liveness) -> list[asyncio.Task[None]]:
+    def _keep_alive(self, liveness: Liveness) -> None:
         keeping = []
         if liveness.ping_interval_s is not None:
             keeping.append(self._ping(liveness.ping_interval_s, liveness.pong_timeout_s))
         if liveness.heartbeat_interval_s is not None:
-            frame = liveness.heartbeat.encode()
-            keeping.append(self._beat(liveness.heartbeat_interval_s, frame))
+            keeping.append(self._beat(liveness.heartbeat_interval_s, liveness.heartbeat))
         if liveness.idle_limit_s is not None:
             keeping.append(self._expel(self._useless_since, liveness.idle_limit_s, 1000, "idle"))
         if liveness.silence_limit_s is not None:
@@ -131,7 +136,20 @@ class Client:
         if liveness.keepalive_limit_s is not None:
             since = self._unkept_since
             keeping.append(self._expel(since, liveness.keepalive_limit_s, 1000, "Bye"))
-        return [self._tasks.create_task(each) for each in keeping]
+        self._keeping += [self._tasks.create_task(each) for each in keeping]
+
+    def _question(self, question: Question) -> None:
+        self._kept_alive_at = self._loop.time()
+        since, limit_s = self._unkept_since, question.limit_s
+        self._keeping += [
+            self._tasks.create_task(self._ask(question)),
+            self._tasks.create_task(self._expel(since, limit_s, question.code, question.reason)),
+        ]
+
+    async def _ask(self, question: Question) -> None:
+        while True:
+            await asyncio.sleep(question.every_s)
+            self.push(question.write(self._now_ns()))
 
     async def _ping(self, interval_s: float, timeout_s: float) -> None:
         while True:
@@ -147,7 +165,7 @@ class Client:
             logger.info("client dropped", venue=self._venue, reason="answers no ping")
             self._connection.reset()
 
-    async def _beat(self, interval_s: float, frame: bytes) -> None:
+    async def _beat(self, interval_s: float, frame: Frame) -> None:
         while True:
             quiet_s = self._loop.time() - self._heard_from_us
             if quiet_s < interval_s:

@@ -12,6 +12,8 @@ from websockets.asyncio.server import ServerConnection
 from websockets.frames import Frame, Opcode
 from websockets.protocol import Event, State
 
+from venue_simulator.venue import Frame as Message
+
 __all__ = ["MAX_UNSENT_BYTES", "VenueConnection"]
 
 MAX_UNSENT_BYTES: Final = 4 * 2**20
@@ -28,13 +30,16 @@ class VenueConnection(ServerConnection):
     on_control: Callable[[], None] = staticmethod(lambda: None)
     """Called for each ping and pong of the client."""
 
-    def push(self, frame: bytes) -> bool:
-        """Send a text frame without waiting; return False where too much is unsent already."""
+    def push(self, message: Message) -> bool:
+        """Send a frame without waiting; return False where too much is unsent already."""
         if self.protocol.state is not State.OPEN or self.transport.is_closing():
             return True
         if self.is_silent():
             return True
-        self.protocol.send_text(frame)
+        if isinstance(message, str):
+            self.protocol.send_text(message.encode())
+        else:
+            self.protocol.send_binary(message)
         self.send_data()
         return self.transport.get_write_buffer_size() <= MAX_UNSENT_BYTES
 

@@ -6,11 +6,11 @@ Everything here is pure: frames in, actions out; states in, frames out. A venue 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from venue_simulator.book import Books, BookState, Levels, Listing
 from venue_simulator.catalogue import Asset
@@ -20,9 +20,11 @@ __all__ = [
     "Action",
     "FakeVenue",
     "FirstFrame",
+    "Frame",
     "HangUp",
     "KeptAlive",
     "Liveness",
+    "Question",
     "Reply",
     "RestReply",
     "RestRequest",
@@ -31,6 +33,10 @@ __all__ = [
     "Subscribe",
     "Unsubscribe",
 ]
+
+
+Frame: TypeAlias = str | bytes
+"""What is sent: a text frame, or a binary one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +58,7 @@ class Stream:
 class Reply:
     """Send this to the client that asked."""
 
-    text: str
+    frame: Frame
 
 
 class FirstFrame(Enum):
@@ -90,7 +96,20 @@ class KeptAlive:
     """The client said by the clock that it is there; see `Liveness.keepalive_limit_s`."""
 
 
-Action = Reply | Subscribe | Unsubscribe | HangUp | KeptAlive
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Ask this client by the clock from now on whether it is there; `KeptAlive` is its answer."""
+
+    write: Callable[[int], Frame]
+    """From the time, ns UTC."""
+    every_s: float
+    limit_s: float
+    """A client that has not answered for this long is hung up on."""
+    code: int
+    reason: str
+
+
+Action = Reply | Subscribe | Unsubscribe | HangUp | KeptAlive | Question
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +142,7 @@ class Liveness:
     """A client that answers no ping for this long is cut."""
     heartbeat_interval_s: float | None = None
     """`heartbeat` after so long without any frame, once something is subscribed."""
-    heartbeat: str = ""
+    heartbeat: Frame = ""
     idle_limit_s: float | None = None
     """A client that subscribes to nothing for this long is cut."""
     silence_limit_s: float | None = None
@@ -149,7 +168,7 @@ class Session(Protocol):
         """Return what a ping or pong frame leads to; its pong is sent anyway."""
         ...
 
-    def announce_close(self, now_ns: int) -> str:
+    def announce_close(self, now_ns: int) -> Frame:
         """Return the frame by which the venue says that it will close this connection."""
         ...
 
@@ -200,16 +219,16 @@ class FakeVenue(Protocol):
         """Return a client's conversation; it connected to `path`, query included."""
         ...
 
-    def first_frame(self, stream: Stream, state: BookState) -> str | None:
+    def first_frame(self, stream: Stream, state: BookState) -> Frame | None:
         """Return what a new subscriber gets, or None where the stream begins with a change."""
         ...
 
-    def frame(self, stream: Stream, before: BookState, after: BookState) -> str | None:
+    def frame(self, stream: Stream, before: BookState, after: BookState) -> Frame | None:
         """Return what joined subscribers get, or None where the stream does not show the change."""
         ...
 
     def spoil_checksum(self, frame: str) -> str:
-        """Return `frame` with a checksum that does not hold; as it is where there is none."""
+        """Return a text with a checksum that does not hold; as it is where there is none."""
         ...
 
     def rest(self, request: RestRequest, books: Books, now_ns: int) -> RestReply:

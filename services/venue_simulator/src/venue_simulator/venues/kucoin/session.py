@@ -14,6 +14,7 @@ import msgspec
 from venue_simulator.venue import (
     Action,
     FirstFrame,
+    Frame,
     KeptAlive,
     Reply,
     Stream,
@@ -62,8 +63,8 @@ class KucoinSession:
     def receive_control(self, now_ns: int) -> Sequence[Action]:
         return []
 
-    def announce_close(self, now_ns: int) -> str:
-        return _error("", 509, "the connection will be rebalanced").text
+    def announce_close(self, now_ns: int) -> Frame:
+        return _error("", 509, "the connection will be rebalanced").frame
 
     def announce_trading(self, symbol: str | None, now_ns: int) -> Sequence[Action]:
         """Return nothing: only the list of symbols says it."""
