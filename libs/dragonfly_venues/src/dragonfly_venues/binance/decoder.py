@@ -16,11 +16,10 @@ Changes of the whole book, of all ids from `U` to `u`, for books deeper than 20 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import inf
 from typing import Annotated, Final
 
 import msgspec
-from dragonfly_common.types import Level, Side
+from dragonfly_common.types import Side
 
 from dragonfly_venues.binance.control import (
     BBO_SUFFIX,
@@ -29,6 +28,7 @@ from dragonfly_venues.binance.control import (
     understand,
 )
 from dragonfly_venues.binance.seed import SEED_LEVELS
+from dragonfly_venues.decoding.best_prices import BestPrices
 from dragonfly_venues.decoding.delta_books import (
     Amount,
     Change,
@@ -66,17 +66,9 @@ class _Frame(msgspec.Struct):
     data: _Book
 
 
-class _Best(msgspec.Struct):
-    u: _Id
-    b: float
-    B: float
-    a: float
-    A: float
-
-
 class _BestFrame(msgspec.Struct):
     stream: _Stream
-    data: _Best
+    data: BestPrices
 
 
 class _Changes(msgspec.Struct):
@@ -93,7 +85,7 @@ class _ChangesFrame(msgspec.Struct):
 
 
 _FRAME: Final = msgspec.json.Decoder(_Frame, strict=False)
-_BEST_FRAME: Final = msgspec.json.Decoder(_BestFrame, strict=False)
+_BEST_FRAME: Final = msgspec.json.Decoder(_BestFrame)
 _CHANGES_FRAME: Final = msgspec.json.Decoder(_ChangesFrame, strict=False)
 
 
@@ -147,9 +139,7 @@ class BinanceChangesDecoder(DeltaDecoder):
 
 def _best(frame: bytes) -> Bbo:
     message = read(_BEST_FRAME, frame)
-    best = message.data
-    symbol = _symbol(message.stream, BBO_SUFFIX)
-    return Bbo(symbol, best.u, _level(best.b, best.B), _level(best.a, best.A))
+    return message.data.bbo(_symbol(message.stream, BBO_SUFFIX))
 
 
 def _symbol(stream: str, suffix: str) -> str:
@@ -157,9 +147,3 @@ def _symbol(stream: str, suffix: str) -> str:
     if not symbol or symbol == stream or "@" in symbol:
         raise FrameError("unknown_channel", stream)
     return symbol
-
-
-def _level(price: float, amount: float) -> Level | None:
-    if not (0.0 <= price < inf and 0.0 <= amount < inf):
-        raise FrameError("bad_level", f"{price} {amount}")
-    return (price, amount) if price and amount else None
