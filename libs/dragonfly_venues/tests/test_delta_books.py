@@ -275,3 +275,13 @@ def test_a_venue_that_counts_anew_is_a_gap_and_repeated_changes_are_none() -> No
     assert book.change(Change(number, number, (), ())) is Progress.GAP
     assert book.top() == ((), ())
     assert book.wants_seed()
+
+
+def test_a_number_that_channels_share_is_published_and_joins_nothing() -> None:
+    book = DeltaBook(2, Ranges(), seeded=False)
+    assert book.venue_seq == -1
+    book.snapshot(Seed(10, levels(9.0), levels(10.0), venue_seq=5000))
+    assert (book.seq, book.venue_seq) == (10, 5000)
+    book.change(Change(11, 11, levels(8.0), (), venue_seq=5003))
+    assert (book.seq, book.venue_seq) == (11, 5003)
+    assert book.change(Change(5004, 5004, (), (), venue_seq=5004)) is Progress.GAP

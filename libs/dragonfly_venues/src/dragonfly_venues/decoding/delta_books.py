@@ -72,6 +72,8 @@ class Change(msgspec.Struct, frozen=True, gc=False):
     bids: Side
     asks: Side
     ts_event: int | None = None
+    venue_seq: int | None = None
+    """Its `BookTop.venue_seq`, where that is not `last`: the venue's channels share it, say."""
 
 
 class Seed(msgspec.Struct, frozen=True, gc=False):
@@ -82,6 +84,8 @@ class Seed(msgspec.Struct, frozen=True, gc=False):
     asks: Side
     limit: int | None = None
     """Levels a side that were asked for: a side as long as that may go on beyond it."""
+    venue_seq: int | None = None
+    """As in `Change`."""
 
 
 class Place(Enum):
@@ -221,10 +225,11 @@ class _Levels:
 class _Book:
     """Both sides at `seq`."""
 
-    __slots__ = ("asks", "bids", "continued", "limit", "older", "seq", "ts_event")
+    __slots__ = ("asks", "bids", "continued", "limit", "older", "seq", "ts_event", "venue_seq")
 
     def __init__(self, seed: Seed, ts_event: int | None) -> None:
         self.seq = seed.seq
+        self.venue_seq = seed.seq if seed.venue_seq is None else seed.venue_seq
         self.limit = seed.limit
         self.continued = False
         """Whether a change has joined it: the first may begin before it."""
@@ -238,6 +243,7 @@ class _Book:
 
     def apply(self, change: Change, depth: int) -> bool:
         self.seq = change.last
+        self.venue_seq = change.last if change.venue_seq is None else change.venue_seq
         self.continued = True
         self.older = 0
         self.ts_event = change.ts_event
@@ -289,6 +295,11 @@ class DeltaBook:
     def seq(self) -> int:
         """The number of the book; -1 where there is none."""
         return -1 if self._book is None else self._book.seq
+
+    @property
+    def venue_seq(self) -> int:
+        """What is published as the number of the book; -1 where there is none."""
+        return -1 if self._book is None else self._book.venue_seq
 
     @property
     def ts_event(self) -> int | None:
@@ -431,9 +442,9 @@ class DeltaDecoder(Decoder):
         self._known.pop(symbol, None)
 
     def seq(self, symbol: str) -> int:
-        """Return the number of the book of `symbol`, -1 where there is none."""
+        """Return the `venue_seq` of the book of `symbol`, -1 where there is none."""
         known = self._known.get(symbol)
-        return -1 if known is None else known.book.seq
+        return -1 if known is None else known.book.venue_seq
 
     def seeded(self, symbol: str) -> bool:
         """Say whether the book of `symbol` stands as it was seeded."""
@@ -472,7 +483,7 @@ class DeltaDecoder(Decoder):
         if progress is Progress.NEWS and (said := (book.reach, book.top())) != known.said:
             known.said = said
             reach, (bids, asks) = said
-            event = BookTop(known.same.symbol, book.seq, book.ts_event, bids, asks, reach)
+            event = BookTop(known.same.symbol, book.venue_seq, book.ts_event, bids, asks, reach)
         if book.wants_seed():
             return (event, SeedWanted(known.same.symbol))
         return (event,)
