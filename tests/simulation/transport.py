@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from types import SimpleNamespace
 from typing import Any, Final, Literal, NamedTuple, NoReturn
 
 import grpc
 import grpc.aio
-from dragonfly_client import _channel, _follow, client
+from dragonfly_client import _channel, _follow, _gets, client
 from dragonfly_client._freshness import Freshness
 from grpc import StatusCode
 from grpc_gateway import service
@@ -115,6 +115,10 @@ class _Context:
     def invocation_metadata(self) -> _Metadata:
         return ()
 
+    async def read(self) -> Any:
+        request = await self._requests.get()
+        return grpc.aio.EOF if request is None else request
+
     async def write(self, message: bytes) -> None:
         while self._unread >= UNREAD_LIMIT:
             self._room.clear()
@@ -168,12 +172,14 @@ class _Channel:
     def stream_stream(
         self, path: str, request_serializer: Callable[[Any], bytes]
     ) -> Callable[..., _Call]:
-        def begin(metadata: object) -> _Call:
-            call = _Call(self._exchange, self._target, path, request_serializer)
-            self._calls.append(call)
-            return call
+        return lambda metadata: self._begin(path, request_serializer)
 
-        return begin
+    def unary_unary(
+        self, path: str, request_serializer: Callable[[Any], bytes]
+    ) -> Callable[..., Coroutine[Any, Any, bytes]]:
+        return lambda request, metadata, timeout: self._begin(path, request_serializer).ask(
+            request, timeout
+        )
 
     def get_state(self) -> grpc.ChannelConnectivity:
         return grpc.ChannelConnectivity.READY
@@ -181,6 +187,11 @@ class _Channel:
     async def close(self, _: float | None = None) -> None:
         for call in self._calls:
             call.cancel()
+
+    def _begin(self, path: str, serialize: Callable[[Any], bytes]) -> _Call:
+        call = _Call(self._exchange, self._target, path, serialize)
+        self._calls.append(call)
+        return call
 
 
 class _Call:
@@ -206,18 +217,38 @@ class _Call:
         self._opening = self._process.loop.create_task(self._open())
 
     async def read(self) -> Any:
+        item = await self._next()
+        if item is None:
+            return grpc.aio.EOF
+        self._exchange.sent_at[self._process.name] = item.sent_at
+        return item.data
+
+    async def ask(self, request: Any, timeout_s: float) -> bytes:
+        """Return the one reply to one request."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self.write(request)
+                reply = await self._next()
+        except TimeoutError:
+            self.cancel(StatusCode.DEADLINE_EXCEEDED)
+            raise self._error() from None
+        except asyncio.InvalidStateError:
+            raise self._error() from None
+        assert reply is not None
+        return reply.data
+
+    async def _next(self) -> _Item | None:
+        """Return the next message; None where the gateway ended the call in good order."""
         while not self._inbox and self._status is None:
             self._changed.clear()
             await self._changed.wait()
         if self._inbox:
             if self._wire is not None:
                 self._wire.up.send(_Item("read"))
-            item = self._inbox.popleft()
-            self._exchange.sent_at[self._process.name] = item.sent_at
-            return item.data
+            return self._inbox.popleft()
         assert self._status is not None
         if self._status.code is StatusCode.OK:
-            return grpc.aio.EOF
+            return None
         raise self._error()
 
     async def write(self, request: Any) -> None:
@@ -229,11 +260,11 @@ class _Call:
     def add_done_callback(self, callback: Callable[[_Call], object]) -> None:
         self._on_end.append(callback)
 
-    def cancel(self) -> None:
+    def cancel(self, code: StatusCode = StatusCode.CANCELLED) -> None:
         self._opening.cancel()
         if self._wire is not None:
             self._wire.hang_up(self._process)
-        self._end(_Item("status", b"cancelled by the bot", StatusCode.CANCELLED))
+        self._end(_Item("status", b"cancelled by the bot", code))
 
     async def _open(self) -> None:
         process, network = self._process, self._exchange.network
@@ -246,10 +277,14 @@ class _Call:
                 if not network.is_cut(ends):
                     break
             elif server is None:
-                self._end(_Item("status", b"connection refused", StatusCode.UNAVAILABLE))
+                self._end(
+                    _Item(
+                        "status", b"failed to connect: connection refused", StatusCode.UNAVAILABLE
+                    )
+                )
                 return
             if process.monotonic() >= deadline:
-                self._end(_Item("status", b"no answer", StatusCode.UNAVAILABLE))
+                self._end(_Item("status", b"failed to connect: no answer", StatusCode.UNAVAILABLE))
                 return
             await asyncio.sleep(CONNECT_RETRY_S)
         wire: Wire[_Item] = Wire(network, process, server.process)
@@ -301,6 +336,7 @@ def install(exchange: Callable[[], Exchange]) -> None:
         (_channel.Connector, "_channel", open_channel),
         (client, "Freshness", lambda: Freshness(monotonic)),
         (_follow, "time", SimpleNamespace(monotonic=monotonic)),
+        (_gets, "time", SimpleNamespace(monotonic=monotonic)),
     ]
     for owner, name, stand_in in replaced:
         setattr(owner, name, stand_in)
