@@ -2,11 +2,11 @@
 
     python bench/chaos.py --minutes 30 --rate 5000 --seed 7     or: make chaos ARGS="…"
 
-Runs all simulated venues, a listener of each and a second of one, two aggregators, two gateways and
-two processes of bots on loopback; --together, two processes of a listener of each venue, an
-aggregator and a gateway, as `dragonfly up` runs them. What joins processes goes through proxies
-(`tests/proxy.py`). On a seeded schedule processes are killed, frozen and stopped, links are cut,
-slowed and held, venues misbehave.
+Runs some simulated venues, which the seed draws of all, a listener of each and a second of one, two
+aggregators, two gateways and two processes of bots on loopback; --together, two processes of a
+listener of each venue, an aggregator and a gateway, as `dragonfly up` runs them. What joins
+processes goes through proxies (`tests/proxy.py`). On a seeded schedule processes are killed, frozen
+and stopped, links are cut, slowed and held, venues misbehave.
 Afterwards the oracle judges all that each bot received. A run that fails keeps its folder.
 """
 
@@ -32,9 +32,20 @@ import uvloop
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-from chaos_plan import APART, BOTS, GATEWAYS, TOGETHER, VENUES, Cast, Planned, role, schedule
+from chaos_plan import (
+    BOTS,
+    GATEWAYS,
+    Cast,
+    Planned,
+    apart,
+    draw_venues,
+    role,
+    schedule,
+    together,
+)
 from chaos_report import Done, Timings, as_json, table
 from chaos_system import Joined
+from dragonfly_venues.registry import venue_names
 from oracle import Excuse, Rules, Run, judge_folder, read_run
 from proxy import Proxy
 from truth import Truth
@@ -142,11 +153,11 @@ class Chaos:
     async def _harm_link(self, done: Done) -> None:
         consumer, publisher = done.target.split("<")
         proxy = self.system.proxies[consumer, publisher]
-        if publisher in VENUES and done.kind == "blackhole":
+        if publisher in self.system.cast.venues and done.kind == "blackhole":
             self._excuse(done, venue=publisher, seconds=SILENT_S)
         self._suffer(done, publisher, consumer)
         done.start = time.time_ns()
-        if publisher in VENUES:
+        if publisher in self.system.cast.venues:
             self._excuse_lists(done, publisher)
         if done.kind == "latency":
             proxy.latency_s += LATENCY_S
@@ -172,7 +183,7 @@ class Chaos:
             proxy.refusing = False
 
     def _excuse_slow(self, done: Done, consumer: str, publisher: str) -> None:
-        if publisher in VENUES:
+        if publisher in self.system.cast.venues:
             self._excuse(done, venue=publisher, seconds=SILENT_S)
         elif publisher in GATEWAYS:
             # It acknowledges nothing: what is on its way to it is as long as the line allows.
@@ -230,17 +241,17 @@ class Chaos:
             self._excuse(done, venue=done.target, instrument=RESTING, seconds=seconds)
 
     async def _burst(self, done: Done) -> None:
-        done.venues = VENUES
+        done.venues = self.system.cast.venues
         done.start = time.time_ns()
         await self.system.control("/step", count=BURST)
 
     def _suffer(self, done: Done, name: str, consumer: str = "") -> None:
         """Note which venues, at which bots, a fault of `name` may be seen in."""
         cast = self.system.cast
-        if name in cast.listeners or name in VENUES:
+        if name in cast.listeners or name in cast.venues:
             done.venues = [cast.listeners.get(name, name)]
         else:
-            done.venues = VENUES
+            done.venues = cast.venues
         if name in GATEWAYS:
             done.bots = f" {name[-1]} "
         if name in BOTS:
@@ -351,7 +362,16 @@ class Options(NamedTuple):
     "--every", "every_s", default=2.0, show_default=True, help="Seconds from fault to fault."
 )
 @click.option("--instruments", default=10, show_default=True, type=click.IntRange(1, 60))
-@click.option("--together", is_flag=True, help="All services of each gateway in its process.")
+@click.option(
+    "--together", "in_one", is_flag=True, help="All services of each gateway in its process."
+)
+@click.option(
+    "--venue",
+    "venues",
+    multiple=True,
+    type=click.Choice(venue_names()),
+    help="May be repeated.  [default: some that the seed draws of all]",
+)
 @click.option("--kind", "kinds", multiple=True, help="Faults of this kind only; may be repeated.")
 @click.option(
     "--fresh",
@@ -370,16 +390,19 @@ def main(
     seed: int,
     every_s: float,
     instruments: int,
-    together: bool,
+    in_one: bool,
+    venues: tuple[str, ...],
     kinds: tuple[str, ...],
     fresh_s: float,
     json_file: Path | None,
     keep: bool,
 ) -> None:
-    cast = TOGETHER if together else APART
+    cast = (together if in_one else apart)(venues or draw_venues(seed))
     plan = schedule(seed, minutes * 60, every_s, kinds, cast)
     command = f"python bench/chaos.py {shlex.join(sys.argv[1:])}"
-    print(f"seed {seed}, {len(plan)} faults:", *plan, sep="\n", flush=True)
+    print(
+        f"seed {seed}, {', '.join(cast.venues)}, {len(plan)} faults:", *plan, sep="\n", flush=True
+    )
     options = Options(minutes * 60, rate, seed, fresh_s, cast, command)
     coins = (f"COIN{number}-USD" for number in range(instruments))
     names = ["ETH-BTC", RESTING, "BTC-USD", *coins][:instruments]
@@ -387,7 +410,7 @@ def main(
     chaos, facts = uvloop.run(cause(folder, plan, options, names))
     _show("judging\n")
     truth = Truth.from_file(folder / "truth.ndjson")
-    states = sum(truth.count(venue, name) for venue in VENUES for name in names)
+    states = sum(truth.count(venue, name) for venue in cast.venues for name in names)
     facts["messages_per_s"] = states / float(str(facts["seconds"]))
     timings = Timings(chaos.done, truth, read_run(folder).rules)
     verdict = judge_folder(folder, timings.observe)

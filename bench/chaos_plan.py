@@ -8,21 +8,22 @@ from itertools import permutations
 from typing import Final, NamedTuple
 
 import click
-from venue_simulator.venues import VENUES as SIMULATED
+from dragonfly_venues.registry import venue_names
 
 __all__ = [
-    "APART",
     "BOTS",
     "GATEWAYS",
-    "TOGETHER",
-    "VENUES",
     "Cast",
     "Planned",
+    "apart",
+    "draw_venues",
     "role",
     "schedule",
+    "together",
 ]
 
-VENUES: Final = tuple(SIMULATED)
+VENUES: Final = 5
+"""As many listeners, and links that lead to them, as two cores can take beside all else."""
 GATEWAYS: Final = ("gateway-1", "gateway-2")
 BOTS: Final = ("bots-1", "bots-2")
 PROCESS_FAULTS: Final = ("kill", "term", "stop")
@@ -57,6 +58,7 @@ class Planned(NamedTuple):
 class Cast(NamedTuple):
     """Which processes there are beside simulator, gateways and bots."""
 
+    venues: Sequence[str]
     listeners: Mapping[str, str]
     """By name, the venue."""
     aggregators: Sequence[str]
@@ -74,7 +76,7 @@ class Cast(NamedTuple):
         yield from permutations(self.aggregators, 2)
         for gateway in GATEWAYS:
             # A gateway without aggregators has all services in its process.
-            yield from ((gateway, publisher) for publisher in self.aggregators or VENUES)
+            yield from ((gateway, publisher) for publisher in self.aggregators or self.venues)
             yield from ((bots, gateway) for bots in BOTS)
 
     def replicas(self, listener: str) -> Sequence[str]:
@@ -85,14 +87,25 @@ class Cast(NamedTuple):
         """Return the venues whose listeners are in the process `name`."""
         if name in self.listeners:
             return (self.listeners[name],)
-        return VENUES if name in GATEWAYS and not self.aggregators else ()
+        return self.venues if name in GATEWAYS and not self.aggregators else ()
 
 
-APART: Final = Cast(
-    {"listener-binance-2": "binance", **{f"listener-{venue}-1": venue for venue in VENUES}},
-    ("aggregator-1", "aggregator-2"),
-)
-TOGETHER: Final = Cast({}, ())
+def draw_venues(seed: int) -> Sequence[str]:
+    """Return the venues of a run, of all that there are."""
+    names = venue_names()
+    return sorted(random.Random(f"venues/{seed}").sample(names, min(VENUES, len(names))))
+
+
+def apart(venues: Sequence[str]) -> Cast:
+    """Return a process for each service; the first venue has two listeners."""
+    listeners = {f"listener-{venues[0]}-2": venues[0]}
+    listeners |= {f"listener-{venue}-1": venue for venue in venues}
+    return Cast(venues, listeners, ("aggregator-1", "aggregator-2"))
+
+
+def together(venues: Sequence[str]) -> Cast:
+    """Return gateways with all other services in their processes."""
+    return Cast(venues, {}, ())
 
 
 def deck(chance: random.Random, cast: Cast) -> list[tuple[str, str, float]]:
@@ -108,11 +121,11 @@ def deck(chance: random.Random, cast: Cast) -> list[tuple[str, str, float]]:
             cards.append((kind, f"{consumer}<{publisher}", 0.0 if kind == "reset" else some_s()))
     cards += [("partition", name, some_s()) for name in chance.sample(cast.harmed[:-1], 2)]
     for kind in (*MOMENTS, *ONE_FRAME):
-        cards.append((f"venue {kind}", chance.choice(VENUES), 0.0))
+        cards.append((f"venue {kind}", chance.choice(cast.venues), 0.0))
     for kind in (*ONE_FRAME, *STATES):
-        cards.append((f"venue {kind}", chance.choice(VENUES), some_s()))
+        cards.append((f"venue {kind}", chance.choice(cast.venues), some_s()))
     for kind in TRADING:
-        cards.append((f"venue {kind}", chance.choice(VENUES), chance.choice(TRADING_SECONDS)))
+        cards.append((f"venue {kind}", chance.choice(cast.venues), chance.choice(TRADING_SECONDS)))
     cards.append(("burst", "all", 0.0))
     chance.shuffle(cards)
     return cards
@@ -142,4 +155,4 @@ def role(target: str) -> str:
     consumer, _, publisher = target.partition("<")
     if publisher:
         return f"{role(publisher)}>{role(consumer)}"
-    return "venue" if target in VENUES else target.partition("-")[0]
+    return "venue" if target in venue_names() else target.partition("-")[0]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlencode, urlsplit
 
-from chaos_plan import BOTS, GATEWAYS, VENUES, Cast
+from chaos_plan import BOTS, GATEWAYS, Cast
 from dragonfly_client import ClientError, DragonflyClient
 from proxy import Proxy
 from system import Process, System, eventually, live_venues
@@ -51,10 +51,10 @@ class Joined(System):
     async def start_joined(self, rate: float) -> None:
         """Start all; `rate` is updates a second of all venues together."""
         moving = [f"--instrument={name}" for name in self.instruments]
-        each = rate / len(VENUES) / len(self.instruments)
+        each = rate / len(self.cast.venues) / len(self.instruments)
         await self.start_simulator(f"--rate={each:g}", *moving)
         for (_, publisher), proxy in self.proxies.items():
-            if publisher in VENUES:
+            if publisher in self.cast.venues:
                 proxy.target = ("127.0.0.1", urlsplit(self.urls(publisher)["ws"]).port or 0)
             elif publisher not in GATEWAYS:
                 proxy.target = Path(self.folder / f"{publisher}.ipc")
@@ -99,7 +99,7 @@ class Joined(System):
                         books = [await client.get_book(name) for name in self.instruments]
                     except ClientError:
                         return False
-                    return all(live_venues(book) == set(VENUES) for book in books)
+                    return all(live_venues(book) == set(self.cast.venues) for book in books)
 
                 await eventually(is_whole, within_s=WHOLE_WITHIN_S, what="all venues are live")
 
@@ -115,7 +115,7 @@ class Joined(System):
         if self.cast.aggregators:
             return ("gateway", bind, *self._upstreams(name, self.cast.aggregators))
         urls = partial(self._proxied, name)
-        return self.together(VENUES, bind=bind, urls=urls, listener=LISTS_OFTEN)
+        return self.together(self.cast.venues, bind=bind, urls=urls, listener=LISTS_OFTEN)
 
     def _proxied(self, consumer: str, venue: str) -> dict[str, str]:
         port = self.proxies[consumer, venue].port

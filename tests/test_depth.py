@@ -4,44 +4,56 @@ from __future__ import annotations
 
 import pytest
 from dragonfly_client import Book
+from dragonfly_venues.registry import find_venue, venue_names
 from oracle import Oracle
 from system import Bot, System
 from truth import Truth
 from venue_simulator.catalogue import RESTING
 
-VENUES = ("binance", "bitstamp", "kraken", "kucoin", "okx")
+TOGETHER = 8
+"""Venues in one book at most."""
+GROUPS = [venue_names()[at : at + TOGETHER] for at in range(0, len(venue_names()), TOGETHER)]
 INSTRUMENTS = ("ETH-BTC", "BTC-USD", RESTING)
+UPDATES_PER_S = 100
+"""Of an instrument at all venues."""
 BOOKS = 200
-FAULTS = (
-    "--fault=binance gap at=3.0",
-    "--fault=binance reorder at=4.0",
-    "--fault=binance duplicate at=4.5",
-    "--fault=binance malformed at=5.0",
-    "--fault=binance close at=6.0",
-    "--fault=kucoin gap at=3.5",
-)
+ONE_FRAME = ("gap", "reorder", "duplicate", "malformed")
 
 
 def depths(book: Book) -> dict[str, int]:
     return {feed.venue: feed.depth for feed in book.venues}
 
 
+def least_depth(name: str, depth: int) -> int:
+    """Return how deep a venue's books are at least, of `depth` that are asked for."""
+    venue = find_venue(name).at(depth)
+    levels = [depth if venue.levels is None else venue.levels]
+    if venue.snapshots is not None and venue.snapshots.levels is not None:
+        # Of what REST proves some are taken away; then it says how many are left.
+        levels.append(venue.snapshots.levels * 3 // 4)
+    return min(depth, *levels)
+
+
+@pytest.mark.parametrize("venues", GROUPS, ids="-".join)
 @pytest.mark.parametrize("depth", [50, 100])
-async def test_a_deep_book_is_the_merge_as_deep_as_it_says(system: System, depth: int) -> None:
+async def test_a_deep_book_is_the_merge_as_deep_as_it_says(
+    system: System, depth: int, venues: tuple[str, ...]
+) -> None:
     option = [f"--depth={depth}"]
+    rate = UPDATES_PER_S / len(venues)
     await system.start(
-        simulator=("--rate", "20", "--seed", "5", f"--truth-levels={depth}", *FAULTS),
-        venues=VENUES,
+        simulator=(f"--rate={rate:g}", "--seed", "5", f"--truth-levels={depth}"),
+        venues=venues,
         listener=option,
         aggregator=option,
         gateway=option,
     )
-    # REST gives a hundred levels of KuCoin: of fewer than those are left, it says how many.
-    least = dict.fromkeys(VENUES, depth) | {"kucoin": min(depth, 75)}
+    least = {venue: least_depth(venue, depth) for venue in venues}
+    cut = venues[0]
 
     def is_whole(book: Book) -> bool:
         said = depths(book)
-        return all(said.get(venue, 0) >= least[venue] for venue in VENUES)
+        return all(said.get(venue, 0) >= least[venue] for venue in venues)
 
     async with Bot(system.gateway_address, *INSTRUMENTS) as bot:
         await bot.until(
@@ -51,10 +63,13 @@ async def test_a_deep_book_is_the_merge_as_deep_as_it_says(system: System, depth
             what=f"{depth} levels of each venue",
         )
         closed = len(bot.books)
-        await system.fault("binance", "reset")
-        await bot.until(lambda book: depths(book)["binance"] == 0, what="binance out")
+        for venue in venues:
+            for kind in ONE_FRAME:
+                await system.fault(venue, kind)
+        await system.fault(cut, "reset")
+        await bot.until(lambda book: depths(book)[cut] == 0, what=f"{cut} out")
         await bot.until(
-            lambda book: is_whole(book) and len(bot.books) > closed + BOOKS, what="binance back"
+            lambda book: is_whole(book) and len(bot.books) > closed + BOOKS, what="all are back"
         )
     assert all(len(book.bids) <= depth and len(book.asks) <= depth for book in bot.books)
     assert any(len(book.bids) == len(book.asks) == depth for book in bot.books)

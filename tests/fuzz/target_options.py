@@ -8,7 +8,7 @@ import io
 import math
 import os
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Final
 from urllib.parse import parse_qsl, urlencode
@@ -24,6 +24,7 @@ from dragonfly_common.errors import ConfigError, UserError
 from dragonfly_common.types import is_instrument, normalise_instrument
 from dragonfly_venues.registry import find_venue
 from dragonfly_venues.transport import STREAM_SCHEMES, check_url
+from dragonfly_venues.venue import Ask
 from dragonfly_views.access import read_tokens
 from dragonfly_views.tokens import write_entry
 from feed_listener.cli import listener
@@ -31,7 +32,7 @@ from fuzzing import Target
 from grpc_gateway.cli import gateway
 from mutation import Form
 from supervisor.cli import _by_venue, demo, up
-from target_venues import PATHS
+from target_venues import stream_symbol, ws_path
 from terminal.cli import watch
 from venue_simulator import control
 from venue_simulator.cli import simulator
@@ -343,6 +344,31 @@ class _Timeless(FaultInjection):
         return asyncio.TimerHandle(0.0, act, (), _LOOP)
 
 
+UNASKED: Final = b'okx {"op":"subscribe","args":[{"channel":"bbo-tbt","instId":"ETH-BTC"}]}'
+"""What a simulated venue answers, and no listener asks."""
+
+
+def _requests(venue: str) -> Iterator[str]:
+    """Yield each kind of frame that a listener sends to `venue`."""
+    rules = find_venue(venue)
+    yield from rules.greeting
+    for subscribe in (True, False):
+        yield from rules.requests(
+            Ask(
+                symbols=[stream_symbol(venue)],
+                request_id=1,
+                depth=10,
+                subscribe=subscribe,
+                bbo=rules.audits.bbo,
+            )
+        )
+    for write in (rules.probe, rules.keepalive):
+        if write is not None:
+            yield write(2)
+    if rules.instruments.ws_request is not None:
+        yield rules.instruments.ws_request
+
+
 class Requests(Target):
     """What clients send to simulated venues."""
 
@@ -350,28 +376,16 @@ class Requests(Target):
     weight = 4
 
     def seeds(self) -> Sequence[bytes]:
-        return [
-            b'binance {"method":"SUBSCRIBE","params":["ethbtc@depth20@100ms"],"id":1}',
-            b'bitstamp {"event":"bts:subscribe","data":{"channel":"order_book_ethbtc"}}',
-            b'kraken {"method":"subscribe","params":{"channel":"book","depth":10,"snapshot":true,'
-            b'"symbol":["ETH/BTC"]},"req_id":1}',
-            b'kraken {"method":"subscribe","params":{"channel":"instrument"}}',
-            b'kraken {"method":"ping","req_id":1}',
-            b'kucoin {"id":"1","type":"subscribe","topic":"/market/level2:ETH-BTC",'
-            b'"response":true}',
-            b'kucoin {"id":"2","type":"ping"}',
-            b'okx {"id":"1","op":"subscribe","args":[{"channel":"books","instId":"ETH-BTC"},'
-            b'{"channel":"bbo-tbt","instId":"ETH-BTC"}]}',
-            b"okx ping",
-        ]
+        ours = [f"{name} {frame}".encode() for name in VENUES for frame in _requests(name)]
+        return [*ours, UNASKED]
 
     def reset(self) -> None:
         clock = ManualClock()
         self._exchanges = {name: Exchange(venue, clock, Truth()) for name, venue in VENUES.items()}
         SeededDriver(self._exchanges, [], seed=1, rate=0.0)
         self._sessions = {
-            name: VENUES[name].session(path, self._exchanges[name], 1)
-            for name, path in PATHS.items()
+            name: exchange.venue.session(ws_path(exchange), exchange, 1)
+            for name, exchange in self._exchanges.items()
         }
         self._now_ns = clock.now_ns()
 

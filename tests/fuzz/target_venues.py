@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from functools import cache
 from typing import Any, ClassVar, Final, NoReturn
 from urllib.parse import parse_qsl, urlsplit
 
@@ -38,25 +39,12 @@ from venue_simulator.truth import Truth
 from venue_simulator.venue import Frame, Reply, RestRequest, Subscribe, Unsubscribe
 from venue_simulator.venues import VENUES as SIMULATED
 
-__all__ = ["PATHS", "TARGETS"]
+__all__ = ["TARGETS", "stream_symbol", "ws_path"]
 
 DEPTH: Final = 5
 INSTRUMENT: Final = "ETH-BTC"
-SYMBOLS: Final = {
-    "binance": "ethbtc",
-    "bitstamp": "ethbtc",
-    "kraken": "ETH/BTC",
-    "kucoin": "ETH-BTC",
-    "okx": "ETH-BTC",
-}
-TRADED_AS: Final = SYMBOLS | {"binance": "ETHBTC"}
-PATHS: Final = {
-    "binance": "/stream",
-    "bitstamp": "/",
-    "kraken": "/v2",
-    "kucoin": "/endpoint?token=t&connectId=7",
-    "okx": "/ws/v5/public",
-}
+WS_BASE: Final = "ws://127.0.0.1:9"
+"""Of every simulated venue."""
 STEPS_TO_HEAL: Final = 100
 """Of a second each; a symbol that broke again and again is asked for more and more slowly."""
 
@@ -120,6 +108,8 @@ class _Connection:
 
 class _Driven(Session):
     async def _send(self, text: str) -> None:
+        if self._venue.stamp is not None:
+            text = self._venue.stamp(text, self._clock.now_ns())
         await self._connection.send(text)  # its time limit needs a loop
 
 
@@ -178,10 +168,12 @@ class Frames(Target):
         venue = find_venue(self.venue)
         self._exchange = Exchange(SIMULATED[self.venue], self._clock, Truth())
         self._market = SeededDriver({self.venue: self._exchange}, [], seed=1, rate=0.0)
+        self._traded_as = _traded_symbol(self._exchange)
         self.outlet = _Outlet()
         self._feeds = Feeds(self.venue, DEPTH, self.outlet, self._clock)
         self._feeds.follow(INSTRUMENT, "fuzzing")
-        self._feeds.bind(INSTRUMENT, SYMBOLS[self.venue])
+        self._symbol = stream_symbol(self.venue)
+        self._feeds.bind(INSTRUMENT, self._symbol)
         self._pauses = new_pause_detector(self._clock.monotonic())
         self._around = VenueContext(
             venue,
@@ -203,7 +195,7 @@ class Frames(Target):
         for _ in range(40):
             self._step(1.0)
         by_length = sorted(dict.fromkeys(self._seen), key=len)
-        return [*CONTROL[self.venue], *by_length[:8], *by_length[-8:]]
+        return [*_control_frames(self.venue), *by_length[:8], *by_length[-8:]]
 
     def feed(self, data: bytes) -> str:
         before = counted(counters.MALFORMED), self.outlet.books
@@ -235,7 +227,7 @@ class Frames(Target):
         """Step the market until the book that is published is the venue's."""
         for _ in range(STEPS_TO_HEAL):
             self._step(1.0)
-            state = self._exchange.state(TRADED_AS[self.venue])
+            state = self._exchange.state(self._traded_as)
             said = self.outlet.last
             if state is None or said is None or said.state is not FeedState.LIVE:
                 continue
@@ -250,11 +242,11 @@ class Frames(Target):
 
     def _audit(self) -> None:
         """Hold the book against REST's, where it is as new: nothing else finds a wrong level."""
-        symbol, decoder = SYMBOLS[self.venue], self.session._decoder
+        symbol, decoder = self._symbol, self.session._decoder
         if find_venue(self.venue).snapshots is None or symbol not in self.session.tops:
             return
         source = _source(self.venue)
-        reply = _asked(self._exchange, source.path(symbol), self._clock.now_ns())
+        reply = _asked(self._exchange, source.path(symbol))
         snapshot = source.parse(reply, symbol, DEPTH)
         watch = Watch(symbol)
         watch.note(decoder.seq(symbol), self.session.tops[symbol][0])
@@ -267,13 +259,13 @@ class Frames(Target):
         self._market.step()
         self._converse()
         for symbol in self.session.unbooked():
-            self.session.seed(_seed(self.venue, symbol, self._exchange, self._clock.now_ns()))
+            self.session.seed(_seed(symbol, self._exchange))
 
     def _open(self) -> None:
         self._connections += 1
         self._member = _Member()
         self._conversation = SIMULATED[self.venue].session(
-            PATHS[self.venue], self._exchange, self._connections
+            ws_path(self._exchange), self._exchange, self._connections
         )
         self._connection = _Connection()
         self.session = _Driven(
@@ -283,7 +275,7 @@ class Frames(Target):
             lifetime_s=1e9,
             on_news=lambda: None,
         )
-        self.session.want([SYMBOLS[self.venue]])
+        self.session.want([self._symbol])
         self._act(self._conversation.open(self._clock.now_ns()))
         self._converse()
 
@@ -363,15 +355,12 @@ class Snapshots(Target):
     venue: ClassVar[str]
 
     def seeds(self) -> Sequence[bytes]:
-        clock = ManualClock()
-        exchange = Exchange(SIMULATED[self.venue], clock, Truth())
-        SeededDriver({self.venue: exchange}, [], seed=1, rate=0.0).want(INSTRUMENT)
-        source = _source(self.venue)
-        return [_asked(exchange, source.path(SYMBOLS[self.venue]), clock.now_ns())]
+        exchange = _open_exchange(self.venue)
+        return [_asked(exchange, _source(self.venue).path(stream_symbol(self.venue)))]
 
     def feed(self, data: bytes) -> str:
         try:
-            top = _source(self.venue).parse(data, SYMBOLS[self.venue], DEPTH)
+            top = _source(self.venue).parse(data, stream_symbol(self.venue), DEPTH)
         except FrameError as error:
             assert error.reason in FRAME_ERROR_REASONS, error.reason
             return error.reason
@@ -389,8 +378,7 @@ class Endpoints(Target):
     venue: ClassVar[str]
 
     def seeds(self) -> Sequence[bytes]:
-        exchange = Exchange(SIMULATED[self.venue], ManualClock(), Truth())
-        return [_asked(exchange, self._source().rest_path, 0, method="POST")]
+        return [_asked(_open_exchange(self.venue), self._source().rest_path, method="POST")]
 
     def feed(self, data: bytes) -> str:
         asked = f"http://127.0.0.1{self._source().rest_path}"
@@ -419,22 +407,78 @@ def _source(venue: str) -> SnapshotSource:
     return source
 
 
-def _seed(venue: str, symbol: str, exchange: Exchange, now_ns: int) -> BookTop:
-    source = _source(venue)
-    reply = _asked(exchange, source.path(symbol), now_ns)
+def _seed(symbol: str, exchange: Exchange) -> BookTop:
+    source = _source(exchange.venue.name)
+    reply = _asked(exchange, source.path(symbol))
     return source.parse(reply, symbol, source.levels or DEPTH)
 
 
-def _asked(exchange: Exchange, path: str, now_ns: int, method: str = "GET") -> bytes:
+def _open_exchange(venue: str) -> Exchange:
+    """Return a simulated venue that trades the whole catalogue."""
+    exchange = Exchange(SIMULATED[venue], ManualClock(), Truth())
+    SeededDriver({venue: exchange}, [], seed=1, rate=0.0).want(INSTRUMENT)
+    return exchange
+
+
+def _asked(exchange: Exchange, path: str, method: str = "GET") -> bytes:
     path, _, query = path.partition("?")
-    request = RestRequest(path, dict(parse_qsl(query)), method, ws_base="ws://127.0.0.1:9")
-    reply = exchange.venue.rest(request, exchange, now_ns)
+    request = RestRequest(path, dict(parse_qsl(query)), method, WS_BASE)
+    reply = exchange.venue.rest(request, exchange, exchange.clock.now_ns())
     assert reply.status == 200, reply
     return reply.body
 
 
 def _bytes(frame: Frame) -> bytes:
     return frame.encode() if isinstance(frame, str) else frame
+
+
+def ws_path(exchange: Exchange) -> str:
+    """Return where a venue has its socket, below its own address."""
+    rules = find_venue(exchange.venue.name)
+    url = (
+        rules.connect_url(WS_BASE)
+        if rules.endpoint is None
+        else rules.endpoint.parse(_asked(exchange, rules.endpoint.rest_path, method="POST"), 7)
+    )
+    return url.removeprefix(WS_BASE) or "/"
+
+
+def _lists(exchange: Exchange) -> list[bytes]:
+    """Return each reply in which a venue lists its instruments."""
+    source = find_venue(exchange.venue.name).instruments
+    paths = [path for path in (source.rest_path, source.other_rest_path) if path is not None]
+    if paths:
+        return [_asked(exchange, path) for path in paths]
+    assert source.ws_request is not None
+    talk = exchange.venue.session(ws_path(exchange), exchange, 1)
+    said = talk.receive(source.ws_request.encode(), exchange.clock.now_ns())
+    return [_bytes(action.frame) for action in said if isinstance(action, Reply)]
+
+
+@cache
+def stream_symbol(venue: str) -> str:
+    """Return what a venue's streams call `INSTRUMENT`, as its list tells a listener."""
+    parse = find_venue(venue).instruments.parse
+    (symbol,) = {
+        listed[INSTRUMENT].symbol
+        for reply in _lists(_open_exchange(venue))
+        if (listed := parse(reply)) is not None
+    }
+    return symbol
+
+
+def _traded_symbol(exchange: Exchange) -> str:
+    """Return what the simulated venue itself calls `INSTRUMENT`."""
+    return next(one.symbol for one in exchange.listings() if one.instrument == INSTRUMENT)
+
+
+def _control_frames(venue: str) -> Sequence[bytes]:
+    if venue not in CONTROL:
+        raise LookupError(
+            f"target_venues.CONTROL has nothing of {venue}: write down what it sends beside books"
+            " (acknowledgements, errors, pongs, halts, announced ends), after its documents"
+        )
+    return CONTROL[venue]
 
 
 class Lists(Target):
@@ -445,17 +489,7 @@ class Lists(Target):
     venue: ClassVar[str]
 
     def seeds(self) -> Sequence[bytes]:
-        clock = ManualClock()
-        exchange = Exchange(SIMULATED[self.venue], clock, Truth())
-        SeededDriver({self.venue: exchange}, [], seed=1, rate=0.0)
-        source = find_venue(self.venue).instruments
-        paths = [path for path in (source.rest_path, source.other_rest_path) if path is not None]
-        if paths:
-            return [_asked(exchange, path, clock.now_ns()) for path in paths]
-        assert source.ws_request is not None
-        talk = exchange.venue.session(PATHS[self.venue], exchange, 1)
-        said = talk.receive(source.ws_request.encode(), clock.now_ns())
-        return [_bytes(action.frame) for action in said if isinstance(action, Reply)]
+        return _lists(_open_exchange(self.venue))
 
     def feed(self, data: bytes) -> str:
         venue: Venue = find_venue(self.venue)

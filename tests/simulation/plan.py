@@ -12,6 +12,7 @@ from random import Random
 from typing import Final
 
 from dragonfly_common.topics import ViewKind
+from dragonfly_venues.registry import venue_names
 from venue_simulator.catalogue import RESTING
 from venue_simulator.faults import FaultKind
 from venue_simulator.seeded import RESTING_S
@@ -31,7 +32,6 @@ DEEP: Final = 50
 HEALED_AT_S: Final = 16.0
 """By then everything that is broken is whole again, and nothing more goes wrong."""
 
-VENUES: Final = ("binance", "bitstamp", "kraken", "kucoin", "okx")
 INSTRUMENTS: Final = ("ETH-BTC", "BTC-USD")
 KINDS: Final = (ViewKind.BOOK, ViewKind.BOOK, ViewKind.BBO, ViewKind.LIQUIDITY)
 
@@ -115,7 +115,7 @@ class Plan:
 def draw_plan(seed: int) -> Plan:
     """Return what `seed` stands for."""
     random = Random(f"plan/{seed}")
-    shape = _draw_shape(random)
+    shape = _draw_shape(random, seed)
     deeds: list[Deed] = []
     for _ in range(random.randint(1, 8)):
         deeds += _draw_fault(random, shape)
@@ -135,12 +135,13 @@ def draw_plan(seed: int) -> Plan:
     return Plan(shape, tuple(sorted(deeds, key=lambda deed: deed.at_s)))
 
 
-def _draw_shape(random: Random) -> Shape:
+def _draw_shape(random: Random, seed: int) -> Shape:
     listeners = random.choice((1, 1, 2))
     aggregators = random.choice((1, 1, 2))
     count = random.choice((1, 2, 2, 3)) if listeners + aggregators < 4 else random.choice((1, 2))
     return Shape(
-        venues=tuple(sorted(random.sample(VENUES, count))),
+        # By themselves: whatever else a seed stands for stays as it is when venues are added.
+        venues=tuple(sorted(Random(f"venues/{seed}").sample(venue_names(), count))),
         listeners=listeners,
         aggregators=aggregators,
         redundancy=random.choice((1, 2)),
