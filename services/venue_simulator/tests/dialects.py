@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final
@@ -29,7 +29,11 @@ class Dialect:
     """Of the message behind which only changes come."""
     is_book: Callable[[Message], bool]
     seq: Callable[[Any], object]
-    """Of a book's `data`."""
+    """Of a book frame's message."""
+    statuses: Callable[[Any], Iterator[tuple[str, object]]]
+    """BASE-QUOTE and what is said of its trading, from the instrument list."""
+    halted: object
+    """What is said of the trading of a halted market."""
     token_path: str | None = None
     """To which a POST is sent that tells the socket's address."""
 
@@ -41,7 +45,11 @@ DIALECTS: Final = {
         {"method": "SUBSCRIBE", "params": ["ethbtc@depth20@100ms"], "id": 1},
         begins=lambda message: message.get("id") == 1,
         is_book=lambda message: "depth" in message.get("stream", ""),
-        seq=lambda data: data["lastUpdateId"],
+        seq=lambda message: message["data"]["lastUpdateId"],
+        statuses=lambda reply: (
+            (f"{one['baseAsset']}-{one['quoteAsset']}", one["status"]) for one in reply["symbols"]
+        ),
+        halted="BREAK",
     ),
     "bitstamp": Dialect(
         "",
@@ -49,7 +57,9 @@ DIALECTS: Final = {
         {"event": "bts:subscribe", "data": {"channel": "order_book_ethbtc"}},
         begins=lambda message: message.get("event") == "bts:subscription_succeeded",
         is_book=lambda message: message.get("event") == "data",
-        seq=lambda data: data["microtimestamp"],
+        seq=lambda message: message["data"]["microtimestamp"],
+        statuses=lambda reply: ((one["name"].replace("/", "-"), one["trading"]) for one in reply),
+        halted="Disabled",
     ),
     "kraken": Dialect(
         "/v2",
@@ -60,7 +70,11 @@ DIALECTS: Final = {
         },
         begins=lambda message: message.get("type") == "snapshot",
         is_book=lambda message: message.get("channel") == "book",
-        seq=lambda data: data[0]["timestamp"],
+        seq=lambda message: message["data"][0]["timestamp"],
+        statuses=lambda reply: (
+            (one["wsname"].replace("/", "-"), one["status"]) for one in reply["result"].values()
+        ),
+        halted="cancel_only",
     ),
     "kucoin": Dialect(
         "/endpoint",
@@ -68,7 +82,9 @@ DIALECTS: Final = {
         {"id": "1", "type": "subscribe", "topic": "/market/level2:ETH-BTC", "response": True},
         begins=lambda message: message.get("type") == "ack",
         is_book=lambda message: message.get("subject") == "trade.l2update",
-        seq=lambda data: data["sequenceEnd"],
+        seq=lambda message: message["data"]["sequenceEnd"],
+        statuses=lambda reply: ((one["symbol"], one["enableTrading"]) for one in reply["data"]),
+        halted=False,
         token_path="/api/v1/bullet-public",
     ),
     "okx": Dialect(
@@ -77,7 +93,9 @@ DIALECTS: Final = {
         {"op": "subscribe", "args": [{"channel": "books", "instId": "ETH-BTC"}]},
         begins=lambda message: message.get("action") == "snapshot",
         is_book=lambda message: message.get("action") in {"snapshot", "update"},
-        seq=lambda data: data[0]["seqId"],
+        seq=lambda message: message["data"][0]["seqId"],
+        statuses=lambda reply: ((one["instId"], one["state"]) for one in reply["data"]),
+        halted="suspend",
     ),
 }
 

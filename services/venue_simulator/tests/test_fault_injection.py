@@ -41,8 +41,7 @@ def is_book(message: Message) -> bool:
 
 
 def seq_of(message: Message) -> str:
-    (dialect,) = [dialect for dialect in DIALECTS.values() if dialect.is_book(message)]
-    return str(dialect.seq(message["data"]))
+    return next(str(one.seq(message)) for one in DIALECTS.values() if one.is_book(message))
 
 
 @ANY_VENUE
@@ -124,9 +123,8 @@ async def test_mute_stops_books_and_nothing_else(simulator: Simulator, venue: st
 def assert_is(message: Message, simulator: Simulator, venue: str) -> None:
     """Assert that a book frame shows the truth as it stands."""
     state = last_state(simulator, venue)
-    data = message["data"]
     if venue == "kraken":
-        assert data[0]["checksum"] == checksum(state.bids, state.asks)
+        assert message["data"][0]["checksum"] == checksum(state.bids, state.asks)
     else:
         assert seq_of(message) == str(state.venue_seq)
 
@@ -384,28 +382,10 @@ async def test_what_is_no_fault_cannot_be_ended(
         simulator.faults.clear(*names)
 
 
-WORDS = {
-    "binance": "BREAK",
-    "bitstamp": "Disabled",
-    "kraken": "cancel_only",
-    "kucoin": "False",
-    "okx": "suspend",
-}
-
-
-async def statuses(simulator: Simulator, venue: str) -> dict[str, str]:
+async def statuses(simulator: Simulator, venue: str) -> dict[str, object]:
     """Return what REST says of trading by instrument."""
-    reply = (await get(simulator.rest_url(venue) + DIALECTS[venue].rest_path)).body
-    if venue == "binance":
-        return {f"{s['baseAsset']}-{s['quoteAsset']}": s["status"] for s in reply["symbols"]}
-    if venue == "bitstamp":
-        return {pair["name"].replace("/", "-"): pair["trading"] for pair in reply}
-    if venue == "okx":
-        return {pair["instId"]: pair["state"] for pair in reply["data"]}
-    if venue == "kucoin":
-        return {pair["symbol"]: str(pair["enableTrading"]) for pair in reply["data"]}
-    pairs = reply["result"].values()
-    return {pair["wsname"].replace("/", "-"): pair["status"] for pair in pairs}
+    dialect = DIALECTS[venue]
+    return dict(dialect.statuses((await get(simulator.rest_url(venue) + dialect.rest_path)).body))
 
 
 @ANY_VENUE
@@ -420,7 +400,7 @@ async def test_a_halted_market_says_so_and_stands_still(simulator: Simulator, ve
             changed = {name for name in usual if usual[name] != halted[name]}
             (name,) = changed
             assert name in {"ETH-BTC", "ETH-XBT"}
-            assert halted[name] == WORDS[venue]
+            assert halted[name] == DIALECTS[venue].halted
         assert await statuses(simulator, venue) == usual
         simulator.step()
         assert seq_of(await next_book(wire))
