@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from dragonfly_common.types import Level, Side
+from dragonfly_venues.decoding import delta_books
 from dragonfly_venues.decoding.delta_books import (
     MAX_BUFFERED,
     Change,
@@ -223,6 +224,19 @@ def test_a_venues_window_is_cut_to_what_it_keeps_current() -> None:
     book.change(Change(1, 2, levels(10.5), ()))
     book.change(Change(2, 3, ((10.5, 0.0),), ()))
     assert book.top()[0] == levels(10.0), "9 was pushed out, and nothing more was said of it"
+
+
+def test_of_too_many_levels_the_worse_are_forgotten_and_never_shown(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(delta_books, "MOST_LEVELS", 6)
+    book = DeltaBook(4, Links(), seeded=False)
+    book.snapshot(Seed(1, levels(*range(1, 8)), levels(9.0)))
+    assert (book.top()[0], book.reach) == (levels(7.0, 6.0, 5.0), 3)
+    book.change(Change(1, 2, levels(4.5, 5.5), ()))
+    assert book.top()[0] == levels(7.0, 6.0, 5.5, 5.0)
+    book.change(Change(2, 3, levels(8.0, 8.1, 8.2), ()))
+    assert (book.top()[0], book.reach) == (levels(8.2, 8.1, 8.0), 3)
 
 
 def test_a_counter_that_a_venue_resets_is_followed_by_its_links() -> None:

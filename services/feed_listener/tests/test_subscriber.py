@@ -119,6 +119,21 @@ def test_an_acknowledgement_of_one_symbol_leaves_the_others_waiting() -> None:
     assert asked.turn(NOW + 2.0).unacknowledged == ["a"]
 
 
+def test_a_list_of_all_that_is_subscribed_answers_either_request() -> None:
+    asked = subscriber()
+    asked.want(["a", "b"], NOW)
+    asked.turn(NOW)
+    assert asked.acked(Acked(None, ("b", "x"), complete=True), NOW) == ["b"]
+    assert asked.acked(Acked(None, ("a", "b"), complete=True), NOW) == ["a"]
+    asked.unwant(["a"], NOW)
+    assert requests(asked, NOW + 1.0) == [("unsub", ["a"])]
+    asked.want(["a"], NOW + 1.0)
+    asked.acked(Acked(None, ("a", "b"), complete=True), NOW + 1.0)
+    assert requests(asked, NOW + 2.0) == [], "it stands in the list: it was not left yet"
+    asked.acked(Acked(None, ("b",), complete=True), NOW + 2.0)
+    assert requests(asked, NOW + 2.0) == [("sub", ["a"])]
+
+
 def test_a_book_before_its_acknowledgement_is_as_good() -> None:
     asked = subscriber()
     asked.want(["a"], NOW)

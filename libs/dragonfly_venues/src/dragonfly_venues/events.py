@@ -83,6 +83,8 @@ class Acked(msgspec.Struct, frozen=True):
     request_id: int | None
     symbols: tuple[str, ...] = ()
     subscribed: bool = True
+    complete: bool = False
+    """`symbols` are all that the connection has subscribed: what they leave out was left."""
 
 
 class Refused(msgspec.Struct, frozen=True):

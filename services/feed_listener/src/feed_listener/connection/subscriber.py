@@ -186,7 +186,10 @@ class Subscriber:
         request = self._request
         if request is None:
             return []
-        if ack.symbols:
+        if ack.complete:
+            listed = request.symbols & set(ack.symbols)
+            answered = listed if request.subscribes else request.symbols - listed
+        elif ack.symbols:
             answered = request.symbols & set(ack.symbols)
             if ack.subscribed is not request.subscribes:
                 return []
