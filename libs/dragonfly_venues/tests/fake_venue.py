@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gzip
 import http
 import json
 import shutil
@@ -255,6 +256,8 @@ class FakeServer:
         self.retry_after: str | None = None
         self.pages: dict[str, tuple[int, str]] = {}
         """What REST answers at a path instead, status and text."""
+        self.gzip = False
+        """Whether all that it says is packed."""
         self.opened = 0
         self.rejected = 0
         self.snapshots: dict[str, object] = {}
@@ -328,7 +331,7 @@ class FakeServer:
         for connection, symbols in list(self.subscribed.items()):
             if symbol is None or symbol in symbols:
                 with contextlib.suppress(ConnectionClosed):
-                    await connection.send(text)
+                    await self._say(connection, text)
 
     def deafen(self) -> None:
         """Read nothing any more: neither requests nor pings are answered."""
@@ -372,12 +375,15 @@ class FakeServer:
                 symbols -= set(request["symbols"])
         if refused and request["op"] == "sub":
             why = _frame(t="refused", id=request["id"], symbols=refused, why=self.why)
-            await connection.send(why)
+            await self._say(connection, why)
         if self.acks:
-            await connection.send(_frame(t="ack", id=request["id"]))
+            await self._say(connection, _frame(t="ack", id=request["id"]))
         if request["op"] == "sub" and self.first_books:
             for symbol in sorted(symbols & set(request["symbols"]) & set(self._books)):
-                await connection.send(json.dumps(self._books[symbol]))
+                await self._say(connection, json.dumps(self._books[symbol]))
+
+    async def _say(self, connection: ServerConnection, text: str) -> None:
+        await connection.send(gzip.compress(text.encode()) if self.gzip else text)
 
     def _list(self, path: str = "/list") -> str:
         """Return the list, or the part of it that `/list/ethbtc,btcusd` names."""

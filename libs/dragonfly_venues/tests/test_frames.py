@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Sequence
 from contextlib import suppress
 
 import msgspec
 import pytest
 from dragonfly_venues.binance.decoder import BinanceDecoder
-from dragonfly_venues.decoding.frames import Choice, choices, read, request_id, write
+from dragonfly_venues.decoding.frames import Choice, choices, gunzip, read, request_id, write
 from dragonfly_venues.events import FRAME_ERROR_REASONS, BookTop, Event, FrameError, WholeBook
 from hypothesis import given
 from hypothesis import strategies as st
@@ -114,3 +115,28 @@ def test_an_id_that_is_none_of_ours_is_none() -> None:
     assert request_id("17") == 17
     for text in ("", "-1", "x7", "7" * 5000):
         assert request_id(text) is None
+
+
+@given(st.binary(max_size=200))
+def test_a_gzip_member_is_unpacked(content: bytes) -> None:
+    assert gunzip(gzip.compress(content), 201) == content
+
+
+BOMB = gzip.compress(bytes(10_000_000))
+
+
+@pytest.mark.parametrize(
+    "frame", [b"", b"{}", BOMB, gzip.compress(b"abc")[:-1], gzip.compress(b"abc")[:-8] + bytes(8)]
+)
+def test_another_frame_is_not_unpacked(frame: bytes) -> None:
+    with pytest.raises(FrameError) as caught:
+        gunzip(frame, 1000)
+    assert caught.value.reason == "not_gzip"
+    assert caught.value.reason in FRAME_ERROR_REASONS
+
+
+@given(st.binary(max_size=50), st.integers(0, 100))
+def test_a_damaged_gzip_member_is_refused_or_read(noise: bytes, at: int) -> None:
+    whole = gzip.compress(b"market.btcusdt" * 9)
+    with suppress(FrameError):
+        assert len(gunzip(whole[:at] + noise + whole[at:], 1000)) < 1000

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gzip
 import json
 import time
 from collections.abc import AsyncIterator
@@ -15,9 +16,10 @@ from dragonfly_common.types import FeedState
 from dragonfly_venues.events import FrameError
 from dragonfly_venues.transport import ProtocolError
 from dragonfly_venues.venue import EndpointSource
-from fake_venue import CALM, FakeServer, FakeVenue, eventually
+from fake_venue import CALM, LIMITS, FakeServer, FakeVenue, eventually
 from feed_listener.connection.endpoint import check_endpoint
 from listening import listening
+from prometheus_client import REGISTRY
 from websockets.asyncio.server import ServerConnection
 from websockets.frames import Frame, Opcode
 from websockets.protocol import Event
@@ -106,6 +108,29 @@ async def test_frames_carry_the_time_where_the_venue_wants_it(
         await eventually(lambda: "keepalive" in ops(server), "a sign of life")
     times = [request["time"] for request in server.requests]
     assert before <= times[0] <= times[-1] <= time.time_ns()
+
+
+def not_gzip() -> float:
+    labels = {"reason": "not_gzip"}
+    return REGISTRY.get_sample_value("dragonfly_listener_malformed_total", labels) or 0.0
+
+
+async def test_packed_frames_are_read_and_what_is_no_such_frame_is_counted(
+    server: FakeServer, tmp_path: Path
+) -> None:
+    venue = FakeVenue()
+    venue.gzip = server.gzip = True
+    await server.book("ethbtc", 1, 10.0)
+    async with listening(server, tmp_path, venue=venue, instruments=["ETH-BTC"]) as consumer:
+        consumer.want("ETH-BTC")
+        await consumer.live("ETH-BTC", 1)
+        before = not_gzip()
+        server.send_at_once({"t": "not packed"})
+        await server.open[0].send(gzip.compress(bytes(2 * LIMITS.max_frame_bytes)))
+        await server.book("ethbtc", 2, 11.0)
+        await consumer.live("ETH-BTC", 2)
+        assert not_gzip() == before + 2
+        assert server.opened == 1
 
 
 async def test_a_challenge_is_answered_with_its_text(server: FakeServer, tmp_path: Path) -> None:

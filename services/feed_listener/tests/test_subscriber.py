@@ -4,6 +4,7 @@ import json
 
 import msgspec
 from dragonfly_venues.events import Acked, Refused
+from dragonfly_venues.venue import SeedRequest
 from fake_venue import CALM, LIMITS, FakeVenue
 from feed_listener.connection.subscriber import REFUSED_RETRY_S, Subscriber
 from hypothesis import given
@@ -340,3 +341,52 @@ def test_an_unsubscription_that_nobody_acknowledges_holds_up_nothing() -> None:
     asked.booked("b", NOW + 31.0)
     assert requests(asked, NOW + 32.0) == []
     assert requests(asked, NOW + 100.0) == [("unsub", ["a"])]
+
+
+def seeded_by_request(*symbols: str, per_second: float = 1000.0) -> Subscriber:
+    venue = FakeVenue(limits=msgspec.structs.replace(LIMITS, requests_per_second=per_second))
+    venue.seed_request = SeedRequest(
+        write=lambda symbol, number: json.dumps({"op": "seed", "symbols": [symbol], "id": number}),
+        after_s=1.0,
+    )
+    asked = Subscriber(venue, depth=10)
+    asked.want(symbols, NOW)
+    assert requests(asked, NOW) == [("sub", list(symbols))]
+    assert asked.acked(Acked(1), NOW) == list(symbols)
+    return asked
+
+
+def test_a_book_is_asked_for_a_while_after_the_acknowledgement_until_it_comes() -> None:
+    asked = seeded_by_request("a")
+    assert asked.due_in(NOW) == 1.0
+    assert requests(asked, NOW + 0.9) == []
+    assert requests(asked, NOW + 1.0) == [("seed", ["a"])]
+    assert requests(asked, NOW + 1.9) == []
+    assert requests(asked, NOW + 2.0) == [("seed", ["a"])]
+    assert asked.booked("a", NOW + 2.1)
+    assert requests(asked, NOW + 9.0) == []
+
+
+def test_books_are_asked_for_at_the_venues_pace_in_turn() -> None:
+    asked = seeded_by_request("a", "b", "c", per_second=2.0)
+    now = NOW
+    sent: list[tuple[float, list[str]]] = []
+    while len(sent) < 5:
+        now += asked.due_in(now)
+        sent += [(now - NOW, symbols) for _, symbols in requests(asked, now)]
+    assert [symbols for _, symbols in sent] == [["a"], ["b"], ["c"], ["a"], ["b"]]
+    assert [round(at, 6) for at, _ in sent] == [1.0, 1.5, 2.0, 2.5, 3.0]
+
+
+def test_a_broken_book_is_asked_for_only_once_it_is_subscribed_again() -> None:
+    asked = seeded_by_request("a")
+    asked.turn(NOW + 1.0)
+    assert asked.booked("a", NOW + 1.1)
+    assert asked.resync("a", NOW + 2.0)
+    assert requests(asked, NOW + 2.0) == [("unsub", ["a"])]
+    assert requests(asked, NOW + 4.0) == []
+    asked.acked(Acked(3), NOW + 4.0)
+    assert requests(asked, NOW + 4.0) == [("sub", ["a"])]
+    asked.acked(Acked(4), NOW + 4.1)
+    assert requests(asked, NOW + 5.0) == []
+    assert requests(asked, NOW + 5.2) == [("seed", ["a"])]

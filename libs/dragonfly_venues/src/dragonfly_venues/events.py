@@ -151,6 +151,7 @@ class Lost(msgspec.Struct, frozen=True):
 FRAME_ERROR_REASONS: Final = frozenset(
     {
         "not_json",
+        "not_gzip",  # where the venue compresses each frame; or more than we accept
         "bad_shape",  # JSON, but not of a shape that the venue documents
         "unknown_channel",
         "bad_level",  # not finite, or a negative amount

@@ -22,6 +22,7 @@ __all__ = [
     "Limits",
     "Liveness",
     "Market",
+    "SeedRequest",
     "SnapshotSource",
     "Venue",
 ]
@@ -141,6 +142,19 @@ class SnapshotSource(msgspec.Struct, frozen=True, kw_only=True):
     """Requests at once after a rest, such as the start."""
 
 
+class SeedRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """How a whole book is asked for on a connection that sends changes alone.
+
+    Its answer is a frame, which the decoder joins with the changes that came (`DeltaDecoder.seed`).
+    """
+
+    write: Callable[[str, int], str]
+    """From a symbol and a request's id."""
+    after_s: float
+    """From the acknowledgement of the subscription, and again until the book stands: an answer that
+    is older than every change joins none of them."""
+
+
 class EndpointSource(msgspec.Struct, frozen=True, kw_only=True):
     """Where a venue tells over REST which socket to connect to, anew for each connection."""
 
@@ -224,6 +238,10 @@ class Venue:
     audits: AuditSources = AuditSources()
     snapshots: SnapshotSource | None = None
     """Where whole books are had over REST."""
+    seed_request: SeedRequest | None = None
+    """Where the connection is asked for first books; it answers (`first_book_timeout_s`)."""
+    gzip: bool = False
+    """Whether each frame that it sends is a gzip member."""
     endpoint: EndpointSource | None = None
     """Where the address of each connection is asked for; None: it is `ws_url` and `ws_path`."""
     greeting: Sequence[str] = ()

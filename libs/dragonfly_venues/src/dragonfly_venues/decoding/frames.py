@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Sequence
 from typing import Any, Final, Protocol, TypeAlias, TypeVar
 
@@ -9,10 +10,13 @@ import msgspec
 
 from dragonfly_venues.events import FrameError, WholeBook
 
-__all__ = ["Choice", "Decodes", "choices", "read", "request_id", "write"]
+__all__ = ["Choice", "Decodes", "choices", "gunzip", "read", "request_id", "write"]
 
 LONGEST_ID: Final = 18
 """Digits: ours have fewer, and Python reads no number of thousands."""
+
+_GZIP: Final = zlib.MAX_WBITS | 16
+"""Window bits by which zlib reads a gzip member."""
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -50,6 +54,22 @@ def choices(
         found.sort(reverse=True)
         groups[found[0][1]] = [(frames[at], book) for _, at, book in found]
     return [groups[at] for at in sorted(groups)]
+
+
+def gunzip(frame: bytes, most_bytes: int) -> bytes:
+    """Return what a frame holds that is one gzip member.
+
+    Raises:
+        FrameError: `not_gzip`: it is none, or holds `most_bytes` or more, which are not unpacked.
+    """
+    member = zlib.decompressobj(_GZIP)
+    try:
+        text = member.decompress(frame, most_bytes)
+    except zlib.error as error:
+        raise FrameError("not_gzip", str(error)) from None
+    if not member.eof:
+        raise FrameError("not_gzip", f"it is cut short, or holds {most_bytes} bytes or more")
+    return text
 
 
 def read(decoder: Decodes[T], text: bytes) -> T:

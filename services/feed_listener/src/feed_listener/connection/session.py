@@ -19,7 +19,7 @@ import structlog
 from dragonfly_common.clock import Clock
 from dragonfly_common.printable import printable
 from dragonfly_common.staleness import Lag, PauseDetector
-from dragonfly_venues.decoding.frames import Choice, choices
+from dragonfly_venues.decoding.frames import Choice, choices, gunzip
 from dragonfly_venues.events import (
     Acked,
     Bbo,
@@ -260,6 +260,8 @@ class Session:
             raise self._given_up or frozen(stood_still_s)
         self._silence_timer.heard_at = now
         counters.FRAMES.count += len(frames)
+        if self._venue.gzip:
+            frames = self._unpacked(frames, now)
         if len(frames) == 1:
             self._read_one(((frames[0], None),), ts_recv, now)
         else:
@@ -267,6 +269,15 @@ class Session:
                 self._read_one(choice, ts_recv, now)
         if self._stale:
             self._wake.set()
+
+    def _unpacked(self, frames: Sequence[bytes], now: float) -> Sequence[bytes]:
+        whole = []
+        for frame in frames:
+            try:
+                whole.append(gunzip(frame, self._venue.limits.max_frame_bytes))
+            except FrameError as error:
+                self._malformed(error, now)
+        return whole
 
     def _read_one(self, choice: Choice, ts_recv: int, now: float) -> None:
         """Take the first frame that means something."""

@@ -72,6 +72,7 @@ class _Symbol:
         self.not_before = now
         self.leave_after = now
         self.since = now
+        self.seed_at = math.inf
         self.patience_s = 0.0
 
     def enter(self, stage: _Stage, now: float) -> None:
@@ -106,6 +107,7 @@ class Subscriber:
         self._bbo = bbo
         timeout_s = venue.liveness.first_book_timeout_s
         self._first_book_timeout_s = math.inf if timeout_s is None else timeout_s
+        self._seed_request = venue.seed_request
         self._pace = TokenBucket(venue.limits.requests_per_second)
         hourly = venue.limits.subscriptions_per_hour
         # Half may come at once and the other half over the hour: then no hour has more.
@@ -203,6 +205,8 @@ class Subscriber:
         waiting = [name for name in sorted(answered) if self._is(name, _Stage.ASKED)]
         for name in waiting:
             self._symbols[name].enter(_Stage.WAITING, now)
+            if self._seed_request is not None:
+                self._symbols[name].seed_at = now + self._seed_request.after_s
         return waiting
 
     def refused(self, refusal: Refused, now: float) -> list[str]:
@@ -246,11 +250,16 @@ class Subscriber:
         unacknowledged = self._expire_request(now)
         bookless = self._expire_books(now)
         frames = []
-        while self._pace.wait_s(now) <= 0 and (self._frames or self._ask(now)):
+        while self._pace.wait_s(now) <= 0:
+            if self._frames or self._ask(now):
+                frames.append(self._frames.popleft())
+                if not self._frames and self._request is not None:
+                    self._request.deadline = now + self._venue.liveness.ack_timeout_s
+            elif (seed := self._ask_seed(now)) is not None:
+                frames.append(seed)
+            else:
+                break
             self._pace.take(now)
-            frames.append(self._frames.popleft())
-            if not self._frames and self._request is not None:
-                self._request.deadline = now + self._venue.liveness.ack_timeout_s
         return Turn(frames, unacknowledged, bookless)
 
     def due_in(self, now: float) -> float:
@@ -260,7 +269,8 @@ class Subscriber:
         due = self._request.deadline if self._request else math.inf
         for symbol in self._symbols.values():
             if symbol.stage is _Stage.WAITING:
-                due = min(due, symbol.since + self._first_book_timeout_s)
+                seed_at = max(symbol.seed_at, now + self._pace.wait_s(now))
+                due = min(due, seed_at, symbol.since + self._first_book_timeout_s)
             elif self._request is None and symbol.stage in _TO_ASK:
                 leaving = symbol.stage is _Stage.LEAVING
                 at = symbol.leave_after if leaving else symbol.not_before
@@ -275,6 +285,22 @@ class Subscriber:
         return self._begin(self._going(now), subscribes=False, now=now) or self._begin(
             self._joining(now), subscribes=True, now=now
         )
+
+    def _ask_seed(self, now: float) -> str | None:
+        """Return a request for the whole book of who has been due for longest, if one is."""
+        source = self._seed_request
+        if source is None:
+            return None
+        due = [
+            (symbol.seed_at, name)
+            for name, symbol in self._symbols.items()
+            if symbol.stage is _Stage.WAITING and symbol.seed_at <= now
+        ]
+        if not due:
+            return None
+        _, name = min(due)
+        self._symbols[name].seed_at = now + source.after_s
+        return source.write(name, self._next_id())
 
     def _going(self, now: float) -> list[str]:
         return [
