@@ -8,6 +8,7 @@ from dragonfly_venues.decoding import delta_books
 from dragonfly_venues.decoding.delta_books import (
     MAX_BUFFERED,
     Change,
+    ConnectionSequence,
     DeltaBook,
     Links,
     Place,
@@ -15,6 +16,7 @@ from dragonfly_venues.decoding.delta_books import (
     Ranges,
     Seed,
     Sequencer,
+    Unlinked,
 )
 from dragonfly_venues.decoding.whole_tops import OLDER_IN_A_ROW
 from hypothesis import given
@@ -266,6 +268,7 @@ def test_what_is_buffered_is_bounded() -> None:
         (Links(), Change(9, 12, (), ()), Place.GAP, Place.NEXT),
         (Links(), Change(8, 10, (), ()), Place.GAP, Place.OLD),
         (Links(), Change(11, 13, (), ()), Place.GAP, Place.GAP),
+        (Unlinked(), Change(3, 2, (), ()), Place.NEXT, Place.NEXT),
     ],
 )
 def test_sequencers(sequencer: Sequencer, change: Change, placed: Place, joined: Place) -> None:
@@ -299,3 +302,22 @@ def test_a_number_that_channels_share_is_published_and_joins_nothing() -> None:
     book.change(Change(11, 11, levels(8.0), (), venue_seq=5003))
     assert (book.seq, book.venue_seq) == (11, 5003)
     assert book.change(Change(5004, 5004, (), (), venue_seq=5004)) is Progress.GAP
+
+
+@given(first=st.integers(0, 1), numbers=st.lists(st.integers(0, 6), max_size=30))
+def test_a_number_that_is_not_the_next_is_a_loss_once(first: int, numbers: list[int]) -> None:
+    sequence = ConnectionSequence(first)
+    last = first - 1
+    for number in numbers:
+        said = sequence.take(number)
+        assert said == (
+            None if number == last + 1 else f"frame {number} came where {last + 1} was due"
+        )
+        last = number
+
+
+def test_the_best_of_a_book_may_be_more_than_is_of_interest() -> None:
+    book = DeltaBook(1, Unlinked(), seeded=False)
+    assert book.best(3) == ((), ())
+    book.snapshot(Seed(1, levels(3.0, 2.0, 1.0), levels(4.0)))
+    assert book.best(2) == (levels(3.0, 2.0), levels(4.0))

@@ -66,6 +66,23 @@ async def test_nothing_is_said_before_a_late_welcome(
         assert server.opened == 1
 
 
+async def test_nothing_is_asked_while_a_venue_wants_a_pause(
+    server: FakeServer, pings: list[bytes], tmp_path: Path
+) -> None:
+    nervous = msgspec.structs.replace(CALM, probe_after_s=0.05)
+    paused = msgspec.structs.replace(LIMITS, pause_after_connect_s=0.3)
+    venue = FakeVenue(limits=paused, liveness=nervous)
+    venue.greeting = [json.dumps({"op": "greeting", "symbols": []})]
+    await server.book("ethbtc", 1, 10.0)
+    async with listening(server, tmp_path, venue=venue, instruments=["ETH-BTC"]) as consumer:
+        consumer.want("ETH-BTC")
+        await eventually(lambda: len(pings) >= 2, "its life is asked for meanwhile")
+        assert server.requests == []
+        await consumer.live("ETH-BTC", 1)
+        assert ops(server) == ["greeting", "sub"]
+        assert server.opened == 1
+
+
 async def test_a_venue_that_never_welcomes_is_left(server: FakeServer, tmp_path: Path) -> None:
     venue = FakeVenue(welcomes=True, liveness=IMPATIENT)
     await server.book("ethbtc", 1, 10.0)

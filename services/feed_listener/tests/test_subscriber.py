@@ -390,3 +390,61 @@ def test_a_broken_book_is_asked_for_only_once_it_is_subscribed_again() -> None:
     asked.acked(Acked(4), NOW + 4.1)
     assert requests(asked, NOW + 5.0) == []
     assert requests(asked, NOW + 5.2) == [("seed", ["a"])]
+
+
+def named() -> Subscriber:
+    """Return a subscriber of a venue that ends subscriptions by what it called them."""
+    venue = FakeVenue(liveness=IMPATIENT)
+    venue.ends_by_handle = True
+    venue.requests = lambda ask: [
+        json.dumps({"op": "sub", "symbols": [symbol]})
+        if ask.subscribe
+        else json.dumps({"op": "unsub", "symbols": [symbol, ask.handles[symbol]]})
+        for symbol in ask.symbols
+    ]
+    return Subscriber(venue, depth=10)
+
+
+def acked_as(asked: Subscriber, name: str, handle: int, now: float) -> list[str]:
+    return asked.acked(Acked(None, (name,), handle=handle), now)
+
+
+def test_a_subscription_is_ended_by_what_its_acknowledgement_called_it() -> None:
+    asked = named()
+    asked.want(["a", "b"], NOW)
+    assert [*requests(asked, NOW), *requests(asked, NOW + 1)] == [("sub", ["a"]), ("sub", ["b"])]
+    assert [*acked_as(asked, "b", 8, NOW), *acked_as(asked, "a", 7, NOW)] == ["b", "a"]
+    assert asked.booked("a", NOW)
+    assert asked.resync("a", NOW)
+    assert requests(asked, NOW + 2) == [("unsub", ["a", 7])]
+    asked.acked(Acked(None, ("a",), subscribed=False), NOW + 2)
+    assert requests(asked, NOW + 3) == [("sub", ["a"])]
+    acked_as(asked, "a", 9, NOW + 3)
+    asked.unwant(["a", "b"], NOW + 3)
+    assert [*requests(asked, NOW + 4), *requests(asked, NOW + 5)] == [
+        ("unsub", ["a", 9]),
+        ("unsub", ["b", 8]),
+    ]
+
+
+def test_what_was_never_acknowledged_cannot_be_ended_and_is_asked_for_anew() -> None:
+    asked = named()
+    asked.want(["a"], NOW)
+    assert requests(asked, NOW) == [("sub", ["a"])]
+    turn = asked.turn(NOW + 2)
+    assert turn.unacknowledged == ["a"]
+    assert [json.loads(frame)["op"] for frame in turn.frames] == ["sub"]
+    # The venue had subscribed it, and says so after it refused to do so twice.
+    assert asked.refused(Refused(None, ("a",), "dup"), NOW + 2) == ["a"]
+    assert acked_as(asked, "a", 7, NOW + 3) == []
+    assert asked.booked("a", NOW + 3)
+    asked.unwant(["a"], NOW + 3)
+    assert requests(asked, NOW + 4) == [("unsub", ["a", 7])]
+
+
+def test_a_refusal_that_names_another_symbol_concerns_no_request() -> None:
+    asked = named()
+    asked.want(["a"], NOW)
+    requests(asked, NOW)
+    assert asked.refused(Refused(None, ("b",), "dup"), NOW) == []
+    assert acked_as(asked, "a", 7, NOW) == ["a"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import count
 
 import pytest
 from venue_simulator.book import BookState
@@ -37,6 +38,17 @@ def update(before: BookState, state: BookState) -> str:
     frame = KRAKEN.frame(STREAM, before, state)
     assert isinstance(frame, str)
     return frame
+
+
+class Numbered(Follower):
+    """Gets frames of its own, two of each that the others get."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._numbers = count(1)
+
+    def address(self, text: Frame) -> list[Frame]:
+        return [f"{next(self._numbers)} {half} {text!s}" for half in "ab"]
 
 
 @pytest.fixture
@@ -144,3 +156,27 @@ def test_best_prices_are_no_book_to_spoil() -> None:
     feed.follow(follower)
     feed.publish(SECOND, {FaultKind.LYING, FaultKind.GAP, FaultKind.MALFORMED})
     assert follower.heard == [binance.frame(stream, FIRST, SECOND)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "numbers"),
+    [
+        (FaultKind.GAP, "5 6"),
+        (FaultKind.DUPLICATE, "3 3 4 4 5 6"),
+        (FaultKind.REORDER, "5 6 3 4"),
+        (FaultKind.BAD_CHECKSUM, "3 4 5 6"),
+    ],
+)
+def test_frames_are_numbered_client_by_client_and_then_spoilt(
+    feed: Broadcast, follower: Follower, kind: FaultKind, numbers: str
+) -> None:
+    numbered = Numbered()
+    feed.wait(numbered, numbered.address)
+    for state, kinds in ((FIRST, ()), (SECOND, {kind}), (THIRD, ())):
+        feed.publish(state, kinds)
+    feed.leave(numbered)
+    feed.publish(FOURTH, ())
+    told = [str(heard).split(maxsplit=2) for heard in numbered.heard]
+    assert " ".join(number for number, _, _ in told) == f"1 2 {numbers}"
+    texts = [text for _, half, text in told if half == "a"]
+    assert texts == [KRAKEN.first_frame(STREAM, FIRST), *follower.heard[:-1]]

@@ -9,7 +9,7 @@ import pytest
 from patience import patiently
 from venue_client import dial, eventually
 from venue_simulator.simulator import Simulator
-from venue_simulator.venue import Action, Liveness
+from venue_simulator.venue import Action, Later, Liveness, Reply
 from venue_simulator.venues.binance import Binance
 from venue_simulator.venues.binance.session import BinanceSession
 from venue_simulator.venues.kraken import Kraken
@@ -75,3 +75,16 @@ async def test_who_subscribes_to_nothing_is_sent_away(
         assert (await idle.hear())["channel"] == "status"
         assert await idle.closed() == 1000
         assert await busy.hear() == {}
+
+
+async def test_what_is_put_off_happens_by_the_clock_and_ends_with_the_client(
+    simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def beat(now_ns: int) -> list[Action]:
+        return [Reply(f'{{"at":{now_ns}}}'), Later(0.01, beat)]
+
+    monkeypatch.setattr(BinanceSession, "open", lambda session, now_ns: [Later(0.01, beat)])
+    async with dial(simulator.ws_url("binance") + "/ws") as wire:
+        first, second = [(await wire.hear())["at"] for _ in range(2)]
+        assert second - first >= 10_000_000
+    await eventually(lambda: not simulator.clients("binance"), "the client gone")

@@ -26,6 +26,7 @@ __all__ = [
     "Trading",
     "TradingChange",
     "Unchanged",
+    "Verified",
     "Welcome",
     "WholeBook",
 ]
@@ -68,6 +69,12 @@ class Unchanged(msgspec.Struct, frozen=True, gc=False):
     symbol: str
 
 
+class Verified(msgspec.Struct, frozen=True, gc=False):
+    """A checksum that came by itself holds for the book of `symbol`."""
+
+    symbol: str
+
+
 class Bbo(msgspec.Struct, frozen=True, gc=False):
     """The venue's best bid and ask at `venue_seq`, of a channel of its own; None: an empty side."""
 
@@ -85,6 +92,8 @@ class Acked(msgspec.Struct, frozen=True):
     subscribed: bool = True
     complete: bool = False
     """`symbols` are all that the connection has subscribed: what they leave out was left."""
+    handle: int | None = None
+    """By which the venue knows the subscription of the one symbol; see `Venue.ends_by_handle`."""
 
 
 class Refused(msgspec.Struct, frozen=True):
@@ -167,6 +176,7 @@ FRAME_ERROR_REASONS: Final = frozenset(
 Event = (
     BookTop
     | Unchanged
+    | Verified
     | Bbo
     | Acked
     | Refused

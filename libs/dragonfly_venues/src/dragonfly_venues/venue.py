@@ -7,7 +7,7 @@ file names in each, and one entry point `dragonfly.venues`.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
@@ -39,6 +39,8 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
     """Levels a side that will be used."""
     subscribe: bool = True
     """Otherwise what was asked for is to end."""
+    handles: Mapping[str, int] = {}
+    """By which subscriptions are ended, by symbol; see `Venue.ends_by_handle`."""
     bbo: bool = False
     """Also their best bids and asks, where the venue offers them on a channel of their own."""
 
@@ -53,6 +55,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """Frames that we send, of any kind, on one connection."""
     subscriptions_per_hour: int | None = None
     """Requests that subscribe or unsubscribe, on one connection."""
+    pause_after_connect_s: float = 0.0
+    """Nothing is asked on a new connection for so long."""
     connects_per_minute: float
     connects_at_once: int | None = None
     """Connections opened at once after a rest; None: half a minute's worth."""
@@ -248,6 +252,9 @@ class Venue:
     """Frames that are sent first on each connection: what asks for more than books."""
     welcomes: bool = False
     """Whether the venue speaks first (`Welcome`), and hears nothing before."""
+
+    ends_by_handle: bool = False
+    """Whether a subscription is ended by what its acknowledgement called it (`Acked.handle`)."""
 
     levels: int | None = None
     """Levels a side that its books have at most, and are shown of it whatever is asked for. None:

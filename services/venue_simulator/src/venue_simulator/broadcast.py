@@ -1,13 +1,17 @@
-"""One stream of one book, and the clients that follow it: a frame is made once for all of them."""
+"""One stream of one book, and the clients that follow it: a frame is made once for all of them.
+
+Where a venue names or numbers frames client by client, each client's are made of that frame before
+faults befall them: the number of a frame that is left out is missed.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Sequence
 from typing import Protocol
 
 from venue_simulator.book import BookState, lie
 from venue_simulator.faults import FaultKind
-from venue_simulator.venue import FakeVenue, Frame, Stream
+from venue_simulator.venue import Address, FakeVenue, Frame, Stream
 
 __all__ = ["Broadcast", "Follower"]
 
@@ -31,30 +35,35 @@ class Broadcast:
         """What its followers know, once all is sent that was to be sent."""
         self._followers: set[Follower] = set()
         self._waiting: set[Follower] = set()
-        self._held_back: Frame | None = None
+        self._addresses: dict[Follower, Address] = {}
+        """Of those who get frames of their own."""
+        self._held_back: dict[Follower | None, Sequence[Frame]] = {}
+        """Frames of their own by follower; None: of all the others."""
 
     @property
     def deserted(self) -> bool:
         return not (self._followers or self._waiting)
 
-    def follow(self, follower: Follower) -> None:
+    def follow(self, follower: Follower, address: Address | None = None) -> None:
         """Send it each change from now on."""
-        self._followers.add(follower)
+        self._admit(follower, address, self._followers)
 
-    def wait(self, follower: Follower) -> None:
+    def wait(self, follower: Follower, address: Address | None = None) -> None:
         """Send it the whole book when the next state is published, and each change after that."""
-        self._waiting.add(follower)
+        self._admit(follower, address, self._waiting)
 
     def leave(self, follower: Follower) -> None:
         self._followers.discard(follower)
         self._waiting.discard(follower)
+        self._addresses.pop(follower, None)
+        self._held_back.pop(follower, None)
 
     def send_whole(self, follower: Follower) -> None:
         """Send one follower the book as the others know it."""
         first = self._venue.first_frame(self.stream, self._state)
         if first is not None:
-            follower.push(first)
-            self.frames_sent += 1
+            address = self._addresses.get(follower)
+            self._send([first] if address is None else address(first), [follower])
 
     def publish(self, state: BookState, kinds: Collection[FaultKind]) -> bool:
         """Bring everybody to `state`; return whether there was a frame for `kinds` to befall."""
@@ -66,32 +75,42 @@ class Broadcast:
             frame = self._venue.frame(self.stream, self._state, shown)
         self._state = state
         if frame is not None:
-            for spoilt in self._spoil(frame, kinds):
-                self._send(spoilt)
+            if FaultKind.BAD_CHECKSUM in kinds and isinstance(frame, str):
+                frame = self._venue.spoil_checksum(frame)
+            shared = self._followers - self._addresses.keys()
+            self._send(self._spoil(None, [frame], kinds), shared)
+            for follower in self._followers - shared:
+                own = self._addresses[follower](frame)
+                self._send(self._spoil(follower, own, kinds), [follower])
         while self._waiting:
             follower = self._waiting.pop()
             self.send_whole(follower)
             self._followers.add(follower)
         return frame is not None
 
-    def _send(self, frame: Frame) -> None:
-        for follower in self._followers:
-            follower.push(frame)
-        self.frames_sent += len(self._followers)
+    def _admit(self, follower: Follower, address: Address | None, to: set[Follower]) -> None:
+        to.add(follower)
+        if address is not None:
+            self._addresses[follower] = address
 
-    def _spoil(self, frame: Frame, kinds: Collection[FaultKind]) -> list[Frame]:
-        """Return what is sent in place of `frame`, in order."""
-        late, self._held_back = self._held_back, None
-        if FaultKind.BAD_CHECKSUM in kinds and isinstance(frame, str):
-            frame = self._venue.spoil_checksum(frame)
+    def _send(self, frames: Iterable[Frame], followers: Collection[Follower]) -> None:
+        for frame in frames:
+            for follower in followers:
+                follower.push(frame)
+            self.frames_sent += len(followers)
+
+    def _spoil(
+        self, whose: Follower | None, frames: Sequence[Frame], kinds: Collection[FaultKind]
+    ) -> Sequence[Frame]:
+        """Return what is sent in place of `frames`, in order."""
+        late = self._held_back.pop(whose, None)
         if FaultKind.MALFORMED in kinds:
-            frame = frame[: len(frame) // 2]
-        frames: list[Frame] = [frame]
+            frames = [frames[0][: len(frames[0]) // 2], *frames[1:]]
         if FaultKind.GAP in kinds:
-            frames = []
+            frames = ()
         elif FaultKind.DUPLICATE in kinds:
-            frames = [frame, frame]
+            frames = [frame for frame in frames for _ in range(2)]
         elif FaultKind.REORDER in kinds and late is None:
-            self._held_back = frame
-            frames = []
-        return frames if late is None else [*frames, late]
+            self._held_back[whose] = frames
+            frames = ()
+        return frames if late is None else [*frames, *late]

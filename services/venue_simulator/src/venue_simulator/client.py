@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 
 import structlog
 from websockets.exceptions import ConnectionClosed
@@ -17,6 +17,7 @@ from venue_simulator.venue import (
     Frame,
     HangUp,
     KeptAlive,
+    Later,
     Liveness,
     Question,
     Reply,
@@ -44,7 +45,7 @@ class Client:
         self._heard_from_us = self._idle_since = self._loop.time()
         self._heard_from_client = self._kept_alive_at = self._idle_since
         self._tasks = asyncio.TaskGroup()
-        self._keeping: list[asyncio.Task[None]] = []
+        self._keeping: set[asyncio.Task[None]] = set()
         """What tends the connection until it ends."""
         self._leaving = False
 
@@ -121,30 +122,37 @@ class Client:
                     self._kept_alive_at = self._loop.time()
                 case Question():
                     self._question(action)
+                case Later(delay_s, make):
+                    self._keep(self._perform_later(delay_s, make))
+
+    def _keep(self, doing: Coroutine[None, None, None]) -> None:
+        """Run it until it ends, or the client leaves."""
+        task = self._tasks.create_task(doing)
+        self._keeping.add(task)
+        task.add_done_callback(self._keeping.discard)
+
+    async def _perform_later(self, delay_s: float, make: Callable[[int], Iterable[Action]]) -> None:
+        await asyncio.sleep(delay_s)
+        self._perform(make(self._now_ns()))
 
     def _keep_alive(self, liveness: Liveness) -> None:
-        keeping = []
         if liveness.ping_interval_s is not None:
-            keeping.append(self._ping(liveness.ping_interval_s, liveness.pong_timeout_s))
+            self._keep(self._ping(liveness.ping_interval_s, liveness.pong_timeout_s))
         if liveness.heartbeat_interval_s is not None:
-            keeping.append(self._beat(liveness.heartbeat_interval_s, liveness.heartbeat))
+            self._keep(self._beat(liveness.heartbeat_interval_s, liveness.heartbeat))
         if liveness.idle_limit_s is not None:
-            keeping.append(self._expel(self._useless_since, liveness.idle_limit_s, 1000, "idle"))
+            self._keep(self._expel(self._useless_since, liveness.idle_limit_s, 1000, "idle"))
         if liveness.silence_limit_s is not None:
             since, code = self._silent_since, liveness.silence_code
-            keeping.append(self._expel(since, liveness.silence_limit_s, code, "silence"))
+            self._keep(self._expel(since, liveness.silence_limit_s, code, "silence"))
         if liveness.keepalive_limit_s is not None:
-            since = self._unkept_since
-            keeping.append(self._expel(since, liveness.keepalive_limit_s, 1000, "Bye"))
-        self._keeping += [self._tasks.create_task(each) for each in keeping]
+            self._keep(self._expel(self._unkept_since, liveness.keepalive_limit_s, 1000, "Bye"))
 
     def _question(self, question: Question) -> None:
         self._kept_alive_at = self._loop.time()
-        since, limit_s = self._unkept_since, question.limit_s
-        self._keeping += [
-            self._tasks.create_task(self._ask(question)),
-            self._tasks.create_task(self._expel(since, limit_s, question.code, question.reason)),
-        ]
+        limit_s, code, reason = question.limit_s, question.code, question.reason
+        self._keep(self._ask(question))
+        self._keep(self._expel(self._unkept_since, limit_s, code, reason))
 
     async def _ask(self, question: Question) -> None:
         while True:

@@ -127,10 +127,10 @@ class Exchange:
         if feed is None:
             feed = book.feeds[stream] = Broadcast(self.venue, stream, state)
         if request.first_frame is FirstFrame.AT_ONCE:
-            feed.wait(member)
+            feed.wait(member, request.address)
             self._publish(book)
         else:
-            feed.follow(member)
+            feed.follow(member, request.address)
         self.want(book.listing.instrument)
 
     def unsubscribe(self, member: Member, stream: Stream) -> None:

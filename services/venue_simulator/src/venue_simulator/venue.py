@@ -18,11 +18,13 @@ from venue_simulator.rebuilding import Recording
 
 __all__ = [
     "Action",
+    "Address",
     "FakeVenue",
     "FirstFrame",
     "Frame",
     "HangUp",
     "KeptAlive",
+    "Later",
     "Liveness",
     "Question",
     "Reply",
@@ -70,12 +72,18 @@ class FirstFrame(Enum):
     """With the book's next change, whenever that comes."""
 
 
+Address = Callable[[Frame], Sequence[Frame]]
+"""Makes of what all subscribers of a stream get the frames of one of them, in order."""
+
+
 @dataclass(frozen=True, slots=True)
 class Subscribe:
     """Broadcast the stream to this client; a symbol that nobody trades stays silent."""
 
     stream: Stream
     first_frame: FirstFrame
+    address: Address | None = None
+    """Where clients get frames of their own: named as each of them was told, or numbered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +117,15 @@ class Question:
     reason: str
 
 
-Action = Reply | Subscribe | Unsubscribe | HangUp | KeptAlive | Question
+@dataclass(frozen=True, slots=True)
+class Later:
+    """Do what `actions` returns, from ns since the epoch, once `delay_s` is over."""
+
+    delay_s: float
+    actions: Callable[[int], Sequence[Action]]
+
+
+Action = Reply | Subscribe | Unsubscribe | HangUp | KeptAlive | Question | Later
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,9 @@
 """A book built of changes: a whole book to begin with, then changes whose numbers must join.
 
 Venues number changes in four ways, and two sequencers cover them (`Ranges`, `Links`); a venue's own
-sequencer derives from one of them, and its docstring is the venue's numbered rules. Where the
-whole book comes from decides the rest:
+sequencer derives from one of them, and its docstring is the venue's numbered rules. Some number the
+frames of a connection instead (`ConnectionSequence`), and no change (`Unlinked`). Where the whole
+book comes from decides the rest:
 
 - *In the stream* (OKX, Bybit, Kraken): `snapshot` replaces the book, `change` continues it.
 - *From elsewhere* (Binance, KuCoin over REST): `change` buffers and asks for a seed; `seed` joins
@@ -30,12 +31,13 @@ import msgspec
 from dragonfly_common.types import Level, Side
 
 from dragonfly_venues.decoding.whole_tops import MAX_SYMBOLS, OLDER_IN_A_ROW
-from dragonfly_venues.events import BookTop, Broken, Event, SeedWanted, Unchanged
+from dragonfly_venues.events import BookTop, Broken, Event, Lost, SeedWanted, Unchanged
 from dragonfly_venues.venue import Decoder
 
 __all__ = [
     "Amount",
     "Change",
+    "ConnectionSequence",
     "DeltaBook",
     "DeltaDecoder",
     "Links",
@@ -45,6 +47,7 @@ __all__ = [
     "Ranges",
     "Seed",
     "Sequencer",
+    "Unlinked",
 ]
 
 MAX_NUMBER: Final = 1.7976931348623157e308
@@ -143,6 +146,31 @@ class Links:
         if change.last <= seq:
             return Place.OLD
         return Place.NEXT if change.link <= seq else Place.GAP
+
+
+class Unlinked:
+    """Changes are not numbered book by book: each continues the book (`ConnectionSequence`)."""
+
+    def place(self, seq: int, change: Change) -> Place:
+        """Return NEXT."""
+        return Place.NEXT
+
+    joins = place
+
+
+class ConnectionSequence:
+    """One counter over all frames of a connection: each number is one above the last.
+
+    A frame that is lost may have been of any book, so that all of them are (`Lost`).
+    """
+
+    def __init__(self, first: int) -> None:
+        self._next = first
+
+    def take(self, number: int) -> str | None:
+        """Go on from `number`; return what is wrong with it where it is not the next."""
+        expected, self._next = self._next, number + 1
+        return None if number == expected else f"frame {number} came where {expected} was due"
 
 
 class Progress(Enum):
@@ -308,6 +336,12 @@ class DeltaBook:
         """The number of the book; -1 where there is none."""
         return -1 if self._book is None else self._book.seq
 
+    def best(self, count: int) -> tuple[Side, Side]:
+        """Return the best `count` bids and asks, whatever depth is of interest."""
+        if self._book is None:
+            return (), ()
+        return self._book.bids.best(count), self._book.asks.best(count)
+
     @property
     def venue_seq(self) -> int:
         """What is published as the number of the book; -1 where there is none."""
@@ -452,6 +486,16 @@ class DeltaDecoder(Decoder):
     def forget(self, symbol: str) -> None:
         """Drop all state of `symbol`: it waits for a snapshot, or for a seed."""
         self._known.pop(symbol, None)
+
+    def lose(self, detail: str) -> Sequence[Event]:
+        """Drop all books: a frame that nobody can name was lost."""
+        self._known.clear()
+        return (Lost(detail),)
+
+    def best(self, symbol: str, count: int) -> tuple[Side, Side] | None:
+        """Return the best `count` bids and asks of `symbol`, None where it has no book."""
+        known = self._known.get(symbol)
+        return None if known is None or known.book.seq < 0 else known.book.best(count)
 
     def seq(self, symbol: str) -> int:
         """Return the `venue_seq` of the book of `symbol`, -1 where there is none."""

@@ -36,6 +36,7 @@ from dragonfly_venues.events import (
     Trading,
     TradingChange,
     Unchanged,
+    Verified,
     Welcome,
     WholeBook,
 )
@@ -123,6 +124,7 @@ class Session:
         self._on_news = on_news
         self._wake = asyncio.Event()
         self._opened_at = now
+        self._speaks_at = now + context.venue.limits.pause_after_connect_s
         self._retire_at = now + lifetime_s
         self._welcomed = not context.venue.welcomes
         self._greeted = False
@@ -340,10 +342,13 @@ class Session:
     def _verified(self, symbol: str, now: float) -> None:
         """Take note of a book frame: that its checksum held, and of the state if it is watched."""
         if self._by_checksum:
-            self._checksum_agreed.count += 1
-            self._feeds.audited(self, symbol, now, agreed=True)
+            self._note_checksum(symbol, now)
         if self._watch is not None:
             self._note_watched(symbol)
+
+    def _note_checksum(self, symbol: str, now: float) -> None:
+        self._checksum_agreed.count += 1
+        self._feeds.audited(self, symbol, now, agreed=True)
 
     def _note_watched(self, symbol: str) -> None:
         if self._watch is not None and self._watch.symbol == symbol and symbol in self.tops:
@@ -403,6 +408,8 @@ class Session:
                     self._keepalive_at = now + self._keepalive_s
             case Reply(text):
                 self._replies.append(text)
+            case Verified(symbol):
+                self._note_checksum(symbol, now)
             case SeedWanted(symbol):
                 if symbol in self.tops:
                     self._seeds_wanted.setdefault(symbol, now)
@@ -465,11 +472,12 @@ class Session:
             now = clock.monotonic()
             await self._judge_slowness(now)
             await self._keep_alive(now)
-            if self._welcomed:
+            if not self._welcomed:
+                if now - self._opened_at >= self._venue.liveness.ack_timeout_s:
+                    raise UnresponsiveError("unwelcome", f"{self._venue.name} says no welcome")
+            elif now >= self._speaks_at:
                 await self._greet(now)
                 await self._ask(now)
-            elif now - self._opened_at >= self._venue.liveness.ack_timeout_s:
-                raise UnresponsiveError("unwelcome", f"{self._venue.name} says no welcome")
             await self._judge_silence(now)
             if now >= self._retire_at:
                 self._retire("it is old, and the venue would cut it")
@@ -590,12 +598,15 @@ class Session:
                 "not_reading", f"{self._venue.name} read nothing for {SEND_LIMIT_S:g} s"
             ) from None
 
+    def _asks_in(self, now: float) -> float:
+        return max(self._subscriber.due_in(now), self._speaks_at - now)
+
     def _unwelcome_in(self, now: float) -> float:
         return max(0.0, self._opened_at + self._venue.liveness.ack_timeout_s - now)
 
     async def _rest(self, now: float) -> None:
         due_s = min(
-            self._subscriber.due_in(now) if self._welcomed else self._unwelcome_in(now),
+            self._asks_in(now) if self._welcomed else self._unwelcome_in(now),
             self._silence_timer.due_in(now),
             self._ping_lag.due_in(now),
             max(0.0, min(self._retire_at, self._keepalive_at) - now),

@@ -74,6 +74,8 @@ class _Symbol:
         self.since = now
         self.seed_at = math.inf
         self.patience_s = 0.0
+        self.handle: int | None = None
+        """By which the venue knows its subscription."""
 
     def enter(self, stage: _Stage, now: float) -> None:
         self.stage = stage
@@ -186,6 +188,9 @@ class Subscriber:
     def acked(self, ack: Acked, now: float) -> list[str]:
         """Take an acknowledgement; return the symbols that now wait for their first book."""
         request = self._request
+        if ack.handle is not None:
+            for name in self._symbols.keys() & set(ack.symbols):
+                self._symbols[name].handle = ack.handle
         if request is None:
             return []
         if ack.complete:
@@ -217,7 +222,7 @@ class Subscriber:
         request = self._request
         if request is None or refusal.request_id not in {None, request.id}:
             return []
-        answered = request.symbols & set(refusal.symbols) or set(request.symbols)
+        answered = request.symbols & set(refusal.symbols or request.symbols)
         unclear = len(answered) > 1 and not refusal.symbols
         self._answer(request, answered)
         if not request.subscribes:
@@ -282,6 +287,8 @@ class Subscriber:
         """Begin the next request, if there is one and none is under way."""
         if self._request is not None or self._hourly.wait_s(now) > 0.0:
             return False
+        if self._venue.ends_by_handle:
+            self._leave_unnamed(now)
         return self._begin(self._going(now), subscribes=False, now=now) or self._begin(
             self._joining(now), subscribes=True, now=now
         )
@@ -327,6 +334,9 @@ class Subscriber:
             request_id=self._next_id(),
             depth=self._depth,
             subscribe=subscribes,
+            handles={
+                name: handle for name in batch if (handle := self._symbols[name].handle) is not None
+            },
             bbo=self._bbo,
         )
         for frame in self._venue.requests(ask):
@@ -351,10 +361,17 @@ class Subscriber:
         symbol = self._symbols.get(name)
         if symbol is None or symbol.stage is not _Stage.LEAVING:
             return
+        symbol.handle = None
         if symbol.wanted:
             symbol.enter(_Stage.QUEUED, now)
         else:
             del self._symbols[name]
+
+    def _leave_unnamed(self, now: float) -> None:
+        """Leave what was never acknowledged: there is nothing to end it by."""
+        for name in self._going(now):
+            if self._symbols[name].handle is None:
+                self._leave(name, now)
 
     def _doubt_leaving(self, name: str, now: float) -> None:
         if self._is(name, _Stage.LEAVING) and not self._symbols[name].wanted:
