@@ -27,6 +27,7 @@ from dragonfly_common.messages import (
     Gone,
     Heartbeat,
     Instruments,
+    ListedMarket,
     Venue,
     View,
 )
@@ -48,13 +49,17 @@ TURNS_TO_HEAL: Final = 80
 SIDE: Final = tuple((100.0 - number, 0.5 + number) for number in range(DEPTH))
 ASKS: Final = tuple((101.0 + number, 0.5 + number) for number in range(DEPTH))
 LIVE: Final = FeedState.LIVE
+MARKET: Final = ListedMarket("ETH/BTC", False, "post_only", "0.01", "1", None, None)
 MESSAGES: Final[tuple[tuple[str, Body], ...]] = (
     ("book.ETH-BTC.kraken.", Book(LIVE, "", EPOCH, 7, None, EPOCH, SIDE, ASKS)),
     ("book.ETH-BTC.binance.", Book(LIVE, "", EPOCH, 7, 5, EPOCH, SIDE[1:], ASKS[1:])),
     ("book.ETH-BTC.kraken.", Book(FeedState.STALE, "silent", EPOCH, 7, 5, EPOCH, (), ())),
     ("book.ETH-BTC.kraken.", Gone()),
     ("status.venue.kraken.", Venue("kraken", LIVE, "", PUBLISHER, 1, 2, 1)),
-    ("status.instruments.kraken.", Instruments("kraken", ("BTC-USD", "ETH-BTC"))),
+    (
+        "status.instruments.kraken.",
+        Instruments("kraken", ("BTC-USD", "ETH-BTC"), codec.pack_markets([MARKET] * 2), 1, 2),
+    ),
     ("share.", Claim(leaving=False, keys=frozenset({"ETH-BTC"}))),
     (f"hb.{PUBLISHER}", Heartbeat({"book.ETH-BTC.kraken.": 3})),
     (f"hb.{PUBLISHER}", Heartbeat({}, bye=True)),

@@ -230,7 +230,7 @@ class Calls(_WithGateway):
             "GetLiquidity": [pb.LiquidityRequest(instrument="ETH-BTC")],
             "StreamBbo": [pb.BboRequest(instruments=["ETH-BTC", "BTC-USD"])],
             "GetBbo": [pb.GetBboRequest(instrument="ETH-BTC")],
-            "ListInstruments": [pb.ListInstrumentsRequest(venue="kraken")],
+            "ListInstruments": [pb.ListInstrumentsRequest(venue="kraken", instrument="ETH-BTC")],
             "Session": [*requests],
         }
         found = []
@@ -311,7 +311,9 @@ class ViewMessages(_WithGateway):
         )
         self._tell(told)
         pb.Venues.FromString(self._gateway.views.statuses.encoded_venues)
-        pb.ListInstrumentsResponse.FromString(self._gateway.views.statuses.encode_instruments(""))
+        statuses = self._gateway.views.statuses
+        for instrument in ("", "ETH-BTC"):
+            pb.ListInstrumentsResponse.FromString(statuses.encode_instruments("", instrument))
         if counted(counters.BUS_UNDECODABLE) + counted(counters.BUS_DROPPED) > refused:
             return "refused"
         return "told" if told else "not told"
@@ -356,8 +358,9 @@ class Client(Target):
         update = pb.SessionUpdate(book=pb.Book.FromString(books[0]), number=1)
         refusal = pb.SessionUpdate(refusal=pb.Refusal(message="no", code=3), number=2)
         venues = pb.Venues(venues=[pb.Venue(venue="kraken", state=pb.STATE_LIVE)])
-        listed = pb.Instrument(instrument="ETH-BTC", venues=["kraken"])
-        instruments = pb.ListInstrumentsResponse(instruments=[listed])
+        market = pb.Market(venue="kraken", symbol="ETH/BTC", tick="0.01", min_amount="1e-8")
+        listed = pb.Instrument(instrument="ETH-BTC", venues=["kraken"], markets=[market])
+        instruments = pb.ListInstrumentsResponse(instruments=[listed], left_out={"kraken": 1})
         rest = [part.SerializeToString() for part in (update, refusal, venues, instruments)]
         return [*books, *rest]
 

@@ -221,9 +221,16 @@ class StubGateway:
         await self._admit(context)
         return pb.ListInstrumentsResponse(
             instruments=[
-                pb.Instrument(instrument=name, venues=[request.venue or "binance"])
+                pb.Instrument(
+                    instrument=name,
+                    venues=[request.venue or "binance"],
+                    markets=[pb.Market(venue=request.venue, symbol=name.lower(), tick="0.010")]
+                    * bool(request.venue),
+                )
                 for name in self.known
-            ]
+                if request.instrument in ("", name)
+            ],
+            left_out={"binance": 2},
         )
 
     async def _session(

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+from decimal import Decimal
 
 import grpc
 import pytest
@@ -15,6 +16,7 @@ from dragonfly_client import (
     Event,
     InvalidRequestError,
     LimitError,
+    Market,
     NotFoundError,
     NotReadyError,
     ProtocolError,
@@ -85,7 +87,12 @@ async def test_every_other_view(gateway: StubGateway) -> None:
         assert (await client.get_liquidity("ETH-BTC")).bids == liquidity.bids
         assert (await client.get_book("ETH-BTC", depth=5)).seq == book.seq
         assert [one.instrument for one in await client.instruments()] == ["ETH-BTC"]
+        assert (await client.instruments()).left_out == {"binance": 2}
         assert (await client.instruments("kraken"))[0].venues == ("kraken",)
+        (one,) = await client.instruments("kraken", "ETH-BTC")
+        assert one.markets == (
+            Market("kraken", "eth-btc", False, "", Decimal("0.01"), None, None, None),
+        )
     assert bbo.bid is not None
     assert bbo.bid.price == book.bids[0].price
     assert liquidity.bids[0].shares[0].amount == liquidity.bids[0].amount

@@ -47,7 +47,13 @@ def test_no_text_of_a_gateway_moves_a_cursor_or_is_long() -> None:
         ),
         decode_instruments(
             pb.ListInstrumentsResponse(
-                instruments=[pb.Instrument(instrument=HOSTILE, venues=[HOSTILE])]
+                instruments=[
+                    pb.Instrument(
+                        instrument=HOSTILE,
+                        venues=[HOSTILE],
+                        markets=[pb.Market(venue=HOSTILE, symbol=HOSTILE, status=HOSTILE)],
+                    )
+                ]
             )
         ),
         tuple(str(error_of_status(code, HOSTILE)) for code in grpc.StatusCode),
@@ -58,6 +64,14 @@ def test_no_text_of_a_gateway_moves_a_cursor_or_is_long() -> None:
     for text in found:
         assert text.isprintable()
         assert len(text) <= LONGEST_SENTENCE
+
+
+@pytest.mark.parametrize("text", ["NaN", "Infinity", "one", HOSTILE])
+def test_a_number_that_is_none_is_the_gateways_fault(text: str) -> None:
+    listed = pb.Instrument(instrument="ETH-BTC", markets=[pb.Market(venue="kraken", tick=text)])
+    with pytest.raises(ProtocolError, match="which is no number") as caught:
+        decode_instruments(pb.ListInstrumentsResponse(instruments=[listed]))
+    assert str(caught.value).isprintable()
 
 
 @pytest.mark.parametrize("text", ["größer", HOSTILE, "a" * 200, "a" * 201, "\n"])

@@ -18,6 +18,7 @@ from dragonfly_common.messages import (
     Gone,
     Heartbeat,
     Instruments,
+    ListedMarket,
     Venue,
     View,
 )
@@ -38,10 +39,13 @@ BODY: st.SearchStrategy[Body] = st.one_of(
     ),
     st.builds(View, st.booleans(), st.integers(1, 20), st.binary(max_size=40)),
     st.builds(Venue, TEXT, STATE, TEXT, TEXT, COUNT, COUNT, COUNT),
-    st.builds(Instruments, TEXT, st.lists(TEXT, max_size=4).map(tuple)),
+    st.builds(Instruments, TEXT, st.lists(TEXT, max_size=4).map(tuple), st.binary(), COUNT, NUMBER),
     st.builds(Gone),
     st.builds(Claim, st.booleans(), st.frozensets(TEXT, max_size=4)),
     st.builds(Heartbeat, st.dictionaries(TEXT, NUMBER, max_size=4), st.booleans()),
+)
+MARKET = st.builds(
+    ListedMarket, TEXT, st.booleans(), TEXT, *(4 * [st.none() | st.sampled_from(("0.1", "1"))])
 )
 BOOK = Book(FeedState.LIVE, "", 1, 2, None, 3, ((1.5, 2.0),), ((2.5, 1.0),))
 
@@ -74,6 +78,21 @@ def test_an_envelope_survives_the_wire(
         ts_pub,
     )
     assert codec.decode_body(heard.body) == body
+
+
+@given(st.dictionaries(TEXT.filter(bool), MARKET, max_size=4))
+def test_packed_markets_are_found_by_their_instruments(markets: dict[str, ListedMarket]) -> None:
+    listing = Instruments("kraken", tuple(markets), codec.pack_markets(markets.values()))
+    assert dict(codec.unpack_markets(listing)) == markets
+    for name, market in markets.items():
+        assert dict(codec.unpack_markets(listing, name)) == {name: market}
+    assert not list(codec.unpack_markets(Instruments("kraken", tuple(markets))))
+
+
+@given(st.binary(max_size=60))
+def test_packed_noise_is_a_decode_error_or_markets(noise: bytes) -> None:
+    with contextlib.suppress(DecodeError):
+        list(codec.unpack_markets(Instruments("kraken", ("ETH-BTC", "BTC-USD"), noise)))
 
 
 @given(st.binary(max_size=60))

@@ -34,7 +34,7 @@ def test_a_minimum_in_another_currency_is_none_of_the_notional() -> None:
     odd = {"name": "BTC/USD", "url_symbol": "btcusd", "trading": "Enabled"}
     markets = instruments.parse(json.dumps([odd | NUMBERS | {"minimum_order": "1 BTC"}]).encode())
     assert markets["BTC-USD"].min_notional is None
-    assert markets.left_out == {"number": 1}
+    assert markets.bad_numbers == 1
 
 
 def test_the_list_that_replaces_it_names_the_same_markets() -> None:

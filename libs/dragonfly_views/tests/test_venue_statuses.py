@@ -1,10 +1,14 @@
 from __future__ import annotations
 
-from dragonfly_common.messages import Instruments, Venue
+from dragonfly_common.codec import pack_markets
+from dragonfly_common.messages import Instruments, ListedMarket, Venue
 from dragonfly_common.printable import LONGEST_SENTENCE
 from dragonfly_common.types import FeedState
 from dragonfly_protos import market_data_pb2 as pb
 from dragonfly_views.venue_statuses import VenueStatuses
+
+GRPC_LIMIT_BYTES = 4 * 2**20
+"""What a client of gRPC takes for one message, unless it says otherwise."""
 
 
 def venue(
@@ -120,6 +124,74 @@ def test_instruments_name_the_venues_that_list_them() -> None:
         statuses.encode_instruments("binance")
     ).instruments
     assert [one.instrument for one in listed] == ["ETH-BTC"]
+
+
+def listing(venue: str, count: int) -> Instruments:
+    """Return a list as long as a great venue's."""
+    names = tuple(f"COIN{number:05}-USDT" for number in range(count))
+    market = ListedMarket("x" * 12, True, "BREAK", "0.00000001", "0.00000001", "0.00001", "5")
+    return Instruments(venue, names, pack_markets([market] * count), left_out=3)
+
+
+def told(statuses: VenueStatuses, venue: str = "", instrument: str = "") -> pb.Instrument:
+    reply = statuses.encode_instruments(venue, instrument)
+    (one,) = pb.ListInstrumentsResponse.FromString(reply).instruments
+    return one
+
+
+def test_a_venue_or_an_instrument_that_is_named_is_told_with_its_markets() -> None:
+    statuses = VenueStatuses(2.0)
+    markets = [
+        ListedMarket("ETH/BTC", False, "", "0.00001", "0.1", "1", None),
+        ListedMarket("LTC/BTC", True, "cancel_only", None, None, None, "0.5"),
+    ]
+    statuses.on_instruments(
+        Instruments("kraken", ("ETH-BTC", "LTC-BTC"), pack_markets(markets), left_out=2), 5
+    )
+    statuses.on_instruments(Instruments("old", ("ETH-BTC",)), 5)
+    assert told(statuses, instrument="ETH-BTC") == pb.Instrument(
+        instrument="ETH-BTC",
+        venues=["kraken", "old"],
+        markets=[
+            pb.Market(venue="kraken", symbol="ETH/BTC", tick="0.00001", lot="0.1", min_amount="1")
+        ],
+    )
+    assert told(statuses, "kraken", "LTC-BTC").markets == [
+        pb.Market(
+            venue="kraken",
+            symbol="LTC/BTC",
+            halted=True,
+            status="cancel_only",
+            min_notional="0.5",
+        )
+    ]
+    whole = pb.ListInstrumentsResponse.FromString(statuses.encode_instruments("kraken"))
+    assert [len(one.markets) for one in whole.instruments] == [1, 1]
+    assert whole.left_out == {"kraken": 2}
+    assert statuses.listers("LTC-BTC") == ["kraken"]
+
+
+def test_markets_that_mean_nothing_are_told_by_name() -> None:
+    statuses = VenueStatuses(2.0)
+    statuses.on_instruments(Instruments("kraken", ("ETH-BTC",), b"\xc1"), 5)
+    assert told(statuses, "kraken") == pb.Instrument(instrument="ETH-BTC", venues=["kraken"])
+
+
+def test_every_list_of_fifteen_great_venues_fits_into_a_message() -> None:
+    statuses = VenueStatuses(2.0)
+    for number in range(15):
+        names = tuple(f"C{number:02}{market:05}-USDT" for market in range(3500))
+        statuses.on_instruments(Instruments(f"venue{number:02}", names), 5)
+    assert len(statuses.encode_instruments()) < GRPC_LIMIT_BYTES / 2
+    statuses.on_instruments(listing("venue00", 10_000), 5)
+    assert len(statuses.encode_instruments("venue00")) < GRPC_LIMIT_BYTES / 2
+
+
+def test_a_list_is_as_old_as_the_venue_gave_it() -> None:
+    statuses = VenueStatuses(2.0)
+    statuses.on_instruments(Instruments("kraken", ("ETH-BTC",), ts_listed=7), 20)
+    assert statuses.is_listed_since(7)
+    assert not statuses.is_listed_since(8)
 
 
 def test_a_list_is_replaced_by_the_next_and_survives_its_aggregator() -> None:

@@ -10,7 +10,8 @@ from typing import Final
 
 from dragonfly_common.bus import Publisher, drive
 from dragonfly_common.clock import Clock, ManualClock, SystemClock
-from dragonfly_common.messages import Instruments, Venue, View
+from dragonfly_common.codec import pack_markets
+from dragonfly_common.messages import Instruments, ListedMarket, Venue, View
 from dragonfly_common.topics import (
     RELIST_PREFIX,
     ViewKind,
@@ -110,7 +111,10 @@ class Aggregator:
         self._publisher.publish(venue_topic(venue), body)
 
     def say_instruments(self, *names: str, venue: str = "kraken") -> None:
-        self._publisher.publish(instruments_topic(venue), Instruments(venue, names))
+        markets = pack_markets(
+            ListedMarket(name.lower(), False, "", "0.01", None, None, None) for name in names
+        )
+        self._publisher.publish(instruments_topic(venue), Instruments(venue, names, markets))
 
     def say(self, view: AnyView, depth: int = 10, ts_agg: int = 0) -> AnyView:
         """Publish a view under this aggregator's epoch and the next seq."""

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 import pytest
 from dragonfly_common.clock import SystemClock
 from dragonfly_venues.events import FrameError, Trading
+from dragonfly_venues.instruments import Markets
 from dragonfly_venues.transport import (
     BannedError,
     ClientError,
@@ -17,8 +18,10 @@ from dragonfly_venues.transport import (
 )
 from dragonfly_venues.venue import InstrumentSource, Market
 from fake_venue import eventually, listing
+from feed_listener import counters
 from feed_listener import directory as module
 from feed_listener.directory import Directory
+from msgspec.structs import replace
 
 ETH = {"ETH-BTC": Market("ethbtc")}
 NEW = {"NEW-BTC": Market("newbtc")}
@@ -96,6 +99,27 @@ async def test_a_list_that_cannot_be_had_is_asked_for_again(
         # The first failure and the list; the second failure was no news.
         assert lists.changes == 2
         assert directory.failure is None
+
+
+async def test_a_halt_that_is_told_leaves_the_other_facts_of_a_market() -> None:
+    market = Market("ethbtc", tick="0.01", lot="0.1")
+    lists = Lists({"ETH-BTC": market, "NEW-BTC": Market("newbtc", tick="1")})
+    async with running(lists, TOLD) as directory:
+        await eventually(lambda: directory.markets is not None, "the list")
+        directory.note_trading("ethbtc", HALTED)
+        assert directory.markets is not None
+        assert directory.markets["ETH-BTC"] == replace(market, trading=HALTED)
+
+
+async def test_what_is_left_out_of_a_list_is_counted() -> None:
+    odd = Markets()
+    odd.add("ETH-BTC", "ethbtc", tick="none")
+    odd.add("ETHUP", "ethup")
+    async with running(Lists(odd)) as directory:
+        await eventually(lambda: directory.markets is not None, "the list")
+        assert directory.left_out == 1
+        assert counters.LEFT_OUT.labels("unnamed")._value.get() == 1
+        assert counters.LEFT_OUT.labels("number")._value.get() == 1
 
 
 async def test_a_doubt_leads_to_another_look(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,11 +8,12 @@ import socket
 from pathlib import Path
 
 import pytest
-from dragonfly_common.messages import Instruments
+from dragonfly_common.codec import unpack_markets
+from dragonfly_common.messages import ListedMarket
 from dragonfly_common.types import FeedState
 from dragonfly_venues.venue import InstrumentSource
 from fake_venue import FakeServer, FakeVenue, eventually, listing
-from feed_listener import directory
+from feed_listener import directory, listener
 from listening import SkippingClock, listening
 
 SYNCING = FeedState.SYNCING
@@ -103,9 +104,40 @@ async def test_an_instrument_listed_later_is_found(
         server.listed["XYZ-ABC"] = "xyzabc"
         consumer.want("XYZ-ABC")
         await consumer.live("XYZ-ABC", 1)
-        assert consumer.lists[-1] == Instruments(
-            "fake", ("BTC-USD", "ETH-BTC", "SOL-USD", "XYZ-ABC")
-        )
+        assert consumer.lists[-1].names == ("BTC-USD", "ETH-BTC", "SOL-USD", "XYZ-ABC")
+
+
+async def test_a_list_is_told_with_its_markets_and_again_when_one_is_halted(
+    server: FakeServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listener, "LIST_REPEAT_S", 0.0)
+    server.halted = {"solusd": "BREAK"}
+    await server.book("ethbtc", 1, 10.0)
+    async with listening(server, tmp_path, instruments=["ETH-BTC"]) as consumer:
+        consumer.want("ETH-BTC")
+        await consumer.live("ETH-BTC", 1)
+        first = consumer.lists[-1]
+        assert list(unpack_markets(first)) == [
+            ("BTC-USD", ListedMarket("btcusd", False, "", None, None, None, None)),
+            ("ETH-BTC", ListedMarket("ethbtc", False, "", None, None, None, None)),
+            ("SOL-USD", ListedMarket("solusd", True, "BREAK", None, None, None, None)),
+        ]
+        await server.send({"t": "trading", "s": "ethbtc", "halted": True, "word": "cancel_only"})
+        await eventually(lambda: consumer.lists[-1] != first, "the halt")
+        halted = dict(unpack_markets(consumer.lists[-1]))["ETH-BTC"]
+        assert (halted.halted, halted.word) == (True, "cancel_only")
+        # It is no newer list: who waits for the venue's next one waits on.
+        assert consumer.lists[-1].ts_listed == first.ts_listed > 0
+
+
+async def test_a_list_that_is_too_long_to_tell_of_is_told_by_name(
+    server: FakeServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listener, "MOST_MARKETS_BYTES", 20)
+    async with listening(server, tmp_path) as consumer:
+        await eventually(lambda: bool(consumer.lists), "the list")
+        told = consumer.lists[-1]
+        assert (told.names, told.markets) == (("BTC-USD", "ETH-BTC", "SOL-USD"), b"")
 
 
 async def test_a_delisted_instrument_becomes_unknown(

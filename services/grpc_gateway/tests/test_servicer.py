@@ -252,6 +252,45 @@ async def test_instruments(aggregator: Aggregator, bot: Bot) -> None:
     )
 
 
+async def test_one_instrument_is_told_with_what_its_venues_tell_of_it(
+    aggregator: Aggregator, bot: Bot
+) -> None:
+    aggregator.say_instruments("LTC-BTC", venue="binance")
+    aggregator.say_venue("binance")
+    reply = await bot.get("ListInstruments", pb.ListInstrumentsRequest(instrument="LTC-BTC"))
+    assert isinstance(reply, pb.ListInstrumentsResponse)
+    (listed,) = reply.instruments
+    assert listed.instrument == "LTC-BTC"
+    assert [(one.venue, one.symbol, one.tick) for one in listed.markets] == [
+        ("binance", "ltc-btc", "0.01"),
+        ("kraken", "ltc-btc", "0.01"),
+    ]
+    request = pb.ListInstrumentsRequest(venue="kraken", instrument="LTC-BTC")
+    reply = await bot.get("ListInstruments", request)
+    assert isinstance(reply, pb.ListInstrumentsResponse)
+    assert [[*one.venues] for one in reply.instruments] == [["kraken"]]
+
+
+@pytest.mark.parametrize(
+    ("venue", "instrument", "code", "sentence"),
+    [
+        ("", "ltcbtc", StatusCode.INVALID_ARGUMENT, "'ltcbtc' is not an instrument: did you mean"),
+        ("", "ABC-XYZ", StatusCode.NOT_FOUND, "no venue lists ABC-XYZ: ListInstruments says"),
+        ("kraken", "BNB-BTC", StatusCode.NOT_FOUND, "kraken does not list BNB-BTC: binance does"),
+        ("mtgox", "LTC-BTC", StatusCode.NOT_FOUND, "no venue 'mtgox': there are binance, kraken"),
+    ],
+)
+async def test_what_is_not_listed_is_refused_in_a_sentence(
+    aggregator: Aggregator, bot: Bot, venue: str, instrument: str, code: StatusCode, sentence: str
+) -> None:
+    aggregator.say_instruments("BNB-BTC", venue="binance")
+    aggregator.say_venue("binance")
+    request = pb.ListInstrumentsRequest(venue=venue, instrument=instrument)
+    refused, said = await bot.refusal("ListInstruments", request)
+    assert refused is code
+    assert said.startswith(sentence)
+
+
 INVALID = StatusCode.INVALID_ARGUMENT
 NOT_INSTRUMENT = "'x' is not an instrument: write BASE-QUOTE"
 OUT_OF_RANGE = "depth 11 is out of range: give 1 to 10"

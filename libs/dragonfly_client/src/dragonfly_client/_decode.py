@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
+from decimal import Decimal, InvalidOperation
 from typing import TypeVar
 
 from dragonfly_protos import market_data_pb2 as pb
@@ -14,8 +16,10 @@ from dragonfly_client.messages import (
     Bbo,
     Book,
     Instrument,
+    Instruments,
     Level,
     Liquidity,
+    Market,
     MergedLevel,
     Share,
     State,
@@ -131,11 +135,41 @@ def decode_venues(message: pb.Venues) -> tuple[Venue, ...]:
     )
 
 
-def decode_instruments(message: pb.ListInstrumentsResponse) -> tuple[Instrument, ...]:
-    return tuple(
-        Instrument(printable(one.instrument), tuple(map(printable, one.venues)))
-        for one in message.instruments
+def decode_instruments(message: pb.ListInstrumentsResponse) -> Instruments:
+    return Instruments(
+        (
+            Instrument(
+                printable(one.instrument),
+                tuple(map(printable, one.venues)),
+                tuple(map(_market, one.markets)),
+            )
+            for one in message.instruments
+        ),
+        {printable(venue): count for venue, count in message.left_out.items()},
     )
+
+
+def _market(market: pb.Market) -> Market:
+    return Market(
+        venue=printable(market.venue),
+        symbol=printable(market.symbol),
+        halted=market.halted,
+        status=printable(market.status),
+        tick=_decimal(market.tick),
+        lot=_decimal(market.lot),
+        min_amount=_decimal(market.min_amount),
+        min_notional=_decimal(market.min_notional),
+    )
+
+
+def _decimal(text: str) -> Decimal | None:
+    if not text:
+        return None
+    with suppress(InvalidOperation):
+        number = Decimal(text)
+        if number.is_finite():
+            return number
+    raise ProtocolError(f"the gateway sent {printable(text)!r}, which is no number")
 
 
 def _level(level: pb.Level) -> Level:

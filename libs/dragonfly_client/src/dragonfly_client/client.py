@@ -52,7 +52,7 @@ from dragonfly_client.errors import (
 )
 from dragonfly_client.events import EventListener, Refused, log_event
 from dragonfly_client.latest import Latest
-from dragonfly_client.messages import Bbo, Book, Instrument, Liquidity, Venue, View
+from dragonfly_client.messages import Bbo, Book, Instruments, Liquidity, Venue, View
 from dragonfly_client.tls import Tls
 
 __all__ = ["DEFAULT_TARGET", "DEFAULT_WINDOW", "DragonflyClient"]
@@ -217,9 +217,13 @@ class DragonflyClient:
         """Return the state of every venue."""
         return decode_venues(parse(pb.Venues, await self._get("GetVenues", pb.VenuesRequest())))
 
-    async def instruments(self, venue: str = "") -> tuple[Instrument, ...]:
-        """Return every instrument that a venue lists, or that `venue` does."""
-        request = pb.ListInstrumentsRequest(venue=venue)
+    async def instruments(self, venue: str = "", instrument: str = "") -> Instruments:
+        """Return every instrument that a venue lists, or that `venue` does, or only `instrument`.
+
+        Where either is named, each has its `markets`: increments, minimums and trading status.
+        """
+        name = check_instrument(instrument) if instrument else ""
+        request = pb.ListInstrumentsRequest(venue=venue, instrument=name)
         payload = await self._get("ListInstruments", request)
         return decode_instruments(parse(pb.ListInstrumentsResponse, payload))
 

@@ -6,7 +6,8 @@ Times (`ts_…`) are integer nanoseconds UTC, stamped where their name says:
     ts_recv    the listener had the bytes    ts_out   the gateway wrote it
     ts_pub     the listener published        ts_in    this client had it
 
-Prices and amounts are the doubles nearest to the venue's decimal text.
+Prices and amounts are the doubles nearest to the venue's decimal text; increments and minimums are
+exact decimals.
 
 All is as it was sent, but for `live` and `age_s()`: they are true at the moment they are asked.
 """
@@ -14,9 +15,11 @@ All is as it was sent, but for `live` and `age_s()`: they are true at the moment
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from enum import IntEnum
-from typing import Generic, TypeVar
+from typing import Generic, Self, TypeVar
 
 from dragonfly_client._liveness import HOLDS_S, Liveness
 
@@ -25,8 +28,10 @@ __all__ = [
     "Book",
     "Hops",
     "Instrument",
+    "Instruments",
     "Level",
     "Liquidity",
+    "Market",
     "MergedLevel",
     "Share",
     "State",
@@ -321,11 +326,50 @@ class Venue(_Followed):
 
 
 @dataclass(frozen=True, slots=True)
+class Market:
+    """What one venue tells of an instrument that it lists; None where it does not tell.
+
+    It is as of when the venue last gave its list: each hour, and each minute of what is followed.
+    """
+
+    venue: str
+    symbol: str
+    """The venue's own name of the instrument, as its streams spell it."""
+    halted: bool
+    """Nobody can trade it."""
+    status: str
+    """The venue's own word for a halt or a restriction; empty where it is traded as usual."""
+    tick: Decimal | None
+    """Prices are multiples of it."""
+    lot: Decimal | None
+    """Amounts are multiples of it."""
+    min_amount: Decimal | None
+    min_notional: Decimal | None
+    """Least price times amount of an order, in the quote currency."""
+
+
+@dataclass(frozen=True, slots=True)
 class Instrument:
-    """An instrument and the venues that list it."""
+    """An instrument and the venues that list it.
+
+    `markets` are what they tell of it, where one venue or one instrument was asked for.
+    """
 
     instrument: str
     venues: tuple[str, ...]
+    markets: tuple[Market, ...] = ()
+
+
+class Instruments(tuple[Instrument, ...]):
+    """The instruments that were asked for, by name."""
+
+    left_out: Mapping[str, int]
+    """Of each venue, how many entries of its list could not be read or named."""
+
+    def __new__(cls, listed: Iterable[Instrument], left_out: Mapping[str, int]) -> Self:
+        made = super().__new__(cls, listed)
+        made.left_out = left_out
+        return made
 
 
 def _mid(bid: Level | MergedLevel | None, ask: Level | MergedLevel | None) -> float | None:

@@ -16,7 +16,7 @@ from dragonfly_client.client import DEFAULT_TARGET, DragonflyClient
 from dragonfly_client.errors import ClientError
 from dragonfly_client.events import EventListener
 from dragonfly_client.latest import Latest
-from dragonfly_client.messages import Bbo, Book, Instrument, Liquidity, Venue
+from dragonfly_client.messages import Bbo, Book, Instruments, Liquidity, Venue
 from dragonfly_client.tls import Tls
 
 __all__ = ["Client", "Options", "Stream"]
@@ -106,9 +106,12 @@ class Client:
         """Return the state of every venue."""
         return self._run(self._client.get_venues())
 
-    def instruments(self, venue: str = "") -> tuple[Instrument, ...]:
-        """Return every instrument that a venue lists, or that `venue` does."""
-        return self._run(self._client.instruments(venue))
+    def instruments(self, venue: str = "", instrument: str = "") -> Instruments:
+        """Return every instrument that a venue lists, or that `venue` does, or only `instrument`.
+
+        Where either is named, each has its `markets`: increments, minimums and trading status.
+        """
+        return self._run(self._client.instruments(venue, instrument))
 
     def _stream(self, generator: AsyncGenerator[T, None]) -> Stream[T]:
         return Stream(generator, self._run)

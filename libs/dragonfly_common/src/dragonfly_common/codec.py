@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import Final, TypeVar
 
 import msgspec
 
 from dragonfly_common.errors import DecodeError
-from dragonfly_common.messages import Body, Envelope
+from dragonfly_common.messages import Body, Envelope, Instruments, ListedMarket
 
 __all__ = [
     "SCHEMA_VERSION",
@@ -16,6 +17,8 @@ __all__ = [
     "encode_body",
     "encode_envelope",
     "encode_message",
+    "pack_markets",
+    "unpack_markets",
 ]
 
 SCHEMA_VERSION: Final = 1
@@ -26,6 +29,8 @@ _FAILURES: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, Me
 _encoder = msgspec.msgpack.Encoder()
 _envelopes = msgspec.msgpack.Decoder(Envelope)
 _bodies: msgspec.msgpack.Decoder[Body] = msgspec.msgpack.Decoder(Body)
+_packed = msgspec.msgpack.Decoder(list[msgspec.Raw])
+_markets = msgspec.msgpack.Decoder(ListedMarket)
 
 T = TypeVar("T")
 
@@ -64,6 +69,24 @@ def decode_body(raw: msgspec.Raw) -> Body:
         DecodeError: `bad_body`.
     """
     return _decode(_bodies, raw, "bad_body")
+
+
+def pack_markets(markets: Iterable[ListedMarket]) -> bytes:
+    """Return the `markets` of an `Instruments`, in the order of its names."""
+    return _encoder.encode(tuple(markets))
+
+
+def unpack_markets(listing: Instruments, only: str = "") -> Iterator[tuple[str, ListedMarket]]:
+    """Yield (instrument, market) of `listing`, or of the instrument `only`; none if it tells none.
+
+    Raises:
+        DecodeError: `bad_body`.
+    """
+    if listing.markets:
+        packed = _decode(_packed, listing.markets, "bad_body")
+        for name, market in zip(listing.names, packed, strict=False):
+            if only in ("", name):
+                yield name, _decode(_markets, market, "bad_body")
 
 
 def _decode(decoder: msgspec.msgpack.Decoder[T], data: bytes | msgspec.Raw, reason: str) -> T:

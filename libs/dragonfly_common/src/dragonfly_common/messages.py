@@ -20,6 +20,7 @@ __all__ = [
     "Gone",
     "Heartbeat",
     "Instruments",
+    "ListedMarket",
     "Venue",
     "View",
 ]
@@ -100,10 +101,35 @@ class Venue(msgspec.Struct, frozen=True, array_like=True, tag="venue", gc=False)
 
 
 class Instruments(msgspec.Struct, frozen=True, array_like=True, tag="instruments", gc=False):
-    """All instruments that a venue lists, sorted."""
+    """All instruments that a venue lists, sorted.
+
+    `markets` is a `ListedMarket` for each of them in the same order, packed (`codec.pack_markets`):
+    few ask for them, and all others relay bytes. Empty is the word of a listener that tells none.
+    `left_out` counts the entries of the venue's list that could not be read or named.
+    `ts_listed` is when the venue gave the list; 0 is the word of a listener that does not say it.
+    """
 
     venue: str
     names: tuple[str, ...]
+    markets: bytes = b""
+    left_out: Count = 0
+    ts_listed: Number = 0
+
+
+class ListedMarket(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What a venue tells of one instrument that it lists.
+
+    `word` is the venue's own for a halt, or for a restriction of trading; empty where there is
+    none. Increments and minimums of orders are plain decimal text, None where they are not told.
+    """
+
+    symbol: str
+    halted: bool
+    word: str
+    tick: str | None
+    lot: str | None
+    min_amount: str | None
+    min_notional: str | None
 
 
 class Gone(msgspec.Struct, frozen=True, array_like=True, tag="gone", gc=False):

@@ -196,12 +196,34 @@ class Venues(_message.Message):
     def __init__(self, venues: _Optional[_Iterable[_Union[Venue, _Mapping[str, object]]]] = ..., ts_out: _Optional[int] = ...) -> None: ...
 
 class Instrument(_message.Message):
-    __slots__ = ("instrument", "venues")
+    __slots__ = ("instrument", "venues", "markets")
     INSTRUMENT_FIELD_NUMBER: _ClassVar[int]
     VENUES_FIELD_NUMBER: _ClassVar[int]
+    MARKETS_FIELD_NUMBER: _ClassVar[int]
     instrument: str
     venues: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, instrument: _Optional[str] = ..., venues: _Optional[_Iterable[str]] = ...) -> None: ...
+    markets: _containers.RepeatedCompositeFieldContainer[Market]
+    def __init__(self, instrument: _Optional[str] = ..., venues: _Optional[_Iterable[str]] = ..., markets: _Optional[_Iterable[_Union[Market, _Mapping[str, object]]]] = ...) -> None: ...
+
+class Market(_message.Message):
+    __slots__ = ("venue", "symbol", "halted", "status", "tick", "lot", "min_amount", "min_notional")
+    VENUE_FIELD_NUMBER: _ClassVar[int]
+    SYMBOL_FIELD_NUMBER: _ClassVar[int]
+    HALTED_FIELD_NUMBER: _ClassVar[int]
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    TICK_FIELD_NUMBER: _ClassVar[int]
+    LOT_FIELD_NUMBER: _ClassVar[int]
+    MIN_AMOUNT_FIELD_NUMBER: _ClassVar[int]
+    MIN_NOTIONAL_FIELD_NUMBER: _ClassVar[int]
+    venue: str
+    symbol: str
+    halted: bool
+    status: str
+    tick: str
+    lot: str
+    min_amount: str
+    min_notional: str
+    def __init__(self, venue: _Optional[str] = ..., symbol: _Optional[str] = ..., halted: _Optional[bool] = ..., status: _Optional[str] = ..., tick: _Optional[str] = ..., lot: _Optional[str] = ..., min_amount: _Optional[str] = ..., min_notional: _Optional[str] = ...) -> None: ...
 
 class BookRequest(_message.Message):
     __slots__ = ("instrument", "depth", "min_interval_ms")
@@ -242,16 +264,27 @@ class VenuesRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class ListInstrumentsRequest(_message.Message):
-    __slots__ = ("venue",)
+    __slots__ = ("venue", "instrument")
     VENUE_FIELD_NUMBER: _ClassVar[int]
+    INSTRUMENT_FIELD_NUMBER: _ClassVar[int]
     venue: str
-    def __init__(self, venue: _Optional[str] = ...) -> None: ...
+    instrument: str
+    def __init__(self, venue: _Optional[str] = ..., instrument: _Optional[str] = ...) -> None: ...
 
 class ListInstrumentsResponse(_message.Message):
-    __slots__ = ("instruments",)
+    __slots__ = ("instruments", "left_out")
+    class LeftOutEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: int
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
     INSTRUMENTS_FIELD_NUMBER: _ClassVar[int]
+    LEFT_OUT_FIELD_NUMBER: _ClassVar[int]
     instruments: _containers.RepeatedCompositeFieldContainer[Instrument]
-    def __init__(self, instruments: _Optional[_Iterable[_Union[Instrument, _Mapping[str, object]]]] = ...) -> None: ...
+    left_out: _containers.ScalarMap[str, int]
+    def __init__(self, instruments: _Optional[_Iterable[_Union[Instrument, _Mapping[str, object]]]] = ..., left_out: _Optional[_Mapping[str, int]] = ...) -> None: ...
 
 class Subscription(_message.Message):
     __slots__ = ("view", "instrument", "depth")

@@ -52,7 +52,9 @@ class Markets(dict[str, Market]):
         self.left_out: Counter[str] = Counter()
         """Entries by reason: `malformed` (not of the venue's shape), `unnamed` (no instrument, such
         as leveraged tokens and trials, or without a symbol), `twin` (another market has the
-        instrument); and `number`, increments and minimums that are no positive number."""
+        instrument)."""
+        self.bad_numbers = 0
+        """Increments and minimums that are none, and left out of their markets."""
 
     def read(self, decoder: Decodes[T], entries: Iterable[msgspec.Raw]) -> Iterator[T]:
         """Yield each entry decoded, without those that are not of its shape.
@@ -114,7 +116,7 @@ class Markets(dict[str, Market]):
         try:
             return plain_decimal(number)
         except ValueError:
-            self.left_out["number"] += 1
+            self.bad_numbers += 1
             return None
 
 

@@ -6,8 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from dragonfly_common.codec import unpack_markets
+from dragonfly_common.errors import DecodeError
 from dragonfly_common.listings import Listings
-from dragonfly_common.messages import Instruments, Venue
+from dragonfly_common.messages import Instruments, ListedMarket, Venue
 from dragonfly_common.printable import LONGEST_SENTENCE, printable
 from dragonfly_common.types import FeedState
 from dragonfly_protos import market_data_pb2 as pb
@@ -39,8 +41,10 @@ class VenueStatuses:
         self._venues: dict[str, dict[str, _Report]] = {}
         self.listings = Listings()
         self._lists = self.listings.names
+        self._listings: dict[str, Instruments] = {}
         self._listed_at: dict[str, int] = {}
         self._encoded: bytes | None = None
+        self._encoded_lists: dict[str, bytes] = {}
         self.version = 0
         """Rises with each change of a venue's state."""
 
@@ -87,7 +91,9 @@ class VenueStatuses:
     def on_instruments(self, listing: Instruments, ts_pub: int) -> None:
         """Take what a venue lists, as it was told at `ts_pub`."""
         self.listings.take(listing)
-        self._listed_at[listing.venue] = ts_pub
+        self._listings[listing.venue] = listing
+        self._encoded_lists.clear()
+        self._listed_at[listing.venue] = listing.ts_listed or ts_pub
 
     def on_lost(self, publisher: str, reason: str, now_ns: int) -> None:
         """Void an aggregator's reports; a venue that no other one reports is DOWN."""
@@ -107,6 +113,10 @@ class VenueStatuses:
         """Whether any venue lists `instrument`."""
         return self.listings.lists(instrument)
 
+    def listers(self, instrument: str) -> list[str]:
+        """Return the venues that list `instrument`, by name."""
+        return sorted(venue for venue, names in self._lists.items() if instrument in names)
+
     def is_listed_since(self, ts: int) -> bool:
         """Whether each venue that can has told its list since `ts`."""
         return all(
@@ -115,14 +125,35 @@ class VenueStatuses:
             for venue, told in self._listed_at.items()
         )
 
-    def encode_instruments(self, venue: str) -> bytes:
-        """Encode a dragonfly.v1.ListInstrumentsResponse of one venue, or of all if it is empty."""
+    def encode_instruments(self, venue: str = "", instrument: str = "") -> bytes:
+        """Encode a dragonfly.v1.ListInstrumentsResponse of one venue or instrument, or of all.
+
+        Of all it is without markets: those of fifteen venues are more than a message should hold.
+        """
+        if instrument:
+            return self._encode_list(venue, instrument)
+        if venue not in self._encoded_lists:  # 15 lists of 3,500 take 90 ms
+            self._encoded_lists[venue] = self._encode_list(venue, "")
+        return self._encoded_lists[venue]
+
+    def _encode_list(self, venue: str, instrument: str) -> bytes:
         by_name: dict[str, list[str]] = {}
-        for lister in sorted(self._lists) if not venue else [venue]:
-            for name in self._lists[lister]:
-                by_name.setdefault(name, []).append(lister)
-        listed = [pb.Instrument(instrument=name, venues=by_name[name]) for name in sorted(by_name)]
-        return pb.ListInstrumentsResponse(instruments=listed).SerializeToString()
+        markets: dict[str, list[pb.Market]] = {}
+        listings = [self._listings[name] for name in ([venue] if venue else sorted(self._lists))]
+        for listing in listings:
+            for name in listing.names:
+                if instrument in ("", name):
+                    by_name.setdefault(name, []).append(listing.venue)
+            if venue or instrument:
+                for name, market in _markets(listing, instrument):
+                    markets.setdefault(name, []).append(_encode_market(listing.venue, market))
+        return pb.ListInstrumentsResponse(
+            instruments=[
+                pb.Instrument(instrument=name, venues=by_name[name], markets=markets.get(name))
+                for name in sorted(by_name)
+            ],
+            left_out={listing.venue: listing.left_out for listing in listings},
+        ).SerializeToString()
 
     def has_list_of(self, venue: str) -> bool:
         """Whether the instruments of `venue` are known; of any venue if it is empty."""
@@ -137,6 +168,26 @@ class VenueStatuses:
             self._venues[venue].values(),
             key=lambda report: (report.venue.state is FeedState.LIVE, report.ts_pub),
         )
+
+
+def _markets(listing: Instruments, instrument: str) -> list[tuple[str, ListedMarket]]:
+    try:
+        return list(unpack_markets(listing, instrument))
+    except DecodeError:  # of a listener of another version
+        return []
+
+
+def _encode_market(venue: str, market: ListedMarket) -> pb.Market:
+    return pb.Market(
+        venue=venue,
+        symbol=printable(market.symbol),
+        halted=market.halted,
+        status=printable(market.word),
+        tick=printable(market.tick or ""),
+        lot=printable(market.lot or ""),
+        min_amount=printable(market.min_amount or ""),
+        min_notional=printable(market.min_notional or ""),
+    )
 
 
 def _encode(report: _Report) -> pb.Venue:

@@ -18,6 +18,7 @@ __all__ = [
     "FIRST_BOOK_TIMEOUTS",
     "FRAMES",
     "IGNORED_INTEREST",
+    "LEFT_OUT",
     "LIST_FAILURES",
     "MALFORMED",
     "PUBLISHED",
@@ -60,6 +61,12 @@ CONNECTION_LOSSES: Final = Counter(
 )
 LIST_FAILURES: Final = Counter(
     "dragonfly_listener_list_failures_total", "Instrument lists that could not be loaded."
+)
+LEFT_OUT: Final = Gauge(
+    "dragonfly_listener_list_left_out",
+    "Entries of the instrument list that are left out, by reason: malformed, unnamed, twin (of "
+    "another market); and number, increments and minimums that are left out of theirs.",
+    ["reason"],
 )
 IGNORED_INTEREST: Final = Counter(
     "dragonfly_listener_ignored_interest_total",

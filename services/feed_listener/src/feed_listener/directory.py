@@ -15,6 +15,7 @@ from typing import Final
 import structlog
 from dragonfly_common.clock import Clock
 from dragonfly_venues.events import FrameError, Trading
+from dragonfly_venues.instruments import Markets
 from dragonfly_venues.transport import ClientError, ProtocolError, RejectedError, foreseen
 from dragonfly_venues.transport.backoff import Backoff
 from dragonfly_venues.venue import InstrumentSource, Market
@@ -86,6 +87,10 @@ class Directory:
         until the next."""
         self.loads = 0
         """How often the whole list was loaded."""
+        self.loaded_at_ns = 0
+        """When it was loaded last."""
+        self.left_out = 0
+        """Entries of it that could not be read or named."""
 
     def doubt(self) -> None:
         """Ask for a look at the venue's list before the hour is over."""
@@ -165,8 +170,9 @@ class Directory:
             return await self._fail(failure, at_once=bool(symbols) and of_names)
         self._backoff.reset()
         # What was told meanwhile is newer than the list.
+        told = self._told
         markets = {
-            name: replace(market, trading=self._told.get(market.symbol, market.trading))
+            name: replace(market, trading=told[market.symbol]) if market.symbol in told else market
             for name, market in fetched.items()
         }
         whole = {**(self.markets or {}), **markets} if symbols else markets
@@ -178,9 +184,21 @@ class Directory:
             self._logged = ""
         if not symbols:
             self.loads += 1
+            self.loaded_at_ns = self._clock.now_ns()
+            self._count_left_out(fetched)
         if changed or not symbols:
             self._on_change()
         return True
+
+    def _count_left_out(self, fetched: Mapping[str, Market]) -> None:
+        if not isinstance(fetched, Markets):
+            return
+        counters.LEFT_OUT.clear()
+        for reason, count in (*fetched.left_out.items(), ("number", fetched.bad_numbers)):
+            counters.LEFT_OUT.labels(reason).set(count)
+        if self.left_out != fetched.left_out.total():
+            self.left_out = fetched.left_out.total()
+            logger.info("instruments left out", **fetched.left_out)
 
     async def _fail(self, error: ClientError, *, at_once: bool = False) -> bool:
         counters.LIST_FAILURES.inc()

@@ -8,6 +8,7 @@ symbol is looked up in the venue's list, and the books come from a connection of
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from typing import Final
 import structlog
 from dragonfly_common import messages
 from dragonfly_common.bus import Interest, Publisher, drive
+from dragonfly_common.codec import pack_markets
 from dragonfly_common.listings import Listings
 from dragonfly_common.replicas import Peers
 from dragonfly_common.runtime import Runtime
@@ -31,7 +33,7 @@ from dragonfly_common.topics import (
 )
 from dragonfly_common.types import FeedState, is_instrument
 from dragonfly_venues.transport import Client
-from dragonfly_venues.venue import Venue
+from dragonfly_venues.venue import Market, Venue
 
 from feed_listener import counters
 from feed_listener.connection.endpoint import Locate
@@ -50,6 +52,10 @@ MOST_FEEDS: Final = 4096
 MOST_WANTED: Final = 1 << 16
 """Interest beyond this is refused: no venue lists so many instruments."""
 SCORES_INTERVAL_S: Final = 1.0
+LIST_REPEAT_S: Final = 1.0
+"""Halts within this time are told in one list: a venue that goes down halts all its markets."""
+MOST_MARKETS_BYTES: Final = 1 << 19
+"""Of a message with the names too; the 3,200 markets of Binance take 0.2 MB."""
 
 _READY: Final = frozenset({FeedState.LIVE, FeedState.HALTED})
 """Nothing is missing here: the book is there, or the venue has none for anybody."""
@@ -148,6 +154,8 @@ class Listener:
         self._unwanted_since: dict[str, float] = {}
         self._listings = Listings()
         self._told_loads = 0
+        self._list_due = math.inf
+        """When what changed of the list is told."""
         self._status: messages.Venue | None = None
         self._status_due = True
         self._end: Callable[[], object] | None = None
@@ -181,6 +189,8 @@ class Listener:
             self._scores_due = now + SCORES_INTERVAL_S
             self._feeds.say_scores(now)
         self._say_status()
+        if now >= self._list_due:
+            self._say_list()
         if self._end is not None and self._peers.may_end():
             self._end()
 
@@ -262,14 +272,33 @@ class Listener:
         if listed is not None and self._directory.loads != self._told_loads:
             # Also where it is the same: who waits for a new look learns that there was one.
             self._told_loads = self._directory.loads
-            listing = messages.Instruments(self._venue.name, tuple(sorted(listed)))
-            self._publisher.publish(instruments_topic(self._venue.name), listing)
-            self._listings.take(listing)
+            self._listings.take(self._say_list())
             for instrument in self._listings.unlisted(self._following.instruments):
                 logger.warning("instrument not listed", reason=self._unlisted(instrument))
+        elif listed is not None:
+            self._list_due = min(self._list_due, self._clock.monotonic() + LIST_REPEAT_S)
         for instrument in list(self._feeds.instruments):
             self._resolve(instrument)
         self._status_due = True
+
+    def _say_list(self) -> messages.Instruments:
+        """Publish what the venue lists, as far as it is known now."""
+        self._list_due = math.inf
+        directory = self._directory
+        markets = sorted((directory.markets or {}).items())
+        packed = pack_markets(_listed(market) for _, market in markets)
+        if len(packed) > MOST_MARKETS_BYTES:
+            logger.warning("instruments too many to tell of", bytes=len(packed))
+            packed = b""
+        listing = messages.Instruments(
+            self._venue.name,
+            tuple(name for name, _ in markets),
+            packed,
+            directory.left_out,
+            directory.loaded_at_ns,
+        )
+        self._publisher.publish(instruments_topic(self._venue.name), listing)
+        return listing
 
     def _resolve(self, instrument: str) -> None:
         """Look the instrument up, and listen to its symbol, if the venue has one."""
@@ -350,3 +379,15 @@ class Listener:
             self._runtime.ready()
         else:
             self._runtime.not_ready(f"{status.venue} is {status.state.name}: {status.reason}")
+
+
+def _listed(market: Market) -> messages.ListedMarket:
+    return messages.ListedMarket(
+        market.symbol,
+        market.trading.halted,
+        market.trading.word,
+        market.tick,
+        market.lot,
+        market.min_amount,
+        market.min_notional,
+    )

@@ -145,12 +145,20 @@ class Servicer:
     async def list_instruments(
         self, request: pb.ListInstrumentsRequest, context: Context, caller: Caller
     ) -> bytes:
-        statuses, venue = self._venues, request.venue
+        statuses, venue, instrument = self._venues, request.venue, request.instrument
+        if instrument:
+            await self._views.require_listed(check_instrument(instrument, statuses.lists))
         await self._views.until_known(
             lambda: bool(venue and statuses.has_list_of(venue)) or self._views.knows_all_lists()
         )
         if statuses.has_list_of(venue):
-            return statuses.encode_instruments(venue)
+            listers = statuses.listers(instrument)
+            if venue and instrument and venue not in listers:
+                others = f"{', '.join(listers)} {'does' if len(listers) == 1 else 'do'}"
+                raise RefusedError(
+                    RefusalCode.NOT_FOUND, f"{venue} does not list {instrument}: {others}"
+                )
+            return statuses.encode_instruments(venue, instrument)
         known, shown = statuses.venues, venue[:LONGEST_QUOTED]
         if venue and known and venue not in known and statuses.is_settled(self._now()):
             raise RefusedError(
