@@ -26,9 +26,10 @@ from dragonfly_venues.transport import ProtocolError, UnresponsiveError
 from dragonfly_venues.venue import EndpointSource, SnapshotSource, Venue
 from feed_listener import counters
 from feed_listener.audit.comparing import Audit, Watch
+from feed_listener.connection.context import VenueContext
 from feed_listener.connection.endpoint import check_endpoint
 from feed_listener.connection.liveness import new_pause_detector
-from feed_listener.connection.session import Session, VenueContext
+from feed_listener.connection.session import Session
 from feed_listener.feeds import Feeds
 from fuzzing import Target
 from judging import by_label, counted, judge_side
@@ -104,13 +105,6 @@ class _Connection:
 
     async def close(self) -> None:
         return
-
-
-class _Driven(Session):
-    async def _send(self, text: str) -> None:
-        if self._venue.stamp is not None:
-            text = self._venue.stamp(text, self._clock.now_ns())
-        await self._connection.send(text)  # its time limit needs a loop
 
 
 class _Outlet:
@@ -251,7 +245,7 @@ class Frames(Target):
         watch = Watch(symbol)
         watch.note(decoder.seq(symbol), self.session.tops[symbol][0])
         verdict = watch.judge(snapshot)
-        self.session._audited(symbol, Audit.SNAPSHOT, verdict, self._clock.monotonic())
+        self.session._auditor.judged(symbol, Audit.SNAPSHOT, verdict, self._clock.monotonic())
 
     def _step(self, seconds: float) -> None:
         self._clock.advance(seconds)
@@ -268,13 +262,15 @@ class Frames(Target):
             ws_path(self._exchange), self._exchange, self._connections
         )
         self._connection = _Connection()
-        self.session = _Driven(
+        self.session = Session(
             self._connection,
             self._around,
             rank=self._connections,
             lifetime_s=1e9,
             on_news=lambda: None,
         )
+        # Its time limit needs a loop.
+        setattr(self.session._upkeep, "_deliver", self._connection.send)  # noqa: B010 - a method
         self.session.want([self._symbol])
         self._act(self._conversation.open(self._clock.now_ns()))
         self._converse()
@@ -292,10 +288,9 @@ class Frames(Target):
     def _converse(self) -> None:
         """Let both sides say all that they have to say now."""
         while True:
-            if self.session._welcomed:
-                asking: Any = self.session._ask(self._clock.monotonic())
-                with suppress(StopIteration):
-                    asking.send(None)
+            asking: Any = self.session._upkeep._request(self._clock.monotonic())
+            with suppress(StopIteration):
+                asking.send(None)
             for request in self._connection.sent:
                 self._act(self._conversation.receive(request.encode(), self._clock.now_ns()))
             self._connection.sent.clear()

@@ -15,7 +15,7 @@ from dragonfly_venues.events import Event, WholeBook
 from dragonfly_venues.venue import Decoder, SnapshotSource
 from fake_venue import CALM, FakeDecoder, FakeServer, FakeVenue, eventually
 from feed_listener import seeding, snapshots
-from feed_listener.connection import session
+from feed_listener.connection import auditor
 from listening import Consumer, listening
 from prometheus_client import REGISTRY
 from test_snapshots import SNAPSHOTS
@@ -195,7 +195,7 @@ async def test_a_seed_that_no_change_confirms_is_audited(
 ) -> None:
     monkeypatch.setattr(snapshots, "CONFIRM_S", 0.0)
     monkeypatch.setattr(snapshots, "SEEDED_INTERVAL_S", 0.01)
-    monkeypatch.setattr(session, "BEHIND_S", 0.0)
+    monkeypatch.setattr(auditor, "BEHIND_S", 0.0)
     server.snapshots["ethbtc"] = seed(5, 10.0)
     async with listening(
         server, tmp_path, venue=ChangingVenue(), instruments=["ETH-BTC"]

@@ -11,7 +11,7 @@ from dragonfly_venues.decoding.whole_tops import OLDER_IN_A_ROW
 from dragonfly_venues.venue import SnapshotSource
 from fake_venue import CALM, FakeServer, FakeVenue, book_around, eventually
 from feed_listener import seeding, snapshots
-from feed_listener.connection import session
+from feed_listener.connection import auditor
 from listening import Consumer, listening
 from prometheus_client import REGISTRY
 from test_snapshots import SNAPSHOTS
@@ -300,7 +300,7 @@ async def test_a_stream_that_is_none_is_found_out(
 ) -> None:
     """The venue acknowledges a subscription and sends nothing, while the market moves."""
     monkeypatch.setattr(snapshots, "CONFIRM_S", 0.0)
-    monkeypatch.setattr(session, "BEHIND_S", 0.01)
+    monkeypatch.setattr(auditor, "BEHIND_S", 0.01)
     await server.book("ethbtc", 7, 10.0)
     async with listening(
         server,

@@ -14,7 +14,7 @@ from dragonfly_venues.venue import AuditSources, SnapshotSource
 from fake_venue import FakeServer, FakeVenue, book_around, eventually
 from feed_listener.audit import comparing
 from feed_listener.audit.comparing import Audit, Result
-from feed_listener.connection import session
+from feed_listener.connection import auditor
 from listening import listening
 from prometheus_client import REGISTRY
 
@@ -41,7 +41,7 @@ def counted(audit: Audit, result: Result) -> float:
 
 @pytest.fixture(autouse=True)
 def haste(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session, "BEHIND_S", 0.05)
+    monkeypatch.setattr(auditor, "BEHIND_S", 0.05)
 
 
 async def test_a_book_that_agrees_has_a_score_though_it_rests(

@@ -36,10 +36,11 @@ from dragonfly_venues.transport import Client
 from dragonfly_venues.venue import Market, Venue
 
 from feed_listener import counters
+from feed_listener.connection.context import VenueContext
 from feed_listener.connection.endpoint import Locate
 from feed_listener.connection.liveness import frozen, new_pause_detector
 from feed_listener.connection.pool import ConnectionPool, Dialer
-from feed_listener.connection.session import Session, VenueContext
+from feed_listener.connection.session import Session
 from feed_listener.directory import LIST_INTERVAL_S, Directory, Fetch
 from feed_listener.feed_state import FeedEvent
 from feed_listener.feeds import Feeds

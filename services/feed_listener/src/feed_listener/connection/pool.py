@@ -23,8 +23,9 @@ from dragonfly_venues.transport import (
 from dragonfly_venues.transport.backoff import Backoff
 
 from feed_listener import counters
+from feed_listener.connection.context import VenueContext
 from feed_listener.connection.endpoint import Locate
-from feed_listener.connection.session import Session, VenueContext
+from feed_listener.connection.session import Session
 from feed_listener.feed_state import FeedEvent
 from feed_listener.waiting import wait
 

@@ -1,0 +1,34 @@
+"""The surroundings that all connections to one venue share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from dragonfly_common.clock import Clock
+from dragonfly_common.staleness import PauseDetector
+from dragonfly_venues.events import Trading
+from dragonfly_venues.venue import Venue
+
+from feed_listener.feeds import Feeds
+
+__all__ = ["VenueContext"]
+
+
+@dataclass(frozen=True)
+class VenueContext:
+    """One venue, the feeds of it that are published, and who is told what it says."""
+
+    venue: Venue
+    depth: int
+    feeds: Feeds
+    clock: Clock
+    pauses: PauseDetector
+    doubt_list: Callable[[], None]
+    """Called when a listed symbol sends no book: the instrument list may be old."""
+    note_trading: Callable[[str, Trading], None]
+    """Called when the venue says whether the market of a symbol can be traded."""
+    on_unbooked: Callable[[], None] = lambda: None
+    """Called when a symbol begins to wait for its first book, or can be served again."""
+    audit: bool = False
+    """More is asked for than the books, to hold them against it."""
