@@ -248,6 +248,10 @@ class Recordings(_File):
             b'1.5: {"stream":"ethbtc@depth","data":{"e":"depthUpdate","E":1,"s":"ETHBTC","U":1,'
             b'"u":2,"b":[["2","1"]],"a":[]}}'
         )
+        gateio = (
+            b'1.5: {"time":1,"channel":"spot.order_book_update","event":"update","result":{"t":1,'
+            b'"e":"depthUpdate","E":1,"s":"BTC_USDT","U":5,"u":5,"b":[["6","1"]],"a":[]}}'
+        )
         kucoin = (
             b'1.5: {"data":{"sequenceStart":5,"symbol":"BTC-USDT","changes":{"asks":[],"bids":'
             b'[["6","1","5"]]},"sequenceEnd":5},"topic":"/market/level2:BTC-USDT"}'
@@ -260,6 +264,7 @@ class Recordings(_File):
         samples = {
             "BINANCE": binance,
             "BITSTAMP": bitstamp,
+            "GATEIO": gateio,
             "KRAKEN": kraken,
             "KUCOIN": kucoin,
             "OKX": okx,

@@ -60,6 +60,11 @@ CONTROL: Final = {
         b'{"event":"bts:request_reconnect","channel":"","data":""}',
         b'{"event":"bts:heartbeat","channel":"","data":""}',
     ],
+    "gateio": [
+        b'{"id":1,"channel":"spot.obu","event":"subscribe","error":null,"result":{}}',
+        b'{"id":1,"channel":"spot.obu","event":"subscribe","error":{"code":2,"message":"no"}}',
+        b'{"channel":"spot.pong","event":"","error":null,"result":null}',
+    ],
     "kraken": [
         b'{"channel":"heartbeat"}',
         b'{"channel":"status","type":"update","data":[{"system":"online"}]}',

@@ -56,6 +56,14 @@ def kraken(rng: random.Random, seq: int) -> bytes:
     ).encode()
 
 
+def gateio(rng: random.Random, seq: int) -> bytes:
+    bids, asks = (levels(rng, *side) for side in BOTH_SIDES)
+    # A whole book in four frames; what was damaged before may have broken the chain.
+    kind: dict[str, object] = {"full": True} if seq % 4 == 0 else {"U": seq}
+    result = {"t": 1747054612673, "s": "ob.ETH_BTC.50", **kind, "u": seq, "b": bids, "a": asks}
+    return compact({"channel": "spot.obu", "event": "update", "result": result})
+
+
 def okx(rng: random.Random, seq: int) -> bytes:
     bids, asks = ([[*level, "0", "1"] for level in levels(rng, *side)] for side in BOTH_SIDES)
     # A snapshot in four frames; what was damaged before may have broken the chain.
@@ -84,6 +92,11 @@ CONTROL = {
         b'{"event":"bts:subscription_succeeded","channel":"order_book_ethbtc","data":{}}',
         b'{"event":"bts:error","channel":"","data":{"code":null,"message":"no"}}',
         b'{"event":"bts:request_reconnect","channel":"","data":""}',
+    ],
+    "gateio": [
+        b'{"time":1,"id":1,"channel":"spot.obu","event":"subscribe","error":null,"result":{}}',
+        b'{"time":1,"id":1,"channel":"spot.obu","event":"","error":{"code":2,"message":"no"}}',
+        b'{"time":1,"channel":"spot.pong","event":"","error":null,"result":null}',
     ],
     "kraken": [
         b'{"channel":"heartbeat"}',
@@ -159,7 +172,7 @@ def from_rest(decoder: Decoder, frame: bytes) -> Sequence[Event]:
     return decoder.seed(BookTop("ETH-BTC", number, None, ((0.5, 1.0),), ((3.0, 1.0),)))
 
 
-@pytest.mark.parametrize("book", [binance, bitstamp, kraken, kucoin, okx])
+@pytest.mark.parametrize("book", [binance, bitstamp, gateio, kraken, kucoin, okx])
 def test_no_damage_is_fatal(book: Callable[[random.Random, int], bytes]) -> None:
     rng = random.Random(20261123)
     name = book.__name__

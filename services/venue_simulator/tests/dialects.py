@@ -61,6 +61,20 @@ DIALECTS: Final = {
         statuses=lambda reply: ((one["name"].replace("/", "-"), one["trading"]) for one in reply),
         halted="Disabled",
     ),
+    "gateio": Dialect(
+        "/ws/v4/",
+        "/api/v4/spot/currency_pairs",
+        {"channel": "spot.obu", "event": "subscribe", "payload": ["ob.ETH_BTC.400"]},
+        begins=lambda message: message.get("event") == "update",
+        is_book=lambda message: (
+            message.get("channel") == "spot.obu" and message["event"] == "update"
+        ),
+        seq=lambda message: message["result"]["u"],
+        statuses=lambda reply: (
+            (f"{one['base']}-{one['quote']}", one["trade_status"]) for one in reply
+        ),
+        halted="untradable",
+    ),
     "kraken": Dialect(
         "/v2",
         "/0/public/AssetPairs",

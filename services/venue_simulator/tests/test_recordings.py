@@ -16,6 +16,7 @@ from venue_simulator.rebuilding import KEPT_LEVELS, Recording
 from venue_simulator.recordings import load_recordings
 from venue_simulator.venues.binance.recording import rebuild_books as rebuild_binance
 from venue_simulator.venues.bitstamp.recording import rebuild_books as rebuild_bitstamp
+from venue_simulator.venues.gateio.recording import rebuild_books as rebuild_gateio
 from venue_simulator.venues.kraken.recording import rebuild_old_socket as rebuild_kraken_v1
 from venue_simulator.venues.kraken.recording import rebuild_socket as rebuild_kraken_v2
 from venue_simulator.venues.kucoin.recording import rebuild_books as rebuild_kucoin
@@ -322,6 +323,45 @@ class TestKucoin:
             rebuild_kucoin(KUCOIN_LIST, [self.SEED], [kucoin_delta(2.0, 12, 12, [], [])])
 
 
+GATEIO_URL = "https://api.gateio.ws/api/v4/spot"
+GATEIO_LIST = [
+    f"{GATEIO_URL}/currency_pairs -> 1.0: "
+    + json.dumps([{"id": "A_B", "base": "ETH", "quote": "BTC", "trade_status": "tradable"}])
+]
+
+
+def gateio_delta(at: float, first: int, last: int, bids: Levels, asks: Levels) -> str:
+    result = {"t": 1, "s": "A_B", "U": first, "u": last, "b": bids, "a": asks}
+    push = {"time": 1, "channel": "spot.order_book_update", "event": "update", "result": result}
+    return f"{at}: " + json.dumps(push, separators=(",", ":"))
+
+
+class TestGateio:
+    SEED = (
+        f"{GATEIO_URL}/order_book?currency_pair=A_B&limit=100&with_id=true -> 1.5: "
+        + json.dumps({"id": 10, "bids": [["7", "1"]], "asks": [["8", "1"]]})
+    )
+
+    def test_what_is_newer_than_the_seed_joins_it(self) -> None:
+        (recording,) = rebuild_gateio(
+            GATEIO_LIST,
+            [self.SEED],
+            [
+                gateio_delta(1.0, 10, 10, [["6", "9"]], []),
+                gateio_delta(1.2, 10, 12, [["7", "2"]], []),
+                gateio_delta(1.3, 13, 13, [], [["8", "0"]]),
+            ],
+        )
+        assert (recording.instrument, recording.symbol) == ("ETH-BTC", "A_B")
+        assert [state.venue_seq for state in recording.states] == [10, 12, 13]
+        assert recording.states[1].bids == (("7", "2"),)
+        assert recording.states[2].asks == ()
+
+    def test_a_missing_change_is_refused(self) -> None:
+        with pytest.raises(ConfigError, match=r"A_B at gateio is broken: .* the update 11"):
+            rebuild_gateio(GATEIO_LIST, [self.SEED], [gateio_delta(2.0, 12, 12, [], [])])
+
+
 class TestLoading:
     def test_names_an_empty_folder(self, tmp_path: Path) -> None:
         with pytest.raises(ConfigError, match=r"no recorded book in .*: name a folder that holds"):
@@ -356,9 +396,16 @@ def captures() -> list[Recording]:
 
 @pytest.mark.needs(CAPTURES)
 class TestRealCaptures:
-    def test_every_book_of_five_venues_is_rebuilt(self, captures: list[Recording]) -> None:
+    def test_every_book_of_each_venue_is_rebuilt(self, captures: list[Recording]) -> None:
         books = Counter(recording.venue for recording in captures)
-        assert books == {"binance": 4, "bitstamp": 10, "kraken": 11, "kucoin": 9, "okx": 1}
+        assert books == {
+            "binance": 4,
+            "bitstamp": 10,
+            "gateio": 10,
+            "kraken": 11,
+            "kucoin": 9,
+            "okx": 1,
+        }
 
     def test_kraken_has_a_state_per_verified_checksum(self, captures: list[Recording]) -> None:
         kraken = [recording for recording in captures if recording.venue == "kraken"]
@@ -373,6 +420,16 @@ class TestRealCaptures:
         assert sum('"checksum":0' not in line for line in pushes) == len(pushes) == 290
         (okx,) = (recording for recording in captures if recording.venue == "okx")
         assert len(okx.states) == sum('"instId":"BTC-USDT"' in line for line in pushes)
+
+    def test_gateio_applies_each_change_that_is_newer_than_its_seed(
+        self, captures: list[Recording]
+    ) -> None:
+        text = (CAPTURES / "gateio" / "GATEIO.ws.1.0").read_text()
+        pushes = text.count('"channel":"spot.order_book_update","event":"update"')
+        gateio = [recording for recording in captures if recording.venue == "gateio"]
+        assert pushes == 172
+        # The others came before their seeds.
+        assert sum(len(recording.states) - 1 for recording in gateio) == 159
 
     def test_kucoin_has_changes_without_a_level(self, captures: list[Recording]) -> None:
         text = (CAPTURES / "kucoin" / "KUCOIN.ws.1.0").read_text()

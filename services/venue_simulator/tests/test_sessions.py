@@ -48,6 +48,14 @@ class NoBooks:
         return None
 
 
+def is_json(frame: bytes) -> bool:
+    try:
+        json.loads(frame)
+    except ValueError:
+        return False
+    return True
+
+
 def session_of(name: str) -> Session:
     venue = VENUES[name]
     return venue.session(DIALECTS[name].path, NoBooks(venue), 1)
@@ -64,6 +72,8 @@ def test_any_frame_gets_an_answer_or_a_hang_up(venue: str) -> None:
         assert isinstance(actions, list)
         if venue == "kucoin" and b'"response":true' not in frame.replace(b" ", b""):
             return  # it acknowledges only where it is asked to
+        if venue == "gateio" and not is_json(frame):
+            return  # it leaves that without an answer
         assert actions
         assert isinstance(actions[0], Reply | HangUp)
 

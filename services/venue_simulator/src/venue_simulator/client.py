@@ -80,7 +80,8 @@ class Client:
             self._connection.reset()
 
     def announce_close(self) -> None:
-        self.push(self._session.announce_close(self._now_ns()))
+        if frame := self._session.announce_close(self._now_ns()):
+            self.push(frame)
 
     def announce_trading(self, symbol: str | None) -> None:
         self._perform(self._session.announce_trading(symbol, self._now_ns()))

@@ -24,6 +24,7 @@ from venue_simulator.book import Levels, TextLevel
 __all__ = [
     "KEPT_LEVELS",
     "Line",
+    "Part",
     "PrintedLevels",
     "Rebuilding",
     "RecordedState",
@@ -190,6 +191,32 @@ def read_parts(folder: Path, name: str) -> tuple[Iterator[str], Iterator[str], I
 def seed_time(answered_at: float, fresh: Sequence[tuple[float, object]]) -> float:
     """Place a seed before the deltas that follow it: REST answers later than the socket."""
     return min([answered_at, *(at for at, _ in fresh[:1])])
+
+
+class Part(NamedTuple):
+    """One recorded message: a whole book, or the changes with the numbers `first` to `last`."""
+
+    at: float
+    first: int
+    last: int
+    bids: PrintedLevels
+    asks: PrintedLevels
+
+
+def join(book: Rebuilding, seed: Part, changes: Iterable[Part]) -> Recording:
+    """Return the book that `seed` begins, with those of `changes` that are newer.
+
+    Raises:
+        ConfigError: a number is missing between the seed and the end.
+    """
+    fresh = [part for part in changes if part.last > seed.last]
+    at = seed_time(seed.at, [(part.at, part) for part in fresh[:1]])
+    book.apply(at, seed.last, seed.bids, seed.asks)
+    for part in fresh:
+        if part.first > book.venue_seq + 1:
+            raise broken(book, f"no delta holds the update {book.venue_seq + 1}")
+        book.apply(part.at, part.last, part.bids, part.asks)
+    return book.recording()
 
 
 def broken(book: Rebuilding, what: str) -> ConfigError:

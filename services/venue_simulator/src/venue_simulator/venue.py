@@ -185,7 +185,10 @@ class Session(Protocol):
         ...
 
     def announce_close(self, now_ns: int) -> Frame:
-        """Return the frame by which the venue says that it will close this connection."""
+        """Return the frame by which the venue says that it will close this connection.
+
+        Empty where it says nothing.
+        """
         ...
 
     def announce_trading(self, symbol: str | None, now_ns: int) -> Sequence[Action]:

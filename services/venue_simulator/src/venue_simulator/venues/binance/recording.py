@@ -10,13 +10,13 @@ from urllib.parse import parse_qs, urlsplit
 import msgspec
 
 from venue_simulator.rebuilding import (
+    Part,
     PrintedLevels,
     Rebuilding,
     Recording,
-    broken,
+    join,
     parse_lines,
     read_parts,
-    seed_time,
 )
 
 __all__ = ["rebuild", "rebuild_books"]
@@ -71,24 +71,19 @@ def rebuild_books(
         for line in parse_lines(instruments)
         for symbol in msgspec.json.decode(line.text, type=_Instruments).symbols
     }
-    deltas: dict[str, list[tuple[float, _Delta]]] = defaultdict(list)
+    changes: dict[str, list[Part]] = defaultdict(list)
     for line in parse_lines(frames):
         if line.received and "@depth" in line.text[:64]:
             delta = msgspec.json.decode(line.text, type=_Frame).data
-            deltas[delta.symbol].append((line.at, delta))
+            changes[delta.symbol].append(
+                Part(line.at, delta.first_id, delta.last_id, delta.bids, delta.asks)
+            )
 
     recordings = []
     for line in parse_lines(seeds):
         seed = msgspec.json.decode(line.text, type=_Seed)
         symbol = parse_qs(urlsplit(line.url).query)["symbol"][0]
-        fresh = [(at, delta) for at, delta in deltas[symbol] if delta.last_id > seed.last_id]
+        begin = Part(line.at, seed.last_id, seed.last_id, seed.bids, seed.asks)
         book = Rebuilding("binance", names[symbol], symbol)
-        book.apply(seed_time(line.at, fresh), seed.last_id, seed.bids, seed.asks)
-        last_id = seed.last_id
-        for at, delta in fresh:
-            if delta.first_id > last_id + 1:
-                raise broken(book, f"no delta holds the update {last_id + 1}")
-            book.apply(at, delta.last_id, delta.bids, delta.asks)
-            last_id = delta.last_id
-        recordings.append(book.recording())
+        recordings.append(join(book, begin, changes[symbol]))
     return recordings

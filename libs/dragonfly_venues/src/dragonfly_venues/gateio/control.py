@@ -1,0 +1,99 @@
+"""What Gate.io is told, and what it answers.
+
+An unknown pair is acknowledged like any other and then silent: only the instrument list and the
+time limit for a first book find it out. An error names the request, never the pair.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+from dragonfly_venues.decoding.frames import read, write
+from dragonfly_venues.events import Acked, Event, FrameError, Heard, Refused
+from dragonfly_venues.venue import Ask
+
+__all__ = [
+    "CHANNEL",
+    "STREAM_PREFIX",
+    "SYMBOLS_PER_REQUEST",
+    "WINDOWS",
+    "ping",
+    "request",
+    "stamp",
+    "understand",
+    "window",
+]
+
+CHANNEL: Final = "spot.obu"
+STREAM_PREFIX: Final = "ob."
+WINDOWS: Final = (50, 400)
+"""Levels a side that its books are offered with, the first every 20 ms, the second every 100."""
+SYMBOLS_PER_REQUEST: Final = 50
+"""No limit is documented; fifty streams make a frame of about 1 kB."""
+
+_NS_PER_S: Final = 1_000_000_000
+
+
+class _Refusal(msgspec.Struct):
+    code: int = 0
+    message: str = ""
+
+
+class _Control(msgspec.Struct):
+    channel: str
+    event: str = ""
+    id: int | None = None
+    error: _Refusal | None = None
+
+
+_CONTROL: Final = msgspec.json.Decoder(_Control)
+
+
+def window(depth: int) -> int:
+    """Return the depth to subscribe to, of those the venue offers, that holds `depth` levels."""
+    return next(offered for offered in WINDOWS if depth <= offered)
+
+
+def request(ask: Ask) -> list[str]:
+    """Return the frame of `ask`; to end books, the depth must be the same."""
+    levels = window(ask.depth)
+    return [
+        write(
+            {
+                "id": ask.request_id,
+                "channel": CHANNEL,
+                "event": "subscribe" if ask.subscribe else "unsubscribe",
+                "payload": [f"{STREAM_PREFIX}{symbol}.{levels}" for symbol in ask.symbols],
+            }
+        )
+    ]
+
+
+def ping(_: int) -> str:
+    """Return the ping that keeps a quiet connection open, and is answered."""
+    return write({"channel": "spot.ping"})
+
+
+def stamp(frame: str, now_ns: int) -> str:
+    """Return `frame` with the time in seconds, which is to be within 60 s of the venue's."""
+    return f'{{"time":{now_ns // _NS_PER_S},{frame[1:]}'
+
+
+def understand(frame: bytes) -> Sequence[Event]:
+    """Return what a frame that is no book says.
+
+    Raises:
+        FrameError: it says nothing that is known.
+    """
+    control = read(_CONTROL, frame)
+    if control.channel == "spot.pong":
+        return (Heard(),)
+    if control.error is not None:
+        reason = f"{control.error.message[:200]} (code {control.error.code})"
+        return (Refused(control.id, (), reason),)
+    if control.event not in {"subscribe", "unsubscribe"}:
+        raise FrameError("unknown_channel", f"{control.channel[:60]} {control.event[:60]}")
+    return (Acked(control.id, subscribed=control.event == "subscribe"),)

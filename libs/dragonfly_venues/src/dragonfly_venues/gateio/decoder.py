@@ -1,0 +1,91 @@
+"""What Gate.io's frames mean: a whole book of a stream, then the changes of its best levels.
+
+    {"channel":"spot.obu","event":"update","time_ms":1747054612700,"result":{"t":1747054612673,
+     "full":true,"s":"ob.BTC_USDT.50","u":73777715168,"b":[["9","1"]],"a":[["10","2"]]}}
+    {"channel":"spot.obu","event":"update","time_ms":1747054612720,"result":{"t":1747054612695,
+     "s":"ob.BTC_USDT.50","U":73777715169,"u":73777715170,"b":[["9","0"]]}}
+
+Levels are in no order, and a side without changes may be missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Final
+
+import msgspec
+
+from dragonfly_venues.decoding.delta_books import (
+    Amount,
+    Change,
+    DeltaBook,
+    DeltaDecoder,
+    Price,
+    Ranges,
+    Seed,
+)
+from dragonfly_venues.decoding.frames import read
+from dragonfly_venues.decoding.whole_tops import MAX_SEQ
+from dragonfly_venues.events import Event, FrameError, WholeBook
+from dragonfly_venues.gateio.control import STREAM_PREFIX, understand, window
+
+__all__ = ["GateioDecoder", "GateioSequencer"]
+
+_STREAM: Final = f'"s":"{STREAM_PREFIX}'.encode()
+"""What only books have: answers name streams as well, elsewhere."""
+_NS_PER_MS: Final = 1_000_000
+
+_Id = Annotated[int, msgspec.Meta(ge=0, le=MAX_SEQ)]
+_Levels = tuple[tuple[Price, Amount], ...]
+
+
+class GateioSequencer(Ranges):
+    """Gate.io's rules. Source: gate.com, "Spot WebSocket v4", "Order Book V2 API".
+
+    1. The first message of a subscription has `full`: it is the whole book, and `u` its number.
+    2. Each further message covers the numbers `U` to `u`, and `U` is one above the last `u`.
+    3. A higher `U` is a gap: the stream is unsubscribed and subscribed anew.
+    4. A message whose `u` is not above the last is old, and changes nothing.
+    5. A message with `full` may come at any time, and replaces the book.
+    """
+
+
+class _Result(msgspec.Struct):
+    t: Annotated[int, msgspec.Meta(ge=0, le=MAX_SEQ // _NS_PER_MS)]
+    s: Annotated[str, msgspec.Meta(max_length=64)]
+    u: _Id
+    U: _Id | None = None
+    full: bool = False
+    b: _Levels = ()
+    a: _Levels = ()
+
+
+class _Push(msgspec.Struct):
+    result: _Result
+
+
+_PUSHES: Final = msgspec.json.Decoder(_Push, strict=False)
+
+
+class GateioDecoder(DeltaDecoder):
+    """The decoder of one connection to Gate.io."""
+
+    def __init__(self, depth: int) -> None:
+        levels = window(depth)
+        super().__init__(lambda: DeltaBook(depth, GateioSequencer(), seeded=False, window=levels))
+        self._suffix = f".{levels}"
+
+    def decode(self, frame: bytes, _: WholeBook | None = None, /) -> Sequence[Event]:
+        """Return what `frame` says; see `Decoder`."""
+        if _STREAM not in frame:
+            return understand(frame)
+        result = read(_PUSHES, frame).result
+        symbol = result.s.removeprefix(STREAM_PREFIX).removesuffix(self._suffix)
+        if not symbol or len(symbol) + len(STREAM_PREFIX + self._suffix) != len(result.s):
+            raise FrameError("unknown_channel", result.s)
+        ts_event = result.t * _NS_PER_MS
+        if result.full:
+            return self.snapshot(symbol, Seed(result.u, result.b, result.a), ts_event)
+        if result.U is None:
+            raise FrameError("bad_shape", "changes whose first number is missing", symbol)
+        return self.change(symbol, Change(result.U, result.u, result.b, result.a, ts_event))

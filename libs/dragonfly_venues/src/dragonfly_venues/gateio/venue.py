@@ -1,0 +1,52 @@
+"""Gate.io's rules. Source: gate.com, "Spot WebSocket v4" (2025-11), and limits measured live."""
+
+from __future__ import annotations
+
+from dragonfly_venues.gateio import control, instruments, seed
+from dragonfly_venues.gateio.decoder import GateioDecoder
+from dragonfly_venues.venue import (
+    InstrumentSource,
+    Limits,
+    Liveness,
+    SnapshotSource,
+    Venue,
+)
+
+__all__ = ["Gateio"]
+
+
+class Gateio(Venue):
+    """The `Venue` of Gate.io Spot."""
+
+    name = "gateio"
+    ws_url = "wss://api.gateio.ws"
+    ws_path = "/ws/v4/"
+    rest_url = "https://api.gateio.ws"
+    levels = control.WINDOWS[-1]
+    decoder = GateioDecoder
+    requests = staticmethod(control.request)
+    probe = staticmethod(control.ping)
+    keepalive = staticmethod(control.ping)
+    stamp = staticmethod(control.stamp)
+    # Some 2300 markets in 800 kB.
+    instruments = InstrumentSource(parse=instruments.parse, rest_path=instruments.REST_PATH)
+    # No checksum is sent. Best prices are samples (10 ms): between two of them a book may differ.
+    snapshots = SnapshotSource(path=seed.path, parse=seed.parse, per_minute=60.0)
+    limits = Limits(
+        # None is documented; 385 pairs in one burst on one socket were served.
+        streams_per_connection=300,
+        symbols_per_request=control.SYMBOLS_PER_REQUEST,
+        requests_per_second=10.0,
+        connects_per_minute=30.0,
+        max_frame_bytes=2**20,
+    )
+    liveness = Liveness(
+        # Books that rest were silent for 23 s.
+        probe_after_s=1.0,
+        stale_after_s=3.0,
+        reconnect_after_s=10.0,
+        # The whole book follows the acknowledgement at once.
+        first_book_timeout_s=5.0,
+        # Who has subscribed to nothing and says nothing is cut after 30 s, others after 60 s.
+        keepalive_s=15.0,
+    )

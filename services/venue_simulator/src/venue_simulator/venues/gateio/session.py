@@ -1,0 +1,178 @@
+"""A client's conversation with Gate.io. Source: gate.com, "Spot WebSocket v4".
+
+A request is answered as a whole. `spot.obu` acknowledges what it does not know, and is silent then;
+what is no JSON gets no answer.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from typing import Final
+from urllib.parse import urlsplit
+
+import msgspec
+
+from venue_simulator.book import Books
+from venue_simulator.venue import Action, FirstFrame, Reply, Stream, Subscribe, Unsubscribe
+from venue_simulator.venues.gateio.frames import BEST, OBU, TOPS, UPDATES
+
+__all__ = ["GateioSession", "accepts"]
+
+PATH: Final = "/ws/v4/"
+CHANNELS: Final = frozenset({OBU, TOPS, UPDATES, BEST})
+TOP_LEVELS: Final = ("5", "10", "20", "50", "100")
+TOP_INTERVALS: Final = ("100ms", "1000ms")
+UPDATE_LEVELS: Final = {"100ms": 100, "20ms": 20}
+CLOCK_TOLERANCE_S: Final = 60
+
+_OBU: Final = re.compile(r"ob\.(?P<pair>[A-Z0-9_]+)\.(?P<levels>50|400)")
+
+Fields = dict[str, object]
+
+
+class _Refused(Exception):  # noqa: N818 -- a reply, not an error
+    """The request is refused with this text, as an invalid argument."""
+
+
+class _Request(msgspec.Struct):
+    channel: str
+    event: str = ""
+    payload: list[str] = []
+    time: int | None = None
+    id: int | None = None
+
+
+def accepts(path: str) -> bool:
+    """Return whether `path` is the spot socket's."""
+    return urlsplit(path).path == PATH
+
+
+class GateioSession:
+    """Knows its streams by channel and name; the same one twice is refused."""
+
+    def __init__(self, books: Books, connection_id: int) -> None:
+        self._books = books
+        self._connection_id = f"{connection_id:016x}"
+        self._streams: dict[tuple[str, str], Stream] = {}
+
+    def open(self, now_ns: int) -> Sequence[Action]:
+        return []
+
+    def receive(self, frame: bytes, now_ns: int) -> Sequence[Action]:
+        try:
+            request = msgspec.json.decode(frame, type=_Request)
+        except msgspec.ValidationError:
+            answer = _answer(now_ns, {"channel": "", "event": ""})
+            return [_refusal(answer, 1, "invalid request body format")]
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return []
+        try:
+            return self._perform(request, now_ns)
+        except _Refused as refused:
+            return [_refusal(self._echo(request, now_ns), 2, str(refused))]
+
+    def receive_control(self, now_ns: int) -> Sequence[Action]:
+        return []
+
+    def announce_close(self, now_ns: int) -> str:
+        """Return nothing: closings are not announced."""
+        return ""
+
+    def announce_trading(self, symbol: str | None, now_ns: int) -> Sequence[Action]:
+        """Return nothing: only the list of pairs says it."""
+        return []
+
+    def _perform(self, request: _Request, now_ns: int) -> Sequence[Action]:
+        if request.channel == "spot.ping":
+            pong: Fields = {"channel": "spot.pong", "event": "", "error": None, "result": None}
+            return [_reply(_answer(now_ns, pong))]
+        if request.channel not in CHANNELS:
+            raise _Refused(f"Unknown channel {request.channel}")
+        # Not enforced of what is in the future: milliseconds are taken too.
+        if request.time is not None and now_ns // 10**9 - request.time > CLOCK_TOLERANCE_S:
+            raise _Refused(f"invalid argument: time {request.time}")
+        names = self._names(request.channel, request.payload)
+        match request.event:
+            case "subscribe":
+                actions = self._subscribe(request.channel, names)
+            case "unsubscribe":
+                gone = [self._streams.pop((request.channel, name), None) for name in names]
+                actions = [Unsubscribe(stream) for stream in gone if stream is not None]
+            case event:
+                raise _Refused(f"invalid argument: event {event}")
+        success = {"error": None, "result": {"status": "success"}}
+        return [_reply(self._echo(request, now_ns) | success), *actions]
+
+    def _names(self, channel: str, payload: list[str]) -> dict[str, Stream | None]:
+        """Return the streams that a payload names; None for one that stays silent.
+
+        Raises:
+            _Refused: one is not offered.
+        """
+        if not payload:
+            raise _Refused("invalid argument: empty payload")
+        if channel == OBU:
+            return {name: _obu(name) for name in payload}
+        if channel == BEST:
+            for pair in payload:
+                self._check_pair(pair)
+            return {pair: Stream(pair, pair, BEST, 1, best_only=True) for pair in payload}
+        pair, *rest = payload
+        self._check_pair(pair)
+        stream = Stream("/".join(payload), pair, channel, _depth(channel, rest))
+        return {stream.name: stream}
+
+    def _check_pair(self, pair: str) -> None:
+        if self._books.listing(pair) is None:
+            raise _Refused(f"unknown currency pair: {pair}")
+
+    def _subscribe(self, channel: str, names: dict[str, Stream | None]) -> list[Action]:
+        twice = next((name for name in names if (channel, name) in self._streams), None)
+        if twice is not None:
+            raise _Refused(f"Alert sub {twice}")
+        streams = {name: stream for name, stream in names.items() if stream is not None}
+        self._streams |= {(channel, name): stream for name, stream in streams.items()}
+        first = FirstFrame.AT_ONCE if channel in {OBU, UPDATES} else FirstFrame.ON_CHANGE
+        return [Subscribe(stream, first) for stream in streams.values()]
+
+    def _echo(self, request: _Request, now_ns: int) -> Fields:
+        named: Fields = {} if request.id is None else {"id": request.id}
+        return _answer(
+            now_ns,
+            {
+                **named,
+                "conn_id": self._connection_id,
+                "channel": request.channel,
+                "event": request.event,
+                "payload": request.payload,
+            },
+        )
+
+
+def _obu(name: str) -> Stream | None:
+    match = _OBU.fullmatch(name)
+    return match and Stream(name, match["pair"], OBU, int(match["levels"]))
+
+
+def _depth(channel: str, rest: list[str]) -> int:
+    levels, interval = rest if channel == TOPS and len(rest) == 2 else ("", "".join(rest))
+    if channel == TOPS and levels not in TOP_LEVELS:
+        raise _Refused(f"provided level not supported: {levels}")
+    if interval not in (TOP_INTERVALS if channel == TOPS else UPDATE_LEVELS):
+        raise _Refused(f"incorrect update interval specified: {interval}")
+    return int(levels) if channel == TOPS else UPDATE_LEVELS[interval]
+
+
+def _answer(now_ns: int, fields: Fields) -> Fields:
+    return {"time": now_ns // 1_000_000_000, "time_ms": now_ns // 1_000_000, **fields}
+
+
+def _refusal(answer: Fields, code: int, text: str) -> Reply:
+    error = {"code": code, "message": text}
+    return _reply(answer | {"error": error, "result": {"status": "fail"}})
+
+
+def _reply(fields: Fields) -> Reply:
+    return Reply(json.dumps(fields, separators=(",", ":")))
