@@ -17,10 +17,16 @@ Say = Callable[..., VenueBook]
 
 @pytest.fixture
 def say(make_book: MakeBook) -> Say:
-    """Return what makes a listener's word: its `venue_seq`, and its state if that is not LIVE."""
+    """Return what makes a listener's word: its `venue_seq`, and its state if that is not LIVE.
 
-    def make(venue_seq: int, state: FeedState = FeedState.LIVE) -> VenueBook:
-        return take_book("kraken", make_book(state=state, venue_seq=venue_seq), 1, 10)
+    Each state has other levels, unless `bid` says which.
+    """
+
+    def make(
+        venue_seq: int, state: FeedState = FeedState.LIVE, bid: float | None = None
+    ) -> VenueBook:
+        bids = ((1.0, bid or float(venue_seq)),)
+        return take_book("kraken", make_book(bids, state=state, venue_seq=venue_seq), 1, 10)
 
     return make
 
@@ -59,6 +65,22 @@ def test_what_was_ahead_stands_until_the_other_has_caught_up(say: Say) -> None:
     assert arbiter.on_book("b", caught_up := say(5), 1.2)
     assert arbiter.chosen is caught_up
     assert arbiter.look_at is None
+
+
+def test_one_that_is_behind_by_the_count_alone_takes_over_at_once(say: Say) -> None:
+    """A listener publishes nothing of a change below its levels; one that comes later has it."""
+    arbiter = ReplicaArbiter()
+    arbiter.on_book("b", say(3, bid=1.0), 0.0)
+    arbiter.on_book("a", say(5, bid=1.0), 0.0)
+    assert arbiter.on_lost("a", "silent", 1.0)
+    assert arbiter.chosen == say(5, bid=1.0)
+    assert not arbiter.look(60.0)
+    # What it says again of the same state, such as another score, is shown.
+    assert arbiter.on_book("b", say(3, bid=1.0), 61.0)
+    assert arbiter.chosen == say(5, bid=1.0)
+    assert not arbiter.on_book("c", say(4), 62.0)
+    assert arbiter.on_book("b", ahead := say(6), 63.0)
+    assert arbiter.chosen is ahead
 
 
 def test_what_is_behind_for_longer_is_not_shown_until_it_has_caught_up(say: Say) -> None:
@@ -145,21 +167,20 @@ def test_no_step_back_while_anybody_live_is_there(steps: list[tuple[str, int]]) 
     """Replicas that only go forward, dying now and then: the venue only goes forward."""
     arbiter = ReplicaArbiter()
     at = dict.fromkeys("abc", 0)
-    book = Book(FeedState.LIVE, "", 1, 0, None, 1, ((1.0, 1.0),), ((2.0, 1.0),))
     shown = 0
-    arbiter.on_book("z", _word(book, 0), 0.0)  # somebody is always there
+    arbiter.on_book("z", _word(0), 0.0)  # somebody is always there
     for number, (name, step) in enumerate(steps):
         if step == 3:
             arbiter.on_lost(name, "silent", number * 1e-3)
         else:
             at[name] += step
-            arbiter.on_book(name, _word(book, at[name]), number * 1e-3)
+            arbiter.on_book(name, _word(at[name]), number * 1e-3)
         assert arbiter.chosen is not None
         assert arbiter.chosen.venue_seq >= shown
         shown = arbiter.chosen.venue_seq
 
 
-def _word(book: Book, venue_seq: int) -> VenueBook:
-    return take_book(
-        "kraken", Book(book.state, "", 1, venue_seq, None, 1, book.bids, book.asks), 1, 10
-    )
+def _word(venue_seq: int) -> VenueBook:
+    """Return a book that has the levels of one of its two neighbours."""
+    bids, asks = ((1.0, 1.0 + venue_seq // 2),), ((2.0, 1.0),)
+    return take_book("kraken", Book(FeedState.LIVE, "", 1, venue_seq, None, 1, bids, asks), 1, 10)

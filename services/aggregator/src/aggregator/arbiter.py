@@ -4,7 +4,8 @@ Of the live books the one with the newest `venue_seq` is chosen; of equals that 
 was. So with two replicas each state of the venue counts once, whichever brings it first, and no
 book goes back. When the source that was ahead is gone, its book stands for HOLD_S while the others
 are behind: the venue is live all the while. Then it is SYNCING, until another source has caught up
-or counts anew (`dragonfly_common.arbitration`).
+or counts anew (`dragonfly_common.arbitration`). Who is behind by the count and has the same levels
+is not behind: a listener does not tell of what changes below the levels that it publishes.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Final
 from dragonfly_common.arbitration import HOLD_S, RECOUNT_S, Stage, Succession
 from dragonfly_common.types import FeedState
 
-from aggregator.venue_books import VenueBook, behind_book, lost_book
+from aggregator.venue_books import VenueBook, behind_book, counted_book, lost_book
 
 __all__ = ["ReplicaArbiter"]
 
@@ -73,6 +74,8 @@ class ReplicaArbiter:
         before = self.chosen
         source = self._newest() if len(self._books) > 1 else next(iter(self._books), None)
         newest = None if source is None else self._books[source]
+        if source is not None and newest is not None and newest.venue_seq < self._reached:
+            newest = self._books[source] = self._counted(newest)
         self.look_at = None
         if newest is None or newest.state is not LIVE:
             self.chosen = newest
@@ -83,6 +86,13 @@ class ReplicaArbiter:
         else:
             self._hold(newest, now, by_itself=source == self._source)
         return self.chosen is not before
+
+    def _counted(self, behind: VenueBook) -> VenueBook:
+        """Return a book that is behind, counted as what is shown if it has the same levels."""
+        shown = self.chosen
+        if shown is None or not (behind.state is shown.state is LIVE):
+            return behind
+        return counted_book(behind, shown) if behind.sides == shown.sides else behind
 
     def _is_recounted(self, now: float) -> bool:
         return self._succession.stage(now) is Stage.RECOUNTED

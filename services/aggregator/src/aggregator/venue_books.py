@@ -11,10 +11,20 @@ import msgspec
 from dragonfly_common.messages import Book
 from dragonfly_common.printable import LONGEST_SENTENCE, printable
 from dragonfly_common.types import FeedState, Side
+from msgspec.structs import replace
 
 from aggregator.encoding import ASKS, BIDS, encode_feed, level_encoder
 
-__all__ = ["Entry", "Status", "VenueBook", "absent_book", "behind_book", "lost_book", "take_book"]
+__all__ = [
+    "Entry",
+    "Status",
+    "VenueBook",
+    "absent_book",
+    "behind_book",
+    "counted_book",
+    "lost_book",
+    "take_book",
+]
 
 Entry = tuple[float, float, str, bytes]
 """A level as it sorts: (±price, -amount, venue, its encoding). Bids have -price: best is least."""
@@ -97,6 +107,22 @@ def lost_book(feed: VenueBook, reason: str) -> VenueBook:
 def behind_book(feed: VenueBook, reason: str) -> VenueBook:
     """Return `feed` as it stands while it is behind what was shown: SYNCING, without levels."""
     return _feed(feed.venue, FeedState.SYNCING, reason, feed, feed.ts_pub)
+
+
+def counted_book(feed: VenueBook, newer: VenueBook) -> VenueBook:
+    """Return `feed` counted as `newer`, a later state of the venue with the same levels."""
+    return _feed(
+        feed.venue,
+        feed.state,
+        feed.reason,
+        replace(feed, venue_seq=newer.venue_seq, ts_event=newer.ts_event, ts_recv=newer.ts_recv),
+        feed.ts_pub,
+        feed.bids,
+        feed.asks,
+        feed.sides,
+        feed.fault,
+        feed.status[4],
+    )
 
 
 @lru_cache(maxsize=1024)
