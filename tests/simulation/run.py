@@ -117,6 +117,7 @@ def _judge(plan: Plan, cluster: Cluster, outcome: Outcome) -> None:
     digest = hashlib.blake2b(digest_size=8)
     found = outcome.violations
     found += cluster.failures
+    found += cluster.exchange.went_back[:1]
     for bot in cluster.bots:
         for stream in bot.streams:
             for instrument in bot.instruments:

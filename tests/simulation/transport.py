@@ -15,7 +15,7 @@ from typing import Any, Final, Literal, NamedTuple, NoReturn
 
 import grpc
 import grpc.aio
-from dragonfly_client import _channel, _follow, _gets, client
+from dragonfly_client import State, View, _channel, _follow, _gets, client
 from dragonfly_client._freshness import Freshness
 from grpc import StatusCode
 from grpc_gateway import service
@@ -54,6 +54,40 @@ class Exchange:
         self.servers: dict[str, _Server] = {}
         self.sent_at: dict[str, float] = {}
         """By bot, when the gateway wrote what the bot read last."""
+        self.went_back: list[str] = []
+        """What a gateway sent that is older than what it sent before in the same call."""
+        self._reached: dict[str, dict[tuple[str, str], int]] = {}
+        """By bot, the `venue_seq` of each venue of each instrument in its present call."""
+
+    def begin_stream(self) -> None:
+        """Note that a bot follows views anew."""
+        self._reached[current_process().name] = {}
+
+    def note(self, view: View) -> None:
+        """Take note of a view that a bot read, and of what goes back in it."""
+        bot = current_process().name
+        reached = self._reached[bot]
+        for feed in view.venues:
+            venue = view.instrument, feed.venue
+            if feed.state is State.LIVE:
+                if feed.venue_seq < reached.get(venue, 0):
+                    self.went_back.append(
+                        f"{bot}: the gateway went back within a call: {feed.venue} was at"
+                        f" {reached[venue]} before {view!r}"
+                    )
+                reached[venue] = feed.venue_seq
+
+
+class _Witness(Freshness):
+    """The client's own judgement, which other bots have not: what it refuses is seen here."""
+
+    def __init__(self, exchange: Exchange, monotonic: Callable[[], float]) -> None:
+        super().__init__(monotonic)
+        self._exchange = exchange
+
+    def admit(self, view: View) -> bool:
+        self._exchange.note(view)
+        return super().admit(view)
 
 
 class _Server:
@@ -172,6 +206,7 @@ class _Channel:
     def stream_stream(
         self, path: str, request_serializer: Callable[[Any], bytes]
     ) -> Callable[..., _Call]:
+        self._exchange.begin_stream()
         return lambda metadata: self._begin(path, request_serializer)
 
     def unary_unary(
@@ -334,7 +369,7 @@ def install(exchange: Callable[[], Exchange]) -> None:
         (service, "_new_server", lambda _, handlers: _Server(exchange(), handlers)),
         (service, "_listen", listen),
         (_channel.Connector, "_channel", open_channel),
-        (client, "Freshness", lambda: Freshness(monotonic)),
+        (client, "Freshness", lambda: _Witness(exchange(), monotonic)),
         (_follow, "time", SimpleNamespace(monotonic=monotonic)),
         (_gets, "time", SimpleNamespace(monotonic=monotonic)),
     ]
