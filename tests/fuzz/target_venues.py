@@ -65,6 +65,12 @@ CONTROL: Final = {
         b'{"id":1,"channel":"spot.obu","event":"subscribe","error":{"code":2,"message":"no"}}',
         b'{"channel":"spot.pong","event":"","error":null,"result":null}',
     ],
+    "bybit": [
+        b'{"success":true,"ret_msg":"subscribe","conn_id":"c","req_id":"1","op":"subscribe"}',
+        b'{"success":false,"ret_msg":"Invalid symbol :[X]","req_id":"1","op":"subscribe"}',
+        b'{"success":true,"ret_msg":"pong","conn_id":"c","req_id":"2","op":"ping"}',
+        b'{"req_id":"2","op":"pong","args":["1672304484978"]}',
+    ],
     "kraken": [
         b'{"channel":"heartbeat"}',
         b'{"channel":"status","type":"update","data":[{"system":"online"}]}',

@@ -74,6 +74,17 @@ def okx(rng: random.Random, seq: int) -> bytes:
     return compact({"arg": arg, "action": action, "data": [data | numbers]})
 
 
+def bybit(rng: random.Random, seq: int) -> bytes:
+    bids, asks = (levels(rng, *side) for side in BOTH_SIDES)
+    # A snapshot in four frames; what was damaged before may have broken the chain.
+    kind = "snapshot" if seq % 4 == 0 else "delta"
+    data = {"s": "ETHBTC", "b": bids, "a": asks, "u": seq, "seq": 7 * seq}
+    ts = 1672304484978
+    return compact(
+        {"topic": "orderbook.50.ETHBTC", "ts": ts, "type": kind, "data": data, "cts": ts}
+    )
+
+
 def kucoin(rng: random.Random, seq: int) -> bytes:
     bids, asks = ([[*level, str(seq)] for level in levels(rng, *side)] for side in BOTH_SIDES)
     changes = {"asks": asks, "bids": bids}
@@ -83,6 +94,11 @@ def kucoin(rng: random.Random, seq: int) -> bytes:
 
 
 CONTROL = {
+    "bybit": [
+        b'{"success":true,"ret_msg":"subscribe","req_id":"1","op":"subscribe"}',
+        b'{"success":false,"ret_msg":"no","req_id":"1","op":"subscribe"}',
+        b'{"success":true,"ret_msg":"pong","req_id":"1","op":"ping"}',
+    ],
     "binance": [
         b'{"result":null,"id":1}',
         b'{"code":2,"msg":"Invalid request"}',
@@ -172,7 +188,7 @@ def from_rest(decoder: Decoder, frame: bytes) -> Sequence[Event]:
     return decoder.seed(BookTop("ETH-BTC", number, None, ((0.5, 1.0),), ((3.0, 1.0),)))
 
 
-@pytest.mark.parametrize("book", [binance, bitstamp, gateio, kraken, kucoin, okx])
+@pytest.mark.parametrize("book", [binance, bitstamp, bybit, gateio, kraken, kucoin, okx])
 def test_no_damage_is_fatal(book: Callable[[random.Random, int], bytes]) -> None:
     rng = random.Random(20261123)
     name = book.__name__

@@ -75,6 +75,19 @@ DIALECTS: Final = {
         ),
         halted="untradable",
     ),
+    "bybit": Dialect(
+        "/v5/public/spot",
+        "/v5/market/instruments-info?category=spot",
+        {"req_id": "1", "op": "subscribe", "args": ["orderbook.50.ETHBTC"]},
+        begins=lambda message: message.get("type") == "snapshot",
+        is_book=lambda message: message.get("topic") == "orderbook.50.ETHBTC",
+        seq=lambda message: message["data"]["seq"],
+        statuses=lambda reply: (
+            (f"{one['baseCoin']}-{one['quoteCoin']}", one["status"])
+            for one in reply["result"]["list"]
+        ),
+        halted="Closed",
+    ),
     "kraken": Dialect(
         "/v2",
         "/0/public/AssetPairs",

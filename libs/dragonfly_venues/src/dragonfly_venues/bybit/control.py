@@ -1,0 +1,91 @@
+"""What Bybit is told, and what it answers: each request as a whole.
+
+An unknown symbol is refused, by name in the text alone; whether the others of its request were
+accepted is not documented.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+from dragonfly_venues.decoding.frames import read, request_id, write
+from dragonfly_venues.decoding.replies import Envelope
+from dragonfly_venues.events import Acked, Event, FrameError, Heard, Refused
+from dragonfly_venues.venue import Ask
+
+__all__ = [
+    "DEEPEST",
+    "REST",
+    "SYMBOLS_PER_REQUEST",
+    "TOPIC",
+    "ping",
+    "request",
+    "topic_levels",
+    "understand",
+]
+
+TOPIC: Final = "orderbook"
+DEEPEST: Final = 200
+"""There is one of 1000 levels, every 200 ms."""
+SYMBOLS_PER_REQUEST: Final = 10
+"""A request for more fails as a whole."""
+REST: Final = Envelope(ok="0", code="retCode", text="retMsg", content="result")
+
+_TOPICS: Final = (1, 50, DEEPEST)
+"""Levels a side, every 10, 20 and 100 ms."""
+
+
+class _Control(msgspec.Struct):
+    op: str
+    success: bool = True
+    ret_msg: str = ""
+    req_id: str = ""
+
+
+_CONTROL: Final = msgspec.json.Decoder(_Control)
+
+
+def topic_levels(depth: int) -> int:
+    """Return the levels of the fastest topic that shows `depth`, as far as any does."""
+    return next((levels for levels in _TOPICS if levels >= depth), DEEPEST)
+
+
+def request(ask: Ask) -> list[str]:
+    """Return the frame of `ask`."""
+    levels = topic_levels(ask.depth)
+    return [
+        write(
+            {
+                "req_id": str(ask.request_id),
+                "op": "subscribe" if ask.subscribe else "unsubscribe",
+                "args": [f"{TOPIC}.{levels}.{symbol}" for symbol in ask.symbols],
+            }
+        )
+    ]
+
+
+def ping(request_id: int) -> str:
+    """Return the ping that the venue wants to hear by the clock, and answers."""
+    return write({"req_id": str(request_id), "op": "ping"})
+
+
+def understand(frame: bytes) -> Sequence[Event]:
+    """Return what a frame that is no book says.
+
+    Raises:
+        FrameError: it says nothing that is known.
+    """
+    control = read(_CONTROL, frame)
+    answered = request_id(control.req_id)
+    match control.op:
+        case "ping" | "pong":
+            return (Heard(),)
+        case "subscribe" | "unsubscribe" if control.success:
+            return (Acked(answered, subscribed=control.op == "subscribe"),)
+        case "subscribe" | "unsubscribe":
+            return (Refused(answered, (), control.ret_msg[:200] or "no reason given"),)
+        case _:
+            raise FrameError("unknown_channel", control.op[:60])

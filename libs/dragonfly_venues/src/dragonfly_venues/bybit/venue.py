@@ -1,0 +1,52 @@
+"""Bybit's rules. Source: bybit-exchange/docs, v5 (2026-07)."""
+
+from __future__ import annotations
+
+from dragonfly_venues.bybit import control, instruments, seed
+from dragonfly_venues.bybit.decoder import BybitDecoder
+from dragonfly_venues.venue import (
+    InstrumentSource,
+    Limits,
+    Liveness,
+    SnapshotSource,
+    Venue,
+)
+
+__all__ = ["Bybit"]
+
+
+class Bybit(Venue):
+    """The `Venue` of Bybit Spot."""
+
+    name = "bybit"
+    ws_url = "wss://stream.bybit.com"
+    ws_path = "/v5/public/spot"
+    rest_url = "https://api.bybit.com"
+    levels = control.DEEPEST
+    decoder = BybitDecoder
+    requests = staticmethod(control.request)
+    probe = staticmethod(control.ping)
+    keepalive = staticmethod(control.ping)
+    instruments = InstrumentSource(parse=instruments.parse, rest_path=instruments.REST_PATH)
+    # 600 requests in 5 s are allowed; who exceeds them is banned for 10 min.
+    snapshots = SnapshotSource(path=seed.path, parse=seed.parse, per_minute=60.0)
+    limits = Limits(
+        # Arguments of 21,000 characters in all: this many of the longest names.
+        streams_per_connection=500,
+        symbols_per_request=control.SYMBOLS_PER_REQUEST,
+        # No figure is documented.
+        requests_per_second=10.0,
+        # 500 in 5 min for a domain, which replicas share.
+        connects_per_minute=50.0,
+        max_frame_bytes=2**18,
+    )
+    liveness = Liveness(
+        # The venue hangs up after 10 min without a ping and without data.
+        probe_after_s=1.0,
+        stale_after_s=3.0,
+        reconnect_after_s=10.0,
+        # The snapshot follows the acknowledgement at once.
+        first_book_timeout_s=5.0,
+        # It asks for a ping every 20 s.
+        keepalive_s=20.0,
+    )

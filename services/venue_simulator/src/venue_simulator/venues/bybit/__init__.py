@@ -1,0 +1,36 @@
+"""Bybit Spot, WebSocket and REST v5."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from venue_simulator.book import Books
+from venue_simulator.decimals import list_as_recorded
+from venue_simulator.rebuilding import nothing_recorded
+from venue_simulator.venue import Liveness
+from venue_simulator.venues.bybit import frames, listing, rest
+from venue_simulator.venues.bybit.session import BybitSession, accepts
+
+__all__ = ["Bybit"]
+
+
+class Bybit:
+    """Books of 50, 200 or 1000 levels by deltas, numbered one by one; the best level whole."""
+
+    name: Final = "bybit"
+    # "Neither ping nor data."
+    liveness = Liveness(silence_limit_s=600.0)
+    rate_limited = rest.RATE_LIMITED
+
+    list_asset = staticmethod(listing.list_asset)
+    list_recorded = staticmethod(list_as_recorded)
+    rebuild = staticmethod(nothing_recorded)
+    next_seq = staticmethod(listing.next_seq)
+    accepts = staticmethod(accepts)
+    first_frame = staticmethod(frames.first_frame)
+    frame = staticmethod(frames.frame)
+    spoil_checksum = staticmethod(frames.spoil_checksum)
+    rest = staticmethod(rest.answer)
+
+    def session(self, path: str, books: Books, connection_id: int) -> BybitSession:
+        return BybitSession(books, connection_id)

@@ -1,0 +1,61 @@
+"""What Bybit's book topics carry. Source: v5/websocket/public/orderbook.mdx.
+
+`orderbook.1` carries snapshots alone. The deeper ones begin with one and go on with deltas, in
+which a level that leaves the window is deleted; each topic counts its messages by itself in `u`.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from venue_simulator.book import BookState, Levels
+from venue_simulator.changes import changed_levels
+from venue_simulator.venue import Stream
+from venue_simulator.venues.bybit.listing import SEQS_A_MESSAGE
+
+__all__ = ["BEST", "DEEPEST", "DEPTHS", "first_frame", "frame", "number", "spoil_checksum"]
+
+BEST: Final = 1
+DEEPEST: Final = 1000
+DEPTHS: Final = (BEST, 50, 200, DEEPEST)
+
+_APART: Final = 100_003
+"""What sets the counts of the topics apart, by level."""
+
+
+def number(state: BookState, depth: int) -> int:
+    """Return the `u` of a state in the topic of so many levels."""
+    return state.venue_seq // SEQS_A_MESSAGE + depth * _APART
+
+
+def first_frame(stream: Stream, state: BookState) -> str:
+    bids, asks = state.bids[: stream.depth], state.asks[: stream.depth]
+    return _message(stream, "snapshot", state, bids, asks)
+
+
+def frame(stream: Stream, before: BookState, after: BookState) -> str | None:
+    depth = stream.depth
+    old, new = ((state.bids[:depth], state.asks[:depth]) for state in (before, after))
+    if depth == BEST:
+        return None if old == new else _message(stream, "snapshot", after, *new)
+    # Sent even where both sides are empty: a change deeper down has its number too.
+    bids, asks = (changed_levels(was, now, "0") for was, now in zip(old, new, strict=True))
+    return _message(stream, "delta", after, bids, asks)
+
+
+def spoil_checksum(frame: str) -> str:
+    """Return `frame`: Bybit sends no checksums."""
+    return frame
+
+
+def _message(stream: Stream, kind: str, state: BookState, bids: Levels, asks: Levels) -> str:
+    ts = state.ts_ns // 1_000_000
+    return (
+        f'{{"topic":"{stream.name}","ts":{ts},"type":"{kind}","data":{{"s":"{stream.symbol}",'
+        f'"b":[{_text(bids)}],"a":[{_text(asks)}],"u":{number(state, stream.depth)},'
+        f'"seq":{state.venue_seq}}},"cts":{ts}}}'
+    )
+
+
+def _text(levels: Levels) -> str:
+    return ",".join([f'["{price}","{amount}"]' for price, amount in levels])

@@ -1,0 +1,112 @@
+"""A client's conversation with Bybit. Source: v5/ws/connect of its docs.
+
+A request is answered as a whole: one unknown topic in it refuses it, and so does an eleventh.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Final
+from urllib.parse import urlsplit
+
+import msgspec
+
+from venue_simulator.book import Books
+from venue_simulator.venue import Action, FirstFrame, Frame, Reply, Stream, Subscribe, Unsubscribe
+from venue_simulator.venues.bybit.frames import BEST, DEPTHS
+
+__all__ = ["BybitSession", "accepts"]
+
+PATH: Final = "/v5/public/spot"
+TOPICS_PER_REQUEST: Final = 10
+CHARACTERS_PER_CONNECTION: Final = 21_000
+
+
+class _Request(msgspec.Struct):
+    op: str
+    args: list[str] = []
+    req_id: str = ""
+
+
+def accepts(path: str) -> bool:
+    """Return whether `path` is the spot socket's."""
+    return urlsplit(path).path == PATH
+
+
+class BybitSession:
+    """Answers pings, and each request once."""
+
+    def __init__(self, books: Books, connection_id: int) -> None:
+        self._books = books
+        self._connection_id = f"00000000-0000-4000-8000-{connection_id:012x}"
+        self._streams: dict[str, Stream] = {}
+
+    def open(self, now_ns: int) -> Sequence[Action]:
+        return []
+
+    def receive(self, frame: bytes, now_ns: int) -> Sequence[Action]:
+        try:
+            request = msgspec.json.decode(frame, type=_Request)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            return [self._answer(_Request(""), "Request failed: Invalid JSON", success=False)]
+        match request.op:
+            case "ping":
+                return [self._answer(request, "pong")]
+            case "subscribe":
+                return self._subscribe(request)
+            case "unsubscribe":
+                gone = [self._streams.pop(topic, None) for topic in request.args]
+                left = [Unsubscribe(stream) for stream in gone if stream is not None]
+                return [self._answer(request, ""), *left]
+            case _:
+                return [self._answer(request, f"unknown op {request.op}", success=False)]
+
+    def receive_control(self, now_ns: int) -> Sequence[Action]:
+        return []
+
+    def announce_close(self, now_ns: int) -> Frame:
+        """Return a pong, which says nothing: no announcement is documented."""
+        return self._answer(_Request("ping"), "pong").frame
+
+    def announce_trading(self, symbol: str | None, now_ns: int) -> Sequence[Action]:
+        """Return nothing: only the list of instruments says it."""
+        return []
+
+    def _subscribe(self, request: _Request) -> Sequence[Action]:
+        topics = request.args
+        if not 1 <= len(topics) <= TOPICS_PER_REQUEST:
+            return [self._answer(request, "args size >10", success=False)]
+        streams = {topic: self._stream(topic) for topic in topics}
+        unknown = [topic for topic, stream in streams.items() if stream is None]
+        if unknown:
+            text = f"Invalid symbol :[{','.join(unknown)}]"
+            return [self._answer(request, text, success=False)]
+        if sum(map(len, {*self._streams, *topics})) > CHARACTERS_PER_CONNECTION:
+            return [self._answer(request, "args are too long", success=False)]
+        new = {
+            topic: stream
+            for topic, stream in streams.items()
+            if stream is not None and topic not in self._streams
+        }
+        self._streams.update(new)
+        begun = [Subscribe(stream, FirstFrame.AT_ONCE) for stream in new.values()]
+        return [self._answer(request, "subscribe"), *begun]
+
+    def _stream(self, topic: str) -> Stream | None:
+        kind, _, rest = topic.partition(".")
+        depth, _, symbol = rest.partition(".")
+        known = kind == "orderbook" and depth in map(str, DEPTHS)
+        if not known or self._books.listing(symbol) is None:
+            return None
+        return Stream(topic, symbol, kind, int(depth), best_only=int(depth) == BEST)
+
+    def _answer(self, request: _Request, text: str, *, success: bool = True) -> Reply:
+        fields: dict[str, object] = {
+            "success": success,
+            "ret_msg": text,
+            "conn_id": self._connection_id,
+            **({"req_id": request.req_id} if request.req_id else {}),
+            "op": request.op,
+        }
+        return Reply(json.dumps(fields, separators=(",", ":")))
