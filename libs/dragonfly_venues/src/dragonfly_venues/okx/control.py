@@ -1,6 +1,6 @@
 """What OKX is told, and what it answers: each argument of a request by itself.
 
-An unknown instrument is refused, at times without saying which. `ping` and `pong` are bare texts.
+An unknown instrument is refused, at times without saying which.
 """
 
 from __future__ import annotations
@@ -8,17 +8,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-import msgspec
-
-from dragonfly_venues.decoding.frames import read, request_id, write
+from dragonfly_venues.decoding.arguments import ANSWER, PONG, arguments, event_of
+from dragonfly_venues.decoding.frames import read, write
 from dragonfly_venues.decoding.replies import Envelope
-from dragonfly_venues.events import Acked, Closing, Event, FrameError, Heard, Refused
+from dragonfly_venues.events import Closing, Event, Heard
 from dragonfly_venues.venue import Ask
 
-__all__ = ["CHANNEL", "PONG", "REST", "SYMBOLS_PER_REQUEST", "ping", "request", "understand"]
+__all__ = ["CHANNEL", "REST", "SYMBOLS_PER_REQUEST", "request", "understand"]
 
 CHANNEL: Final = "books"
-PONG: Final = b"pong"
 SYMBOLS_PER_REQUEST: Final = 30
 """As many as one connection should carry; a request may have 64 KB."""
 REST: Final = Envelope(ok="0")
@@ -26,38 +24,9 @@ REST: Final = Envelope(ok="0")
 _SERVICE_UPGRADE: Final = "64008"
 
 
-class _Arg(msgspec.Struct, frozen=True, rename="camel"):
-    channel: str = ""
-    inst_id: str = ""
-
-
-class _Control(msgspec.Struct):
-    event: str
-    arg: _Arg = _Arg()
-    id: str = ""
-    code: str = ""
-    msg: str = ""
-
-
-_CONTROL: Final = msgspec.json.Decoder(_Control)
-
-
 def request(ask: Ask) -> list[str]:
     """Return the frame of `ask`: 400 levels, whatever depth of them is used."""
-    return [
-        write(
-            {
-                "id": str(ask.request_id),
-                "op": "subscribe" if ask.subscribe else "unsubscribe",
-                "args": [{"channel": CHANNEL, "instId": symbol} for symbol in ask.symbols],
-            }
-        )
-    ]
-
-
-def ping(_: int) -> str:
-    """Return the bare text that the venue answers with `PONG`."""
-    return "ping"
+    return [write({"id": str(ask.request_id), **arguments(ask, channel=CHANNEL)})]
 
 
 def understand(frame: bytes) -> Sequence[Event]:
@@ -68,17 +37,11 @@ def understand(frame: bytes) -> Sequence[Event]:
     """
     if frame == PONG:
         return (Heard(),)
-    control = read(_CONTROL, frame)
-    symbols = (control.arg.inst_id,) if control.arg.inst_id else ()
-    answered = request_id(control.id)
-    match control.event:
-        case "subscribe" | "unsubscribe":
-            return (Acked(answered, symbols, subscribed=control.event == "subscribe"),)
-        case "error":
-            return (Refused(answered, symbols, f"{control.msg[:200]} (code {control.code})"),)
-        case "notice" if control.code == _SERVICE_UPGRADE:
-            return (Closing(control.msg[:200]),)
+    answer = read(ANSWER, frame)
+    match answer.event:
+        case "notice" if answer.code == _SERVICE_UPGRADE:
+            return (Closing(answer.msg[:200]),)
         case "notice" | "channel-conn-count":
             return (Heard(),)
         case _:
-            raise FrameError("unknown_channel", control.event[:60])
+            return (event_of(answer),)

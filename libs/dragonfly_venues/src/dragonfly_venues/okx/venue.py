@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dragonfly_venues.decoding.arguments import ping
 from dragonfly_venues.okx import control, instruments, seed
 from dragonfly_venues.okx.decoder import WINDOW, OkxDecoder
 from dragonfly_venues.venue import (
@@ -25,7 +26,7 @@ class Okx(Venue):
     levels = WINDOW
     decoder = OkxDecoder
     requests = staticmethod(control.request)
-    probe = staticmethod(control.ping)
+    probe = staticmethod(ping)
     # Some 700 markets in 400 kB; 20 requests in 2 s are allowed.
     instruments = InstrumentSource(parse=instruments.parse, rest_path=instruments.REST_PATH)
     # Its checksum has been 0 since June 2026; its channel of best prices counts by itself.

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 
+from venue_simulator.allowance import Allowance
 from venue_simulator.venue import Action, FirstFrame, HangUp, Reply, Stream, Subscribe, Unsubscribe
 from venue_simulator.venues.binance import frames
 
@@ -53,7 +53,7 @@ class BinanceSession:
         self._path = path
         self._combined = urlsplit(path).path == "/stream"
         self._streams: dict[str, Stream | None] = {}
-        self._heard_ns: deque[int] = deque(maxlen=MESSAGES_PER_SECOND)
+        self._messages = Allowance(MESSAGES_PER_SECOND, 1.0)
 
     def open(self, now_ns: int) -> Sequence[Action]:
         """Subscribe what the URL names."""
@@ -65,7 +65,7 @@ class BinanceSession:
         return self._subscribe(name for name in names if name)
 
     def receive(self, frame: bytes, now_ns: int) -> Sequence[Action]:
-        if self._too_fast(now_ns):
+        if self._messages.exceeded(now_ns):
             return [HangUp(1008, "Too many requests")]
         try:
             request = msgspec.json.decode(frame, type=_Request)
@@ -76,7 +76,7 @@ class BinanceSession:
         return self._perform(request)
 
     def receive_control(self, now_ns: int) -> Sequence[Action]:
-        return [HangUp(1008, "Too many requests")] if self._too_fast(now_ns) else []
+        return [HangUp(1008, "Too many requests")] if self._messages.exceeded(now_ns) else []
 
     def announce_close(self, now_ns: int) -> str:
         event = f'{{"e":"serverShutdown","E":{now_ns // 1_000_000}}}'
@@ -127,12 +127,6 @@ class BinanceSession:
         ends = self._unsubscribe(names)
         self._combined = combined
         return [*ends, *self._subscribe(names)]
-
-    def _too_fast(self, now_ns: int) -> bool:
-        full = len(self._heard_ns) == MESSAGES_PER_SECOND
-        too_fast = full and now_ns - self._heard_ns[0] < 1_000_000_000
-        self._heard_ns.append(now_ns)
-        return too_fast
 
 
 def _parse(name: str, wrapped: bool) -> Stream | None:

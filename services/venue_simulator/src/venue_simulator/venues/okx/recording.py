@@ -5,14 +5,13 @@ Until 2022 updates had no numbers and a checksum that held; since 2026 the check
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterable
-from itertools import zip_longest
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
+from venue_simulator.checksums import CHECKSUM_LEVELS, interleaved_crc32
 from venue_simulator.rebuilding import (
     PrintedLevels,
     Rebuilding,
@@ -25,7 +24,6 @@ from venue_simulator.rebuilding import (
 __all__ = ["rebuild", "rebuild_books"]
 
 WINDOW: Final = 400
-CHECKSUM_LEVELS: Final = 25
 PUSH: Final = '{"arg":{"channel":"books"'
 
 
@@ -99,8 +97,5 @@ def rebuild_books(instruments: Iterable[str], frames: Iterable[str]) -> list[Rec
 
 
 def _verify(book: Rebuilding, checksum: int) -> None:
-    """Check OKX's signed CRC32 over the printed text of 25 bids and asks in turn."""
-    pairs = zip_longest(*book.best(CHECKSUM_LEVELS))
-    text = ":".join(number for pair in pairs for level in pair if level for number in level)
-    if zlib.crc32(text.encode()) != checksum % 2**32:
+    if interleaved_crc32(*book.best(CHECKSUM_LEVELS)) != checksum:
         raise broken(book, f"the checksum {checksum} does not hold")

@@ -1,0 +1,69 @@
+"""Requests whose arguments are answered one by one, and bare texts that prove life.
+
+    {"op":"subscribe","args":[{"channel":"books","instId":"BTC-USDT"}]}
+    {"event":"subscribe","arg":{"channel":"books","instId":"BTC-USDT"}}
+    {"event":"error","arg":{…},"code":"60018","msg":"…"}
+
+OKX and Bitget speak so; whatever else one of them answers, its own module says.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+
+from dragonfly_venues.decoding.frames import request_id
+from dragonfly_venues.events import Acked, Event, FrameError, Refused
+from dragonfly_venues.venue import Ask
+
+__all__ = ["ANSWER", "PONG", "Answer", "arguments", "event_of", "ping"]
+
+PONG: Final = b"pong"
+
+
+class _Arg(msgspec.Struct, frozen=True, rename="camel"):
+    inst_id: str = ""
+
+
+class Answer(msgspec.Struct):
+    """What the venue answers to an argument, or says by itself."""
+
+    event: str
+    arg: _Arg = _Arg()
+    id: str = ""
+    code: int | str = ""
+    msg: str = ""
+
+
+ANSWER: Final = msgspec.json.Decoder(Answer)
+
+
+def arguments(ask: Ask, **common: str) -> dict[str, Any]:
+    """Return the request of `ask`: an argument for each symbol, with what they have in `common`."""
+    return {
+        "op": "subscribe" if ask.subscribe else "unsubscribe",
+        "args": [{**common, "instId": symbol} for symbol in ask.symbols],
+    }
+
+
+def ping(_: int) -> str:
+    """Return the bare text that the venue answers with `PONG`."""
+    return "ping"
+
+
+def event_of(answer: Answer) -> Event:
+    """Return what an answer says.
+
+    Raises:
+        FrameError: `unknown_channel`: it is none to an argument.
+    """
+    symbols = (answer.arg.inst_id,) if answer.arg.inst_id else ()
+    answered = request_id(answer.id)
+    match answer.event:
+        case "subscribe" | "unsubscribe":
+            return Acked(answered, symbols, subscribed=answer.event == "subscribe")
+        case "error":
+            return Refused(answered, symbols, f"{answer.msg[:200]} (code {answer.code})"[:260])
+        case _:
+            raise FrameError("unknown_channel", answer.event[:60])
