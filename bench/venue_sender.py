@@ -33,6 +33,7 @@ from measuring import paced
 from venue_simulator.book import BookState, Listing, lie
 from venue_simulator.catalogue import Asset
 from venue_simulator.market import BookWalk
+from venue_simulator.times import rfc3339
 from venue_simulator.venue import (
     FakeVenue,
     Frame,
@@ -44,7 +45,6 @@ from venue_simulator.venue import (
 )
 from venue_simulator.venues import VENUES
 from venue_simulator.venues.binance import frames as binance
-from venue_simulator.venues.kraken.frames import rfc3339
 from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response

@@ -9,13 +9,15 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from dragonfly_common.types import Side
-from dragonfly_venues.events import BookTop, Broken, Event
+from dragonfly_venues.coinbase.decoder import CoinbaseDecoder
+from dragonfly_venues.events import BookTop, Broken, Event, Unchanged
 from dragonfly_venues.gateio.decoder import GateioDecoder
 from dragonfly_venues.kucoin import seed
 from dragonfly_venues.kucoin.decoder import KucoinDecoder
 from dragonfly_venues.okx.decoder import OkxDecoder
 from venue_simulator.book import Levels
 from venue_simulator.rebuilding import RecordedState, parse_lines, read_parts
+from venue_simulator.venues.coinbase.recording import rebuild as rebuild_coinbase
 from venue_simulator.venues.gateio.recording import rebuild as rebuild_gateio
 from venue_simulator.venues.kucoin.recording import rebuild as rebuild_kucoin
 from venue_simulator.venues.okx.recording import rebuild as rebuild_okx
@@ -128,3 +130,22 @@ def test_okx_snapshots_and_updates_are_the_recorded_books() -> None:
         assert decoder.seq("BTC-USDT") == number
     assert next(states, None) is None
     assert shown > 50
+
+
+def test_coinbase_snapshots_and_updates_are_the_recorded_books() -> None:
+    folder = CAPTURES / "coinbase"
+    states = {recording.symbol: iter(recording.states) for recording in rebuild_coinbase(folder)}
+    decoder = CoinbaseDecoder(DEPTH)
+    shown: Counter[str] = Counter()
+    for line in parse_lines(read_parts(folder, "COINBASE")[2]):
+        if not (line.received and line.text.startswith(('{"type":"snapshot"', '{"type":"l2up'))):
+            continue
+        (event,) = decoder.decode(line.text.encode())
+        assert isinstance(event, BookTop | Unchanged)
+        state = next(states[event.symbol])
+        if isinstance(event, BookTop):
+            shown[event.symbol] += 1
+            assert (event.bids, event.asks) == tops(state)
+            assert event.bids[0] < event.asks[0]
+    assert all(next(left, None) is None for left in states.values())
+    assert (len(shown), sum(shown.values())) == (10, 6648)

@@ -65,6 +65,11 @@ CONTROL: Final = {
         b'{"id":1,"channel":"spot.obu","event":"subscribe","error":{"code":2,"message":"no"}}',
         b'{"channel":"spot.pong","event":"","error":null,"result":null}',
     ],
+    "coinbase": [
+        b'{"type":"heartbeat","sequence":7,"last_trade_id":2,"product_id":"ETH-BTC"}',
+        b'{"type":"error","message":"Failed to subscribe","reason":"A-B is not a valid product"}',
+        b'{"type":"subscriptions","channels":[{"name":"level2_50","product_ids":["ETH-BTC"]}]}',
+    ],
     "bybit": [
         b'{"success":true,"ret_msg":"subscribe","conn_id":"c","req_id":"1","op":"subscribe"}',
         b'{"success":false,"ret_msg":"Invalid symbol :[X]","req_id":"1","op":"subscribe"}',

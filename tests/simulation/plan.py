@@ -12,7 +12,7 @@ from random import Random
 from typing import Final
 
 from dragonfly_common.topics import ViewKind
-from dragonfly_venues.registry import venue_names
+from dragonfly_venues.registry import find_venue, venue_names
 from venue_simulator.catalogue import RESTING
 from venue_simulator.faults import FaultKind
 from venue_simulator.seeded import RESTING_S
@@ -66,6 +66,10 @@ ONE_SHOTS: Final = (
 )
 TRADING: Final = (FaultKind.HALT, FaultKind.POST_ONLY, FaultKind.UNKNOWN_SYMBOL)
 VENUE_FAULTS: Final = MOMENTS + STATES + ONE_SHOTS + (FaultKind.SILENCE,) * 2
+VENUE_FAULTS_THAT_SHOW: Final = tuple(
+    kind for kind in VENUE_FAULTS if kind not in {FaultKind.GAP, FaultKind.REORDER}
+)
+"""At a venue whose frames do not show that one is missing."""
 HALTED_S: Final = (1.0, 6.0, 12.0)
 """How long venues say so: shorter and longer than it takes to hear of it."""
 LASTING_S: Final = (0.05, 0.3, 0.8, 1.2, 2.0, 4.0, 7.0)
@@ -218,7 +222,8 @@ def _draw_burst(random: Random, shape: Shape, at_s: float, until_s: float) -> li
 
 
 def _draw_at_venue(random: Random, shape: Shape, at_s: float, until_s: float) -> list[Deed]:
-    venue, kind = random.choice(shape.venues), random.choice(VENUE_FAULTS)
+    venue = random.choice(shape.venues)
+    kind = random.choice(VENUE_FAULTS if find_venue(venue).loss_shows else VENUE_FAULTS_THAT_SHOW)
     once = kind in MOMENTS or (kind in ONE_SHOTS and random.random() < 0.6)
     seconds = None if once else until_s - at_s
 

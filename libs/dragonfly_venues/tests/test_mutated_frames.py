@@ -64,6 +64,12 @@ def gateio(rng: random.Random, seq: int) -> bytes:
     return compact({"channel": "spot.obu", "event": "update", "result": result})
 
 
+def coinbase(rng: random.Random, seq: int) -> bytes:
+    bids, asks = (levels(rng, *side) for side in BOTH_SIDES)
+    book = {"type": "snapshot", "product_id": "ETH-BTC", "asks": asks, "bids": bids}
+    return compact(book | {"time": f"2026-09-30T12:00:{seq % 60:02}.050000Z"})
+
+
 def okx(rng: random.Random, seq: int) -> bytes:
     bids, asks = ([[*level, "0", "1"] for level in levels(rng, *side)] for side in BOTH_SIDES)
     # A snapshot in four frames; what was damaged before may have broken the chain.
@@ -113,6 +119,13 @@ CONTROL = {
         b'{"time":1,"id":1,"channel":"spot.obu","event":"subscribe","error":null,"result":{}}',
         b'{"time":1,"id":1,"channel":"spot.obu","event":"","error":{"code":2,"message":"no"}}',
         b'{"time":1,"channel":"spot.pong","event":"","error":null,"result":null}',
+    ],
+    "coinbase": [
+        b'{"type":"l2update","product_id":"ETH-BTC","changes":[["buy","1.0","0"]],"time":"2026-09-30T'
+        b'12:00:00.05Z"}',
+        b'{"type":"subscriptions","channels":[{"name":"level2_50","product_ids":["ETH-BTC"]}]}',
+        b'{"type":"error","message":"Failed to subscribe","reason":"A-B is not a valid product"}',
+        b'{"type":"heartbeat","sequence":7,"last_trade_id":2,"product_id":"ETH-BTC"}',
     ],
     "kraken": [
         b'{"channel":"heartbeat"}',
@@ -188,7 +201,7 @@ def from_rest(decoder: Decoder, frame: bytes) -> Sequence[Event]:
     return decoder.seed(BookTop("ETH-BTC", number, None, ((0.5, 1.0),), ((3.0, 1.0),)))
 
 
-@pytest.mark.parametrize("book", [binance, bitstamp, bybit, gateio, kraken, kucoin, okx])
+@pytest.mark.parametrize("book", [binance, bitstamp, bybit, coinbase, gateio, kraken, kucoin, okx])
 def test_no_damage_is_fatal(book: Callable[[random.Random, int], bytes]) -> None:
     rng = random.Random(20261123)
     name = book.__name__

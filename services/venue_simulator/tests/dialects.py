@@ -7,6 +7,7 @@ import json
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 from urllib.request import ProxyHandler, Request, build_opener
 
@@ -38,6 +39,11 @@ class Dialect:
     """To which a POST is sent that tells the socket's address."""
 
 
+def microseconds(time: str) -> int:
+    """Return what `2026-09-30T12:00:00.050000Z` is since the epoch."""
+    return round(datetime.fromisoformat(time).timestamp() * 1e6)
+
+
 DIALECTS: Final = {
     "binance": Dialect(
         "/stream",
@@ -60,6 +66,16 @@ DIALECTS: Final = {
         seq=lambda message: message["data"]["microtimestamp"],
         statuses=lambda reply: ((one["name"].replace("/", "-"), one["trading"]) for one in reply),
         halted="Disabled",
+    ),
+    "coinbase": Dialect(
+        "",
+        "/products",
+        {"type": "subscribe", "product_ids": ["ETH-BTC"], "channels": ["level2_batch"]},
+        begins=lambda message: message.get("type") == "snapshot",
+        is_book=lambda message: message.get("type") in {"snapshot", "l2update"},
+        seq=lambda message: microseconds(message["time"]),
+        statuses=lambda reply: ((one["id"], one["trading_disabled"]) for one in reply),
+        halted=True,
     ),
     "gateio": Dialect(
         "/ws/v4/",

@@ -16,6 +16,7 @@ from venue_simulator.rebuilding import KEPT_LEVELS, Recording
 from venue_simulator.recordings import load_recordings
 from venue_simulator.venues.binance.recording import rebuild_books as rebuild_binance
 from venue_simulator.venues.bitstamp.recording import rebuild_books as rebuild_bitstamp
+from venue_simulator.venues.coinbase.recording import rebuild_books as rebuild_coinbase
 from venue_simulator.venues.gateio.recording import rebuild_books as rebuild_gateio
 from venue_simulator.venues.kraken.recording import rebuild_old_socket as rebuild_kraken_v1
 from venue_simulator.venues.kraken.recording import rebuild_socket as rebuild_kraken_v2
@@ -279,6 +280,48 @@ class TestOkx:
         assert rebuild_okx(OKX_LIST, [swap]) == []
 
 
+COINBASE_LIST = [
+    "https://api.pro.coinbase.com/products -> 1.0: "
+    + json.dumps([{"id": "A-B", "base_currency": "ETH", "quote_currency": "BTC"}])
+]
+
+
+def coinbase(at: float, kind: str, time: str | None = None, **fields: object) -> str:
+    frame = {"type": kind, "product_id": "A-B", **fields} | ({"time": time} if time else {})
+    return f"{at}: " + json.dumps(frame, separators=(",", ":"))
+
+
+class TestCoinbase:
+    SNAPSHOT = coinbase(1.0, "snapshot", asks=[["9", "1"]], bids=[["8", "1"], ["7", "1"]])
+
+    def test_a_state_is_numbered_by_its_time_or_one_on(self) -> None:
+        changes = [["buy", "8", "0.00000000"], ["sell", "8.5", "2"]]
+        (recording,) = rebuild_coinbase(
+            COINBASE_LIST,
+            [
+                self.SNAPSHOT,
+                coinbase(1.1, "l2update", "1970-01-01T00:00:05Z", changes=changes),
+                coinbase(1.2, "l2update", "1970-01-01T00:00:05Z", changes=[["buy", "6", "3"]]),
+            ],
+        )
+        assert (recording.instrument, recording.symbol) == ("ETH-BTC", "A-B")
+        assert [state.venue_seq for state in recording.states] == [1, 5_000_000, 5_000_001]
+        assert recording.states[1].asks == (("8.5", "2"), ("9", "1"))
+        assert recording.states[2].bids == (("7", "1"), ("6", "3"))
+
+    def test_a_time_that_goes_back_is_refused(self) -> None:
+        late = [
+            coinbase(1.1, "l2update", f"1970-01-01T00:00:0{second}Z", changes=[])
+            for second in (5, 4)
+        ]
+        with pytest.raises(ConfigError, match="A-B at coinbase is broken: the time 4000000"):
+            rebuild_coinbase(COINBASE_LIST, [self.SNAPSHOT, *late])
+
+    def test_a_change_before_its_snapshot_is_refused(self) -> None:
+        with pytest.raises(ValueError, match="a change of A-B comes before its snapshot"):
+            rebuild_coinbase(COINBASE_LIST, [coinbase(1.0, "l2update", changes=[])])
+
+
 KUCOIN_URL = "https://api.kucoin.com/api"
 KUCOIN_LIST = [
     f"{KUCOIN_URL}/v1/symbols -> 1.0: "
@@ -401,6 +444,7 @@ class TestRealCaptures:
         assert books == {
             "binance": 4,
             "bitstamp": 10,
+            "coinbase": 10,
             "gateio": 10,
             "kraken": 11,
             "kucoin": 9,
@@ -430,6 +474,12 @@ class TestRealCaptures:
         assert pushes == 172
         # The others came before their seeds.
         assert sum(len(recording.states) - 1 for recording in gateio) == 159
+
+    def test_coinbase_has_a_state_per_message(self, captures: list[Recording]) -> None:
+        text = (CAPTURES / "coinbase" / "COINBASE.ws.28.0").read_text()
+        assert text.count(': {"type":"l2update"') == 9719
+        coinbase = [recording for recording in captures if recording.venue == "coinbase"]
+        assert sum(len(recording.states) for recording in coinbase) == 9719 + len(coinbase)
 
     def test_kucoin_has_changes_without_a_level(self, captures: list[Recording]) -> None:
         text = (CAPTURES / "kucoin" / "KUCOIN.ws.1.0").read_text()

@@ -14,14 +14,14 @@ dropped.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
 from typing import Annotated, Final
 
 import msgspec
 from dragonfly_common.types import Side
 
 from dragonfly_venues.decoding.frames import read
-from dragonfly_venues.decoding.whole_tops import MAX_SEQ, MAX_SYMBOLS
+from dragonfly_venues.decoding.times import NS_PER_US, Time, stamp_us
+from dragonfly_venues.decoding.whole_tops import MAX_SYMBOLS
 from dragonfly_venues.events import BookTop, Broken, Event, FrameError, Unchanged, WholeBook
 from dragonfly_venues.kraken.book import (
     CHECKSUM_LEVELS,
@@ -34,10 +34,6 @@ from dragonfly_venues.venue import Decoder
 
 __all__ = ["KrakenDecoder"]
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND: Final = timedelta(microseconds=1)
-_NS_PER_US: Final = 1000
-
 
 class _Message(msgspec.Struct):
     """One symbol's part of a book frame."""
@@ -46,7 +42,7 @@ class _Message(msgspec.Struct):
     checksum: int
     bids: list[RawLevel] = []
     asks: list[RawLevel] = []
-    timestamp: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
+    timestamp: Time | None = None
 
 
 class _Frame(msgspec.Struct):
@@ -122,19 +118,20 @@ class KrakenDecoder(Decoder):
             return self._broken(
                 symbol, "checksum", f"the venue says {message.checksum}, the book {checksum}"
             )
-        stamp_us = _stamp_us(message.timestamp)
-        if stamp_us is not None and stamp_us < known.seq:
+        # The checksum does not cover it.
+        stamp = stamp_us(message.timestamp)
+        if stamp is not None and stamp < known.seq:
             # A late change can restore an older state, whose checksum then holds.
-            return self._broken(symbol, "reset", f"its time went from {known.seq} to {stamp_us} µs")
+            return self._broken(symbol, "reset", f"its time went from {known.seq} to {stamp} µs")
         if snapshot:
             self._keep(symbol, known)
-        return self._top(known, stamp_us)
+        return self._top(known, stamp)
 
-    def _top(self, known: _Feed, stamp_us: int | None) -> Event:
+    def _top(self, known: _Feed, stamp: int | None) -> Event:
         ts_event = None
-        if stamp_us is not None:
-            ts_event = stamp_us * _NS_PER_US
-            known.seq = stamp_us
+        if stamp is not None:
+            ts_event = stamp * NS_PER_US
+            known.seq = stamp
         if known.bids is not None and known.book.news_at >= self._depth:
             return known.same
         bids, asks = known.book.top(self._depth)
@@ -151,11 +148,3 @@ class KrakenDecoder(Decoder):
         if symbol not in self._feeds and len(self._feeds) >= MAX_SYMBOLS:
             del self._feeds[next(iter(self._feeds))]
         self._feeds[symbol] = known
-
-
-def _stamp_us(timestamp: datetime | None) -> int | None:
-    """Return µs since the epoch; the checksum does not cover it: what cannot be a stamp is none."""
-    if timestamp is None:
-        return None
-    stamp_us = (timestamp - _EPOCH) // _MICROSECOND
-    return stamp_us if 0 < stamp_us <= MAX_SEQ // _NS_PER_US else None

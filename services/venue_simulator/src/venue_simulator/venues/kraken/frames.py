@@ -11,20 +11,19 @@ from __future__ import annotations
 import re
 import zlib
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from venue_simulator.book import BookState, Levels, TextLevel
+from venue_simulator.times import rfc3339
 from venue_simulator.venue import Stream
 
-__all__ = ["BOOK", "checksum", "first_frame", "frame", "rfc3339", "spoil_checksum"]
+__all__ = ["BOOK", "checksum", "first_frame", "frame", "spoil_checksum"]
 
 BOOK = "book"
 CHECKSUM_LEVELS: Final = 10
 REPEAT_EVERY: Final = 32
 """One state in so many sends a price twice in one message, as Kraken does at times."""
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _CHECKSUM: Final = re.compile(r'(?<="checksum":)\d+')
 
 
@@ -55,11 +54,6 @@ def checksum(bids: Levels, asks: Levels) -> int:
     levels = (*asks[:CHECKSUM_LEVELS], *bids[:CHECKSUM_LEVELS])
     text = "".join([number.replace(".", "").lstrip("0") for level in levels for number in level])
     return zlib.crc32(text.encode())
-
-
-def rfc3339(time_us: int) -> str:
-    """Return µs since the epoch as Kraken prints times."""
-    return f"{_EPOCH + timedelta(microseconds=time_us):%Y-%m-%dT%H:%M:%S.%fZ}"
 
 
 def _window_changes(before: Levels, after: Levels, depth: int) -> list[TextLevel]:

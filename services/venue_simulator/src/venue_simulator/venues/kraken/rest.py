@@ -8,8 +8,8 @@ from typing import Final
 import msgspec
 
 from venue_simulator.book import Books, Levels, Listing
+from venue_simulator.times import rfc3339
 from venue_simulator.venue import RestReply, RestRequest
-from venue_simulator.venues.kraken.frames import rfc3339
 from venue_simulator.venues.kraken.listing import pair_status, rest_name
 
 __all__ = ["RATE_LIMITED", "answer"]

@@ -14,8 +14,9 @@ from urllib.parse import urlsplit
 import msgspec
 
 from venue_simulator.book import Books, Listing
+from venue_simulator.times import rfc3339
 from venue_simulator.venue import Action, FirstFrame, Reply, Stream, Subscribe, Unsubscribe
-from venue_simulator.venues.kraken.frames import BOOK, rfc3339
+from venue_simulator.venues.kraken.frames import BOOK
 from venue_simulator.venues.kraken.listing import pair_status
 
 __all__ = ["HEARTBEAT", "KrakenSession", "accepts"]

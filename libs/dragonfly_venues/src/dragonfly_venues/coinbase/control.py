@@ -1,0 +1,83 @@
+"""What Coinbase Exchange is told, and what it answers: all that the connection has subscribed.
+
+The list is repeated with each change of it, and may come after the first books. `level2_batch`
+stands in it as `level2_50`. A product that is none is refused by name; the others of its request
+are subscribed all the same.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+from dragonfly_venues.decoding.frames import read, write
+from dragonfly_venues.events import Acked, Event, FrameError, Heard, Refused
+from dragonfly_venues.venue import Ask
+
+__all__ = ["CHANNEL", "HEARTBEAT", "SYMBOLS_PER_REQUEST", "request", "understand"]
+
+CHANNEL: Final = "level2_batch"
+HEARTBEAT: Final = "heartbeat"
+SYMBOLS_PER_REQUEST: Final = 10
+"""No limit is documented; whole books of so many weigh some 10 MB."""
+
+_BOOKS: Final = "level2"
+"""Begins the name under which books are listed."""
+_REFUSED: Final = re.compile(r"([A-Z0-9]{1,20}-[A-Z0-9]{1,20}) ")
+
+
+class _Channel(msgspec.Struct):
+    name: str
+    product_ids: tuple[str, ...] = ()
+
+
+class _Control(msgspec.Struct):
+    type: str
+    channels: tuple[_Channel, ...] = ()
+    message: str = ""
+    reason: str = ""
+
+
+_CONTROL: Final = msgspec.json.Decoder(_Control)
+
+
+def request(ask: Ask) -> list[str]:
+    """Return the frame of `ask`: whole books whatever depth of them is used, and heartbeats."""
+    return [
+        write(
+            {
+                "type": "subscribe" if ask.subscribe else "unsubscribe",
+                "product_ids": ask.symbols,
+                "channels": [CHANNEL, HEARTBEAT],
+            }
+        )
+    ]
+
+
+def understand(frame: bytes) -> Sequence[Event]:
+    """Return what a frame that is no book says.
+
+    Raises:
+        FrameError: it says nothing that is known.
+    """
+    control = read(_CONTROL, frame)
+    match control.type:
+        case "heartbeat":
+            return (Heard(),)
+        case "subscriptions":
+            listed = {
+                product
+                for channel in control.channels
+                if channel.name.startswith(_BOOKS)
+                for product in channel.product_ids
+            }
+            return (Acked(None, tuple(sorted(listed)), complete=True),)
+        case "error":
+            named = _REFUSED.match(control.reason)
+            reason = ": ".join(filter(None, (control.message, control.reason)))
+            return (Refused(None, named.groups() if named else (), reason[:200]),)
+        case _:
+            raise FrameError("unknown_channel", control.type[:60])

@@ -1,0 +1,54 @@
+"""How Coinbase spells, counts and rounds, and the levels of its books that nobody trades at."""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+from typing import Final
+
+from venue_simulator.book import BookState, Levels, Listing
+from venue_simulator.catalogue import Asset
+from venue_simulator.decimals import list_unpadded
+
+__all__ = ["list_asset", "next_seq", "whole_sides"]
+
+SIZE_DECIMALS: Final = 8
+FAR_LEVELS: Final = 10_000
+"""A side, below half and above twice the price: books are whole, and most of one is far away."""
+FULL: Final = 100
+"""Levels that a side has which goes on far away; a thinner one is a thin market's."""
+
+
+def list_asset(asset: Asset) -> Listing:
+    return list_unpadded(asset, asset.instrument, lots=SIZE_DECIMALS)
+
+
+def next_seq(previous: int, now_ns: int) -> int:
+    """Return the time of the next change in µs: Coinbase numbers no changes."""
+    return max(previous + 1, now_ns // 1000)
+
+
+def whole_sides(state: BookState) -> tuple[Levels, Levels]:
+    """Return the whole book: what moves, and what is far away."""
+    if min(len(state.bids), len(state.asks)) < FULL:
+        return state.bids, state.asks
+    price = state.bids[0][0]
+    decimals = len(price.partition(".")[2])
+    below, above = _far_away(math.floor(math.log2(float(price))), decimals)
+    return (*state.bids, *below), (*state.asks, *above)
+
+
+@lru_cache(maxsize=64)
+def _far_away(exponent: int, decimals: int) -> tuple[Levels, Levels]:
+    """Return levels of a price from 2^exponent on, to its double."""
+    ticks = 2.0**exponent * 10**decimals
+    below, above = int(ticks / 2), int(ticks * 4)
+    bids = range(below, max(0, below - FAR_LEVELS), -1)
+    asks = range(above, above + FAR_LEVELS)
+    return _levels(bids, decimals), _levels(asks, decimals)
+
+
+def _levels(ticks: range, decimals: int) -> Levels:
+    return tuple(
+        (f"{tick / 10**decimals:.{decimals}f}", f"{1 + tick % 7}.00000000") for tick in ticks
+    )
