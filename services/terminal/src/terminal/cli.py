@@ -1,4 +1,4 @@
-"""`dragonfly watch` and `dragonfly latency`: bots that show what they receive."""
+"""`dragonfly watch`, `latency` and `instruments`: bots that show what they receive."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import os
 import re
 import signal
+import sys
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from functools import wraps
@@ -30,9 +31,10 @@ from dragonfly_common.wording import command_name
 from rich.console import Console
 
 from terminal.latency import LatencyScreen, as_json
+from terminal.listing import joined, listed_as_json, rows_of, summary, table
 from terminal.watch import run_watch
 
-__all__ = ["latency", "watch"]
+__all__ = ["instruments", "latency", "watch"]
 
 FILE: Final = click.Path(dir_okay=False, path_type=Path)
 TOKEN_VARIABLE: Final = "DRAGONFLY_WATCH_TOKEN"  # noqa: S105 - the name, not the token
@@ -64,14 +66,16 @@ class _GatewayOptions:
     token: str | None
     proxy: str | None
 
+    def client(self) -> DragonflyClient:
+        return DragonflyClient(self.target, tls=self.tls, token=self.token, proxy=self.proxy)
+
 
 R = TypeVar("R")
 
 
-def _bot_options(command: Callable[..., R]) -> Callable[..., R]:
-    """Give `command` every bot's options; it is called with `_GatewayOptions` and instruments."""
+def _gateway_options(command: Callable[..., R]) -> Callable[..., R]:
+    """Give `command` every bot's options; it is called with `_GatewayOptions`."""
 
-    @click.argument("instruments", nargs=-1, metavar="[INSTRUMENT]...")
     @click.option(
         "--gateway",
         default=DEFAULT_TARGET,
@@ -98,7 +102,6 @@ def _bot_options(command: Callable[..., R]) -> Callable[..., R]:
     )
     @wraps(command)
     def with_gateway(**given: Any) -> R:
-        names = [normalise_instrument(name) for name in given.pop("instruments") or ("ETH-BTC",)]
         target, encrypt, token_file = map(given.pop, ("gateway", "encrypt", "token_file"))
         proxy = given.pop("proxy")
         of_tls = {name: given.pop(name) for name in TLS_OPTIONS}
@@ -107,9 +110,22 @@ def _bot_options(command: Callable[..., R]) -> Callable[..., R]:
             gateway = _GatewayOptions(target, tls, _token(token_file), proxy)
         except SettingError as error:
             raise RequestError(_for_the_line(error)) from None
-        return command(gateway, names, **given)
+        return command(gateway, **given)
 
     return with_gateway
+
+
+def _bot_options(command: Callable[..., R]) -> Callable[..., R]:
+    """Give `command` what `_gateway_options` does, and instruments."""
+
+    @click.argument("instruments", nargs=-1, metavar="[INSTRUMENT]...")
+    @_gateway_options
+    @wraps(command)
+    def with_names(gateway: _GatewayOptions, *, instruments: tuple[str, ...], **given: Any) -> R:
+        names = [normalise_instrument(name) for name in instruments or ("ETH-BTC",)]
+        return command(gateway, names, **given)
+
+    return with_names
 
 
 _seconds = click.option(
@@ -198,6 +214,50 @@ def latency(
     )
 
 
+@click.command()
+@_gateway_options
+@click.option("--venue", default="", metavar="NAME", help="Only what this venue lists.")
+@click.option(
+    "--instrument", default="", metavar="BASE-QUOTE", help="Only this one, at each venue."
+)
+@click.option("--json", "prints_json", is_flag=True, help="Print JSON, numbers as decimal text.")
+def instruments(
+    gateway: _GatewayOptions, *, venue: str, instrument: str, prints_json: bool
+) -> None:
+    """Show what venues list: symbols, increments, least orders, and what is halted.
+
+    A row for each instrument and venue. Prices are multiples of the tick, amounts of the lot; a
+    venue that does not tell one has a dash. The status is of the venue's last list, which is read
+    each hour, and each minute for what is followed.
+
+    \b
+    Example:
+      dragonfly instruments --venue kraken
+      dragonfly instruments --instrument BTC-USD --json
+    """
+    name = normalise_instrument(instrument) if instrument else ""
+    _run(_show_instruments(gateway, venue.strip().lower(), name, prints_json=prints_json))
+
+
+async def _show_instruments(
+    gateway: _GatewayOptions, venue: str, instrument: str, *, prints_json: bool
+) -> None:
+    async with gateway.client() as client:
+        listed = await client.instruments(venue, instrument)
+        if not (venue or instrument):  # names alone: what is told of them is asked venue by venue
+            venues = sorted({name for one in listed for name in one.venues})
+            listed = joined([await client.instruments(name) for name in venues])
+    if prints_json:
+        click.echo(listed_as_json(listed))
+        return
+    rows = rows_of(listed)
+    width = Console().width if sys.stdout.isatty() else None
+    for line in table(rows, width):
+        click.echo(line)
+    for line in summary(rows, listed.left_out):
+        click.echo(line)
+
+
 def _for_the_line(error: ClientError | str) -> str:
     """Return what a bot's program would be told, in the words of the command line."""
     sentence = _ARGUMENT.sub(lambda found: f"--{found[0].replace('_', '-')}", str(error))
@@ -219,9 +279,7 @@ def _token(file: Path | None) -> str | None:
 
 
 async def _list(gateway: _GatewayOptions) -> None:
-    async with DragonflyClient(
-        gateway.target, tls=gateway.tls, token=gateway.token, proxy=gateway.proxy
-    ) as client:
+    async with gateway.client() as client:
         for one in await client.instruments():
             click.echo(f"{one.instrument:<14} {' '.join(one.venues)}")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict
 from itertools import groupby
 from operator import itemgetter
@@ -20,7 +20,7 @@ from rich.text import Text
 from terminal.histogram import OCTAVES, Distribution
 from terminal.hops import ALL, HopTimes
 from terminal.state import WatchState
-from terminal.text import duration_text
+from terminal.text import duration_text, fitting
 
 __all__ = ["LatencyScreen", "as_json", "draw_hop_times"]
 
@@ -30,8 +30,6 @@ WIDTH: Final = 100
 COLUMNS: Final = ("count", "p50", "p90", "p99", "p99.9", "max")
 SACRIFICES: Final = ("p99.9", "count", "p90", "max", "p99")
 """Which columns give way first where not all fit."""
-GAP: Final = "  "
-"""Between two columns: the first one's padding, and the box's own blank."""
 TABLE_LINES: Final = 4
 """Of a table beside its rows: headings, a rule, and a blank line above and below."""
 BARS: Final = " ▁▂▃▄▅▆▇█"
@@ -106,7 +104,8 @@ def draw_hop_times(
         remarks.append(
             f"{below_zero} figures were negative and count as 0: the clocks of two machines differ"
         )
-    shown, left_out = _fitting(rows, width)
+    titles = ("", *COLUMNS)
+    shown, left_out = fitting([titles, *(row[:-1] for row in rows)], SACRIFICES, width)
     if left_out:
         remarks.append(f"no room for {', '.join(left_out)}")
     if height is not None:
@@ -117,29 +116,15 @@ def draw_hop_times(
             rows = rows[:most]
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim")
     table.add_column("", no_wrap=True)
-    for place in shown:
-        table.add_column(COLUMNS[place], justify="right", no_wrap=True)
+    for place in shown[1:]:
+        table.add_column(titles[place], justify="right", no_wrap=True)
     if width >= WIDTH:
         table.add_column("4 µs" + "1 s".rjust(OCTAVES - 4), no_wrap=True)
     for name, *cells, bars in rows:
         style = "bold" if not cells[0] or name.strip() == ALL else None
-        figures = [cells[place] for place in shown]
+        figures = [cells[place - 1] for place in shown[1:]]
         table.add_row(name, *figures, *([bars] if width >= WIDTH else []), style=style)
     return Group(table, *(Text(remark, "yellow") for remark in remarks))
-
-
-def _fitting(rows: Sequence[tuple[str, ...]], width: int) -> tuple[list[int], list[str]]:
-    """Return the places of the columns that there is room for, and the names of the others."""
-    widths = [
-        max(map(len, column)) + len(GAP) for column in zip(("", *COLUMNS, ""), *rows, strict=True)
-    ]
-    shown, left_out = [*range(len(COLUMNS))], []
-    for name in SACRIFICES:
-        if widths[0] + sum(widths[place + 1] for place in shown) <= width:
-            break
-        shown.remove(COLUMNS.index(name))
-        left_out.append(name)
-    return shown, left_out
 
 
 def as_json(hop_times: HopTimes) -> str:

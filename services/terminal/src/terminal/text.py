@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import Final
 
+from rich.cells import cell_len
+
 __all__ = [
+    "GAP",
     "amount_text",
     "basis_points",
     "decimals_of",
     "duration_text",
+    "fitting",
     "price_text",
     "share_text",
 ]
 
 MAX_DECIMALS: Final = 10
+GAP: Final = "  "
+"""Between two columns of a table."""
 
 
 def decimals_of(prices: Iterable[float], at_least: int = 2) -> int:
@@ -73,3 +79,21 @@ def share_text(share: float) -> str:
 def basis_points(spread: float, mid: float | None) -> float | None:
     """Return the spread in ten-thousandths of the mid price; None without one."""
     return spread / mid * 10_000 if mid else None
+
+
+def fitting(
+    lines: Sequence[Sequence[str]], sacrifices: Iterable[str], width: int | None
+) -> tuple[list[int], list[str]]:
+    """Return the places of a table's columns that there is room for, and the names of the others.
+
+    `lines` are its headings and rows; `sacrifices` are the headings that give way first. All of
+    them fit where `width` is None.
+    """
+    widths = [max(map(cell_len, column)) + len(GAP) for column in zip(*lines, strict=True)]
+    shown, left_out = [*range(len(widths))], []
+    for name in sacrifices:
+        if width is None or sum(widths[place] for place in shown) <= width:
+            break
+        shown.remove(lines[0].index(name))
+        left_out.append(name)
+    return shown, left_out

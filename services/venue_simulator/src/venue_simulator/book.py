@@ -62,6 +62,11 @@ class Listing:
     def lot(self) -> str:
         return power_of_ten(self.lot_decimals, self.amount_decimals)
 
+    @property
+    def min_notional(self) -> str:
+        """Return the least price times amount of an order."""
+        return {"BTC": "0.0001", "ETH": "0.002"}.get(self.quote, "5")
+
 
 class Books(Protocol):
     """What a venue's protocol may know of its market."""

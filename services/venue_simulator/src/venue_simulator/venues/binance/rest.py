@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Final
 
 import msgspec
@@ -74,8 +75,14 @@ def _symbol(listing: Listing) -> dict[str, object]:
         "isSpotTradingAllowed": True,
         "permissions": ["SPOT"],
         "filters": [
-            {"filterType": "PRICE_FILTER", "tickSize": listing.tick},
-            {"filterType": "LOT_SIZE", "stepSize": listing.lot},
+            {"filterType": "PRICE_FILTER", "minPrice": listing.tick, "tickSize": listing.tick},
+            {"filterType": "LOT_SIZE", "minQty": listing.lot, "stepSize": listing.lot},
+            {"filterType": "ICEBERG_PARTS", "limit": 10},
+            {
+                "filterType": "NOTIONAL",
+                "minNotional": f"{Decimal(listing.min_notional):.8f}",
+                "applyMinToMarket": True,
+            },
         ],
     }
 

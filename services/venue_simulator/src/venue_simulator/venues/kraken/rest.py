@@ -49,6 +49,8 @@ def _pair(listing: Listing) -> dict[str, object]:
         "pair_decimals": listing.price_decimals,
         "lot_decimals": listing.amount_decimals,
         "lot_multiplier": 1,
+        "ordermin": listing.lot,
+        "costmin": listing.min_notional,
         "tick_size": listing.tick,
         "status": pair_status(listing),
     }

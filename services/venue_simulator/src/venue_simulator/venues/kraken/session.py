@@ -202,6 +202,7 @@ def _pair(listing: Listing) -> Fields:
         "price_increment": float(listing.tick),
         "qty_increment": float(listing.lot),
         "qty_min": 0.0001,
+        "cost_min": listing.min_notional,
     }
 
 

@@ -59,7 +59,9 @@ def _symbol(listing: Listing) -> dict[str, object]:
         "quoteCurrency": listing.quote,
         "baseMinSize": listing.lot,
         "baseIncrement": listing.lot,
+        "quoteMinSize": listing.min_notional,
         "priceIncrement": listing.tick,
+        "minFunds": listing.min_notional,
         "enableTrading": listing.tradable,
     }
 

@@ -1,0 +1,119 @@
+"""What venues list, as a table or as JSON. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict
+from decimal import Decimal
+from typing import Final, NamedTuple
+
+from dragonfly_client.messages import Instrument, Instruments, Market
+from rich.cells import cell_len
+
+from terminal.text import GAP, fitting
+
+__all__ = ["Row", "joined", "listed_as_json", "rows_of", "summary", "table"]
+
+COLUMNS: Final = (
+    "venue",
+    "instrument",
+    "symbol",
+    "tick",
+    "lot",
+    "min amount",
+    "min notional",
+    "status",
+)
+NUMBERS: Final = slice(3, 7)
+SACRIFICES: Final = ("min notional", "min amount", "symbol", "lot", "tick")
+"""Which columns give way first where not all fit."""
+UNTOLD: Final = "-"
+
+
+class Row(NamedTuple):
+    """One instrument at one venue."""
+
+    cells: tuple[str, ...]
+    usual: bool
+    """Whether it is traded as usual."""
+
+
+def joined(lists: Iterable[Instruments]) -> Instruments:
+    """Return several venues' lists as one, by instrument."""
+    found: dict[str, Instrument] = {}
+    left_out: dict[str, int] = {}
+    for listed in lists:
+        left_out |= listed.left_out
+        for one in listed:
+            before = found.get(one.instrument, Instrument(one.instrument, ()))
+            found[one.instrument] = Instrument(
+                one.instrument, before.venues + one.venues, before.markets + one.markets
+            )
+    return Instruments((found[name] for name in sorted(found)), left_out)
+
+
+def rows_of(listed: Iterable[Instrument]) -> list[Row]:
+    """Return a row for each instrument and venue, also where a venue tells no more of it."""
+    return [
+        _row(one.instrument, venue, markets.get(venue))
+        for one in listed
+        for markets in [{market.venue: market for market in one.markets}]
+        for venue in one.venues
+    ]
+
+
+def table(rows: Sequence[Row], width: int | None) -> Iterator[str]:
+    """Yield the headings and `rows`, line by line; no cell is cut.
+
+    Columns for which there is no room in `width` cells are named at the end.
+    """
+    lines = [COLUMNS, *(row.cells for row in rows)]
+    shown, left_out = fitting(lines, SACRIFICES, width)
+    widths = [max(cell_len(line[place]) for line in lines) for place in range(len(COLUMNS))]
+    numbers = range(len(COLUMNS))[NUMBERS]
+    for line in lines:
+        cells = []
+        for place in shown:
+            blank = " " * (widths[place] - cell_len(line[place]))
+            cells.append(blank + line[place] if place in numbers else line[place] + blank)
+        yield GAP.join(cells).rstrip()
+    if left_out:
+        yield f"no room for {', '.join(left_out)}"
+
+
+def summary(rows: Sequence[Row], left_out: Mapping[str, int]) -> Iterator[str]:
+    """Yield how many there are, and how many entries of the venues' lists are not among them."""
+    venues = {row.cells[0] for row in rows}
+    yield f"{_count(len(rows), 'market')} at {_count(len(venues), 'venue')}"
+    for venue, count in sorted(left_out.items()):
+        if count:
+            yield (
+                f"left out of the list of {venue}: {_count(count, 'market')} that could not be"
+                " read or named"
+            )
+
+
+def listed_as_json(listed: Instruments) -> str:
+    """Return one JSON object: the instruments with their markets, numbers as decimal text."""
+    told = {"instruments": [asdict(one) for one in listed], "left_out": dict(listed.left_out)}
+    return json.dumps(told, indent=2, default=_number, ensure_ascii=False)
+
+
+def _row(instrument: str, venue: str, market: Market | None) -> Row:
+    if market is None:
+        return Row((venue, instrument, *[UNTOLD] * (len(COLUMNS) - 2)), usual=True)
+    numbers = (market.tick, market.lot, market.min_amount, market.min_notional)
+    status = market.status or ("" if market.halted else "trading")
+    if market.halted:
+        status = f"halted: {status}" if status else "halted"
+    cells = (venue, instrument, market.symbol, *map(_number, numbers), status)
+    return Row(cells, usual=status == "trading")
+
+
+def _number(number: Decimal | None) -> str:
+    return UNTOLD if number is None else format(number, "f")
+
+
+def _count(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'s' * (count != 1)}"

@@ -1,0 +1,97 @@
+"""What every venue lists, from its own words to a bot: numbers, symbols, and what changes."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Final
+
+import pytest
+from dragonfly_client import DragonflyClient, NotFoundError, State, VenueFeed
+from dragonfly_venues.registry import venue_names
+from system import UNTIL_CLEARED_S, Bot, System, eventually, live_venues
+from venue_simulator.catalogue import CATALOGUE
+from venue_simulator.venues import VENUES as SIMULATED
+
+EVERY_VENUE: Final = tuple(name for name in venue_names() if name in SIMULATED)
+EVERY_SECOND: Final = ("--list-interval-s", "1")
+
+
+def why(feed: VenueFeed) -> tuple[State, str]:
+    return feed.state, feed.reason
+
+
+async def test_markets_are_told_as_the_venues_lists_have_them(system: System) -> None:
+    await system.start(simulator=("--rate", "0"), venues=EVERY_VENUE, together=True)
+    assets = {asset.instrument: asset for asset in CATALOGUE}
+    async with DragonflyClient(system.gateway_address) as client:
+        assert all(not one.markets for one in await client.instruments())
+        for venue in EVERY_VENUE:
+            listed = await client.instruments(venue)
+            assert listed.left_out == {venue: 0}
+            assert {one.instrument for one in listed} == {
+                name for name, asset in assets.items() if asset.venue in (None, venue)
+            }
+            for one in listed:
+                (market,) = one.markets
+                told = SIMULATED[venue].list_asset(assets[one.instrument])
+                assert market.venue == venue
+                assert market.symbol.upper() == told.symbol.upper()
+                assert market.tick == Decimal(told.tick), (venue, one)
+                assert market.lot is not None
+                assert Decimal(told.lot) % market.lot == 0, (venue, one)
+                assert market.min_amount or market.min_notional, (venue, one)
+                assert market.halted is not told.tradable
+                assert bool(market.status) is market.halted
+        (everywhere,) = await client.instruments(instrument="ETH-BTC")
+        assert tuple(market.venue for market in everywhere.markets) == EVERY_VENUE
+        with pytest.raises(NotFoundError, match="kraken does not list BNB-BTC: binance does"):
+            await client.instruments("kraken", "BNB-BTC")
+
+
+async def test_what_changes_of_a_list_is_a_state_with_its_reason(system: System) -> None:
+    await system.start(
+        simulator=("--rate", "20"), venues=EVERY_VENUE, listener=EVERY_SECOND, together=True
+    )
+    async with DragonflyClient(system.gateway_address) as client:
+        async with Bot(system.gateway_address, "ETH-BTC") as bot:
+            everywhere = set(EVERY_VENUE)
+            delisted = {
+                (State.UNKNOWN, f"{venue} does not list ETH-BTC")
+                if venue != "kraken"  # which says so itself, of a market that it has
+                else (State.HALTED, "kraken has halted ETH-BTC: delisted")
+                for venue in EVERY_VENUE
+            }
+            await bot.until(lambda book: live_venues(book) == everywhere, what="all venues live")
+
+            for venue in EVERY_VENUE:
+                await system.fault(venue, "halt", UNTIL_CLEARED_S, instrument="ETH-BTC")
+            book = await bot.until(
+                lambda book: all(feed.state is State.HALTED for feed in book.venues), what="halts"
+            )
+            for feed in book.venues:
+                assert feed.reason.startswith(f"{feed.venue} has halted ETH-BTC: "), feed
+
+            async def told() -> bool:
+                (one,) = await client.instruments(instrument="ETH-BTC")
+                return all(market.halted and market.status for market in one.markets)
+
+            await eventually(told, "the halts in the lists")
+            await system.clear()
+            await bot.until(lambda book: live_venues(book) == everywhere, what="all live again")
+
+            for venue in EVERY_VENUE:
+                await system.fault(venue, "unknown_symbol", UNTIL_CLEARED_S, instrument="ETH-BTC")
+            await bot.until(lambda book: set(map(why, book.venues)) == delisted, what="delistings")
+            await system.clear()
+            await bot.until(lambda book: live_venues(book) == everywhere, what="all list it again")
+
+        for venue in EVERY_VENUE:
+            await system.fault(venue, "list", instrument="NEW-USD")
+
+        async def served() -> bool:
+            try:
+                return live_venues(await client.get_book("NEW-USD")) == everywhere
+            except NotFoundError:
+                return False
+
+        await eventually(served, "the new coin")
