@@ -12,13 +12,16 @@ from dragonfly_common.types import Side
 from dragonfly_venues.coinbase.decoder import CoinbaseDecoder
 from dragonfly_venues.events import BookTop, Broken, Event, Unchanged
 from dragonfly_venues.gateio.decoder import GateioDecoder
+from dragonfly_venues.htx.decoder import HtxDecoder
 from dragonfly_venues.kucoin import seed
 from dragonfly_venues.kucoin.decoder import KucoinDecoder
 from dragonfly_venues.okx.decoder import OkxDecoder
 from venue_simulator.book import Levels
-from venue_simulator.rebuilding import RecordedState, parse_lines, read_parts
+from venue_simulator.rebuilding import RecordedState, parse_lines, read_lines, read_parts
 from venue_simulator.venues.coinbase.recording import rebuild as rebuild_coinbase
 from venue_simulator.venues.gateio.recording import rebuild as rebuild_gateio
+from venue_simulator.venues.htx.recording import read_frames as read_htx
+from venue_simulator.venues.htx.recording import rebuild as rebuild_htx
 from venue_simulator.venues.kucoin.recording import rebuild as rebuild_kucoin
 from venue_simulator.venues.okx.recording import rebuild as rebuild_okx
 
@@ -104,6 +107,33 @@ def test_kucoin_changes_and_seeds_are_the_recorded_books() -> None:
                 assert (event.bids, event.asks) == rebuilt[event.symbol][event.venue_seq]
     assert set(shown) == set(rebuilt)
     assert sum(shown.values()) > 500
+    for symbol, states in rebuilt.items():
+        assert decoder.seq(symbol) == max(states)
+
+
+def test_htx_whole_depths_are_the_recorded_books() -> None:
+    folder = CAPTURES / "htx"
+    rebuilt = {
+        recording.symbol: {state.venue_seq: tops(state) for state in recording.states}
+        for recording in rebuild_htx(folder)
+    }
+    decoder = HtxDecoder(DEPTH)
+    said: Counter[str] = Counter()
+    for _, text in read_htx(read_lines(folder, "HUOBI.ws.*")):
+        if ".trade.detail" in text:
+            continue
+        if '"ch"' not in text:
+            said.update(type(event).__name__ for event in decoder.decode(text.encode()))
+            continue
+        # The channel of whole depths counts as that of whole tops does, in another place.
+        head, version = text.split(',"version":')
+        number, ts = version.split(",", 1)
+        head = head.replace('"tick":{', f'"tick":{{"seqNum":{number},')
+        [event] = decoder.decode(f"{head},{ts}".replace("depth.step0", "mbp.refresh.20").encode())
+        said[type(event).__name__] += 1
+        if isinstance(event, BookTop):
+            assert (event.bids, event.asks) == rebuilt[event.symbol][event.venue_seq]
+    assert said == {"BookTop": 287, "Unchanged": 5, "Acked": 10, "Reply": 6}
     for symbol, states in rebuilt.items():
         assert decoder.seq(symbol) == max(states)
 

@@ -76,6 +76,12 @@ CONTROL: Final = {
         b'{"success":true,"ret_msg":"pong","conn_id":"c","req_id":"2","op":"ping"}',
         b'{"req_id":"2","op":"pong","args":["1672304484978"]}',
     ],
+    "htx": [
+        b'{"ping":1492420473027}',
+        b'{"pong":7}',
+        b'{"id":"1 ethbtc","status":"ok","subbed":"market.ethbtc.mbp.refresh.20","ts":1}',
+        b'{"status":"error","ts":1,"id":"1 ethbtc","err-code":"bad-request","err-msg":"no"}',
+    ],
     "kraken": [
         b'{"channel":"heartbeat"}',
         b'{"channel":"status","type":"update","data":[{"system":"online"}]}',

@@ -42,6 +42,12 @@ def bitstamp(rng: random.Random, seq: int) -> bytes:
     return compact({"data": data | sides, "channel": "order_book_ethbtc", "event": "data"})
 
 
+def htx(rng: random.Random, seq: int) -> bytes:
+    bids, asks = ([[*map(float, level)] for level in levels(rng, *side)] for side in BOTH_SIDES)
+    tick = {"seqNum": seq, "bids": bids, "asks": asks}
+    return compact({"ch": "market.ethbtc.mbp.refresh.20", "ts": 1573199608679, "tick": tick})
+
+
 def kraken(rng: random.Random, seq: int) -> bytes:
     bids, asks = levels(rng, 1, -0.1), levels(rng, 2, 0.1)
     digits = "".join(text.replace(".", "").lstrip("0") for level in asks + bids for text in level)
@@ -127,6 +133,11 @@ CONTROL = {
         b'{"type":"error","message":"Failed to subscribe","reason":"A-B is not a valid product"}',
         b'{"type":"heartbeat","sequence":7,"last_trade_id":2,"product_id":"ETH-BTC"}',
     ],
+    "htx": [
+        b'{"ping":1492420473027}',
+        b'{"id":"1 ethbtc","status":"ok","subbed":"market.ethbtc.mbp.refresh.20","ts":1}',
+        b'{"status":"error","ts":1,"id":"1 x","err-code":"bad-request","err-msg":"invalid topic"}',
+    ],
     "kraken": [
         b'{"channel":"heartbeat"}',
         b'{"channel":"status","type":"update","data":[{"system":"online"}]}',
@@ -201,7 +212,9 @@ def from_rest(decoder: Decoder, frame: bytes) -> Sequence[Event]:
     return decoder.seed(BookTop("ETH-BTC", number, None, ((0.5, 1.0),), ((3.0, 1.0),)))
 
 
-@pytest.mark.parametrize("book", [binance, bitstamp, bybit, coinbase, gateio, kraken, kucoin, okx])
+@pytest.mark.parametrize(
+    "book", [binance, bitstamp, bybit, coinbase, gateio, htx, kraken, kucoin, okx]
+)
 def test_no_damage_is_fatal(book: Callable[[random.Random, int], bytes]) -> None:
     rng = random.Random(20261123)
     name = book.__name__

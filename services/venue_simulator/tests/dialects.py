@@ -104,6 +104,19 @@ DIALECTS: Final = {
         ),
         halted="Closed",
     ),
+    "htx": Dialect(
+        "/ws",
+        "/v1/common/symbols",
+        {"sub": "market.ethbtc.mbp.refresh.20", "id": "1"},
+        begins=lambda message: "subbed" in message,
+        is_book=lambda message: "tick" in message,
+        seq=lambda message: message["tick"]["seqNum"],
+        statuses=lambda reply: (
+            (f"{one['base-currency']}-{one['quote-currency']}".upper(), one["state"])
+            for one in reply["data"]
+        ),
+        halted="suspend",
+    ),
     "kraken": Dialect(
         "/v2",
         "/0/public/AssetPairs",

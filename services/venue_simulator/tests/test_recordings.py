@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import zlib
 from collections import Counter
@@ -18,6 +19,7 @@ from venue_simulator.venues.binance.recording import rebuild_books as rebuild_bi
 from venue_simulator.venues.bitstamp.recording import rebuild_books as rebuild_bitstamp
 from venue_simulator.venues.coinbase.recording import rebuild_books as rebuild_coinbase
 from venue_simulator.venues.gateio.recording import rebuild_books as rebuild_gateio
+from venue_simulator.venues.htx.recording import rebuild_books as rebuild_htx
 from venue_simulator.venues.kraken.recording import rebuild_old_socket as rebuild_kraken_v1
 from venue_simulator.venues.kraken.recording import rebuild_socket as rebuild_kraken_v2
 from venue_simulator.venues.kucoin.recording import rebuild_books as rebuild_kucoin
@@ -120,6 +122,48 @@ class TestBitstamp:
         delta = bitstamp_delta(2.0, 1_500_000, [], [])
         with pytest.raises(ConfigError, match="1500000 comes after 1500000"):
             rebuild_bitstamp(BITSTAMP_LIST, [bitstamp_seed(1.0, 1_000_000, [], [])], [delta, delta])
+
+
+HTX_LIST = [
+    "https://api.huobi.pro/v1/common/symbols -> 1.0: "
+    + json.dumps({"data": [{"symbol": "ethbtc", "base-currency": "eth", "quote-currency": "btc"}]})
+]
+
+
+def htx_depth(at: float, version: int, bids: str, asks: str = "[]") -> str:
+    tick = f'{{"bids":{bids},"asks":{asks},"version":{version}}}'
+    text = f'{{"ch":"market.ethbtc.depth.step0","tick":{tick}}}'
+    return f"{at}: {gzip.compress(text.encode())!r}"
+
+
+class TestHtx:
+    def test_each_depth_is_the_book_in_plain_numbers(self) -> None:
+        (recording,) = rebuild_htx(
+            HTX_LIST,
+            [
+                "1.5: " + repr(gzip.compress(b'{"ping":1}')),
+                htx_depth(2.0, 7, "[[9.121E-7,1.0E7],[9.0E-7,1.0]]", "[[1,2]]"),
+                htx_depth(3.0, 7, "[[9.121E-7,1.0E7],[9.0E-7,1.0]]", "[[1,2]]"),
+                htx_depth(4.0, 88, "[[9.0E-7,0.5]]"),
+            ],
+        )
+        assert (recording.instrument, recording.symbol) == ("ETH-BTC", "ethbtc")
+        assert [(state.offset_s, state.venue_seq) for state in recording.states] == [
+            (0, 7),
+            (2, 88),
+        ]
+        assert recording.states[0].bids == (("0.0000009121", "10000000"), ("0.00000090", "1.0"))
+        assert recording.states[0].asks == (("1", "2"),)
+        assert (recording.states[1].bids, recording.states[1].asks) == (
+            (("0.00000090", "0.5"),),
+            (),
+        )
+
+    @pytest.mark.parametrize("version", [6, 7])
+    def test_refuses_another_book_that_is_not_newer(self, version: int) -> None:
+        frames = [htx_depth(2.0, 7, "[[9.0,1.0]]"), htx_depth(3.0, version, "[[9.0,2.0]]")]
+        with pytest.raises(ConfigError, match=f"{version} comes after 7"):
+            rebuild_htx(HTX_LIST, frames)
 
 
 def kraken_v1(at: float, *parts: dict[str, object]) -> str:
@@ -446,6 +490,7 @@ class TestRealCaptures:
             "bitstamp": 10,
             "coinbase": 10,
             "gateio": 10,
+            "htx": 10,
             "kraken": 11,
             "kucoin": 9,
             "okx": 1,

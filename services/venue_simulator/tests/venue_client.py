@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import zlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
@@ -41,10 +42,11 @@ class Wire:
         await self.socket.send(json.dumps(message))
 
     async def frame(self) -> str:
-        """Return the next frame as it came."""
+        """Return the next frame, of a gzip member as much as there is."""
         async with patiently():
             frame = await self.socket.recv()
-        assert isinstance(frame, str)
+        if isinstance(frame, bytes):
+            return zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(frame).decode()
         return frame
 
     async def hear(self) -> Message:

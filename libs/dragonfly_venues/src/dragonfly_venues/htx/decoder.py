@@ -1,0 +1,144 @@
+"""What HTX's frames mean, once unpacked: whole tops of 20 levels, as a rule.
+
+    {"ch":"market.btcusdt.mbp.refresh.20","ts":1573199608679,"tick":{"seqNum":100020142010,
+     "bids":[[618.37,71.594]],"asks":[[618.39,0.8]]}}
+
+For deeper books, changes of 150 levels; an amount of 0 removes, and a side may be missing:
+
+    {"ch":"market.btcusdt.mbp.150","ts":1573199608679,"tick":{"seqNum":100020146795,
+     "prevSeqNum":100020146794,"bids":[],"asks":[[645.14,26.75]]}}
+
+They go on from a book that is asked for (`control.ask_book`):
+
+    {"id":"7 btcusdt","rep":"market.btcusdt.mbp.150","status":"ok","data":{"seqNum":100020142010,
+     "bids":[[618.37,71.594]],"asks":[[618.39,0.8]]}}
+
+Numbers are printed as Java does: 9.121E-7, 1.3640078E7, 0.0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Final
+
+import msgspec
+from dragonfly_common.types import Side
+
+from dragonfly_venues.decoding.delta_books import (
+    Amount,
+    Change,
+    DeltaBook,
+    DeltaDecoder,
+    Links,
+    Price,
+)
+from dragonfly_venues.decoding.frames import read
+from dragonfly_venues.decoding.seeds import best_of
+from dragonfly_venues.decoding.whole_tops import MAX_SEQ, Layout, UnfamiliarText, WholeTopDecoder
+from dragonfly_venues.events import Event, WholeBook
+from dragonfly_venues.htx.control import (
+    CHANGES_SUFFIX,
+    PREFIX,
+    TOP_SUFFIX,
+    WINDOW,
+    symbol_of,
+    understand,
+)
+
+__all__ = ["HtxChangesDecoder", "HtxDecoder", "HtxSequencer"]
+
+_LAYOUT: Final = Layout(seq=b'"seqNum":', seq_end=b",", channel=b'"ch":"')
+_PUSH: Final = f'{{"ch":"{PREFIX}'.encode()
+_ANSWER: Final = b'"rep":"'
+_LOOK_BYTES: Final = 128
+"""Where an answer names its topic at the latest."""
+_NS_PER_MS: Final = 1_000_000
+
+_Number = Annotated[int, msgspec.Meta(ge=0, le=MAX_SEQ)]
+_Levels = tuple[tuple[Price, Amount], ...]
+
+
+class _Top(msgspec.Struct, rename="camel"):
+    seq_num: int
+    bids: Side
+    asks: Side
+
+
+class _TopFrame(msgspec.Struct):
+    ch: str
+    tick: _Top
+
+
+class _Changes(msgspec.Struct, rename="camel"):
+    seq_num: _Number
+    prev_seq_num: _Number
+    bids: _Levels = ()
+    asks: _Levels = ()
+
+
+class _ChangesFrame(msgspec.Struct):
+    ch: str
+    ts: Annotated[int, msgspec.Meta(ge=0, le=MAX_SEQ // _NS_PER_MS)]
+    tick: _Changes
+
+
+class _Answer(msgspec.Struct):
+    rep: str
+    data: _Top
+
+
+_TOP_FRAME: Final = msgspec.json.Decoder(_TopFrame)
+_CHANGES_FRAME: Final = msgspec.json.Decoder(_ChangesFrame)
+_ANSWER_FRAME: Final = msgspec.json.Decoder(_Answer)
+
+
+class HtxDecoder(WholeTopDecoder):
+    """The decoder of one connection to HTX."""
+
+    def __init__(self, depth: int) -> None:
+        super().__init__(depth, _LAYOUT, prefix=PREFIX, suffix=TOP_SUFFIX)
+
+    def other(self, frame: bytes) -> Sequence[Event]:
+        """Return what the venue asks or answers."""
+        if b'"seqNum"' in frame:
+            raise UnfamiliarText
+        return understand(frame)
+
+    def in_full(self, frame: bytes) -> tuple[str, int, Side, Side]:
+        """Return what a book holds; see `WholeTopDecoder`."""
+        message = read(_TOP_FRAME, frame)
+        return message.ch, message.tick.seq_num, message.tick.bids, message.tick.asks
+
+
+class HtxSequencer(Links):
+    """HTX's rules. Source: HTX spot API, "Market by price (incremental update)".
+
+    1. Changes are kept from the subscription on; no book comes by itself.
+    2. A request on the same connection, a second later, gives a book and its `seqNum`: sooner it
+       lags behind every change that was kept.
+    3. Changes whose `seqNum` is not above it are dropped.
+    4. The first that is applied has `prevSeqNum` <= seqNum; a larger one: the book is asked for
+       again.
+    5. Each further `prevSeqNum` is the last `seqNum`; anything else is a gap. Numbers are not
+       consecutive. A change without levels counts.
+    """
+
+
+class HtxChangesDecoder(DeltaDecoder):
+    """The decoder of one connection to HTX that carries changes of 150 levels."""
+
+    def __init__(self, depth: int) -> None:
+        super().__init__(lambda: DeltaBook(depth, HtxSequencer(), seeded=True, window=WINDOW))
+
+    def decode(self, frame: bytes, _: WholeBook | None = None, /) -> Sequence[Event]:
+        """Return what `frame` says; see `Decoder`."""
+        if frame.startswith(_PUSH):
+            message = read(_CHANGES_FRAME, frame)
+            tick, ts_event = message.tick, message.ts * _NS_PER_MS
+            change = Change(tick.prev_seq_num, tick.seq_num, tick.bids, tick.asks, ts_event)
+            return self.change(symbol_of(message.ch, CHANGES_SUFFIX), change)
+        if frame.find(_ANSWER, 0, _LOOK_BYTES) < 0:
+            return understand(frame)
+        answer = read(_ANSWER_FRAME, frame)
+        book, symbol = answer.data, symbol_of(answer.rep, CHANGES_SUFFIX)
+        return self.seed(best_of(symbol, WINDOW, book.seq_num, book.bids, book.asks))
