@@ -55,6 +55,12 @@ CONTROL: Final = {
         b'{"error":{"code":2,"msg":"no"},"id":1}',
         b'{"stream":"!serverShutdown","data":{"e":"serverShutdown","E":1}}',
     ],
+    "bitget": [
+        b"pong",
+        b'{"event":"subscribe","arg":{"instType":"SPOT","channel":"books","instId":"ETHBTC"}}',
+        b'{"event":"error","arg":{"instId":"ETHBTC"},"code":30001,"msg":"no","op":"subscribe"}',
+        b'{"event":"error","code":"30007","msg":"request over limit","op":"subscribe"}',
+    ],
     "bitstamp": [
         b'{"event":"bts:error","channel":"","data":{"code":null,"message":"no"}}',
         b'{"event":"bts:request_reconnect","channel":"","data":""}',

@@ -86,6 +86,15 @@ def okx(rng: random.Random, seq: int) -> bytes:
     return compact({"arg": arg, "action": action, "data": [data | numbers]})
 
 
+def bitget(rng: random.Random, seq: int) -> bytes:
+    bids, asks = (levels(rng, *side) for side in BOTH_SIDES)
+    # A snapshot in four frames; what was damaged before may have broken the chain.
+    action, before = ("snapshot", 0) if seq % 4 == 0 else ("update", seq - 1)
+    data = {"asks": asks, "bids": bids, "seq": seq, "pseq": before, "ts": "1730332800391"}
+    arg = {"instType": "SPOT", "channel": "books", "instId": "ETHBTC"}
+    return compact({"action": action, "arg": arg, "data": [data], "ts": 1730332800436})
+
+
 def bybit(rng: random.Random, seq: int) -> bytes:
     bids, asks = (levels(rng, *side) for side in BOTH_SIDES)
     # A snapshot in four frames; what was damaged before may have broken the chain.
@@ -106,6 +115,11 @@ def kucoin(rng: random.Random, seq: int) -> bytes:
 
 
 CONTROL = {
+    "bitget": [
+        b"pong",
+        b'{"event":"subscribe","arg":{"instType":"SPOT","channel":"books","instId":"ETHBTC"}}',
+        b'{"event":"error","arg":{"instId":"ETHBTC"},"code":30001,"msg":"no","op":"subscribe"}',
+    ],
     "bybit": [
         b'{"success":true,"ret_msg":"subscribe","req_id":"1","op":"subscribe"}',
         b'{"success":false,"ret_msg":"no","req_id":"1","op":"subscribe"}',
@@ -213,7 +227,7 @@ def from_rest(decoder: Decoder, frame: bytes) -> Sequence[Event]:
 
 
 @pytest.mark.parametrize(
-    "book", [binance, bitstamp, bybit, coinbase, gateio, htx, kraken, kucoin, okx]
+    "book", [binance, bitget, bitstamp, bybit, coinbase, gateio, htx, kraken, kucoin, okx]
 )
 def test_no_damage_is_fatal(book: Callable[[random.Random, int], bytes]) -> None:
     rng = random.Random(20261123)

@@ -57,6 +57,23 @@ DIALECTS: Final = {
         ),
         halted="BREAK",
     ),
+    "bitget": Dialect(
+        "/v2/ws/public",
+        "/api/v2/spot/public/symbols",
+        {
+            "op": "subscribe",
+            "args": [{"instType": "SPOT", "channel": "books", "instId": "ETHBTC"}],
+        },
+        begins=lambda message: message.get("action") == "snapshot",
+        is_book=lambda message: (
+            message.get("arg", {}).get("instType") == "SPOT" and "action" in message
+        ),
+        seq=lambda message: message["data"][0]["seq"],
+        statuses=lambda reply: (
+            (f"{one['baseCoin']}-{one['quoteCoin']}", one["status"]) for one in reply["data"]
+        ),
+        halted="halt",
+    ),
     "bitstamp": Dialect(
         "",
         "/api/v2/trading-pairs-info/",

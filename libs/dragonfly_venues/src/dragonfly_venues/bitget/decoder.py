@@ -1,0 +1,92 @@
+"""What Bitget's frames mean: a snapshot of a book, then changes, each naming the one it follows.
+
+{"action":"update","arg":{"instType":"SPOT","channel":"books","instId":"BTCUSDT"},"data":[{"asks":
+ [["8477","7"]],"bids":[],"checksum":0,"seq":124,"pseq":123,"ts":"1730332800391"}],"ts":1730332800436}
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Final, Literal
+
+import msgspec
+
+from dragonfly_venues.bitget.control import understand
+from dragonfly_venues.decoding.delta_books import (
+    Amount,
+    Change,
+    DeltaBook,
+    DeltaDecoder,
+    Links,
+    Price,
+    Seed,
+)
+from dragonfly_venues.decoding.frames import read
+from dragonfly_venues.decoding.whole_tops import MAX_SEQ
+from dragonfly_venues.events import Event, WholeBook
+
+__all__ = ["WINDOW", "BitgetDecoder", "BitgetSequencer"]
+
+WINDOW: Final = 500
+"""Levels a side that the channel `books` keeps current."""
+
+_PUSH: Final = b'{"action":'
+_NS_PER_MS: Final = 1_000_000
+
+_Levels = tuple[tuple[Price, Amount], ...]
+_Number = Annotated[int, msgspec.Meta(ge=0, le=MAX_SEQ)]
+
+
+class BitgetSequencer(Links):
+    """Bitget's rules. Source: bitget.com/api-doc/spot/websocket/public/Depth-Channel (2026).
+
+    1. A snapshot replaces the book, whenever it comes; its `seq` is the book's number. `books1`
+       carries snapshots alone.
+    2. An update's `pseq` must be the book's number, which then becomes its `seq`. Numbers are not
+       consecutive: only the link counts.
+    3. Any other `pseq` is a gap: the channel is subscribed anew.
+    4. Until 2024 there were no numbers: all are 0 then, so that any update continues the book, and
+       the book is known by its time, in ms. One of them among numbers is a gap.
+    """
+
+
+class _Arg(msgspec.Struct, rename="camel"):
+    inst_id: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+
+
+class _Data(msgspec.Struct):
+    asks: _Levels
+    bids: _Levels
+    ts: Annotated[int, msgspec.Meta(ge=0, le=MAX_SEQ // _NS_PER_MS)]
+    """The matching engine's; that of the frame is of sending."""
+    seq: _Number = 0
+    pseq: _Number = 0
+
+
+class _Push(msgspec.Struct):
+    action: Literal["snapshot", "update"]
+    arg: _Arg
+    data: tuple[_Data]
+
+
+_PUSHES: Final = msgspec.json.Decoder(_Push, strict=False)
+
+
+class BitgetDecoder(DeltaDecoder):
+    """The decoder of one connection to Bitget."""
+
+    def __init__(self, depth: int) -> None:
+        super().__init__(lambda: DeltaBook(depth, BitgetSequencer(), seeded=False, window=WINDOW))
+
+    def decode(self, frame: bytes, _: WholeBook | None = None, /) -> Sequence[Event]:
+        """Return what `frame` says; see `Decoder`."""
+        if not frame.startswith(_PUSH):
+            return understand(frame)
+        push = read(_PUSHES, frame)
+        symbol, data = push.arg.inst_id, push.data[0]
+        venue_seq, ts_event = data.seq or data.ts, data.ts * _NS_PER_MS
+        if push.action == "snapshot":
+            seed = Seed(data.seq, data.bids, data.asks, venue_seq=venue_seq)
+            return self.snapshot(symbol, seed, ts_event)
+        change = Change(data.pseq, data.seq, data.bids, data.asks, ts_event, venue_seq)
+        return self.change(symbol, change)

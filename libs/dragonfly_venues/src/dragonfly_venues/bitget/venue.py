@@ -1,0 +1,51 @@
+"""Bitget's rules. Source: its docs of v2, and limits measured live (2026-09).
+
+REST gives books without their sequence (GET /api/v2/spot/market/orderbook): nothing to compare
+with. Whether `books1` counts as `books` does is not documented.
+"""
+
+from __future__ import annotations
+
+from dragonfly_venues.bitget import control, instruments
+from dragonfly_venues.bitget.decoder import WINDOW, BitgetDecoder
+from dragonfly_venues.decoding.arguments import ping
+from dragonfly_venues.venue import InstrumentSource, Limits, Liveness, Venue
+
+__all__ = ["Bitget"]
+
+
+class Bitget(Venue):
+    """The `Venue` of Bitget Spot."""
+
+    name = "bitget"
+    ws_url = "wss://ws.bitget.com"
+    ws_path = "/v2/ws/public"
+    rest_url = "https://api.bitget.com"
+    levels = WINDOW
+    decoder = BitgetDecoder
+    requests = staticmethod(control.request)
+    probe = staticmethod(ping)
+    keepalive = staticmethod(ping)
+    instruments = InstrumentSource(parse=instruments.parse, rest_path=instruments.REST_PATH)
+    limits = Limits(
+        # 1000 are allowed, fewer than 50 recommended.
+        streams_per_connection=48,
+        symbols_per_request=control.SYMBOLS_PER_REQUEST,
+        # 10 in a second, pings included.
+        requests_per_second=8.0,
+        # Of one connection.
+        subscriptions_per_hour=240,
+        # 300 in 5 min for an address, which replicas share.
+        connects_per_minute=30.0,
+        max_frame_bytes=2**18,
+    )
+    liveness = Liveness(
+        # A quiet book sends nothing: 7.7 s were seen.
+        probe_after_s=1.0,
+        stale_after_s=3.0,
+        reconnect_after_s=10.0,
+        # The snapshot follows the acknowledgement at once.
+        first_book_timeout_s=5.0,
+        # Who sends no ping for 2 min is hung up on, also while data flows.
+        keepalive_s=30.0,
+    )

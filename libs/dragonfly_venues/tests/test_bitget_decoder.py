@@ -1,0 +1,172 @@
+"""Bitget's frames: chains of changes, bare texts, and books without numbers."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from dragonfly_venues.bitget.control import request
+from dragonfly_venues.bitget.decoder import BitgetDecoder
+from dragonfly_venues.events import (
+    Acked,
+    BookTop,
+    Broken,
+    FrameError,
+    Heard,
+    Refused,
+    Unchanged,
+)
+from dragonfly_venues.venue import Ask
+from hypothesis import given
+from hypothesis import strategies as st
+
+SYMBOL = "BTCUSDT"
+SAME = (Unchanged(SYMBOL),)
+TS = 1730332800391
+NS = TS * 1_000_000
+
+
+def push(
+    action: str, link: int | None, seq: int | None, *, bids: str = "", asks: str = "", ts: int = TS
+) -> bytes:
+    """Return a frame whose sides are written `price:amount …`; without numbers where None."""
+    data: dict[str, object] = {
+        "asks": [level.split(":") for level in asks.split()],
+        "bids": [level.split(":") for level in bids.split()],
+    }
+    if seq is not None:
+        data |= {"seq": seq, "pseq": link}
+    data["ts"] = str(ts)
+    arg = {"instType": "SPOT", "channel": "books", "instId": SYMBOL}
+    frame = {"action": action, "arg": arg, "data": [data], "ts": TS + 45}
+    return json.dumps(frame, separators=(",", ":")).encode()
+
+
+SNAPSHOT = push("snapshot", 0, 100, bids="9:1 8:2", asks="10:1")
+
+
+def begun() -> BitgetDecoder:
+    decoder = BitgetDecoder(2)
+    decoder.decode(SNAPSHOT)
+    return decoder
+
+
+def test_a_snapshot_and_a_chain_of_changes_make_the_book() -> None:
+    decoder = BitgetDecoder(2)
+    [first] = decoder.decode(SNAPSHOT)
+    assert first == BookTop(SYMBOL, 100, NS, ((9, 1), (8, 2)), ((10, 1),))
+    [second] = decoder.decode(push("update", 100, 107, bids="9:0 8.5:3"))
+    assert isinstance(second, BookTop)
+    assert second.bids == ((8.5, 3.0), (8.0, 2.0))
+    assert decoder.decode(push("update", 107, 109)) == SAME
+    assert decoder.seq(SYMBOL) == 109
+
+
+def test_the_documented_message() -> None:
+    frame = (
+        b'{"action":"snapshot","arg":{"instType":"SPOT","channel":"books","instId":"BTCUSDT"},"data'
+        b'":[{"asks":[["0.09707","1600.00"]],"bids":[["0.09694","1213.91"]],"checksum":0,"seq":123,'
+        b'"pseq":0,"ts":"1730332800391"}],"ts":1730332800436}'
+    )
+    [top] = BitgetDecoder(10).decode(frame)
+    assert top == BookTop(SYMBOL, 123, NS, ((0.09694, 1213.91),), ((0.09707, 1600),))
+
+
+@pytest.mark.parametrize("link", [99, 101, 0])
+def test_a_missing_link_breaks_the_book_until_the_next_snapshot(link: int) -> None:
+    decoder = begun()
+    [event] = decoder.decode(push("update", link, 120, bids="9:5"))
+    assert isinstance(event, Broken)
+    assert (event.symbol, event.cause) == (SYMBOL, "gap")
+    assert decoder.decode(push("update", 120, 121, bids="9:6")) == SAME
+    assert isinstance(decoder.decode(SNAPSHOT)[0], BookTop)
+
+
+@pytest.mark.parametrize("seq", [3, 100, 2**53 + 9])
+def test_a_snapshot_at_any_time_replaces_the_book(seq: int) -> None:
+    decoder = begun()
+    [top] = decoder.decode(push("snapshot", 0, seq, bids="7:1"))
+    assert isinstance(top, BookTop)
+    assert (top.venue_seq, top.bids, top.asks) == (seq, ((7, 1),), ())
+    assert isinstance(decoder.decode(push("update", seq, seq + 1, bids="7:2"))[0], BookTop)
+
+
+def test_without_numbers_the_book_is_known_by_its_time() -> None:
+    decoder = BitgetDecoder(2)
+    decoder.decode(push("snapshot", None, None, bids="9:1", asks="10:1"))
+    [top] = decoder.decode(push("update", None, None, bids="9:2", ts=TS + 100))
+    assert isinstance(top, BookTop)
+    assert (top.venue_seq, top.bids) == (TS + 100, ((9, 2),))
+    assert decoder.seq(SYMBOL) == TS + 100
+
+
+def test_an_update_without_numbers_among_numbers_is_a_gap() -> None:
+    assert isinstance(begun().decode(push("update", None, None, bids="9:2"))[0], Broken)
+
+
+@given(st.lists(st.sampled_from(["next", "lose", "repeat", "snapshot"]), max_size=30))
+def test_whatever_is_lost_the_book_is_the_venues_or_none(steps: list[str]) -> None:
+    decoder = begun()
+    seq, amount, sound, last = 100, 1, True, b""
+    for step in steps:
+        if step == "repeat" and not last:
+            continue
+        if step == "repeat":
+            # A repeated link follows nothing: the book is asked for anew.
+            sound = False
+            assert not any(isinstance(event, BookTop) for event in decoder.decode(last))
+            continue
+        before, seq, amount = seq, seq + 3, amount + 1
+        if step == "lose":
+            sound, last = False, b""
+            continue
+        if step == "snapshot":
+            frame, sound, last = push("snapshot", 0, seq, bids=f"9:{amount}"), True, b""
+        else:
+            frame = last = push("update", before, seq, bids=f"9:{amount}")
+        events = decoder.decode(frame)
+        tops = [event for event in events if isinstance(event, BookTop)]
+        assert [(top.venue_seq, top.bids[0]) for top in tops] == [(seq, (9, amount))] * sound
+
+
+@pytest.mark.parametrize(
+    ("frame", "reason"),
+    [
+        (push("update", 100, 101, bids="-9:1"), "bad_shape"),
+        (push("update", 100, 101, bids="9:-1"), "bad_shape"),
+        (push("update", 100, 101, bids="9:Infinity"), "bad_shape"),
+        (push("update", 100, -2), "bad_shape"),
+        (push("reset", 100, 101), "bad_shape"),
+        (SNAPSHOT[:-9], "not_json"),
+        (b'{"event":"login"}', "unknown_channel"),
+        (b"pang", "not_json"),
+    ],
+)
+def test_what_cannot_be_is_refused_and_changes_nothing(frame: bytes, reason: str) -> None:
+    decoder = begun()
+    with pytest.raises(FrameError) as caught:
+        decoder.decode(frame)
+    assert caught.value.reason == reason
+    assert isinstance(decoder.decode(push("update", 100, 101, bids="9:5"))[0], BookTop)
+
+
+@pytest.mark.parametrize("code", ["30001", '"30001"'])
+def test_answers(code: str) -> None:
+    decoder = BitgetDecoder(2)
+    arg = '"arg":{"instType":"SPOT","channel":"books","instId":"NOPEUSDT"}'
+    acked = decoder.decode(f'{{"event":"subscribe",{arg}}}'.encode())
+    assert acked == (Acked(None, ("NOPEUSDT",)),)
+    left = decoder.decode(f'{{"event":"unsubscribe",{arg}}}'.encode())
+    assert left == (Acked(None, ("NOPEUSDT",), subscribed=False),)
+    why = "instType:SPOT,channel:books,instId:NOPEUSDT doesn't exist"
+    error = f'{{"event":"error",{arg},"code":{code},"msg":"{why}","op":"subscribe"}}'
+    refused = decoder.decode(error.encode())
+    assert refused == (Refused(None, ("NOPEUSDT",), f"{why} (code 30001)"),)
+    assert decoder.decode(b"pong") == (Heard(),)
+
+
+@pytest.mark.parametrize(("depth", "channel"), [(1, "books1"), (2, "books"), (100, "books")])
+def test_the_fastest_channel_that_is_deep_enough_is_asked_for(depth: int, channel: str) -> None:
+    [frame] = request(Ask(symbols=[SYMBOL], request_id=7, depth=depth))
+    arg = {"instType": "SPOT", "channel": channel, "instId": SYMBOL}
+    assert json.loads(frame) == {"op": "subscribe", "args": [arg]}

@@ -1,0 +1,69 @@
+"""What Bitget's book channels carry. Source: its docs of v2, "Depth Channel".
+
+`books` begins with a snapshot of 500 levels and goes on with updates, each of which names the `seq`
+that it follows; the others carry whole tops, when they change. As in 2026-04, the checksum of an
+update holds and that of a snapshot is 0; since 2026-09 the venue sends none.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from venue_simulator.book import BookState, Levels
+from venue_simulator.changes import changed_levels
+from venue_simulator.checksums import interleaved_crc32
+from venue_simulator.venue import Stream
+
+__all__ = ["BEST", "CHANNEL_DEPTHS", "DELTAS", "first_frame", "frame", "spoil_checksum"]
+
+DELTAS: Final = "books"
+BEST: Final = "books1"
+CHANNEL_DEPTHS: Final = {DELTAS: 500, BEST: 1, "books5": 5, "books15": 15}
+
+_CHECKSUM: Final = re.compile(r'(?<="checksum":)-?\d+')
+
+
+def first_frame(stream: Stream, state: BookState) -> str:
+    bids, asks = state.bids[: stream.depth], state.asks[: stream.depth]
+    return _message(stream, "snapshot", state, bids, asks)
+
+
+def frame(stream: Stream, before: BookState, after: BookState) -> str | None:
+    depth = stream.depth
+    old, new = ((state.bids[:depth], state.asks[:depth]) for state in (before, after))
+    if stream.kind != DELTAS:
+        return None if old == new else _message(stream, "snapshot", after, *new)
+    # Sent even where both sides are empty: the next one names this one's number.
+    bids, asks = (changed_levels(was, now, "0") for was, now in zip(old, new, strict=True))
+    return _message(
+        *(stream, "update", after, bids, asks),
+        pseq=before.venue_seq,
+        checksum=interleaved_crc32(*new),
+    )
+
+
+def spoil_checksum(frame: str) -> str:
+    return _CHECKSUM.sub(lambda found: str(int(found[0]) // 2 + 1), frame, count=1)
+
+
+def _message(
+    stream: Stream,
+    action: str,
+    state: BookState,
+    bids: Levels,
+    asks: Levels,
+    *,
+    pseq: int = 0,
+    checksum: int = 0,
+) -> str:
+    ts = state.ts_ns // 1_000_000
+    return (
+        f'{{"action":"{action}","arg":{{"instType":"SPOT","channel":"{stream.kind}",'
+        f'"instId":"{stream.symbol}"}},"data":[{{"asks":[{_text(asks)}],"bids":[{_text(bids)}],'
+        f'"checksum":{checksum},"seq":{state.venue_seq},"pseq":{pseq},"ts":"{ts}"}}],"ts":{ts}}}'
+    )
+
+
+def _text(levels: Levels) -> str:
+    return ",".join([f'["{price}","{amount}"]' for price, amount in levels])
