@@ -105,7 +105,9 @@ class FakeDecoder(Decoder):
             case "bbo":
                 event = Bbo(told["s"], told["seq"], tuple(told["b"]), tuple(told["a"]))
             case "ack":
-                event = Acked(told["id"], tuple(told.get("symbols", ())))
+                event = Acked(
+                    told["id"], tuple(told.get("symbols", ())), others=told.get("others", "")
+                )
             case "refused":
                 event = Refused(told["id"], tuple(told["symbols"]), told["why"])
             case "broken":

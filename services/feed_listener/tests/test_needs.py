@@ -161,6 +161,18 @@ async def test_a_challenge_is_answered_with_its_text(server: FakeServer, tmp_pat
         assert answers == [41, 42]
 
 
+async def test_what_an_acknowledgement_leaves_out_is_refused(
+    server: FakeServer, tmp_path: Path
+) -> None:
+    server.acks = False
+    async with listening(server, tmp_path, instruments=["BTC-USD"]) as consumer:
+        consumer.want("BTC-USD")
+        await eventually(lambda: server.asked("sub") == [["btcusd"]], "asked")
+        others = "it is not in the list"
+        await server.send({"t": "ack", "id": 1, "symbols": ["ethbtc"], "others": others})
+        await consumer.saying("BTC-USD", f"fake refuses it: {others}")
+
+
 async def test_what_lost_frames_belonged_to_is_unknown_so_every_book_is_resynced(
     server: FakeServer, tmp_path: Path
 ) -> None:

@@ -448,3 +448,15 @@ def test_a_refusal_that_names_another_symbol_concerns_no_request() -> None:
     requests(asked, NOW)
     assert asked.refused(Refused(None, ("b",), "dup"), NOW) == []
     assert acked_as(asked, "a", 7, NOW) == ["a"]
+
+
+def test_what_an_acknowledgement_leaves_out_is_left_of_the_request() -> None:
+    asked = subscriber()
+    asked.want(["a", "b", "c"], NOW)
+    asked.turn(NOW)
+    assert asked.acked(Acked(1, ("b",), others="unknown"), NOW) == ["b"]
+    assert asked.left_of(1) == ("a", "c")
+    assert asked.left_of(2) == asked.left_of(None) == ()
+    assert asked.acked(Acked(1, (), others="unknown"), NOW) == []
+    assert asked.refused(Refused(1, ("a", "c"), "unknown"), NOW) == ["a", "c"]
+    assert asked.left_of(1) == ()

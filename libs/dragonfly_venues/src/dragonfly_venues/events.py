@@ -92,6 +92,8 @@ class Acked(msgspec.Struct, frozen=True):
     subscribed: bool = True
     complete: bool = False
     """`symbols` are all that the connection has subscribed: what they leave out was left."""
+    others: str = ""
+    """Why what `symbols` leave out of the request is refused; "" where that says nothing."""
     handle: int | None = None
     """By which the venue knows the subscription of the one symbol; see `Venue.ends_by_handle`."""
 

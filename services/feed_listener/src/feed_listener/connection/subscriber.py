@@ -196,7 +196,7 @@ class Subscriber:
         if ack.complete:
             listed = request.symbols & set(ack.symbols)
             answered = listed if request.subscribes else request.symbols - listed
-        elif ack.symbols:
+        elif ack.symbols or ack.others:
             answered = request.symbols & set(ack.symbols)
             if ack.subscribed is not request.subscribes:
                 return []
@@ -213,6 +213,12 @@ class Subscriber:
             if self._seed_request is not None:
                 self._symbols[name].seed_at = now + self._seed_request.after_s
         return waiting
+
+    def left_of(self, request_id: int | None) -> tuple[str, ...]:
+        """Return the symbols of a request that have no answer yet."""
+        request = self._request
+        named = request is not None and request.id == request_id
+        return tuple(sorted(request.symbols)) if request is not None and named else ()
 
     def refused(self, refusal: Refused, now: float) -> list[str]:
         """Take a refusal; return the symbols that the venue will not serve.

@@ -126,6 +126,8 @@ class Upkeep:
             case Acked():
                 self.say_unbooked(self.subscriber.acked(event, now))
                 self._context.on_unbooked()
+                if event.others and (left := self.subscriber.left_of(event.request_id)):
+                    self._take_refusal(Refused(event.request_id, left, event.others), now)
             case Refused():
                 self._take_refusal(event, now)
             case TradingChange(symbol=None):
