@@ -302,6 +302,7 @@ async def test_a_stream_that_is_none_is_found_out(
     monkeypatch.setattr(snapshots, "CONFIRM_S", 0.0)
     monkeypatch.setattr(auditor, "BEHIND_S", 0.01)
     await server.book("ethbtc", 7, 10.0)
+    server.may_answer.clear()
     async with listening(
         server,
         tmp_path,
@@ -310,8 +311,13 @@ async def test_a_stream_that_is_none_is_found_out(
         audit_interval_s=audit_interval_s,
     ) as consumer:
         consumer.want("ETH-BTC")
+        await eventually(lambda: server.snapshots_asked == ["ethbtc"], "the first book")
+        # It alone is answered before the market moves.
+        server.may_answer.set()
+        server.may_answer.clear()
         await consumer.live("ETH-BTC", 7)
         server.snapshots["ethbtc"] = book_around(12.0, "ethbtc", 9)
+        server.may_answer.set()
         await consumer.saying("ETH-BTC", "resyncing: audit")
         await consumer.live("ETH-BTC", 9)
         assert server.asked("unsub") == [["ethbtc"]]
