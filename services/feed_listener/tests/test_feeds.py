@@ -55,7 +55,7 @@ class Sender:
     def send(self, feeds: Feeds, venue_seq: int, ts_recv: int = 5) -> None:
         top = BookTop("ethbtc", venue_seq, None, ((10.0 + venue_seq, 1.0),), ((99.0, 1.0),))
         self._tops["ethbtc"] = (top, ts_recv)
-        feeds.top(self, top, ts_recv)
+        feeds.changed(self, "ethbtc")
 
 
 @pytest.fixture

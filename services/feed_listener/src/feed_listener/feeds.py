@@ -1,6 +1,7 @@
-"""Every followed instrument as it is published: its state, its top, and who speaks for it.
+"""Every followed instrument as it is published: its state, and the source of its book.
 
-A feed belongs to one source, a connection, at a time. While a successor of that connection warms
+A feed belongs to one source, a connection, at a time. The book stays there: a source only says that
+it changed, and a feed reads it (`Source.tops`) whenever it publishes. While a successor of that connection warms
 up both send books; the feed passes over with the successor's first book that is not older than
 what was published, and never back while the successor lives. Each passing is a new `feed_epoch`.
 """
@@ -187,22 +188,20 @@ class Feeds:
         self._words[source] = trading
         self._weigh_all()
 
-    def top(self, source: Source, top: BookTop, ts_recv: int) -> None:
-        """Publish a changed top, if `source` speaks for its feed."""
-        feed = self._by_symbol.get(top.symbol)
+    def changed(self, source: Source, symbol: str) -> None:
+        """Publish the top that `source` has of `symbol`, if it speaks for its feed."""
+        feed = self._by_symbol.get(symbol)
         if feed is None:
             return
-        if feed.source is not source and not self._pass_to(source, feed, top.venue_seq):
-            return
-        self._publish_top(feed, top, ts_recv)
+        top, ts_recv = source.tops[symbol]
+        if feed.source is source or self._pass_to(source, feed, top.venue_seq):
+            self._publish_top(feed, top, ts_recv)
 
     def same(self, source: Source, symbol: str) -> None:
         """Take note of a book that changes nothing: it is news where the feed was not LIVE."""
         feed = self._by_symbol.get(symbol)
-        if feed is None or (feed.source is source and feed.state is LIVE):
-            return
-        top, ts_recv = source.tops[symbol]
-        self.top(source, top, ts_recv)
+        if feed is not None and not (feed.source is source and feed.state is LIVE):
+            self.changed(source, symbol)
 
     def trust(self, source: Source) -> None:
         """Make the feeds of `source` LIVE with what stands: what it sent before has been read."""

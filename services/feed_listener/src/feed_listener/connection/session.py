@@ -194,7 +194,7 @@ class Session:
         self.tops[top.symbol] = (top, ts_recv)
         self._auditor.on_book(top.symbol, now)
         if self._life.state is SERVING:
-            self._feeds.top(self, top, ts_recv)
+            self._feeds.changed(self, top.symbol)
 
     def _take_rare(self, event: Event, now: float) -> None:
         match event:
