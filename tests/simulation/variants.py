@@ -60,7 +60,7 @@ VARIANTS: Final[dict[str, Callable[[], None]]] = {
     "any-epoch": _set(Subscriber, "_identify", _identify_anybody),
     "never-stale-publisher": _set(Silence, "silent", lambda self, now: []),
     "never-stale-venue": _set(SilenceTimer, "check", lambda self, now: None),
-    "never-halted": _set(Feeds, "_weigh", lambda self, feed: None),
+    "never-halted": _set(Feeds, "_apply_trading", lambda self, feed: None),
     "never-frozen": _set(PauseDetector, "stood_still_s", lambda self, now: 0.0),
     "gone-ignored": _set(World, "on_gone", _ignore_gone),
     "view-gone-ignored": _set(Relay, "on_gone", _ignore_gone),

@@ -18,7 +18,7 @@ class FakeProxy:
         self.asked: list[str] = []
         """Each HOST:PORT that was asked for, before it `USER:PASSWORD@` where that was given."""
         self.reply: bytes | None = None
-        """What everybody is answered instead."""
+        """The answer to everybody instead."""
         self._target_port = target_port
         self._server: asyncio.Server
         self._tasks: set[asyncio.Task[None]] = set()

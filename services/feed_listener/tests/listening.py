@@ -40,7 +40,7 @@ class KeepingPublisher(Publisher):
 
 
 class Consumer:
-    """What an aggregator would see."""
+    """A consumer as an aggregator is one."""
 
     def __init__(self, publisher: KeepingPublisher) -> None:
         self._publisher = publisher

@@ -1,4 +1,4 @@
-"""What is compared with what, and when that is a fault."""
+"""Comparisons of books with other words of their venue, and when they are a fault."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ HALTED = Trading(halted=True, word="BREAK")
 
 
 class Lists:
-    """What the venue answers, one after the other; the last again and again."""
+    """The venue's answers, one after the other; the last again and again."""
 
     def __init__(self, *answers: Mapping[str, Market] | Exception) -> None:
         self.answers = list(answers)

@@ -245,12 +245,12 @@ def test_a_resting_book_is_published_again_with_another_score(feeds: Feeds, said
     sender = Sender()
     sender.send(feeds, 1)
     feeds.audited(sender, "ethbtc", 0.0, agreed=True)
-    feeds.say_scores(1.0)
-    feeds.say_scores(2.0)
+    feeds.publish_scores(1.0)
+    feeds.publish_scores(2.0)
     assert [book.score for book in said.books[1:]] == [None, 1.0]
     assert said.books[-1].bids == said.books[-2].bids
     feeds.on_lost(sender, "cut off", None)
-    feeds.say_scores(700.0)
+    feeds.publish_scores(700.0)
     assert [book.score for book in said.books[3:]] == [1.0, None]
     assert said.books[-1].reason == "cut off"
 

@@ -1,4 +1,4 @@
-"""What a venue needs of us beside requests: patience, signs of life, an address asked for anew."""
+"""A venue's needs beside requests: patience, signs of life, an address asked for anew."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ class Connection:
     def seed(self, book: BookTop) -> None:
         raise NotImplementedError
 
-    def say_unbooked(self, symbol: str, trouble: str = "") -> None:
+    def report_unbooked(self, symbol: str, trouble: str = "") -> None:
         raise NotImplementedError
 
 

@@ -1,4 +1,4 @@
-"""One connection: what it makes of silence, nonsense, refusals and what stays out."""
+"""One connection through silence, nonsense, refusals and answers that stay out."""
 
 from __future__ import annotations
 

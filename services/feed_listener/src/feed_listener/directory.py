@@ -1,4 +1,4 @@
-"""What the venue lists, and what of it can be traded: one owner of both, whoever brings the news.
+"""The venue's markets, and which of them can be traded: one owner of both, whoever brings the news.
 
 The whole list is loaded at the start, refreshed now and then, and when someone doubts it. Between,
 what is followed is looked at, so that a halt is known within a minute; where the venue tells its
@@ -78,7 +78,7 @@ class Directory:
         self._doubted = asyncio.Event()
         self._wished = False
         self._told: dict[str, Trading] = {}
-        """What connections said of markets while a list was on its way."""
+        """The words of connections on markets while a list was on its way."""
         self.markets: Mapping[str, Market] | None = None
         """None until a list was loaded; an old list stays while a new one cannot be had."""
         self._logged = ""
@@ -208,10 +208,10 @@ class Directory:
             self._logged = reason
         self._say(reason)
         if not at_once:
-            await wait(self._backoff.next_s(error.retry_after_s), self._clock, self._say_wait)
+            await wait(self._backoff.next_s(error.retry_after_s), self._clock, self._report_wait)
         return False
 
-    def _say_wait(self, left: str) -> None:
+    def _report_wait(self, left: str) -> None:
         self._say(f"{self._logged}; {left}")
 
     def _say(self, failure: str) -> None:

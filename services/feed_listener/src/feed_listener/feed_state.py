@@ -1,4 +1,4 @@
-"""The states of a feed, and what moves it from one to another. Pure.
+"""The states of a feed, and the events that move it from one to another. Pure.
 
                  ASKED            BOOK              SILENT
        DOWN ───────────▶ SYNCING ──────▶ LIVE ─────────────▶ STALE
@@ -35,7 +35,7 @@ SYNCING, LIVE, STALE, DOWN, UNKNOWN, HALTED = (
 
 
 class FeedEvent(Enum):
-    """What happens to a feed."""
+    """The causes of a change of state."""
 
     ASKED = auto()
     """It is being subscribed at the venue, for the first time or anew."""

@@ -1,9 +1,10 @@
 """Every followed instrument as it is published: its state, and the source of its book.
 
-A feed belongs to one source, a connection, at a time. The book stays there: a source only says that
-it changed, and a feed reads it (`Source.tops`) whenever it publishes. While a successor of that connection warms
-up both send books; the feed passes over with the successor's first book that is not older than
-what was published, and never back while the successor lives. Each passing is a new `feed_epoch`.
+A feed belongs to one source, a connection, at a time. The book stays there: a source only reports
+that it changed, and the feed reads it (`Source.tops`) whenever it is published. While a successor
+of that connection warms up both send books; the feed passes over with the successor's first book
+that is not older than the published one, and never back while the successor lives. Each passing is
+a new `feed_epoch`.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ logger = structlog.get_logger()
 
 
 class Outlet(Protocol):
-    """Where states go: the bus's publisher."""
+    """The bus's publisher."""
 
     def publish(self, topic: str, body: Body) -> None: ...
 
@@ -40,7 +41,7 @@ class Outlet(Protocol):
 
 
 class Source(Protocol):
-    """Who sends books."""
+    """A connection that sends books."""
 
     @property
     def rank(self) -> int:
@@ -49,12 +50,12 @@ class Source(Protocol):
 
     @property
     def trusted(self) -> bool:
-        """Whether what it sent last still stands: it is neither silent, given up nor frozen."""
+        """Its last books still stand: it is neither silent, given up nor frozen."""
         ...
 
     @property
     def tops(self) -> Mapping[str, tuple[BookTop, int]]:
-        """What stands at this moment by symbol, with the time it was received."""
+        """The top of each book as it stands, by symbol, with the time it was received."""
         ...
 
     def seeded(self, symbol: str) -> bool:
@@ -73,8 +74,8 @@ class Feed:
         "epoch",
         "instrument",
         "notice",
+        "published_score",
         "reason",
-        "said_score",
         "score",
         "source",
         "state",
@@ -94,14 +95,14 @@ class Feed:
         self.reason = ""
         self.trading = TRADING
         self.notice = ""
-        """Its reason while it is LIVE: what the venue restricts."""
+        """Its reason while it is LIVE: a restriction by the venue."""
         self.source: Source | None = None
         self.epoch = 0
         self.venue_seq = 0
         self.ts_event: int | None = None
         self.ts_recv = 0
         self.score = Score()
-        self.said_score: float | None = None
+        self.published_score: float | None = None
         """As it was published last."""
 
 
@@ -118,8 +119,8 @@ class Feeds:
         self._by_symbol: dict[str, Feed] = {}
         self._last_epoch = 0
         self._scored: set[str] = set()
-        self._words: dict[Source, Trading] = {}
-        """What each connection last heard of the whole venue, the newest last."""
+        self._announced: dict[Source, Trading] = {}
+        """The last word of the whole venue on each connection, the newest last."""
         self.on_change: Callable[[], None] = lambda: None
         """Called after any change of any feed's state."""
 
@@ -173,20 +174,20 @@ class Feeds:
 
     @property
     def trading(self) -> Trading:
-        """What the venue says of itself: its newest word on a connection that is there."""
-        return next(reversed(self._words.values()), TRADING)
+        """The venue's newest word on itself, on a connection that is still open."""
+        return next(reversed(self._announced.values()), TRADING)
 
     def set_trading(self, instrument: str, trading: Trading) -> None:
         """Take the venue's word on one market; a halted one is out until it is traded again."""
         feed = self._feeds[instrument]
         feed.trading = trading
-        self._weigh(feed)
+        self._apply_trading(feed)
 
     def announce(self, source: Source, trading: Trading) -> None:
         """Take the venue's word on itself, which dies with the connection that brought it."""
-        self._words.pop(source, None)
-        self._words[source] = trading
-        self._weigh_all()
+        self._announced.pop(source, None)
+        self._announced[source] = trading
+        self._apply_venue_trading()
 
     def changed(self, source: Source, symbol: str) -> None:
         """Publish the top that `source` has of `symbol`, if it speaks for its feed."""
@@ -204,7 +205,7 @@ class Feeds:
             self.changed(source, symbol)
 
     def trust(self, source: Source) -> None:
-        """Make the feeds of `source` LIVE with what stands: what it sent before has been read."""
+        """Make the feeds of `source` LIVE with its books, which are of now again."""
         for symbol in source.tops:
             self.same(source, symbol)
 
@@ -216,12 +217,12 @@ class Feeds:
                 self._apply(feed, event, reason)
 
     def on_lost(self, source: Source, reason: str, successor: Source | None) -> None:
-        """Take `source` out; what its `successor` has stands, the rest waits for it."""
+        """Take `source` out; books that its `successor` has stand, the others wait for it."""
         lost = [(name, feed) for name, feed in self._by_symbol.items() if feed.source is source]
         for _, feed in lost:
             feed.source = None
-        if self._words.pop(source, None) is not None:
-            self._weigh_all()
+        if self._announced.pop(source, None) is not None:
+            self._apply_venue_trading()
         for symbol, feed in lost:
             if successor is None:
                 self._apply(feed, FeedEvent.LOST, reason)
@@ -239,24 +240,24 @@ class Feeds:
                 self._apply(feed, FeedEvent.LOST, reason)
 
     def set(self, instrument: str, event: FeedEvent, reason: str) -> None:
-        """Apply what is known of an instrument before any connection."""
+        """Apply an event of an instrument that no connection carries."""
         self._apply(self._feeds[instrument], event, reason)
 
     def audited(self, source: Source, symbol: str, now: float, *, agreed: bool) -> None:
-        """Count a comparison of what `source` says, if it speaks for its feed."""
+        """Count a comparison of the book of `source`, if it speaks for its feed."""
         feed = self._by_symbol.get(symbol)
         if feed is not None and feed.source is source:
             feed.score.note(now, agreed=agreed)
 
-    def say_scores(self, now: float) -> None:
-        """Publish again what rests and has another score than when it was published last."""
+    def publish_scores(self, now: float) -> None:
+        """Publish again each resting feed whose score changed since it was published last."""
         scores: dict[str, float] = {}
         for feed in self._feeds.values():
             feed.score.move(now)
             recent = feed.score.recent
             if recent is not None:
                 scores[feed.instrument] = recent
-            if recent == feed.said_score:
+            if recent == feed.published_score:
                 continue
             if feed.state is not LIVE:
                 self._publish(feed, (), ())
@@ -268,13 +269,13 @@ class Feeds:
             counters.SCORE.remove(instrument)
         self._scored = set(scores)
 
-    def _weigh_all(self) -> None:
+    def _apply_venue_trading(self) -> None:
         for feed in self._by_symbol.values():
-            self._weigh(feed)
+            self._apply_trading(feed)
         self.on_change()
 
-    def _weigh(self, feed: Feed) -> None:
-        """Let a feed be what the venue says of itself and of this market: halted, or traded."""
+    def _apply_trading(self, feed: Feed) -> None:
+        """Make a feed halted or traded, by the venue's word on itself and on this market."""
         own, venue = feed.trading, self.trading
         by_venue = venue.halted or (bool(venue.word) and not own.halted)
         trading, what = (venue, "trading") if by_venue else (own, feed.instrument)
@@ -339,7 +340,7 @@ class Feeds:
         self._publish(feed, (), ())
 
     def _publish(self, feed: Feed, bids: Side, asks: Side, depth: int | None = None) -> None:
-        feed.said_score = feed.score.recent
+        feed.published_score = feed.score.recent
         self._outlet.publish(
             feed.topic,
             Book(
@@ -351,7 +352,7 @@ class Feeds:
                 feed.ts_recv,
                 bids,
                 asks,
-                feed.said_score,
+                feed.published_score,
                 feed.score.total,
                 depth,
             ),

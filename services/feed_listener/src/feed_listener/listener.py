@@ -1,4 +1,4 @@
-"""What is published: interest becomes instruments, instruments become the venue's symbols.
+"""The listener of one venue: interest becomes instruments, instruments the venue's symbols.
 
 Interest arrives on the bus as subscriptions. An instrument is of interest from its first
 subscription until a linger after its last. Those of them that this replica carries are feeds: the
@@ -49,7 +49,7 @@ from feed_listener.snapshots import Demand, Snapshots
 __all__ = ["MOST_FEEDS", "Following", "Listener"]
 
 MOST_FEEDS: Final = 4096
-"""What is asked for beyond this waits for room: nobody follows so many books in one process."""
+"""Instruments beyond this wait for room: nobody follows so many books in one process."""
 MOST_WANTED: Final = 1 << 16
 """Interest beyond this is refused: no venue lists so many instruments."""
 SCORES_INTERVAL_S: Final = 1.0
@@ -67,7 +67,7 @@ logger = structlog.get_logger()
 
 @dataclass(frozen=True)
 class Following:
-    """What is followed, and how."""
+    """The instruments that are followed, and how."""
 
     instruments: Sequence[str]
     """Always on."""
@@ -188,7 +188,7 @@ class Listener:
         self._pool.sweep(now)
         if now >= self._scores_due:
             self._scores_due = now + SCORES_INTERVAL_S
-            self._feeds.say_scores(now)
+            self._feeds.publish_scores(now)
         self._say_status()
         if now >= self._list_due:
             self._say_list()

@@ -1,8 +1,8 @@
-"""Whose first book is asked for over REST, and when. Pure: time and chance are parameters.
+"""The order in which first books are asked for over REST. Pure: time and chance are parameters.
 
-A venue that sends no book before the next change leaves a market that rests without one. Who waits
-is looked up each time: a frame that came, a symbol that nobody wants any more and a connection that
-ended need no word. Kept is only what is under way, and whose turn was put off.
+A venue that sends no book before the next change leaves a market that rests without one. The
+symbols that wait are looked up each time: a frame that came, a symbol that nobody wants any more
+and a connection that ended need not be reported. Only requests under way and delays are kept.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Seedable(Protocol):
         """Take the first book of a symbol that waits."""
         ...
 
-    def say_unbooked(self, symbol: str, trouble: str = "") -> None:
+    def report_unbooked(self, symbol: str, trouble: str = "") -> None:
         """Say that `symbol` waits, and why REST gives it no book."""
         ...
 
@@ -47,7 +47,7 @@ class Wish(msgspec.Struct, frozen=True):
     """When the subscription was acknowledged."""
 
     def stands(self) -> bool:
-        """Whether it is still waited for."""
+        """Say whether it is still waited for."""
         return self.connection.awaits(self.symbol, self.since)
 
 
@@ -61,7 +61,7 @@ class _Delay:
 
 
 class Seeding:
-    """Chooses among those who wait."""
+    """Chooses the next among the symbols that wait."""
 
     def __init__(self, rank: Callable[[str], int], random: Callable[[], float]) -> None:
         """`rank` is of a symbol: the lowest come first, of equals who has waited longest.

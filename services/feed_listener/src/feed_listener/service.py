@@ -23,7 +23,7 @@ __all__ = ["Options", "serve"]
 
 @dataclass(frozen=True)
 class Options:
-    """What a listener is told."""
+    """The options of a listener."""
 
     venue: Venue
     bind: str

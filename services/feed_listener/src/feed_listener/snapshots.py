@@ -111,7 +111,7 @@ class Snapshots:
             group.create_task(self._audit_all(self._audit_interval_s or SEEDED_INTERVAL_S))
             while True:
                 now = self._clock.monotonic()
-                await self._rest(min(self._begin_seeds(group, now), self._say_pause(now)))
+                await self._rest(min(self._begin_seeds(group, now), self._report_pause(now)))
 
     def _begin_seeds(self, group: asyncio.TaskGroup, now: float) -> float:
         """Ask for the first books whose turn it is; return seconds until it is the next one's."""
@@ -172,12 +172,12 @@ class Snapshots:
             # Where each reply is older, the venue counts anew.
             and self._seeding.put_off(wish.symbol, now) < OLDER_IN_A_ROW
         ):
-            wish.connection.say_unbooked(wish.symbol, "its book is older than what was shown")
+            wish.connection.report_unbooked(wish.symbol, "its book is older than what was shown")
             return
         wish.connection.seed(book)
         if wish.stands():
             self._seeding.put_off(wish.symbol, now)
-            wish.connection.say_unbooked(wish.symbol, "its book does not join what is sent")
+            wish.connection.report_unbooked(wish.symbol, "its book does not join what is sent")
             return
         counters.SEEDS.inc()
         if feed is not None:
@@ -253,7 +253,7 @@ class Snapshots:
         else:
             self._pause(error, now)
         for wish in concerned:
-            wish.connection.say_unbooked(wish.symbol, reason)
+            wish.connection.report_unbooked(wish.symbol, reason)
 
     def _pause(self, error: ClientError, now: float) -> None:
         # Of requests that fail together one makes the next pause longer.
@@ -261,14 +261,14 @@ class Snapshots:
         pause_s = self._backoff.next_s(error.retry_after_s) if first else error.retry_after_s
         self._paused_until = max(self._paused_until, now + pause_s)
 
-    def _say_pause(self, now: float) -> float:
+    def _report_pause(self, now: float) -> float:
         """Say of a long pause when it is over; return seconds until that is said anew."""
         left_s = self._paused_until - now
         if left_s < SAID_FROM_S:
             return math.inf
         for wish in self._wishes():
             reason = f"{self._failure}; {tried_again_in(left_s)}"
-            wish.connection.say_unbooked(wish.symbol, reason)
+            wish.connection.report_unbooked(wish.symbol, reason)
         return SAID_EVERY_S
 
 

@@ -1,4 +1,4 @@
-"""Is the book that is published what the venue itself says elsewhere? Pure: time is a parameter.
+"""Comparison of a published book with the venue's other words on it. Pure: time is a parameter.
 
 An audit compares only what is of one moment by the venue's own sequence:
 
@@ -36,7 +36,7 @@ EPISODE_S: Final = 60.0
 
 
 class Audit(StrEnum):
-    """What a book is held against; the value is a counter label."""
+    """A kind of comparison; the value is a counter label."""
 
     CHECKSUM = "checksum"
     BBO = "bbo"
@@ -44,7 +44,7 @@ class Audit(StrEnum):
 
 
 class Result(StrEnum):
-    """What came of it; the value is a counter label."""
+    """The result of a comparison; the value is a counter label."""
 
     AGREED = "agreed"
     DISAGREED = "disagreed"

@@ -24,7 +24,7 @@ class _Period:
 
 
 class Score:
-    """Counts what was compared. What could not be compared is neither agreed nor disagreed."""
+    """Counts comparisons. One that was not comparable is neither agreed nor disagreed."""
 
     __slots__ = (
         "_agreed",
@@ -64,7 +64,7 @@ class Score:
             self._all_disagreed += 1
 
     def move(self, now: float) -> None:
-        """Let go of what is older than the window."""
+        """Drop the audits that are older than the window."""
         number = int(now / PERIOD_S)
         if number == self._now.number:
             return

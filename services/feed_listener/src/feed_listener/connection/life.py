@@ -1,4 +1,4 @@
-"""The states of a connection's life, and what moves it from one to another. Pure.
+"""The states of a connection, and the events that move it from one to another. Pure.
 
        WELCOMED              GREETED             SILENT           HEARD
     WELCOMING ────▶ GREETING ───────▶ SERVING ──────────▶ STALE ────────▶ FENCED
@@ -54,7 +54,7 @@ class ConnectionEvent(Enum):
 
 WELCOMING, GREETING, SERVING, STALE, FENCED, ENDED = ConnectionState
 
-# What is missing means nothing in that state.
+# An event that names no state means nothing in it.
 TRANSITIONS: Final[Mapping[ConnectionEvent, Mapping[ConnectionState, ConnectionState]]] = {
     ConnectionEvent.WELCOMED: {WELCOMING: GREETING},
     ConnectionEvent.GREETED: {GREETING: SERVING},

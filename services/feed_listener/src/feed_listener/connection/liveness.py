@@ -1,4 +1,4 @@
-"""What a connection's silence means, and its slowness. Pure: time is a parameter."""
+"""The silence of a connection, and its slowness. Pure: time is a parameter."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = [
     "new_pause_detector",
 ]
 
-ECHO_INTERVAL_S: Final = 1.0
+PING_INTERVAL_S: Final = 1.0
 FROZEN_S: Final = 1.0
 """A process that stood still for so long drops its connections: what they hold is old."""
 
@@ -32,13 +32,13 @@ class Silence(IntEnum):
     PROBE = 1
     """A sign of life should be asked for."""
     STALE = 2
-    """What was heard before is no longer to be trusted."""
+    """The books that were heard before are no longer to be trusted."""
     DEAD = 3
     """The connection is to be given up."""
 
 
 class Slowness(Enum):
-    """What to do about frames that may come late."""
+    """A measure against frames that may come late."""
 
     PROBE = "probe"
     """A ping should be sent among them."""
@@ -64,7 +64,7 @@ class SilenceTimer:
         return self._limits[silence]
 
     def check(self, now: float) -> Silence | None:
-        """Return what the silence has newly become, each degree once; None when nothing new."""
+        """Return a degree that the silence newly reached, each once; None when none is new."""
         if self.heard_at != self._heard_then:
             self._heard_then = self.heard_at
             self._reached = Silence.NONE
@@ -83,18 +83,18 @@ class SilenceTimer:
 
 
 class PingLag:
-    """Whether what comes is what the venue sends now: its answer to a ping comes after all that.
+    """Tells by pings whether frames come late: an answer arrives behind all that was sent before.
 
-    A line that is too slow for what the venue sends is never silent, and not every venue stamps
-    its books: that they come late is seen in nothing else. Only who has answered is held to it.
+    A line that is too slow for its venue's frames is never silent, and not every venue stamps its
+    books: nothing else shows that they come late. Only a venue that has answered is held to it.
     """
 
     def __init__(self, late_after_s: float, now: float) -> None:
-        """What was sent `late_after_s` ago is late; it is noticed by then.
+        """A frame that was sent `late_after_s` ago is late; it is noticed by then.
 
         The first check is due at once: nothing is under way yet that an answer could wait behind.
         """
-        self._patience_s = max(ECHO_INTERVAL_S, late_after_s - ECHO_INTERVAL_S)
+        self._patience_s = max(PING_INTERVAL_S, late_after_s - PING_INTERVAL_S)
         self._look_at = now
         self._asked_at: float | None = None
         self._answers = False
@@ -110,11 +110,11 @@ class PingLag:
         self._answers = True
 
     def check(self, now: float, heard_at: float) -> Slowness | None:
-        """Return what is to be done while frames come; a silence is the vigil's affair."""
+        """Return the measure to take while frames come; a silence is `SilenceTimer`'s affair."""
         if now < self._look_at:
             return None
-        self._look_at = now + ECHO_INTERVAL_S
-        if now - heard_at >= ECHO_INTERVAL_S:
+        self._look_at = now + PING_INTERVAL_S
+        if now - heard_at >= PING_INTERVAL_S:
             self._asked_at = None
             return None
         waits_s = 0.0 if self._asked_at is None else now - self._asked_at
@@ -127,10 +127,10 @@ class PingLag:
 
 
 def new_pause_detector(now: float) -> PauseDetector:
-    """Return what notices that this listener stood still."""
+    """Return a detector that this listener stood still."""
     return PauseDetector(FROZEN_S, now)
 
 
 def frozen(stood_still_s: float) -> UnresponsiveError:
-    """Return what to drop connections with after a pause."""
+    """Return the error to drop connections with after a pause."""
     return UnresponsiveError("frozen", f"this process stood still for {stood_still_s:.1f} s")

@@ -96,7 +96,7 @@ class ManagedConnection:
         self._failure = ""
         self._reason = ""
         """The failure, and where that is long, how long until it is tried again."""
-        self._told_bug = ""
+        self._logged_bug = ""
         self._retry_after_s = 0.0
         self._wake = asyncio.Event()
         self.symbols: set[str] = set()
@@ -149,7 +149,7 @@ class ManagedConnection:
         if any(session.proven for session in self._sessions):
             self._backoff.reset()
         if self._tried:
-            await wait(self._backoff.next_s(self._retry_after_s), self._clock, self._say_wait)
+            await wait(self._backoff.next_s(self._retry_after_s), self._clock, self._report_wait)
         self._tried = True
         self._retry_after_s = 0.0
         try:
@@ -190,19 +190,19 @@ class ManagedConnection:
         self._wake.set()
 
     def _fail(self, error: ClientError) -> None:
-        if error.bug is not None and str(error) != self._told_bug:
-            self._told_bug = str(error)
+        if error.bug is not None and str(error) != self._logged_bug:
+            self._logged_bug = str(error)
             logger.error("venue client failed", exc_info=error.bug)
         self._retry_after_s = error.retry_after_s
         self._failure = self._reason = str(error)
-        self._say_reason()
+        self._report_reason()
         self._wake.set()
 
-    def _say_wait(self, left: str) -> None:
+    def _report_wait(self, left: str) -> None:
         self._reason = f"{self._failure}; {left}" if self._failure else left
-        self._say_reason()
+        self._report_reason()
 
-    def _say_reason(self) -> None:
+    def _report_reason(self) -> None:
         if not self._sessions:
             self._feeds.without_source(self.symbols, self._reason)
 

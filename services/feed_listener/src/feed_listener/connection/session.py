@@ -255,24 +255,24 @@ class Session:
 
     @property
     def proven(self) -> bool:
-        """Whether it has served for a while: trouble from here on is new trouble."""
+        """It has served for a while: trouble from here on is new trouble."""
         served_s = self._clock.monotonic() - self._opened_at
         return bool(self.tops) and served_s >= PROVEN_S
 
     @property
     def trusted(self) -> bool:
-        """Whether its last books still stand."""
+        """Its last books still stand."""
         stood_still_s = self._context.pauses.stood_still_s(self._clock.monotonic())
         return self._life.state is SERVING and not stood_still_s
 
     @property
     def complete(self) -> bool:
-        """Whether every wanted symbol has its first book, or was refused."""
+        """Every wanted symbol has its first book, or was refused."""
         return self._subscriber.settled
 
     @property
     def retiring(self) -> bool:
-        """Whether a successor is wanted while this one still serves."""
+        """A successor is wanted while this one still serves."""
         return self._upkeep.retiring
 
     def want(self, symbols: Iterable[str]) -> None:
@@ -319,7 +319,7 @@ class Session:
         """Say whether the book of `symbol` is REST's, and no frame has confirmed it yet."""
         return self._decoder.seeded(symbol)
 
-    def say_unbooked(self, symbol: str, trouble: str = "") -> None:
+    def report_unbooked(self, symbol: str, trouble: str = "") -> None:
         """Say that `symbol` waits for its first book, if it does, and why REST gives none."""
         if symbol not in self.tops:  # else it is served, and goes on without
-            self._upkeep.say_unbooked([symbol], trouble)
+            self._upkeep.report_unbooked([symbol], trouble)

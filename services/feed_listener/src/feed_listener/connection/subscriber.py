@@ -1,4 +1,4 @@
-"""What one connection asks of its venue, and what became of it. Pure: time is a parameter.
+"""The subscriptions of one connection: requests and answers. Pure: time is a parameter.
 
 A symbol goes through these stages; one request is under way at a time, because some venues answer
 errors without saying which request they mean:
@@ -40,7 +40,7 @@ CALM_S: Final = 20.0
 
 
 class Turn(msgspec.Struct, frozen=True):
-    """What is to be done at this moment."""
+    """The frames to send at this moment, and the symbols whose answers stayed out."""
 
     frames: Sequence[str] = ()
     """To send, in order."""
@@ -100,7 +100,7 @@ class _Request:
 
 
 class Subscriber:
-    """Keeps what a connection has subscribed equal to what is wanted of it."""
+    """Keeps the subscriptions of a connection equal to the symbols that are wanted of it."""
 
     def __init__(self, venue: Venue, depth: int, *, bbo: bool = False) -> None:
         """`bbo` asks for best prices beside the books, where the venue offers them."""
@@ -127,7 +127,7 @@ class Subscriber:
 
     @property
     def settled(self) -> bool:
-        """Whether every wanted symbol has its book, or the venue refused it."""
+        """Every wanted symbol has its book, or the venue refused it."""
         done = {_Stage.FLOWING, _Stage.REFUSED}
         return all(s.stage in done for s in self._symbols.values() if s.wanted)
 

@@ -114,7 +114,7 @@ class Upkeep:
         self._wake.set()
         return self.subscriber.resync(symbol, now)
 
-    def say_unbooked(self, symbols: Sequence[str], trouble: str = "") -> None:
+    def report_unbooked(self, symbols: Sequence[str], trouble: str = "") -> None:
         """Say that `symbols` wait for their first books, and why REST gives none."""
         reason = f"subscribed at {self._venue.name}; its first book is awaited"
         reason += f", and REST gives none: {trouble}" if trouble else ""
@@ -124,7 +124,7 @@ class Upkeep:
         """Take an event that is of no book."""
         match event:
             case Acked():
-                self.say_unbooked(self.subscriber.acked(event, now))
+                self.report_unbooked(self.subscriber.acked(event, now))
                 self._context.on_unbooked()
                 if event.others and (left := self.subscriber.left_of(event.request_id)):
                     self._take_refusal(Refused(event.request_id, left, event.others), now)
