@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from decimal import Decimal
 from functools import cache
 from typing import Any, ClassVar, Final, NoReturn
 from urllib.parse import parse_qsl, urlsplit
@@ -111,6 +112,7 @@ CONTROL: Final = {
         b'{"event":"channel-conn-count","channel":"books","connCount":"1"}',
     ],
 }
+CONTROL["binanceus"] = CONTROL["binance"]
 
 
 class _Connection:
@@ -527,6 +529,8 @@ class Lists(Target):
             assert is_instrument(name), repr(name)
             assert market.symbol, repr(name)
             assert len(market.trading.word) <= LONGEST_WORD, repr(name)
+            numbers = (market.tick, market.lot, market.min_amount, market.min_notional)
+            assert all(Decimal(number) > 0 for number in numbers if number is not None), market
         return "a list" if found else "an empty list"
 
 

@@ -171,6 +171,7 @@ DIALECTS: Final = {
         halted="suspend",
     ),
 }
+DIALECTS["binanceus"] = DIALECTS["binance"]
 
 
 async def socket_url(simulator: Simulator, venue: str) -> str:

@@ -20,7 +20,6 @@ from dragonfly_venues.venue import Market
 __all__ = [
     "Markets",
     "Number",
-    "by_instrument",
     "increment",
     "plain_decimal",
     "read_list",
@@ -109,8 +108,14 @@ class Markets(dict[str, Market]):
             self.left_out["twin"] += 1
             if known.trading.halted <= trading.halted:
                 return
-        numbers = (self._plain(number) for number in (tick, lot, min_amount, min_notional))
-        self[instrument] = Market(symbol, trading, *numbers)
+        self[instrument] = Market(
+            symbol,
+            trading,
+            self._plain(tick),
+            self._plain(lot),
+            self._plain(min_amount),
+            self._plain(min_notional),
+        )
 
     def _plain(self, number: Number) -> str | None:
         try:
@@ -130,14 +135,6 @@ def read_list(decoder: Decodes[T], reply: bytes) -> T:
         return read(decoder, reply)
     except FrameError as error:
         raise FrameError("not_instruments", str(error)) from None
-
-
-def by_instrument(listed: Iterable[tuple[str, Market]]) -> Markets:
-    """Return the markets of (BASE-QUOTE in any case, market); see `Markets.add`."""
-    markets = Markets()
-    for name, market in listed:
-        markets.add(name, market.symbol, market.trading)
-    return markets
 
 
 def trading(status: str, usual: str, restricted: Collection[str] = ()) -> Trading:

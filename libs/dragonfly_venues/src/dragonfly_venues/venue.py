@@ -84,7 +84,7 @@ class Liveness(msgspec.Struct, frozen=True, kw_only=True):
     """The venue hangs up on who does not send `Venue.keepalive` by the clock, traffic or not."""
 
 
-class Market(msgspec.Struct, frozen=True):
+class Market(msgspec.Struct, frozen=True, gc=False):
     """What a venue lists of one instrument.
 
     Increments and minimums of an order are plain decimal text ("0.01"), None where the venue does

@@ -3,6 +3,6 @@
 Deeper books are made of the changes of whole books, joined with one that REST gives.
 """
 
-from dragonfly_venues.binance.venue import Binance
+from dragonfly_venues.binance.venue import Binance, BinanceUs
 
-__all__ = ["Binance"]
+__all__ = ["Binance", "BinanceUs"]

@@ -6,20 +6,19 @@ sets the pace and a test can have more than ten updates a second.
 
 from __future__ import annotations
 
-from typing import Final
-
 from venue_simulator.book import Books
+from venue_simulator.rebuilding import nothing_recorded
 from venue_simulator.venue import Liveness
 from venue_simulator.venues.binance import frames, listing, recording, rest
 from venue_simulator.venues.binance.session import BinanceSession, accepts
 
-__all__ = ["Binance"]
+__all__ = ["Binance", "BinanceUs"]
 
 
 class Binance:
     """Change-driven streams, chained update ids, and a strict count of what a client sends."""
 
-    name: Final = "binance"
+    name: str = "binance"
     liveness = Liveness(ping_interval_s=20.0, pong_timeout_s=60.0)
     rate_limited = rest.RATE_LIMITED
 
@@ -35,3 +34,11 @@ class Binance:
 
     def session(self, path: str, books: Books, connection_id: int) -> BinanceSession:
         return BinanceSession(path)
+
+
+class BinanceUs(Binance):
+    """Binance.US: the same protocol, another market; nothing of it is recorded."""
+
+    name = "binanceus"
+
+    rebuild = staticmethod(nothing_recorded)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -50,7 +50,7 @@ class _Frame(msgspec.Struct):
     data: _Delta
 
 
-def rebuild(folder: Path) -> list[Recording]:
+def rebuild(folder: Path) -> Sequence[Recording]:
     """Rebuild what is recorded in `folder`; see `rebuild_books`."""
     return rebuild_books(*read_parts(folder, "BINANCE"))
 
