@@ -72,6 +72,12 @@ CONTROL: Final = {
         b'{"id":1,"channel":"spot.obu","event":"subscribe","error":{"code":2,"message":"no"}}',
         b'{"channel":"spot.pong","event":"","error":null,"result":null}',
     ],
+    "coinbase_advanced": [
+        b'{"channel":"heartbeats","sequence_num":7,"events":[{"heartbeat_counter":"3"}]}',
+        b'{"type":"error","message":"invalid product_ids: A-B"}',
+        b'{"channel":"subscriptions","sequence_num":7,"events":[{"subscriptions":{"level2":['
+        b'"ETH-BTC"]}}]}',
+    ],
     "coinbase": [
         b'{"type":"heartbeat","sequence":7,"last_trade_id":2,"product_id":"ETH-BTC"}',
         b'{"type":"error","message":"Failed to subscribe","reason":"A-B is not a valid product"}',

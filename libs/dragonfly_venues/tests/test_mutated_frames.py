@@ -76,6 +76,17 @@ def coinbase(rng: random.Random, seq: int) -> bytes:
     return compact(book | {"time": f"2026-09-30T12:00:{seq % 60:02}.050000Z"})
 
 
+def coinbase_advanced(rng: random.Random, seq: int) -> bytes:
+    updates = [
+        {"side": side, "event_time": "1970-01-01T00:00:00Z", "price_level": p, "new_quantity": q}
+        for side, way in zip(("bid", "offer"), BOTH_SIDES, strict=True)
+        for p, q in levels(rng, *way)
+    ]
+    book = {"type": "snapshot", "product_id": "ETH-BTC", "updates": updates}
+    times = {"client_id": "", "timestamp": f"2026-09-30T12:00:{seq % 60:02}.123456789Z"}
+    return compact({"channel": "l2_data", **times, "sequence_num": seq, "events": [book]})
+
+
 def okx(rng: random.Random, seq: int) -> bytes:
     bids, asks = ([[*level, "0", "1"] for level in levels(rng, *side)] for side in BOTH_SIDES)
     # A snapshot in four frames; what was damaged before may have broken the chain.
@@ -139,6 +150,11 @@ CONTROL = {
         b'{"time":1,"id":1,"channel":"spot.obu","event":"subscribe","error":null,"result":{}}',
         b'{"time":1,"id":1,"channel":"spot.obu","event":"","error":{"code":2,"message":"no"}}',
         b'{"time":1,"channel":"spot.pong","event":"","error":null,"result":null}',
+    ],
+    "coinbase_advanced": [
+        b'{"channel":"heartbeats","sequence_num":7,"events":[{"heartbeat_counter":"3"}]}',
+        b'{"channel":"subscriptions","sequence_num":8,"events":[{"subscriptions":{"level2":[]}}]}',
+        b'{"type":"error","message":"invalid product_ids: A-B"}',
     ],
     "coinbase": [
         b'{"type":"l2update","product_id":"ETH-BTC","changes":[["buy","1.0","0"]],"time":"2026-09-30T'
@@ -227,7 +243,11 @@ def from_rest(decoder: Decoder, frame: bytes) -> Sequence[Event]:
 
 
 @pytest.mark.parametrize(
-    "book", [binance, bitget, bitstamp, bybit, coinbase, gateio, htx, kraken, kucoin, okx]
+    "book",
+    [
+        *(binance, bitget, bitstamp, bybit, coinbase, coinbase_advanced, gateio, htx, kraken),
+        *(kucoin, okx),
+    ],
 )
 def test_no_damage_is_fatal(book: Callable[[random.Random, int], bytes]) -> None:
     rng = random.Random(20261123)

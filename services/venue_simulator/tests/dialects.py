@@ -94,6 +94,21 @@ DIALECTS: Final = {
         statuses=lambda reply: ((one["id"], one["trading_disabled"]) for one in reply),
         halted=True,
     ),
+    "coinbase_advanced": Dialect(
+        "",
+        "/api/v3/brokerage/market/products",
+        {"type": "subscribe", "product_ids": ["ETH-BTC"], "channel": "level2"},
+        begins=lambda message: message["channel"] == "l2_data",
+        is_book=lambda message: message.get("channel") == "l2_data",
+        # It prints nanoseconds.
+        seq=lambda message: microseconds(f"{message['timestamp'][:-4]}Z"),
+        statuses=lambda reply: (
+            (one["product_id"], one["trading_disabled"])
+            for one in reply["products"]
+            if not one["alias"]
+        ),
+        halted=True,
+    ),
     "gateio": Dialect(
         "/ws/v4/",
         "/api/v4/spot/currency_pairs",

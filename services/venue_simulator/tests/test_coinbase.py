@@ -27,7 +27,7 @@ async def test_a_whole_book_and_its_changes_are_the_book(simulator: Simulator) -
     async with dialled(simulator, "coinbase") as wire:
         first = await followed(wire)
         sides = {"buy": dict(first["bids"]), "sell": dict(first["asks"])}
-        assert len(first["bids"]) > 500
+        assert len(first["bids"]) > FAR_LEVELS
         assert len(first["asks"]) > FAR_LEVELS
         simulator.step(30)
         removed = 0

@@ -79,5 +79,7 @@ def understand(frame: bytes) -> Sequence[Event]:
             named = _REFUSED.match(control.reason)
             reason = ": ".join(filter(None, (control.message, control.reason)))
             return (Refused(None, named.groups() if named else (), reason[:200]),)
+        case "snapshot" | "l2update":
+            raise FrameError("bad_shape", f"a {control.type} that is printed otherwise")
         case _:
             raise FrameError("unknown_channel", control.type[:60])

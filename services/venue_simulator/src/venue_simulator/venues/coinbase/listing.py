@@ -13,8 +13,9 @@ from venue_simulator.decimals import list_unpadded
 __all__ = ["list_asset", "next_seq", "whole_sides"]
 
 SIZE_DECIMALS: Final = 8
-FAR_LEVELS: Final = 10_000
-"""A side, below half and above twice the price: books are whole, and most of one is far away."""
+FAR_LEVELS: Final = 1_000
+"""A side, below half and above twice the price: books are whole, and most of one is far away. The
+venue's have up to twenty times as many."""
 FULL: Final = 100
 """Levels that a side has which goes on far away; a thinner one is a thin market's."""
 
@@ -34,17 +35,18 @@ def whole_sides(state: BookState) -> tuple[Levels, Levels]:
         return state.bids, state.asks
     price = state.bids[0][0]
     decimals = len(price.partition(".")[2])
-    below, above = _far_away(math.floor(math.log2(float(price))), decimals)
+    exponent = math.floor(math.log2(float(price)))
+    below, above = _far_away(exponent, decimals, FAR_LEVELS)
     return (*state.bids, *below), (*state.asks, *above)
 
 
-@lru_cache(maxsize=64)
-def _far_away(exponent: int, decimals: int) -> tuple[Levels, Levels]:
+@lru_cache(maxsize=256)
+def _far_away(exponent: int, decimals: int, count: int) -> tuple[Levels, Levels]:
     """Return levels of a price from 2^exponent on, to its double."""
     ticks = 2.0**exponent * 10**decimals
     below, above = int(ticks / 2), int(ticks * 4)
-    bids = range(below, max(0, below - FAR_LEVELS), -1)
-    asks = range(above, above + FAR_LEVELS)
+    bids = range(below, max(0, below - count), -1)
+    asks = range(above, above + count)
     return _levels(bids, decimals), _levels(asks, decimals)
 
 

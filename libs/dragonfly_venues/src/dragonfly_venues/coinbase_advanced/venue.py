@@ -1,0 +1,28 @@
+"""Coinbase Advanced Trade's rules. Source: docs.cdp.coinbase.com, "Advanced Trade" (2025-11)."""
+
+from __future__ import annotations
+
+from dragonfly_venues.coinbase.venue import Coinbase
+from dragonfly_venues.coinbase_advanced import control, instruments, seed
+from dragonfly_venues.coinbase_advanced.decoder import CoinbaseAdvancedDecoder
+from dragonfly_venues.venue import InstrumentSource, SnapshotSource, Venue
+
+__all__ = ["CoinbaseAdvanced"]
+
+
+class CoinbaseAdvanced(Venue):
+    """The `Venue` of Coinbase Advanced Trade."""
+
+    name = "coinbase_advanced"
+    ws_url = "wss://advanced-trade-ws.coinbase.com"
+    rest_url = "https://api.coinbase.com"
+    decoder = CoinbaseAdvancedDecoder
+    requests = staticmethod(control.request)
+    greeting = (control.HEARTBEATS,)
+    # Some 900 products in 1.2 MB.
+    instruments = InstrumentSource(parse=instruments.parse, rest_path=instruments.REST_PATH)
+    # 10 requests a second are allowed.
+    snapshots = SnapshotSource(path=seed.path, parse=seed.parse, per_minute=60.0)
+    limits = Coinbase.limits
+    # A heartbeat comes every second for the whole connection.
+    liveness = Coinbase.liveness
