@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import getpass
 import os
 import tempfile
@@ -62,6 +63,13 @@ def pytest_unconfigure() -> None:
 def no_forced_end(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a command that a test calls in this very process end without a deadline."""
     monkeypatch.setattr("dragonfly_common.runtime.END_LIMIT_S", A_DAY_S, raising=False)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def what_is_left_open_is_seen_here() -> Iterator[None]:
+    """Collect what a file's tests left open: otherwise whichever test runs then fails for it."""
+    yield
+    gc.collect()
 
 
 @pytest.fixture(autouse=True)

@@ -7,34 +7,27 @@ clock of its own.
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from dragonfly_common.clock import SystemClock
+from dragonfly_common.clock import SteadyClock
 
 __all__ = ["PATIENCE_S", "SkippingClock", "eventually", "patiently"]
 
 PATIENCE_S: Final = 120.0
 """Of a wait, and of a child process. pytest's own limit lies beyond it (`pyproject.toml`)."""
 POLL_S: Final = 0.005
-MOST_AT_ONCE_S: Final = 0.05
-"""Between two looks at a `SkippingClock`: what is longer, the machine took."""
 
 
-class SkippingClock(SystemClock):
-    """The machine's clock: it stands still while the test does, and skips where that says."""
+class SkippingClock(SteadyClock):
+    """A clock that stands still while the test does, and skips where that says."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.skipped_s = 0.0
-        self._passed_s = 0.0
-        self._read_at = time.monotonic()
 
     def monotonic(self) -> float:
-        now = time.monotonic()
-        self._passed_s += min(now - self._read_at, MOST_AT_ONCE_S)
-        self._read_at = now
-        return self._passed_s + self.skipped_s
+        return super().monotonic() + self.skipped_s
 
 
 async def eventually(

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import time
-from typing import Protocol
+from typing import Final, Protocol
 
-__all__ = ["Clock", "ManualClock", "SystemClock"]
+__all__ = ["Clock", "ManualClock", "SteadyClock", "SystemClock"]
+
+MOST_AT_ONCE_S: Final = 0.05
+"""Between two looks at a `SteadyClock`: what is longer, the machine took."""
 
 
 class Clock(Protocol):
@@ -25,6 +28,23 @@ class SystemClock:
 
     now_ns = staticmethod(time.time_ns)
     monotonic = staticmethod(time.monotonic)
+
+
+class SteadyClock(SystemClock):
+    """The machine's clocks, of which `monotonic` stands still while the machine does.
+
+    For tests: a process that gets no time for seconds takes nobody for silent after them.
+    """
+
+    def __init__(self) -> None:
+        self._passed_s = 0.0
+        self._read_at = time.monotonic()
+
+    def monotonic(self) -> float:
+        now = time.monotonic()
+        self._passed_s += min(now - self._read_at, MOST_AT_ONCE_S)
+        self._read_at = now
+        return self._passed_s
 
 
 class ManualClock:

@@ -60,7 +60,7 @@ class Client:
         try:
             async with self._tasks:
                 self._perform(self._session.open(self._now_ns()))
-                self._keep_alive(exchange.venue.liveness)
+                self._keep_alive(exchange.liveness)
                 await self._receive()
                 self._leaving = True
                 for task in self._keeping:

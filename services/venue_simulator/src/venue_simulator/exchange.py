@@ -14,7 +14,7 @@ from venue_simulator.book import BookState, Levels, Listing, cross
 from venue_simulator.broadcast import Broadcast, Follower
 from venue_simulator.faults import ActiveFaults, FaultKind
 from venue_simulator.truth import Truth
-from venue_simulator.venue import FakeVenue, FirstFrame, Stream, Subscribe
+from venue_simulator.venue import FakeVenue, FirstFrame, Liveness, Stream, Subscribe
 
 __all__ = ["Exchange", "Member", "TradedBook"]
 
@@ -51,9 +51,10 @@ class TradedBook:
 class Exchange:
     """Knows its books by the venue's own names; implements `Books` for the venue's protocol."""
 
-    def __init__(self, venue: FakeVenue, clock: Clock, truth: Truth) -> None:
-        """Open a venue that lists nothing yet."""
+    def __init__(self, venue: FakeVenue, clock: Clock, truth: Truth, faster: float = 1.0) -> None:
+        """Open a venue that lists nothing yet, and whose own clock runs so many times faster."""
         self.venue = venue
+        self._faster = faster
         self.clock = clock
         self.faults = ActiveFaults()
         self.members: set[Member] = set()
@@ -75,6 +76,15 @@ class Exchange:
     def add(self, listing: Listing) -> TradedBook:
         book = self._books[listing.symbol] = TradedBook(listing)
         return book
+
+    def book(self, instrument: str) -> TradedBook:
+        """Return the book of an instrument that is listed."""
+        return next(book for book in self._books.values() if book.listing.instrument == instrument)
+
+    @property
+    def liveness(self) -> Liveness:
+        """What the venue does by its clock, which may run faster than ours."""
+        return self.venue.liveness.faster(self._faster)
 
     @property
     def halted(self) -> bool:

@@ -27,6 +27,8 @@ class Options:
     port: int = 0
     rate: float = 0.0
     """States a second, for each book at each venue; with 0 the market moves by `step` alone."""
+    faster: float = 1.0
+    """How many times faster the venues' own clocks run: pings, heartbeats, limits of silence."""
     seed: int = 1
     captures: Path | None = None
     """Play recordings instead of the seeded market."""

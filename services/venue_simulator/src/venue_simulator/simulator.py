@@ -19,6 +19,7 @@ from dragonfly_common.errors import ConfigError
 from websockets.datastructures import Headers
 
 from venue_simulator import control
+from venue_simulator.book import Levels
 from venue_simulator.catalogue import ALWAYS_MOVING
 from venue_simulator.exchange import Exchange
 from venue_simulator.fault_injection import FaultInjection
@@ -94,6 +95,11 @@ class Simulator:
         for _ in range(count):
             self._driver.step()
 
+    def set_book(self, venue: str, instrument: str, bids: Levels, asks: Levels) -> None:
+        """Make these levels, in the venue's own text, the next state of a book."""
+        exchange = self._exchanges[venue]
+        exchange.advance(exchange.book(instrument), bids, asks)
+
     def silence(self, venue: str) -> AbstractContextManager[None]:
         """Let nothing leave the venue while the context lasts; its sockets stay open."""
         return self.during(venue, FaultKind.SILENCE)
@@ -131,7 +137,9 @@ async def running_simulator(
         raise ConfigError(f"no simulated venue {unknown[0]!r}: name {', '.join(VENUES)}")
     tls = tls_context(options)
     with closing(Truth(options.truth_log, options.keep_truth, options.truth_levels)) as truth:
-        exchanges = {name: Exchange(VENUES[name], clock, truth) for name in options.venues}
+        exchanges = {
+            name: Exchange(VENUES[name], clock, truth, options.faster) for name in options.venues
+        }
         with (
             closing(_driver(options, exchanges)) as driver,
             closing(FaultInjection(exchanges, clock, truth)) as faults,

@@ -1,0 +1,67 @@
+"""The command `dragonfly conformance`."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from typing import Final
+
+import click
+from dragonfly_common.errors import ConfigError
+from dragonfly_venues.registry import venue_names
+
+from dragonfly_conformance.cases import CASES
+from dragonfly_conformance.suite import examine
+
+__all__ = ["conformance"]
+
+WIDTH: Final = max(map(len, CASES)) + 2
+
+
+@click.command(short_help="Hold a venue to what every venue must do.")
+@click.option(
+    "--venue",
+    "venues",
+    multiple=True,
+    metavar="NAME",
+    help="The venue; may be given again.  [default: every one that is installed]",
+)
+@click.option(
+    "--case", "cases", multiple=True, metavar="NAME", help=f"Only this: {', '.join(CASES)}."
+)
+@click.option(
+    "--log-level",
+    type=click.Choice(["debug", "info", "warning", "error"]),
+    default="error",
+    show_default=True,
+    help="Of the listener and the fake venue.",
+)
+def conformance(*, venues: tuple[str, ...], cases: tuple[str, ...], log_level: str) -> None:
+    """Listen to a fake of a venue, let all go wrong that can, and judge each book.
+
+    A venue of your own is two entry points of your package: `dragonfly.venues` and
+    `dragonfly.simulated_venues`. Ends with 1 where a case fails.
+
+    \b
+    Example:
+      dragonfly conformance --venue kraken --case gap
+    """
+    unknown = [name for name in cases if name not in CASES]
+    if unknown:
+        raise ConfigError(f"{unknown[0][:60]!r} is no case: choose {', '.join(CASES)}")
+    failed = asyncio.run(_examine(venues or venue_names(), cases or tuple(CASES), log_level))
+    if failed:
+        click.echo(f"{failed} failed", err=True)
+        sys.exit(1)
+
+
+async def _examine(venues: tuple[str, ...], cases: tuple[str, ...], log_level: str) -> int:
+    failed = 0
+    for venue in venues:
+        click.secho(venue, bold=True)
+        async for verdict in examine(venue, cases, log_level):
+            failed += bool(verdict.trouble)
+            mark = click.style("✗", fg="red") if verdict.trouble else click.style("✓", fg="green")
+            meant = verdict.trouble or (CASES[verdict.case].__doc__ or "").strip()
+            click.echo(f"  {mark} {verdict.case:{WIDTH}}{verdict.seconds:5.1f} s  {meant}")
+    return failed

@@ -1,0 +1,42 @@
+"""Every venue that is installed passes every case."""
+
+from __future__ import annotations
+
+import pytest
+from dragonfly_common.errors import ConfigError
+from dragonfly_conformance import Rig, Violation, cases, examine
+from dragonfly_venues.registry import venue_names
+from venue_simulator.book import lie
+from venue_simulator.broadcast import Broadcast
+
+
+@pytest.mark.parametrize("venue", venue_names())
+async def test_a_venue_passes_every_case(venue: str) -> None:
+    troubles = {v.case: v.trouble async for v in examine(venue)}
+    assert list(troubles) == list(cases.CASES)
+    assert not {case: trouble for case, trouble in troubles.items() if trouble}
+
+
+async def test_a_venue_that_lies_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    honest = Broadcast.publish
+
+    def publish(self: Broadcast, state, kinds) -> bool:  # type: ignore[no-untyped-def]
+        return honest(self, lie(state), kinds)
+
+    monkeypatch.setattr(Broadcast, "publish", publish)
+    (verdict,) = [each async for each in examine("bitstamp", ["updates"])]
+    assert "where the truth is" in verdict.trouble
+
+
+async def test_who_fails_a_case_is_examined_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fails(rig: Rig) -> None:
+        raise Violation("no")
+
+    monkeypatch.setitem(cases.CASES, "gap", fails)
+    verdicts = [each async for each in examine("okx", ["gap", "first_book"])]
+    assert [(each.case, each.trouble) for each in verdicts] == [("gap", "no"), ("first_book", "")]
+
+
+async def test_a_venue_that_nobody_has_is_named() -> None:
+    with pytest.raises(ConfigError, match="'mtgox' is not a venue"):
+        [_ async for _ in examine("mtgox")]
