@@ -7,7 +7,7 @@ Everything here is pure: frames in, actions out; states in, frames out. A venue 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 from pathlib import Path
 from typing import Protocol, TypeAlias
@@ -169,11 +169,19 @@ class Liveness:
     """A client that sends no `KeptAlive` for this long is cut, also while data flows."""
 
     def faster(self, factor: float) -> Liveness:
-        """Return what is done where time runs `factor` times faster."""
-        spans = {
-            each.name: getattr(self, each.name) for each in fields(self) if each.name[-2:] == "_s"
-        }
-        return replace(self, **{name: span and span / factor for name, span in spans.items()})
+        """Return what is done where time runs `factor` times faster; who comes has as long."""
+
+        def shorter(span: float | None) -> float | None:
+            return None if span is None else span / factor
+
+        return replace(
+            self,
+            ping_interval_s=shorter(self.ping_interval_s),
+            pong_timeout_s=self.pong_timeout_s / factor,
+            heartbeat_interval_s=shorter(self.heartbeat_interval_s),
+            silence_limit_s=shorter(self.silence_limit_s),
+            keepalive_limit_s=shorter(self.keepalive_limit_s),
+        )
 
 
 class Session(Protocol):
