@@ -15,7 +15,7 @@ from venue_simulator.faults import FaultKind
 
 from dragonfly_conformance.rig import INSTRUMENTS, Rig, Violation
 
-__all__ = ["CASES", "CROWD_PER_CONNECTION", "Case", "crowd"]
+__all__ = ["CASES", "CROWD_PER_CONNECTION", "LOSSES", "Case"]
 
 Case = Callable[[Rig], Awaitable[None]]
 
@@ -122,7 +122,8 @@ async def announced_close(rig: Rig) -> None:
 async def silence(rig: Rig) -> None:
     """A socket that is open and says nothing leaves the book, and returns once it speaks."""
     with rig.during(FaultKind.SILENCE):
-        rig.step()
+        if rig.venue.loss_shows:
+            rig.step()
         await _all_out(rig)
     await rig.heals()
 
@@ -211,6 +212,9 @@ CASES: Final[dict[str, Case]] = {
     )
 }  # fmt: skip
 """By name, in the order in which they are run."""
+
+LOSSES: Final = frozenset({gap.__name__, reorder.__name__})
+"""Cases of venues that show a loss (`Venue.loss_shows`); of others only an audit finds it."""
 
 
 async def _spoilt(rig: Rig, kind: str) -> None:
