@@ -15,7 +15,7 @@ from venue_simulator.book import BookState
 from venue_simulator.changes import changed_levels
 from venue_simulator.times import rfc3339
 from venue_simulator.venue import Stream
-from venue_simulator.venues.coinbase.listing import whole_sides
+from venue_simulator.venues.coinbase.listing import is_thin, whole_sides
 
 __all__ = ["BOOKS", "HEARTBEAT", "TICKER", "first_frame", "frame", "spoil_checksum"]
 
@@ -66,10 +66,12 @@ def spoil_checksum(frame: str) -> str:
 
 
 def _changes(before: BookState, after: BookState) -> Iterator[tuple[str, str, str]]:
-    for price, size in changed_levels(before.bids, after.bids, GONE):
-        yield "buy", price, size
-    for price, size in changed_levels(before.asks, after.asks, GONE):
-        yield "sell", price, size
+    sides = (before.bids, before.asks), (after.bids, after.asks)
+    if is_thin(before) is not is_thin(after):
+        sides = whole_sides(before), whole_sides(after)
+    for word, old, new in zip(("buy", "sell"), *sides, strict=True):
+        for price, size in changed_levels(old, new, GONE):
+            yield word, price, size
 
 
 def _ticker(stream: Stream, state: BookState) -> str | None:

@@ -10,7 +10,7 @@ from venue_simulator.book import BookState, Levels, Listing
 from venue_simulator.catalogue import Asset
 from venue_simulator.decimals import list_unpadded
 
-__all__ = ["list_asset", "next_seq", "whole_sides"]
+__all__ = ["is_thin", "list_asset", "next_seq", "whole_sides"]
 
 SIZE_DECIMALS: Final = 8
 FAR_LEVELS: Final = 1_000
@@ -29,9 +29,14 @@ def next_seq(previous: int, now_ns: int) -> int:
     return max(previous + 1, now_ns // 1000)
 
 
+def is_thin(state: BookState) -> bool:
+    """Say whether nothing is far away."""
+    return min(len(state.bids), len(state.asks)) < FULL
+
+
 def whole_sides(state: BookState) -> tuple[Levels, Levels]:
     """Return the whole book: what moves, and what is far away."""
-    if min(len(state.bids), len(state.asks)) < FULL:
+    if is_thin(state):
         return state.bids, state.asks
     price = state.bids[0][0]
     decimals = len(price.partition(".")[2])
