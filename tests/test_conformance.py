@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from dragonfly_common.types import Side
+from dragonfly_venues.bitfinex.decoder import BitfinexDecoder
 from dragonfly_venues.coinbase.decoder import CoinbaseDecoder
 from dragonfly_venues.events import BookTop, Broken, Event, Unchanged
 from dragonfly_venues.gateio.decoder import GateioDecoder
@@ -18,6 +19,7 @@ from dragonfly_venues.kucoin.decoder import KucoinDecoder
 from dragonfly_venues.okx.decoder import OkxDecoder
 from venue_simulator.book import Levels
 from venue_simulator.rebuilding import RecordedState, parse_lines, read_lines, read_parts
+from venue_simulator.venues.bitfinex.recording import rebuild as rebuild_bitfinex
 from venue_simulator.venues.coinbase.recording import rebuild as rebuild_coinbase
 from venue_simulator.venues.gateio.recording import rebuild as rebuild_gateio
 from venue_simulator.venues.htx.recording import read_frames as read_htx
@@ -179,3 +181,24 @@ def test_coinbase_snapshots_and_updates_are_the_recorded_books() -> None:
             assert event.bids[0] < event.asks[0]
     assert all(next(left, None) is None for left in states.values())
     assert (len(shown), sum(shown.values())) == (10, 6648)
+
+
+def test_bitfinex_frames_are_numbered_without_a_gap_and_make_the_recorded_books() -> None:
+    folder = CAPTURES / "bitfinex"
+    states = {one.symbol: iter(one.states) for one in rebuild_bitfinex(folder)}
+    decoder = BitfinexDecoder(DEPTH)
+    arrays, said = 0, Counter[str]()
+    for line in parse_lines(read_lines(folder, "BITFINEX.ws.*")):
+        if not line.received:
+            continue
+        arrays += line.text.startswith("[")
+        # Tickers and trades are numbered too, and early heartbeats.
+        for event in decoder.decode(line.text.encode()):
+            said[type(event).__name__] += 1
+            if isinstance(event, BookTop | Unchanged):
+                state = next(states[event.symbol])
+            if isinstance(event, BookTop):
+                assert (event.bids, event.asks) == tops(state)
+    assert [name for name, left in states.items() if next(left, None) is not None] == []
+    assert arrays == 1670
+    assert (said["BookTop"] + said["Unchanged"], said["Lost"], said["Broken"]) == (1600, 0, 0)

@@ -62,6 +62,16 @@ CONTROL: Final = {
         b'{"event":"error","arg":{"instId":"ETHBTC"},"code":30001,"msg":"no","op":"subscribe"}',
         b'{"event":"error","code":"30007","msg":"request over limit","op":"subscribe"}',
     ],
+    "bitfinex": [
+        b'{"event":"info","version":2,"platform":{"status":0}}',
+        b'{"event":"info","code":20051,"msg":"Stopping. Please try to reconnect"}',
+        b'{"event":"info","code":20061,"msg":"Maintenance ended"}',
+        b'{"event":"error","msg":"subscribe: dup","code":10301,"symbol":"tETHBTC"}',
+        b'{"event":"subscribed","channel":"book","chanId":7,"symbol":"tETHBTC"}',
+        b'{"event":"unsubscribed","status":"OK","chanId":7}',
+        b'[7,"hb",1,1790114272304]',
+        b'[7,"cs",1756193398,2,1790114272304]',
+    ],
     "bitstamp": [
         b'{"event":"bts:error","channel":"","data":{"code":null,"message":"no"}}',
         b'{"event":"bts:request_reconnect","channel":"","data":""}',
@@ -287,6 +297,9 @@ class Frames(Target):
         self._clock.advance(seconds)
         self._pauses.beat(self._clock.monotonic())
         self._market.step()
+        if self.session.retiring:
+            self._feeds.on_lost(self.session, "replaced", None)
+            self._open()
         self._converse()
         for symbol in self.session.unbooked():
             self.session.seed(_seed(symbol, self._exchange))

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from zlib import crc32
 
 import pytest
+from dragonfly_venues.bitfinex.decoder import BitfinexDecoder
 from dragonfly_venues.decoding.delta_books import DeltaDecoder
 from dragonfly_venues.events import FRAME_ERROR_REASONS, BookTop, Broken, Event, FrameError
 from dragonfly_venues.kucoin.decoder import KucoinDecoder
@@ -106,6 +107,16 @@ def bitget(rng: random.Random, seq: int) -> bytes:
     return compact({"action": action, "arg": arg, "data": [data], "ts": 1730332800436})
 
 
+def bitfinex(rng: random.Random, seq: int) -> bytes:
+    bids, asks = (levels(rng, *side) for side in BOTH_SIDES)
+    # Of four frames one begins a channel and one is its snapshot.
+    if seq % 4 == 0:
+        return b'{"event":"subscribed","channel":"book","chanId":7,"symbol":"tETHBTC"}'
+    entries = [[float(price), 1, float(amount)] for price, amount in bids]
+    entries += [[float(price), 1, -float(amount)] for price, amount in asks]
+    return compact([7, entries if seq % 4 == 1 else entries[seq % 10], seq, 1790114272304 + seq])
+
+
 def bybit(rng: random.Random, seq: int) -> bytes:
     bids, asks = (levels(rng, *side) for side in BOTH_SIDES)
     # A snapshot in four frames; what was damaged before may have broken the chain.
@@ -130,6 +141,11 @@ CONTROL = {
         b"pong",
         b'{"event":"subscribe","arg":{"instType":"SPOT","channel":"books","instId":"ETHBTC"}}',
         b'{"event":"error","arg":{"instId":"ETHBTC"},"code":30001,"msg":"no","op":"subscribe"}',
+    ],
+    "bitfinex": [
+        b'{"event":"info","version":2,"platform":{"status":1}}',
+        b'{"event":"error","msg":"symbol: invalid","code":10300,"symbol":"tNOPEUSD"}',
+        b'[7,"cs",1756193398,1,1790114272304]',
     ],
     "bybit": [
         b'{"success":true,"ret_msg":"subscribe","req_id":"1","op":"subscribe"}',
@@ -245,8 +261,18 @@ def from_rest(decoder: Decoder, frame: bytes) -> Sequence[Event]:
 @pytest.mark.parametrize(
     "book",
     [
-        *(binance, bitget, bitstamp, bybit, coinbase, coinbase_advanced, gateio, htx, kraken),
-        *(kucoin, okx),
+        binance,
+        bitfinex,
+        bitget,
+        bitstamp,
+        bybit,
+        coinbase,
+        coinbase_advanced,
+        gateio,
+        htx,
+        kraken,
+        kucoin,
+        okx,
     ],
 )
 def test_no_damage_is_fatal(book: Callable[[random.Random, int], bytes]) -> None:
@@ -264,7 +290,7 @@ def test_no_damage_is_fatal(book: Callable[[random.Random, int], bytes]) -> None
             assert reason in FRAME_ERROR_REASONS, frame
             said[reason] += 1
         # A book of changes is gone with each frame that is lost.
-        if number % (2 if isinstance(decoder, KucoinDecoder) else 20) == 0:
+        if number % (2 if isinstance(decoder, KucoinDecoder | BitfinexDecoder) else 20) == 0:
             assert until_a_top(decoder, good), frame
     # The damage reached every part: what is read, what is refused, and for what.
     assert said["BookTop"] > 100

@@ -33,8 +33,14 @@ def test_a_base_address_may_end_in_a_slash_or_a_path(venue: Venue) -> None:
 def test_no_frame_asks_for_more_symbols_than_the_venue_takes(venue: Venue) -> None:
     symbols = [f"AAA{n}/USD" for n in range(3 * venue.limits.symbols_per_request // 2)]
     symbols = symbols[: venue.limits.symbols_per_request]
+    handles = {symbol: n for n, symbol in enumerate(symbols)}
     for subscribe in (True, False):
-        frames = venue.requests(Ask(symbols=symbols, request_id=7, depth=10, subscribe=subscribe))
+        frames = venue.requests(
+            Ask(symbols=symbols, request_id=7, depth=10, subscribe=subscribe, handles=handles)
+        )
+        if venue.ends_by_handle and not subscribe:
+            assert len(frames) == len(symbols)
+            continue
         assert all(0 < frame.count("AAA") <= venue.limits.symbols_per_request for frame in frames)
         assert all(sum(symbol in frame for frame in frames) == 1 for symbol in symbols)
 

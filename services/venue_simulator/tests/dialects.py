@@ -35,6 +35,8 @@ class Dialect:
     """BASE-QUOTE and what is said of its trading, from the instrument list."""
     halted: object
     """What is said of the trading of a halted market."""
+    greeting: object = None
+    """What is said first of all, without awaiting an answer."""
     token_path: str | None = None
     """To which a POST is sent that tells the socket's address."""
 
@@ -42,6 +44,12 @@ class Dialect:
 def microseconds(time: str) -> int:
     """Return what `2026-09-30T12:00:00.050000Z` is since the epoch."""
     return round(datetime.fromisoformat(time).timestamp() * 1e6)
+
+
+def entries_of(message: Message) -> list[object]:
+    """Return the entries of a book of Bitfinex, none of anything else."""
+    content = message.get("array", [0, 0])[1]
+    return content if isinstance(content, list) else []
 
 
 DIALECTS: Final = {
@@ -73,6 +81,18 @@ DIALECTS: Final = {
             (f"{one['baseCoin']}-{one['quoteCoin']}", one["status"]) for one in reply["data"]
         ),
         halted="halt",
+    ),
+    "bitfinex": Dialect(
+        "/ws/2",
+        "/v2/conf/pub:list:pair:exchange",
+        {"event": "subscribe", "channel": "book", "symbol": "tETHBTC", "len": "250"},
+        begins=lambda message: len(entries_of(message)) > 100,
+        is_book=lambda message: bool(entries_of(message)),
+        seq=lambda message: message["array"][-1],
+        statuses=lambda reply: ((f"{pair[:3]}-{pair[-3:]}", "listed") for pair in reply[0]),
+        halted=None,  # it is not listed
+        # TIMESTAMP, SEQ_ALL, OB_CHECKSUM, BULK_UPDATES
+        greeting={"event": "conf", "flags": 32768 + 65536 + 131072 + 536870912},
     ),
     "bitstamp": Dialect(
         "",
@@ -210,4 +230,6 @@ async def socket_url(simulator: Simulator, venue: str) -> str:
 async def dialled(simulator: Simulator, venue: str) -> AsyncIterator[Wire]:
     """Connect to a venue until the context ends."""
     async with dial(await socket_url(simulator, venue)) as wire:
+        if DIALECTS[venue].greeting is not None:
+            await wire.say(DIALECTS[venue].greeting)
         yield wire

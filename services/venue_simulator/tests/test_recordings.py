@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from venue_simulator.rebuilding import KEPT_LEVELS, Recording
 from venue_simulator.recordings import load_recordings
 from venue_simulator.venues.binance.recording import rebuild_books as rebuild_binance
+from venue_simulator.venues.bitfinex.recording import rebuild_books as rebuild_bitfinex
 from venue_simulator.venues.bitstamp.recording import rebuild_books as rebuild_bitstamp
 from venue_simulator.venues.coinbase.recording import rebuild_books as rebuild_coinbase
 from venue_simulator.venues.gateio.recording import rebuild_books as rebuild_gateio
@@ -96,6 +97,42 @@ class TestBinance:
                 [binance_seed(1.0, 10, [], [])],
                 [binance_delta(2.0, 12, 13, [], [])],
             )
+
+
+class TestBitfinex:
+    LIST = (
+        "https://api-pub.bitfinex.com/v2/conf/pub:list:pair:exchange -> 1.0: "
+        '[["IOTETH","AAVE:USD"]]'
+    )
+    BEGINNING = (
+        '1.5: [7,"hb",1]',
+        '2.0: {"event":"subscribed","channel":"book","chanId":7,"symbol":"tIOTETH"}',
+        "2.1: [7,[[0.07,2,1.50],[0.06,1,2],[0.08,1,-3e-7]],2]",
+    )
+
+    def test_applies_entries_as_printed_and_removes_counts_of_zero(self) -> None:
+        (recording,) = rebuild_bitfinex(
+            [self.LIST],
+            [
+                *self.BEGINNING,
+                "2.1: [7,[0.07,0,1],3]",
+                "2.2: [9,[1,2],4]",
+                "2.3: [7,[0.09,1,-4],5]",
+            ],
+        )
+        assert (recording.instrument, recording.symbol) == ("IOTA-ETH", "tIOTETH")
+        assert [state.venue_seq for state in recording.states] == [2100, 2101, 2300]
+        first, second, third = recording.states
+        assert (first.bids, first.asks) == (
+            (("0.07", "1.50"), ("0.06", "2")),
+            (("0.08", "3e-7"),),
+        )
+        assert second.bids == (("0.06", "2"),)
+        assert third.asks == (("0.08", "3e-7"), ("0.09", "4"))
+
+    def test_refuses_a_number_that_is_missing(self) -> None:
+        with pytest.raises(ConfigError, match="tIOTETH at bitfinex is broken: frame 3 is missing"):
+            rebuild_bitfinex([self.LIST], [*self.BEGINNING, "2.2: [7,[0.07,0,1],4]"])
 
 
 class TestBitstamp:
@@ -487,6 +524,7 @@ class TestRealCaptures:
         books = Counter(recording.venue for recording in captures)
         assert books == {
             "binance": 4,
+            "bitfinex": 7,
             "bitstamp": 10,
             "coinbase": 10,
             "gateio": 10,
@@ -509,6 +547,12 @@ class TestRealCaptures:
         assert sum('"checksum":0' not in line for line in pushes) == len(pushes) == 290
         (okx,) = (recording for recording in captures if recording.venue == "okx")
         assert len(okx.states) == sum('"instId":"BTC-USDT"' in line for line in pushes)
+
+    def test_bitfinex_has_a_state_for_each_of_its_books_frames(
+        self, captures: list[Recording]
+    ) -> None:
+        bitfinex = [recording for recording in captures if recording.venue == "bitfinex"]
+        assert sum(len(recording.states) for recording in bitfinex) == 1600
 
     def test_gateio_applies_each_change_that_is_newer_than_its_seed(
         self, captures: list[Recording]

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
+import msgspec
 import pytest
 from dialects import DIALECTS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from venue_simulator.book import BookState, Listing
 from venue_simulator.catalogue import CATALOGUE
-from venue_simulator.venue import FakeVenue, HangUp, Reply, Session, Subscribe
+from venue_simulator.venue import FakeVenue, HangUp, Later, Reply, Session, Subscribe
 from venue_simulator.venues import VENUES
 
 WORDS = (
@@ -50,8 +51,8 @@ class NoBooks:
 
 def is_json(frame: bytes) -> bool:
     try:
-        json.loads(frame)
-    except ValueError:
+        msgspec.json.decode(frame)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
         return False
     return True
 
@@ -72,7 +73,7 @@ def test_any_frame_gets_an_answer_or_a_hang_up(venue: str) -> None:
         assert isinstance(actions, list)
         if venue == "kucoin" and b'"response":true' not in frame.replace(b" ", b""):
             return  # it acknowledges only where it is asked to
-        if venue == "gateio" and not is_json(frame):
+        if venue in {"bitfinex", "gateio"} and not is_json(frame):
             return  # it leaves that without an answer
         assert actions
         assert isinstance(actions[0], Reply | HangUp)
@@ -84,7 +85,9 @@ def test_any_frame_gets_an_answer_or_a_hang_up(venue: str) -> None:
 def test_the_acknowledgement_comes_first(venue: str) -> None:
     session = session_of(venue)
     frame = json.dumps(DIALECTS[venue].subscribe).encode()
-    ack, subscription = session.receive(frame, 0)
+    ack, subscription = (
+        action for action in session.receive(frame, 0) if not isinstance(action, Later)
+    )
     assert isinstance(ack, Reply)
     assert isinstance(subscription, Subscribe)
     assert not any(isinstance(action, Subscribe) for action in session.receive(frame, 0))

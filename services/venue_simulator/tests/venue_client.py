@@ -50,9 +50,12 @@ class Wire:
         return frame
 
     async def hear(self) -> Message:
-        """Return the next message, its numbers as they were printed."""
-        message: Message = json.loads(await self.frame(), parse_float=str)
-        return message
+        """Return the next message, its numbers as they were printed.
+
+        One that is an array is returned as {"array": …}.
+        """
+        message = json.loads(await self.frame(), parse_float=str)
+        return message if isinstance(message, dict) else {"array": message}
 
     async def hear_where(self, holds: Callable[[Message], bool]) -> Message:
         """Return the next message for which `holds` does; those before it are lost."""

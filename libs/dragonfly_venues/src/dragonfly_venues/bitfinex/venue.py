@@ -1,0 +1,48 @@
+"""Bitfinex's rules. Source: docs.bitfinex.com (2026), and limits measured live (2026-09)."""
+
+from __future__ import annotations
+
+from dragonfly_venues.bitfinex import control, instruments
+from dragonfly_venues.bitfinex.decoder import BitfinexDecoder
+from dragonfly_venues.venue import InstrumentSource, Limits, Liveness, Venue
+
+__all__ = ["Bitfinex"]
+
+
+class Bitfinex(Venue):
+    """The `Venue` of Bitfinex's spot markets."""
+
+    name = "bitfinex"
+    ws_url = "wss://api-pub.bitfinex.com"
+    ws_path = "/ws/2"
+    rest_url = "https://api-pub.bitfinex.com"
+    levels = control.LENGTHS[-1]
+    decoder = BitfinexDecoder
+    requests = staticmethod(control.request)
+    probe = staticmethod(control.ping)
+    welcomes = True
+    greeting = (control.CONF,)
+    ends_by_handle = True
+    # Some 400 markets in 5 kB; a quarter more for the names.
+    instruments = InstrumentSource(parse=instruments.parse, rest_path=instruments.REST_PATH)
+    # REST's books have no number and no time: they cannot be compared with the socket's, nor can
+    # its tickers, which come seldom. The checksums that come by themselves are its audit.
+    limits = Limits(
+        # 25 to 30, depending on the page of the docs; 36 were accepted.
+        streams_per_connection=25,
+        symbols_per_request=25,
+        # None is documented: those of a full connection are asked for within two seconds.
+        requests_per_second=15.0,
+        # 20 a minute for an address, which replicas share; then blocked for 60 s.
+        connects_per_minute=8.0,
+        # A snapshot of 250 levels a side has 20 kB.
+        max_frame_bytes=2**20,
+    )
+    liveness = Liveness(
+        # Each channel has a heartbeat every 15 s: sooner it is asked for a pong.
+        probe_after_s=1.0,
+        stale_after_s=3.0,
+        reconnect_after_s=10.0,
+        # The snapshot follows the acknowledgement at once.
+        first_book_timeout_s=5.0,
+    )
