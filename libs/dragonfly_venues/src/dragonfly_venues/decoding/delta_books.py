@@ -191,12 +191,13 @@ class Progress(Enum):
 class _Levels:
     """One side; `_keys` rise towards the best price, which is therefore cheap to change."""
 
-    __slots__ = ("_amounts", "_bound", "_keys", "_sign")
+    __slots__ = ("_bound", "_keys", "_levels", "_sign")
 
     def __init__(self, sign: float) -> None:
         self._sign = sign
         self._keys: list[float] = []
-        self._amounts: dict[float, float] = {}
+        self._levels: list[Level] = []
+        """That of each key, in the same order: the best are had without being made."""
         self._bound = -inf
         """Keys below it are unproven and not kept."""
 
@@ -210,34 +211,36 @@ class _Levels:
 
     def replace(self, levels: Iterable[Level], limit: int | None) -> None:
         """Set the side; one as long as `limit` proves nothing beyond its last level."""
-        self._amounts = {self._sign * price: amount for price, amount in levels if amount > 0.0}
-        self._keys = sorted(self._amounts)
+        known = {self._sign * level[0]: level for level in levels if level[1] > 0.0}
+        self._keys = sorted(known)
+        self._levels = [known[key] for key in self._keys]
         cut = limit is not None and len(self._keys) >= limit
         self._bound = self._keys[0] if cut else -inf
         self._forget()
 
     def apply(self, changes: Iterable[Level], depth: int) -> bool:
         """Apply `changes` in order; return whether the best `depth` levels may have changed."""
-        keys, amounts, sign = self._keys, self._amounts, self._sign
+        keys, levels, sign = self._keys, self._levels, self._sign
         edge = keys[-depth] if len(keys) >= depth else -inf
         news = False
-        for price, amount in changes:
+        for level in changes:
+            price, amount = level
             key = sign * price
-            known = amounts.get(key)
+            at = bisect_left(keys, key)
+            known = at < len(keys) and keys[at] == key
             if amount == 0.0:
-                if known is None:
+                if not known:
                     continue
-                del amounts[key]
-                del keys[bisect_left(keys, key)]
-            elif known is None:
-                if key < self._bound:
+                del keys[at], levels[at]
+            elif known:
+                if levels[at][1] == amount:
                     continue
-                amounts[key] = amount
-                keys.insert(bisect_left(keys, key), key)
-            elif known == amount:
+                levels[at] = level
+            elif key < self._bound:
                 continue
             else:
-                amounts[key] = amount
+                keys.insert(at, key)
+                levels.insert(at, level)
             news = news or key >= edge
         self._forget()
         return news
@@ -246,14 +249,11 @@ class _Levels:
         """Drop what lies beyond the best `window` levels."""
         beyond = len(self._keys) - window
         if beyond > 0:
-            for key in self._keys[:beyond]:
-                del self._amounts[key]
-            del self._keys[:beyond]
+            del self._keys[:beyond], self._levels[:beyond]
 
     def best(self, depth: int) -> Side:
         """Return the best `depth` levels, best first."""
-        sign, amounts = self._sign, self._amounts
-        return tuple([(sign * key, amounts[key]) for key in reversed(self._keys[-depth:])])
+        return tuple(self._levels[: -depth - 1 : -1])
 
     def _forget(self) -> None:
         """Of too many levels, forget the worse half: what lies beyond the other is unproven."""
