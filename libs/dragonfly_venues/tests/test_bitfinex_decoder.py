@@ -142,6 +142,14 @@ def test_a_clock_that_is_set_back_moves_no_book_back(socket: Socket) -> None:
     assert (event.venue_seq, event.ts_event) == (TIME_MS + 1, (TIME_MS - 50) * 1_000_000)
 
 
+def test_each_channel_has_a_time_of_its_own(socket: Socket) -> None:
+    socket.subscribed(OTHER, "tETHUSD")
+    frame = f"[{OTHER},{json.dumps(SNAPSHOT)},{socket.number + 1},{TIME_MS - 50}]"
+    [event] = socket.decoder.decode(frame.encode())
+    assert isinstance(event, BookTop)
+    assert event.venue_seq == TIME_MS - 50
+
+
 def test_without_a_time_the_number_of_the_frame_is_that_of_the_book() -> None:
     socket = Socket()
     socket.subscribed()

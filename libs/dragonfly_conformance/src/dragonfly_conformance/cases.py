@@ -149,11 +149,15 @@ async def unlisted(rig: Rig) -> None:
 
 
 async def halted(rig: Rig) -> None:
-    """A market that the venue halts is HALTED with a reason, and LIVE when it resumes."""
+    """A market that the venue halts is HALTED with a reason, and LIVE when it resumes.
+
+    It is UNKNOWN where the venue leaves it out of its list (`Venue.halts_show`).
+    """
+    out = FeedState.HALTED if rig.venue.halts_show else FeedState.UNKNOWN
     with rig.during(FaultKind.HALT, ETH):
-        said = await rig.state(ETH, FeedState.HALTED)
+        said = await rig.state(ETH, out)
         if not said.reason:
-            raise Violation(f"{ETH} is HALTED without a reason")
+            raise Violation(f"{ETH} is {out.name} without a reason")
         rig.step()
         await rig.live(BTC)
     rig.step()

@@ -260,6 +260,8 @@ class Venue:
     """Levels a side that its books have at most, and are shown of it whatever is asked for. None:
     as many as are asked for, or as each of them says (`BookTop.depth`)."""
 
+    halts_show: bool = True
+    """Whether its list says of a market that it is halted; else it leaves the market out."""
     loss_shows: bool = True
     """Whether what follows shows that a frame was lost on its way, or came late: by its number, a
     checksum, or because it is a whole book. Otherwise only audits find it."""

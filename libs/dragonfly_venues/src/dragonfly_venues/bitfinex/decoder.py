@@ -92,12 +92,14 @@ class _Told(msgspec.Struct, array_like=True, gc=False):
 class _Channel:
     """One subscription of a symbol."""
 
-    __slots__ = ("begun", "symbol")
+    __slots__ = ("begun", "symbol", "time_ms")
 
     def __init__(self, symbol: str) -> None:
         self.symbol = symbol
         self.begun = False
         """Whether its snapshot has come."""
+        self.time_ms = 0
+        """The latest that was told: a clock that is set back moves no book back."""
 
 
 _PUSH: Final = msgspec.json.Decoder(_Push)
@@ -116,8 +118,6 @@ class BitfinexDecoder(DeltaDecoder):
         super().__init__(lambda: DeltaBook(depth, Unlinked(), seeded=False, window=window))
         self._sequence = BitfinexSequence()
         self._channels: dict[int, _Channel] = {}
-        self._time_ms = 0
-        """The latest that was told: a clock that is set back moves no book back."""
 
     def decode(self, frame: bytes, _: WholeBook | None = None, /) -> Sequence[Event]:
         """Return what `frame` says; see `Decoder`."""
@@ -189,7 +189,7 @@ class BitfinexDecoder(DeltaDecoder):
             side.append((price, abs(amount) if count else 0.0))
         seq, ts_event = push.number, None
         if push.time_ms is not None:
-            seq = self._time_ms = max(self._time_ms, push.time_ms)
+            seq = channel.time_ms = max(channel.time_ms, push.time_ms)
             ts_event = push.time_ms * _NS_PER_MS
         if several and not channel.begun:
             channel.begun = True

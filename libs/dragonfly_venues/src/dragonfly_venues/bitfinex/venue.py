@@ -23,6 +23,7 @@ class Bitfinex(Venue):
     welcomes = True
     greeting = (control.CONF,)
     ends_by_handle = True
+    halts_show = False
     # Some 400 markets in 5 kB; a quarter more for the names.
     instruments = InstrumentSource(parse=instruments.parse, rest_path=instruments.REST_PATH)
     # REST's books have no number and no time: they cannot be compared with the socket's, nor can
