@@ -8,7 +8,7 @@ from itertools import permutations
 from typing import Final, NamedTuple
 
 import click
-from dragonfly_venues.registry import venue_names
+from dragonfly_venues.registry import find_venue, venue_names
 
 __all__ = [
     "BOTS",
@@ -35,6 +35,8 @@ STATES: Final = (
     *("rest_429", "rest_slow", "http_302", "http_403", "http_404", "http_418", "http_451"),
     "http_503",
 )
+LOSING: Final = frozenset({"gap", "reorder", "silence"})
+"""After which venues go on as if all had been heard: only where that shows are books ever right."""
 TRADING: Final = ("halt", "halt_pair", "post_only")
 """What venues say of themselves, or of a market."""
 SECONDS: Final = (0.3, 1.0, 2.0, 8.0)
@@ -114,6 +116,10 @@ def deck(chance: random.Random, cast: Cast) -> list[tuple[str, str, float]]:
     def some_s() -> float:
         return chance.choice(SECONDS)
 
+    def some_venue(kind: str) -> str:
+        shows = [name for name in cast.venues if find_venue(name).loss_shows]
+        return chance.choice(shows if kind in LOSING else cast.venues)
+
     joined = sorted(cast.links())
     cards = [(kind, name, some_s()) for name in cast.harmed for kind in PROCESS_FAULTS]
     for kind in LINK_FAULTS:
@@ -121,11 +127,11 @@ def deck(chance: random.Random, cast: Cast) -> list[tuple[str, str, float]]:
             cards.append((kind, f"{consumer}<{publisher}", 0.0 if kind == "reset" else some_s()))
     cards += [("partition", name, some_s()) for name in chance.sample(cast.harmed[:-1], 2)]
     for kind in (*MOMENTS, *ONE_FRAME):
-        cards.append((f"venue {kind}", chance.choice(cast.venues), 0.0))
+        cards.append((f"venue {kind}", some_venue(kind), 0.0))
     for kind in (*ONE_FRAME, *STATES):
-        cards.append((f"venue {kind}", chance.choice(cast.venues), some_s()))
+        cards.append((f"venue {kind}", some_venue(kind), some_s()))
     for kind in TRADING:
-        cards.append((f"venue {kind}", chance.choice(cast.venues), chance.choice(TRADING_SECONDS)))
+        cards.append((f"venue {kind}", some_venue(kind), chance.choice(TRADING_SECONDS)))
     cards.append(("burst", "all", 0.0))
     chance.shuffle(cards)
     return cards

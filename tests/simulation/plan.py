@@ -67,9 +67,11 @@ ONE_SHOTS: Final = (
 TRADING: Final = (FaultKind.HALT, FaultKind.POST_ONLY, FaultKind.UNKNOWN_SYMBOL)
 VENUE_FAULTS: Final = MOMENTS + STATES + ONE_SHOTS + (FaultKind.SILENCE,) * 2
 VENUE_FAULTS_THAT_SHOW: Final = tuple(
-    kind for kind in VENUE_FAULTS if kind not in {FaultKind.GAP, FaultKind.REORDER}
+    kind
+    for kind in VENUE_FAULTS
+    if kind not in {FaultKind.GAP, FaultKind.REORDER, FaultKind.SILENCE}
 )
-"""At a venue whose frames do not show that one is missing."""
+"""At a venue whose frames do not show that one is missing, such as those of a short silence."""
 HALTED_S: Final = (1.0, 6.0, 12.0)
 """How long venues say so: shorter and longer than it takes to hear of it."""
 LASTING_S: Final = (0.05, 0.3, 0.8, 1.2, 2.0, 4.0, 7.0)

@@ -71,9 +71,15 @@ def test_events_of_one_message_are_of_several_books_or_of_one() -> None:
     assert first == BookTop("BTC-USD", SEQ, SEQ * 1000, ((9.0, 1.5), (8.0, 2.0)), ((10.0, 1.0),))
     assert isinstance(other, BookTop)
     gone, new = event("update", ("bid", "9", "0")), event("update", ("offer", "9.5", "4"))
-    _, last = shown(decoder.decode(message(1, "l2_data", gone, new)))
+    beside = event("update", ("bid", "5", "2"), product="ETH-USD")
+    # What they come to is said once: in between the book is of no moment.
+    last, other = shown(decoder.decode(message(1, "l2_data", gone, beside, new)))
+    assert isinstance(other, BookTop)
     assert isinstance(last, BookTop)
     assert (last.bids, last.asks) == (((8.0, 2.0),), ((9.5, 4.0), (10.0, 1.0)))
+    again = shown(decoder.decode(message(2, "l2_data", gone, BOOK, gone, new)))
+    assert isinstance(again[-1], BookTop)
+    assert again[-1].bids == ((8.0, 2.0),)
 
 
 @pytest.mark.parametrize("number", [1, 3, 0])

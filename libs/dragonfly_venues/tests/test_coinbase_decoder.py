@@ -126,6 +126,28 @@ def test_what_does_not_show_whose_it_was_breaks_all_books(changed: bytes) -> Non
     top(decoder, BOOK)
 
 
+def heartbeat(second: int, product: str = "BTC-USD") -> bytes:
+    time = f"2026-09-30T12:00:{second:02}.020000Z"
+    return compact({"type": "heartbeat", "sequence": 90, "product_id": product, "time": time})
+
+
+def test_missing_heartbeats_break_the_book_beside_which_they_are_missing() -> None:
+    decoder = CoinbaseDecoder(2)
+    decoder.decode(heartbeat(1))  # before there is a book
+    decoder.decode(BOOK)
+    decoder.decode(OTHER)
+    for second in (9, 10, 12, 14):
+        assert only(decoder, heartbeat(second)) == Heard()
+        assert only(decoder, heartbeat(second, "ETH-USD")) == Heard()
+    broken = only(decoder, heartbeat(17))
+    assert broken == Broken("BTC-USD", "gap", "no heartbeat for 3.0 s")
+    assert only(decoder, update(("buy", "9", "3"))) == Unchanged("BTC-USD")
+    assert only(decoder, heartbeat(18)) == Heard()
+    top(decoder, BOOK)
+    assert only(decoder, heartbeat(30)) == Heard(), "a new subscription has heartbeats of its own"
+    top(decoder, update(("buy", "5", "3"), product="ETH-USD"))
+
+
 def test_a_channel_that_nobody_asked_for_breaks_none() -> None:
     decoder = CoinbaseDecoder(2)
     decoder.decode(BOOK)

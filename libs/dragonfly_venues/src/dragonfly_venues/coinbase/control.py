@@ -14,7 +14,7 @@ from typing import Final
 import msgspec
 
 from dragonfly_venues.decoding.frames import read, write
-from dragonfly_venues.events import Acked, Event, FrameError, Heard, Refused
+from dragonfly_venues.events import Acked, Event, FrameError, Refused
 from dragonfly_venues.venue import Ask
 
 __all__ = ["CHANNEL", "HEARTBEAT", "SYMBOLS_PER_REQUEST", "request", "understand"]
@@ -65,8 +65,6 @@ def understand(frame: bytes) -> Sequence[Event]:
     """
     control = read(_CONTROL, frame)
     match control.type:
-        case "heartbeat":
-            return (Heard(),)
         case "subscriptions":
             listed = {
                 product

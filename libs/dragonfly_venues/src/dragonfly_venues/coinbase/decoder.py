@@ -5,8 +5,8 @@
     {"type":"l2update","product_id":"BTC-USD","changes":[["buy","10101.80","0.16"]],
      "time":"2026-09-30T12:00:00.050000Z"}
 
-Nothing numbers changes: one that is lost between the venue and here cannot be noticed. One that
-cannot be read breaks its book, or all books where it does not show whose it was.
+Nothing numbers changes: one that is lost alone cannot be noticed. One that cannot be read breaks
+its book, or all books where it does not show whose it was.
 """
 
 from __future__ import annotations
@@ -30,12 +30,16 @@ from dragonfly_venues.decoding.delta_books import (
 )
 from dragonfly_venues.decoding.frames import read
 from dragonfly_venues.decoding.times import NS_PER_US, Time, stamp_us
-from dragonfly_venues.events import Broken, Event, FrameError, WholeBook
+from dragonfly_venues.events import Broken, Event, FrameError, Heard, WholeBook
 
 __all__ = ["CoinbaseDecoder", "CoinbaseSequencer", "Product", "StampedDecoder"]
 
 _SNAPSHOT: Final = b'{"type":"snapshot"'
 _UPDATE: Final = b'{"type":"l2update"'
+_HEARTBEAT: Final = b'{"type":"heartbeat"'
+
+HEARTBEATS_MISSING_US: Final = 3_000_000
+"""Between the times of two heartbeats, of which then two are missing."""
 
 Product: TypeAlias = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
 
@@ -47,6 +51,7 @@ class CoinbaseSequencer(Unlinked):
     2. Changes follow it in the order of the connection, and those of one message in its order.
     3. An amount is absolute; one that is numerically 0 removes its price.
     4. There is neither a number nor a checksum: after a loss only a new snapshot is right.
+    5. A heartbeat comes every second. Where several are missing, so are the changes beside them.
     """
 
 
@@ -88,13 +93,20 @@ class _Update(msgspec.Struct):
     time: Time | None = None
 
 
+class _Heartbeat(msgspec.Struct):
+    product_id: Product
+    time: Time | None = None
+
+
 class _Named(msgspec.Struct):
     product_id: Product
 
 
 _SNAPSHOTS: Final = msgspec.json.Decoder(_Snapshot, strict=False)
 _UPDATES: Final = msgspec.json.Decoder(_Update, strict=False)
+_HEARTBEATS: Final = msgspec.json.Decoder(_Heartbeat)
 _NAMED: Final = msgspec.json.Decoder(_Named)
+_HEARD: Final = (Heard(),)
 
 
 class CoinbaseDecoder(StampedDecoder):
@@ -104,6 +116,8 @@ class CoinbaseDecoder(StampedDecoder):
         super().__init__(depth)
         self._lost: Sequence[Event] = ()
         """What is to be said of a frame that could not be read: it may have changed any book."""
+        self._beats: dict[str, int] = {}
+        """Times of the last heartbeats beside a book, µs."""
 
     def decode(self, frame: bytes, _: WholeBook | None = None, /) -> Sequence[Event]:
         """Return what `frame` says; see `Decoder`."""
@@ -118,6 +132,22 @@ class CoinbaseDecoder(StampedDecoder):
             events, self._lost = (*self._lost, *events), ()
         return events
 
+    def forget(self, symbol: str) -> None:
+        """Drop all state of `symbol`; see `Decoder`."""
+        super().forget(symbol)
+        self._beats.pop(symbol, None)
+
+    def _beat(self, heartbeat: _Heartbeat) -> Sequence[Event]:
+        symbol, stamp = heartbeat.product_id, stamp_us(heartbeat.time)
+        if stamp is None or self.seq(symbol) < 0:
+            return _HEARD
+        last = self._beats.get(symbol, stamp)
+        if stamp - last < HEARTBEATS_MISSING_US:
+            self._beats[symbol] = stamp
+            return _HEARD
+        self.forget(symbol)
+        return (Broken(symbol, "gap", f"no heartbeat for {(stamp - last) / 1e6:.1f} s"),)
+
     def _read(self, frame: bytes) -> Sequence[Event]:
         try:
             if frame.startswith(_UPDATE):
@@ -129,6 +159,8 @@ class CoinbaseDecoder(StampedDecoder):
             if frame.startswith(_SNAPSHOT):
                 book = read(_SNAPSHOTS, frame)
                 return self.begin(book.product_id, book.bids, book.asks, book.time)
+            if frame.startswith(_HEARTBEAT):
+                return self._beat(read(_HEARTBEATS, frame))
         except FrameError as error:
             symbol = read(_NAMED, frame).product_id
             self.forget(symbol)

@@ -29,7 +29,7 @@ class Coinbase(Venue):
         streams_per_connection=50,
         symbols_per_request=control.SYMBOLS_PER_REQUEST,
         # 8 connections and subscriptions a second for an address, which replicas share.
-        requests_per_second=2.0,
+        requests_per_second=4.0,
         connects_per_minute=60.0,
         connects_at_once=4,
         # BTC's whole book has several MB.

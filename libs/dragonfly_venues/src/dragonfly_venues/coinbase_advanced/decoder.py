@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final, Literal
 
 import msgspec
@@ -70,7 +70,7 @@ class CoinbaseAdvancedDecoder(StampedDecoder):
             return events if number is None else (*self._take(number), *events)
         push = read(_PUSHES, frame)
         said = [*self._take(push.sequence_num)]
-        for book in push.events:
+        for book in push.events if len(push.events) == 1 else _joined(push.events):
             take = self.begin if book.type == "snapshot" else self.go_on
             bids, asks = _side(book, "bid"), _side(book, "offer")
             said += take(book.product_id, bids, asks, push.timestamp)
@@ -79,6 +79,21 @@ class CoinbaseAdvancedDecoder(StampedDecoder):
     def _take(self, number: int) -> Sequence[Event]:
         gap = self._sequence.take(number)
         return () if gap is None else self.lose(gap)
+
+
+def _joined(events: Iterable[_Book]) -> Sequence[_Book]:
+    """Return events without further ones of the same book: between them it is of no moment."""
+    joined: list[_Book] = []
+    places: dict[str, int] = {}
+    for event in events:
+        at = places.get(event.product_id)
+        if at is not None and event.type == joined[at].type == "update":
+            updates = joined[at].updates + event.updates
+            joined[at] = _Book("update", event.product_id, updates)
+        else:
+            places[event.product_id] = len(joined)
+            joined.append(event)
+    return joined
 
 
 def _side(book: _Book, side: str) -> Side:
