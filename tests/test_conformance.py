@@ -11,6 +11,7 @@ import pytest
 from dragonfly_common.types import Side
 from dragonfly_venues.bitfinex.decoder import BitfinexDecoder
 from dragonfly_venues.coinbase.decoder import CoinbaseDecoder
+from dragonfly_venues.deribit.decoder import DeribitChangesDecoder
 from dragonfly_venues.events import BookTop, Broken, Event, Unchanged
 from dragonfly_venues.gateio.decoder import GateioDecoder
 from dragonfly_venues.htx.decoder import HtxDecoder
@@ -21,6 +22,7 @@ from venue_simulator.book import Levels
 from venue_simulator.rebuilding import RecordedState, parse_lines, read_lines, read_parts
 from venue_simulator.venues.bitfinex.recording import rebuild as rebuild_bitfinex
 from venue_simulator.venues.coinbase.recording import rebuild as rebuild_coinbase
+from venue_simulator.venues.deribit.recording import rebuild_books as rebuild_deribit
 from venue_simulator.venues.gateio.recording import rebuild as rebuild_gateio
 from venue_simulator.venues.htx.recording import read_frames as read_htx
 from venue_simulator.venues.htx.recording import rebuild as rebuild_htx
@@ -109,6 +111,29 @@ def test_kucoin_changes_and_seeds_are_the_recorded_books() -> None:
                 assert (event.bids, event.asks) == rebuilt[event.symbol][event.venue_seq]
     assert set(shown) == set(rebuilt)
     assert sum(shown.values()) > 500
+    for symbol, states in rebuilt.items():
+        assert decoder.seq(symbol) == max(states)
+
+
+def test_deribit_snapshots_and_changes_are_the_recorded_books() -> None:
+    lines = list(read_lines(CAPTURES / "deribit", "DERIBIT.ws.*"))
+    rebuilt = {
+        recording.symbol: {state.venue_seq: tops(state) for state in recording.states}
+        for recording in rebuild_deribit((), lines)
+    }
+    decoder = DeribitChangesDecoder(DEPTH)
+    shown = 0
+    for line in parse_lines(lines):
+        if not (line.received and '"channel":"book.' in line.text):
+            continue
+        # The channel of every change, which needs a login, is that of 100 ms but for its name.
+        (event,) = decoder.decode(line.text.replace('.raw"', '.100ms"', 1).encode())
+        assert isinstance(event, BookTop | Unchanged)
+        if isinstance(event, BookTop):
+            shown += 1
+            assert (event.bids, event.asks) == rebuilt[event.symbol][event.venue_seq]
+    assert (len(rebuilt), sum(map(len, rebuilt.values()))) == (10, 46)
+    assert shown > 30
     for symbol, states in rebuilt.items():
         assert decoder.seq(symbol) == max(states)
 

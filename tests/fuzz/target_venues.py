@@ -77,6 +77,14 @@ CONTROL: Final = {
         b'{"event":"bts:request_reconnect","channel":"","data":""}',
         b'{"event":"bts:heartbeat","channel":"","data":""}',
     ],
+    "deribit": [
+        b'{"jsonrpc":"2.0","id":3,"result":["book.ETH_BTC.none.20.100ms"],"testnet":false}',
+        b'{"jsonrpc":"2.0","id":3,"result":[],"testnet":false}',
+        b'{"jsonrpc":"2.0","id":3,"error":{"code":10028,"message":"too_many_requests"}}',
+        b'{"jsonrpc":"2.0","method":"heartbeat","params":{"type":"test_request"}}',
+        b'{"jsonrpc":"2.0","method":"subscription","params":{"channel":"platform_state",'
+        b'"data":{"price_index":"eth_btc","locked":true}}}',
+    ],
     "gateio": [
         b'{"id":1,"channel":"spot.obu","event":"subscribe","error":null,"result":{}}',
         b'{"id":1,"channel":"spot.obu","event":"subscribe","error":{"code":2,"message":"no"}}',

@@ -43,6 +43,13 @@ def bitstamp(rng: random.Random, seq: int) -> bytes:
     return compact({"data": data | sides, "channel": "order_book_ethbtc", "event": "data"})
 
 
+def deribit(rng: random.Random, seq: int) -> bytes:
+    bids, asks = ([[*map(float, level)] for level in levels(rng, *side)] for side in BOTH_SIDES)
+    data = {"timestamp": 1626993723632, "instrument_name": "ETH_BTC", "change_id": seq}
+    params = {"channel": "book.ETH_BTC.none.20.100ms", "data": {**data, "bids": bids, "asks": asks}}
+    return compact({"jsonrpc": "2.0", "method": "subscription", "params": params})
+
+
 def htx(rng: random.Random, seq: int) -> bytes:
     bids, asks = ([[*map(float, level)] for level in levels(rng, *side)] for side in BOTH_SIDES)
     tick = {"seqNum": seq, "bids": bids, "asks": asks}
@@ -179,6 +186,11 @@ CONTROL = {
         b'{"type":"error","message":"Failed to subscribe","reason":"A-B is not a valid product"}',
         b'{"type":"heartbeat","sequence":7,"last_trade_id":2,"product_id":"ETH-BTC"}',
     ],
+    "deribit": [
+        b'{"jsonrpc":"2.0","id":3,"result":["book.ETH_BTC.none.20.100ms"],"testnet":false}',
+        b'{"jsonrpc":"2.0","id":3,"error":{"code":10028,"message":"too_many_requests"}}',
+        b'{"jsonrpc":"2.0","method":"heartbeat","params":{"type":"test_request"}}',
+    ],
     "htx": [
         b'{"ping":1492420473027}',
         b'{"id":"1 ethbtc","status":"ok","subbed":"market.ethbtc.mbp.refresh.20","ts":1}',
@@ -268,6 +280,7 @@ def from_rest(decoder: Decoder, frame: bytes) -> Sequence[Event]:
         bybit,
         coinbase,
         coinbase_advanced,
+        deribit,
         gateio,
         htx,
         kraken,

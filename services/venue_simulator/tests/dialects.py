@@ -52,6 +52,11 @@ def entries_of(message: Message) -> list[object]:
     return content if isinstance(content, list) else []
 
 
+def _deribit_book(message: Message) -> Message:
+    data: Message = message.get("params", {}).get("data", {})
+    return data
+
+
 DIALECTS: Final = {
     "binance": Dialect(
         "/stream",
@@ -128,6 +133,24 @@ DIALECTS: Final = {
             if not one["alias"]
         ),
         halted=True,
+    ),
+    "deribit": Dialect(
+        "/ws/api/v2",
+        "/api/v2/public/get_instruments?currency=any&kind=spot",
+        {
+            "jsonrpc": "2.0",
+            "id": 1,
+            "method": "public/subscribe",
+            "params": {"channels": ["book.ETH_BTC.100ms"]},
+        },
+        begins=lambda message: _deribit_book(message).get("type") == "snapshot",
+        is_book=lambda message: "change_id" in _deribit_book(message),
+        seq=lambda message: message["params"]["data"]["change_id"],
+        statuses=lambda reply: (
+            (f"{one['base_currency']}-{one['quote_currency']}", one["is_active"])
+            for one in reply["result"]
+        ),
+        halted=False,
     ),
     "gateio": Dialect(
         "/ws/v4/",

@@ -1,14 +1,15 @@
-"""How many decimals a venue gives an instrument, and how it is listed with them."""
+"""How many decimals a venue gives an instrument, how it is listed with them, and printed."""
 
 from __future__ import annotations
 
 import math
+from decimal import Decimal
 from typing import Final
 
 from venue_simulator.book import Levels, Listing
 from venue_simulator.catalogue import Asset
 
-__all__ = ["list_as_recorded", "list_unpadded", "lot_decimals", "tick_decimals"]
+__all__ = ["list_as_recorded", "list_unpadded", "lot_decimals", "print_float", "tick_decimals"]
 
 SIGNIFICANT_DIGITS: Final = 4
 """Of a price, at the least: one tick is then between 0.01 % and 0.1 % of it."""
@@ -39,6 +40,20 @@ def list_as_recorded(instrument: str, symbol: str, levels: Levels) -> Listing:
     price = max((_decimals(price) for price, _ in levels), default=8)
     amount = max((_decimals(amount) for _, amount in levels), default=8)
     return Listing(instrument, symbol, price, amount, price, amount)
+
+
+def print_float(text: str, plain: range, mark: str) -> str:
+    """Return a decimal number as venues print doubles: 61250.5, 0.0, 9.121E-7.
+
+    Its digits stand as they are where the power of ten of the first is in `plain`; else that is
+    written behind `mark`.
+    """
+    number = Decimal(text).normalize()
+    exponent = number.adjusted()
+    if number and exponent not in plain:
+        return f"{print_float(str(number.scaleb(-exponent)), plain, mark)}{mark}{exponent}"
+    digits = format(number, "f")
+    return digits if "." in digits else f"{digits}.0"
 
 
 def _decimals(text: str) -> int:

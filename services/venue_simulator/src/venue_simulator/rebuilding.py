@@ -14,6 +14,7 @@ import re
 from bisect import bisect_left, insort
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -32,6 +33,7 @@ __all__ = [
     "broken",
     "nothing_recorded",
     "parse_lines",
+    "plain",
     "read_lines",
     "read_parts",
     "seed_time",
@@ -217,6 +219,11 @@ def join(book: Rebuilding, seed: Part, changes: Iterable[Part]) -> Recording:
             raise broken(book, f"no delta holds the update {book.venue_seq + 1}")
         book.apply(part.at, part.last, part.bids, part.asks)
     return book.recording()
+
+
+def plain(number: Decimal | int) -> str:
+    """Return a number as decimal text without an exponent, with the digits that it came with."""
+    return format(Decimal(number), "f")
 
 
 def broken(book: Rebuilding, what: str) -> ConfigError:

@@ -9,11 +9,11 @@ from __future__ import annotations
 import gzip
 import json
 import re
-from decimal import Decimal
 from typing import Final
 
 from venue_simulator.book import BookState, Levels
 from venue_simulator.changes import changed_levels
+from venue_simulator.decimals import print_float
 from venue_simulator.venue import Frame, Stream
 
 __all__ = [
@@ -34,6 +34,8 @@ DEPTH: Final = "depth.step0"
 REFRESH: Final = "mbp.refresh"
 MBP: Final = "mbp"
 DEPTH_LEVELS: Final = 150
+JAVA_PLAIN: Final = range(-3, 7)
+"""Powers of ten that `Double.toString` writes without one."""
 SMALL_MBP: Final = 20
 """Up to so many levels, a side without a change is left out."""
 
@@ -140,10 +142,4 @@ def _ms(state: BookState) -> int:
 
 
 def _java(text: str) -> str:
-    """Return a decimal number as `Double.toString` prints it: 9.121E-7, 1.3640078E7, 0.0."""
-    number = Decimal(text).normalize()
-    exponent = number.adjusted()
-    if not number or -3 <= exponent < 7:
-        plain = format(number, "f")
-        return plain if "." in plain else f"{plain}.0"
-    return f"{_java(str(number.scaleb(-exponent)))}E{exponent}"
+    return print_float(text, JAVA_PLAIN, "E")

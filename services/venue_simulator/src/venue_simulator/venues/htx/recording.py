@@ -14,7 +14,7 @@ from pathlib import Path
 
 from venue_simulator.book import Levels
 from venue_simulator.changes import changed_levels
-from venue_simulator.rebuilding import Rebuilding, Recording, broken, parse_lines, read_lines
+from venue_simulator.rebuilding import Rebuilding, Recording, broken, parse_lines, plain, read_lines
 from venue_simulator.venues.htx.frames import DEPTH_LEVELS
 
 __all__ = ["read_frames", "rebuild", "rebuild_books"]
@@ -64,8 +64,4 @@ def rebuild_books(instruments: Iterable[str], frames: Iterable[str]) -> list[Rec
 
 
 def _levels(levels: list[list[Decimal | int]]) -> Levels:
-    return tuple((_plain(price), _plain(amount)) for price, amount in levels)
-
-
-def _plain(number: Decimal | int) -> str:
-    return format(Decimal(number), "f")
+    return tuple((plain(price), plain(amount)) for price, amount in levels)

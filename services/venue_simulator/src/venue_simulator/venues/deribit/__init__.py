@@ -1,0 +1,35 @@
+"""Deribit Spot, JSON-RPC over WebSocket, and public REST."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from venue_simulator.book import Books
+from venue_simulator.decimals import list_as_recorded
+from venue_simulator.venue import Liveness
+from venue_simulator.venues.deribit import frames, listing, recording, rest
+from venue_simulator.venues.deribit.session import DeribitSession, accepts
+
+__all__ = ["Deribit"]
+
+
+class Deribit:
+    """Whole books and their changes, whole tops, best prices; a heartbeat for who wants one."""
+
+    name: Final = "deribit"
+    # "Idle sockets close after about 60 s": who asks for a heartbeat is never idle.
+    liveness = Liveness(silence_limit_s=60.0)
+    rate_limited = rest.RATE_LIMITED
+
+    list_asset = staticmethod(listing.list_asset)
+    list_recorded = staticmethod(list_as_recorded)
+    rebuild = staticmethod(recording.rebuild)
+    next_seq = staticmethod(listing.next_seq)
+    accepts = staticmethod(accepts)
+    first_frame = staticmethod(frames.first_frame)
+    frame = staticmethod(frames.frame)
+    spoil_checksum = staticmethod(frames.spoil_checksum)
+    rest = staticmethod(rest.answer)
+
+    def session(self, path: str, books: Books, connection_id: int) -> DeribitSession:
+        return DeribitSession(books)
