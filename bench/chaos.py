@@ -35,6 +35,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from chaos_plan import (
     BOTS,
     GATEWAYS,
+    WRONG_PROXIES,
     Cast,
     Planned,
     apart,
@@ -138,7 +139,7 @@ class Chaos:
                 return
             if name in BOTS:
                 self._excuse(done, bots=f" {process.pid}", end=2**63 - 1)
-            if done.kind == "kill":
+            if done.kind != "term":
                 process.kill()
             else:
                 process.signal(signal.SIGTERM)
@@ -147,6 +148,8 @@ class Chaos:
                     self.problems.append(f"{name} ended with {code} when asked to stop")
             await asyncio.sleep(done.seconds)
             done.healed = time.time_ns()
+            _, _, variable = done.kind.partition("proxy ")
+            self.system.environments[name] = {variable: WRONG_PROXIES[variable]} if variable else {}
             await self.system.start_one(name)
             done.ready = time.time_ns()
 
@@ -260,7 +263,8 @@ class Chaos:
             done.bots = f" {consumer[-1]} "
         if consumer in BOTS:
             done.bots = f" {name[-1]} {self.system.processes[consumer].pid}"
-        dead = done.kind in {"kill", "stop", "partition"} and done.seconds >= 1.0
+        killed = done.kind in {"kill", "stop", "partition"} or done.kind.startswith("proxy ")
+        dead = killed and done.seconds >= 1.0
         done.silences = dead and (name in cast.listeners or name in cast.aggregators)
 
     def _excuse_lists(self, done: Done, venue: str) -> None:
@@ -372,7 +376,12 @@ class Options(NamedTuple):
     type=click.Choice(venue_names()),
     help="May be repeated.  [default: some that the seed draws of all]",
 )
-@click.option("--kind", "kinds", multiple=True, help="Faults of this kind only; may be repeated.")
+@click.option(
+    "--kind",
+    "kinds",
+    multiple=True,
+    help="Faults of this kind only, such as kill or proxy; may be repeated.",
+)
 @click.option(
     "--fresh",
     "fresh_s",

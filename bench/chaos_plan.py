@@ -13,6 +13,7 @@ from dragonfly_venues.registry import find_venue, venue_names
 __all__ = [
     "BOTS",
     "GATEWAYS",
+    "WRONG_PROXIES",
     "Cast",
     "Planned",
     "apart",
@@ -27,6 +28,20 @@ VENUES: Final = 5
 GATEWAYS: Final = ("gateway-1", "gateway-2")
 BOTS: Final = ("bots-1", "bots-2")
 PROCESS_FAULTS: Final = ("kill", "term", "stop")
+WRONG_PROXIES: Final = {
+    "ALL_PROXY": "socks://127.0.0.1:1/",
+    "all_proxy": "http://127.0.0.1:1",
+    "HTTP_PROXY": "http://",
+    "http_proxy": "http://127.0.0.1:1",
+    "HTTPS_PROXY": "garbage://x",
+    "https_proxy": "garbage",
+    "ws_proxy": "http://127.0.0.1:1",
+    "grpc_proxy": "http://127.0.0.1:1",
+}
+"""By variable: what a process finds when it is started again. All that it speaks with is on this
+machine, and is reached without a proxy."""
+PROXIED: Final = 4
+"""Processes that this befalls in each deck at most."""
 LINK_FAULTS: Final = ("latency", "slicer", "bandwidth", "blackhole", "reset", "refuse")
 MOMENTS: Final = ("close", "reset")
 ONE_FRAME: Final = ("malformed", "gap", "duplicate", "reorder", "bad_checksum", "crossed")
@@ -122,6 +137,10 @@ def deck(chance: random.Random, cast: Cast) -> list[tuple[str, str, float]]:
 
     joined = sorted(cast.links())
     cards = [(kind, name, some_s()) for name in cast.harmed for kind in PROCESS_FAULTS]
+    cards += [
+        (f"proxy {chance.choice([*WRONG_PROXIES])}", name, some_s())
+        for name in chance.sample(cast.harmed, min(PROXIED, len(cast.harmed)))
+    ]
     for kind in LINK_FAULTS:
         for consumer, publisher in chance.sample(joined, 3):
             cards.append((kind, f"{consumer}<{publisher}", 0.0 if kind == "reset" else some_s()))
@@ -146,7 +165,7 @@ def schedule(
     at_s = 0.0
     while True:
         for kind, target, lasts_s in deck(chance, cast):
-            if kinds and kind not in kinds:
+            if kinds and not {kind, kind.partition(" ")[0]}.intersection(kinds):
                 continue
             at_s += chance.uniform(0.5, 1.5) * every_s
             if at_s + lasts_s > seconds:

@@ -68,8 +68,7 @@ class Joined(System):
         if name in BOTS:
             addresses = ",".join(f"127.0.0.1:{self.proxies[name, g].port}" for g in GATEWAYS)
             arguments = (str(self.books), addresses, str(READERS), *self.instruments)
-            self.processes[name] = Bots(name, arguments, self.folder / f"{name}.log")
-            await self.processes[name].event("ready", within_s=self.start_within_s)
+            await self._run(Bots, name, arguments).event("ready", within_s=self.start_within_s)
         elif name in GATEWAYS:
             facts = await self._ready(name, self._gateway(name))
             self.gateways[name] = str(facts["address"])

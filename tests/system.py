@@ -15,7 +15,7 @@ import shlex
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import IO, ClassVar, Final, Self, cast
@@ -52,8 +52,14 @@ class Process:
     """What Python runs."""
 
     def __init__(
-        self, name: str, arguments: Sequence[str], log: Path, python: str = sys.executable
+        self,
+        name: str,
+        arguments: Sequence[str],
+        log: Path,
+        python: str = sys.executable,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
+        """`environment` is what is set beside what this process has itself."""
         self.name = name
         self.arguments = tuple(arguments)
         self.log = log
@@ -64,7 +70,8 @@ class Process:
             stdin=subprocess.DEVNULL,
             stdout=self._output,
             stderr=self._output,
-            env={k: v for k, v in os.environ.items() if not k.startswith("DRAGONFLY_")},
+            env={k: v for k, v in os.environ.items() if not k.startswith("DRAGONFLY_")}
+            | dict(environment or {}),
         )
 
     @property
@@ -127,6 +134,8 @@ class System:
         self.simulated: Facts = {}
         self.gateway_address = ""
         self.processes: dict[str, Process] = {}
+        self.environments: dict[str, Mapping[str, str]] = {}
+        """What is set for a process of that name when it is started."""
         self._arguments: dict[str, Sequence[str]] = {}
 
     def __enter__(self) -> Self:
@@ -303,8 +312,11 @@ class System:
         return await process.event("ready", within_s=self.start_within_s)
 
     def _spawn(self, name: str, arguments: Sequence[str]) -> Process:
-        process = self.process(name, arguments, self.folder / f"{name}.log", self.python)
-        self.processes[name] = process
+        return self._run(self.process, name, arguments)
+
+    def _run(self, kind: type[Process], name: str, arguments: Sequence[str]) -> Process:
+        log, environment = self.folder / f"{name}.log", self.environments.get(name)
+        process = self.processes[name] = kind(name, arguments, log, self.python, environment)
         return process
 
 
