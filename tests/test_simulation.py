@@ -41,7 +41,15 @@ def test_a_seed_is_repeated_exactly() -> None:
 
 
 @pytest.mark.parametrize(
-    ("variant", "first"), [("loss-ignored", 0), ("no-digest", 30), ("never-halted", 20)]
+    ("variant", "first"),
+    [
+        ("loss-ignored", 0),
+        ("no-digest", 0),
+        ("never-halted", 0),
+        ("never-frozen", 7),
+        ("always-ahead", 18),
+        ("steps-back", 46),
+    ],
 )
 def test_a_mistake_in_the_product_is_found(variant: str, first: int) -> None:
     """`first` is a little before the seed that finds it today, which saves time."""

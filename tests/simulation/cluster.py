@@ -8,7 +8,7 @@ that waits, which here is `_wait`.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from types import SimpleNamespace
@@ -104,6 +104,8 @@ class Role:
         """`main` is what its process runs, `elsewhere` what a successor at another address does."""
         self.name = name
         self.process: Process | None = None
+        self.environ: Mapping[str, str] = {}
+        """What is set when its next process starts."""
         self.superseded: Process | None = None
         """A process that stood still when its successor was started, and does not know of it."""
         # Clocks of different hosts never agree to the nanosecond.
@@ -126,6 +128,7 @@ class Role:
             clock_offset_s=self.clock_offset_s,
             turn_s=self._turn_s,
         )
+        process.environ = self.environ
         process.on_failure = lambda error: cluster.fail(self.name, error)
         self.process = process
         self._runtime = _Runtime(process, self.name.partition("-")[0])
@@ -152,7 +155,7 @@ class Role:
         """Let the superseded process go on, as if it were still the only one."""
         if self.superseded is not None:
             self._cluster.say(self.name, "its predecessor goes on")
-            self.superseded.resume()
+            self._go_on(self.superseded)
 
     def exorcise(self) -> None:
         """End the superseded process."""
@@ -202,7 +205,13 @@ class Role:
     def resume(self) -> None:
         if self.process is not None and self.process.paused:
             self._cluster.say(self.name, "goes on")
-            self.process.resume()
+            self._go_on(self.process)
+
+    def restart(self, environ: Mapping[str, str]) -> None:
+        """Kill it, and start it where `environ` is set."""
+        self.environ = environ
+        self.kill()
+        self.start()
 
     def set_clock(self, offset_s: float) -> None:
         """Let the wall clock of its host be off by so much."""
@@ -210,6 +219,10 @@ class Role:
         self._cluster.say(self.name, f"clock off by {offset_s:+.1f} s")
         if self.process is not None:
             self.process.clock_offset_s = offset_s
+
+    def _go_on(self, process: Process) -> None:
+        process.resume()
+        self._cluster.network.thaw(process)
 
     def _done(self, task: asyncio.Task[None]) -> None:
         process = current_process()
@@ -310,8 +323,8 @@ class Cluster:
         options = feed_listener.service.Options(
             venue=find_venue(venue),
             bind=bind,
-            ws_url=f"ws://{venue}",
-            rest_url=f"http://{venue}",
+            ws_url=f"ws://{venue}{venues.DOMAIN}",
+            rest_url=f"http://{venue}{venues.DOMAIN}",
             trust=cast("Any", None),
             following=Following(
                 (), self.shape.depth, linger_s=10.0, list_interval_s=LIST_INTERVAL_S

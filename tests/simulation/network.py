@@ -6,6 +6,7 @@ depend on what happens on another at the same moment.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
@@ -17,6 +18,10 @@ __all__ = ["Network", "Pipe", "Weather", "Wire"]
 
 T = TypeVar("T")
 
+WINDOW: Final = 16
+"""Messages of a connection that reach a process which stands still: its buffers are full then."""
+PIECE_S: Final = 0.02
+"""From one to the next of those that waited for room, once it goes on."""
 GIVE_UP_S: Final = (3.0, 4.0)
 """When the transport itself gives a dead peer up: by TCP's keepalive and by gRPC's pings."""
 
@@ -45,11 +50,14 @@ class Pipe(Generic[T]):
         self._network = network
         self._schedule = network.schedule
         self._source = source
+        self.target = target
         self.ends = frozenset((source.name, target.name))
         self._random = random
         self._last_at = 0.0
         self._late: dict[object, float] = {}
-        self._held: list[tuple[T | None]] = []
+        self._held: deque[tuple[T | None]] = deque()
+        self._unread = 0
+        """Messages that arrived since the target stands still."""
 
     def send(self, item: T) -> None:
         """Deliver `item` after all that was sent before it."""
@@ -90,17 +98,32 @@ class Pipe(Generic[T]):
 
     def flow(self) -> None:
         """Let go of what a partition held."""
-        held, self._held = self._held, []
+        held, self._held = self._held, deque()
         for item in held:
             self._arrive(item)
+
+    def drain(self) -> None:
+        """Let what waited for room arrive, one by one."""
+        if self._held and not self._is_stuck():
+            self._deliver(self._held.popleft())
+            self._schedule.after(PIECE_S, self.drain)
+
+    def _is_stuck(self) -> bool:
+        is_full = self.target.paused and self._unread >= WINDOW
+        return is_full or self._network.is_cut(self.ends)
 
     def _arrive(self, item: tuple[T | None]) -> None:
         if not self.is_open:
             return
-        if self._held or self._network.is_cut(self.ends):
+        if self._held or self._is_stuck():
             self._held.append(item)
             self._network.holding[self] = None
-        elif item[0] is None:
+        else:
+            self._deliver(item)
+
+    def _deliver(self, item: tuple[T | None]) -> None:
+        self._unread = self._unread + 1 if self.target.paused else 0
+        if item[0] is None:
             self.close()
             self.on_end()
         else:
@@ -181,6 +204,11 @@ class Network:
     def freeze(self, process: Process) -> None:
         """Let the peers of a process that stands still give it up in time."""
         self._give_up_later(self._wires_of(process), lambda: process.paused)
+
+    def thaw(self, process: Process) -> None:
+        """Let what waited for a process that goes on arrive, a little at a time."""
+        for pipe in [pipe for pipe in self.holding if pipe.target is process]:
+            pipe.drain()
 
     def bury(self, process: Process) -> None:
         """End the connections of a process that died: by an end, a reset, or silence."""

@@ -29,6 +29,10 @@ RESTING_SHARE: Final = 0.6
 DEEP_SHARE: Final = 0.2
 """Of the seeds in which books are deeper than Binance's whole tops, and so than any book here."""
 DEEP: Final = 50
+SCENE_SHARE: Final = 0.2
+"""Of the seeds in which one of `SCENES` is played, and nothing else goes wrong."""
+HANDOVER_S: Final = 3.0
+"""For so long who leaves a view to another still has it."""
 HEALED_AT_S: Final = 16.0
 """By then everything that is broken is whole again, and nothing more goes wrong."""
 
@@ -72,6 +76,12 @@ VENUE_FAULTS_THAT_SHOW: Final = tuple(
     if kind not in {FaultKind.GAP, FaultKind.REORDER, FaultKind.SILENCE}
 )
 """At a venue whose frames do not show that one is missing, such as those of a short silence."""
+WRONG_PROXIES: Final = (
+    {"ALL_PROXY": "socks://127.0.0.1:1/"},
+    {"all_proxy": "http://127.0.0.1:1", "NO_PROXY": "127.0.0.1"},
+    {"https_proxy": "garbage", "http_proxy": "garbage"},
+    {"HTTPS_PROXY": "garbage://x", "HTTP_PROXY": "http://"},
+)
 HALTED_S: Final = (1.0, 6.0, 12.0)
 """How long venues say so: shorter and longer than it takes to hear of it."""
 LASTING_S: Final = (0.05, 0.3, 0.8, 1.2, 2.0, 4.0, 7.0)
@@ -125,11 +135,15 @@ def draw_plan(seed: int) -> Plan:
     deeds: list[Deed] = []
     for _ in range(random.randint(1, 8)):
         deeds += _draw_fault(random, shape)
+    scene = Random(f"scene/{seed}")
+    is_scene = scene.random() < SCENE_SHARE
+    if is_scene:
+        shape, deeds = scene.choice(SCENES)(scene, shape)
     if Random(f"deep/{seed}").random() < DEEP_SHARE:
         shape = replace(shape, depth=DEEP)
     if any("supersede" in deed.text for deed in deeds):
         shape = replace(shape, elsewhere=True)
-    if Random(f"rests/{seed}").random() < RESTING_SHARE:
+    if not is_scene and Random(f"rests/{seed}").random() < RESTING_SHARE:
         # The first one is what a bot that follows one instrument follows.
         among = [*shape.instruments, RESTING]
         Random(f"first/{seed}").shuffle(among)
@@ -166,7 +180,10 @@ def _draw_fault(random: Random, shape: Shape) -> list[Deed]:
 
 
 def _draw_kill(random: Random, shape: Shape, at_s: float, until_s: float) -> list[Deed]:
-    name = random.choice(_processes(shape))
+    return _kill(random.choice(_processes(shape)), at_s, until_s)
+
+
+def _kill(name: str, at_s: float, until_s: float) -> list[Deed]:
     return [
         Deed(at_s, f"kill {name}", lambda cluster: cluster.roles[name].kill()),
         Deed(until_s, f"start {name}", partial(_start, name)),
@@ -182,7 +199,10 @@ def _draw_stop(random: Random, shape: Shape, at_s: float, until_s: float) -> lis
 
 
 def _draw_pause(random: Random, shape: Shape, at_s: float, until_s: float) -> list[Deed]:
-    name = random.choice(_processes(shape))
+    return _pause(random.choice(_processes(shape)), at_s, until_s)
+
+
+def _pause(name: str, at_s: float, until_s: float) -> list[Deed]:
     return [
         Deed(at_s, f"pause {name}", lambda cluster: cluster.roles[name].pause()),
         Deed(until_s, f"resume {name}", lambda cluster: cluster.roles[name].resume()),
@@ -190,7 +210,10 @@ def _draw_pause(random: Random, shape: Shape, at_s: float, until_s: float) -> li
 
 
 def _draw_cut(random: Random, shape: Shape, at_s: float, until_s: float) -> list[Deed]:
-    one, other = random.choice(_links(shape))
+    return _cut(*random.choice(_links(shape)), at_s, until_s)
+
+
+def _cut(one: str, other: str, at_s: float, until_s: float) -> list[Deed]:
     return [
         Deed(
             at_s,
@@ -209,6 +232,17 @@ def _draw_successor(random: Random, shape: Shape, at_s: float, until_s: float) -
         Deed(at_s, f"supersede {name}", lambda cluster: cluster.roles[name].supersede()),
         Deed(until_s, f"haunt {name}", lambda cluster: cluster.roles[name].haunt()),
         Deed(ends_s, f"exorcise {name}", lambda cluster: cluster.roles[name].exorcise()),
+    ]
+
+
+def _draw_proxy(random: Random, shape: Shape, at_s: float, until_s: float) -> list[Deed]:
+    """Start a listener where a proxy is set that is of no use, and again where none is."""
+    name = random.choice([name for name in _processes(shape) if name.startswith("listener")])
+    environ = random.choice(WRONG_PROXIES)
+    shown = " ".join(f"{variable}={value}" for variable, value in environ.items())
+    return [
+        Deed(at_s, f"restart {name} {shown}", lambda cluster: cluster.roles[name].restart(environ)),
+        Deed(until_s, f"restart {name}", lambda cluster: cluster.roles[name].restart({})),
     ]
 
 
@@ -254,6 +288,12 @@ def _draw_trading(random: Random, shape: Shape, at_s: float, until_s: float) -> 
     one = shape.instruments[0]
     until_s = min(HEALED_AT_S, at_s + random.choice(HALTED_S))
     instrument = one if kind is FaultKind.UNKNOWN_SYMBOL else random.choice((None, one))
+    return _trade(shape, venue, kind, instrument, at_s, until_s)
+
+
+def _trade(
+    shape: Shape, venue: str, kind: FaultKind, instrument: str | None, at_s: float, until_s: float
+) -> list[Deed]:
     seconds = until_s - at_s
 
     def inject(cluster: Cluster) -> None:
@@ -268,9 +308,58 @@ def _draw_trading(random: Random, shape: Shape, at_s: float, until_s: float) -> 
     return [Deed(at_s, f"{venue} {kind} {instrument or 'all'} for {seconds:.1f} s", inject)]
 
 
+def _draw_one_behind(random: Random, shape: Shape) -> tuple[Shape, list[Deed]]:
+    """Let one of two replicas fall behind too briefly to be noticed, while the other dies."""
+    if random.random() < 0.5:
+        shape, unseen_s = replace(shape, listeners=2, redundancy=2, rate=8.0), 2.5
+        names, sources = [f"listener-{shape.venues[0]}-{n}" for n in range(2)], ["venues"]
+    else:
+        shape, unseen_s = replace(shape, aggregators=2, redundancy=2, rate=8.0), 0.6
+        names = [f"aggregator-{n}" for n in range(2)]
+        sources = [name for name in _processes(shape) if name.startswith("listener")]
+    deeds: list[Deed] = []
+    for since_s in (3.0, 9.0):
+        slow, other = random.sample(names, 2)
+        at_s = since_s + random.random()
+        for source in sources:
+            deeds += _cut(source, slow, at_s, at_s + unseen_s)
+        dies_s = at_s + unseen_s * random.uniform(0.4, 0.9)
+        deeds += _kill(other, dies_s, dies_s + 2.0)
+    return shape, deeds
+
+
+def _draw_moved_back(random: Random, shape: Shape) -> tuple[Shape, list[Deed]]:
+    """Let a view at rest move back to an aggregator: nothing newer replaces what the other said."""
+    shape = replace(
+        shape,
+        venues=shape.venues[:1],
+        aggregators=2,
+        redundancy=1,
+        instruments=(RESTING,),
+        bots=shape.bots[:1],
+    )
+    at_s = random.uniform(1.0, 2.0)
+    back_s = at_s + random.uniform(0.1, 0.8)
+    halts_s = back_s + HANDOVER_S + random.uniform(0.5, 2.0)
+    return shape, [
+        *_kill(f"aggregator-{random.randrange(2)}", at_s, back_s),
+        *_trade(shape, shape.venues[0], FaultKind.HALT, None, halts_s, HEALED_AT_S),
+    ]
+
+
+def _draw_stood_still(random: Random, shape: Shape) -> tuple[Shape, list[Deed]]:
+    """Let a listener stand still while more is sent to it than its buffers take."""
+    at_s = random.uniform(3.0, 5.0)
+    name = f"listener-{random.choice(shape.venues)}-0"
+    return replace(shape, listeners=1, rate=8.0), _pause(name, at_s, at_s + random.uniform(5, 8))
+
+
+SCENES: Final = (_draw_one_behind, _draw_moved_back, _draw_stood_still)
+"""What chance alone brings about once in thousands of seeds."""
+
 FAULTS: Final = (
     *(_draw_kill, _draw_pause, _draw_cut) * 2,
-    *(_draw_stop, _draw_successor, _draw_clock, _draw_burst),
+    *(_draw_stop, _draw_successor, _draw_clock, _draw_burst, _draw_proxy),
     *(_draw_at_venue,) * 5,
     *(_draw_trading,) * 2,
 )

@@ -20,6 +20,8 @@ __all__ = ["Outcome", "simulate"]
 WHOLE_WITHIN_S: Final = 45.0
 """After everything is healed every book is whole by then: a listener backs off for 30 s at most."""
 LOOK_EVERY_S: Final = 0.25
+ON_THE_WAY_S: Final = 1.5
+"""After that what was sent has reached a bot, through the worst weather."""
 STAYS_S: Final = 2.0
 """For so long it must stay whole after that, while the market goes on."""
 SETTLED_S: Final = 2.5
@@ -69,11 +71,13 @@ def _play(plan: Plan, cluster: Cluster, outcome: Outcome, tell: Callable[[str, s
     for name, role in cluster.roles.items():
         if not name.startswith("bot"):
             role.start()
+    watch = _Watch(plan, cluster)
     for deed in plan.deeds:
-        schedule.run_until(deed.at_s)
+        watch.run_until(deed.at_s)
         tell("fault", deed.text)
         deed.do(cluster)
-    schedule.run_until(HEALED_AT_S)
+    watch.run_until(HEALED_AT_S)
+    outcome.violations += watch.found[:1]
     cluster.venues.disarm()
     tell("fault", "all is healed")
     for role in cluster.roles.values():
@@ -94,6 +98,49 @@ def _play(plan: Plan, cluster: Cluster, outcome: Outcome, tell: Callable[[str, s
     cluster.network.weather = Weather()
     tell("fault", "the market stands still, in calm weather")
     schedule.run_until(schedule.now + SETTLED_S)
+
+
+class _Watch:
+    """Looks at what quick bots hold: a view that nothing replaces may not be live for ever."""
+
+    def __init__(self, plan: Plan, cluster: Cluster) -> None:
+        self.found: list[str] = []
+        self._plan = plan
+        self._cluster = cluster
+        self._clear_since: dict[str, float] = {}
+
+    def run_until(self, until: float) -> None:
+        schedule = self._cluster.schedule
+        while schedule.now < until:
+            schedule.run_until(min(until, schedule.now + LOOK_EVERY_S))
+            for bot in self._cluster.bots:
+                self._look_at(bot, schedule.now)
+
+    def _look_at(self, bot: Bot, now: float) -> None:
+        if not self._is_clear(bot):
+            self._clear_since.pop(bot.name, None)
+        elif now - self._clear_since.setdefault(bot.name, now) >= ON_THE_WAY_S:
+            history, plan = self._cluster.venues.history, self._plan
+            for _, view in bot.latest.values():
+                age_s, halted_s = history.age_s(view, now), history.halted_s(view, now)
+                if age_s > plan.live_for_s + ON_THE_WAY_S:
+                    self.found.append(
+                        f"held though superseded for {age_s:.2f} s, at {now:.3f}: {view!r}"
+                    )
+                elif halted_s > plan.halted_for_s + ON_THE_WAY_S:
+                    self.found.append(
+                        f"held though halted for {halted_s:.2f} s, at {now:.3f}: {view!r}"
+                    )
+
+    def _is_clear(self, bot: Bot) -> bool:
+        """Say whether all that a gateway sends reaches the bot at once."""
+        ends = [self._cluster.roles[name].process for name in ("gateway", bot.name)]
+        return (
+            bot.connected
+            and not bot.work_s
+            and all(end is not None and not end.paused for end in ends)
+            and not self._cluster.network.is_cut(frozenset(("gateway", bot.name)))
+        )
 
 
 def _is_whole(cluster: Cluster, bot: Bot) -> bool:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final
 
+import feed_listener.listener
 from aggregator.arbiter import ReplicaArbiter
 from aggregator.world import World
 from dragonfly_client._freshness import Freshness
 from dragonfly_common.bus.subscriber import Subscriber
-from dragonfly_common.bus.zmq_transport import ZmqUpstream
-from dragonfly_common.messages import Envelope
+from dragonfly_common.bus.transport import Message, Upstream
 from dragonfly_common.sequencing import Sequencer
 from dragonfly_common.staleness import PauseDetector, Silence
 from dragonfly_views.relay import Relay, _Message
@@ -26,14 +27,19 @@ def _set(owner: Any, name: str, value: Any) -> Callable[[], None]:
     return lambda: setattr(owner, name, value)
 
 
+_identify: Final = Subscriber._identify
+
+
 def _identify_anybody(
-    self: Subscriber, upstream: ZmqUpstream, envelope: Envelope, now: float
+    self: Subscriber, upstream: Upstream, envelope: Message, now: float
 ) -> Sequencer | None:
-    """A publisher's name is anybody's, however old his epoch."""
-    upstream.on_source(Sequencer(envelope.publisher, envelope.epoch))
-    self._mute.forget(upstream.address)
-    self._speaking.heard(upstream.address, now)
-    return upstream.source
+    """A publisher's name is anybody's, however old its epoch: nobody else is looked at."""
+    known = self._names, self._upstreams
+    self._names, self._upstreams = {}, {}
+    try:
+        return _identify(self, upstream, envelope, now)
+    finally:
+        self._names, self._upstreams = known
 
 
 def _ignore_digest(self: Sequencer, seq: int, digest: Mapping[str, int]) -> Collection[str] | None:
@@ -61,7 +67,9 @@ VARIANTS: Final[dict[str, Callable[[], None]]] = {
     "never-stale-publisher": _set(Silence, "silent", lambda self, now: []),
     "never-stale-venue": _set(SilenceTimer, "check", lambda self, now: None),
     "never-halted": _set(Feeds, "_apply_trading", lambda self, feed: None),
-    "never-frozen": _set(PauseDetector, "stood_still_s", lambda self, now: 0.0),
+    "never-frozen": _set(
+        feed_listener.listener, "new_pause_detector", lambda now: PauseDetector(math.inf, now)
+    ),
     "gone-ignored": _set(World, "on_gone", _ignore_gone),
     "view-gone-ignored": _set(Relay, "on_gone", _ignore_gone),
     "loss-ignored": _set(World, "on_lost", _ignore_loss),

@@ -15,6 +15,7 @@ from urllib.parse import parse_qsl, urlsplit
 import msgspec
 from dragonfly_venues.transport import ClosedError, RejectedError, Standing, UnreachableError
 from dragonfly_venues.transport.connection import Connection
+from dragonfly_venues.transport.proxies import proxy_of
 from feed_listener import instrument_list, service
 from feed_listener.connection import endpoint
 from venue_simulator import market
@@ -34,7 +35,10 @@ from simulation.freshness import History
 from simulation.network import Network, Wire
 from simulation.virtual import Process, current_process
 
-__all__ = ["VenueHost", "install"]
+__all__ = ["DOMAIN", "VenueHost", "install"]
+
+DOMAIN: Final = ".example"
+"""Of all venues: names of the internet, which a proxy may be meant for."""
 
 OPEN_TIMEOUT_S: Final = 5.0
 SLOW_REST_S: Final = 3.0
@@ -286,10 +290,13 @@ async def _reach(host: VenueHost, url: str) -> Exchange:
     """Return the venue at `url` after the time that it takes to get there.
 
     Raises:
+        ProxyError: a proxy is set that cannot be used.
         UnreachableError: it cannot be reached.
     """
-    name = urlsplit(url).netloc
     network, process = host.network, current_process()
+    if (proxy := proxy_of(url, process.environ)) is not None:
+        raise UnreachableError(f"{url} through {proxy.told} cannot be reached: nobody is there")
+    name = urlsplit(url).netloc.removesuffix(DOMAIN)
     await asyncio.sleep(4 * network.weather.delay_s)
     if network.is_cut(frozenset((process.name, host.process.name))):
         await asyncio.sleep(OPEN_TIMEOUT_S)

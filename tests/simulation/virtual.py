@@ -11,7 +11,7 @@ import contextvars
 import math
 from asyncio import events
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from heapq import heappop, heappush
 from typing import Any, Final, TypeVar, TypeVarTuple, cast
 
@@ -65,6 +65,8 @@ class Process:
         self.alive = True
         self.paused = False
         self.clock_offset_s = clock_offset_s
+        self.environ: Mapping[str, str] = {}
+        """What was set where it was started."""
         self.on_failure: Callable[[BaseException], None] = lambda _: None
         """Called with what a task or callback raised and nobody took."""
         self.loop = VirtualLoop(self)
