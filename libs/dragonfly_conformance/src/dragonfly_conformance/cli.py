@@ -62,6 +62,6 @@ async def _examine(venues: tuple[str, ...], cases: tuple[str, ...], log_level: s
         async for verdict in examine(venue, cases, log_level):
             failed += bool(verdict.trouble)
             mark = click.style("✗", fg="red") if verdict.trouble else click.style("✓", fg="green")
-            meant = verdict.trouble or (CASES[verdict.case].__doc__ or "").strip()
+            meant = verdict.trouble or (CASES[verdict.case].__doc__ or "").partition("\n")[0]
             click.echo(f"  {mark} {verdict.case:{WIDTH}}{verdict.seconds:5.1f} s  {meant}")
     return failed
