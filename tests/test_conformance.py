@@ -14,6 +14,7 @@ from dragonfly_venues.coinbase.decoder import CoinbaseDecoder
 from dragonfly_venues.deribit.decoder import DeribitChangesDecoder
 from dragonfly_venues.events import BookTop, Broken, Event, Unchanged
 from dragonfly_venues.gateio.decoder import GateioDecoder
+from dragonfly_venues.gemini.decoder import GeminiChangesDecoder
 from dragonfly_venues.htx.decoder import HtxDecoder
 from dragonfly_venues.kucoin import seed
 from dragonfly_venues.kucoin.decoder import KucoinDecoder
@@ -24,6 +25,7 @@ from venue_simulator.venues.bitfinex.recording import rebuild as rebuild_bitfine
 from venue_simulator.venues.coinbase.recording import rebuild as rebuild_coinbase
 from venue_simulator.venues.deribit.recording import rebuild_books as rebuild_deribit
 from venue_simulator.venues.gateio.recording import rebuild as rebuild_gateio
+from venue_simulator.venues.gemini.recording import rebuild as rebuild_gemini
 from venue_simulator.venues.htx.recording import read_frames as read_htx
 from venue_simulator.venues.htx.recording import rebuild as rebuild_htx
 from venue_simulator.venues.kucoin.recording import rebuild as rebuild_kucoin
@@ -82,6 +84,38 @@ def test_gateio_changes_are_the_recorded_books() -> None:
     assert len(messages) == 169
     for symbol, states in rebuilt.items():
         assert decoder.seq(symbol) == max(states)
+
+
+def test_gemini_changes_are_the_recorded_books() -> None:
+    folder = CAPTURES / "gemini"
+    rebuilt = {recording.symbol: iter(recording.states) for recording in rebuild_gemini(folder)}
+    decoder = GeminiChangesDecoder(DEPTH)
+    shown: Counter[str] = Counter()
+    number = 0
+    _, _, frames = read_parts(folder, "GEMINI")
+    for line in parse_lines(frames):
+        if not (line.received and '"type":"l2_updates"' in line.text):
+            continue
+        # Recorded was the older socket, whose messages have no numbers.
+        told = json.loads(line.text)
+        symbol, whole = told["symbol"].lower(), "trades" in told
+        number += 3
+        changes = {
+            side: [[price, amount] for name, price, amount in told["changes"] if name == wanted]
+            for side, wanted in (("b", "buy"), ("a", "sell"))
+        }
+        first = number if whole else decoder.seq(symbol)
+        numbers = {"e": "depthUpdate", "E": 0, "s": symbol, "U": first, "u": number}
+        (event,) = decoder.decode(json.dumps(numbers | changes, separators=(",", ":")).encode())
+        assert not isinstance(event, Broken), event
+        state = next(rebuilt[symbol])
+        if isinstance(event, BookTop):
+            shown[symbol] += 1
+            assert (event.bids, event.asks) == tops(state)
+            assert event.bids[0] < event.asks[0]
+    assert set(shown) == set(rebuilt)
+    assert number == 3 * 655
+    assert not any(next(states, None) for states in rebuilt.values())
 
 
 def test_kucoin_changes_and_seeds_are_the_recorded_books() -> None:

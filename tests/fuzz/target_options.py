@@ -252,6 +252,10 @@ class Recordings(_File):
             b'1.5: {"time":1,"channel":"spot.order_book_update","event":"update","result":{"t":1,'
             b'"e":"depthUpdate","E":1,"s":"BTC_USDT","U":5,"u":5,"b":[["6","1"]],"a":[]}}'
         )
+        gemini = (
+            b'1.5: {"type":"l2_updates","symbol":"BTCUSD","changes":[["buy","6","1"],'
+            b'["sell","7","1"]],"trades":[]}'
+        )
         kucoin = (
             b'1.5: {"data":{"sequenceStart":5,"symbol":"BTC-USDT","changes":{"asks":[],"bids":'
             b'[["6","1","5"]]},"sequenceEnd":5},"topic":"/market/level2:BTC-USDT"}'
@@ -265,6 +269,7 @@ class Recordings(_File):
             "BINANCE": binance,
             "BITSTAMP": bitstamp,
             "GATEIO": gateio,
+            "GEMINI": gemini,
             "KRAKEN": kraken,
             "KUCOIN": kucoin,
             "OKX": okx,

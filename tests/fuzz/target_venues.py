@@ -113,6 +113,11 @@ CONTROL: Final = {
         b'{"id":"1 ethbtc","status":"ok","subbed":"market.ethbtc.mbp.refresh.20","ts":1}',
         b'{"status":"error","ts":1,"id":"1 ethbtc","err-code":"bad-request","err-msg":"no"}',
     ],
+    "gemini": [
+        b'{"id":1,"status":200}',
+        b'{"id":1,"status":400,"error":{"code":-1013,"msg":"Invalid stream name: x"}}',
+        b'{"u":7,"E":1,"s":"ethbtc","b":"1","B":"2","a":"","A":"","c":"1","C":"1"}',
+    ],
     "kraken": [
         b'{"channel":"heartbeat"}',
         b'{"channel":"status","type":"update","data":[{"system":"online"}]}',

@@ -95,6 +95,11 @@ def coinbase_advanced(rng: random.Random, seq: int) -> bytes:
     return compact({"channel": "l2_data", **times, "sequence_num": seq, "events": [book]})
 
 
+def gemini(rng: random.Random, seq: int) -> bytes:
+    bids, asks = (levels(rng, *side) for side in BOTH_SIDES)
+    return compact({"lastUpdateId": seq, "symbol": "ethbtc", "bids": bids, "asks": asks})
+
+
 def okx(rng: random.Random, seq: int) -> bytes:
     bids, asks = ([[*level, "0", "1"] for level in levels(rng, *side)] for side in BOTH_SIDES)
     # A snapshot in four frames; what was damaged before may have broken the chain.
@@ -196,6 +201,11 @@ CONTROL = {
         b'{"id":"1 ethbtc","status":"ok","subbed":"market.ethbtc.mbp.refresh.20","ts":1}',
         b'{"status":"error","ts":1,"id":"1 x","err-code":"bad-request","err-msg":"invalid topic"}',
     ],
+    "gemini": [
+        b'{"id":1,"status":200}',
+        b'{"id":1,"status":400,"error":{"code":-1013,"msg":"Invalid stream name: x"}}',
+        b'{"u":7,"E":1,"s":"ethbtc","b":"1","B":"2","a":"","A":"","c":"1","C":"1"}',
+    ],
     "kraken": [
         b'{"channel":"heartbeat"}',
         b'{"channel":"status","type":"update","data":[{"system":"online"}]}',
@@ -282,6 +292,7 @@ def from_rest(decoder: Decoder, frame: bytes) -> Sequence[Event]:
         coinbase_advanced,
         deribit,
         gateio,
+        gemini,
         htx,
         kraken,
         kucoin,

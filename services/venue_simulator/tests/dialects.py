@@ -192,6 +192,18 @@ DIALECTS: Final = {
         ),
         halted="suspend",
     ),
+    "gemini": Dialect(
+        "/?snapshot=-1",
+        "/v1/symbols/details/all",
+        {"id": 1, "method": "subscribe", "params": ["ethbtc@depth@100ms"]},
+        begins=lambda message: message.get("status") == 200,
+        is_book=lambda message: message.get("e") == "depthUpdate",
+        seq=lambda message: message["u"],
+        statuses=lambda reply: (
+            (f"{one['base_currency']}-{one['quote_currency']}", one["status"]) for one in reply
+        ),
+        halted="closed",
+    ),
     "kraken": Dialect(
         "/v2",
         "/0/public/AssetPairs",

@@ -20,6 +20,7 @@ from venue_simulator.venues.bitfinex.recording import rebuild_books as rebuild_b
 from venue_simulator.venues.bitstamp.recording import rebuild_books as rebuild_bitstamp
 from venue_simulator.venues.coinbase.recording import rebuild_books as rebuild_coinbase
 from venue_simulator.venues.gateio.recording import rebuild_books as rebuild_gateio
+from venue_simulator.venues.gemini.recording import rebuild_books as rebuild_gemini
 from venue_simulator.venues.htx.recording import rebuild_books as rebuild_htx
 from venue_simulator.venues.kraken.recording import rebuild_old_socket as rebuild_kraken_v1
 from venue_simulator.venues.kraken.recording import rebuild_socket as rebuild_kraken_v2
@@ -486,6 +487,39 @@ class TestGateio:
             rebuild_gateio(GATEIO_LIST, [self.SEED], [gateio_delta(2.0, 12, 12, [], [])])
 
 
+GEMINI_DETAILS = [
+    'https://api.gemini.com/v1/symbols -> 1.0: ["ethbtc"]',
+    "https://api.gemini.com/v1/symbols/details/ethbtc -> 1.0: "
+    + json.dumps({"symbol": "ETHBTC", "base_currency": "ETH", "quote_currency": "BTC"}),
+]
+
+
+def gemini(at: float, changes: Levels, *, whole: bool = False) -> str:
+    message: dict[str, object] = {"type": "l2_updates", "symbol": "ETHBTC", "changes": changes}
+    if whole:
+        message["trades"] = [{"type": "trade"}]
+    return f"{at}: " + json.dumps(message, separators=(",", ":"))
+
+
+class TestGemini:
+    def test_a_message_with_trades_is_a_whole_book(self) -> None:
+        (recording,) = rebuild_gemini(
+            GEMINI_DETAILS,
+            [
+                gemini(1.0, [["buy", "5", "1"]], whole=True),
+                gemini(2.0, [["buy", "7", "1"], ["sell", "8", "1"]], whole=True),
+                '2.5: {"type":"heartbeat","timestamp":1}',
+                gemini(3.0, [["buy", "7", "0"], ["sell", "8", "3"]]),
+                gemini(3.0, [["buy", "6", "1"]]),
+            ],
+        )
+        assert (recording.instrument, recording.symbol) == ("ETH-BTC", "ethbtc")
+        numbers = [state.venue_seq for state in recording.states]
+        assert numbers == [2_000_000, 3_000_000, 3_000_001]
+        assert recording.states[1].bids == ()
+        assert recording.states[2].asks == (("8", "3"),)
+
+
 class TestLoading:
     def test_names_an_empty_folder(self, tmp_path: Path) -> None:
         with pytest.raises(ConfigError, match=r"no recorded book in .*: name a folder that holds"):
@@ -529,6 +563,7 @@ class TestRealCaptures:
             "coinbase": 10,
             "gateio": 10,
             "htx": 10,
+            "gemini": 10,
             "kraken": 11,
             "kucoin": 9,
             "okx": 1,
@@ -569,6 +604,12 @@ class TestRealCaptures:
         assert text.count(': {"type":"l2update"') == 9719
         coinbase = [recording for recording in captures if recording.venue == "coinbase"]
         assert sum(len(recording.states) for recording in coinbase) == 9719 + len(coinbase)
+
+    def test_gemini_has_a_state_for_each_message(self, captures: list[Recording]) -> None:
+        text = (CAPTURES / "gemini" / "GEMINI.ws.1.0").read_text()
+        assert text.count('"type":"l2_updates"') == 655
+        gemini = [recording for recording in captures if recording.venue == "gemini"]
+        assert sum(len(recording.states) for recording in gemini) == 655
 
     def test_kucoin_has_changes_without_a_level(self, captures: list[Recording]) -> None:
         text = (CAPTURES / "kucoin" / "KUCOIN.ws.1.0").read_text()

@@ -1,0 +1,66 @@
+"""Gemini's rules. Source: docs.gemini.com, WebSocket API (2026), and limits measured live."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from dragonfly_venues.gemini import control, instruments
+from dragonfly_venues.gemini.decoder import GeminiChangesDecoder, GeminiDecoder
+from dragonfly_venues.venue import (
+    AuditSources,
+    Decoder,
+    InstrumentSource,
+    Limits,
+    Liveness,
+    Venue,
+)
+
+__all__ = ["Gemini"]
+
+
+class Gemini(Venue):
+    """The `Venue` of Gemini spot."""
+
+    name = "gemini"
+    ws_url = "wss://ws.gemini.com"
+    rest_url = "https://api.gemini.com"
+    levels: int | None = control.TOPS[-1]
+    decoder: Callable[[int], Decoder] = GeminiDecoder
+    requests = staticmethod(control.request)
+    probe = staticmethod(control.ping)
+    # Some 350 markets in 90 kB; 120 requests a minute are allowed.
+    instruments = InstrumentSource(parse=instruments.parse, rest_path=instruments.REST_PATH)
+    # Best prices come in real time, numbered like the books; REST's books have no number.
+    audits = AuditSources(bbo=True)
+    limits = Limits(
+        # None is documented, nor of frames; a connection has a weight of 7000 in 10 s.
+        streams_per_connection=200,
+        symbols_per_request=control.SYMBOLS_PER_REQUEST,
+        requests_per_second=10.0,
+        # 300 in 5 min for an address, which replicas share.
+        connects_per_minute=30.0,
+        # Books of thousands of levels.
+        max_frame_bytes=2**22,
+    )
+    liveness = Liveness(
+        # Changes of books that rest were silent for 28 s.
+        probe_after_s=1.0,
+        stale_after_s=3.0,
+        reconnect_after_s=10.0,
+        # Whole tops come every 100 ms, and changes begin with the whole book.
+        first_book_timeout_s=5.0,
+    )
+
+    def at(self, depth: int) -> Venue:
+        """Return the venue by its changes where whole tops are not deep enough."""
+        return self if depth <= control.TOPS[-1] else _GeminiChanges()
+
+
+class _GeminiChanges(Gemini):
+    """Gemini by the changes of whole books, which begin in the stream."""
+
+    # Of whole books, and not of their best N: what lies beyond N would be unknown.
+    ws_path = "/?snapshot=-1"
+    levels = None
+    decoder = GeminiChangesDecoder
+    requests = staticmethod(control.request_changes)
