@@ -115,11 +115,18 @@ async def test_what_is_left_out_of_a_list_is_counted() -> None:
     odd = Markets()
     odd.add("ETH-BTC", "ethbtc", tick="none")
     odd.add("ETHUP", "ethup")
-    async with running(Lists(odd)) as directory:
-        await eventually(lambda: directory.markets is not None, "the list")
-        assert directory.left_out == 1
-        assert counters.LEFT_OUT.labels("unnamed")._value.get() == 1
-        assert counters.LEFT_OUT.labels("number")._value.get() == 1
+    whole = Markets()
+    whole.add("ETH-BTC", "ethbtc")
+
+    def counted() -> list[float]:
+        return [counters.LEFT_OUT.labels(one)._value.get() for one in ("unnamed", "number")]
+
+    before = counted()
+    async with running(Lists(odd, ETH, whole), interval_s=0.01) as directory:
+        await eventually(lambda: directory.left_out == 1, "the list")
+        assert counted() == [count + 1 for count in before]
+        await eventually(lambda: directory.left_out == 0, "a list with nothing odd")
+        assert counted() == before
 
 
 async def test_a_doubt_leads_to_another_look(monkeypatch: pytest.MonkeyPatch) -> None:

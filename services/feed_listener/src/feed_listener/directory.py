@@ -8,6 +8,7 @@ connections of halts, they pass them on (`note_trading`).
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from typing import Final
@@ -89,6 +90,7 @@ class Directory:
         """How often the whole list was loaded."""
         self.loaded_at_ns = 0
         """When it was loaded last."""
+        self._left_out: Counter[str] = Counter()
         self.left_out = 0
         """Entries of it that could not be read or named."""
 
@@ -193,12 +195,13 @@ class Directory:
     def _count_left_out(self, fetched: Mapping[str, Market]) -> None:
         if not isinstance(fetched, Markets):
             return
-        counters.LEFT_OUT.clear()
-        for reason, count in (*fetched.left_out.items(), ("number", fetched.bad_numbers)):
-            counters.LEFT_OUT.labels(reason).set(count)
-        if self.left_out != fetched.left_out.total():
-            self.left_out = fetched.left_out.total()
-            logger.info("instruments left out", **fetched.left_out)
+        found = fetched.left_out + Counter(number=fetched.bad_numbers)
+        if found == self._left_out:
+            return
+        for reason in found | self._left_out:  # other venues may count in this process too
+            counters.LEFT_OUT.labels(reason).inc(found[reason] - self._left_out[reason])
+        self._left_out, self.left_out = found, fetched.left_out.total()
+        logger.info("instruments left out", **found)
 
     async def _fail(self, error: ClientError, *, at_once: bool = False) -> bool:
         counters.LIST_FAILURES.inc()
