@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from decimal import Decimal
-from typing import Final, NamedTuple
+from typing import Final, TypeAlias
 
 from dragonfly_client.messages import Instrument, Instruments, Market
 from rich.cells import cell_len
@@ -31,12 +31,8 @@ SACRIFICES: Final = ("min notional", "min amount", "symbol", "lot", "tick")
 UNTOLD: Final = "-"
 
 
-class Row(NamedTuple):
-    """One instrument at one venue."""
-
-    cells: tuple[str, ...]
-    usual: bool
-    """Whether it is traded as usual."""
+Row: TypeAlias = tuple[str, ...]
+"""The cells of one instrument at one venue."""
 
 
 def joined(lists: Iterable[Instruments]) -> Instruments:
@@ -55,12 +51,11 @@ def joined(lists: Iterable[Instruments]) -> Instruments:
 
 def rows_of(listed: Iterable[Instrument]) -> list[Row]:
     """Return a row for each instrument and venue, also where a venue tells no more of it."""
-    return [
-        _row(one.instrument, venue, markets.get(venue))
-        for one in listed
-        for markets in [{market.venue: market for market in one.markets}]
-        for venue in one.venues
-    ]
+    rows: list[Row] = []
+    for one in listed:
+        markets = {market.venue: market for market in one.markets}
+        rows += [_row(one.instrument, venue, markets.get(venue)) for venue in one.venues]
+    return rows
 
 
 def table(rows: Sequence[Row], width: int | None) -> Iterator[str]:
@@ -68,7 +63,7 @@ def table(rows: Sequence[Row], width: int | None) -> Iterator[str]:
 
     Columns for which there is no room in `width` cells are named at the end.
     """
-    lines = [COLUMNS, *(row.cells for row in rows)]
+    lines = [COLUMNS, *rows]
     shown, left_out = fitting(lines, SACRIFICES, width)
     widths = [max(cell_len(line[place]) for line in lines) for place in range(len(COLUMNS))]
     numbers = range(len(COLUMNS))[NUMBERS]
@@ -84,7 +79,7 @@ def table(rows: Sequence[Row], width: int | None) -> Iterator[str]:
 
 def summary(rows: Sequence[Row], left_out: Mapping[str, int]) -> Iterator[str]:
     """Yield how many there are, and how many entries of the venues' lists are not among them."""
-    venues = {row.cells[0] for row in rows}
+    venues = {row[0] for row in rows}
     yield f"{_count(len(rows), 'market')} at {_count(len(venues), 'venue')}"
     for venue, count in sorted(left_out.items()):
         if count:
@@ -102,13 +97,12 @@ def listed_as_json(listed: Instruments) -> str:
 
 def _row(instrument: str, venue: str, market: Market | None) -> Row:
     if market is None:
-        return Row((venue, instrument, *[UNTOLD] * (len(COLUMNS) - 2)), usual=True)
+        return (venue, instrument, *[UNTOLD] * (len(COLUMNS) - 2))
     numbers = (market.tick, market.lot, market.min_amount, market.min_notional)
     status = market.status or ("" if market.halted else "trading")
     if market.halted:
         status = f"halted: {status}" if status else "halted"
-    cells = (venue, instrument, market.symbol, *map(_number, numbers), status)
-    return Row(cells, usual=status == "trading")
+    return (venue, instrument, market.symbol, *map(_number, numbers), status)
 
 
 def _number(number: Decimal | None) -> str:
