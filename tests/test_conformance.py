@@ -12,7 +12,7 @@ from dragonfly_common.types import Side
 from dragonfly_venues.bitfinex.decoder import BitfinexDecoder
 from dragonfly_venues.coinbase.decoder import CoinbaseDecoder
 from dragonfly_venues.deribit.decoder import DeribitChangesDecoder
-from dragonfly_venues.events import BookTop, Broken, Event, Unchanged
+from dragonfly_venues.events import BookTop, Broken, Event, Unchanged, Verified
 from dragonfly_venues.gateio.decoder import GateioDecoder
 from dragonfly_venues.gemini.decoder import GeminiChangesDecoder
 from dragonfly_venues.htx.decoder import HtxDecoder
@@ -204,23 +204,30 @@ def test_okx_snapshots_and_updates_are_the_recorded_books() -> None:
     (recording,) = rebuild_okx(folder)
     states = iter(recording.states)
     decoder = OkxDecoder(DEPTH)
-    shown, number = 0, 0
+    shown, checksums, numbers = 0, 0, Counter[str]()
     _, _, frames = read_parts(folder, "OKX")
     for line in parse_lines(frames):
-        if not (line.received and '"channel":"books","instId":"BTC-USDT"},"action"' in line.text):
+        if not (line.received and line.text.startswith('{"arg":{"channel":"books"')):
             continue
         # Numbers came later than this recording, which checksums prove.
         push = json.loads(line.text)
-        before, number = (-1 if push["action"] == "snapshot" else number), number + 3
-        push["data"][0] |= {"prevSeqId": before, "seqId": number}
-        (event,) = decoder.decode(json.dumps(push, separators=(",", ":")).encode())
+        symbol = push["arg"]["instId"]
+        before = -1 if push["action"] == "snapshot" else numbers[symbol]
+        numbers[symbol] += 3
+        push["data"][0] |= {"prevSeqId": before, "seqId": numbers[symbol]}
+        event, verified = decoder.decode(json.dumps(push, separators=(",", ":")).encode())
+        assert verified == Verified(symbol)
+        checksums += 1
+        assert decoder.seq(symbol) == numbers[symbol]
+        if symbol != recording.symbol:
+            continue
         state = next(states)
         if isinstance(event, BookTop):
             shown += 1
             assert (event.bids, event.asks) == tops(state)
-        assert decoder.seq("BTC-USDT") == number
     assert next(states, None) is None
     assert shown > 50
+    assert checksums == 290
 
 
 def test_coinbase_snapshots_and_updates_are_the_recorded_books() -> None:

@@ -15,6 +15,7 @@ from dragonfly_venues.events import (
     Heard,
     Refused,
     Unchanged,
+    Verified,
 )
 from dragonfly_venues.venue import Ask
 from hypothesis import given
@@ -27,15 +28,24 @@ NS = TS * 1_000_000
 
 
 def push(
-    action: str, link: int | None, seq: int | None, *, bids: str = "", asks: str = "", ts: int = TS
+    action: str,
+    link: int | None,
+    seq: int | None,
+    *,
+    bids: str = "",
+    asks: str = "",
+    ts: int = TS,
+    checksum: int | None = None,
 ) -> bytes:
-    """Return a frame whose sides are written `price:amount …`; without numbers where None."""
+    """Return a frame whose sides are written `price:amount …`; None is left out."""
     data: dict[str, object] = {
         "asks": [level.split(":") for level in asks.split()],
         "bids": [level.split(":") for level in bids.split()],
     }
     if seq is not None:
         data |= {"seq": seq, "pseq": link}
+    if checksum is not None:
+        data["checksum"] = checksum
     data["ts"] = str(ts)
     arg = {"instType": "SPOT", "channel": "books", "instId": SYMBOL}
     frame = {"action": action, "arg": arg, "data": [data], "ts": TS + 45}
@@ -163,6 +173,59 @@ def test_answers(code: str) -> None:
     refused = decoder.decode(error.encode())
     assert refused == (Refused(None, ("NOPEUSDT",), f"{why} (code 30001)"),)
     assert decoder.decode(b"pong") == (Heard(),)
+
+
+HOLDS = 831078360
+"""Of the documented vector: 3366.1:7:3366.8:9:3368:8:3372:8."""
+HOLDS_LATER = -1881014294
+"""Of 3366.1:7:3366.8:9:3366:6:3368:8."""
+
+
+def vector(decoder: BitgetDecoder, seq: int = 100, checksum: int = HOLDS) -> object:
+    """Return what comes of the first vector, of an update upon a snapshot without a checksum."""
+    whole = push("snapshot", 0, seq, bids="3366.1:7", asks="3366.8:9 3368:8", checksum=0)
+    assert len(decoder.decode(whole)) == 1
+    return decoder.decode(push("update", seq, seq + 1, asks="3372:8", checksum=checksum))
+
+
+def test_a_checksum_that_holds_is_told() -> None:
+    decoder = BitgetDecoder(2)
+    assert vector(decoder) == (Unchanged(SYMBOL), Verified(SYMBOL))
+    update = push("update", 101, 102, bids="3366:6", asks="3372:0", checksum=HOLDS_LATER)
+    top, verified = decoder.decode(update)
+    assert isinstance(top, BookTop)
+    assert verified == Verified(SYMBOL)
+    assert decoder.decode(push("snapshot", 0, 200, bids="1:1", checksum=0))[1:] == ()
+
+
+def test_the_text_counts_not_the_number() -> None:
+    decoder = BitgetDecoder(2)
+    vector(decoder)
+    # 3372.0 is the price 3372, and printed otherwise.
+    [broken] = decoder.decode(push("update", 101, 102, asks="3372.0:8", checksum=HOLDS))
+    assert isinstance(broken, Broken)
+
+
+def test_after_one_has_held_a_wrong_checksum_breaks_the_book_until_the_next_snapshot() -> None:
+    decoder = BitgetDecoder(2)
+    vector(decoder)
+    [broken] = decoder.decode(push("update", 101, 102, bids="3366:6", checksum=7))
+    assert isinstance(broken, Broken)
+    assert (broken.symbol, broken.cause) == (SYMBOL, "checksum")
+    assert decoder.decode(push("update", 102, 103, bids="3366:5", checksum=7)) == SAME
+    assert vector(decoder, seq=200) == (Unchanged(SYMBOL), Verified(SYMBOL))
+
+
+def test_a_checksum_of_another_kind_is_let_be() -> None:
+    decoder = BitgetDecoder(2)
+    assert vector(decoder, checksum=7) == SAME
+    assert isinstance(decoder.decode(push("update", 101, 102, bids="3367:6"))[0], BookTop)
+
+
+def test_changes_without_checksums_are_read_once() -> None:
+    decoder = begun()
+    decoder.decode(push("update", 100, 101, bids="9:5", checksum=0))
+    assert not decoder._texts
 
 
 @pytest.mark.parametrize(("depth", "channel"), [(1, "books1"), (2, "books"), (100, "books")])

@@ -12,11 +12,11 @@ from typing import Annotated, Final, Literal
 import msgspec
 
 from dragonfly_venues.bitget.control import understand
+from dragonfly_venues.decoding.checksums import ChecksummedDecoder
 from dragonfly_venues.decoding.delta_books import (
     Amount,
     Change,
     DeltaBook,
-    DeltaDecoder,
     Links,
     Price,
     Seed,
@@ -47,6 +47,8 @@ class BitgetSequencer(Links):
     3. Any other `pseq` is a gap: the channel is subscribed anew.
     4. Until 2024 there were no numbers: all are 0 then, so that any update continues the book, and
        the book is known by its time, in ms. One of them among numbers is a gap.
+    5. A checksum is of the text of 25 levels (`decoding.checksums`), where there is one: 0 on
+       snapshots until 2026, and none at all since.
     """
 
 
@@ -61,6 +63,7 @@ class _Data(msgspec.Struct):
     """The matching engine's; that of the frame is of sending."""
     seq: _Number = 0
     pseq: _Number = 0
+    checksum: int = 0
 
 
 class _Push(msgspec.Struct):
@@ -72,7 +75,7 @@ class _Push(msgspec.Struct):
 _PUSHES: Final = msgspec.json.Decoder(_Push, strict=False)
 
 
-class BitgetDecoder(DeltaDecoder):
+class BitgetDecoder(ChecksummedDecoder):
     """The decoder of one connection to Bitget."""
 
     def __init__(self, depth: int) -> None:
@@ -85,8 +88,11 @@ class BitgetDecoder(DeltaDecoder):
         push = read(_PUSHES, frame)
         symbol, data = push.arg.inst_id, push.data[0]
         venue_seq, ts_event = data.seq or data.ts, data.ts * _NS_PER_MS
-        if push.action == "snapshot":
+        whole = push.action == "snapshot"
+        if whole:
             seed = Seed(data.seq, data.bids, data.asks, venue_seq=venue_seq)
-            return self.snapshot(symbol, seed, ts_event)
-        change = Change(data.pseq, data.seq, data.bids, data.asks, ts_event, venue_seq)
-        return self.change(symbol, change)
+            events = self.snapshot(symbol, seed, ts_event)
+        else:
+            change = Change(data.pseq, data.seq, data.bids, data.asks, ts_event, venue_seq)
+            events = self.change(symbol, change)
+        return self.verified(symbol, frame, events, data.checksum, whole=whole)

@@ -14,11 +14,11 @@ from typing import Annotated, Final, Literal
 import msgspec
 from dragonfly_common.types import Side
 
+from dragonfly_venues.decoding.checksums import ChecksummedDecoder
 from dragonfly_venues.decoding.delta_books import (
     Amount,
     Change,
     DeltaBook,
-    DeltaDecoder,
     Links,
     Price,
     Seed,
@@ -49,6 +49,8 @@ class OkxSequencer(Links):
     4. After maintenance an update's `seqId` may be below its `prevSeqId`: the link still holds, and
        the book goes on with the smaller number.
     5. Any other `prevSeqId` is a gap: the channel is subscribed anew.
+    6. A checksum is of the text of 25 levels (`decoding.checksums`), where there is one: it has
+       been 0 since June 2026.
     """
 
 
@@ -63,6 +65,7 @@ class _Data(msgspec.Struct, rename="camel"):
     ts: Annotated[int, msgspec.Meta(ge=0, le=MAX_SEQ // _NS_PER_MS)]
     seq_id: Annotated[int, msgspec.Meta(ge=0, le=MAX_SEQ)]
     prev_seq_id: Annotated[int, msgspec.Meta(ge=-1, le=MAX_SEQ)]
+    checksum: int = 0
 
 
 class _Push(msgspec.Struct):
@@ -74,7 +77,7 @@ class _Push(msgspec.Struct):
 _PUSHES: Final = msgspec.json.Decoder(_Push, strict=False)
 
 
-class OkxDecoder(DeltaDecoder):
+class OkxDecoder(ChecksummedDecoder):
     """The decoder of one connection to OKX."""
 
     def __init__(self, depth: int) -> None:
@@ -88,9 +91,13 @@ class OkxDecoder(DeltaDecoder):
         symbol, data = push.arg.inst_id, push.data[0]
         ts_event = data.ts * _NS_PER_MS
         bids, asks = _levels(data.bids), _levels(data.asks)
-        if push.action == "snapshot":
-            return self.snapshot(symbol, Seed(data.seq_id, bids, asks), ts_event)
-        return self.change(symbol, Change(data.prev_seq_id, data.seq_id, bids, asks, ts_event))
+        whole = push.action == "snapshot"
+        if whole:
+            events = self.snapshot(symbol, Seed(data.seq_id, bids, asks), ts_event)
+        else:
+            change = Change(data.prev_seq_id, data.seq_id, bids, asks, ts_event)
+            events = self.change(symbol, change)
+        return self.verified(symbol, frame, events, data.checksum, whole=whole)
 
 
 def _levels(levels: _Levels) -> Side:
