@@ -127,6 +127,12 @@ CONTROL: Final = {
         b'{"channel":"instrument","type":"update","data":{"assets":[],"pairs":['
         b'{"symbol":"ETH/BTC","status":"cancel_only"}]}}',
     ],
+    "cryptocom": [
+        b'{"id":1,"method":"subscribe","code":0,"channel":"book.ETH_BTC.10"}',
+        b'{"id":1790114291578,"method":"public/heartbeat","code":0}',
+        b'{"id":1,"method":"subscribe","code":40003,"channel":"book.X_Y.10","message":"no"}',
+        b'{"id":-1,"method":"subscribe","code":40107,"message":"Maximum subscriptions exceeded"}',
+    ],
     "kucoin": [
         b'{"id":"7","type":"welcome"}',
         b'{"id":"1","type":"ack"}',

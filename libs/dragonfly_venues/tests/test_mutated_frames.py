@@ -140,6 +140,18 @@ def bybit(rng: random.Random, seq: int) -> bytes:
     )
 
 
+def cryptocom(rng: random.Random, seq: int) -> bytes:
+    bids, asks = ([[*level, "1"] for level in levels(rng, *side)] for side in BOTH_SIDES)
+    # A snapshot in four frames; what was damaged before may have broken the chain.
+    data: dict[str, object] = {"asks": asks, "bids": bids}
+    if seq % 4:
+        data = {"update": data, "pu": seq - 1}
+    channel = "book.update" if seq % 4 else "book"
+    stamps = {"t": 1790114273395, "tt": 1790114273346, "u": seq, "cs": 1}
+    result = {"instrument_name": "ETH_BTC", "channel": channel, "data": [data | stamps]}
+    return compact({"id": -1, "method": "subscribe", "code": 0, "result": result})
+
+
 def kucoin(rng: random.Random, seq: int) -> bytes:
     bids, asks = ([[*level, str(seq)] for level in levels(rng, *side)] for side in BOTH_SIDES)
     changes = {"asks": asks, "bids": bids}
@@ -218,6 +230,11 @@ CONTROL = {
         b'{"id":"1","event":"error","code":"60018","msg":"no"}',
         b'{"event":"notice","code":"64008","msg":"soon closed"}',
     ],
+    "cryptocom": [
+        b'{"id":1,"method":"subscribe","code":0,"channel":"book.ETH_BTC.10"}',
+        b'{"id":1790114291578,"method":"public/heartbeat","code":0}',
+        b'{"id":1,"method":"subscribe","code":40003,"channel":"book.X_Y.10","message":"no"}',
+    ],
     "kucoin": [
         b'{"id":"7","type":"welcome"}',
         b'{"id":"1","type":"ack"}',
@@ -291,6 +308,7 @@ def from_rest(decoder: Decoder, frame: bytes) -> Sequence[Event]:
         coinbase,
         coinbase_advanced,
         deribit,
+        cryptocom,
         gateio,
         gemini,
         htx,

@@ -219,6 +219,29 @@ DIALECTS: Final = {
         ),
         halted="cancel_only",
     ),
+    "cryptocom": Dialect(
+        "/exchange/v1/market",
+        "/exchange/v1/public/get-instruments",
+        {
+            "id": 1,
+            "method": "subscribe",
+            "params": {
+                "channels": ["book.ETH_BTC.50"],
+                "book_subscription_type": "SNAPSHOT_AND_UPDATE",
+            },
+        },
+        begins=lambda message: "result" in message,
+        is_book=lambda message: (
+            message.get("method") == "subscribe" and "data" in message.get("result", {})
+        ),
+        seq=lambda message: message["result"]["data"][0]["u"],
+        statuses=lambda reply: (
+            (f"{one['base_ccy']}-{one['quote_ccy']}", one["tradable"])
+            for one in reply["result"]["data"]
+            if one["inst_type"] == "CCY_PAIR"
+        ),
+        halted=False,
+    ),
     "kucoin": Dialect(
         "/endpoint",
         "/api/v2/symbols",

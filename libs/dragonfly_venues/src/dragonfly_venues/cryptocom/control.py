@@ -1,0 +1,72 @@
+"""What Crypto.com is told, and what it answers: each channel of a request by itself.
+
+Pushes have the shape of answers, with a result and the id -1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+from dragonfly_venues.decoding.frames import write
+from dragonfly_venues.decoding.replies import Envelope
+from dragonfly_venues.events import Acked, Event, FrameError, Refused, Reply
+from dragonfly_venues.venue import Ask
+
+__all__ = ["DEPTHS", "REST", "SYMBOLS_PER_REQUEST", "Answer", "channel_depth", "request", "say"]
+
+DEPTHS: Final = (10, 50)
+"""Levels a side that its books are offered with."""
+SYMBOLS_PER_REQUEST: Final = 100
+"""As many channels of one frame were accepted."""
+REST: Final = Envelope(ok="0", content="result", text="message")
+
+_LONGEST_TEXT: Final = 200
+
+
+class Answer(msgspec.Struct):
+    """What every frame has, beside a result."""
+
+    method: str = ""
+    id: int | None = None
+    code: int = 0
+    channel: str = ""
+    message: str = ""
+
+
+def channel_depth(depth: int) -> int:
+    """Return the depth to subscribe to, of those the venue offers, for `depth` levels."""
+    return next((offered for offered in DEPTHS if depth <= offered), DEPTHS[-1])
+
+
+def request(ask: Ask) -> list[str]:
+    """Return the frame of `ask`: changes as soon as they are sent, every 10 ms."""
+    depth = channel_depth(ask.depth)
+    params: dict[str, object] = {"channels": [f"book.{symbol}.{depth}" for symbol in ask.symbols]}
+    if ask.subscribe:
+        params |= {"book_subscription_type": "SNAPSHOT_AND_UPDATE", "book_update_frequency": 10}
+    method = "subscribe" if ask.subscribe else "unsubscribe"
+    return [write({"id": ask.request_id, "method": method, "params": params})]
+
+
+def say(answer: Answer) -> Sequence[Event]:
+    """Return what a frame without a result says.
+
+    Raises:
+        FrameError: it says nothing that is known.
+    """
+    if answer.method == "public/heartbeat" and answer.id is not None:
+        return (Reply(write({"id": answer.id, "method": "public/respond-heartbeat"})),)
+    _, _, rest = answer.channel.partition(".")
+    symbol = rest.rpartition(".")[0]
+    symbols = (symbol,) if symbol else ()
+    # What the venue says by itself is of no request.
+    request_id = None if answer.id == -1 else answer.id
+    if answer.code:
+        reason = f"{answer.message[:_LONGEST_TEXT]} (code {answer.code})"
+        return (Refused(request_id, symbols, reason),)
+    if answer.method in {"subscribe", "unsubscribe"}:
+        return (Acked(request_id, symbols, subscribed=answer.method == "subscribe"),)
+    raise FrameError("unknown_channel", answer.method[:60])

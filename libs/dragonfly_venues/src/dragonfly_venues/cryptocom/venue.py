@@ -1,0 +1,47 @@
+"""Crypto.com's rules. Source: exchange-docs.crypto.com (2025-11), and what was measured (2026-09).
+
+REST's books have no number ("no link to the socket"), nor have its tickers: there is nothing to
+compare with.
+"""
+
+from __future__ import annotations
+
+from dragonfly_venues.cryptocom import control, instruments
+from dragonfly_venues.cryptocom.decoder import CryptocomDecoder
+from dragonfly_venues.venue import InstrumentSource, Limits, Liveness, Venue
+
+__all__ = ["Cryptocom"]
+
+
+class Cryptocom(Venue):
+    """The `Venue` of Crypto.com's spot markets."""
+
+    name = "cryptocom"
+    ws_url = "wss://stream.crypto.com"
+    ws_path = "/exchange/v1/market"
+    rest_url = "https://api.crypto.com"
+    levels = control.DEPTHS[-1]
+    decoder = CryptocomDecoder
+    requests = staticmethod(control.request)
+    # Some 800 instruments, derivatives among them; 100 requests in a second are allowed.
+    instruments = InstrumentSource(parse=instruments.parse, rest_path=instruments.REST_PATH)
+    limits = Limits(
+        # More are refused, one answer for each.
+        streams_per_connection=400,
+        symbols_per_request=control.SYMBOLS_PER_REQUEST,
+        # 100 are allowed.
+        requests_per_second=20.0,
+        # In the second in which it opened a connection has only a part of what it has in others.
+        pause_after_connect_s=1.0,
+        # None is documented.
+        connects_per_minute=30.0,
+        max_frame_bytes=2**18,
+    )
+    liveness = Liveness(
+        # It asks every 30 s, and hangs up on who has not answered three times.
+        probe_after_s=1.0,
+        stale_after_s=3.0,
+        reconnect_after_s=10.0,
+        # The snapshot comes about a second after the acknowledgement.
+        first_book_timeout_s=5.0,
+    )
