@@ -287,6 +287,13 @@ def test_a_venue_that_the_speaker_alone_has_lost_is_shown_of_another_at_once() -
     assert taken(reader) == [ahead(kraken=6, binance=5).body]
 
 
+def test_a_venue_that_another_has_only_as_it_was_before_is_left_out() -> None:
+    relay, reader = two_speakers(ahead(kraken=5, binance=5), ahead(kraken=5, binance=4))
+    without = ahead(kraken=5)
+    relay.on_view("a", 2, ETH, without, 0.0)
+    assert taken(reader) == [without.body]
+
+
 def test_what_stood_stands_until_the_successor_has_caught_up() -> None:
     relay, reader = two_speakers(ahead(kraken=5), ahead(kraken=4))
     relay.on_gone("a", ETH, 0.0, NOW_NS)

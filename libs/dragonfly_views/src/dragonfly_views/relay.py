@@ -171,8 +171,9 @@ class Relay:
         newest = entry.messages[publisher] = _Message(key.kind, view, epoch)
         alone = len(entry.messages) == 1
         if entry.succession.left_at is None and (alone or (newest.live and before is entry.chosen)):
-            # A venue that only the chosen aggregator has lost stays, where another one has it.
-            better = None if alone else entry.successor(newest, _Message.is_ahead_of)
+            # A venue that only the chosen aggregator has lost stays, where another one has it, and
+            # is not behind what was shown of it.
+            better = None if alone else entry.successor(newest, _is_ahead_and_not_behind(before))
             entry.choose(key, better or newest)
         else:
             _arbitrate(entry, key, now)
@@ -221,6 +222,12 @@ class Relay:
         entry = self._entries[key] = _Entry()
         self._upstream.subscribe(view_topic(*key))
         return entry
+
+
+def _is_ahead_and_not_behind(shown: _Message | None) -> Callable[[_Message, _Message], bool]:
+    return lambda one, other: (
+        one.is_ahead_of(other) and (shown is None or not one.goes_back_from(shown))
+    )
 
 
 def _arbitrate(entry: _Entry, key: ViewKey, now: float) -> None:
