@@ -369,6 +369,7 @@ def _requests(venue: str) -> Iterator[str]:
                 request_id=1,
                 depth=10,
                 subscribe=subscribe,
+                handles={stream_symbol(venue): 1},
                 bbo=rules.audits.bbo,
             )
         )
