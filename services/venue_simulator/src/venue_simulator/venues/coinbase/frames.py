@@ -12,10 +12,9 @@ from typing import Final
 import msgspec
 
 from venue_simulator.book import BookState
-from venue_simulator.changes import changed_levels
 from venue_simulator.times import rfc3339
 from venue_simulator.venue import Stream
-from venue_simulator.venues.coinbase.listing import is_thin, whole_sides
+from venue_simulator.venues.coinbase.listing import changed_sides, whole_sides
 
 __all__ = ["BOOKS", "HEARTBEAT", "TICKER", "first_frame", "frame", "spoil_checksum"]
 
@@ -66,12 +65,9 @@ def spoil_checksum(frame: str) -> str:
 
 
 def _changes(before: BookState, after: BookState) -> Iterator[tuple[str, str, str]]:
-    sides = (before.bids, before.asks), (after.bids, after.asks)
-    if is_thin(before) is not is_thin(after):
-        sides = whole_sides(before), whole_sides(after)
-    for word, old, new in zip(("buy", "sell"), *sides, strict=True):
-        for price, size in changed_levels(old, new, GONE):
-            yield word, price, size
+    bids, asks = changed_sides(before, after, GONE)
+    yield from (("buy", price, size) for price, size in bids)
+    yield from (("sell", price, size) for price, size in asks)
 
 
 def _ticker(stream: Stream, state: BookState) -> str | None:

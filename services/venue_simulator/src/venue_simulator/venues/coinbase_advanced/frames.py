@@ -12,10 +12,9 @@ from typing import Final
 import msgspec
 
 from venue_simulator.book import BookState, TextLevel
-from venue_simulator.changes import changed_levels
 from venue_simulator.times import rfc3339
 from venue_simulator.venue import Stream
-from venue_simulator.venues.coinbase.listing import whole_sides
+from venue_simulator.venues.coinbase.listing import changed_sides, whole_sides
 
 __all__ = [
     "BOOKS",
@@ -57,8 +56,7 @@ def frame(stream: Stream, before: BookState, after: BookState) -> str | None:
     if stream.kind == TICKER:
         same = (before.bids[:1], before.asks[:1]) == (after.bids[:1], after.asks[:1])
         return None if same else _ticker(stream, "update", after)
-    bids = changed_levels(before.bids, after.bids, "0")
-    asks = changed_levels(before.asks, after.asks, "0")
+    bids, asks = changed_sides(before, after, "0")
     if not (bids or asks):
         return None
     apart = bids and asks and after.venue_seq % APART_EVERY == 0
