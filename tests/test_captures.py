@@ -49,6 +49,7 @@ async def test_every_book_is_the_merge_of_the_truth(
     await system.start(
         simulator=("--captures", str(CAPTURES), "--speed", str(SPEED)),
         venues=tuple(sorted({one.venue for one in recordings})),
+        gateway=(f"--max-instruments={len(last)}",),
     )
     async with Bot(system.gateway_address, *last) as bot:
 
@@ -78,5 +79,6 @@ async def test_the_truth_is_what_was_recorded(system: System, recordings: list[R
             list(levels(one.venue, first.bids)),
             list(levels(one.venue, first.asks)),
         )
-    recorded = {folder.name for folder in CAPTURES.iterdir()}
+    # Of Deribit options were recorded, and no spot market.
+    recorded = {folder.name for folder in CAPTURES.iterdir()} - {"deribit"}
     assert {one.venue for one in recordings} == recorded & set(VENUES)
