@@ -1,4 +1,4 @@
-"""What Bitget is told, and what it answers: each argument of a request by itself.
+"""Requests to Bitget and its answers: each argument of a request is answered by itself.
 
 An unknown symbol is refused by name.
 """

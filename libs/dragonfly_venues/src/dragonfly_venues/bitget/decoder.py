@@ -1,4 +1,4 @@
-"""What Bitget's frames mean: a snapshot of a book, then changes, each naming the one it follows.
+"""Frames of Bitget: a snapshot of a book, then changes, each naming the one it follows.
 
 {"action":"update","arg":{"instType":"SPOT","channel":"books","instId":"BTCUSDT"},"data":[{"asks":
  [["8477","7"]],"bids":[],"checksum":0,"seq":124,"pseq":123,"ts":"1730332800391"}],"ts":1730332800436}

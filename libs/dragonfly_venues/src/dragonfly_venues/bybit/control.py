@@ -1,4 +1,4 @@
-"""What Bybit is told, and what it answers: each request as a whole.
+"""Requests to Bybit and its answers: each is answered as a whole.
 
 An unknown symbol is refused, by name in the text alone; whether the others of its request were
 accepted is not documented.

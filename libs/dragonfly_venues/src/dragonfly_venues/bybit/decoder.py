@@ -1,4 +1,4 @@
-"""What Bybit's frames mean: a snapshot of a book, then changes, each numbered one above the last.
+"""Frames of Bybit: a snapshot of a book, then changes, each numbered one above the last.
 
     {"topic":"orderbook.50.BTCUSDT","ts":1672304484978,"type":"delta","data":{"s":"BTCUSDT","b":[[
      "16493.50","0.006"]],"a":[],"u":18521289,"seq":7961638725},"cts":1672304484976}

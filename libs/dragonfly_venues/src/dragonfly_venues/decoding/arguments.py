@@ -27,7 +27,7 @@ class _Arg(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class Answer(msgspec.Struct):
-    """What the venue answers to an argument, or says by itself."""
+    """An answer to an argument, or a word of the venue by itself."""
 
     event: str
     arg: _Arg = _Arg()

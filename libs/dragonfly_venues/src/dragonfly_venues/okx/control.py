@@ -1,4 +1,4 @@
-"""What OKX is told, and what it answers: each argument of a request by itself.
+"""Requests to OKX and its answers: each argument of a request is answered by itself.
 
 An unknown instrument is refused, at times without saying which.
 """

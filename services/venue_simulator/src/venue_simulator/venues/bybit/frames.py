@@ -1,4 +1,4 @@
-"""What Bybit's book topics carry. Source: v5/websocket/public/orderbook.mdx.
+"""Frames of Bybit's book topics. Source: v5/websocket/public/orderbook.mdx.
 
 `orderbook.1` carries snapshots alone. The deeper ones begin with one and go on with deltas, in
 which a level that leaves the window is deleted; each topic counts its messages by itself in `u`.
@@ -20,7 +20,7 @@ DEEPEST: Final = 1000
 DEPTHS: Final = (BEST, 50, 200, DEEPEST)
 
 _APART: Final = 100_003
-"""What sets the counts of the topics apart, by level."""
+"""Sets the counts of the topics apart, by level."""
 
 
 def number(state: BookState, depth: int) -> int:
