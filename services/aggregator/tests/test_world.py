@@ -4,7 +4,8 @@ import math
 from collections.abc import Callable
 
 from aggregator.world import Effects, World
-from dragonfly_common.messages import Book, Instruments, Venue, View
+from dragonfly_common.assignment import Assignment
+from dragonfly_common.messages import Book, Claim, Instruments, Venue, View
 from dragonfly_common.topics import ViewKind
 from dragonfly_common.types import FeedState
 from dragonfly_protos import market_data_pb2 as pb
@@ -68,6 +69,23 @@ def test_a_change_is_told_and_what_changes_nothing_is_not(make_book: MakeBook) -
     assert second.seq == first.seq + 1
     assert [feed.venue_seq for feed in second.venues] == [3]
     assert [feed.age_ns for feed in second.venues] == [NOW_NS - 1_000]
+
+
+def test_beside_another_aggregator_it_is_told_that_a_view_counts_further(
+    make_book: MakeBook,
+) -> None:
+    assignment = Assignment("one", redundancy=2)
+    assignment.hear("two", Claim(False, frozenset()))
+    world = World(EPOCH, depth=10, linger_s=LINGER_S, assignment=assignment)
+    world.want(ViewKind.BOOK, "ETH-BTC")
+    world.evaluate(0.0, NOW_NS)
+    world.on_book("a", "ETH-BTC", "kraken", make_book(venue_seq=1), 1, 1.0)
+    world.evaluate(1.0, NOW_NS)
+    for venue_seq in (2, 3):
+        world.on_book("a", "ETH-BTC", "kraken", make_book(venue_seq=venue_seq), 2, 1.5)
+        assert books(world.evaluate(1.5, NOW_NS)) == []
+    assert [feed.venue_seq for feed in only_book(world.evaluate(2.0, NOW_NS)).venues] == [3]
+    assert books(world.evaluate(60.0, NOW_NS)) == []
 
 
 def test_another_score_is_told_though_the_levels_are_the_same(make_book: MakeBook) -> None:

@@ -34,6 +34,8 @@ from aggregator.venue_books import Status, VenueBook, absent_book, take_book
 __all__ = ["Effects", "World"]
 
 SYNCING_REASON: Final = "asked for"
+COUNTED_WITHIN_S: Final = 1.0
+"""A view that only counts further is told again so late, beside other aggregators."""
 COMPLETE_WITHIN_S: Final = 0.5
 """Where others speak for an instrument too, it is told of when each venue has answered, or then."""
 
@@ -55,6 +57,9 @@ class _Told:
     seq: int = 0
     top: Top | None = None
     states: Sequence[Status] = ()
+    counts: Sequence[int] = ()
+    """The `venue_seq` of each venue."""
+    at: float = -math.inf
 
 
 @dataclass
@@ -258,6 +263,7 @@ class World:
             for venue in market.venues
         ]
         states = [feed.status for feed in feeds]
+        counts = [feed.venue_seq for feed in feeds]
         live = FeedState.LIVE in [feed.state for feed in feeds]
         self._note_ready(instrument, ready=live)
         market.merger.take(feeds)
@@ -265,8 +271,14 @@ class World:
         for kind, told in market.wanted.items():
             top = market.merger.top(kind, self._depth)
             if top == told.top and states == told.states:
-                continue
+                # Where another aggregator may take over, both must have come as far by the count.
+                if counts == told.counts or self._assignment.alone:
+                    continue
+                if now < told.at + COUNTED_WITHIN_S:
+                    self._look_at(instrument, told.at + COUNTED_WITHIN_S)
+                    continue
             told.top, told.states, told.seq = top, states, told.seq + 1
+            told.counts, told.at = counts, now
             if encoded_feeds is None:
                 encoded_feeds = _encode_feeds(feeds, now_ns)
             body = encode_view(
