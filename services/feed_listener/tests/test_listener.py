@@ -212,6 +212,20 @@ async def test_foreign_subscriptions_are_ignored(server: FakeServer, tmp_path: P
 PARTS = listing(rest_path="/list", part_path=lambda names: f"/list/{','.join(names)}")
 
 
+async def test_who_was_refused_while_its_market_was_halted_is_asked_for_when_it_trades(
+    server: FakeServer, tmp_path: Path
+) -> None:
+    await server.book("ethbtc", 1, 10.0)
+    server.halted, server.refuses = {"ethbtc": "suspend"}, {"ethbtc"}
+    async with listening(server, tmp_path, instruments=["ETH-BTC"]) as consumer:
+        consumer.want("ETH-BTC")
+        await consumer.state("ETH-BTC", HALTED)
+        await eventually(lambda: server.asked("sub") == [["ethbtc"]], "asked, and refused")
+        server.refuses = set()
+        await server.send({"t": "trading", "s": "ethbtc", "halted": False, "word": ""})
+        await consumer.live("ETH-BTC", 1)
+
+
 @pytest.mark.parametrize("instruments", [None, PARTS])
 async def test_a_market_that_is_halted_leaves_the_book_and_comes_back(
     server: FakeServer, tmp_path: Path, instruments: InstrumentSource | None

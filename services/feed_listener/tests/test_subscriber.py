@@ -460,3 +460,15 @@ def test_what_an_acknowledgement_leaves_out_is_left_of_the_request() -> None:
     assert asked.acked(Acked(1, (), others="unknown"), NOW) == []
     assert asked.refused(Refused(1, ("a", "c"), "unknown"), NOW) == ["a", "c"]
     assert asked.left_of(1) == ()
+
+
+def test_who_was_refused_is_asked_for_again_at_once_where_that_may_help() -> None:
+    asked = subscriber()
+    asked.want(["a"], NOW)
+    asked.turn(NOW)
+    assert asked.refused(Refused(1, ("a",), "not open now"), NOW) == ["a"]
+    assert requests(asked, NOW + 1.0) == []
+    asked.ask_again("a", NOW + 1.0)
+    asked.ask_again("b", NOW + 1.0)
+    assert asked.due_in(NOW + 1.0) == 0.0
+    assert requests(asked, NOW + 1.0) == [("sub", ["a"])]

@@ -177,11 +177,16 @@ class Feeds:
         """The venue's newest word on itself, on a connection that is still open."""
         return next(reversed(self._announced.values()), TRADING)
 
-    def set_trading(self, instrument: str, trading: Trading) -> None:
-        """Take the venue's word on one market; a halted one is out until it is traded again."""
+    def set_trading(self, instrument: str, trading: Trading) -> bool:
+        """Take the venue's word on one market; a halted one is out until it is traded again.
+
+        Return whether it is so now.
+        """
         feed = self._feeds[instrument]
+        resumed = feed.trading.halted and not trading.halted
         feed.trading = trading
         self._apply_trading(feed)
+        return resumed
 
     def announce(self, source: Source, trading: Trading) -> None:
         """Take the venue's word on itself, which dies with the connection that brought it."""

@@ -320,7 +320,9 @@ class Listener:
             self._feeds.bind(instrument, market.symbol)
             self._feeds.set(instrument, FeedEvent.ASKED, self._connecting)
             self._pool.add(market.symbol)
-        self._feeds.set_trading(instrument, market.trading)
+        if self._feeds.set_trading(instrument, market.trading):
+            # A venue may refuse who subscribes a market while it is halted.
+            self._pool.ask_again(market.symbol)
 
     def _unlisted(self, instrument: str) -> str:
         hint = did_you_mean(instrument, self._listings.lists)

@@ -267,6 +267,12 @@ class ConnectionPool:
         if not managed.symbols:
             self._idle_since[managed] = self._dialer.context.clock.monotonic()
 
+    def ask_again(self, symbol: str) -> None:
+        """Ask for a symbol that was refused as soon as may be."""
+        managed = self._connection_of.get(symbol)
+        for session in managed.sessions if managed is not None else ():
+            session.ask_again(symbol)
+
     def distrust(self, error: UnresponsiveError) -> None:
         """Drop every connection and open new ones."""
         for managed in self._tasks:

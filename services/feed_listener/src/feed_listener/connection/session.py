@@ -286,6 +286,10 @@ class Session:
         for name in names:
             self._forget(name)
 
+    def ask_again(self, symbol: str) -> None:
+        """Ask for a symbol that was refused as soon as may be."""
+        self._upkeep.ask_again(symbol)
+
     def give_up(self, error: UnresponsiveError) -> None:
         """End the connection; nothing that it still holds is published."""
         self._upkeep.give_up(error)

@@ -100,6 +100,11 @@ class Upkeep:
         self.subscriber.unwant(symbols, self._clock.monotonic())
         self._wake.set()
 
+    def ask_again(self, symbol: str) -> None:
+        """Ask for a symbol that was refused as soon as may be."""
+        self.subscriber.ask_again(symbol, self._clock.monotonic())
+        self._wake.set()
+
     def booked(self, symbol: str, now: float) -> bool:
         """Take note that a book of `symbol` came; return True when it is the first."""
         if not self.subscriber.booked(symbol, now):
