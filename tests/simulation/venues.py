@@ -276,7 +276,8 @@ class _Dialler:
         wire: Wire[_Item] = Wire(host.network, process, host.process, pinged=False)
         connection = _Connection(process, wire)
         end = cast("VenueConnection", _VenueEnd(host.process, wire))
-        path = urlsplit(url).path
+        parts = urlsplit(url)
+        path = f"{parts.path}?{parts.query}" if parts.query else parts.path
         session = exchange.venue.session(path, exchange, host.next_connection_id())
         host.process.poke(lambda: _admit(host.process, end, exchange, session))
         return connection
