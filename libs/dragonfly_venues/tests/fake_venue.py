@@ -31,6 +31,7 @@ from dragonfly_venues.events import (
     Trading,
     TradingChange,
     Unchanged,
+    Verified,
     Welcome,
     WholeBook,
 )
@@ -110,8 +111,9 @@ class FakeDecoder(Decoder):
                 )
             case "refused":
                 event = Refused(told["id"], tuple(told["symbols"]), told["why"])
-            case "broken":
-                event = Broken(told["s"], "checksum", "1 is not 2")
+            case "broken" | "verified" as checked:
+                broken = Broken(told["s"], "checksum", "1 is not 2")
+                event = broken if checked == "broken" else Verified(told["s"])
             case "unsound":
                 raise FrameError("unsorted", symbol=told["s"])
             case "trading":

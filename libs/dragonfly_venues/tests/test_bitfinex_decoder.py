@@ -246,7 +246,7 @@ def test_what_it_says_of_itself(socket: Socket) -> None:
     assert socket.say(event="info", code=20051, msg="Stopping") == (Closing("Stopping"),)
     assert socket.say(event="info", code=20060) == (closed,)
     again = socket.say(event="info", code=20061)
-    assert again == (TradingChange(None, TRADING), Lost("maintenance is over"))
+    assert again == (Lost("maintenance is over"), TradingChange(None, TRADING))
     assert socket.say(event="info", code=20099) == (Heard(),)
 
 

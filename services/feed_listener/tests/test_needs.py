@@ -173,6 +173,18 @@ async def test_what_an_acknowledgement_leaves_out_is_refused(
         await consumer.saying("BTC-USD", f"fake refuses it: {others}")
 
 
+async def test_a_checksum_that_comes_by_itself_counts_as_an_audit(
+    server: FakeServer, tmp_path: Path
+) -> None:
+    await server.book("ethbtc", 1, 10.0)
+    async with listening(server, tmp_path, instruments=["ETH-BTC"]) as consumer:
+        consumer.want("ETH-BTC")
+        assert (await consumer.live("ETH-BTC", 1)).score is None
+        await server.send({"t": "verified", "s": "ethbtc"})
+        await server.book("ethbtc", 2, 11.0)
+        assert (await consumer.live("ETH-BTC", 2)).score == 1.0
+
+
 async def test_what_lost_frames_belonged_to_is_unknown_so_every_book_is_resynced(
     server: FakeServer, tmp_path: Path
 ) -> None:

@@ -151,6 +151,7 @@ def _info(control: Control) -> Sequence[Event]:
         case 20060:
             return (TradingChange(None, _MAINTENANCE),)
         case 20061:
-            return (TradingChange(None, TRADING), Lost("maintenance is over"))
+            # In this order: the books of before are never shown again.
+            return (Lost("maintenance is over"), TradingChange(None, TRADING))
         case _:
             return (Heard(),)
