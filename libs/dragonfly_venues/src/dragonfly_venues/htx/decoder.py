@@ -30,6 +30,7 @@ from dragonfly_venues.decoding.delta_books import (
     DeltaBook,
     DeltaDecoder,
     Links,
+    Place,
     Price,
 )
 from dragonfly_venues.decoding.frames import read
@@ -117,11 +118,16 @@ class HtxSequencer(Links):
     2. A request on the same connection, a second later, gives a book and its `seqNum`: sooner it
        lags behind every change that was kept.
     3. Changes whose `seqNum` is not above it are dropped.
-    4. The first that is applied has `prevSeqNum` <= seqNum; a larger one: the book is asked for
-       again.
+    4. The first that is applied has that `seqNum` for its `prevSeqNum`, or the book is asked for
+       again. A smaller one is allowed, and was never seen: whether such a change names the levels
+       that came and went within it is not documented.
     5. Each further `prevSeqNum` is the last `seqNum`; anything else is a gap. Numbers are not
        consecutive. A change without levels counts.
     """
+
+    def joins(self, seq: int, change: Change) -> Place:
+        """Return NEXT where the change follows `seq`, OLD where it ends by `seq`."""
+        return Place.OLD if change.last <= seq else self.place(seq, change)
 
 
 class HtxChangesDecoder(DeltaDecoder):
