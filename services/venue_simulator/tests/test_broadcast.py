@@ -180,3 +180,10 @@ def test_frames_are_numbered_client_by_client_and_then_spoilt(
     assert " ".join(number for number, _, _ in told) == f"1 2 {numbers}"
     texts = [text for _, half, text in told if half == "a"]
     assert texts == [KRAKEN.first_frame(STREAM, FIRST), *follower.heard[:-1]]
+
+
+def test_of_what_concerns_a_client_not_nothing_can_be_spoilt(feed: Broadcast) -> None:
+    unconcerned = Follower()
+    feed.follow(unconcerned, lambda _: [])
+    assert feed.publish(SECOND, {FaultKind.MALFORMED})
+    assert unconcerned.heard == []

@@ -104,7 +104,7 @@ class Broadcast:
     ) -> Sequence[Frame]:
         """Return what is sent in place of `frames`, in order."""
         late = self._held_back.pop(whose, None)
-        if FaultKind.MALFORMED in kinds:
+        if FaultKind.MALFORMED in kinds and frames:
             frames = [frames[0][: len(frames[0]) // 2], *frames[1:]]
         if FaultKind.GAP in kinds:
             frames = ()
