@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 
 import msgspec
 import pytest
@@ -143,6 +144,15 @@ class TestChanges:
                 assert isinstance(event, BookTop)
             else:
                 assert isinstance(event, Broken if number == lost + 1 else Unchanged)
+
+
+@given(st.integers(0, len(WHOLE)), st.binary(max_size=3), st.integers(0, 20))
+def test_after_a_damaged_frame_the_next_good_one_works(at: int, noise: bytes, lost: int) -> None:
+    decoder = live()
+    with suppress(FrameError):
+        decoder.decode(WHOLE[:at] + noise + WHOLE[at + lost :])
+    [event] = decoder.decode(changes(decoder.seq(SYMBOL), 2**62, [["1e300", "3.0"]]))
+    assert isinstance(event, BookTop)
 
 
 @pytest.mark.parametrize(
