@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from dragonfly_common.types import Side
+from dragonfly_venues.binance import seed as binance
+from dragonfly_venues.binance.decoder import BinanceChangesDecoder
 from dragonfly_venues.bitfinex.decoder import BitfinexDecoder
 from dragonfly_venues.coinbase.decoder import CoinbaseDecoder
+from dragonfly_venues.decoding.delta_books import DeltaDecoder
 from dragonfly_venues.deribit.decoder import DeribitChangesDecoder
-from dragonfly_venues.events import BookTop, Broken, Event, Unchanged, Verified
+from dragonfly_venues.events import BookTop, Broken, Event, SeedWanted, Unchanged, Verified
 from dragonfly_venues.gateio.decoder import GateioDecoder
 from dragonfly_venues.gemini.decoder import GeminiChangesDecoder
 from dragonfly_venues.htx.decoder import HtxDecoder
-from dragonfly_venues.kucoin import seed
+from dragonfly_venues.kucoin import seed as kucoin
 from dragonfly_venues.kucoin.decoder import KucoinDecoder
 from dragonfly_venues.okx.decoder import OkxDecoder
 from venue_simulator.book import Levels
-from venue_simulator.rebuilding import RecordedState, parse_lines, read_lines, read_parts
+from venue_simulator.rebuilding import RecordedState, Recording, parse_lines, read_lines, read_parts
+from venue_simulator.venues.binance.recording import rebuild as rebuild_binance
 from venue_simulator.venues.bitfinex.recording import rebuild as rebuild_bitfinex
 from venue_simulator.venues.coinbase.recording import rebuild as rebuild_coinbase
 from venue_simulator.venues.deribit.recording import rebuild_books as rebuild_deribit
@@ -119,34 +124,72 @@ def test_gemini_changes_are_the_recorded_books() -> None:
 
 
 def test_kucoin_changes_and_seeds_are_the_recorded_books() -> None:
-    folder = CAPTURES / "kucoin"
+    # As many levels as anybody gets without a key.
+    shown = seeded_books(
+        "kucoin",
+        rebuild_kucoin,
+        KucoinDecoder(DEPTH),
+        kucoin.parse,
+        kucoin.LEVELS,
+        "/market/level2:",
+    )
+    assert shown > 500
+
+
+def test_binance_changes_and_seeds_are_the_recorded_books() -> None:
+    shown = seeded_books(
+        "binance",
+        rebuild_binance,
+        BinanceChangesDecoder(DEPTH),
+        binance.parse,
+        binance.SEED_LEVELS,
+        "@depth@",
+    )
+    assert shown == 140
+
+
+def seeded_books(
+    venue: str,
+    rebuild: Callable[[Path], Sequence[Recording]],
+    decoder: DeltaDecoder,
+    parse: Callable[[bytes, str, int], BookTop],
+    levels: int,
+    channel: str,
+) -> int:
+    """Hold a recording's changes, joined with the books REST gave, against the rebuild.
+
+    Return how many books were shown; none of them broke.
+    """
+    folder = CAPTURES / venue
     rebuilt = {
-        recording.symbol: {state.venue_seq: tops(state) for state in recording.states}
-        for recording in rebuild_kucoin(folder)
+        recording.symbol.lower(): {state.venue_seq: tops(state) for state in recording.states}
+        for recording in rebuild(folder)
     }
-    _, seeds, frames = read_parts(folder, "KUCOIN")
+    _, seeds, frames = read_parts(folder, venue.upper())
     lines = sorted([*parse_lines(seeds), *parse_lines(frames)], key=lambda line: line.at)
-    decoder = KucoinDecoder(DEPTH)
+    streams: dict[str, str] = {}
     shown: Counter[str] = Counter()
     for line in lines:
-        events: list[Event] = []
+        events: Sequence[Event] = ()
         if line.arrow == "->":
             symbol = parse_qs(urlsplit(line.url).query)["symbol"][0]
-            # As many levels as anybody gets without a key.
-            book = seed.parse(line.text.encode(), symbol, seed.LEVELS)
-            events += decoder.seed(book)
+            symbol = streams.get(symbol.lower(), symbol)
+            book = parse(line.text.encode(), symbol, levels)
+            events = decoder.seed(book)
             assert decoder.seq(symbol) >= book.venue_seq
-        elif line.received and '"topic":"/market/level2:' in line.text:
-            events += decoder.decode(line.text.encode())
+        elif line.received and channel in line.text:
+            events = decoder.decode(line.text.encode())
         for event in events:
             assert not isinstance(event, Broken), event
+            if isinstance(event, SeedWanted):
+                streams[event.symbol.lower()] = event.symbol
             if isinstance(event, BookTop):
                 shown[event.symbol] += 1
-                assert (event.bids, event.asks) == rebuilt[event.symbol][event.venue_seq]
-    assert set(shown) == set(rebuilt)
-    assert sum(shown.values()) > 500
+                assert (event.bids, event.asks) == rebuilt[event.symbol.lower()][event.venue_seq]
+    assert {symbol.lower() for symbol in shown} == set(rebuilt)
     for symbol, states in rebuilt.items():
-        assert decoder.seq(symbol) == max(states)
+        assert decoder.seq(streams[symbol]) == max(states)
+    return sum(shown.values())
 
 
 def test_deribit_snapshots_and_changes_are_the_recorded_books() -> None:
