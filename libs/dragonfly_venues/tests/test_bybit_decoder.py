@@ -188,6 +188,9 @@ def test_answers() -> None:
     for text in ("subscribe", ""):
         acked = f'{{"success":true,"ret_msg":"{text}","conn_id":"c","req_id":"7","op":"subscribe"}}'
         assert decoder.decode(acked.encode()) == (Acked(7),)
+    held = "error:already subscribed,topic:orderbook.50.BTCUSDT"
+    again = f'{{"success":false,"ret_msg":"{held}","req_id":"7","op":"subscribe"}}'
+    assert decoder.decode(again.encode()) == (Acked(7),)
     left = b'{"success":true,"ret_msg":"","conn_id":"c","req_id":"7","op":"unsubscribe"}'
     assert decoder.decode(left) == (Acked(7, subscribed=False),)
     why = "Invalid symbol :[orderbook.50.NOSUCHSYM]"

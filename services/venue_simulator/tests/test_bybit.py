@@ -132,6 +132,14 @@ class _Anything:
         return None
 
 
+async def test_a_topic_that_is_held_is_refused(simulator: Simulator) -> None:
+    async with dialled(simulator, "bybit") as wire:
+        await followed(wire)
+        answer = await wire.ask(asked("orderbook.50.ETHBTC"))
+    assert not answer["success"]
+    assert answer["ret_msg"] == "error:already subscribed,topic:orderbook.50.ETHBTC"
+
+
 async def test_after_unsubscribing_nothing_comes(simulator: Simulator) -> None:
     async with dialled(simulator, "bybit") as wire:
         await followed(wire)

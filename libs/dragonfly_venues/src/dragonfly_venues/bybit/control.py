@@ -1,7 +1,8 @@
 """Requests to Bybit and its answers: each is answered as a whole.
 
 An unknown symbol is refused, by name in the text alone; whether the others of its request were
-accepted is not documented.
+accepted is not documented. One that was is then refused as `already subscribed`: it holds, and as
+its snapshot was missed it is left and asked for anew, like any whose first book stays out.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ SYMBOLS_PER_REQUEST: Final = 10
 """A request for more fails as a whole."""
 REST: Final = Envelope(ok="0", code="retCode", text="retMsg", content="result")
 
+_HELD: Final = "already subscribed"
 _TOPICS: Final = (1, 50, DEEPEST)
 """Levels a side, every 10, 20 and 100 ms."""
 
@@ -83,7 +85,7 @@ def understand(frame: bytes) -> Sequence[Event]:
     match control.op:
         case "ping" | "pong":
             return (Heard(),)
-        case "subscribe" | "unsubscribe" if control.success:
+        case "subscribe" | "unsubscribe" if control.success or _HELD in control.ret_msg:
             return (Acked(answered, subscribed=control.op == "subscribe"),)
         case "subscribe" | "unsubscribe":
             return (Refused(answered, (), control.ret_msg[:200] or "no reason given"),)

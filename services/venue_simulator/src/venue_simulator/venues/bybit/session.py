@@ -82,13 +82,13 @@ class BybitSession:
         if unknown:
             text = f"Invalid symbol :[{','.join(unknown)}]"
             return [self._answer(request, text, success=False)]
+        held = [topic for topic in topics if topic in self._streams]
+        if held:
+            text = f"error:already subscribed,topic:{held[0]}"
+            return [self._answer(request, text, success=False)]
         if sum(map(len, {*self._streams, *topics})) > CHARACTERS_PER_CONNECTION:
             return [self._answer(request, "args are too long", success=False)]
-        new = {
-            topic: stream
-            for topic, stream in streams.items()
-            if stream is not None and topic not in self._streams
-        }
+        new = {topic: stream for topic, stream in streams.items() if stream is not None}
         self._streams.update(new)
         begun = [Subscribe(stream, FirstFrame.AT_ONCE) for stream in new.values()]
         return [self._answer(request, "subscribe"), *begun]
