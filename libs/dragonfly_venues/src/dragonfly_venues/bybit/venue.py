@@ -1,4 +1,8 @@
-"""Bybit's rules. Source: bybit-exchange/docs, v5 (2026-07)."""
+"""Bybit's rules. Source: bybit-exchange/docs, v5 (2026-07).
+
+The topic of one level shares `seq` with the books and is sent every 10 ms, whatever happened
+between: a book may rightly show best prices that it left out, so that it is no audit.
+"""
 
 from __future__ import annotations
 
