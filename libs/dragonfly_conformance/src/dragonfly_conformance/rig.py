@@ -344,6 +344,7 @@ def _hurried(venue: Venue, streams_per_connection: int | None) -> Venue:
         # Pings, which come more often here, take two or three a second.
         requests_per_second=max(limits.requests_per_second, 5.0),
         connects_per_minute=limits.connects_per_minute * FASTER,
+        pause_after_connect_s=limits.pause_after_connect_s / FASTER,
     )
     venue.liveness = change(
         liveness,
