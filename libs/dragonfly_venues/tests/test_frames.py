@@ -9,7 +9,15 @@ from contextlib import suppress
 import msgspec
 import pytest
 from dragonfly_venues.binance.decoder import BinanceDecoder
-from dragonfly_venues.decoding.frames import Choice, choices, gunzip, read, request_id, write
+from dragonfly_venues.decoding.frames import (
+    Choice,
+    choices,
+    gunzip,
+    read,
+    request_id,
+    symbol_of,
+    write,
+)
 from dragonfly_venues.events import FRAME_ERROR_REASONS, BookTop, Event, FrameError, WholeBook
 from hypothesis import given
 from hypothesis import strategies as st
@@ -147,3 +155,16 @@ def test_a_damaged_gzip_member_is_refused_or_read(noise: bytes, at: int) -> None
     whole = gzip.compress(b"market.btcusdt" * 9)
     with suppress(FrameError):
         assert len(gunzip(whole[:at] + noise + whole[at:], 1000)) < 1000
+
+
+def test_a_channels_symbol_stands_between_what_all_channels_have() -> None:
+    assert symbol_of("market.btcusdt.mbp.150", prefix="market.", suffix=".mbp.150") == "btcusdt"
+    assert symbol_of("ethbtc@depth", suffix="@depth") == "ethbtc"
+
+
+@pytest.mark.parametrize(
+    "channel", ["", "@depth", "ethbtc", "a@b@depth", "@depth@depth", "ethbtc@trade"]
+)
+def test_another_channel_has_none(channel: str) -> None:
+    with pytest.raises(FrameError, match="unknown_channel"):
+        symbol_of(channel, suffix="@depth")

@@ -37,9 +37,9 @@ from dragonfly_venues.decoding.delta_books import (
     Price,
     Ranges,
 )
-from dragonfly_venues.decoding.frames import read
+from dragonfly_venues.decoding.frames import read, symbol_of
 from dragonfly_venues.decoding.whole_tops import MAX_SEQ, Layout, UnfamiliarText, WholeTopDecoder
-from dragonfly_venues.events import Bbo, Event, FrameError, WholeBook
+from dragonfly_venues.events import Bbo, Event, WholeBook
 
 __all__ = ["BinanceChangesDecoder", "BinanceDecoder", "BinanceSequencer"]
 
@@ -134,16 +134,9 @@ class BinanceChangesDecoder(DeltaDecoder):
         message = read(_CHANGES_FRAME, frame)
         data = message.data
         change = Change(data.U, data.u, data.b, data.a, data.E * _NS_PER_MS)
-        return self.change(_symbol(message.stream, CHANGES_SUFFIX), change)
+        return self.change(symbol_of(message.stream, suffix=CHANGES_SUFFIX), change)
 
 
 def _best(frame: bytes) -> Bbo:
     message = read(_BEST_FRAME, frame)
-    return message.data.bbo(_symbol(message.stream, BBO_SUFFIX))
-
-
-def _symbol(stream: str, suffix: str) -> str:
-    symbol = stream.removesuffix(suffix)
-    if not symbol or symbol == stream or "@" in symbol:
-        raise FrameError("unknown_channel", stream)
-    return symbol
+    return message.data.bbo(symbol_of(message.stream, suffix=BBO_SUFFIX))

@@ -10,7 +10,7 @@ import msgspec
 
 from dragonfly_venues.events import FrameError, WholeBook
 
-__all__ = ["Choice", "Decodes", "choices", "gunzip", "read", "request_id", "write"]
+__all__ = ["Choice", "Decodes", "choices", "gunzip", "read", "request_id", "symbol_of", "write"]
 
 LONGEST_ID: Final = 18
 """Digits: ours have fewer, and Python reads no number of thousands."""
@@ -89,6 +89,20 @@ def read(decoder: Decodes[T], text: bytes) -> T:
 def request_id(text: str) -> int | None:
     """Return the id of a request that an answer names as text; None where it is none of ours."""
     return int(text) if text.isdecimal() and len(text) <= LONGEST_ID else None
+
+
+def symbol_of(channel: str, *, prefix: str = "", suffix: str) -> str:
+    """Return whose channel it is, of those named `prefix` symbol `suffix`.
+
+    No symbol holds the character that `suffix` begins with.
+
+    Raises:
+        FrameError: `unknown_channel`: it is another.
+    """
+    symbol = channel.removeprefix(prefix).removesuffix(suffix)
+    if f"{prefix}{symbol}{suffix}" != channel or not symbol or suffix[0] in symbol:
+        raise FrameError("unknown_channel", channel[:60])
+    return symbol
 
 
 def write(request: dict[str, Any]) -> str:

@@ -34,7 +34,6 @@ __all__ = [
     "TOP_SUFFIX",
     "request",
     "request_changes",
-    "symbol_of",
     "test",
     "understand",
 ]
@@ -98,18 +97,6 @@ def request_changes(ask: Ask) -> list[str]:
 def test(request_id: int) -> str:
     """Return what the venue answers, and wants to hear where it asks for it."""
     return _call("public/test", {}, 2 * request_id)
-
-
-def symbol_of(channel: str, suffix: str) -> str:
-    """Return whose channel it is, of those that end in `suffix`.
-
-    Raises:
-        FrameError: `unknown_channel`: it is another.
-    """
-    symbol = channel.removeprefix(PREFIX).removesuffix(suffix)
-    if f"{PREFIX}{symbol}{suffix}" != channel or not symbol or "." in symbol:
-        raise FrameError("unknown_channel", channel[:60])
-    return symbol
 
 
 def understand(frame: bytes) -> Sequence[Event]:

@@ -30,13 +30,12 @@ from dragonfly_venues.decoding.delta_books import (
     Price,
     Seed,
 )
-from dragonfly_venues.decoding.frames import read
+from dragonfly_venues.decoding.frames import read, symbol_of
 from dragonfly_venues.decoding.whole_tops import MAX_SEQ, Layout, UnfamiliarText, WholeTopDecoder
 from dragonfly_venues.deribit.control import (
     CHANGES_SUFFIX,
     PREFIX,
     TOP_SUFFIX,
-    symbol_of,
     understand,
 )
 from dragonfly_venues.events import Event, FrameError, WholeBook
@@ -128,7 +127,7 @@ class DeribitChangesDecoder(DeltaDecoder):
         if not frame.startswith(_PUSH):
             return understand(frame)
         params = read(_BOOK_FRAME, frame).params
-        symbol, data = symbol_of(params.channel, CHANGES_SUFFIX), params.data
+        symbol, data = symbol_of(params.channel, prefix=PREFIX, suffix=CHANGES_SUFFIX), params.data
         ts_event = data.timestamp * _NS_PER_MS
         bids, asks = _levels(data.bids), _levels(data.asks)
         if data.type == "snapshot":

@@ -29,7 +29,6 @@ __all__ = [
     "ping",
     "request",
     "request_changes",
-    "symbol_of",
     "understand",
 ]
 
@@ -80,18 +79,6 @@ def ask_book(symbol: str, request_id: int) -> str:
 def ping(request_id: int) -> str:
     """Return a ping, which the venue answers with the same number."""
     return write({"ping": request_id})
-
-
-def symbol_of(topic: str, suffix: str) -> str:
-    """Return whose topic it is, of those that end in `suffix`.
-
-    Raises:
-        FrameError: `unknown_channel`: it is another.
-    """
-    symbol = topic.removeprefix(PREFIX).removesuffix(suffix)
-    if f"{PREFIX}{symbol}{suffix}" != topic or not symbol or "." in symbol:
-        raise FrameError("unknown_channel", topic[:60])
-    return symbol
 
 
 def understand(frame: bytes) -> Sequence[Event]:

@@ -33,7 +33,7 @@ from dragonfly_venues.decoding.delta_books import (
     Place,
     Price,
 )
-from dragonfly_venues.decoding.frames import read
+from dragonfly_venues.decoding.frames import read, symbol_of
 from dragonfly_venues.decoding.seeds import best_of
 from dragonfly_venues.decoding.whole_tops import MAX_SEQ, Layout, UnfamiliarText, WholeTopDecoder
 from dragonfly_venues.events import Event, WholeBook
@@ -42,7 +42,6 @@ from dragonfly_venues.htx.control import (
     PREFIX,
     TOP_SUFFIX,
     WINDOW,
-    symbol_of,
     understand,
 )
 
@@ -142,9 +141,9 @@ class HtxChangesDecoder(DeltaDecoder):
             message = read(_CHANGES_FRAME, frame)
             tick, ts_event = message.tick, message.ts * _NS_PER_MS
             change = Change(tick.prev_seq_num, tick.seq_num, tick.bids, tick.asks, ts_event)
-            return self.change(symbol_of(message.ch, CHANGES_SUFFIX), change)
+            return self.change(symbol_of(message.ch, prefix=PREFIX, suffix=CHANGES_SUFFIX), change)
         if frame.find(_ANSWER, 0, _LOOK_BYTES) < 0:
             return understand(frame)
         answer = read(_ANSWER_FRAME, frame)
-        book, symbol = answer.data, symbol_of(answer.rep, CHANGES_SUFFIX)
+        book, symbol = answer.data, symbol_of(answer.rep, prefix=PREFIX, suffix=CHANGES_SUFFIX)
         return self.seed(best_of(symbol, WINDOW, book.seq_num, book.bids, book.asks))
