@@ -289,9 +289,27 @@ def test_a_venue_that_the_speaker_alone_has_lost_is_shown_of_another_at_once() -
 
 def test_a_venue_that_another_has_only_as_it_was_before_is_left_out() -> None:
     relay, reader = two_speakers(ahead(kraken=5, binance=5), ahead(kraken=5, binance=4))
-    without = ahead(kraken=5)
+    without, without_still = ahead(kraken=5), ahead(kraken=6)
     relay.on_view("a", 2, ETH, without, 0.0)
     assert taken(reader) == [without.body]
+    relay.on_view("a", 2, ETH, without_still, 0.1)
+    assert taken(reader) == [without_still.body]
+    relay.on_view("b", 1, ETH, ahead(kraken=6, binance=4), 0.2)
+    assert taken(reader) == []
+    with_it = ahead(kraken=6, binance=5)
+    relay.on_view("b", 1, ETH, with_it, 0.3)
+    assert taken(reader) == [with_it.body]
+
+
+def test_a_venue_that_left_long_ago_counts_anew() -> None:
+    relay, reader = two_speakers(ahead(kraken=5, binance=5), ahead(kraken=5))
+    relay.on_view("a", 2, ETH, ahead(kraken=5), 0.0)
+    taken(reader)
+    anew = ahead(kraken=5, binance=1)
+    relay.on_view("b", 1, ETH, anew, RECOUNT_S - 0.1)
+    assert taken(reader) == []
+    relay.on_view("b", 1, ETH, anew, RECOUNT_S)
+    assert taken(reader) == [anew.body]
 
 
 def test_what_stood_stands_until_the_successor_has_caught_up() -> None:

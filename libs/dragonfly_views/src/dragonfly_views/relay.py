@@ -4,8 +4,9 @@ Views come in as bytes and go out into mailboxes; interest in them goes upstream
 bots share it, and lingers after the last one left.
 
 The messages of one aggregator are shown at a time. Another aggregator is chosen when its live
-message is ahead: no venue in it is behind what is shown, and some venue is further. So no book goes
-back while an instrument moves from one aggregator to another. When the chosen aggregator is gone,
+message is ahead: no venue in it is behind what is shown, nor behind where it was when it left what
+is shown, and some venue is further. So no book goes back while an instrument moves from one
+aggregator to another. When the chosen aggregator is gone,
 its last message stands until another one has caught up, for a moment at most
 (`dragonfly_common.arbitration`). After that a placeholder is shown until no other is behind any
 more, and also when all aggregators are gone.
@@ -18,7 +19,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final, NamedTuple, Protocol
 
-from dragonfly_common.arbitration import Stage, Succession
+from dragonfly_common.arbitration import RECOUNT_S, Stage, Succession
 from dragonfly_common.messages import View
 from dragonfly_common.topics import RELIST_PREFIX, ViewKind, view_topic
 from dragonfly_common.types import MAX_DEPTH
@@ -91,6 +92,8 @@ class _Entry:
     """Begun while the aggregator of `chosen` is gone."""
     withheld: bool = False
     """True while a placeholder is shown because every other aggregator is behind `chosen`."""
+    left: dict[str, tuple[int, float]] = field(default_factory=dict)
+    """By venue that has left what is shown: its `venue_seq`, and until when less goes back."""
     shown: SharedView | None = None
     readers: set[Reader] = field(default_factory=set)
 
@@ -99,22 +102,48 @@ class _Entry:
         for reader in self.readers:
             reader.put(key, state)
 
-    def choose(self, key: ViewKey, message: _Message) -> None:
+    def choose(self, key: ViewKey, message: _Message, now: float) -> None:
         """Show an aggregator's message."""
+        self.note_left(message, now)
         self.chosen, self.succession.left_at, self.withheld = message, None, False
         self.show(key, message.state)
 
-    def successor(
-        self, of: _Message, better: Callable[[_Message, _Message], bool]
-    ) -> _Message | None:
-        """Return another live message that is `better`, if there is one."""
-        others = (one for one in self.messages.values() if one.live and one is not of)
-        return next((one for one in others if better(one, of)), None)
+    def note_left(self, message: _Message, now: float) -> None:
+        """Note how far each venue was that is in `chosen`, and not in `message`."""
+        if self.chosen is None or len(self.messages) == 1:
+            self.left = {}
+        elif self.left or self.chosen.sequences.keys() - message.sequences.keys():
+            until = now + RECOUNT_S
+            self.left |= {venue: (at, until) for venue, at in self.chosen.sequences.items()}
+            for venue in message.sequences:
+                self.left.pop(venue, None)
 
-    def best(self) -> _Message:
+    def goes_back(self, message: _Message, now: float) -> bool:
+        """Say whether a venue would come back behind where it was when it left."""
+        return any(
+            message.sequences.get(venue, at) < at and now < until
+            for venue, (at, until) in self.left.items()
+        )
+
+    def successor(
+        self, of: _Message, better: Callable[[_Message, _Message], bool], now: float
+    ) -> _Message | None:
+        """Return another live message that is `better` and does not go back, if there is one."""
+        others = (one for one in self.messages.values() if one.live and one is not of)
+        return next(
+            (one for one in others if better(one, of) and not self.goes_back(one, now)), None
+        )
+
+    def best(self, now: float) -> _Message:
         """Return the live message of most venues, else that of the newest aggregator."""
         return max(
-            self.messages.values(), key=lambda one: (one.live, len(one.sequences), one.epoch)
+            self.messages.values(),
+            key=lambda one: (
+                not self.goes_back(one, now),
+                one.live,
+                len(one.sequences),
+                one.epoch,
+            ),
         )
 
 
@@ -171,10 +200,10 @@ class Relay:
         newest = entry.messages[publisher] = _Message(key.kind, view, epoch)
         alone = len(entry.messages) == 1
         if entry.succession.left_at is None and (alone or (newest.live and before is entry.chosen)):
-            # A venue that only the chosen aggregator has lost stays, where another one has it, and
-            # is not behind what was shown of it.
-            better = None if alone else entry.successor(newest, _is_ahead_and_not_behind(before))
-            entry.choose(key, better or newest)
+            # A venue that only the chosen aggregator has lost stays, where another one has it.
+            entry.note_left(newest, now)
+            better = None if alone else entry.successor(newest, _Message.is_ahead_of, now)
+            entry.choose(key, better or newest, now)
         else:
             _arbitrate(entry, key, now)
 
@@ -224,35 +253,29 @@ class Relay:
         return entry
 
 
-def _is_ahead_and_not_behind(shown: _Message | None) -> Callable[[_Message, _Message], bool]:
-    return lambda one, other: (
-        one.is_ahead_of(other) and (shown is None or not one.goes_back_from(shown))
-    )
-
-
 def _arbitrate(entry: _Entry, key: ViewKey, now: float) -> None:
     """Choose among the messages of several aggregators, and show the chosen one."""
-    best, chosen = entry.best(), entry.chosen
+    best, chosen = entry.best(now), entry.chosen
     if chosen is None or not best.live or not chosen.live:
         if best is not chosen:
-            entry.choose(key, best)
+            entry.choose(key, best, now)
         return
     is_there = any(message is chosen for message in entry.messages.values())
     better = _Message.is_ahead_of if is_there else _Message.covers
-    successor = entry.successor(chosen, better)
+    successor = entry.successor(chosen, better, now)
     if successor is not None:
-        entry.choose(key, successor)
+        entry.choose(key, successor, now)
     elif not is_there:
         entry.succession.begin(now)
 
 
 def _replace_chosen(entry: _Entry, key: ViewKey, now: float, now_ns: int) -> None:
     """Show what takes the place of an aggregator that is gone, a placeholder if that goes back."""
-    best, chosen = entry.best(), entry.chosen
+    best, chosen = entry.best(now), entry.chosen
     assert chosen is not None
     is_recounted = entry.succession.stage(now) is Stage.RECOUNTED
     if is_recounted or not best.goes_back_from(chosen):
-        entry.choose(key, best)
+        entry.choose(key, best, now)
     elif not entry.withheld:
         entry.withheld = True
         reason = "what the other aggregator sends is older than what was shown"
