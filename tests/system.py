@@ -34,6 +34,7 @@ __all__ = [
     "eventually",
     "live_venues",
     "outages",
+    "patient_client",
 ]
 
 VENUES: Final = ("binance", "bitstamp", "kraken")
@@ -178,7 +179,7 @@ class System:
 
     async def listed(self, venues: Sequence[str] = VENUES) -> None:
         """Wait until the gateway knows what each of `venues` lists."""
-        async with DragonflyClient(self.gateway_address) as client:
+        async with patient_client(self.gateway_address) as client:
 
             async def known() -> bool:
                 found = {venue for one in await client.instruments() for venue in one.venues}
@@ -320,6 +321,23 @@ class System:
         return process
 
 
+def patient_client(
+    address: str,
+    tls: Tls | None = None,
+    token: str | None = None,
+    on_event: Callable[[Event], None] = lambda _: None,
+) -> DragonflyClient:
+    """Return a client that waits as long for an answer as a test does."""
+    return DragonflyClient(
+        address,
+        tls=tls,
+        token=token,
+        connect_timeout_s=PATIENCE_S,
+        request_timeout_s=PATIENCE_S,
+        on_event=on_event,
+    )
+
+
 class Bot:
     """A bot that keeps every book it receives, and answers for when one came."""
 
@@ -335,7 +353,7 @@ class Bot:
         """The last book of each instrument."""
         self.events: list[Event] = []
         self.instruments = instruments
-        self._client = DragonflyClient(address, tls=tls, token=token, on_event=self.events.append)
+        self._client = patient_client(address, tls, token, self.events.append)
         self._awaited: list[tuple[Callable[[Book], bool], asyncio.Future[Book]]] = []
         self._task: asyncio.Task[None] | None = None
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from dragonfly_client import DragonflyClient, UnavailableError
-from system import VENUES, Bot, Process, System, eventually, live_venues
+from dragonfly_client import UnavailableError
+from system import VENUES, Bot, Process, System, eventually, live_venues, patient_client
 
 
 class Guarded(System):
@@ -44,7 +44,7 @@ def guarded(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Guarded]
 async def knows_any(gateway: Process) -> bool:
     """Say whether a gateway has heard of a venue."""
     address = str((await gateway.event("ready"))["address"])
-    async with DragonflyClient(address) as client:
+    async with patient_client(address) as client:
         try:
             return bool(await client.instruments())
         except UnavailableError:

@@ -6,9 +6,9 @@ from decimal import Decimal
 from typing import Final
 
 import pytest
-from dragonfly_client import DragonflyClient, NotFoundError, State, VenueFeed
+from dragonfly_client import NotFoundError, State, VenueFeed
 from dragonfly_venues.registry import venue_names
-from system import UNTIL_CLEARED_S, Bot, System, eventually, live_venues
+from system import UNTIL_CLEARED_S, Bot, System, eventually, live_venues, patient_client
 from venue_simulator.catalogue import CATALOGUE
 from venue_simulator.venues import VENUES as SIMULATED
 
@@ -25,7 +25,7 @@ def why(feed: VenueFeed) -> tuple[State, str]:
 async def test_markets_are_told_as_the_venues_lists_have_them(system: System) -> None:
     await system.start(simulator=("--rate", "0"), venues=EVERY_VENUE, together=True)
     assets = {asset.instrument: asset for asset in CATALOGUE}
-    async with DragonflyClient(system.gateway_address) as client:
+    async with patient_client(system.gateway_address) as client:
         assert all(not one.markets for one in await client.instruments())
         for venue in EVERY_VENUE:
             listed = await client.instruments(venue)
@@ -56,7 +56,7 @@ async def test_what_changes_of_a_list_is_a_state_with_its_reason(system: System)
     await system.start(
         simulator=("--rate", "20"), venues=WHOLE_LISTS, listener=EVERY_SECOND, together=True
     )
-    async with DragonflyClient(system.gateway_address) as client:
+    async with patient_client(system.gateway_address) as client:
         async with Bot(system.gateway_address, "ETH-BTC") as bot:
             everywhere = set(WHOLE_LISTS)
             delisted = {

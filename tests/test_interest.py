@@ -7,9 +7,9 @@ a missing answer fails, and not a busy machine.
 from __future__ import annotations
 
 import pytest
-from dragonfly_client import DragonflyClient, NotFoundError, State
+from dragonfly_client import NotFoundError, State
 from oracle import Oracle
-from system import UNTIL_CLEARED_S, VENUES, Bot, System, eventually, live_venues
+from system import UNTIL_CLEARED_S, VENUES, Bot, System, eventually, live_venues, patient_client
 from truth import Truth
 
 LINGER = ("--linger-s", "0.2")
@@ -41,7 +41,7 @@ async def test_an_instrument_never_asked_for_before(system: System) -> None:
 
 async def test_an_instrument_that_no_venue_lists(system: System) -> None:
     await system.start(simulator=("--rate", "20"), together=True)
-    async with DragonflyClient(system.gateway_address) as client:
+    async with patient_client(system.gateway_address) as client:
         with pytest.raises(NotFoundError, match="NOPE-USD"):
             await anext(client.book("NOPE-USD"))
         with pytest.raises(NotFoundError, match=r"no venue lists XBT-USD: did you mean BTC-USD\?"):
@@ -50,7 +50,7 @@ async def test_an_instrument_that_no_venue_lists(system: System) -> None:
 
 async def test_a_coin_that_is_listed_while_all_runs_is_served(system: System) -> None:
     await system.start(simulator=("--rate", "20"), listener=("--list-interval-s", "1"))
-    async with DragonflyClient(system.gateway_address) as client:
+    async with patient_client(system.gateway_address) as client:
         with pytest.raises(NotFoundError):
             await client.get_book("NEW-USD")
         for venue in VENUES:
@@ -112,7 +112,7 @@ async def test_the_last_bot_to_leave_ends_the_feed(system: System) -> None:
 
 async def test_an_instrument_of_one_venue_says_so_of_the_others(system: System) -> None:
     await system.start(simulator=("--rate", "20"), together=True)
-    async with DragonflyClient(system.gateway_address) as client:
+    async with patient_client(system.gateway_address) as client:
         listed = await client.instruments()
     name, venue = next((one.instrument, one.venues[0]) for one in listed if len(one.venues) == 1)
 

@@ -11,10 +11,10 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 import pytest
-from dragonfly_client import DragonflyClient, View
+from dragonfly_client import View
 from oracle import Oracle
 from patience import eventually
-from system import VENUES, Bot, System, live_venues
+from system import VENUES, Bot, System, live_venues, patient_client
 from truth import Truth
 
 SHORT_S = 10.0
@@ -73,7 +73,7 @@ async def test_no_view_is_wrong_while_everything_fails(
     bbos: list[View] = []
     liquidities: list[View] = []
     async with (
-        DragonflyClient(system.gateway_address) as client,
+        patient_client(system.gateway_address) as client,
         Bot(system.gateway_address, "ETH-BTC") as bot,
         Bot(system.gateway_address, "BTC-USD") as other,
     ):

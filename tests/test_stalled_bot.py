@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from contextlib import AsyncExitStack
 
-from dragonfly_client import DragonflyClient
 from oracle import Oracle
-from system import Bot, System, eventually
+from system import Bot, System, eventually, patient_client
 from truth import Truth
 
 OTHERS = 19
@@ -20,7 +19,7 @@ async def test_a_stalled_bot_among_twenty(system: System) -> None:
             await stack.enter_async_context(Bot(system.gateway_address, "ETH-BTC"))
             for _ in range(OTHERS)
         ]
-        client = await stack.enter_async_context(DragonflyClient(system.gateway_address))
+        client = await stack.enter_async_context(patient_client(system.gateway_address))
         stalled = client.book("ETH-BTC")
         before = await anext(stalled)
 

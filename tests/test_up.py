@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from dragonfly_client import DragonflyClient, NotFoundError
+from dragonfly_client import NotFoundError
 from oracle import Oracle
-from system import VENUES, Bot, Process, System, eventually, live_venues
+from system import VENUES, Bot, Process, System, eventually, live_venues, patient_client
 from truth import Truth
 
 
@@ -147,7 +147,7 @@ async def test_a_mistyped_instrument_is_said_at_once(
     address = await gateway_of(up)
     sentence = "no venue lists XBT-USD: did you mean BTC-USD?"
     await eventually(lambda: sentence in up.log.read_text(), what="the sentence")
-    async with DragonflyClient(address) as client:
+    async with patient_client(address) as client:
         with pytest.raises(NotFoundError, match="did you mean BTC-USD"):
             await client.get_book("XBT-USD")
     up.signal(signal.SIGTERM)
