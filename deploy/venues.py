@@ -1,25 +1,32 @@
-"""Write what the deployment files say of each venue, from the venues that are installed.
+"""Write what the deployment files and docs/venues.md say of each venue, from those installed.
 
     .venv/bin/python deploy/venues.py [--check]
 
-In each file the lines between two comments that name this script are written anew. Venues that are
-not usual run on demand.
+In a deployment file the lines between two comments that name this script are written anew; the page
+is written whole. Venues that are not usual run on demand.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
+from importlib import import_module
+from inspect import cleandoc
 from pathlib import Path
 from typing import Final
 
-from dragonfly_venues.registry import venue_names
+from dragonfly_venues.registry import find_venue, venue_names
+from dragonfly_venues.venue import Ask, Venue
 from supervisor.cli import USUAL_VENUES
 
 ROOT: Final = Path(__file__).parents[1]
 KUBERNETES: Final = ROOT / "deploy" / "kubernetes" / "base"
 BEGIN: Final = "written by deploy/venues.py"
 END: Final = "The end of what deploy/venues.py writes"
+
+SHALLOW: Final = 10
+DEEP: Final = 100
+SAMPLE: Final = Ask(symbols=["SYMBOL"], request_id=1, depth=SHALLOW)
 
 SERVICE: Final = """\
   {service}:
@@ -97,6 +104,171 @@ def example(venue: str) -> str:
     )
 
 
+PAGE: Final = """\
+<!-- Written by deploy/venues.py from what dragonfly_venues/*/venue.py declare -->
+
+# Venues
+
+{count} venues can be listened to: `--venue NAME` of `dragonfly up` and `dragonfly listener`,
+a profile of Compose, a service of Swarm, a folder for Kubernetes. All pass `dragonfly conformance`.
+Where a table says two things, the second is of books deeper than the first ones go. Limits are ours
+where a venue documents none; one mechanism keeps them for all (`feed_listener/connection/`). How a
+venue is added, and how one of yours is examined: [adding-a-venue.md](adding-a-venue.md).
+
+| `--venue` | books | levels a side | a loss shows | second source |
+|---|---|---|---|---|
+{rows}
+
+{sections}"""
+SECTION: Final = """\
+## `{name}`
+
+{summary}
+
+| | |
+|---|---|
+| addresses | `{ws}`, `{rest}` |
+| instruments | {instruments} |
+| subscribed by | {requests} |
+| first book | {first} |
+| held against | {audits} |
+| a quiet connection | {quiet} |
+| limits kept | {limits} |
+| checked against | {checked} |
+
+{rules}
+"""
+
+
+def page() -> str:
+    """Return docs/venues.md."""
+    venues = [find_venue(name) for name in venue_names()]
+    return PAGE.format(
+        count=len(venues),
+        rows="\n".join(map(_row, venues)),
+        sections="\n".join(map(_section, venues)),
+    )
+
+
+def _both(venue: Venue, tell: Callable[[Venue], str]) -> str:
+    """Return what holds of shallow books, and of deep ones where that differs."""
+    return "; ".join(dict.fromkeys((tell(venue.at(SHALLOW)), tell(venue.at(DEEP)))))
+
+
+def _row(venue: Venue) -> str:
+    cells = (
+        f"[`{venue.name}`](#{venue.name})",
+        _both(venue, _kind_of),
+        _both(venue, lambda one: "as asked" if one.levels is None else f"up to {one.levels}"),
+        "yes" if venue.loss_shows else "no: only audits find it",
+        _both(venue, _audits_of),
+    )
+    return f"| {' | '.join(cells)} |"
+
+
+def _kind_of(venue: Venue) -> str:
+    if venue.rules is None:
+        return "whole tops"
+    seeded = venue.snapshots is not None and venue.snapshots.levels is not None
+    return "changes" + (" joined with a book that REST gives" if seeded else "")
+
+
+def _audits_of(venue: Venue) -> str:
+    found = [
+        *(["checksum"] if venue.audits.checksum else []),
+        *(["best prices"] if venue.audits.bbo else []),
+        *(["REST"] if venue.snapshots is not None else []),
+    ]
+    return ", ".join(found) or "none"
+
+
+def _section(venue: Venue) -> str:
+    package = import_module(type(venue).__module__.rpartition(".")[0])
+    summary = _sentences(type(venue).__doc__ if _is_variant(venue) else package.__doc__)
+    summary = summary.removeprefix("The `Venue` of ")
+    return SECTION.format(
+        name=venue.name,
+        summary=summary,
+        ws=f"{venue.ws_url}{venue.ws_path}",
+        rest=venue.rest_url,
+        instruments=_list_of(venue),
+        requests=_both(venue, lambda one: f"`{one.requests(SAMPLE)[0]}`"),
+        first=_both(venue, _first_of),
+        audits=_both(venue, _audits_of),
+        quiet=_both(venue, _quiet_of),
+        limits=_limits_of(venue),
+        checked=venue.checked or "nothing recorded",
+        rules=_rules_of(venue),
+    )
+
+
+def _is_variant(venue: Venue) -> bool:
+    """Say whether it is another venue by the rules of one, in whose package it stands."""
+    return not type(venue).__module__.startswith(f"dragonfly_venues.{venue.name}.")
+
+
+def _sentences(text: str | None) -> str:
+    return " ".join(cleandoc(text or "").split())
+
+
+def _list_of(venue: Venue) -> str:
+    source = venue.instruments
+    where = f"`{source.rest_path}`" if source.rest_path else f"`{source.ws_request}`"
+    halts = (
+        "each connection is told of halts"
+        if source.changes_told
+        else "halts are read from the list, each minute"
+        if venue.halts_show
+        else "a halted market is not in the list"
+    )
+    return f"{where}; {halts}"
+
+
+def _first_of(venue: Venue) -> str:
+    if venue.seed_request is not None:
+        return "asked for on the socket"
+    if venue.snapshots is not None and venue.snapshots.levels is not None:
+        return f"REST, {venue.snapshots.levels} levels"
+    if venue.liveness.first_book_timeout_s is None:
+        return "REST, where the market rests"
+    return "sent upon subscribing"
+
+
+def _quiet_of(venue: Venue) -> str:
+    rule = venue.liveness
+    asked = "a ping of its own" if venue.probe else "a WebSocket ping"
+    said = [f"{asked} after {rule.probe_after_s:g} s", f"stale after {rule.stale_after_s:g} s"]
+    if rule.keepalive_s is not None:
+        said.append(f"a ping every {rule.keepalive_s:g} s in any case")
+    return ", ".join(said)
+
+
+def _limits_of(venue: Venue) -> str:
+    limits = venue.limits
+    said = [
+        f"{limits.streams_per_connection} symbols a connection",
+        f"{limits.symbols_per_request} a request",
+        f"{limits.requests_per_second:g} frames a second",
+        f"{limits.connects_per_minute:g} connections a minute",
+    ]
+    if limits.subscriptions_per_hour is not None:
+        said.append(f"{limits.subscriptions_per_hour} subscriptions an hour")
+    if limits.pause_after_connect_s:
+        said.append(f"{limits.pause_after_connect_s:g} s of silence after connecting")
+    if limits.connection_lifetime_s is not None:
+        said.append(f"a new connection after {limits.connection_lifetime_s / 3600:g} h")
+    if venue.snapshots is not None:
+        said.append(f"{venue.snapshots.per_minute:g} REST books a minute")
+    return ", ".join(said)
+
+
+def _rules_of(venue: Venue) -> str:
+    rules = venue.at(DEEP).rules
+    if rules is None:
+        return "Each message is the whole top of a book: one that is lost is healed by the next."
+    return cleandoc(rules.__doc__ or "")
+
+
 REGIONS: Final[dict[str, tuple[Callable[[str], str], str]]] = {
     "compose.yaml": (compose, "\n"),
     "compose.sim.yaml": (compose_simulated, "\n"),
@@ -121,6 +293,7 @@ def written() -> Iterator[tuple[Path, str]]:
     for venue in venue_names():
         folder = KUBERNETES / service_of(venue)
         yield folder / "kustomization.yaml", KUSTOMIZATION.format(name=name_of(venue), venue=venue)
+    yield ROOT / "docs" / "venues.md", page()
 
 
 def main() -> int:

@@ -231,6 +231,11 @@ class Venue:
     """One venue's rules, declared; what a venue does not say of itself stands here."""
 
     name: str
+    rules: object = None
+    """Whose docstring holds the numbered rules by which its messages make a book, with their
+    source. None: each message is the whole top of a book."""
+    checked: str = ""
+    """What recording its decoder was held against, a sentence; "" where there is none."""
     ws_url: str
     """Base address of the real venue, overridable."""
     rest_url: str

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dragonfly_venues.bitfinex import control, instruments
-from dragonfly_venues.bitfinex.decoder import BitfinexDecoder
+from dragonfly_venues.bitfinex.decoder import BitfinexDecoder, BitfinexSequence
 from dragonfly_venues.venue import InstrumentSource, Limits, Liveness, Venue
 
 __all__ = ["Bitfinex"]
@@ -13,6 +13,8 @@ class Bitfinex(Venue):
     """The `Venue` of Bitfinex's spot markets."""
 
     name = "bitfinex"
+    rules = BitfinexSequence
+    checked = "1670 numbered frames (2021-04) without a gap."
     ws_url = "wss://api-pub.bitfinex.com"
     ws_path = "/ws/2"
     rest_url = "https://api-pub.bitfinex.com"

@@ -7,7 +7,7 @@ with. Whether `books1` counts as `books` does is not documented.
 from __future__ import annotations
 
 from dragonfly_venues.bitget import control, instruments
-from dragonfly_venues.bitget.decoder import WINDOW, BitgetDecoder
+from dragonfly_venues.bitget.decoder import WINDOW, BitgetDecoder, BitgetSequencer
 from dragonfly_venues.decoding.arguments import ping
 from dragonfly_venues.venue import InstrumentSource, Limits, Liveness, Venue
 
@@ -18,6 +18,8 @@ class Bitget(Venue):
     """The `Venue` of Bitget Spot."""
 
     name = "bitget"
+    rules = BitgetSequencer
+    checked = "Single messages only."
     ws_url = "wss://ws.bitget.com"
     ws_path = "/v2/ws/public"
     rest_url = "https://api.bitget.com"

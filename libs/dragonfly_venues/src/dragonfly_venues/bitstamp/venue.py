@@ -19,6 +19,7 @@ class Bitstamp(Venue):
     """The `Venue` of Bitstamp."""
 
     name = "bitstamp"
+    checked = "Recorded messages and REST books (2022-01): `microtimestamp` strictly rises."
     ws_url = "wss://ws.bitstamp.net"
     rest_url = "https://www.bitstamp.net"
     # Of its channel; deeper books would need its changes, of which a lost one cannot be detected.

@@ -7,7 +7,7 @@ between: a book may rightly show best prices that it left out, so that it is no 
 from __future__ import annotations
 
 from dragonfly_venues.bybit import control, instruments, seed
-from dragonfly_venues.bybit.decoder import BybitDecoder
+from dragonfly_venues.bybit.decoder import BybitDecoder, BybitSequencer
 from dragonfly_venues.venue import (
     InstrumentSource,
     Limits,
@@ -23,6 +23,8 @@ class Bybit(Venue):
     """The `Venue` of Bybit Spot."""
 
     name = "bybit"
+    rules = BybitSequencer
+    checked = "Single messages only."
     ws_url = "wss://stream.bybit.com"
     ws_path = "/v5/public/spot"
     rest_url = "https://api.bybit.com"

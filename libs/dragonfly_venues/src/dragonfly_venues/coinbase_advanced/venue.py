@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dragonfly_venues.coinbase.venue import Coinbase
 from dragonfly_venues.coinbase_advanced import control, instruments, seed
-from dragonfly_venues.coinbase_advanced.decoder import CoinbaseAdvancedDecoder
+from dragonfly_venues.coinbase_advanced.decoder import (
+    CoinbaseAdvancedDecoder,
+    CoinbaseAdvancedSequence,
+)
 from dragonfly_venues.venue import InstrumentSource, SnapshotSource, Venue
 
 __all__ = ["CoinbaseAdvanced"]
@@ -14,6 +17,8 @@ class CoinbaseAdvanced(Venue):
     """The `Venue` of Coinbase Advanced Trade."""
 
     name = "coinbase_advanced"
+    rules = CoinbaseAdvancedSequence
+    checked = "Single messages only."
     ws_url = "wss://advanced-trade-ws.coinbase.com"
     rest_url = "https://api.coinbase.com"
     decoder = CoinbaseAdvancedDecoder

@@ -7,7 +7,7 @@ compare with.
 from __future__ import annotations
 
 from dragonfly_venues.cryptocom import control, instruments
-from dragonfly_venues.cryptocom.decoder import CryptocomDecoder
+from dragonfly_venues.cryptocom.decoder import CryptocomDecoder, CryptocomSequencer
 from dragonfly_venues.venue import InstrumentSource, Limits, Liveness, Venue
 
 __all__ = ["Cryptocom"]
@@ -17,6 +17,8 @@ class Cryptocom(Venue):
     """The `Venue` of Crypto.com's spot markets."""
 
     name = "cryptocom"
+    rules = CryptocomSequencer
+    checked = "The documents' messages only."
     ws_url = "wss://stream.crypto.com"
     ws_path = "/exchange/v1/market"
     rest_url = "https://api.crypto.com"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from dragonfly_venues.deribit import control, instruments, seed
-from dragonfly_venues.deribit.decoder import DeribitChangesDecoder, DeribitDecoder
+from dragonfly_venues.deribit.decoder import DeribitChangesDecoder, DeribitDecoder, DeribitSequencer
 from dragonfly_venues.venue import (
     Decoder,
     InstrumentSource,
@@ -22,6 +22,7 @@ class Deribit(Venue):
     """The `Venue` of Deribit Spot."""
 
     name = "deribit"
+    checked = "10 books and 46 states of them (2021-07), of the raw channel."
     ws_url = "wss://www.deribit.com"
     ws_path = "/ws/api/v2"
     rest_url = "https://www.deribit.com"
@@ -63,6 +64,7 @@ class Deribit(Venue):
 class _DeribitChanges(Deribit):
     """Deribit by whole books and their changes."""
 
+    rules = DeribitSequencer
     levels = None
     decoder = DeribitChangesDecoder
     requests = staticmethod(control.request_changes)

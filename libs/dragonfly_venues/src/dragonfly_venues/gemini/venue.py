@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from dragonfly_venues.gemini import control, instruments
-from dragonfly_venues.gemini.decoder import GeminiChangesDecoder, GeminiDecoder
+from dragonfly_venues.gemini.decoder import GeminiChangesDecoder, GeminiDecoder, GeminiSequencer
 from dragonfly_venues.venue import (
     AuditSources,
     Decoder,
@@ -22,6 +22,7 @@ class Gemini(Venue):
     """The `Venue` of Gemini spot."""
 
     name = "gemini"
+    checked = "The whole books of the older socket (2021-06); single messages of this one."
     ws_url = "wss://ws.gemini.com"
     rest_url = "https://api.gemini.com"
     levels: int | None = control.TOPS[-1]
@@ -59,6 +60,7 @@ class Gemini(Venue):
 class _GeminiChanges(Gemini):
     """Gemini by the changes of whole books, which begin in the stream."""
 
+    rules = GeminiSequencer
     # Of whole books, and not of their best N: what lies beyond N would be unknown.
     ws_path = "/?snapshot=-1"
     levels = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from dragonfly_venues.htx import control, instruments, seed
-from dragonfly_venues.htx.decoder import HtxChangesDecoder, HtxDecoder
+from dragonfly_venues.htx.decoder import HtxChangesDecoder, HtxDecoder, HtxSequencer
 from dragonfly_venues.venue import (
     Decoder,
     InstrumentSource,
@@ -23,6 +23,7 @@ class Htx(Venue):
     """The `Venue` of HTX Spot."""
 
     name = "htx"
+    checked = "287 changed books of the channel of whole depths (2021-04)."
     ws_url = "wss://api.huobi.pro"
     ws_path = "/ws"
     rest_url = "https://api.huobi.pro"
@@ -67,6 +68,7 @@ class Htx(Venue):
 class _HtxChanges(Htx):
     """HTX by changes of 150 levels, joined with a book that the connection is asked for."""
 
+    rules = HtxSequencer
     ws_path = "/feed"
     levels = control.WINDOW
     decoder = HtxChangesDecoder

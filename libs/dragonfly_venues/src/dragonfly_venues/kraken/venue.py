@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dragonfly_venues.kraken import control, instruments
+from dragonfly_venues.kraken import book, control, instruments
 from dragonfly_venues.kraken.decoder import KrakenDecoder
 from dragonfly_venues.venue import (
     AuditSources,
@@ -19,6 +19,11 @@ class Kraken(Venue):
     """The `Venue` of Kraken Spot."""
 
     name = "kraken"
+    rules = book
+    checked = (
+        "13 of 13 checksums of this socket (2026-08), and 4269 of the one before it, "
+        "whose rule is the same."
+    )
     ws_url = "wss://ws.kraken.com"
     ws_path = "/v2"
     rest_url = "https://api.kraken.com"

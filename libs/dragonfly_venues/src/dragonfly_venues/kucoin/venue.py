@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dragonfly_venues.kucoin import control, endpoint, instruments, seed
-from dragonfly_venues.kucoin.decoder import KucoinDecoder
+from dragonfly_venues.kucoin.decoder import KucoinDecoder, KucoinSequencer
 from dragonfly_venues.venue import (
     EndpointSource,
     InstrumentSource,
@@ -20,6 +20,8 @@ class Kucoin(Venue):
     """The `Venue` of KuCoin Spot."""
 
     name = "kucoin"
+    rules = KucoinSequencer
+    checked = "Messages and the books that REST gave (2021-04) chain without a gap."
     ws_url = "wss://ws-api-spot.kucoin.com"
     rest_url = "https://api.kucoin.com"
     decoder = KucoinDecoder

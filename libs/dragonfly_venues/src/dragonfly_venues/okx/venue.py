@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dragonfly_venues.decoding.arguments import ping
 from dragonfly_venues.okx import control, instruments, seed
-from dragonfly_venues.okx.decoder import WINDOW, OkxDecoder
+from dragonfly_venues.okx.decoder import WINDOW, OkxDecoder, OkxSequencer
 from dragonfly_venues.venue import (
     InstrumentSource,
     Limits,
@@ -20,6 +20,8 @@ class Okx(Venue):
     """The `Venue` of OKX Spot."""
 
     name = "okx"
+    rules = OkxSequencer
+    checked = "290 checksums hold (2022-05). Numbers came later: they are of single messages."
     ws_url = "wss://ws.okx.com:8443"
     ws_path = "/ws/v5/public"
     rest_url = "https://www.okx.com"
