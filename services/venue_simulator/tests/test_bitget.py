@@ -11,7 +11,7 @@ from venue_simulator.book import Listing
 from venue_simulator.checksums import interleaved_crc32
 from venue_simulator.simulator import Simulator
 from venue_simulator.venue import Reply
-from venue_simulator.venues.bitget import Bitget
+from venue_simulator.venues.bitget import FakeBitget
 
 
 def books(
@@ -133,7 +133,7 @@ async def test_a_frame_of_more_than_4_kb_is_illegal(simulator: Simulator) -> Non
 
 
 def test_subscriptions_are_counted_by_the_hour() -> None:
-    session = Bitget().session("/v2/ws/public", _Nothing(), 1)
+    session = FakeBitget().session("/v2/ws/public", _Nothing(), 1)
     frame = json.dumps(books()).encode()
 
     def code(at_s: float) -> int:
@@ -165,8 +165,8 @@ class _Nothing:
 async def test_who_sends_no_ping_is_hung_up_on_also_while_data_flows(
     simulator: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert Bitget.liveness.keepalive_limit_s == 120
-    monkeypatch.setattr(Bitget, "liveness", type(Bitget.liveness)(keepalive_limit_s=0.05))
+    assert FakeBitget.liveness.keepalive_limit_s == 120
+    monkeypatch.setattr(FakeBitget, "liveness", type(FakeBitget.liveness)(keepalive_limit_s=0.05))
     async with dialled(simulator, "bitget") as wire:
         await wire.say(books())
         simulator.step()

@@ -11,7 +11,7 @@ from venue_client import Message, Wire, get, last_state, texts
 from venue_simulator.book import Listing
 from venue_simulator.simulator import Simulator
 from venue_simulator.venue import Reply
-from venue_simulator.venues.bybit import Bybit
+from venue_simulator.venues.bybit import FakeBybit
 
 
 def asked(*topics: str, op: str = "subscribe") -> Message:
@@ -106,7 +106,7 @@ async def test_a_request_is_refused_as_a_whole(
 
 def test_no_connection_has_arguments_without_end() -> None:
     names = [f"orderbook.{levels}.{'X' * 50}" for levels in (1, 50, 200)]
-    session = Bybit().session("/v5/public/spot", _Anything(), 1)
+    session = FakeBybit().session("/v5/public/spot", _Anything(), 1)
     answers = []
     for number in range(150):
         topics = [f"{name}{number}" for name in names]
@@ -152,8 +152,8 @@ async def test_after_unsubscribing_nothing_comes(simulator: Simulator) -> None:
 async def test_who_says_nothing_for_long_is_hung_up_on(
     simulator: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert Bybit.liveness.silence_limit_s == 600
-    monkeypatch.setattr(Bybit, "liveness", type(Bybit.liveness)(silence_limit_s=0.05))
+    assert FakeBybit.liveness.silence_limit_s == 600
+    monkeypatch.setattr(FakeBybit, "liveness", type(FakeBybit.liveness)(silence_limit_s=0.05))
     async with dialled(simulator, "bybit") as wire:
         assert await wire.closed() == 1000
 

@@ -10,9 +10,9 @@ from patience import patiently
 from venue_client import dial, eventually
 from venue_simulator.simulator import Simulator
 from venue_simulator.venue import Action, Later, Liveness, Reply
-from venue_simulator.venues.binance import Binance
+from venue_simulator.venues.binance import FakeBinance
 from venue_simulator.venues.binance.session import BinanceSession
-from venue_simulator.venues.kraken import Kraken
+from venue_simulator.venues.kraken import FakeKraken
 
 HANDSHAKE = (
     b"GET /binance/ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -35,7 +35,7 @@ async def test_a_ping_is_the_time_and_who_answers_none_is_cut(
     simulator: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     impatient = Liveness(ping_interval_s=0.01, pong_timeout_s=0.05)
-    monkeypatch.setattr(Binance, "liveness", impatient)
+    monkeypatch.setattr(FakeBinance, "liveness", impatient)
     reader, writer = await asyncio.open_connection(simulator.address.host, simulator.address.port)
     writer.write(HANDSHAKE)
     _, _, payload = (await read_until_cut(reader)).partition(PING_OF_13_BYTES)
@@ -48,7 +48,7 @@ async def test_who_answers_pings_stays(
     simulator: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     impatient = Liveness(ping_interval_s=0.01, pong_timeout_s=0.05)
-    monkeypatch.setattr(Binance, "liveness", impatient)
+    monkeypatch.setattr(FakeBinance, "liveness", impatient)
     pongs: list[int] = []
 
     def count(session: BinanceSession, now_ns: int) -> list[Action]:
@@ -65,7 +65,7 @@ async def test_who_subscribes_to_nothing_is_sent_away(
     simulator: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     impatient = Liveness(heartbeat_interval_s=0.01, heartbeat="{}", idle_limit_s=0.05)
-    monkeypatch.setattr(Kraken, "liveness", impatient)
+    monkeypatch.setattr(FakeKraken, "liveness", impatient)
     url = simulator.ws_url("kraken") + "/v2"
     async with dial(url) as idle, dial(url) as busy:
         await busy.hear()

@@ -8,7 +8,7 @@ import pytest
 from dialects import dialled
 from venue_client import Message, Wire, get, last_state, texts
 from venue_simulator.simulator import Simulator
-from venue_simulator.venues.gateio import Gateio
+from venue_simulator.venues.gateio import FakeGateio
 
 
 def asked(*payload: str, channel: str = "spot.obu", event: str = "subscribe") -> Message:
@@ -134,7 +134,7 @@ async def test_the_same_stream_twice_is_refused_and_what_is_no_json_unheard(
 async def test_who_says_nothing_for_long_is_hung_up_on(
     simulator: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Gateio, "liveness", type(Gateio.liveness)(silence_limit_s=0.05))
+    monkeypatch.setattr(FakeGateio, "liveness", type(FakeGateio.liveness)(silence_limit_s=0.05))
     async with dialled(simulator, "gateio") as wire:
         assert await wire.closed() == 1000
 

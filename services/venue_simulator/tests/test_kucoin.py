@@ -6,7 +6,7 @@ import pytest
 from dialects import dialled, socket_url
 from venue_client import Message, Wire, dial, get, last_state, texts
 from venue_simulator.simulator import Simulator
-from venue_simulator.venues.kucoin import Kucoin
+from venue_simulator.venues.kucoin import FakeKucoin
 from websockets.exceptions import InvalidStatus
 
 
@@ -84,7 +84,7 @@ async def test_an_unknown_topic_is_an_error(simulator: Simulator) -> None:
 async def test_who_sends_no_ping_is_hung_up_on_also_while_data_flows(
     simulator: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Kucoin, "liveness", type(Kucoin.liveness)(keepalive_limit_s=0.05))
+    monkeypatch.setattr(FakeKucoin, "liveness", type(FakeKucoin.liveness)(keepalive_limit_s=0.05))
     async with dialled(simulator, "kucoin") as wire:
         await wire.hear()
         await wire.say(level2())

@@ -6,7 +6,7 @@ import pytest
 from dialects import dialled
 from venue_client import Message, Wire, get, last_state, texts
 from venue_simulator.simulator import Simulator
-from venue_simulator.venues.okx import Okx
+from venue_simulator.venues.okx import FakeOkx
 
 
 def books(channel: str = "books", symbol: str = "ETH-BTC", op: str = "subscribe") -> Message:
@@ -95,7 +95,7 @@ async def test_who_says_nothing_for_long_is_hung_up_on(
     simulator: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        Okx, "liveness", type(Okx.liveness)(silence_limit_s=0.05, silence_code=4004)
+        FakeOkx, "liveness", type(FakeOkx.liveness)(silence_limit_s=0.05, silence_code=4004)
     )
     async with dialled(simulator, "okx") as wire:
         assert await wire.closed() == 4004

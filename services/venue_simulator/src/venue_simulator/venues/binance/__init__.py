@@ -12,10 +12,10 @@ from venue_simulator.venue import Liveness
 from venue_simulator.venues.binance import frames, listing, recording, rest
 from venue_simulator.venues.binance.session import BinanceSession, accepts
 
-__all__ = ["Binance", "BinanceUs"]
+__all__ = ["FakeBinance", "FakeBinanceUs"]
 
 
-class Binance:
+class FakeBinance:
     """Change-driven streams, chained update ids, and a strict count of what a client sends."""
 
     name: str = "binance"
@@ -36,7 +36,7 @@ class Binance:
         return BinanceSession(path)
 
 
-class BinanceUs(Binance):
+class FakeBinanceUs(FakeBinance):
     """Binance.US: the same protocol, another market; nothing of it is recorded."""
 
     name = "binanceus"

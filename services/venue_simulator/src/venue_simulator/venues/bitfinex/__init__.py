@@ -10,10 +10,10 @@ from venue_simulator.venue import Liveness
 from venue_simulator.venues.bitfinex import frames, listing, recording, rest
 from venue_simulator.venues.bitfinex.session import BitfinexSession, accepts
 
-__all__ = ["Bitfinex"]
+__all__ = ["FakeBitfinex"]
 
 
-class Bitfinex:
+class FakeBitfinex:
     """Books of 25 to 250 levels by deltas, on channels that each client knows by other numbers."""
 
     name: Final = "bitfinex"

@@ -11,10 +11,10 @@ from venue_simulator.venue import Liveness
 from venue_simulator.venues.bitget import frames, listing, rest
 from venue_simulator.venues.bitget.session import BitgetSession, accepts
 
-__all__ = ["Bitget"]
+__all__ = ["FakeBitget"]
 
 
-class Bitget:
+class FakeBitget:
     """Books of 500 levels by deltas, chained by numbers and checksummed; whole tops beside."""
 
     name: Final = "bitget"

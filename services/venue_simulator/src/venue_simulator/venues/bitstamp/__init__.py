@@ -10,10 +10,10 @@ from venue_simulator.venue import Liveness
 from venue_simulator.venues.bitstamp import frames, listing, recording, rest
 from venue_simulator.venues.bitstamp.session import BitstampSession, accepts
 
-__all__ = ["Bitstamp"]
+__all__ = ["FakeBitstamp"]
 
 
-class Bitstamp:
+class FakeBitstamp:
     """Whole tops of 100 levels, no sequence, no checksum, and no book before its next change."""
 
     name: Final = "bitstamp"

@@ -11,10 +11,10 @@ from venue_simulator.venue import Liveness
 from venue_simulator.venues.bybit import frames, listing, rest
 from venue_simulator.venues.bybit.session import BybitSession, accepts
 
-__all__ = ["Bybit"]
+__all__ = ["FakeBybit"]
 
 
-class Bybit:
+class FakeBybit:
     """Books of 50, 200 or 1000 levels by deltas, numbered one by one; the best level whole."""
 
     name: Final = "bybit"

@@ -10,10 +10,10 @@ from venue_simulator.venue import Liveness
 from venue_simulator.venues.coinbase import frames, listing, recording, rest
 from venue_simulator.venues.coinbase.session import CoinbaseSession, accepts
 
-__all__ = ["Coinbase"]
+__all__ = ["FakeCoinbase"]
 
 
-class Coinbase:
+class FakeCoinbase:
     """Whole books of tens of thousands of levels, then changes that nothing numbers."""
 
     name: Final = "coinbase"

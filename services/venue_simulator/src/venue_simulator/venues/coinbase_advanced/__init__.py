@@ -12,10 +12,10 @@ from venue_simulator.venues.coinbase.session import accepts
 from venue_simulator.venues.coinbase_advanced import frames, recording, rest
 from venue_simulator.venues.coinbase_advanced.session import CoinbaseAdvancedSession
 
-__all__ = ["CoinbaseAdvanced"]
+__all__ = ["FakeCoinbaseAdvanced"]
 
 
-class CoinbaseAdvanced:
+class FakeCoinbaseAdvanced:
     """Coinbase's books, in messages that are numbered connection by connection."""
 
     name: Final = "coinbase_advanced"

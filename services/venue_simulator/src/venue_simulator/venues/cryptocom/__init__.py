@@ -11,10 +11,10 @@ from venue_simulator.venue import Liveness
 from venue_simulator.venues.cryptocom import frames, listing, rest
 from venue_simulator.venues.cryptocom.session import CryptocomSession, accepts
 
-__all__ = ["Cryptocom"]
+__all__ = ["FakeCryptocom"]
 
 
-class Cryptocom:
+class FakeCryptocom:
     """Books of 10 or 50 levels, by changes that are chained or whole; it asks who is there."""
 
     name: Final = "cryptocom"

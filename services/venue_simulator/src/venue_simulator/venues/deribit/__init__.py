@@ -10,10 +10,10 @@ from venue_simulator.venue import Liveness
 from venue_simulator.venues.deribit import frames, listing, recording, rest
 from venue_simulator.venues.deribit.session import DeribitSession, accepts
 
-__all__ = ["Deribit"]
+__all__ = ["FakeDeribit"]
 
 
-class Deribit:
+class FakeDeribit:
     """Whole books and their changes, whole tops, best prices; a heartbeat for who wants one."""
 
     name: Final = "deribit"

@@ -10,10 +10,10 @@ from venue_simulator.venue import Liveness
 from venue_simulator.venues.gateio import frames, listing, recording, rest
 from venue_simulator.venues.gateio.session import GateioSession, accepts
 
-__all__ = ["Gateio"]
+__all__ = ["FakeGateio"]
 
 
-class Gateio:
+class FakeGateio:
     """Whole books and then their changes on one channel; older channels beside it."""
 
     name: Final = "gateio"

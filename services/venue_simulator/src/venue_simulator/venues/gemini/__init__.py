@@ -14,10 +14,10 @@ from venue_simulator.venue import Liveness
 from venue_simulator.venues.gemini import frames, listing, recording, rest
 from venue_simulator.venues.gemini.session import GeminiSession, accepts
 
-__all__ = ["Gemini"]
+__all__ = ["FakeGemini"]
 
 
-class Gemini:
+class FakeGemini:
     """Whole tops, and changes whose ranges overlap by one number of the whole venue's."""
 
     name: Final = "gemini"

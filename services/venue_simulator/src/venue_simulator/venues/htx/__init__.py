@@ -10,10 +10,10 @@ from venue_simulator.venue import Liveness
 from venue_simulator.venues.htx import frames, listing, recording, rest
 from venue_simulator.venues.htx.session import HtxSession, accepts
 
-__all__ = ["Htx"]
+__all__ = ["FakeHtx"]
 
 
-class Htx:
+class FakeHtx:
     """Whole tops and best prices on one socket, changes and the books they join on another."""
 
     name: Final = "htx"

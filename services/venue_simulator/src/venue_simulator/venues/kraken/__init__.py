@@ -10,10 +10,10 @@ from venue_simulator.venue import Liveness
 from venue_simulator.venues.kraken import frames, listing, recording, rest
 from venue_simulator.venues.kraken.session import HEARTBEAT, KrakenSession, accepts
 
-__all__ = ["Kraken"]
+__all__ = ["FakeKraken"]
 
 
-class Kraken:
+class FakeKraken:
     """Snapshots and deltas of a window of N levels, each with a checksum of the printed text."""
 
     name: Final = "kraken"

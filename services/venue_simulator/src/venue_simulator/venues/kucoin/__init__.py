@@ -11,10 +11,10 @@ from venue_simulator.venues.kucoin import frames, listing, recording, rest
 from venue_simulator.venues.kucoin.session import KucoinSession
 from venue_simulator.venues.kucoin.tokens import Tokens
 
-__all__ = ["Kucoin"]
+__all__ = ["FakeKucoin"]
 
 
-class Kucoin:
+class FakeKucoin:
     """Changes of whole books, of which REST gives a hundred levels; a token for each connection."""
 
     name: Final = "kucoin"

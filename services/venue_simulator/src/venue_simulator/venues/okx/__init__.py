@@ -10,10 +10,10 @@ from venue_simulator.venue import Liveness
 from venue_simulator.venues.okx import frames, listing, recording, rest
 from venue_simulator.venues.okx.session import OkxSession, accepts
 
-__all__ = ["Okx"]
+__all__ = ["FakeOkx"]
 
 
-class Okx:
+class FakeOkx:
     """Books of 400 levels by deltas, chained by numbers that do not count; whole tops beside."""
 
     name: Final = "okx"
