@@ -34,7 +34,7 @@ from grpc import StatusCode
 from grpc_gateway.health import Health
 from grpc_gateway.reflection import Reflection
 from grpc_gateway.rpc import SERVICES
-from grpc_gateway.service import Options, _Gateway
+from grpc_gateway.service import GatewayOptions, _Gateway
 from grpc_gateway.servicer import BotLimits
 from judging import counted
 from mutation import Form
@@ -140,7 +140,7 @@ class _WithGateway(Target):
         clock = ManualClock()
         self._wire = Wire(clock)
         runtime = Runtime("gateway", RuntimeOptions("gateway", log_level="critical"), clock)
-        options = Options(
+        options = GatewayOptions(
             upstreams=[],
             bind="127.0.0.1:0",
             instruments=("ETH-BTC",),

@@ -320,7 +320,7 @@ class Cluster:
         return tuple(map(_address, names + again))
 
     def _listener(self, bind: str, venue: str) -> _Main:
-        options = feed_listener.service.Options(
+        options = feed_listener.service.ListenerOptions(
             venue=find_venue(venue),
             bind=bind,
             ws_url=f"ws://{venue}{venues.DOMAIN}",
@@ -335,7 +335,7 @@ class Cluster:
 
     def _aggregator(self, bind: str) -> _Main:
         listeners = [name for names in self._listeners.values() for name in names]
-        options = aggregator.service.Options(
+        options = aggregator.service.AggregatorOptions(
             upstreams=self._places(*listeners),
             bind=bind,
             instruments=(),
@@ -352,7 +352,7 @@ class Cluster:
         return serve
 
     async def _gateway(self, runtime: _Runtime) -> None:
-        options = grpc_gateway.service.Options(
+        options = grpc_gateway.service.GatewayOptions(
             upstreams=self._places(*self._aggregators),
             bind="10.0.0.1:50051",
             instruments=(),

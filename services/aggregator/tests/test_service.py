@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from aggregator import counters
-from aggregator.service import Options, serve
+from aggregator.service import AggregatorOptions, serve
 from dragonfly_common.bus import Delivery, Publisher, PublisherLost, Subscriber, Waiter
 from dragonfly_common.clock import SystemClock
 from dragonfly_common.errors import AddressError
@@ -72,7 +72,9 @@ class Neighbours:
 def neighbours(tmp_path: Path) -> Iterator[Neighbours]:
     neighbours = Neighbours(tmp_path)
     runtime = Runtime("aggregator", RuntimeOptions("aggregator", log_level="error"))
-    options = Options([neighbours.upstream], f"ipc://{tmp_path}/aggregator", (), 10, linger_s=0.05)
+    options = AggregatorOptions(
+        [neighbours.upstream], f"ipc://{tmp_path}/aggregator", (), 10, linger_s=0.05
+    )
     thread = threading.Thread(target=serve, args=(runtime, options))
     thread.start()
     yield neighbours

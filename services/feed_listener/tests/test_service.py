@@ -15,7 +15,7 @@ from dragonfly_venues.transport import trusted
 from fake_venue import FakeServer, FakeVenue, eventually, listing
 from feed_listener import directory
 from feed_listener.listener import Following
-from feed_listener.service import Options, serve
+from feed_listener.service import ListenerOptions, serve
 
 
 async def test_all_that_asks_a_host_obeys_what_it_told_one(
@@ -34,7 +34,7 @@ async def test_all_that_asks_a_host_obeys_what_it_told_one(
         log += "".join(capsys.readouterr())
         return any(event in line and "HTTP 418" in line for line in log.splitlines())
 
-    options = Options(
+    options = ListenerOptions(
         venue=FakeVenue(instruments=listing(ws_request='{"op":"list","symbols":[]}')),
         bind=f"ipc://{tmp_path}/listener.ipc",
         ws_url=server.ws_url,

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from grpc_gateway.service import Options
+from grpc_gateway.service import GatewayOptions
 from grpc_gateway.servicer import BotLimits
 
 # Tests are imported one by one (importlib): what they share must be made findable.
@@ -25,9 +25,9 @@ def upstream(tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def options(upstream: str) -> Options:
+def options(upstream: str) -> GatewayOptions:
     """What the gateway of these tests is told: limits small enough to reach."""
-    return Options(
+    return GatewayOptions(
         upstreams=(upstream,),
         bind="127.0.0.1:0",
         instruments=("ETH-BTC",),
@@ -57,7 +57,7 @@ async def aggregator(upstream: str) -> AsyncIterator[Aggregator]:
 
 
 @pytest.fixture
-async def gateway(options: Options) -> AsyncIterator[RunningGateway]:
+async def gateway(options: GatewayOptions) -> AsyncIterator[RunningGateway]:
     async with running(options) as gateway:
         yield gateway
 

@@ -16,7 +16,7 @@ from dragonfly_protos import orderbook_pb2
 from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
-from grpc_gateway.service import Options, serve
+from grpc_gateway.service import GatewayOptions, serve
 from patience import patiently
 from view_world import until
 
@@ -177,7 +177,9 @@ class _NotingRuntime(Runtime):
 
 
 @asynccontextmanager
-async def running(options: Options, log_level: str = "error") -> AsyncIterator[RunningGateway]:
+async def running(
+    options: GatewayOptions, log_level: str = "error"
+) -> AsyncIterator[RunningGateway]:
     """Run a gateway."""
     runtime = _NotingRuntime("gateway", RuntimeOptions("gateway.test", log_level=log_level))
     task = asyncio.create_task(serve(runtime, options))

@@ -16,7 +16,7 @@ from dragonfly_views.counters import DENIED, FILE_FAILURES
 from gateway_world import Bot, Call, RunningGateway, running
 from grpc import StatusCode
 from grpc_gateway import counters, handshakes
-from grpc_gateway.service import Options
+from grpc_gateway.service import GatewayOptions
 from grpc_health.v1 import health_pb2
 from papers import TOKEN, Authority
 from patience import PATIENCE_S, patiently
@@ -47,7 +47,7 @@ def tokens(tmp_path: Path) -> Path:
 
 @pytest.fixture
 async def guarded(
-    options: Options, tokens: Path, aggregator: Aggregator
+    options: GatewayOptions, tokens: Path, aggregator: Aggregator
 ) -> AsyncIterator[RunningGateway]:
     """A gateway that asks for tokens."""
     aggregator.say(make_book())
@@ -187,7 +187,7 @@ async def test_the_quota_of_instruments_counts_all_streams_of_a_bot(
 
 
 async def test_a_bot_that_opens_calls_too_fast_is_refused(
-    options: Options, tokens: Path, aggregator: Aggregator
+    options: GatewayOptions, tokens: Path, aggregator: Aggregator
 ) -> None:
     write_tokens(tokens, {"alpha": [TOKEN]}, streams=1, connections_per_s=3)
     async with running(replace(options, tokens=tokens)) as gateway, gateway.bot(token=TOKEN) as bot:
@@ -238,7 +238,7 @@ async def test_a_malformed_tokens_file_leaves_the_old_one(
 
 
 async def test_certificates_are_required_and_verified(
-    options: Options,
+    options: GatewayOptions,
     aggregator: Aggregator,
     authority: Authority,
     stranger: Authority,
@@ -279,7 +279,7 @@ async def test_certificates_are_required_and_verified(
 
 
 async def test_the_certificates_name_is_the_bot_whose_streams_count(
-    options: Options, aggregator: Aggregator, authority: Authority, tmp_path: Path
+    options: GatewayOptions, aggregator: Aggregator, authority: Authority, tmp_path: Path
 ) -> None:
     aggregator.say(make_book())
     files = authority.write(tmp_path, clients=authority)
@@ -299,7 +299,11 @@ async def test_the_certificates_name_is_the_bot_whose_streams_count(
 
 
 async def test_a_certificate_and_a_token_must_be_of_one_bot(
-    options: Options, aggregator: Aggregator, authority: Authority, tmp_path: Path, tokens: Path
+    options: GatewayOptions,
+    aggregator: Aggregator,
+    authority: Authority,
+    tmp_path: Path,
+    tokens: Path,
 ) -> None:
     files = authority.write(tmp_path, clients=authority)
     alpha, beta = (authority.credentials(name=name) for name in ("alpha", "beta"))
@@ -315,7 +319,7 @@ async def test_a_certificate_and_a_token_must_be_of_one_bot(
 
 
 async def test_certificates_are_replaced_while_a_stream_runs(
-    options: Options, aggregator: Aggregator, authority: Authority, tmp_path: Path
+    options: GatewayOptions, aggregator: Aggregator, authority: Authority, tmp_path: Path
 ) -> None:
     aggregator.say(make_book())
     old, new = authority, Authority()
@@ -341,7 +345,7 @@ async def test_certificates_are_replaced_while_a_stream_runs(
 
 @pytest.mark.parametrize(("bind", "warned"), [("127.0.0.1:0", False), ("0.0.0.0:0", True)])
 async def test_tokens_in_the_clear_are_warned_of(
-    options: Options, tokens: Path, logged: Callable[[], str], bind: str, warned: bool
+    options: GatewayOptions, tokens: Path, logged: Callable[[], str], bind: str, warned: bool
 ) -> None:
     async with running(replace(options, bind=bind, tokens=tokens), log_level="info"):
         assert ("tokens travel in the clear" in logged()) is warned
@@ -357,7 +361,7 @@ async def test_tokens_in_the_clear_are_warned_of(
     ],
 )
 async def test_a_gateway_that_others_reach_says_what_it_lacks(
-    options: Options,
+    options: GatewayOptions,
     tokens: Path,
     authority: Authority,
     tmp_path: Path,

@@ -20,7 +20,7 @@ from gateway_world import READ_LITTLE_AHEAD, Bot, RunningGateway, running
 from grpc import StatusCode
 from grpc_gateway import counters
 from grpc_gateway.cli import gateway as gateway_command
-from grpc_gateway.service import Options
+from grpc_gateway.service import GatewayOptions
 from patience import patiently
 from view_world import Aggregator, make_book, until
 
@@ -163,10 +163,10 @@ async def test_a_bot_that_is_frozen_or_killed_is_noticed(
 
 
 async def test_a_bot_that_stands_still_for_a_while_keeps_its_stream(
-    aggregator: Aggregator, options: Options
+    aggregator: Aggregator, options: GatewayOptions
 ) -> None:
     aggregator.say(make_book())
-    by_default = replace(options, pong_within_s=Options.pong_within_s)
+    by_default = replace(options, pong_within_s=GatewayOptions.pong_within_s)
     async with (
         running(by_default) as gateway,
         process(sys.executable, str(BOT_PROGRAM), gateway.address) as bot,
@@ -185,5 +185,5 @@ async def test_a_bot_that_stands_still_for_a_while_keeps_its_stream(
 
 def test_by_default_no_limit_cuts_a_bot_that_is_busy_for_seconds() -> None:
     given = gateway_command.make_context("gateway", ["--upstream", "ipc:///tmp/x"]).params
-    assert given["pong_timeout_s"] == Options.pong_within_s >= 10
+    assert given["pong_timeout_s"] == GatewayOptions.pong_within_s >= 10
     assert given["ack_timeout_s"] >= 10

@@ -18,7 +18,7 @@ from dragonfly_views.counters import DENIED
 from gateway_world import Call, RunningGateway, running
 from grpc import StatusCode
 from grpc_gateway import connections, counters, rpc, service
-from grpc_gateway.service import Options
+from grpc_gateway.service import GatewayOptions
 from grpc_health.v1 import health_pb2
 from papers import TOKEN, Authority
 from view_world import Aggregator, make_book, until, write_tokens
@@ -148,7 +148,7 @@ async def test_what_is_no_grpc_is_hung_up_on(
 
 
 async def test_who_connects_and_says_nothing_is_hung_up_on(
-    options: Options, aggregator: Aggregator, logged: Logged, monkeypatch: pytest.MonkeyPatch
+    options: GatewayOptions, aggregator: Aggregator, logged: Logged, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(service, "HANDSHAKE_LIMIT_S", 0.5)
     async with running(options) as gateway, unharmed(aggregator, gateway):
@@ -157,7 +157,7 @@ async def test_who_connects_and_says_nothing_is_hung_up_on(
 
 
 async def test_half_open_tls_handshakes_are_hung_up_on(
-    options: Options,
+    options: GatewayOptions,
     aggregator: Aggregator,
     logged: Logged,
     monkeypatch: pytest.MonkeyPatch,
@@ -184,7 +184,7 @@ async def test_connections_that_come_and_go_leave_nothing(
 
 
 async def test_more_connections_than_there_is_room_for_are_hung_up_on(
-    options: Options, aggregator: Aggregator, logged: Logged, monkeypatch: pytest.MonkeyPatch
+    options: GatewayOptions, aggregator: Aggregator, logged: Logged, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(service, "SPARE_CALLS", 2)
     few = replace(options, max_total_streams=8)
@@ -201,7 +201,7 @@ async def test_more_connections_than_there_is_room_for_are_hung_up_on(
 
 
 async def test_strangers_of_one_address_do_not_take_the_bots_places(
-    options: Options,
+    options: GatewayOptions,
     aggregator: Aggregator,
     logged: Logged,
     monkeypatch: pytest.MonkeyPatch,
@@ -232,7 +232,7 @@ async def test_strangers_of_one_address_do_not_take_the_bots_places(
     ],
 )
 def test_connections_leave_descriptors_to_the_bus(
-    options: Options,
+    options: GatewayOptions,
     monkeypatch: pytest.MonkeyPatch,
     limits: tuple[int, int],
     connections: int,

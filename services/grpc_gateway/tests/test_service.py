@@ -15,7 +15,7 @@ from dragonfly_protos import market_data_pb2 as pb
 from dragonfly_views.counters import MISPLACED_BODIES
 from gateway_world import READ_LITTLE_AHEAD, Bot, RunningGateway, running
 from grpc import StatusCode
-from grpc_gateway.service import Options, serve
+from grpc_gateway.service import GatewayOptions, serve
 from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha import reflection_pb2
 from view_world import Aggregator, make_book, until
@@ -67,7 +67,7 @@ async def test_the_first_generations_client_sees_an_empty_book_when_nothing_is_l
 
 
 async def test_a_second_aggregator_takes_over_without_a_gap(
-    options: Options, upstream: str, aggregator: Aggregator
+    options: GatewayOptions, upstream: str, aggregator: Aggregator
 ) -> None:
     other_address = f"{upstream}.2"
     other = Aggregator(other_address, "aggregator.2")
@@ -183,7 +183,7 @@ async def test_stopping_says_not_serving_first(
     await stopping
 
 
-async def test_readiness_follows_live_data(options: Options, upstream: str) -> None:
+async def test_readiness_follows_live_data(options: GatewayOptions, upstream: str) -> None:
     runtime = Runtime("gateway", RuntimeOptions("gateway.test", log_level="error"))
     serving = asyncio.create_task(serve(runtime, options))
     await until(lambda: runtime._unready == "no venue is live")
@@ -199,13 +199,15 @@ async def test_readiness_follows_live_data(options: Options, upstream: str) -> N
 
 
 @pytest.mark.parametrize("bind", ["nowhere", "127.0.0.1:x", "127.0.0.1:70000", "203.0.113.7:1"])
-async def test_an_address_that_cannot_be_bound_is_a_sentence(options: Options, bind: str) -> None:
+async def test_an_address_that_cannot_be_bound_is_a_sentence(
+    options: GatewayOptions, bind: str
+) -> None:
     runtime = Runtime("gateway", RuntimeOptions("gateway.test", log_level="error"))
     with pytest.raises(AddressError, match=bind.replace(".", r"\.")):
         await serve(runtime, replace(options, bind=bind))
 
 
-async def test_a_port_in_use_is_a_sentence(options: Options) -> None:
+async def test_a_port_in_use_is_a_sentence(options: GatewayOptions) -> None:
     runtime = Runtime("gateway", RuntimeOptions("gateway.test", log_level="error"))
     with socket.create_server(("127.0.0.1", 0)) as taken:
         bind = f"127.0.0.1:{taken.getsockname()[1]}"
@@ -216,7 +218,9 @@ async def test_a_port_in_use_is_a_sentence(options: Options) -> None:
     )
 
 
-async def test_two_gateways_cannot_share_a_port(options: Options, gateway: RunningGateway) -> None:
+async def test_two_gateways_cannot_share_a_port(
+    options: GatewayOptions, gateway: RunningGateway
+) -> None:
     runtime = Runtime("gateway", RuntimeOptions("gateway.other", log_level="error"))
     with pytest.raises(AddressError, match="Address already in use"):
         await serve(runtime, replace(options, bind=gateway.address))

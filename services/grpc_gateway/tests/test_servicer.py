@@ -19,7 +19,7 @@ from dragonfly_views.relay import ViewKey
 from gateway_world import READ_LITTLE_AHEAD, Bot, RunningGateway, running
 from google.protobuf.message import Message
 from grpc import StatusCode
-from grpc_gateway.service import Options
+from grpc_gateway.service import GatewayOptions
 from patience import PATIENCE_S
 from proxy import Proxy
 from view_world import Aggregator, AnyView, make_book, until
@@ -86,7 +86,7 @@ async def test_liquidity_is_cut_like_a_book(aggregator: Aggregator, bot: Bot) ->
 
 
 async def test_the_first_generations_client_gets_its_ten_levels(
-    upstream: str, options: Options, aggregator: Aggregator
+    upstream: str, options: GatewayOptions, aggregator: Aggregator
 ) -> None:
     deeper = replace(options, limits=replace(options.limits, depth=20))
     said = aggregator.say(make_book(levels=20), depth=20)
@@ -154,7 +154,7 @@ async def test_a_get_waits_for_the_first_view(aggregator: Aggregator, bot: Bot) 
 
 
 async def test_a_get_waits_for_the_first_live_view(
-    aggregator: Aggregator, options: Options
+    aggregator: Aggregator, options: GatewayOptions
 ) -> None:
     limits = replace(options.limits, patience_s=PATIENCE_S)
     async with running(replace(options, limits=limits)) as gateway, gateway.bot() as bot:
@@ -172,7 +172,7 @@ async def test_a_get_waits_for_the_first_live_view(
 
 @pytest.mark.parametrize("deadline_s", [None, 3.0])
 async def test_a_get_of_what_does_not_go_live_says_so_in_the_end_and_within_its_deadline(
-    aggregator: Aggregator, options: Options, deadline_s: float | None
+    aggregator: Aggregator, options: GatewayOptions, deadline_s: float | None
 ) -> None:
     patience_s = 0.1 if deadline_s is None else PATIENCE_S
     limits = replace(options.limits, patience_s=patience_s)
@@ -375,7 +375,7 @@ async def test_bad_metadata_of_the_first_generation_is_refused(
 
 
 async def test_without_a_default_instrument_the_first_generation_must_name_one(
-    options: Options,
+    options: GatewayOptions,
 ) -> None:
     async with running(replace(options, instruments=())) as gateway, gateway.bot() as bot:
         code, sentence = await bot.refusal("BookSummary")
@@ -397,7 +397,7 @@ async def test_before_any_list_an_unconfigured_instrument_is_waited_for(
 
 
 async def test_what_only_a_venue_lists_that_appears_later_is_waited_for(
-    options: Options, aggregator: Aggregator
+    options: GatewayOptions, aggregator: Aggregator
 ) -> None:
     patient = replace(options.limits, patience_s=10.0, settles_after_s=10.0)
     async with running(replace(options, limits=patient)) as gateway, gateway.bot() as bot:
@@ -411,7 +411,7 @@ async def test_what_only_a_venue_lists_that_appears_later_is_waited_for(
 
 @pytest.mark.parametrize("method", ["GetBook", "StreamBook"])
 async def test_a_coin_that_is_listed_meanwhile_is_found_by_a_new_look_at_the_lists(
-    options: Options, aggregator: Aggregator, method: str, monkeypatch: pytest.MonkeyPatch
+    options: GatewayOptions, aggregator: Aggregator, method: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(views, "LIST_AGE_NS", 0)
     aggregator.on_relist = lambda: aggregator.say_instruments("ETH-BTC", "NEW-USD")
@@ -428,7 +428,7 @@ async def test_a_coin_that_is_listed_meanwhile_is_found_by_a_new_look_at_the_lis
 
 
 async def test_lists_that_are_new_are_not_waited_for_again(
-    options: Options, aggregator: Aggregator
+    options: GatewayOptions, aggregator: Aggregator
 ) -> None:
     patient = replace(options.limits, patience_s=10.0, settles_after_s=0.0)
     async with running(replace(options, limits=patient)) as gateway, gateway.bot() as bot:
@@ -445,7 +445,7 @@ async def test_lists_that_are_new_are_not_waited_for_again(
 
 
 async def test_a_new_look_that_finds_nothing_is_a_refusal_with_the_name_that_was_meant(
-    options: Options, aggregator: Aggregator, monkeypatch: pytest.MonkeyPatch
+    options: GatewayOptions, aggregator: Aggregator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(views, "LIST_AGE_NS", 0)
     aggregator.on_relist = lambda: aggregator.say_instruments("ETH-BTC", "DOGE-USD")
@@ -458,7 +458,7 @@ async def test_a_new_look_that_finds_nothing_is_a_refusal_with_the_name_that_was
 
 
 async def test_a_configured_instrument_that_no_venue_lists_is_refused_too(
-    options: Options, aggregator: Aggregator, capsys: pytest.CaptureFixture[str]
+    options: GatewayOptions, aggregator: Aggregator, capsys: pytest.CaptureFixture[str]
 ) -> None:
     settled = replace(options.limits, settles_after_s=0.0)
     mistyped = replace(options, instruments=("ETH-BTC", "ETH-XBT"), limits=settled)
@@ -588,7 +588,7 @@ async def test_a_bot_that_says_how_long_it_takes_is_sent_the_newest_no_sooner(
 
 
 async def test_a_line_that_stops_holds_little_and_the_newest_comes_after_it(
-    aggregator: Aggregator, options: Options
+    aggregator: Aggregator, options: GatewayOptions
 ) -> None:
     line = Proxy()
     async with (

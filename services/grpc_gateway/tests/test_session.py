@@ -15,7 +15,7 @@ from gateway_world import READ_LITTLE_AHEAD, Bot, Call, RunningGateway, running
 from grpc import StatusCode
 from grpc_gateway import counters
 from grpc_gateway.ack_window import AckWindow
-from grpc_gateway.service import Options
+from grpc_gateway.service import GatewayOptions
 from grpc_gateway.session import MOST_REFUSALS_WAITING, BotSession
 from grpc_gateway.streams import BotStream
 from patience import PATIENCE_S
@@ -114,7 +114,7 @@ async def test_with_acknowledgements_at_most_a_window_is_in_flight(
 
 
 async def test_a_window_that_a_session_begins_with_holds_before_any_acknowledgement(
-    aggregator: Aggregator, options: Options
+    aggregator: Aggregator, options: GatewayOptions
 ) -> None:
     patient = replace(options, limits=replace(options.limits, acknowledge_within_s=PATIENCE_S))
     async with running(patient) as gateway, gateway.bot() as bot:

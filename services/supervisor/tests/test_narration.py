@@ -11,10 +11,12 @@ from dragonfly_common.wording import command_name
 from patience import PATIENCE_S
 from rich.console import Console
 from supervisor.narration import MAX_WAITING_LINES, Narrator, Ticker
-from supervisor.plan import Options
+from supervisor.plan import DeploymentOptions
 from supervisor.supervision import LogLine
 
-OPTIONS = Options(venues=("kraken",), instruments=("ETH-BTC",), gateway="127.0.0.1:0", depth=10)
+OPTIONS = DeploymentOptions(
+    venues=("kraken",), instruments=("ETH-BTC",), gateway="127.0.0.1:0", depth=10
+)
 
 
 def narrated(narrator: Narrator, output: io.StringIO) -> list[str]:

@@ -4,9 +4,9 @@ import shlex
 from dataclasses import replace
 from pathlib import Path
 
-from supervisor.plan import Options, plan_services, plan_simulator
+from supervisor.plan import DeploymentOptions, plan_services, plan_simulator
 
-OPTIONS = Options(
+OPTIONS = DeploymentOptions(
     venues=("binance", "kraken"),
     instruments=("ETH-BTC", "BTC-USD"),
     gateway="127.0.0.1:50051",

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from venue_simulator.options import Options
+from venue_simulator.options import SimulatorOptions
 from venue_simulator.simulator import Simulator, running_simulator
 
 # Tests are imported one by one (importlib), so what stands beside them has to be made findable.
@@ -23,7 +23,7 @@ async def simulate() -> AsyncIterator[Callable[..., Awaitable[Simulator]]]:
 
         async def start(**options: Any) -> Simulator:
             settings = {"keep_truth": True, **options}
-            return await stack.enter_async_context(running_simulator(Options(**settings)))
+            return await stack.enter_async_context(running_simulator(SimulatorOptions(**settings)))
 
         yield start
 

@@ -17,7 +17,7 @@ from venue_client import Message, dial, eventually, get, last_state, post
 from venue_simulator import connection
 from venue_simulator.catalogue import RESTING
 from venue_simulator.control import HEADER
-from venue_simulator.options import Options
+from venue_simulator.options import SimulatorOptions
 from venue_simulator.simulator import Simulator, running_simulator
 from venue_simulator.truth import Truth
 from venue_simulator.venues import VENUES
@@ -28,7 +28,7 @@ SUBSCRIBE_SOL = {"method": "subscribe", "params": {"channel": "book", "symbol": 
 
 
 async def truth_of(seed: int, steps: int) -> Truth:
-    options = Options(seed=seed, keep_truth=True)
+    options = SimulatorOptions(seed=seed, keep_truth=True)
     async with running_simulator(options, ManualClock()) as simulator:
         simulator.step(steps)
         return simulator.truth
@@ -151,19 +151,19 @@ async def test_some_venues_only(simulate: Simulate) -> None:
 
 async def test_a_venue_that_is_none_is_named() -> None:
     with pytest.raises(ConfigError, match="mtgox"):
-        async with running_simulator(Options(venues=("mtgox",))):
+        async with running_simulator(SimulatorOptions(venues=("mtgox",))):
             pass
 
 
 @pytest.mark.parametrize(
     ("options", "named"),
     [
-        (Options(truth_log=Path("/no/such/folder/truth")), "/no/such/folder/truth"),
-        (Options(captures=Path("/no/such/folder")), "/no/such/folder"),
-        (Options(host="192.0.2.1"), "192.0.2.1"),
+        (SimulatorOptions(truth_log=Path("/no/such/folder/truth")), "/no/such/folder/truth"),
+        (SimulatorOptions(captures=Path("/no/such/folder")), "/no/such/folder"),
+        (SimulatorOptions(host="192.0.2.1"), "192.0.2.1"),
     ],
 )
-async def test_what_is_not_there_is_named(options: Options, named: str) -> None:
+async def test_what_is_not_there_is_named(options: SimulatorOptions, named: str) -> None:
     with pytest.raises(UserError, match=named):
         async with running_simulator(options):
             pass
@@ -175,7 +175,7 @@ async def test_a_port_in_use_is_named() -> None:
         taken.listen()
         port = taken.getsockname()[1]
         with pytest.raises(AddressError, match=str(port)):
-            async with running_simulator(Options(port=port)):
+            async with running_simulator(SimulatorOptions(port=port)):
                 pass
 
 
@@ -217,10 +217,10 @@ async def test_tls_needs_both_files(certificate: tuple[Path, Path], tmp_path: Pa
     bad = tmp_path / "bad.pem"
     bad.write_text("no certificate")
     for options, named in (
-        (Options(tls_cert=cert), "--tls-key"),
-        (Options(tls_key=key), "--tls-cert"),
-        (Options(tls_cert=cert, tls_key=tmp_path / "none.pem"), "none.pem"),
-        (Options(tls_cert=bad, tls_key=key), "bad.pem"),
+        (SimulatorOptions(tls_cert=cert), "--tls-key"),
+        (SimulatorOptions(tls_key=key), "--tls-cert"),
+        (SimulatorOptions(tls_cert=cert, tls_key=tmp_path / "none.pem"), "none.pem"),
+        (SimulatorOptions(tls_cert=bad, tls_key=key), "bad.pem"),
     ):
         with pytest.raises(ConfigError, match=named):
             async with running_simulator(options):

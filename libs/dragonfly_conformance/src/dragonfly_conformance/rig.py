@@ -31,7 +31,7 @@ from feed_listener.instrument_list import fetcher
 from feed_listener.listener import Following, Listener
 from venue_simulator.book import BookState, Levels
 from venue_simulator.faults import FaultKind
-from venue_simulator.options import Options
+from venue_simulator.options import SimulatorOptions
 from venue_simulator.simulator import Simulator, running_simulator
 from venue_simulator.truth import Truth
 from venue_simulator.venues import VENUES as FAKES
@@ -279,7 +279,7 @@ async def open_rig(
         )
     clock = SteadyClock()
     runtime = Runtime("listener", RuntimeOptions(log_level=log_level), clock)
-    options = Options(venues=(name,), keep_truth=True, faster=FASTER)
+    options = SimulatorOptions(venues=(name,), keep_truth=True, faster=FASTER)
     with TemporaryDirectory(prefix="dragonfly-") as folder:
         async with running_simulator(options, clock) as simulator:
             ws_url, rest_url = simulator.ws_url(name), simulator.rest_url(name)

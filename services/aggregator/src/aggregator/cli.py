@@ -15,7 +15,7 @@ from dragonfly_common.options import (
 )
 from dragonfly_common.runtime import RuntimeOptions, run_loop, runtime_options
 
-from aggregator.service import Options, serve, serve_beside
+from aggregator.service import AggregatorOptions, serve, serve_beside
 
 __all__ = ["aggregator"]
 
@@ -52,7 +52,7 @@ def aggregator(
       dragonfly aggregator --upstream ipc:///tmp/binance.ipc \\
           --upstream ipc:///tmp/kraken.ipc --bind ipc:///tmp/aggregator.ipc
     """
-    options = Options(upstreams, bind, instruments, depth, linger_s, replicas, keys)
+    options = AggregatorOptions(upstreams, bind, instruments, depth, linger_s, replicas, keys)
     run_loop(
         "aggregator",
         runtime,

@@ -40,7 +40,7 @@ from dragonfly_common.types import is_instrument
 from aggregator import counters
 from aggregator.world import Effects, World
 
-__all__ = ["Aggregator", "Options", "serve", "serve_beside"]
+__all__ = ["Aggregator", "AggregatorOptions", "serve", "serve_beside"]
 
 LONGEST_WAIT_S: Final = 0.25
 LEAVING_WAIT_S: Final = 0.02
@@ -51,8 +51,8 @@ logger = structlog.get_logger()
 
 
 @dataclass(frozen=True)
-class Options:
-    """What an aggregator is told."""
+class AggregatorOptions:
+    """The options of an aggregator."""
 
     upstreams: Sequence[str]
     bind: str
@@ -63,7 +63,7 @@ class Options:
     keys: Keys | None = None
 
 
-def serve(runtime: Runtime, options: Options) -> None:
+def serve(runtime: Runtime, options: AggregatorOptions) -> None:
     """Aggregate until the runtime is stopping, and what is carried is handed over.
 
     Raises:
@@ -75,7 +75,7 @@ def serve(runtime: Runtime, options: Options) -> None:
             waiter.wait(aggregator.turn())
 
 
-async def serve_beside(runtime: Runtime, options: Options) -> None:
+async def serve_beside(runtime: Runtime, options: AggregatorOptions) -> None:
     """Aggregate until cancelled, on a loop that is shared with other services.
 
     Raises:
@@ -88,7 +88,7 @@ async def serve_beside(runtime: Runtime, options: Options) -> None:
 class Aggregator:
     """The parts, joined; who calls it does the waiting."""
 
-    def __init__(self, runtime: Runtime, options: Options) -> None:
+    def __init__(self, runtime: Runtime, options: AggregatorOptions) -> None:
         """Bind and connect.
 
         Raises:

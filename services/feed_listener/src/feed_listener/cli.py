@@ -23,7 +23,7 @@ from dragonfly_venues.registry import find_venue, venue_names
 from dragonfly_venues.transport import REST_SCHEMES, STREAM_SCHEMES, check_url, trusted
 
 from feed_listener.listener import Following
-from feed_listener.service import Options, serve
+from feed_listener.service import ListenerOptions, serve
 
 __all__ = ["listener"]
 
@@ -87,7 +87,7 @@ def listener(
       dragonfly listener --venue kraken --bind ipc:///tmp/kraken.ipc --instrument BTC-USD
     """
     venue = find_venue(venue_name)
-    options = Options(
+    options = ListenerOptions(
         venue=venue,
         bind=check_address(bind),
         ws_url=check_url(ws_url or venue.ws_url, "--ws-url", STREAM_SCHEMES),

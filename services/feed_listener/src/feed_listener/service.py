@@ -18,11 +18,11 @@ from feed_listener.connection.endpoint import locator
 from feed_listener.instrument_list import fetcher
 from feed_listener.listener import MOST_FEEDS, Following, Listener
 
-__all__ = ["Options", "serve"]
+__all__ = ["ListenerOptions", "serve"]
 
 
 @dataclass(frozen=True)
-class Options:
+class ListenerOptions:
     """The options of a listener."""
 
     venue: Venue
@@ -37,7 +37,7 @@ class Options:
     keys: Keys | None = None
 
 
-async def serve(runtime: Runtime, options: Options) -> None:
+async def serve(runtime: Runtime, options: ListenerOptions) -> None:
     """Listen until cancelled.
 
     Raises:

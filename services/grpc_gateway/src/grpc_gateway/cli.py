@@ -20,7 +20,7 @@ from dragonfly_common.options import (
 from dragonfly_common.runtime import RuntimeOptions, run_async, runtime_options
 
 from grpc_gateway.requests import MAX_WINDOW
-from grpc_gateway.service import Options, serve
+from grpc_gateway.service import GatewayOptions, serve
 from grpc_gateway.servicer import BotLimits
 from grpc_gateway.tls import TlsFiles
 
@@ -118,7 +118,7 @@ def gateway(
     Example:
       dragonfly gateway --upstream ipc:///tmp/aggregator.ipc --instrument ETH-BTC
     """
-    options = Options(
+    options = GatewayOptions(
         upstreams=upstreams,
         bind=bind,
         instruments=instruments,

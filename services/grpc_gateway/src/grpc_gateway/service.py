@@ -33,7 +33,7 @@ from grpc_gateway.servicer import BotLimits, Servicer
 from grpc_gateway.streams import Streams
 from grpc_gateway.tls import Certificates, TlsFiles
 
-__all__ = ["Options", "serve"]
+__all__ = ["GatewayOptions", "serve"]
 
 STOP_GRACE_S: Final = 1.0
 IDLE_LIMIT_S: Final = 300.0
@@ -54,8 +54,8 @@ logger = structlog.get_logger()
 
 
 @dataclass(frozen=True)
-class Options:
-    """What a gateway is told."""
+class GatewayOptions:
+    """The options of a gateway."""
 
     upstreams: Sequence[str]
     bind: str
@@ -71,7 +71,7 @@ class Options:
     tokens: Path | None = None
 
 
-async def serve(runtime: Runtime, options: Options) -> None:
+async def serve(runtime: Runtime, options: GatewayOptions) -> None:
     """Serve until cancelled.
 
     Raises:
@@ -89,7 +89,7 @@ async def serve(runtime: Runtime, options: Options) -> None:
 class _Gateway:
     """The parts, joined."""
 
-    def __init__(self, runtime: Runtime, options: Options) -> None:
+    def __init__(self, runtime: Runtime, options: GatewayOptions) -> None:
         clock = runtime.clock
         always = options.instruments
         self._runtime = runtime
@@ -211,7 +211,9 @@ class _Gateway:
             self._runtime.not_ready("no venue is live")
 
 
-def _new_server(options: Options, handlers: Sequence[grpc.GenericRpcHandler]) -> grpc.aio.Server:
+def _new_server(
+    options: GatewayOptions, handlers: Sequence[grpc.GenericRpcHandler]
+) -> grpc.aio.Server:
     # Health is for everybody, and must leave the bots their places.
     calls = 2 * options.max_total_streams + SPARE_CALLS
     server = grpc.aio.server(options=_server_options(options), maximum_concurrent_rpcs=calls)
@@ -219,7 +221,7 @@ def _new_server(options: Options, handlers: Sequence[grpc.GenericRpcHandler]) ->
     return server
 
 
-def _server_options(options: Options) -> list[tuple[str, int]]:
+def _server_options(options: GatewayOptions) -> list[tuple[str, int]]:
     return [
         ("grpc.so_reuseport", 0),  # a port in use must be noticed
         # A frozen peer waits for one slot of mail and loses nothing by it: it is cut late.
@@ -245,7 +247,7 @@ def _server_options(options: Options) -> list[tuple[str, int]]:
     ]
 
 
-def _most_connections(options: Options) -> int:
+def _most_connections(options: GatewayOptions) -> int:
     """Return how many connections bots may have, for which there are file descriptors then."""
     wanted = options.max_total_streams + SPARE_CALLS
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

@@ -36,7 +36,7 @@ from supervisor.demonstration import (
     usual_faults,
 )
 from supervisor.narration import LEVELS, Narrator
-from supervisor.plan import USUAL_GATEWAY, Options
+from supervisor.plan import USUAL_GATEWAY, DeploymentOptions
 from supervisor.session import running_system
 
 __all__ = ["demo", "up"]
@@ -187,7 +187,7 @@ def up(
             f"--apart leaves no one process whose status {status} could serve: leave out one of "
             "them, or say where a service's is as DRAGONFLY_GATEWAY_STATUS"
         )
-    options = Options(
+    options = DeploymentOptions(
         venues=_venues(venues),
         instruments=instruments,
         gateway=gateway,
@@ -268,7 +268,7 @@ def demo(
     elif not faults:
         faults = tuple(usual_faults(venues))
     simulator = ["--rate", str(rate), "--seed", str(seed)]
-    options = Options(
+    options = DeploymentOptions(
         venues=venues,
         instruments=instruments,
         gateway=gateway or USUAL_GATEWAY,
@@ -278,7 +278,7 @@ def demo(
     _run(demonstrate(options, seconds, svg, moves=gateway is None))
 
 
-async def _up(options: Options, narrator: Narrator, *, simulated: bool) -> None:
+async def _up(options: DeploymentOptions, narrator: Narrator, *, simulated: bool) -> None:
     with narrator:
         narrator.starting(simulated=simulated)
         async with running_system(

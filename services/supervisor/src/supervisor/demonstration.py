@@ -14,7 +14,7 @@ from dragonfly_common.errors import ConfigError
 from rich.console import Console
 
 from supervisor.narration import Ticker
-from supervisor.plan import USUAL_GATEWAY, Options
+from supervisor.plan import USUAL_GATEWAY, DeploymentOptions
 from supervisor.session import System, running_system
 from supervisor.supervision import RefusedError
 
@@ -59,7 +59,7 @@ def usual_faults(venues: Sequence[str]) -> list[str]:
 
 
 async def demonstrate(
-    options: Options, seconds: float | None, svg: Path | None, *, moves: bool = False
+    options: DeploymentOptions, seconds: float | None, svg: Path | None, *, moves: bool = False
 ) -> None:
     """Run the system of `options` and watch it: `seconds`, or until cancelled in a terminal.
 
@@ -82,7 +82,7 @@ async def demonstrate(
     console.print("Starting the venues' simulator and the three layers …", style="dim")
     async with AsyncExitStack() as running:
 
-        async def run(options: Options) -> System:
+        async def run(options: DeploymentOptions) -> System:
             system = running_system(
                 options, simulated=True, on_log=ticker.log, on_notice=ticker.notice
             )
@@ -111,7 +111,7 @@ def _find_ladder() -> PrepareLadder:
     return prepare
 
 
-def _where(options: Options, gateway: str) -> str:
+def _where(options: DeploymentOptions, gateway: str) -> str:
     moved = options.gateway == USUAL_GATEWAY != gateway
     taken = f" ({USUAL_GATEWAY} is taken)" if moved else ""
     return f"Bots of your own connect to {gateway}{taken}, as long as this runs."

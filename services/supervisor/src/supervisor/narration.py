@@ -27,7 +27,7 @@ from dragonfly_common.wording import command_name
 from rich.console import Console
 from rich.text import Text
 
-from supervisor.plan import USUAL_GATEWAY, Options
+from supervisor.plan import USUAL_GATEWAY, DeploymentOptions
 from supervisor.supervision import LogLine
 
 __all__ = ["LEVELS", "Narrator", "News", "Story", "Ticker"]
@@ -181,7 +181,7 @@ class Narrator:
         if not self._as_json:
             self._tell(Text(f"Starting the services, with {whose} venues …", style="dim"))
 
-    def ready(self, options: Options, gateway: str, control: str | None) -> None:
+    def ready(self, options: DeploymentOptions, gateway: str, control: str | None) -> None:
         """Print where everything is, and what to do next."""
         if self._as_json:
             facts = {"gateway": gateway, "control": control, "instruments": [*options.instruments]}
@@ -310,7 +310,7 @@ def _from_here(gateway: str) -> str:
     return f"127.0.0.1:{port}" if host in {"", "0.0.0.0", "[::]"} else gateway  # noqa: S104
 
 
-def _credentials(options: Options) -> str:
+def _credentials(options: DeploymentOptions) -> str:
     """Return what a bot must be told to be let in."""
     given = options.more.get("gateway", ())
     words = {"--tls-cert": " --ca-file CA", "--tokens": " --token-file FILE"}

@@ -20,7 +20,14 @@ from pathlib import Path
 from typing import Final, TypedDict
 from urllib.parse import urlsplit
 
-__all__ = ["USUAL_GATEWAY", "Facts", "Options", "Process", "plan_services", "plan_simulator"]
+__all__ = [
+    "USUAL_GATEWAY",
+    "DeploymentOptions",
+    "Facts",
+    "Process",
+    "plan_services",
+    "plan_simulator",
+]
 
 USUAL_GATEWAY: Final = "127.0.0.1:50051"
 """Where bots look for a gateway that they are told nothing of."""
@@ -46,8 +53,8 @@ class Facts(TypedDict, total=False):
 
 
 @dataclass(frozen=True)
-class Options:
-    """What the system on this machine is to be."""
+class DeploymentOptions:
+    """The options of the whole system on one machine."""
 
     venues: Sequence[str]
     instruments: Sequence[str]
@@ -97,7 +104,7 @@ class Process:
         return replace(self, argv=tuple(argv))
 
 
-def plan_simulator(options: Options) -> Process:
+def plan_simulator(options: DeploymentOptions) -> Process:
     """Return the simulator, on a port of the machine's choice.
 
     What is followed is not named to it: it would list whatever a person mistyped.
@@ -110,7 +117,7 @@ def plan_simulator(options: Options) -> Process:
     return _process(SIMULATOR, argv)
 
 
-def plan_services(options: Options, folder: Path | None) -> list[Process]:
+def plan_services(options: DeploymentOptions, folder: Path | None) -> list[Process]:
     """Return listeners, aggregator and gateway: one process, or joined by sockets in `folder`."""
     joint = f"ipc://{folder}/" if options.apart else "inproc://"
     listeners = {venue: f"{joint}{venue}" for venue in options.venues}

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from supervisor.plan import Facts, Options, Process, plan_services, plan_simulator
+from supervisor.plan import DeploymentOptions, Facts, Process, plan_services, plan_simulator
 from supervisor.supervision import LogLine, Supervisor
 
 __all__ = ["System", "running_system"]
@@ -34,7 +34,7 @@ class System:
 
 @asynccontextmanager
 async def running_system(
-    options: Options,
+    options: DeploymentOptions,
     *,
     simulated: bool,
     on_log: Callable[[str, LogLine], None],
@@ -74,7 +74,7 @@ async def running_system(
 
 
 @contextmanager
-def _sockets(options: Options) -> Iterator[Path | None]:
+def _sockets(options: DeploymentOptions) -> Iterator[Path | None]:
     """Yield the folder of the sockets that join services, None where they share a process."""
     if not options.apart:
         yield None
@@ -91,7 +91,7 @@ def _short_folder() -> str:
     return "/tmp"  # noqa: S108 - a folder of a random name, for its owner only, is made in it
 
 
-def _at_simulator(options: Options, facts: Facts) -> Options:
+def _at_simulator(options: DeploymentOptions, facts: Facts) -> DeploymentOptions:
     venues = facts["venues"]
     return replace(
         options,

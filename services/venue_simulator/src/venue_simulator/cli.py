@@ -21,7 +21,7 @@ from dragonfly_common.types import MAX_DEPTH, normalise_instrument
 
 from venue_simulator.control import HEADER
 from venue_simulator.faults import MAX_SECONDS, FaultKind, parse_planned_fault
-from venue_simulator.options import Options
+from venue_simulator.options import SimulatorOptions
 from venue_simulator.service import serve
 from venue_simulator.truth import LOGGED_LEVELS
 from venue_simulator.venues import VENUES
@@ -110,7 +110,7 @@ def simulator(
           --fault "kraken silence at=5 for=3 every=20"
     """
     names = venue or tuple(VENUES)
-    options = Options(
+    options = SimulatorOptions(
         venues=names,
         instruments=tuple(normalise_instrument(name) for name in instrument),
         host=host,

@@ -13,11 +13,11 @@ from venue_simulator.faults import PlannedFault
 from venue_simulator.truth import LOGGED_LEVELS
 from venue_simulator.venues import VENUES
 
-__all__ = ["Options", "tls_context"]
+__all__ = ["SimulatorOptions", "tls_context"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
+class SimulatorOptions:
     """All of a simulator's settings; the defaults suit tests."""
 
     venues: tuple[str, ...] = tuple(VENUES)
@@ -42,7 +42,7 @@ class Options:
     tls_key: Path | None = None
 
 
-def tls_context(options: Options) -> ssl.SSLContext | None:
+def tls_context(options: SimulatorOptions) -> ssl.SSLContext | None:
     """Return what the server needs for TLS, or None for plain sockets.
 
     Raises:

@@ -7,7 +7,7 @@ from typing import Final
 
 from dragonfly_common.runtime import Runtime
 
-from venue_simulator.options import Options
+from venue_simulator.options import SimulatorOptions
 from venue_simulator.simulator import Simulator, running_simulator
 
 __all__ = ["serve"]
@@ -15,7 +15,7 @@ __all__ = ["serve"]
 BEAT_INTERVAL_S: Final = 0.5
 
 
-async def serve(runtime: Runtime, options: Options) -> None:
+async def serve(runtime: Runtime, options: SimulatorOptions) -> None:
     """Simulate until cancelled.
 
     Raises:

@@ -1,6 +1,6 @@
 """The fake venues together: started, stepped, asked and spoilt in-process.
 
-async with running_simulator(Options(keep_truth=True)) as simulator:
+async with running_simulator(SimulatorOptions(keep_truth=True)) as simulator:
     client = await connect(simulator.ws_url("kraken") + "/v2")
     with simulator.silence("kraken"):
         ...
@@ -24,7 +24,7 @@ from venue_simulator.catalogue import ALWAYS_MOVING
 from venue_simulator.exchange import Exchange
 from venue_simulator.fault_injection import FaultInjection
 from venue_simulator.faults import FaultKind
-from venue_simulator.options import Options, tls_context
+from venue_simulator.options import SimulatorOptions, tls_context
 from venue_simulator.recorded import RecordedDriver
 from venue_simulator.recordings import load_recordings
 from venue_simulator.seeded import SeededDriver
@@ -123,7 +123,7 @@ class Simulator:
 
 @asynccontextmanager
 async def running_simulator(
-    options: Options, clock: Clock | None = None
+    options: SimulatorOptions, clock: Clock | None = None
 ) -> AsyncIterator[Simulator]:
     """Serve the venues until the context ends.
 
@@ -165,7 +165,7 @@ def _say_what_was_done(exchanges: Mapping[str, Exchange]) -> None:
         )
 
 
-def _driver(options: Options, exchanges: Mapping[str, Exchange]) -> Driver:
+def _driver(options: SimulatorOptions, exchanges: Mapping[str, Exchange]) -> Driver:
     if options.captures is not None:
         return RecordedDriver(exchanges, load_recordings(options.captures), options.speed)
     instruments = dict.fromkeys((*ALWAYS_MOVING, *options.instruments))
