@@ -108,6 +108,17 @@ def test_a_venue_that_is_not_live_gives_its_reason() -> None:
     assert not any("kraken" in line for line in lines[2:12])
 
 
+@pytest.mark.parametrize(("columns", "name"), [(100, "coinbase_advanced"), (50, "coinbase_a…")])
+def test_a_long_name_is_whole_or_cut_with_a_sign(columns: int, name: str) -> None:
+    plain = book_of()
+    feed = replace(plain.venues[0], venue="coinbase_advanced")
+    level = replace(plain.bids[0], venue="coinbase_advanced")
+    lines = drawn(frame_of(replace(plain, venues=(feed,), bids=(level,))), (columns, 24))
+    assert any(line.startswith(f" ● {name} LIVE") for line in lines)
+    assert sum("coinbase" in line for line in lines) == 2
+    assert all("coinbase_advanced " in line or "…" in line for line in lines if "coinbase" in line)
+
+
 def test_a_score_is_shown_only_where_it_is_not_whole() -> None:
     book = book_of()
     scored = [

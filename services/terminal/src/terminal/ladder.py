@@ -42,6 +42,8 @@ LEFTWARDS: Final = ("", "▕", "▕", "▐", "▐", "▐", "▐", "█")
 """The end of a bar by eighths of a cell: Unicode has fewer blocks that begin at the right."""
 
 VENUE_WIDTH: Final = 12
+LEAST_BESIDE_NAME: Final = 40
+"""Cells that a venue's row needs beside a long name: mark, state, age, rate and a latency."""
 LEAST_AMOUNT: Final = 6
 USUAL_DEPTH: Final = 10
 LEAST_ROWS: Final = 6
@@ -321,7 +323,7 @@ class _SideLayout:
             return Text(" " * self.width)
         text = Text()
         if self.venue_width:
-            name = level.venue[: self.venue_width]
+            name = _name(level.venue, self.venue_width)
             text.append(f"{name:<{self.venue_width}} ", venue_style(level.venue))
         if self.amount_width:
             text.append(f"{self._amount(level)} ")
@@ -344,7 +346,8 @@ class _SideLayout:
         if self.amount_width:
             text.append(f" {self._amount(level)}")
         if self.venue_width:
-            text.append(f" {level.venue[: self.venue_width]}", venue_style(level.venue))
+            name = _name(level.venue, self.venue_width)
+            text.append(f" {name}", venue_style(level.venue))
         return text
 
     def _amount(self, level: Level) -> str:
@@ -377,13 +380,16 @@ _COUNTED: Final = ("instrument", "venue", "notice")
 
 def _beneath(frame: Frame, width: int) -> _Sections:
     """Return the lines beneath the ladder, in their order, by what they are."""
-    columns = Text(f"   {'venue':<{VENUE_WIDTH}}{'state':<8}", FAINT)
+    names = max([VENUE_WIDTH, *(len(row.feed.venue) + 1 for row in frame.venues)])
+    if width < names + LEAST_BESIDE_NAME:
+        names = VENUE_WIDTH
+    columns = Text(f"   {'venue':<{names}}{'state':<8}", FAINT)
     for text, cells in (("age", 9), ("upd/s", 8), ("p50", 10), ("p99", 10)):
         if columns.cell_len + cells <= width:
             columns.append(f"{text:>{cells}}")
     sections = {
         "heading": [columns],
-        "venue": [_venue(row, frame, width) for row in frame.venues],
+        "venue": [_venue(row, frame, names, width) for row in frame.venues],
         "latency": [_latency(frame)],
         "hops": [] if frame.hops is None else [_hops(frame.hops, width)],
         "instrument": [_other(book, width) for book in frame.others],
@@ -421,9 +427,14 @@ def _tape(frame: Frame, width: int, room: int) -> Iterator[Text]:
         yield Text(f" {line}", FAINT)
 
 
-def _venue(row: VenueRow, frame: Frame, width: int) -> Text:
+def _name(venue: str, width: int) -> str:
+    """Return the venue's name, with a sign where it is cut."""
+    return venue if len(venue) <= width else f"{venue[: width - 1]}…"
+
+
+def _venue(row: VenueRow, frame: Frame, names: int, width: int) -> Text:
     feed = row.feed
-    name = f"{feed.venue:<{VENUE_WIDTH}.{VENUE_WIDTH}}"
+    name = f"{_name(feed.venue, names - 1):<{names}}"
     if frame.outage is not None:
         return Text().append(f" ○ {name}—", FAINT)
     text = Text.assemble((f" ● {name}", venue_style(feed.venue)))
