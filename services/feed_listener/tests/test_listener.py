@@ -297,8 +297,11 @@ async def test_a_venue_that_halts_takes_all_its_books_out(
         assert halted.reason == "fake has halted trading: maintenance"
         status = await consumer.venue(lambda v: v.state is HALTED, "HALTED")
         assert status.reason == halted.reason
+        server.refuses = {"btcusd"}
         consumer.want("BTC-USD")
         assert (await consumer.state("BTC-USD", HALTED)).reason == halted.reason
+        await eventually(lambda: ["btcusd"] in server.asked("sub"), "asked, and refused")
+        server.refuses = set()
         await server.send({"t": "trading", "s": None, "halted": False, "word": ""})
         await consumer.live("ETH-BTC", 1)
         await consumer.live("BTC-USD", 1)

@@ -468,7 +468,6 @@ def test_who_was_refused_is_asked_for_again_at_once_where_that_may_help() -> Non
     asked.turn(NOW)
     assert asked.refused(Refused(1, ("a",), "not open now"), NOW) == ["a"]
     assert requests(asked, NOW + 1.0) == []
-    asked.ask_again("a", NOW + 1.0)
-    asked.ask_again("b", NOW + 1.0)
+    asked.ask_again(["a", "b"], NOW + 1.0)
     assert asked.due_in(NOW + 1.0) == 0.0
     assert requests(asked, NOW + 1.0) == [("sub", ["a"])]

@@ -151,10 +151,11 @@ class Subscriber:
             elif symbol.stage is not _Stage.LEAVING:
                 symbol.enter(_Stage.LEAVING, now)
 
-    def ask_again(self, name: str, now: float) -> None:
-        """Ask for a symbol that was refused as soon as may be: the reason may be gone."""
-        if self._is(name, _Stage.REFUSED):
-            self._symbols[name].not_before = now
+    def ask_again(self, names: Iterable[str], now: float) -> None:
+        """Ask for those that were refused as soon as may be: the reason may be gone."""
+        for name in names:
+            if self._is(name, _Stage.REFUSED):
+                self._symbols[name].not_before = now
 
     def resync(self, name: str, now: float) -> bool:
         """Leave and ask again; return False where that is under way already."""

@@ -102,7 +102,7 @@ class Upkeep:
 
     def ask_again(self, symbol: str) -> None:
         """Ask for a symbol that was refused as soon as may be."""
-        self.subscriber.ask_again(symbol, self._clock.monotonic())
+        self.subscriber.ask_again([symbol], self._clock.monotonic())
         self._wake.set()
 
     def booked(self, symbol: str, now: float) -> bool:
@@ -139,6 +139,9 @@ class Upkeep:
                 self._feeds.announce(self._source, event.trading)
                 # What the list said of markets while the venue was halted is over.
                 self._context.doubt_list()
+                if not event.trading.halted:
+                    # It may have refused who subscribed meanwhile.
+                    self.subscriber.ask_again(self.subscriber.wanted, now)
             case TradingChange(symbol=str(symbol)):
                 self._context.note_trading(symbol, event.trading)
             case Closing():
