@@ -176,6 +176,19 @@ async def test_of_a_long_list_only_what_is_followed_is_read_each_interval() -> N
         assert directory.loads == 1
 
 
+async def test_what_is_followed_anew_is_looked_at_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "LEAST_LOOK_S", 0.01)
+    halted = {"ETH-BTC": Market("ethbtc", HALTED)}
+    lists = Lists({**ETH, **NEW}, halted)
+    followed: list[str] = []
+    async with running(lists, IN_PARTS, followed) as directory:
+        await eventually(lambda: directory.markets is not None, "the list")
+        followed.append("ethbtc")
+        directory.note_followed()
+        await eventually(lambda: directory.markets == {**NEW, **halted}, "the halt")
+        assert lists.questions == [(), ["ethbtc"]]
+
+
 async def test_what_is_followed_and_not_listed_is_looked_for_more_seldom() -> None:
     lists = Lists(ETH, ETH, ETH, {**ETH, **NEW})
     async with running(lists, IN_PARTS, ["ethbtc", None], interval_s=0.05) as directory:

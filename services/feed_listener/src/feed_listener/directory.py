@@ -1,8 +1,9 @@
 """The venue's markets, and which of them can be traded: one owner of both, whoever brings the news.
 
 The whole list is loaded at the start, refreshed now and then, and when someone doubts it. Between,
-what is followed is looked at, so that a halt is known within a minute; where the venue tells its
-connections of halts, they pass them on (`note_trading`).
+what is followed is looked at, soon after it begins to be and then again and again, so that a halt
+is known within a minute; where the venue tells its connections of halts, they pass them on
+(`note_trading`).
 """
 
 from __future__ import annotations
@@ -36,6 +37,8 @@ looks: others list it, and this one may begin to."""
 LIST_INTERVAL_S: Final = 60.0
 """How often what is followed is looked at. At Binance that takes 20 of the 6000 a minute that an
 address is allowed, for each hundred symbols; at Bitstamp one of a thousand requests."""
+LEAST_LOOK_S: Final = 5.0
+"""From one look at what is followed to the next, where more is followed since."""
 
 Fetch = Callable[[Sequence[str]], Awaitable[Mapping[str, Market]]]
 """Loads the markets of some symbols, where the venue offers that, or all of them where none are
@@ -76,7 +79,10 @@ class Directory:
         self._on_change = on_change
         self._followed = followed
         self._interval_s = interval_s
-        self._doubted = asyncio.Event()
+        self._wake = asyncio.Event()
+        self._doubted = False
+        self._unseen = False
+        """Whether something is followed that was not looked at since it is."""
         self._wished = False
         self._told: dict[str, Trading] = {}
         """The words of connections on markets while a list was on its way."""
@@ -96,7 +102,13 @@ class Directory:
 
     def doubt(self) -> None:
         """Ask for a look at the venue's list before the hour is over."""
-        self._doubted.set()
+        self._doubted = True
+        self._wake.set()
+
+    def note_followed(self) -> None:
+        """Ask for a look at what is followed: what the list says of some of it is old."""
+        self._unseen = True
+        self._wake.set()
 
     def wish(self, *, wanted: bool) -> None:
         """Keep doubting the list while somebody wants what no venue lists so far."""
@@ -119,7 +131,7 @@ class Directory:
         """Keep the list current until cancelled."""
         while True:
             if not self._wished:
-                self._doubted.clear()
+                self._doubted = False
             if await self._load(()):
                 await self._until_due(self._clock.monotonic())
 
@@ -133,26 +145,35 @@ class Directory:
             whole_s = min(REFRESH_S, UNLISTED_INTERVALS * interval_s)
         else:
             whole_s = REFRESH_S
+        least_s = min(LEAST_LOOK_S, interval_s) if by_parts else REFRESH_S
         look_at = loaded_at + (interval_s if by_parts else REFRESH_S)
+        asked_at = loaded_at
+        self._unseen = False
         while True:
-            doubted_s = min(LEAST_REFRESH_S, interval_s) if self._doubted.is_set() else whole_s
+            doubted_s = min(LEAST_REFRESH_S, interval_s) if self._doubted else whole_s
             due_at = loaded_at + min(whole_s, doubted_s)
+            if self._unseen:
+                look_at = min(look_at, asked_at + least_s)
             now = self._clock.monotonic()
             if now >= due_at:
                 return
             if now >= look_at:
-                await self._look()
-                look_at = self._clock.monotonic() + interval_s
+                self._unseen = False
+                asked = await self._look()
+                now = self._clock.monotonic()
+                look_at, asked_at = now + interval_s, now if asked else asked_at
             else:
                 await self._rest(min(due_at, look_at) - now)
 
-    async def _look(self) -> None:
+    async def _look(self) -> bool:
+        """Look at what is followed; return whether that is anything."""
         symbols = [symbol for symbol in self._followed() if symbol is not None]
         most = self._source.part_symbols
         for start in range(0, len(symbols), most):
             if not await self._load(symbols[start : start + most]):
                 self.doubt()
-                return
+                break
+        return bool(symbols)
 
     async def _load(self, symbols: Sequence[str]) -> bool:
         """Load the whole list, or the part of `symbols`; return False after a failure and a wait.
@@ -223,10 +244,8 @@ class Directory:
             self._on_change()
 
     async def _rest(self, seconds: float) -> None:
-        """Wait for so long, or until the list is doubted for the first time."""
-        if self._doubted.is_set():
-            await asyncio.sleep(seconds)
-            return
+        """Wait for so long, or until something may be due earlier."""
+        self._wake.clear()
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                await self._doubted.wait()
+                await self._wake.wait()

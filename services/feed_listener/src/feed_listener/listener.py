@@ -320,6 +320,7 @@ class Listener:
             self._feeds.bind(instrument, market.symbol)
             self._feeds.set(instrument, FeedEvent.ASKED, self._connecting)
             self._pool.add(market.symbol)
+            self._directory.note_followed()
         if self._feeds.set_trading(instrument, market.trading):
             # A venue may refuse who subscribes a market while it is halted.
             self._pool.ask_again(market.symbol)
