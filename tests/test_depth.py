@@ -65,7 +65,7 @@ async def test_a_deep_book_is_the_merge_as_deep_as_it_says(
         )
         closed = len(bot.books)
         for venue in venues:
-            for kind in ONE_FRAME if find_venue(venue).loss_shows else NOTICED_BY_ITSELF:
+            for kind in ONE_FRAME if find_venue(venue).at(depth).loss_shows else NOTICED_BY_ITSELF:
                 await system.fault(venue, kind)
         await system.fault(cut, "reset")
         await bot.until(lambda book: depths(book)[cut] == 0, what=f"{cut} out")

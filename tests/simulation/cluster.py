@@ -18,7 +18,7 @@ from zlib import crc32
 import aggregator.service
 import feed_listener.service
 import grpc_gateway.service
-from dragonfly_client import ClientError, DragonflyClient, Event, View
+from dragonfly_client import ClientError, Disconnected, DragonflyClient, Event, View
 from dragonfly_common.assignment import Replicas
 from dragonfly_common.bus import Publisher, Subscriber
 from dragonfly_common.runtime import Runtime
@@ -254,11 +254,13 @@ class Bot:
     streams: list[list[tuple[float, View]]] = field(default_factory=list)
     """One for each process that was this bot."""
     connected: bool = False
+    void: int = 0
+    """So many views of the last stream came by connections that are gone: none of them is live."""
     failures: list[str] = field(default_factory=list)
 
     @property
     def latest(self) -> dict[str, tuple[float, View]]:
-        found = self.streams[-1] if self.streams else []
+        found = self.streams[-1][self.void :] if self.streams else []
         return {view.instrument: (at, view) for at, view in found}
 
 
@@ -369,10 +371,13 @@ class Cluster:
         async def run(runtime: _Runtime) -> None:
             stream: list[tuple[float, View]] = []
             bot.streams.append(stream)
+            bot.void = 0
             chance = self.network.chance(bot.name)
 
             def on_event(event: Event) -> None:
                 bot.connected = False
+                if isinstance(event, Disconnected):
+                    bot.void = len(stream)
                 self.say(bot.name, str(event))
 
             while True:

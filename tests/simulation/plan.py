@@ -132,6 +132,8 @@ def draw_plan(seed: int) -> Plan:
     """Return what `seed` stands for."""
     random = Random(f"plan/{seed}")
     shape = _draw_shape(random, seed)
+    if Random(f"deep/{seed}").random() < DEEP_SHARE:
+        shape = replace(shape, depth=DEEP)
     deeds: list[Deed] = []
     for _ in range(random.randint(1, 8)):
         deeds += _draw_fault(random, shape)
@@ -139,8 +141,6 @@ def draw_plan(seed: int) -> Plan:
     is_scene = scene.random() < SCENE_SHARE
     if is_scene:
         shape, deeds = scene.choice(SCENES)(scene, shape)
-    if Random(f"deep/{seed}").random() < DEEP_SHARE:
-        shape = replace(shape, depth=DEEP)
     if any("supersede" in deed.text for deed in deeds):
         shape = replace(shape, elsewhere=True)
     if not is_scene and Random(f"rests/{seed}").random() < RESTING_SHARE:
@@ -259,7 +259,8 @@ def _draw_burst(random: Random, shape: Shape, at_s: float, until_s: float) -> li
 
 def _draw_at_venue(random: Random, shape: Shape, at_s: float, until_s: float) -> list[Deed]:
     venue = random.choice(shape.venues)
-    kind = random.choice(VENUE_FAULTS if find_venue(venue).loss_shows else VENUE_FAULTS_THAT_SHOW)
+    shows = find_venue(venue).at(shape.depth).loss_shows
+    kind = random.choice(VENUE_FAULTS if shows else VENUE_FAULTS_THAT_SHOW)
     once = kind in MOMENTS or (kind in ONE_SHOTS and random.random() < 0.6)
     seconds = None if once else until_s - at_s
 

@@ -113,3 +113,8 @@ def test_what_is_neither_is_refused(frame: str, reason: str) -> None:
     with pytest.raises(FrameError) as caught:
         Kraken().decoder(10).decode(frame.encode())
     assert caught.value.reason == reason
+
+
+def test_a_loss_shows_as_deep_as_the_checksum_goes() -> None:
+    assert Kraken().at(10).loss_shows
+    assert not Kraken().at(11).loss_shows

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from copy import copy
+
 from dragonfly_venues.kraken import book, control, instruments
 from dragonfly_venues.kraken.decoder import KrakenDecoder
 from dragonfly_venues.venue import (
@@ -60,3 +62,11 @@ class Kraken(Venue):
         # The snapshot follows the acknowledgement at once.
         first_book_timeout_s=5.0,
     )
+
+    def at(self, depth: int) -> Venue:
+        """Return the venue as it is where more is shown than its checksum covers."""
+        if depth <= book.CHECKSUM_LEVELS:
+            return self
+        deeper = copy(self)
+        deeper.loss_shows = False
+        return deeper
