@@ -27,10 +27,10 @@ from typing import Any, Final
 
 import grpc
 import grpc.aio
+import msgspec
 import trustme
 import uvloop
 from aggregator.world import World
-from decoders import binance
 from dragonfly_common.messages import Book, Venue, View
 from dragonfly_common.topics import ViewKind
 from dragonfly_common.types import FeedState, Side
@@ -114,7 +114,8 @@ def _frames() -> Iterator[bytes]:
         side = chance.choice((bids, asks))
         at = chance.randrange(DEPTH // 3)  # two venues share the best ten
         side[at] = (side[at][0], f"{chance.uniform(0.001, 9):.8f}")
-        yield binance("update", seq, bids, asks, [])
+        data = {"lastUpdateId": seq, "bids": bids, "asks": asks}
+        yield msgspec.json.encode({"stream": "btcusdt@depth20@100ms", "data": data})
 
 
 def _connected() -> tuple[ssl.MemoryBIO, ssl.SSLObject, ssl.SSLObject]:
