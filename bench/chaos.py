@@ -2,11 +2,11 @@
 
     python bench/chaos.py --minutes 30 --rate 5000 --seed 7     or: make chaos ARGS="…"
 
-Runs some simulated venues, which the seed draws of all, a listener of each and a second of one, two
-aggregators, two gateways and two processes of bots on loopback; --together, two processes of a
-listener of each venue, an aggregator and a gateway, as `dragonfly up` runs them. What joins
-processes goes through proxies (`tests/proxy.py`). On a seeded schedule processes are killed, frozen
-and stopped, links are cut, slowed and held, venues misbehave.
+Runs some simulated venues, which the seed draws, or with --venue all all that there are, a listener
+of each and a second of one, two aggregators, two gateways and two processes of bots on loopback;
+--together, two processes of a listener of each venue, an aggregator and a gateway, as
+`dragonfly up` runs them. What joins processes goes through proxies (`tests/proxy.py`). On a seeded
+schedule processes are killed, frozen and stopped, links are cut, slowed and held, venues misbehave.
 Afterwards the oracle judges all that each bot received. A run that fails keeps its folder.
 """
 
@@ -53,6 +53,8 @@ from truth import Truth
 from venue_simulator.catalogue import RESTING
 from venue_simulator.seeded import RESTING_S
 
+ALL: Final = "all"
+"""Instead of the name of a venue."""
 SETTLE_S: Final = 3.0
 ENDS_WITHIN_S: Final = 30.0
 SILENT_S: Final = 3.0
@@ -373,7 +375,7 @@ class Options(NamedTuple):
     "--venue",
     "venues",
     multiple=True,
-    type=click.Choice(venue_names()),
+    type=click.Choice([ALL, *venue_names()]),
     help="May be repeated.  [default: some that the seed draws of all]",
 )
 @click.option(
@@ -406,7 +408,8 @@ def main(
     json_file: Path | None,
     keep: bool,
 ) -> None:
-    cast = (together if in_one else apart)(venues or draw_venues(seed))
+    named = venue_names() if ALL in venues else venues
+    cast = (together if in_one else apart)(named or draw_venues(seed))
     plan = schedule(seed, minutes * 60, every_s, kinds, cast)
     command = f"python bench/chaos.py {shlex.join(sys.argv[1:])}"
     print(

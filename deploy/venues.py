@@ -160,7 +160,7 @@ def _row(venue: Venue) -> str:
         f"[`{venue.name}`](#{venue.name})",
         _both(venue, _kind_of),
         _both(venue, lambda one: "as asked" if one.levels is None else f"up to {one.levels}"),
-        "yes" if venue.loss_shows else "no: only audits find it",
+        _both(venue, lambda one: "yes" if one.loss_shows else "no: at best audits find it"),
         _both(venue, _audits_of),
     )
     return f"| {' | '.join(cells)} |"
