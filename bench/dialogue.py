@@ -21,7 +21,15 @@ from venue_simulator.changes import changed_levels
 from venue_simulator.exchange import Exchange
 from venue_simulator.market import BookWalk
 from venue_simulator.truth import Truth
-from venue_simulator.venue import Action, Frame, Reply, RestRequest, Session, Stream, Subscribe
+from venue_simulator.venue import (
+    Action,
+    BookStream,
+    Frame,
+    RestRequest,
+    Send,
+    Subscribe,
+    VenueSession,
+)
 from venue_simulator.venues import VENUES
 
 __all__ = ["DEPTH", "Dialogue", "Walk"]
@@ -93,7 +101,7 @@ class Dialogue:
         self._book = self._exchange.add(listing)
         self.symbol = self._streamed_as(listing)
         self._walk = Walk(INSTRUMENT)
-        self._streams: list[Stream] = []
+        self._streams: list[BookStream] = []
         self._move(news=True)
         self.decoder: Decoder = self.venue.decoder(DEPTH)
         self._subscribe()
@@ -153,7 +161,7 @@ class Dialogue:
         asked = RestRequest(parts.path, dict(parse_qsl(parts.query)), method, "ws://127.0.0.1")
         return self._exchange.venue.rest(asked, self._exchange, self._clock.now_ns()).body
 
-    def _tell(self, session: Session, text: str) -> None:
+    def _tell(self, session: VenueSession, text: str) -> None:
         now_ns = self._clock.now_ns()
         frame = text if self.venue.stamp is None else self.venue.stamp(text, now_ns)
         self._perform(session.receive(frame.encode(), now_ns))
@@ -161,7 +169,7 @@ class Dialogue:
     def _perform(self, actions: Sequence[Action]) -> None:
         for action in actions:
             match action:
-                case Reply(frame):
+                case Send(frame):
                     self._client.push(frame)
                 case Subscribe(stream):
                     self._streams.append(stream)

@@ -35,11 +35,11 @@ from venue_simulator.catalogue import Asset
 from venue_simulator.market import BookWalk
 from venue_simulator.times import rfc3339
 from venue_simulator.venue import (
+    BookStream,
     FakeVenue,
     Frame,
-    Reply,
     RestRequest,
-    Stream,
+    Send,
     Subscribe,
     Unsubscribe,
 )
@@ -101,7 +101,7 @@ class _Feed:
     """The frames of one stream, and who gets them."""
 
     def __init__(
-        self, venue: FakeVenue, stream: Stream, states: Sequence[BookState], whole: int
+        self, venue: FakeVenue, stream: BookStream, states: Sequence[BookState], whole: int
     ) -> None:
         """Where `whole` is not 0, differences name so many levels a side, changed or not."""
         self.connections: list[ServerConnection] = []
@@ -156,13 +156,13 @@ class _Book:
         self._bests = [(float(price), float(amount)) for price, amount in bests]
         self._at = ring - 1
         self._seq = seq
-        self.feeds: dict[Stream, _Feed] = {}
+        self.feeds: dict[BookStream, _Feed] = {}
 
     @property
     def state(self) -> BookState:
         return replace(self._states[self._at], venue_seq=self._seq)
 
-    def join(self, stream: Stream, connection: ServerConnection) -> Frame | None:
+    def join(self, stream: BookStream, connection: ServerConnection) -> Frame | None:
         """Return what the newcomer gets first."""
         if stream not in self.feeds:
             self.feeds[stream] = _Feed(self._venue, stream, self._states, self._whole)
@@ -280,7 +280,7 @@ class _Venue:
             while True:
                 for action in actions:
                     match action:
-                        case Reply(text):
+                        case Send(text):
                             connection.send(text)
                         case Subscribe(stream):
                             self._subscribe(stream, connection)
@@ -291,7 +291,7 @@ class _Venue:
                 actions = session.receive(connection.recv(decode=False), time.time_ns())
         self._unsubscribe(connection)
 
-    def _subscribe(self, stream: Stream, connection: ServerConnection) -> None:
+    def _subscribe(self, stream: BookStream, connection: ServerConnection) -> None:
         listing = self.listing(stream.symbol)
         if listing is None or stream.best_only:
             return
@@ -304,7 +304,7 @@ class _Venue:
             if first is not None:
                 connection.send(first)
 
-    def _unsubscribe(self, connection: ServerConnection, only: Stream | None = None) -> None:
+    def _unsubscribe(self, connection: ServerConnection, only: BookStream | None = None) -> None:
         with self._lock:
             for book in self._books.values():
                 for stream, feed in book.feeds.items():

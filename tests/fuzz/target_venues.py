@@ -38,7 +38,7 @@ from mutation import Form
 from venue_simulator.exchange import Exchange
 from venue_simulator.seeded import SeededDriver
 from venue_simulator.truth import Truth
-from venue_simulator.venue import Frame, Reply, RestRequest, Subscribe, Unsubscribe
+from venue_simulator.venue import Frame, RestRequest, Send, Subscribe, Unsubscribe
 from venue_simulator.venues import VENUES as SIMULATED
 
 __all__ = ["TARGETS", "stream_symbol", "ws_path"]
@@ -372,7 +372,7 @@ class Frames(Target):
     def _act(self, actions: Sequence[object]) -> None:
         for action in actions:
             match action:
-                case Reply(frame):
+                case Send(frame):
                     self._member.push(frame)
                 case Subscribe():
                     self._exchange.subscribe(self._member, action)
@@ -515,7 +515,7 @@ def _lists(exchange: Exchange) -> list[bytes]:
     assert source.ws_request is not None
     talk = exchange.venue.session(ws_path(exchange), exchange, 1)
     said = talk.receive(source.ws_request.encode(), exchange.clock.now_ns())
-    return [_bytes(action.frame) for action in said if isinstance(action, Reply)]
+    return [_bytes(action.frame) for action in said if isinstance(action, Send)]
 
 
 @cache

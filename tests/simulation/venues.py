@@ -1,7 +1,7 @@
 """The venues: the simulator's own exchanges, protocols and faults, on simulated connections.
 
-`venue_simulator` without its sockets: its `Exchange`, `Client`, sessions, market and faults, and on
-the listener's side a `Client` and `Connection` as its client layer offers them.
+`venue_simulator` without its sockets: its `Exchange`, `ConnectedClient`, sessions, market and
+faults, and on the listener's side a `Client` and `Connection` as its client layer offers them.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from feed_listener import instrument_list, service
 from feed_listener.connection import endpoint
 from venue_simulator import market
 from venue_simulator.book import BookState, Levels
-from venue_simulator.client import Client as Member
+from venue_simulator.client import ConnectedClient as Member
 from venue_simulator.connection import VenueConnection
 from venue_simulator.exchange import Exchange
 from venue_simulator.fault_injection import FaultInjection
@@ -207,7 +207,7 @@ class _Connection:
 
 
 class _VenueEnd:
-    """The venue's end: what `venue_simulator.client.Client` uses of its `VenueConnection`."""
+    """The venue's end: the `VenueConnection` that the simulator's `ConnectedClient` uses."""
 
     def __init__(self, process: Process, wire: Wire[_Item]) -> None:
         self.is_silent: Callable[[], bool] = lambda: False

@@ -22,8 +22,8 @@ from dragonfly_views.access import Access
 from dragonfly_views.accounts import Caller
 from dragonfly_views.mailbox import Mailbox
 from dragonfly_views.refusals import (
+    CallRefusedError,
     RefusalCode,
-    RefusedError,
     check_depth,
     check_instrument,
     invalid,
@@ -62,7 +62,7 @@ class LineGateway:
         with closing(out), suppress(ConnectionError):
             try:
                 await self._follow(lines, out)
-            except RefusedError as error:
+            except CallRefusedError as error:
                 _write(out, {"refused": error.code.value, "sentence": error.sentence})
             await out.drain()
 
@@ -94,7 +94,7 @@ class LineGateway:
 
     def _send(self, mailbox: Reader, depth: int, caller: Caller, out: asyncio.StreamWriter) -> None:
         if self._access.revoked(caller):
-            raise RefusedError(RefusalCode.UNKNOWN_CALLER, "the token holds no more")
+            raise CallRefusedError(RefusalCode.UNKNOWN_CALLER, "the token holds no more")
         while self.views.current() and (mail := mailbox.take()) is not None:
             body = sealed(mail, depth, self._clock.now_ns())
             if body is not None:

@@ -4,7 +4,7 @@ import pytest
 from dragonfly_common.clock import ManualClock
 from dragonfly_views.accounts import SAY_AGAIN_AFTER_S, Denials
 from dragonfly_views.counters import DENIED
-from dragonfly_views.refusals import RefusedError
+from dragonfly_views.refusals import CallRefusedError
 from dragonfly_views.tokens import Quota
 from structlog.testing import capture_logs
 from view_world import make_caller
@@ -16,13 +16,13 @@ def test_calls_are_let_through_at_the_quotas_pace() -> None:
     for _ in range(3):
         for _ in range(2):
             account.count_call("peer")
-        with pytest.raises(RefusedError, match="more than 2 calls a second"):
+        with pytest.raises(CallRefusedError, match="more than 2 calls a second"):
             account.count_call("peer")
         clock.advance(1.0)
     clock.advance(3600)
     for _ in range(2):
         account.count_call("peer")
-    with pytest.raises(RefusedError):
+    with pytest.raises(CallRefusedError):
         account.count_call("peer")
 
 
@@ -30,7 +30,7 @@ def test_all_streams_of_a_bot_may_come_back_at_once() -> None:
     account = make_caller("alpha", Quota(streams=5, connections_per_s=0.1)).account
     for _ in range(5):
         account.count_call("peer")
-    with pytest.raises(RefusedError):
+    with pytest.raises(CallRefusedError):
         account.count_call("peer")
 
 
@@ -39,7 +39,7 @@ def test_an_instrument_counts_once_however_often_it_is_held() -> None:
     with (
         account.holding(["a", "b"], "peer"),
         account.holding(["a", "b"], "peer"),
-        pytest.raises(RefusedError, match="leave one for c"),
+        pytest.raises(CallRefusedError, match="leave one for c"),
     ):
         account.hold("c", "peer")
     with account.holding(["b", "c"], "peer"):
@@ -49,7 +49,7 @@ def test_an_instrument_counts_once_however_often_it_is_held() -> None:
 def test_a_refused_set_of_instruments_is_not_held_in_part() -> None:
     account = make_caller("alpha", Quota(instruments=2)).account
     for _ in range(3):
-        with pytest.raises(RefusedError), account.holding("abc", "peer"):
+        with pytest.raises(CallRefusedError), account.holding("abc", "peer"):
             pass
     with account.holding("de", "peer"):
         pass

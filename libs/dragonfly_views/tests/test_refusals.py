@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 from dragonfly_common.topics import ViewKind
 from dragonfly_views.refusals import (
+    CallRefusedError,
     RefusalCode,
-    RefusedError,
     check_depth,
     check_instrument,
     check_instruments,
@@ -17,7 +17,7 @@ def nothing(name: str) -> bool:
     return False
 
 
-def refused(error: pytest.ExceptionInfo[RefusedError]) -> tuple[RefusalCode, str]:
+def refused(error: pytest.ExceptionInfo[CallRefusedError]) -> tuple[RefusalCode, str]:
     return error.value.code, error.value.sentence
 
 
@@ -30,7 +30,7 @@ def test_a_normalised_name_is_an_instrument(text: str) -> None:
     "text", ["eth-btc", "ETHBTC", "ETH/BTC", "ETH-", " ETH-BTC", "ETH-BTC\n", "A" * 300, "\x00"]
 )
 def test_any_other_text_is_refused_with_the_rule(text: str) -> None:
-    with pytest.raises(RefusedError) as error:
+    with pytest.raises(CallRefusedError) as error:
         check_instrument(text, nothing)
     code, sentence = refused(error)
     assert code is RefusalCode.INVALID
@@ -42,7 +42,7 @@ def test_any_other_text_is_refused_with_the_rule(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["xbt/usd", "XBTUSD", "btc_usd", "XXBTZUSD", " BTC-USD"])
 def test_another_spelling_is_refused_with_the_listed_name(text: str) -> None:
-    with pytest.raises(RefusedError) as error:
+    with pytest.raises(CallRefusedError) as error:
         check_instrument(text, {"BTC-USD", "ETH-BTC"}.__contains__)
     assert refused(error) == (
         RefusalCode.INVALID,
@@ -51,7 +51,7 @@ def test_another_spelling_is_refused_with_the_listed_name(text: str) -> None:
 
 
 def test_no_instrument_is_refused_with_the_rule() -> None:
-    with pytest.raises(RefusedError, match="no instrument: write BASE-QUOTE"):
+    with pytest.raises(CallRefusedError, match="no instrument: write BASE-QUOTE"):
         check_instrument("", nothing)
 
 
@@ -63,7 +63,7 @@ def test_depth_0_asks_for_all() -> None:
 
 @pytest.mark.parametrize("depth", [11, 2**32 - 1])
 def test_a_depth_out_of_range_is_refused_with_the_range(depth: int) -> None:
-    with pytest.raises(RefusedError) as error:
+    with pytest.raises(CallRefusedError) as error:
         check_depth(depth, 10)
     assert refused(error) == (
         RefusalCode.INVALID,
@@ -81,7 +81,7 @@ def test_a_depth_out_of_range_is_refused_with_the_range(depth: int) -> None:
     ],
 )
 def test_lists_of_instruments_are_refused(names: list[str], code: RefusalCode, words: str) -> None:
-    with pytest.raises(RefusedError, match=words) as error:
+    with pytest.raises(CallRefusedError, match=words) as error:
         check_instruments(names, 2, nothing)
     assert error.value.code is code
 
@@ -92,7 +92,7 @@ def test_a_list_of_different_instruments_is_taken() -> None:
 
 def test_room_is_counted_in_instruments_not_in_views() -> None:
     check_room(["A-B", "A-B", "A-C"], "A-C", 2)
-    with pytest.raises(RefusedError, match="at most 2; open another stream") as error:
+    with pytest.raises(CallRefusedError, match="at most 2; open another stream") as error:
         check_room(["A-B", "A-C"], "A-D", 2)
     assert error.value.code is RefusalCode.OVER_LIMIT
 
@@ -100,5 +100,5 @@ def test_room_is_counted_in_instruments_not_in_views() -> None:
 def test_a_bbo_has_no_depth_beyond_its_one_level() -> None:
     assert check_view_depth(ViewKind.BBO, 0, 10) == check_view_depth(ViewKind.BBO, 1, 10)
     assert check_view_depth(ViewKind.BOOK, 0, 10) == 10
-    with pytest.raises(RefusedError, match="depth 2 of a BBO, which is one level a side"):
+    with pytest.raises(CallRefusedError, match="depth 2 of a BBO, which is one level a side"):
         check_view_depth(ViewKind.BBO, 2, 10)

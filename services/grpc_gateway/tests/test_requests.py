@@ -6,8 +6,8 @@ import pytest
 from dragonfly_common.topics import ViewKind
 from dragonfly_protos import market_data_pb2 as pb
 from dragonfly_views.refusals import (
+    CallRefusedError,
     RefusalCode,
-    RefusedError,
 )
 from google.protobuf.message import Message
 from grpc_gateway.requests import (
@@ -27,22 +27,22 @@ def nothing(name: str) -> bool:
     return False
 
 
-def refused(error: pytest.ExceptionInfo[RefusedError]) -> tuple[RefusalCode, str]:
+def refused(error: pytest.ExceptionInfo[CallRefusedError]) -> tuple[RefusalCode, str]:
     return error.value.code, error.value.sentence
 
 
 def test_views() -> None:
     assert check_view(pb.VIEW_BBO) is ViewKind.BBO
-    with pytest.raises(RefusedError, match="no view: give VIEW_BOOK"):
+    with pytest.raises(CallRefusedError, match="no view: give VIEW_BOOK"):
         check_view(pb.VIEW_UNSPECIFIED)
-    with pytest.raises(RefusedError, match="view 99 is not known: give VIEW_BOOK"):
+    with pytest.raises(CallRefusedError, match="view 99 is not known: give VIEW_BOOK"):
         check_view(99)
 
 
 def test_windows() -> None:
     assert check_window(0, 64) == 64
     assert check_window(MAX_WINDOW, 64) == MAX_WINDOW
-    with pytest.raises(RefusedError, match="window 1025 is out of range: give 1 to 1024"):
+    with pytest.raises(CallRefusedError, match="window 1025 is out of range: give 1 to 1024"):
         check_window(MAX_WINDOW + 1, 64)
 
 
@@ -55,7 +55,7 @@ def test_intervals() -> None:
 
 @pytest.mark.parametrize("text", ["", "-1", "1.5", "x", "60001", "9" * 5000, "\u0663"])
 def test_a_legacy_interval_that_is_no_number_of_milliseconds_is_refused(text: str) -> None:
-    with pytest.raises(RefusedError, match=r"min.interval.ms") as error:
+    with pytest.raises(CallRefusedError, match=r"min.interval.ms") as error:
         legacy_interval([("min-interval-ms", text)])
     assert error.value.code is RefusalCode.INVALID
     assert len(error.value.sentence) < 300
@@ -78,7 +78,7 @@ def test_the_legacy_instrument_is_the_metadata_or_the_default() -> None:
     ],
 )
 def test_legacy_metadata_is_refused(metadata: list[tuple[str, str | bytes]], words: str) -> None:
-    with pytest.raises(RefusedError, match=words) as error:
+    with pytest.raises(CallRefusedError, match=words) as error:
         legacy_instrument(metadata, None, nothing)
     assert error.value.code is RefusalCode.INVALID
 
@@ -86,13 +86,13 @@ def test_legacy_metadata_is_refused(metadata: list[tuple[str, str | bytes]], wor
 @given(st.binary(max_size=100))
 def test_any_bytes_are_a_request_or_are_refused(payload: bytes) -> None:
     for kind in (pb.BookRequest, pb.BboRequest, pb.SessionRequest, pb.ListInstrumentsRequest):
-        with suppress(RefusedError):
+        with suppress(CallRefusedError):
             assert isinstance(parse(kind, payload), kind)
 
 
 def test_bytes_that_are_no_request_are_refused_with_its_name() -> None:
     with pytest.raises(
-        RefusedError, match=r"3 bytes that are no dragonfly\.v1\.BookRequest"
+        CallRefusedError, match=r"3 bytes that are no dragonfly\.v1\.BookRequest"
     ) as error:
         parse(pb.BookRequest, b"\xff\xff\xff")
     assert error.value.code is RefusalCode.INVALID
@@ -110,6 +110,6 @@ def test_bytes_that_are_no_request_are_refused_with_its_name() -> None:
     ],
 )
 def test_a_field_that_is_not_known_is_refused(kind: type[Message], payload: bytes) -> None:
-    with pytest.raises(RefusedError, match="bytes of this dragonfly") as error:
+    with pytest.raises(CallRefusedError, match="bytes of this dragonfly") as error:
         parse(kind, payload)
     assert error.value.code is RefusalCode.INVALID

@@ -9,7 +9,7 @@ import pytest
 from dragonfly_common.clock import ManualClock
 from dragonfly_common.topics import ViewKind
 from dragonfly_protos import market_data_pb2 as pb
-from dragonfly_views.refusals import RefusalCode, RefusedError
+from dragonfly_views.refusals import CallRefusedError, RefusalCode
 from dragonfly_views.relay import Relay, ViewKey
 from gateway_world import READ_LITTLE_AHEAD, Bot, Call, RunningGateway, running
 from grpc import StatusCode
@@ -331,7 +331,7 @@ async def test_a_bot_that_asks_without_reading_is_ended() -> None:
     session, _ = make_session()
     for _ in range(MOST_REFUSALS_WAITING):
         await session.take(unsubscribe())
-    with pytest.raises(RefusedError, match="64 refusals of this session wait unread") as error:
+    with pytest.raises(CallRefusedError, match="64 refusals of this session wait unread") as error:
         await session.take(unsubscribe())
     assert error.value.code is RefusalCode.OVER_LIMIT
 

@@ -8,7 +8,7 @@ import pytest
 from dragonfly_common.clock import ManualClock
 from dragonfly_common.topics import ViewKind
 from dragonfly_views.accounts import Caller
-from dragonfly_views.refusals import RefusalCode, RefusedError
+from dragonfly_views.refusals import CallRefusedError, RefusalCode
 from dragonfly_views.relay import ViewKey
 from dragonfly_views.tokens import Quota
 from dragonfly_views.views import PAUSE_S
@@ -19,7 +19,7 @@ from grpc_gateway.streams import STALLED_AFTER_S, BotStream, Streams
 from view_world import a_view, make_caller, make_views
 
 KEY = ViewKey(ViewKind.BOOK, "ETH-BTC")
-STOPPING = RefusedError(RefusalCode.UNAVAILABLE, "stopping")
+STOPPING = CallRefusedError(RefusalCode.UNAVAILABLE, "stopping")
 
 
 def make_streams(*, total: int = 3) -> tuple[Streams, ManualClock]:
@@ -33,12 +33,12 @@ async def test_limits_hold_per_client_and_in_total_and_places_are_given_back() -
     with ExitStack() as opened:
         for caller in (a, a, b):
             opened.enter_context(streams.open(caller))
-        with pytest.raises(RefusedError, match="3 streams are open at this gateway"):
+        with pytest.raises(CallRefusedError, match="3 streams are open at this gateway"):
             streams.open(c).__enter__()
         assert len(streams) == 3
     assert len(streams) == 0
     with streams.open(a), streams.open(a):
-        with pytest.raises(RefusedError, match="2 streams are open on this connection"):
+        with pytest.raises(CallRefusedError, match="2 streams are open on this connection"):
             streams.open(a).__enter__()
         with streams.open(b):
             pass
@@ -55,7 +55,7 @@ async def test_the_streams_of_some_callers_can_be_ended() -> None:
     ended, kept = (asyncio.create_task(serve(caller)) for caller in (gone, make_caller("kept")))
     await asyncio.sleep(0)
     streams.end_of(lambda caller: caller is gone, STOPPING)
-    with pytest.raises(RefusedError, match="stopping"):
+    with pytest.raises(CallRefusedError, match="stopping"):
         await ended
     assert len(streams) == 1
     kept.cancel()
@@ -105,11 +105,11 @@ async def test_ending_interrupts_whatever_the_stream_waits_for() -> None:
     serving = asyncio.create_task(serve())
     await asyncio.sleep(0)
     streams.end_all(STOPPING)
-    with pytest.raises(RefusedError) as error:
+    with pytest.raises(CallRefusedError) as error:
         await serving
     assert error.value is STOPPING
     assert len(streams) == 0
-    with pytest.raises(RefusedError, match="stopping"):
+    with pytest.raises(CallRefusedError, match="stopping"):
         streams.open(make_caller()).__enter__()
 
 
@@ -158,7 +158,7 @@ async def test_a_write_on_its_way_is_cut_only_if_it_does_not_get_through(
     streams.end_all(STOPPING)
     if gets_through:
         writing.through.set()
-    with pytest.raises(RefusedError, match="stopping"):
+    with pytest.raises(CallRefusedError, match="stopping"):
         await serving
     assert writing.written == ([b"last words"] if gets_through else [])
 
@@ -195,7 +195,7 @@ async def test_a_bot_that_leaves_while_its_stream_is_ended_is_a_cancellation() -
 
 async def test_only_the_first_reason_ends_a_stream() -> None:
     task = asyncio.create_task(_end_twice())
-    with pytest.raises(RefusedError, match="stopping"):
+    with pytest.raises(CallRefusedError, match="stopping"):
         await task
 
 
@@ -203,7 +203,7 @@ async def _end_twice() -> None:
     stream = BotStream(make_caller())
     with stream.ending():
         stream.end(STOPPING)
-        stream.end(RefusedError(RefusalCode.STALLED, "another"))
+        stream.end(CallRefusedError(RefusalCode.STALLED, "another"))
         await asyncio.Event().wait()
 
 
@@ -225,7 +225,7 @@ async def test_a_bot_that_does_not_acknowledge_is_found_by_looking() -> None:
     assert not serving.done()
     clock.advance(0.1)
     streams.look()
-    with pytest.raises(RefusedError, match="no update was acknowledged for 2 s") as error:
+    with pytest.raises(CallRefusedError, match="no update was acknowledged for 2 s") as error:
         await serving
     assert error.value.code is RefusalCode.STALLED
 

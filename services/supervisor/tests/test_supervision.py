@@ -15,7 +15,7 @@ from dragonfly_common.errors import ExitCode
 from patience import PATIENCE_S, patiently
 from supervisor import supervision
 from supervisor.plan import Facts, Process
-from supervisor.supervision import LogLine, RefusedError, Supervisor, restart_pause_s
+from supervisor.supervision import LogLine, StartupError, Supervisor, restart_pause_s
 
 
 def an_aggregator(folder: Path, *extra: str) -> Process:
@@ -105,7 +105,7 @@ async def test_what_is_refused_is_said_and_not_tried_again(
     watched: Watched, tmp_path: Path
 ) -> None:
     watched.start(an_aggregator(tmp_path, "--depth", "101"))
-    with pytest.raises(RefusedError, match="--depth") as refused:
+    with pytest.raises(StartupError, match="--depth") as refused:
         await asyncio.wait_for(watched.tasks[0], PATIENCE_S)
     assert refused.value.exit_code is ExitCode.USAGE
     assert watched.notices == []
@@ -170,7 +170,7 @@ async def test_it_is_said_how_a_process_ended(watched: Watched, ending: str, why
 @pytest.mark.usefixtures("programs")
 async def test_what_is_never_ready_is_given_up(watched: Watched) -> None:
     watched.start(Process("aggregator", (says() + "sys.exit(1)",)))
-    with pytest.raises(RefusedError, match="does not start: an error that nobody foresaw"):
+    with pytest.raises(StartupError, match="does not start: an error that nobody foresaw"):
         await asyncio.wait_for(watched.tasks[0], PATIENCE_S)
 
 

@@ -8,7 +8,7 @@ from dragonfly_client._decode import decode_book
 from dragonfly_protos import market_data_pb2 as pb
 from stub_gateway import make_book
 from terminal.lines import BookChanges, added, price_line, summary_lines
-from terminal.statistics import FeedFault, Percentiles, Summary
+from terminal.statistics import FeedFault, Percentiles, WatchSummary
 
 T0 = 1_700_000_000_123_000_000  # 22:13:20.123 UTC
 
@@ -91,7 +91,7 @@ def test_only_what_came_to_the_end_is_new(
 
 
 def test_the_summary() -> None:
-    summary = Summary(
+    summary = WatchSummary(
         instruments=("ETH-BTC",),
         seconds=30.0,
         books=900,
@@ -120,6 +120,6 @@ def test_the_summary() -> None:
 
 def test_a_summary_of_many_instruments_counts_them() -> None:
     names = tuple(f"X{number}-USD" for number in range(50))
-    summary = Summary(names, 3.0, 9, {}, None, None, (), 0)
+    summary = WatchSummary(names, 3.0, 9, {}, None, None, (), 0)
     first = next(iter(summary_lines(summary)))
     assert first == "X0-USD X1-USD X2-USD X3-USD X4-USD and 45 more: 9 books in 3.0 s"

@@ -24,7 +24,7 @@ from rich.console import Console
 from stub_gateway import StubGateway, make_book
 from terminal import cli, screens
 from terminal.latency import LatencyScreen, as_json
-from terminal.statistics import Summary
+from terminal.statistics import WatchSummary
 from terminal.watch import run_watch
 
 COMMAND = [sys.executable, "-m", "dragonfly_common.cli", "watch"]
@@ -199,7 +199,7 @@ async def test_what_the_gateway_refuses_is_raised(gateway: StubGateway) -> None:
 async def test_waiting_is_said(gateway: StubGateway, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(screens, "PATIENCE_S", 0.0)
     console = plain_console()
-    watching: asyncio.Task[Summary] = asyncio.create_task(
+    watching: asyncio.Task[WatchSummary] = asyncio.create_task(
         run_watch(gateway.address, ["ETH-BTC"], seconds=0.2, console=console)
     )
     await gateway.until(lambda: gateway.open_calls == 1)

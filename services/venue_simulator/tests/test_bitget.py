@@ -10,7 +10,7 @@ from venue_client import Message, Wire, get, last_state, texts
 from venue_simulator.book import Listing
 from venue_simulator.checksums import interleaved_crc32
 from venue_simulator.simulator import Simulator
-from venue_simulator.venue import Reply
+from venue_simulator.venue import Send
 from venue_simulator.venues.bitget import FakeBitget
 
 
@@ -138,7 +138,7 @@ def test_subscriptions_are_counted_by_the_hour() -> None:
 
     def code(at_s: float) -> int:
         (answer,) = session.receive(frame, int(at_s * 1e9))
-        assert isinstance(answer, Reply)
+        assert isinstance(answer, Send)
         answered: int = json.loads(answer.frame)["code"]
         return answered
 

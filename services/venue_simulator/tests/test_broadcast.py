@@ -9,7 +9,7 @@ import pytest
 from venue_simulator.book import BookState
 from venue_simulator.broadcast import Broadcast
 from venue_simulator.faults import FaultKind
-from venue_simulator.venue import Frame, Stream
+from venue_simulator.venue import BookStream, Frame
 from venue_simulator.venues import VENUES
 
 FIRST = BookState(1, 0, (("9", "1"), ("8", "1")), (("10", "1"), ("11", "1")))
@@ -23,7 +23,7 @@ def after(state: BookState) -> BookState:
 SECOND, THIRD, FOURTH = after(FIRST), after(after(FIRST)), after(after(after(FIRST)))
 
 KRAKEN = VENUES["kraken"]
-STREAM = Stream("book", "ETH/BTC", "book", 10)
+STREAM = BookStream("book", "ETH/BTC", "book", 10)
 
 
 class Follower:
@@ -151,7 +151,7 @@ def test_a_lie_is_in_the_frame_and_not_in_the_book(feed: Broadcast, follower: Fo
 
 def test_best_prices_are_no_book_to_spoil() -> None:
     binance = VENUES["binance"]
-    stream = Stream("ethbtc@bookTicker", "ETHBTC", "bookTicker", 1, best_only=True)
+    stream = BookStream("ethbtc@bookTicker", "ETHBTC", "bookTicker", 1, best_only=True)
     feed, follower = Broadcast(binance, stream, FIRST), Follower()
     feed.follow(follower)
     feed.publish(SECOND, {FaultKind.LYING, FaultKind.GAP, FaultKind.MALFORMED})

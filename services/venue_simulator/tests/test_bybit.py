@@ -10,7 +10,7 @@ from dialects import dialled
 from venue_client import Message, Wire, get, last_state, texts
 from venue_simulator.book import Listing
 from venue_simulator.simulator import Simulator
-from venue_simulator.venue import Reply
+from venue_simulator.venue import Send
 from venue_simulator.venues.bybit import FakeBybit
 
 
@@ -111,7 +111,7 @@ def test_no_connection_has_arguments_without_end() -> None:
     for number in range(150):
         topics = [f"{name}{number}" for name in names]
         action = session.receive(json.dumps(asked(*topics)).encode(), 0)[0]
-        assert isinstance(action, Reply)
+        assert isinstance(action, Send)
         answers.append(json.loads(action.frame)["success"])
     assert answers[0]
     assert not answers[-1]

@@ -9,7 +9,7 @@ import pytest
 from patience import patiently
 from venue_client import dial, eventually
 from venue_simulator.simulator import Simulator
-from venue_simulator.venue import Action, Later, Liveness, Reply
+from venue_simulator.venue import Action, KeepaliveRules, Later, Send
 from venue_simulator.venues.binance import FakeBinance
 from venue_simulator.venues.binance.session import BinanceSession
 from venue_simulator.venues.kraken import FakeKraken
@@ -34,7 +34,7 @@ async def read_until_cut(reader: asyncio.StreamReader) -> bytes:
 async def test_a_ping_is_the_time_and_who_answers_none_is_cut(
     simulator: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    impatient = Liveness(ping_interval_s=0.01, pong_timeout_s=0.05)
+    impatient = KeepaliveRules(ping_interval_s=0.01, pong_timeout_s=0.05)
     monkeypatch.setattr(FakeBinance, "liveness", impatient)
     reader, writer = await asyncio.open_connection(simulator.address.host, simulator.address.port)
     writer.write(HANDSHAKE)
@@ -47,7 +47,7 @@ async def test_a_ping_is_the_time_and_who_answers_none_is_cut(
 async def test_who_answers_pings_stays(
     simulator: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    impatient = Liveness(ping_interval_s=0.01, pong_timeout_s=0.05)
+    impatient = KeepaliveRules(ping_interval_s=0.01, pong_timeout_s=0.05)
     monkeypatch.setattr(FakeBinance, "liveness", impatient)
     pongs: list[int] = []
 
@@ -64,7 +64,7 @@ async def test_who_answers_pings_stays(
 async def test_who_subscribes_to_nothing_is_sent_away(
     simulator: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    impatient = Liveness(heartbeat_interval_s=0.01, heartbeat="{}", idle_limit_s=0.05)
+    impatient = KeepaliveRules(heartbeat_interval_s=0.01, heartbeat="{}", idle_limit_s=0.05)
     monkeypatch.setattr(FakeKraken, "liveness", impatient)
     url = simulator.ws_url("kraken") + "/v2"
     async with dial(url) as idle, dial(url) as busy:
@@ -81,7 +81,7 @@ async def test_what_is_put_off_happens_by_the_clock_and_ends_with_the_client(
     simulator: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def beat(now_ns: int) -> list[Action]:
-        return [Reply(f'{{"at":{now_ns}}}'), Later(0.01, beat)]
+        return [Send(f'{{"at":{now_ns}}}'), Later(0.01, beat)]
 
     monkeypatch.setattr(BinanceSession, "open", lambda session, now_ns: [Later(0.01, beat)])
     async with dial(simulator.ws_url("binance") + "/ws") as wire:

@@ -8,7 +8,7 @@ import pytest
 from dialects import dialled
 from venue_client import Message, Wire, get, last_state, texts
 from venue_simulator.simulator import Simulator
-from venue_simulator.venue import Liveness
+from venue_simulator.venue import KeepaliveRules
 from venue_simulator.venues.coinbase import FakeCoinbase, session
 from venue_simulator.venues.coinbase.listing import FAR_LEVELS
 
@@ -113,7 +113,7 @@ async def test_the_ticker_shows_the_best_prices_when_they_change(simulator: Simu
 async def test_who_subscribes_to_nothing_is_dropped(
     simulator: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(FakeCoinbase, "liveness", Liveness(idle_limit_s=0.05))
+    monkeypatch.setattr(FakeCoinbase, "liveness", KeepaliveRules(idle_limit_s=0.05))
     async with dialled(simulator, "coinbase") as wire:
         assert await wire.closed() == 1000
 

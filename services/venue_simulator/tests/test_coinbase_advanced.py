@@ -9,7 +9,7 @@ from dialects import dialled
 from dragonfly_common.errors import ConfigError
 from venue_client import Message, Wire, get, last_state
 from venue_simulator.simulator import Simulator
-from venue_simulator.venue import Liveness
+from venue_simulator.venue import KeepaliveRules
 from venue_simulator.venues.coinbase import listing
 from venue_simulator.venues.coinbase_advanced import FakeCoinbaseAdvanced, session
 from venue_simulator.venues.coinbase_advanced.recording import rebuild_books
@@ -102,7 +102,7 @@ async def test_heartbeats_keep_a_connection_that_hears_nothing_else(
     simulator: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(session, "HEARTBEAT_INTERVAL_S", 0.01)
-    impatient = Liveness(idle_limit_s=0.2, silence_limit_s=0.2)
+    impatient = KeepaliveRules(idle_limit_s=0.2, silence_limit_s=0.2)
     monkeypatch.setattr(FakeCoinbaseAdvanced, "liveness", impatient)
     async with (
         dialled(simulator, "coinbase_advanced") as kept,

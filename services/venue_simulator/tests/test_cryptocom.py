@@ -10,7 +10,7 @@ from dialects import dialled
 from venue_client import Message, Wire, get, last_state
 from venue_simulator.book import BookState
 from venue_simulator.simulator import Simulator
-from venue_simulator.venue import Action, HangUp, KeptAlive, Question, Reply, Stream
+from venue_simulator.venue import Action, BookStream, HangUp, KeptAlive, Question, Send
 from venue_simulator.venues.cryptocom import session
 from venue_simulator.venues.cryptocom.frames import first_frame
 
@@ -89,7 +89,7 @@ async def test_a_ticker_is_acknowledged_by_its_first_frame(simulator: Simulator)
 
 
 def test_an_empty_side_has_no_best_price() -> None:
-    stream = Stream("ticker.ETH_BTC", "ETH_BTC", "ticker", 1)
+    stream = BookStream("ticker.ETH_BTC", "ETH_BTC", "ticker", 1)
     assert '"b":null,"bs":null,"k":"9","ks":"1"' in first_frame(
         stream, BookState(1, 0, (), (("9", "1"),))
     )
@@ -162,7 +162,7 @@ def test_in_its_first_second_a_client_has_a_part_of_its_requests(part: float, al
 
     def codes(now_ns: int, count: int) -> list[bool]:
         said = [talk.receive(b'{"id":1,"method":"dance"}', now_ns)[0] for _ in range(count)]
-        return [isinstance(one, Reply) and '"code":42901' in str(one.frame) for one in said]
+        return [isinstance(one, Send) and '"code":42901' in str(one.frame) for one in said]
 
     assert codes(opened_ns, allowed + 2) == [False] * allowed + [True] * 2
     assert codes(10**9, 200) == [False] * 200

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from venue_simulator.book import BookState, Listing
 from venue_simulator.catalogue import CATALOGUE
-from venue_simulator.venue import FakeVenue, HangUp, Later, Reply, Session, Subscribe
+from venue_simulator.venue import FakeVenue, HangUp, Later, Send, Subscribe, VenueSession
 from venue_simulator.venues import VENUES
 
 WORDS = (
@@ -57,7 +57,7 @@ def is_json(frame: bytes) -> bool:
     return True
 
 
-def session_of(name: str) -> Session:
+def session_of(name: str) -> VenueSession:
     venue = VENUES[name]
     return venue.session(DIALECTS[name].path, NoBooks(venue), 1)
 
@@ -76,7 +76,7 @@ def test_any_frame_gets_an_answer_or_a_hang_up(venue: str) -> None:
         if venue in {"bitfinex", "gateio"} and not is_json(frame):
             return  # it leaves that without an answer
         assert actions
-        assert isinstance(actions[0], Reply | HangUp)
+        assert isinstance(actions[0], Send | HangUp)
 
     check()
 
@@ -90,6 +90,6 @@ def test_the_acknowledgement_comes_first(venue: str) -> None:
     )
     if venue == "gemini":  # where the connection asks for whole books, they come first
         ack, subscription = subscription, ack
-    assert isinstance(ack, Reply)
+    assert isinstance(ack, Send)
     assert isinstance(subscription, Subscribe)
     assert not any(isinstance(action, Subscribe) for action in session.receive(frame, 0))

@@ -6,6 +6,6 @@ it, and `dragonfly.simulated_venues`, a fake that speaks the same protocol and k
 
 from dragonfly_conformance.cases import CASES, Case
 from dragonfly_conformance.rig import Rig, Violation
-from dragonfly_conformance.suite import Verdict, examine
+from dragonfly_conformance.suite import CaseResult, examine
 
-__all__ = ["CASES", "Case", "Rig", "Verdict", "Violation", "examine"]
+__all__ = ["CASES", "Case", "CaseResult", "Rig", "Violation", "examine"]

@@ -12,11 +12,11 @@ from dragonfly_venues.registry import find_venue
 from dragonfly_conformance.cases import CASES, CROWD_PER_CONNECTION, LOSSES
 from dragonfly_conformance.rig import INSTRUMENTS, Rig, Violation, open_rig
 
-__all__ = ["Verdict", "examine"]
+__all__ = ["CaseResult", "examine"]
 
 
 @dataclass(frozen=True)
-class Verdict:
+class CaseResult:
     """How a case ended."""
 
     case: str
@@ -27,7 +27,7 @@ class Verdict:
 
 async def examine(
     venue: str, cases: Sequence[str] = tuple(CASES), log_level: str = "error"
-) -> AsyncIterator[Verdict]:
+) -> AsyncIterator[CaseResult]:
     """Run the cases that concern a venue, and yield each verdict as it is reached.
 
     Raises:
@@ -54,7 +54,7 @@ async def examine(
                 trouble = str(violation)
                 await stack.aclose()
                 rig = None
-            yield Verdict(name, time.monotonic() - started, trouble)
+            yield CaseResult(name, time.monotonic() - started, trouble)
 
 
 async def _run(name: str, rig: Rig) -> None:

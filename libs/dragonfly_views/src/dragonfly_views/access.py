@@ -9,7 +9,7 @@ from dragonfly_common.clock import Clock
 from dragonfly_common.errors import ConfigError
 
 from dragonfly_views.accounts import Account, Caller, Denials
-from dragonfly_views.refusals import RefusalCode, RefusedError
+from dragonfly_views.refusals import CallRefusedError, RefusalCode
 from dragonfly_views.tokens import Bot, KnownBots, Quota, hash_token, parse_tokens
 from dragonfly_views.watched_files import WatchedFiles, read_file
 
@@ -46,7 +46,7 @@ class Access:
         `name` is that of the certificate it showed, empty where none was asked for.
 
         Raises:
-            RefusedError: nobody whom this gateway knows, or a bot that opens calls too fast.
+            CallRefusedError: nobody whom this gateway knows, or a bot that opens calls too fast.
         """
         if self._files is None:
             return Caller(self._passing_account(name, peer), peer)
@@ -66,10 +66,10 @@ class Access:
         account.count_call(peer)
         return Caller(account, peer, token_sha256)
 
-    def unknown(self, peer: str, reason: str, sentence: str) -> RefusedError:
+    def unknown(self, peer: str, reason: str, sentence: str) -> CallRefusedError:
         """Return the refusal of a caller who does not show who it is, and count it by `reason`."""
         self._denials.note(reason, bot="", peer=peer)
-        return RefusedError(RefusalCode.UNKNOWN_CALLER, sentence)
+        return CallRefusedError(RefusalCode.UNKNOWN_CALLER, sentence)
 
     def refresh(self, now: float) -> bool:
         """Read the tokens file again if it changed; return whether it did."""

@@ -13,7 +13,7 @@ from dragonfly_common.clock import Clock
 from dragonfly_common.pace import SayOnce, TokenBucket
 
 from dragonfly_views import counters
-from dragonfly_views.refusals import RefusalCode, RefusedError
+from dragonfly_views.refusals import CallRefusedError, RefusalCode
 from dragonfly_views.tokens import Quota
 
 __all__ = ["Account", "Caller", "Denials"]
@@ -61,7 +61,7 @@ class Account:
         """Count a call or stream that begins.
 
         Raises:
-            RefusedError: they begin too fast.
+            CallRefusedError: they begin too fast.
         """
         pace = self.quota.connections_per_s
         if self._bucket and not self._bucket.admit(self._clock.monotonic()):
@@ -77,7 +77,7 @@ class Account:
         """Hold a place for one stream; `remedy` is what a bot may do where it has none.
 
         Raises:
-            RefusedError: all are taken.
+            CallRefusedError: all are taken.
         """
         most = self.quota.streams
         if most is not None and self._streams >= most:
@@ -102,7 +102,7 @@ class Account:
         """Hold instruments, each as often as named.
 
         Raises:
-            RefusedError: they would be more different ones than the quota has.
+            CallRefusedError: they would be more different ones than the quota has.
         """
         held: list[str] = []
         try:
@@ -118,7 +118,7 @@ class Account:
         """Hold an instrument once more.
 
         Raises:
-            RefusedError: it would be one more than the quota has.
+            CallRefusedError: it would be one more than the quota has.
         """
         most = self.quota.instruments
         new = instrument not in self._instruments
@@ -142,9 +142,9 @@ class Account:
         if quota != self.quota:
             self.quota, self._bucket = quota, _bucket(quota)
 
-    def _denied(self, peer: str, quota: str, sentence: str) -> RefusedError:
+    def _denied(self, peer: str, quota: str, sentence: str) -> CallRefusedError:
         self._denials.note(f"quota_{quota}", bot=self.name, peer=peer)
-        return RefusedError(RefusalCode.OVER_LIMIT, sentence)
+        return CallRefusedError(RefusalCode.OVER_LIMIT, sentence)
 
 
 def _bucket(quota: Quota) -> TokenBucket | None:

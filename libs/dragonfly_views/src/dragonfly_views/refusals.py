@@ -17,8 +17,8 @@ from dragonfly_common.types import MAX_DEPTH, is_instrument
 
 __all__ = [
     "LONGEST_QUOTED",
+    "CallRefusedError",
     "RefusalCode",
-    "RefusedError",
     "check_depth",
     "check_instrument",
     "check_instruments",
@@ -52,7 +52,7 @@ class RefusalCode(Enum):
     """The caller does not take what it is sent."""
 
 
-class RefusedError(DragonflyError):
+class CallRefusedError(DragonflyError):
     """A request that is refused, or a stream that is ended; the caller gets both values."""
 
     def __init__(self, code: RefusalCode, sentence: str) -> None:
@@ -61,9 +61,9 @@ class RefusedError(DragonflyError):
         self.sentence = sentence
 
 
-def invalid(sentence: str) -> RefusedError:
+def invalid(sentence: str) -> CallRefusedError:
     """Return the refusal of a request that breaks a rule."""
-    return RefusedError(RefusalCode.INVALID, sentence)
+    return CallRefusedError(RefusalCode.INVALID, sentence)
 
 
 def check_instrument(text: str, lists: Callable[[str], bool]) -> str:
@@ -119,8 +119,8 @@ def check_view_depth(kind: ViewKind, depth: int, most: int) -> int:
     return MAX_DEPTH
 
 
-def _too_many_instruments(count: int, most: int) -> RefusedError:
-    return RefusedError(
+def _too_many_instruments(count: int, most: int) -> CallRefusedError:
+    return CallRefusedError(
         RefusalCode.OVER_LIMIT,
         f"{count} instruments in one stream: at most {most}; open another stream for the rest",
     )

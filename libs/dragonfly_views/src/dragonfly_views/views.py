@@ -29,7 +29,7 @@ from dragonfly_views import counters
 from dragonfly_views.accounts import Caller
 from dragonfly_views.condition import Condition
 from dragonfly_views.mailbox import Mail, Mailbox
-from dragonfly_views.refusals import RefusalCode, RefusedError
+from dragonfly_views.refusals import CallRefusedError, RefusalCode
 from dragonfly_views.relay import Reader, Relay, ViewKey
 from dragonfly_views.venue_statuses import VenueStatuses
 from dragonfly_views.wire import SharedView, seal
@@ -132,7 +132,7 @@ class Views:
         """Leave every state of some views in `mailbox`, and count them to the caller's quota.
 
         Raises:
-            RefusedError: the quota does not reach.
+            CallRefusedError: the quota does not reach.
         """
         with caller.account.holding((key.instrument for key in keys), caller.peer):
             for key in keys:
@@ -153,7 +153,8 @@ class Views:
         after `in_time_s`.
 
         Raises:
-            RefusedError: no venue lists it, no aggregator answered, or the quota does not reach.
+            CallRefusedError: no venue lists it, no aggregator answered, or the quota does not
+                reach.
         """
         await self.require_listed(key.instrument)
         changed = Condition()
@@ -176,7 +177,7 @@ class Views:
                 await changed.until(answered, max(0.0, self._patience_s - in_time_s))
         body = newest and sealed(Mail(key, newest, 0), depth, self._clock.now_ns())
         if not body:
-            raise RefusedError(
+            raise CallRefusedError(
                 RefusalCode.UNAVAILABLE,
                 f"no aggregator answered for {key.instrument} within {self._patience_s:g} s:"
                 " try later",
@@ -190,7 +191,7 @@ class Views:
         on is served within a minute, however many callers ask for it, or for what never comes.
 
         Raises:
-            RefusedError: no venue lists it, or not all have told what they list.
+            CallRefusedError: no venue lists it, or not all have told what they list.
         """
         statuses = self.statuses
         if instrument in self._always and not self.knows_all_lists():
@@ -199,7 +200,7 @@ class Views:
             missing = ", ".join(statuses.unlisted) or (
                 "another venue" if statuses.venues else "any venue"
             )
-            raise RefusedError(
+            raise CallRefusedError(
                 RefusalCode.UNAVAILABLE,
                 f"{instrument} is not listed so far, but the list of {missing} is not there yet:"
                 " try later",
@@ -213,7 +214,7 @@ class Views:
         )
         if not statuses.lists(instrument):
             otherwise = f"{self._lists_command} says what there is" if self._lists_command else ""
-            raise RefusedError(
+            raise CallRefusedError(
                 RefusalCode.NOT_FOUND, statuses.listings.refusal(instrument, otherwise)
             )
 

@@ -20,7 +20,7 @@ def admit(context: Context, access: Access, *, certificates: bool) -> Caller:
     """Return who makes a call that begins; `certificates` says that bots must show one.
 
     Raises:
-        RefusedError: nobody whom this gateway knows, or a bot that opens calls too fast.
+        CallRefusedError: nobody whom this gateway knows, or a bot that opens calls too fast.
     """
     peer = context.peer()
     name = _certified_name(context, access) if certificates else ""

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import structlog
 from dragonfly_views.condition import Condition
-from dragonfly_views.refusals import LONGEST_QUOTED, RefusalCode, RefusedError
+from dragonfly_views.refusals import LONGEST_QUOTED, CallRefusedError, RefusalCode
 from google.protobuf.descriptor import ServiceDescriptor
 from grpc_health.v1 import health_pb2
 
@@ -66,7 +66,9 @@ class Health:
         if status == _UNKNOWN:
             known = ", ".join(sorted(self._names)).lstrip(", ")
             shown = request.service[:LONGEST_QUOTED]
-            raise RefusedError(RefusalCode.NOT_FOUND, f"no service {shown!r}: there are {known}")
+            raise CallRefusedError(
+                RefusalCode.NOT_FOUND, f"no service {shown!r}: there are {known}"
+            )
         return status
 
     async def list(self, request: Any, context: Context, caller: object) -> bytes:
@@ -89,7 +91,7 @@ class Health:
     @contextmanager
     def _watching(self) -> Iterator[None]:
         if self._watches >= self._most_watches:
-            raise RefusedError(
+            raise CallRefusedError(
                 RefusalCode.OVER_LIMIT,
                 f"health is watched {self._watches} times at this gateway, which is the limit:"
                 " call Check",

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import grpc
 from dragonfly_protos import market_data_pb2, orderbook_pb2
-from dragonfly_views.refusals import RefusalCode, RefusedError
+from dragonfly_views.refusals import CallRefusedError, RefusalCode
 from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
@@ -62,7 +62,7 @@ def _handler(method: MethodDescriptor, servicer: object, admit: Admit) -> grpc.R
             caller = admit(context)
             asked = await _read_request(one, context) if one else requests
             reply = await implementation(asked, context, caller)
-        except RefusedError as error:
+        except CallRefusedError as error:
             await _refuse(context, error)
             raise
         if reply is not None:
@@ -76,17 +76,17 @@ async def _read_request(kind: type[Message], context: Context) -> Message:
         async with asyncio.timeout(REQUEST_WITHIN_S):
             payload = await context.read()
     except TimeoutError:
-        raise RefusedError(
+        raise CallRefusedError(
             RefusalCode.OVERDUE,
             f"no request followed its call within {REQUEST_WITHIN_S:g} s: send both together",
         ) from None
     if not isinstance(payload, bytes):
         name = kind.DESCRIPTOR.full_name
-        raise RefusedError(RefusalCode.INVALID, f"a call without a request: send a {name}")
+        raise CallRefusedError(RefusalCode.INVALID, f"a call without a request: send a {name}")
     return parse(kind, payload)
 
 
-async def _refuse(context: Context, error: RefusedError) -> None:
+async def _refuse(context: Context, error: CallRefusedError) -> None:
     """Count a refusal and end the call with it."""
     status = STATUS[error.code]
     counters.REFUSED.labels(status.name).inc()

@@ -19,7 +19,7 @@ from dragonfly_common.runtime import Runtime
 from dragonfly_common.status import split_host_port
 from dragonfly_views.access import Access
 from dragonfly_views.accounts import Caller
-from dragonfly_views.refusals import RefusalCode, RefusedError
+from dragonfly_views.refusals import CallRefusedError, RefusalCode
 from dragonfly_views.views import Views
 
 from grpc_gateway.access import admit
@@ -46,7 +46,7 @@ SPARE_CALLS: Final = 256
 OWN_DESCRIPTORS: Final = 256
 LEAST_CONNECTIONS: Final = 16
 OTHER_BIND: Final = "choose another --bind"
-TOKEN_REVOKED: Final = RefusedError(
+TOKEN_REVOKED: Final = CallRefusedError(
     RefusalCode.UNKNOWN_CALLER, "the token holds no more: ask for a new one"
 )
 
@@ -152,7 +152,7 @@ class _Gateway:
         """Say so to health and to every bot, then close; a bot that does not read is cut."""
         self._health.shut_down()
         self._streams.end_all(
-            RefusedError(RefusalCode.UNAVAILABLE, "gateway is stopping: connect to another")
+            CallRefusedError(RefusalCode.UNAVAILABLE, "gateway is stopping: connect to another")
         )
         await self._server.stop(STOP_GRACE_S)
         self.views.close()

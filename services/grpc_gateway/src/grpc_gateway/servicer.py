@@ -16,8 +16,8 @@ from dragonfly_protos import orderbook_pb2
 from dragonfly_views.accounts import Caller
 from dragonfly_views.refusals import (
     LONGEST_QUOTED,
+    CallRefusedError,
     RefusalCode,
-    RefusedError,
     check_depth,
     check_instrument,
     check_instruments,
@@ -155,13 +155,13 @@ class Servicer:
             listers = statuses.listers(instrument)
             if venue and instrument and venue not in listers:
                 others = f"{', '.join(listers)} {'does' if len(listers) == 1 else 'do'}"
-                raise RefusedError(
+                raise CallRefusedError(
                     RefusalCode.NOT_FOUND, f"{venue} does not list {instrument}: {others}"
                 )
             return statuses.encode_instruments(venue, instrument)
         known, shown = statuses.venues, venue[:LONGEST_QUOTED]
         if venue and known and venue not in known and statuses.is_settled(self._now()):
-            raise RefusedError(
+            raise CallRefusedError(
                 RefusalCode.NOT_FOUND, f"no venue {shown!r}: there are {', '.join(known)}"
             )
         raise _unavailable(
@@ -257,11 +257,11 @@ async def _take_requests(
     try:
         async for payload in requests:
             await session.take(parse(pb.SessionRequest, payload))
-    except RefusedError as error:
+    except CallRefusedError as error:
         stream.end(error)
     finally:
         stream.wake()
 
 
-def _unavailable(sentence: str) -> RefusedError:
-    return RefusedError(RefusalCode.UNAVAILABLE, sentence)
+def _unavailable(sentence: str) -> CallRefusedError:
+    return CallRefusedError(RefusalCode.UNAVAILABLE, sentence)

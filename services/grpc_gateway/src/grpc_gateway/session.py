@@ -13,8 +13,8 @@ from typing import Final
 from dragonfly_common.clock import Clock
 from dragonfly_protos import market_data_pb2 as pb
 from dragonfly_views.refusals import (
+    CallRefusedError,
     RefusalCode,
-    RefusedError,
     check_instrument,
     check_room,
     check_view_depth,
@@ -73,7 +73,7 @@ class BotSession:
         """Do what a request says.
 
         Raises:
-            RefusedError: the session cannot go on.
+            CallRefusedError: the session cannot go on.
         """
         first, self._first = self._first, False
         if first:
@@ -120,7 +120,7 @@ class BotSession:
             key, depth = self._check_new(asked)
             await self._until_listed(key.instrument)
             self._caller.account.hold(key.instrument, self._caller.peer)
-        except RefusedError as error:
+        except CallRefusedError as error:
             self._refuse(error, asked)
         else:
             self._depths[key] = depth
@@ -130,7 +130,7 @@ class BotSession:
         key = self._check_key(asked)
         depth = check_view_depth(key.kind, asked.depth, self._depth)
         if key in self._depths:
-            raise RefusedError(
+            raise CallRefusedError(
                 RefusalCode.DUPLICATE,
                 f"{_name(key)} is subscribed already: unsubscribe first to change its depth",
             )
@@ -152,7 +152,7 @@ class BotSession:
     def _unsubscribe(self, asked: pb.Subscription) -> None:
         try:
             key = self._check_key(asked)
-        except RefusedError as error:
+        except CallRefusedError as error:
             self._refuse(error, asked)
             return
         if self._depths.pop(key, None) is None:
@@ -166,9 +166,9 @@ class BotSession:
                 f"ack {number} was never sent: this session's last update is {self._window.sent}"
             )
 
-    def _refuse(self, error: RefusedError, asked: pb.Subscription | None = None) -> None:
+    def _refuse(self, error: CallRefusedError, asked: pb.Subscription | None = None) -> None:
         if len(self._refusals) >= MOST_REFUSALS_WAITING:
-            raise RefusedError(
+            raise CallRefusedError(
                 RefusalCode.OVER_LIMIT,
                 f"{MOST_REFUSALS_WAITING} refusals of this session wait unread: read them",
             )

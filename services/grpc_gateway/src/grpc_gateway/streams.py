@@ -11,7 +11,7 @@ import structlog
 from dragonfly_common.clock import Clock
 from dragonfly_views.accounts import Caller
 from dragonfly_views.mailbox import Mail, Mailbox
-from dragonfly_views.refusals import RefusalCode, RefusedError
+from dragonfly_views.refusals import CallRefusedError, RefusalCode
 from dragonfly_views.relay import Reader, ViewKey
 from dragonfly_views.wire import SharedView
 
@@ -45,7 +45,7 @@ class BotStream:
         self._task = task
         self._news = False
         self._waiting: asyncio.Future[None] | None = None
-        self._ending: RefusedError | None = None
+        self._ending: CallRefusedError | None = None
         self._cutting: asyncio.TimerHandle | None = None
 
     def wake(self) -> None:
@@ -78,7 +78,7 @@ class BotStream:
             self._task.cancel()  # `end` left it to this write to get through first
             await asyncio.sleep(0)
 
-    def end(self, error: RefusedError) -> None:
+    def end(self, error: CallRefusedError) -> None:
         """End the stream with `error`, even where it waits for a bot that does not read."""
         if self._ending is not None:
             return
@@ -114,7 +114,7 @@ class Streams:
         self._clock = clock
         self._current = current
         self._open: set[BotStream] = set()
-        self._closing: RefusedError | None = None
+        self._closing: CallRefusedError | None = None
 
     def __len__(self) -> int:
         return len(self._open)
@@ -124,7 +124,7 @@ class Streams:
         """Open a stream of this task for `caller`.
 
         Raises:
-            RefusedError: a limit is reached, or the stream was ended.
+            CallRefusedError: a limit is reached, or the stream was ended.
         """
         self._admit()
         with caller.account.stream(caller.peer, REMEDY):
@@ -138,13 +138,13 @@ class Streams:
                 self._open.discard(stream)
                 counters.STREAMS.dec()
 
-    def end_all(self, error: RefusedError) -> None:
+    def end_all(self, error: CallRefusedError) -> None:
         """End every stream, and open none any more."""
         self._closing = error
         for stream in self._open:
             stream.end(error)
 
-    def end_of(self, revoked: Callable[[Caller], bool], error: RefusedError) -> None:
+    def end_of(self, revoked: Callable[[Caller], bool], error: CallRefusedError) -> None:
         """End every stream whose caller is `revoked`."""
         for stream in self._open:
             if revoked(stream.caller):
@@ -177,15 +177,15 @@ class Streams:
         if self._closing is not None:
             raise self._closing
         if len(self._open) >= self._total:
-            raise RefusedError(
+            raise CallRefusedError(
                 RefusalCode.OVER_LIMIT,
                 f"{self._total} streams are open at this gateway, which is the limit:"
                 " try another gateway, or later",
             )
 
 
-def _unacknowledged(window: AckWindow) -> RefusedError:
-    return RefusedError(
+def _unacknowledged(window: AckWindow) -> CallRefusedError:
+    return CallRefusedError(
         RefusalCode.STALLED,
         f"no update was acknowledged for {window.limit_s:g} s while some were in flight:"
         " acknowledge faster, or open the session anew",

@@ -16,7 +16,7 @@ from rich.console import Console
 from supervisor.narration import Ticker
 from supervisor.plan import USUAL_GATEWAY, DeploymentOptions
 from supervisor.session import System, running_system
-from supervisor.supervision import RefusedError
+from supervisor.supervision import StartupError
 
 __all__ = [
     "SECONDS_WITHOUT_TERMINAL",
@@ -90,7 +90,7 @@ async def demonstrate(
 
         try:
             system = await run(options)
-        except RefusedError as error:
+        except StartupError as error:
             if not moves or options.gateway not in str(error):
                 raise
             system = await run(replace(options, gateway="127.0.0.1:0"))

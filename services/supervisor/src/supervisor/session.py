@@ -43,7 +43,7 @@ async def running_system(
     """Run every process of `options` until the block ends; nothing is left behind.
 
     Raises:
-        RefusedError: a process cannot run as it was told to.
+        StartupError: a process cannot run as it was told to.
     """
     failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     tasks: list[asyncio.Task[None]] = []

@@ -25,7 +25,7 @@ from dragonfly_common.runtime import SUPERVISED
 
 from supervisor.plan import Facts, Process
 
-__all__ = ["LogLine", "RefusedError", "Supervisor", "restart_pause_s"]
+__all__ = ["LogLine", "StartupError", "Supervisor", "restart_pause_s"]
 
 # `dragonfly`, also where no folder of scripts is on the path.
 COMMAND: Final = (sys.executable, "-m", "dragonfly_common.cli")
@@ -49,7 +49,7 @@ LogLine = dict[str, object]
 """One event of a process's log: `event`, `level`, `timestamp`, and its facts."""
 
 
-class RefusedError(UserError):
+class StartupError(UserError):
     """A process said that it cannot run as it was told to."""
 
     def __init__(self, sentence: str, exit_code: ExitCode) -> None:
@@ -80,7 +80,7 @@ class Supervisor:
         """Keep `process` running until `stop`; `ready` gets what it says when it is first ready.
 
         Raises:
-            RefusedError: it ended before it was ever ready, and would do so again.
+            StartupError: it ended before it was ever ready, and would do so again.
         """
         loop = asyncio.get_running_loop()
         pause_s = 0.0
@@ -93,9 +93,9 @@ class Supervisor:
             if ready.done():
                 process = process.pinned(ready.result())
             elif code in _FINAL:
-                raise RefusedError(process.in_words_of_up(why), ExitCode(code))
+                raise StartupError(process.in_words_of_up(why), ExitCode(code))
             elif start == MOST_FAILED_STARTS:
-                raise RefusedError(f"{process.name} does not start: {why}", ExitCode.UNAVAILABLE)
+                raise StartupError(f"{process.name} does not start: {why}", ExitCode.UNAVAILABLE)
             pause_s = restart_pause_s(pause_s, alive_s=loop.time() - started)
             self._on_notice(f"{process.name} ended ({why}); started again in {pause_s:g} s")
             with suppress(TimeoutError):

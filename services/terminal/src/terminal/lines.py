@@ -8,7 +8,7 @@ from typing import Final
 
 from dragonfly_client.messages import Book, Level, State
 
-from terminal.statistics import Percentiles, Summary
+from terminal.statistics import Percentiles, WatchSummary
 from terminal.text import amount_text, decimals_of, duration_text, price_text
 
 __all__ = ["BookChanges", "added", "price_line", "summary_lines"]
@@ -89,7 +89,7 @@ def price_line(book: Book, decimals: int) -> str:
     )
 
 
-def summary_lines(summary: Summary) -> Iterable[str]:
+def summary_lines(summary: WatchSummary) -> Iterable[str]:
     """Yield the summary of a run, line by line."""
     others = len(summary.instruments) - MOST_NAMED
     what = " ".join(summary.instruments[:MOST_NAMED]) + (f" and {others} more" * (others > 0))

@@ -11,7 +11,7 @@ from dragonfly_client.messages import Book
 
 from terminal.hops import HopTimes
 from terminal.ladder import Frame, VenueRow
-from terminal.statistics import Statistics, Summary, WaitMeter
+from terminal.statistics import Statistics, WaitMeter, WatchSummary
 from terminal.text import decimals_of
 
 __all__ = ["WINDOW", "Notices", "WatchState"]
@@ -94,7 +94,7 @@ class WatchState:
         """The latency of all quotes by hop and venue."""
         return self._statistics.hop_times
 
-    def summary(self) -> Summary:
+    def summary(self) -> WatchSummary:
         seconds = 0.0 if self.started_s is None else time.monotonic() - self.started_s
         return self._statistics.summary(self.instruments, seconds)
 

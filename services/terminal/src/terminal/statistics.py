@@ -16,7 +16,7 @@ from dragonfly_client.messages import Book, Hops, State, VenueFeed
 
 from terminal.hops import NO_WAIT, HopTimes, Wait
 
-__all__ = ["FeedFault", "Percentiles", "Rates", "Recent", "Statistics", "Summary", "WaitMeter"]
+__all__ = ["FeedFault", "Percentiles", "Rates", "Recent", "Statistics", "WaitMeter", "WatchSummary"]
 
 RECENT_SAMPLES: Final = 1000
 RATE_WINDOW_S: Final = 2.0
@@ -46,7 +46,7 @@ class FeedFault:
 
 
 @dataclass(frozen=True, slots=True)
-class Summary:
+class WatchSummary:
     """The watcher's counts from its first book to its last."""
 
     instruments: tuple[str, ...]
@@ -174,10 +174,10 @@ class Statistics:
             bot_ns=_median([hops.bot_ns for hops in self._hops]),
         )
 
-    def summary(self, instruments: Sequence[str], seconds: float) -> Summary:
+    def summary(self, instruments: Sequence[str], seconds: float) -> WatchSummary:
         faults = self._faults + Counter(self._not_yet_live.values())
         whole, waited = self.hop_times.whole(), self.hop_times.waited()
-        return Summary(
+        return WatchSummary(
             instruments=tuple(instruments),
             seconds=seconds,
             books=self._totals[self.ALL],

@@ -21,7 +21,7 @@ from rich.console import Console, ConsoleDimensions
 from terminal.ladder import Frame, draw
 from terminal.screens import LadderScreen, LineScreen, Screen
 from terminal.state import WINDOW, Notices, WatchState
-from terminal.statistics import Summary
+from terminal.statistics import WatchSummary
 
 __all__ = ["check_picture", "picture", "run_watch"]
 
@@ -45,7 +45,7 @@ async def run_watch(
     svg: Path | None = None,
     screen: Screen | None = None,
     wording: Callable[[str], str] = str,
-) -> Summary:
+) -> WatchSummary:
     """Show the books of `instruments` until `seconds` after the first one, or until cancelled.
 
     In a terminal a ladder of the first instrument, elsewhere and where TERM is dumb lines; a

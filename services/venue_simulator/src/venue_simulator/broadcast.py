@@ -11,7 +11,7 @@ from typing import Protocol
 
 from venue_simulator.book import BookState, lie
 from venue_simulator.faults import FaultKind
-from venue_simulator.venue import Address, FakeVenue, Frame, Stream
+from venue_simulator.venue import Address, BookStream, FakeVenue, Frame
 
 __all__ = ["Broadcast", "Follower"]
 
@@ -27,7 +27,7 @@ class Follower(Protocol):
 class Broadcast:
     """Sends changes to those who know the book, and the whole book to those who wait for it."""
 
-    def __init__(self, venue: FakeVenue, stream: Stream, state: BookState) -> None:
+    def __init__(self, venue: FakeVenue, stream: BookStream, state: BookState) -> None:
         self.stream = stream
         self.frames_sent = 0
         self._venue = venue

@@ -14,34 +14,36 @@ from venue_simulator.exchange import Exchange
 from venue_simulator.faults import FaultKind
 from venue_simulator.venue import (
     Action,
+    BookStream,
     Frame,
     HangUp,
+    KeepaliveRules,
     KeptAlive,
     Later,
-    Liveness,
     Question,
-    Reply,
-    Session,
-    Stream,
+    Send,
     Subscribe,
     Unsubscribe,
+    VenueSession,
 )
 
-__all__ = ["Client"]
+__all__ = ["ConnectedClient"]
 
 logger = structlog.get_logger()
 
 
-class Client:
+class ConnectedClient:
     """A member of an exchange, for as long as its connection is open."""
 
-    def __init__(self, connection: VenueConnection, exchange: Exchange, session: Session) -> None:
+    def __init__(
+        self, connection: VenueConnection, exchange: Exchange, session: VenueSession
+    ) -> None:
         self._connection = connection
         self._exchange = exchange
         self._session = session
         self._venue = exchange.venue.name
         self._loop = asyncio.get_running_loop()
-        self._streams: set[Stream] = set()
+        self._streams: set[BookStream] = set()
         self._heard_from_us = self._idle_since = self._loop.time()
         self._heard_from_client = self._kept_alive_at = self._idle_since
         self._tasks = asyncio.TaskGroup()
@@ -108,7 +110,7 @@ class Client:
     def _perform(self, actions: Iterable[Action]) -> None:
         for action in actions:
             match action:
-                case Reply(frame):
+                case Send(frame):
                     self.push(frame)
                 case Subscribe(stream):
                     self._streams.add(stream)
@@ -136,7 +138,7 @@ class Client:
         await asyncio.sleep(delay_s)
         self._perform(make(self._now_ns()))
 
-    def _keep_alive(self, liveness: Liveness) -> None:
+    def _keep_alive(self, liveness: KeepaliveRules) -> None:
         if liveness.ping_interval_s is not None:
             self._keep(self._ping(liveness.ping_interval_s, liveness.pong_timeout_s))
         if liveness.heartbeat_interval_s is not None:

@@ -14,7 +14,7 @@ from venue_simulator.book import BookState, Levels, Listing, cross
 from venue_simulator.broadcast import Broadcast, Follower
 from venue_simulator.faults import ActiveFaults, FaultKind
 from venue_simulator.truth import Truth
-from venue_simulator.venue import FakeVenue, FirstFrame, Liveness, Stream, Subscribe
+from venue_simulator.venue import BookStream, FakeVenue, FirstFrame, KeepaliveRules, Subscribe
 
 __all__ = ["Exchange", "Member", "TradedBook"]
 
@@ -45,7 +45,7 @@ class TradedBook:
 
     listing: Listing
     state: BookState | None = None
-    feeds: dict[Stream, Broadcast] = field(default_factory=dict)
+    feeds: dict[BookStream, Broadcast] = field(default_factory=dict)
 
 
 class Exchange:
@@ -82,7 +82,7 @@ class Exchange:
         return next(book for book in self._books.values() if book.listing.instrument == instrument)
 
     @property
-    def liveness(self) -> Liveness:
+    def liveness(self) -> KeepaliveRules:
         """What the venue does by its clock, which may run faster than ours."""
         return self.venue.liveness.faster(self._faster)
 
@@ -143,7 +143,7 @@ class Exchange:
             feed.follow(member, request.address)
         self.want(book.listing.instrument)
 
-    def unsubscribe(self, member: Member, stream: Stream) -> None:
+    def unsubscribe(self, member: Member, stream: BookStream) -> None:
         book = self._books.get(stream.symbol)
         feed = None if book is None else book.feeds.get(stream)
         if book is None or feed is None:

@@ -23,7 +23,7 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.datastructures import Headers
 from websockets.http11 import Request, Response
 
-from venue_simulator.client import Client
+from venue_simulator.client import ConnectedClient
 from venue_simulator.connection import VenueConnection
 from venue_simulator.exchange import Exchange
 from venue_simulator.faults import FaultKind
@@ -144,7 +144,7 @@ class _Front:
         place, path = _split(connection.request.path)
         exchange = self._exchanges[place]
         session = exchange.venue.session(path, exchange, next(self._connection_ids))
-        await Client(connection, exchange, session).stay()
+        await ConnectedClient(connection, exchange, session).stay()
 
 
 async def _open(exchange: Exchange, path: str, _method: str, _ws_base: str) -> Response | None:

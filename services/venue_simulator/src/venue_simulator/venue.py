@@ -19,21 +19,21 @@ from venue_simulator.rebuilding import Recording
 __all__ = [
     "Action",
     "Address",
+    "BookStream",
     "FakeVenue",
     "FirstFrame",
     "Frame",
     "HangUp",
+    "KeepaliveRules",
     "KeptAlive",
     "Later",
-    "Liveness",
     "Question",
-    "Reply",
     "RestReply",
     "RestRequest",
-    "Session",
-    "Stream",
+    "Send",
     "Subscribe",
     "Unsubscribe",
+    "VenueSession",
 ]
 
 
@@ -42,7 +42,7 @@ Frame: TypeAlias = str | bytes
 
 
 @dataclass(frozen=True, slots=True)
-class Stream:
+class BookStream:
     """One feed of one book. Subscribers of equal streams get equal bytes."""
 
     name: str
@@ -57,7 +57,7 @@ class Stream:
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class Send:
     """Send this to the client that asked."""
 
     frame: Frame
@@ -80,7 +80,7 @@ Address = Callable[[Frame], Sequence[Frame]]
 class Subscribe:
     """Broadcast the stream to this client; a symbol that nobody trades stays silent."""
 
-    stream: Stream
+    stream: BookStream
     first_frame: FirstFrame
     address: Address | None = None
     """Where clients get frames of their own: named as each of them was told, or numbered."""
@@ -88,7 +88,7 @@ class Subscribe:
 
 @dataclass(frozen=True, slots=True)
 class Unsubscribe:
-    stream: Stream
+    stream: BookStream
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ class HangUp:
 
 @dataclass(frozen=True, slots=True)
 class KeptAlive:
-    """The client said by the clock that it is there; see `Liveness.keepalive_limit_s`."""
+    """The client said by the clock that it is there; see `KeepaliveRules.keepalive_limit_s`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +125,7 @@ class Later:
     actions: Callable[[int], Sequence[Action]]
 
 
-Action = Reply | Subscribe | Unsubscribe | HangUp | KeptAlive | Question | Later
+Action = Send | Subscribe | Unsubscribe | HangUp | KeptAlive | Question | Later
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +149,7 @@ class RestReply:
 
 
 @dataclass(frozen=True, slots=True)
-class Liveness:
+class KeepaliveRules:
     """What the venue does while nothing happens."""
 
     ping_interval_s: float | None = None
@@ -168,7 +168,7 @@ class Liveness:
     keepalive_limit_s: float | None = None
     """A client that sends no `KeptAlive` for this long is cut, also while data flows."""
 
-    def faster(self, factor: float) -> Liveness:
+    def faster(self, factor: float) -> KeepaliveRules:
         """Return what is done where time runs `factor` times faster; who comes has as long."""
 
         def shorter(span: float | None) -> float | None:
@@ -184,7 +184,7 @@ class Liveness:
         )
 
 
-class Session(Protocol):
+class VenueSession(Protocol):
     """One client's conversation with the venue."""
 
     def open(self, now_ns: int) -> Sequence[Action]:
@@ -218,7 +218,7 @@ class FakeVenue(Protocol):
     def name(self) -> str: ...
 
     @property
-    def liveness(self) -> Liveness: ...
+    def liveness(self) -> KeepaliveRules: ...
 
     @property
     def rate_limited(self) -> RestReply:
@@ -249,15 +249,15 @@ class FakeVenue(Protocol):
         """Say whether there is a WebSocket at `path`, query included."""
         ...
 
-    def session(self, path: str, books: Books, connection_id: int) -> Session:
+    def session(self, path: str, books: Books, connection_id: int) -> VenueSession:
         """Return a client's conversation; it connected to `path`, query included."""
         ...
 
-    def first_frame(self, stream: Stream, state: BookState) -> Frame | None:
+    def first_frame(self, stream: BookStream, state: BookState) -> Frame | None:
         """Return what a new subscriber gets, or None where the stream begins with a change."""
         ...
 
-    def frame(self, stream: Stream, before: BookState, after: BookState) -> Frame | None:
+    def frame(self, stream: BookStream, before: BookState, after: BookState) -> Frame | None:
         """Return what joined subscribers get, or None where the stream does not show the change."""
         ...
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from venue_simulator.book import Books
 from venue_simulator.rebuilding import nothing_recorded
-from venue_simulator.venue import Liveness
+from venue_simulator.venue import KeepaliveRules
 from venue_simulator.venues.binance import frames, listing, recording, rest
 from venue_simulator.venues.binance.session import BinanceSession, accepts
 
@@ -19,7 +19,7 @@ class FakeBinance:
     """Change-driven streams, chained update ids, and a strict count of what a client sends."""
 
     name: str = "binance"
-    liveness = Liveness(ping_interval_s=20.0, pong_timeout_s=60.0)
+    liveness = KeepaliveRules(ping_interval_s=20.0, pong_timeout_s=60.0)
     rate_limited = rest.RATE_LIMITED
 
     list_asset = staticmethod(listing.list_asset)

@@ -10,7 +10,7 @@ import msgspec
 
 from venue_simulator.book import BookState, Levels
 from venue_simulator.changes import changed_levels
-from venue_simulator.venue import Stream
+from venue_simulator.venue import BookStream
 
 __all__ = ["BOOK_TICKER", "DIFF", "PARTIAL", "first_frame", "frame", "spoil_checksum"]
 
@@ -21,12 +21,12 @@ BOOK_TICKER = "bookTicker"
 _json = msgspec.json.Encoder()
 
 
-def first_frame(stream: Stream, state: BookState) -> str | None:
+def first_frame(stream: BookStream, state: BookState) -> str | None:
     """Return a whole book where the stream has them; a diff or ticker begins with a change."""
     return _wrap(stream, _partial(stream, state)) if stream.kind == PARTIAL else None
 
 
-def frame(stream: Stream, before: BookState, after: BookState) -> str | None:
+def frame(stream: BookStream, before: BookState, after: BookState) -> str | None:
     if stream.kind == PARTIAL:
         payload: str | None = _partial(stream, after)
     elif stream.kind == DIFF:
@@ -41,12 +41,12 @@ def spoil_checksum(frame: str) -> str:
     return frame
 
 
-def _partial(stream: Stream, state: BookState) -> str:
+def _partial(stream: BookStream, state: BookState) -> str:
     bids, asks = _text(state.bids[: stream.depth]), _text(state.asks[: stream.depth])
     return f'{{"lastUpdateId":{state.venue_seq},"bids":{bids},"asks":{asks}}}'
 
 
-def _diff(stream: Stream, before: BookState, after: BookState) -> str:
+def _diff(stream: BookStream, before: BookState, after: BookState) -> str:
     zero = "0.00000000"
     bids = _text(changed_levels(before.bids, after.bids, zero))
     asks = _text(changed_levels(before.asks, after.asks, zero))
@@ -56,7 +56,7 @@ def _diff(stream: Stream, before: BookState, after: BookState) -> str:
     )
 
 
-def _ticker(stream: Stream, before: BookState, after: BookState) -> str | None:
+def _ticker(stream: BookStream, before: BookState, after: BookState) -> str | None:
     if before.bids[:1] == after.bids[:1] and before.asks[:1] == after.asks[:1]:
         return None
     bid, bid_amount = after.bids[0] if after.bids else ("0.00000000", "0.00000000")
@@ -67,7 +67,7 @@ def _ticker(stream: Stream, before: BookState, after: BookState) -> str | None:
     )
 
 
-def _wrap(stream: Stream, payload: str) -> str:
+def _wrap(stream: BookStream, payload: str) -> str:
     return f'{{"stream":"{stream.name}","data":{payload}}}' if stream.wrapped else payload
 
 

@@ -15,7 +15,15 @@ from urllib.parse import parse_qs, urlsplit
 import msgspec
 
 from venue_simulator.allowance import Allowance
-from venue_simulator.venue import Action, FirstFrame, HangUp, Reply, Stream, Subscribe, Unsubscribe
+from venue_simulator.venue import (
+    Action,
+    BookStream,
+    FirstFrame,
+    HangUp,
+    Send,
+    Subscribe,
+    Unsubscribe,
+)
 from venue_simulator.venues.binance import frames
 
 __all__ = ["BinanceSession", "accepts"]
@@ -52,7 +60,7 @@ class BinanceSession:
     def __init__(self, path: str) -> None:
         self._path = path
         self._combined = urlsplit(path).path == "/stream"
-        self._streams: dict[str, Stream | None] = {}
+        self._streams: dict[str, BookStream | None] = {}
         self._messages = Allowance(MESSAGES_PER_SECOND, 1.0)
 
     def open(self, now_ns: int) -> Sequence[Action]:
@@ -129,26 +137,26 @@ class BinanceSession:
         return [*ends, *self._subscribe(names)]
 
 
-def _parse(name: str, wrapped: bool) -> Stream | None:
+def _parse(name: str, wrapped: bool) -> BookStream | None:
     match = _STREAM.fullmatch(name)
     if match is None:
         return None
     symbol = match["symbol"].upper()
     if match["ticker"]:
-        return Stream(name, symbol, frames.BOOK_TICKER, 1, wrapped, best_only=True)
+        return BookStream(name, symbol, frames.BOOK_TICKER, 1, wrapped, best_only=True)
     kind = frames.PARTIAL if match["depth"] else frames.DIFF
-    return Stream(name, symbol, kind, int(match["depth"] or 0), wrapped)
+    return BookStream(name, symbol, kind, int(match["depth"] or 0), wrapped)
 
 
-def _result(result: object, request_id: _Id) -> Reply:
-    return Reply(json.dumps({"result": result, "id": request_id}, separators=(",", ":")))
+def _result(result: object, request_id: _Id) -> Send:
+    return Send(json.dumps({"result": result, "id": request_id}, separators=(",", ":")))
 
 
-def _error(code: int, text: str, request_id: _Id) -> Reply:
+def _error(code: int, text: str, request_id: _Id) -> Send:
     fields: dict[str, object] = {"code": code, "msg": text}
     if request_id is not None:
         fields["id"] = request_id
-    return Reply(json.dumps(fields, separators=(",", ":")))
+    return Send(json.dumps(fields, separators=(",", ":")))
 
 
 def _id_of(frame: bytes) -> _Id:

@@ -6,7 +6,7 @@ from typing import Final
 
 from venue_simulator.book import Books
 from venue_simulator.decimals import list_as_recorded
-from venue_simulator.venue import Liveness
+from venue_simulator.venue import KeepaliveRules
 from venue_simulator.venues.bitfinex import frames, listing, recording, rest
 from venue_simulator.venues.bitfinex.session import BitfinexSession, accepts
 
@@ -17,7 +17,7 @@ class FakeBitfinex:
     """Books of 25 to 250 levels by deltas, on channels that each client knows by other numbers."""
 
     name: Final = "bitfinex"
-    liveness = Liveness(idle_limit_s=60.0)
+    liveness = KeepaliveRules(idle_limit_s=60.0)
     rate_limited = rest.RATE_LIMITED
 
     list_asset = staticmethod(listing.list_asset)

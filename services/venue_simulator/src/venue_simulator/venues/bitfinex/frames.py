@@ -22,7 +22,7 @@ from typing import Final
 
 from venue_simulator.book import BookState, Levels
 from venue_simulator.changes import changed_levels
-from venue_simulator.venue import Stream
+from venue_simulator.venue import BookStream
 
 __all__ = [
     "BOOK",
@@ -53,7 +53,7 @@ class Flag(IntFlag):
     BULK_UPDATES = 1 << 29
 
 
-def first_frame(stream: Stream, state: BookState) -> str:
+def first_frame(stream: BookStream, state: BookState) -> str:
     if stream.kind == TICKER:
         return _lines(TICKER, state, [_ticker(state)])
     sides = (state.bids[: stream.depth], 1), (state.asks[: stream.depth], -1)
@@ -61,7 +61,7 @@ def first_frame(stream: Stream, state: BookState) -> str:
     return _lines("snapshot", state, entries)
 
 
-def frame(stream: Stream, before: BookState, after: BookState) -> str | None:
+def frame(stream: BookStream, before: BookState, after: BookState) -> str | None:
     if stream.kind == TICKER:
         due = _passes(before, after, TICKER_INTERVAL_NS)
         return _lines(TICKER, after, [_ticker(after)]) if due else None

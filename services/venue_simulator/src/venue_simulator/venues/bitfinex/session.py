@@ -19,11 +19,11 @@ import msgspec
 from venue_simulator.book import Books
 from venue_simulator.venue import (
     Action,
+    BookStream,
     FirstFrame,
     Frame,
     Later,
-    Reply,
-    Stream,
+    Send,
     Subscribe,
     Unsubscribe,
 )
@@ -67,7 +67,7 @@ class BitfinexSession:
         self._connection_id = connection_id
         self._halted = books.halted
         self._flags = Flag(0)
-        self._streams: dict[int, Stream] = {}
+        self._streams: dict[int, BookStream] = {}
         self._subscriptions = 0
         self._count = partial(next, count(1))
 
@@ -129,7 +129,7 @@ class BitfinexSession:
         if request.sub_id is not None:
             named["subId"] = request.sub_id
         depth = int(request.len) if request.len in LENGTHS else 0
-        stream = Stream(
+        stream = BookStream(
             f"{request.channel}:{request.symbol}:{request.len}",
             request.symbol,
             request.channel,
@@ -149,7 +149,7 @@ class BitfinexSession:
             Subscribe(stream, FirstFrame.AT_ONCE, partial(self._address, channel)),
         ]
 
-    def _mistake(self, request: _Request, stream: Stream) -> tuple[str, int] | None:
+    def _mistake(self, request: _Request, stream: BookStream) -> tuple[str, int] | None:
         """Return what the venue says against a subscription, and its code."""
         listing = self._books.listing(request.symbol)
         mistakes = (
@@ -185,18 +185,18 @@ class BitfinexSession:
             return []
         stamp = str(now_ns // 1_000_000)
         frame = finish(f'{channel},"hb"', stamp, self._flags, self._count)
-        return [Reply(frame), self._next_beat(channel)]
+        return [Send(frame), self._next_beat(channel)]
 
     def _next_beat(self, channel: int) -> Later:
         return Later(HEARTBEAT_S, partial(self._beat, channel))
 
 
-def _error(text: str, code: int, named: Fields) -> Reply:
+def _error(text: str, code: int, named: Fields) -> Send:
     return _reply({**named, "event": "error", "msg": text, "code": code})
 
 
-def _reply(fields: Fields) -> Reply:
-    return Reply(_json(fields))
+def _reply(fields: Fields) -> Send:
+    return Send(_json(fields))
 
 
 def _json(fields: Fields) -> str:

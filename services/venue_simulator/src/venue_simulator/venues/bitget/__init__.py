@@ -7,7 +7,7 @@ from typing import Final
 from venue_simulator.book import Books
 from venue_simulator.decimals import list_as_recorded
 from venue_simulator.rebuilding import nothing_recorded
-from venue_simulator.venue import Liveness
+from venue_simulator.venue import KeepaliveRules
 from venue_simulator.venues.bitget import frames, listing, rest
 from venue_simulator.venues.bitget.session import BitgetSession, accepts
 
@@ -19,7 +19,7 @@ class FakeBitget:
 
     name: Final = "bitget"
     # "If no ping is received for 2 minutes", data or not.
-    liveness = Liveness(keepalive_limit_s=120.0)
+    liveness = KeepaliveRules(keepalive_limit_s=120.0)
     rate_limited = rest.RATE_LIMITED
 
     list_asset = staticmethod(listing.list_asset)

@@ -13,7 +13,7 @@ from typing import Final
 from venue_simulator.book import BookState, Levels
 from venue_simulator.changes import changed_levels
 from venue_simulator.checksums import interleaved_crc32
-from venue_simulator.venue import Stream
+from venue_simulator.venue import BookStream
 
 __all__ = ["BEST", "CHANNEL_DEPTHS", "DELTAS", "first_frame", "frame", "spoil_checksum"]
 
@@ -24,12 +24,12 @@ CHANNEL_DEPTHS: Final = {DELTAS: 500, BEST: 1, "books5": 5, "books15": 15}
 _CHECKSUM: Final = re.compile(r'(?<="checksum":)-?\d+')
 
 
-def first_frame(stream: Stream, state: BookState) -> str:
+def first_frame(stream: BookStream, state: BookState) -> str:
     bids, asks = state.bids[: stream.depth], state.asks[: stream.depth]
     return _message(stream, "snapshot", state, bids, asks)
 
 
-def frame(stream: Stream, before: BookState, after: BookState) -> str | None:
+def frame(stream: BookStream, before: BookState, after: BookState) -> str | None:
     depth = stream.depth
     old, new = ((state.bids[:depth], state.asks[:depth]) for state in (before, after))
     if stream.kind != DELTAS:
@@ -48,7 +48,7 @@ def spoil_checksum(frame: str) -> str:
 
 
 def _message(
-    stream: Stream,
+    stream: BookStream,
     action: str,
     state: BookState,
     bids: Levels,

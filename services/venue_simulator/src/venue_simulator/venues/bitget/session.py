@@ -17,12 +17,12 @@ from venue_simulator.allowance import Allowance
 from venue_simulator.book import Books
 from venue_simulator.venue import (
     Action,
+    BookStream,
     FirstFrame,
     Frame,
     HangUp,
     KeptAlive,
-    Reply,
-    Stream,
+    Send,
     Subscribe,
     Unsubscribe,
 )
@@ -62,7 +62,7 @@ class BitgetSession:
 
     def __init__(self, books: Books) -> None:
         self._books = books
-        self._streams: dict[tuple[str, str], Stream] = {}
+        self._streams: dict[tuple[str, str], BookStream] = {}
         self._messages = Allowance(MESSAGES_PER_SECOND, 1.0)
         self._subscriptions = Allowance(SUBSCRIPTIONS_PER_HOUR, 3600.0)
 
@@ -73,7 +73,7 @@ class BitgetSession:
         if self._messages.exceeded(now_ns):
             return [HangUp(1008, "too many requests")]
         if frame == b"ping":
-            return [Reply("pong"), KeptAlive()]
+            return [Send("pong"), KeptAlive()]
         try:
             request = msgspec.json.decode(frame, type=_Request)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
@@ -120,7 +120,7 @@ class BitgetSession:
             return [ack]
         if len(self._streams) == STREAMS_PER_CONNECTION:
             return [_error(30006, "too many channels", arg, op)]
-        stream = self._streams[key] = Stream(
+        stream = self._streams[key] = BookStream(
             f"{arg.channel}:{arg.instId}",
             arg.instId,
             arg.channel,
@@ -130,10 +130,10 @@ class BitgetSession:
         return [ack, Subscribe(stream, FirstFrame.AT_ONCE)]
 
 
-def _error(code: int, text: str, arg: _Arg | None = None, op: str = "") -> Reply:
+def _error(code: int, text: str, arg: _Arg | None = None, op: str = "") -> Send:
     named = {} if arg is None else {"arg": msgspec.to_builtins(arg)}
     return _reply({"event": "error", **named, "code": code, "msg": text, "op": op})
 
 
-def _reply(fields: dict[str, object]) -> Reply:
-    return Reply(json.dumps(fields, separators=(",", ":"), ensure_ascii=False))
+def _reply(fields: dict[str, object]) -> Send:
+    return Send(json.dumps(fields, separators=(",", ":"), ensure_ascii=False))

@@ -6,7 +6,7 @@ from typing import Final
 
 from venue_simulator.book import Books
 from venue_simulator.decimals import list_as_recorded
-from venue_simulator.venue import Liveness
+from venue_simulator.venue import KeepaliveRules
 from venue_simulator.venues.bitstamp import frames, listing, recording, rest
 from venue_simulator.venues.bitstamp.session import BitstampSession, accepts
 
@@ -17,7 +17,7 @@ class FakeBitstamp:
     """Whole tops of 100 levels, no sequence, no checksum, and no book before its next change."""
 
     name: Final = "bitstamp"
-    liveness = Liveness(ping_interval_s=54.0)
+    liveness = KeepaliveRules(ping_interval_s=54.0)
     rate_limited = rest.RATE_LIMITED
 
     list_asset = staticmethod(listing.list_asset)

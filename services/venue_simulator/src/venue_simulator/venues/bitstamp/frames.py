@@ -11,7 +11,7 @@ import msgspec
 
 from venue_simulator.book import BookState, Levels
 from venue_simulator.changes import changed_levels
-from venue_simulator.venue import Stream
+from venue_simulator.venue import BookStream
 
 __all__ = ["DIFF", "WHOLE", "WHOLE_DEPTH", "first_frame", "frame", "spoil_checksum"]
 
@@ -25,14 +25,14 @@ ZEROES: Final = ("0", "0.00000", "0.00000000")
 _json = msgspec.json.Encoder()
 
 
-def first_frame(stream: Stream, state: BookState) -> str | None:
+def first_frame(stream: BookStream, state: BookState) -> str | None:
     """Return a whole book where the channel has them; the diff channel begins with a change."""
     if stream.kind != WHOLE:
         return None
     return _message(stream, state, state.bids[:WHOLE_DEPTH], state.asks[:WHOLE_DEPTH])
 
 
-def frame(stream: Stream, before: BookState, after: BookState) -> str | None:
+def frame(stream: BookStream, before: BookState, after: BookState) -> str | None:
     if stream.kind == WHOLE:
         return first_frame(stream, after)
     zero = ZEROES[after.venue_seq % len(ZEROES)]
@@ -46,7 +46,7 @@ def spoil_checksum(frame: str) -> str:
     return frame
 
 
-def _message(stream: Stream, state: BookState, bids: Levels, asks: Levels) -> str:
+def _message(stream: BookStream, state: BookState, bids: Levels, asks: Levels) -> str:
     return (
         f'{{"data":{{"timestamp":"{state.venue_seq // 1_000_000}",'
         f'"microtimestamp":"{state.venue_seq}",'

@@ -14,7 +14,15 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from venue_simulator.venue import Action, FirstFrame, HangUp, Reply, Stream, Subscribe, Unsubscribe
+from venue_simulator.venue import (
+    Action,
+    BookStream,
+    FirstFrame,
+    HangUp,
+    Send,
+    Subscribe,
+    Unsubscribe,
+)
 from venue_simulator.venues.bitstamp import frames
 
 __all__ = ["BitstampSession", "accepts"]
@@ -46,7 +54,7 @@ class BitstampSession:
     """One channel per frame, each acknowledged by its name."""
 
     def __init__(self) -> None:
-        self._channels: dict[str, Stream] = {}
+        self._channels: dict[str, BookStream] = {}
 
     def open(self, now_ns: int) -> Sequence[Action]:
         return []
@@ -75,7 +83,7 @@ class BitstampSession:
     def _perform(self, request: _Request) -> Sequence[Action]:
         match request:
             case _Request("bts:heartbeat"):
-                return [Reply(_event("bts:heartbeat", "", {"status": "success"}))]
+                return [Send(_event("bts:heartbeat", "", {"status": "success"}))]
             case _Request("bts:subscribe", _Data(channel)):
                 return self._subscribe(channel)
             case _Request("bts:unsubscribe", _Data(channel)):
@@ -87,12 +95,12 @@ class BitstampSession:
         match = _CHANNEL.fullmatch(channel)
         if match is None:
             return [_error("Invalid channel provided.")]
-        ack = Reply(_event("bts:subscription_succeeded", channel, {}))
+        ack = Send(_event("bts:subscription_succeeded", channel, {}))
         if channel in self._channels:
             return [ack]
         if len(self._channels) == CHANNELS_PER_CONNECTION:
             return [HangUp(1000, "")]
-        stream = Stream(channel, match["symbol"], match["kind"], frames.WHOLE_DEPTH)
+        stream = BookStream(channel, match["symbol"], match["kind"], frames.WHOLE_DEPTH)
         self._channels[channel] = stream
         if match["kind"] not in {frames.WHOLE, frames.DIFF}:
             return [ack]
@@ -101,7 +109,7 @@ class BitstampSession:
     def _unsubscribe(self, channel: str) -> Sequence[Action]:
         if _CHANNEL.fullmatch(channel) is None:
             return [_error("Invalid channel provided.")]
-        ack = Reply(_event("bts:unsubscription_succeeded", channel, {}))
+        ack = Send(_event("bts:unsubscription_succeeded", channel, {}))
         stream = self._channels.pop(channel, None)
         return [ack] if stream is None else [ack, Unsubscribe(stream)]
 
@@ -111,5 +119,5 @@ def _event(event: str, channel: str, data: object) -> str:
     return json.dumps(fields, separators=(",", ":"))
 
 
-def _error(message: str) -> Reply:
-    return Reply(_event("bts:error", "", {"code": None, "message": message}))
+def _error(message: str) -> Send:
+    return Send(_event("bts:error", "", {"code": None, "message": message}))

@@ -7,7 +7,7 @@ from typing import Final
 from venue_simulator.book import Books
 from venue_simulator.decimals import list_as_recorded
 from venue_simulator.rebuilding import nothing_recorded
-from venue_simulator.venue import Liveness
+from venue_simulator.venue import KeepaliveRules
 from venue_simulator.venues.bybit import frames, listing, rest
 from venue_simulator.venues.bybit.session import BybitSession, accepts
 
@@ -19,7 +19,7 @@ class FakeBybit:
 
     name: Final = "bybit"
     # "Neither ping nor data."
-    liveness = Liveness(silence_limit_s=600.0)
+    liveness = KeepaliveRules(silence_limit_s=600.0)
     rate_limited = rest.RATE_LIMITED
 
     list_asset = staticmethod(listing.list_asset)

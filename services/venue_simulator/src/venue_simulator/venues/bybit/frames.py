@@ -10,7 +10,7 @@ from typing import Final
 
 from venue_simulator.book import BookState, Levels
 from venue_simulator.changes import changed_levels
-from venue_simulator.venue import Stream
+from venue_simulator.venue import BookStream
 from venue_simulator.venues.bybit.listing import SEQS_A_MESSAGE
 
 __all__ = ["BEST", "DEEPEST", "DEPTHS", "first_frame", "frame", "number", "spoil_checksum"]
@@ -28,12 +28,12 @@ def number(state: BookState, depth: int) -> int:
     return state.venue_seq // SEQS_A_MESSAGE + depth * _APART
 
 
-def first_frame(stream: Stream, state: BookState) -> str:
+def first_frame(stream: BookStream, state: BookState) -> str:
     bids, asks = state.bids[: stream.depth], state.asks[: stream.depth]
     return _message(stream, "snapshot", state, bids, asks)
 
 
-def frame(stream: Stream, before: BookState, after: BookState) -> str | None:
+def frame(stream: BookStream, before: BookState, after: BookState) -> str | None:
     depth = stream.depth
     old, new = ((state.bids[:depth], state.asks[:depth]) for state in (before, after))
     if depth == BEST:
@@ -48,7 +48,7 @@ def spoil_checksum(frame: str) -> str:
     return frame
 
 
-def _message(stream: Stream, kind: str, state: BookState, bids: Levels, asks: Levels) -> str:
+def _message(stream: BookStream, kind: str, state: BookState, bids: Levels, asks: Levels) -> str:
     ts = state.ts_ns // 1_000_000
     return (
         f'{{"topic":"{stream.name}","ts":{ts},"type":"{kind}","data":{{"s":"{stream.symbol}",'

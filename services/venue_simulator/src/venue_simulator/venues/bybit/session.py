@@ -13,7 +13,15 @@ from urllib.parse import urlsplit
 import msgspec
 
 from venue_simulator.book import Books
-from venue_simulator.venue import Action, FirstFrame, Frame, Reply, Stream, Subscribe, Unsubscribe
+from venue_simulator.venue import (
+    Action,
+    BookStream,
+    FirstFrame,
+    Frame,
+    Send,
+    Subscribe,
+    Unsubscribe,
+)
 from venue_simulator.venues.bybit.frames import BEST, DEPTHS
 
 __all__ = ["BybitSession", "accepts"]
@@ -40,7 +48,7 @@ class BybitSession:
     def __init__(self, books: Books, connection_id: int) -> None:
         self._books = books
         self._connection_id = f"00000000-0000-4000-8000-{connection_id:012x}"
-        self._streams: dict[str, Stream] = {}
+        self._streams: dict[str, BookStream] = {}
 
     def open(self, now_ns: int) -> Sequence[Action]:
         return []
@@ -93,15 +101,15 @@ class BybitSession:
         begun = [Subscribe(stream, FirstFrame.AT_ONCE) for stream in new.values()]
         return [self._answer(request, "subscribe"), *begun]
 
-    def _stream(self, topic: str) -> Stream | None:
+    def _stream(self, topic: str) -> BookStream | None:
         kind, _, rest = topic.partition(".")
         depth, _, symbol = rest.partition(".")
         known = kind == "orderbook" and depth in map(str, DEPTHS)
         if not known or self._books.listing(symbol) is None:
             return None
-        return Stream(topic, symbol, kind, int(depth), best_only=int(depth) == BEST)
+        return BookStream(topic, symbol, kind, int(depth), best_only=int(depth) == BEST)
 
-    def _answer(self, request: _Request, text: str, *, success: bool = True) -> Reply:
+    def _answer(self, request: _Request, text: str, *, success: bool = True) -> Send:
         fields: dict[str, object] = {
             "success": success,
             "ret_msg": text,
@@ -109,4 +117,4 @@ class BybitSession:
             **({"req_id": request.req_id} if request.req_id else {}),
             "op": request.op,
         }
-        return Reply(json.dumps(fields, separators=(",", ":")))
+        return Send(json.dumps(fields, separators=(",", ":")))

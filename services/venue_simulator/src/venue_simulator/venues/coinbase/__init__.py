@@ -6,7 +6,7 @@ from typing import Final
 
 from venue_simulator.book import Books
 from venue_simulator.decimals import list_as_recorded
-from venue_simulator.venue import Liveness
+from venue_simulator.venue import KeepaliveRules
 from venue_simulator.venues.coinbase import frames, listing, recording, rest
 from venue_simulator.venues.coinbase.session import CoinbaseSession, accepts
 
@@ -18,7 +18,7 @@ class FakeCoinbase:
 
     name: Final = "coinbase"
     # A client that has not subscribed within 5 s is dropped.
-    liveness = Liveness(idle_limit_s=5.0)
+    liveness = KeepaliveRules(idle_limit_s=5.0)
     rate_limited = rest.RATE_LIMITED
 
     list_asset = staticmethod(listing.list_asset)

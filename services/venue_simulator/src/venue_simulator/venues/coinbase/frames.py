@@ -13,7 +13,7 @@ import msgspec
 
 from venue_simulator.book import BookState
 from venue_simulator.times import rfc3339
-from venue_simulator.venue import Stream
+from venue_simulator.venue import BookStream
 from venue_simulator.venues.coinbase.listing import changed_sides, whole_sides
 
 __all__ = ["BOOKS", "HEARTBEAT", "TICKER", "first_frame", "frame", "spoil_checksum"]
@@ -27,7 +27,7 @@ GONE: Final = "0.00000000"
 _json = msgspec.json.Encoder()
 
 
-def first_frame(stream: Stream, state: BookState) -> str | None:
+def first_frame(stream: BookStream, state: BookState) -> str | None:
     if stream.kind != BOOKS:
         return _ticker(stream, state) if stream.kind == TICKER else None
     bids, asks = whole_sides(state)
@@ -42,7 +42,7 @@ def first_frame(stream: Stream, state: BookState) -> str | None:
     )
 
 
-def frame(stream: Stream, before: BookState, after: BookState) -> str | None:
+def frame(stream: BookStream, before: BookState, after: BookState) -> str | None:
     if stream.kind != BOOKS:
         same = (before.bids[:1], before.asks[:1]) == (after.bids[:1], after.asks[:1])
         return None if same else first_frame(stream, after)
@@ -70,7 +70,7 @@ def _changes(before: BookState, after: BookState) -> Iterator[tuple[str, str, st
     yield from (("sell", price, size) for price, size in asks)
 
 
-def _ticker(stream: Stream, state: BookState) -> str | None:
+def _ticker(stream: BookStream, state: BookState) -> str | None:
     if not (state.bids and state.asks):
         return None
     (bid, bid_size), (ask, ask_size) = state.bids[0], state.asks[0]

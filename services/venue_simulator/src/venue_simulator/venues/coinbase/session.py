@@ -18,11 +18,11 @@ from venue_simulator.book import Books
 from venue_simulator.times import rfc3339
 from venue_simulator.venue import (
     Action,
+    BookStream,
     FirstFrame,
     Frame,
     Later,
-    Reply,
-    Stream,
+    Send,
     Subscribe,
     Unsubscribe,
 )
@@ -60,7 +60,7 @@ class CoinbaseSession:
 
     def __init__(self, books: Books) -> None:
         self._books = books
-        self._streams: dict[tuple[str, str], Stream] = {}
+        self._streams: dict[tuple[str, str], BookStream] = {}
         self._heartbeats = 0
 
     def open(self, now_ns: int) -> Sequence[Action]:
@@ -114,14 +114,14 @@ class CoinbaseSession:
         return {key[1]} if key in self._streams else set()
 
     def _start(self, channel: str, product: str) -> Subscribe:
-        stream = Stream(f"{channel}:{product}", product, channel, 0, best_only=channel != BOOKS)
+        stream = BookStream(f"{channel}:{product}", product, channel, 0, best_only=channel != BOOKS)
         self._streams[channel, product] = stream
         return Subscribe(stream, FirstFrame.AT_ONCE)
 
     def _beat(self, now_ns: int) -> Sequence[Action]:
         self._heartbeats += 1
         beats = [
-            Reply(
+            Send(
                 _json(
                     {
                         "type": HEARTBEAT,
@@ -137,7 +137,7 @@ class CoinbaseSession:
         ]
         return [*beats, Later(HEARTBEAT_INTERVAL_S, self._beat)]
 
-    def _subscriptions(self) -> Reply:
+    def _subscriptions(self) -> Send:
         products: dict[str, list[str]] = {}
         for channel, product in self._streams:
             products.setdefault(CHANNELS[channel], []).append(product)
@@ -145,12 +145,12 @@ class CoinbaseSession:
             {"name": name, "product_ids": listed, "account_ids": None}
             for name, listed in products.items()
         ]
-        return Reply(_json({"type": "subscriptions", "channels": channels}))
+        return Send(_json({"type": "subscriptions", "channels": channels}))
 
 
-def _error(message: str, reason: str | None = None) -> Reply:
+def _error(message: str, reason: str | None = None) -> Send:
     told = {} if reason is None else {"reason": reason}
-    return Reply(_json({"type": "error", "message": message, **told}))
+    return Send(_json({"type": "error", "message": message, **told}))
 
 
 def _json(fields: Fields) -> str:

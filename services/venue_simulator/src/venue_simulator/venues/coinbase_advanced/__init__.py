@@ -6,7 +6,7 @@ from typing import Final
 
 from venue_simulator.book import Books
 from venue_simulator.decimals import list_as_recorded
-from venue_simulator.venue import Liveness
+from venue_simulator.venue import KeepaliveRules
 from venue_simulator.venues.coinbase import listing
 from venue_simulator.venues.coinbase.session import accepts
 from venue_simulator.venues.coinbase_advanced import frames, recording, rest
@@ -20,7 +20,7 @@ class FakeCoinbaseAdvanced:
 
     name: Final = "coinbase_advanced"
     # Who hears nothing, heartbeats included, is sent away after 60 to 90 s.
-    liveness = Liveness(idle_limit_s=5.0, silence_limit_s=75.0)
+    liveness = KeepaliveRules(idle_limit_s=5.0, silence_limit_s=75.0)
     rate_limited = rest.RATE_LIMITED
 
     list_asset = staticmethod(listing.list_asset)

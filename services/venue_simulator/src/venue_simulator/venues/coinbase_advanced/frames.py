@@ -13,7 +13,7 @@ import msgspec
 
 from venue_simulator.book import BookState, TextLevel
 from venue_simulator.times import rfc3339
-from venue_simulator.venue import Stream
+from venue_simulator.venue import BookStream
 from venue_simulator.venues.coinbase.listing import changed_sides, whole_sides
 
 __all__ = [
@@ -40,7 +40,7 @@ Fields = dict[str, object]
 _json = msgspec.json.Encoder()
 
 
-def first_frame(stream: Stream, state: BookState) -> str | None:
+def first_frame(stream: BookStream, state: BookState) -> str | None:
     if stream.kind == TICKER:
         return _ticker(stream, "snapshot", state)
     bids, asks = whole_sides(state)
@@ -52,7 +52,7 @@ def first_frame(stream: Stream, state: BookState) -> str | None:
     return _books(stream, state, [_event(stream, "snapshot", bids, asks, time)])
 
 
-def frame(stream: Stream, before: BookState, after: BookState) -> str | None:
+def frame(stream: BookStream, before: BookState, after: BookState) -> str | None:
     if stream.kind == TICKER:
         same = (before.bids[:1], before.asks[:1]) == (after.bids[:1], after.asks[:1])
         return None if same else _ticker(stream, "update", after)
@@ -82,12 +82,12 @@ def spoil_checksum(frame: str) -> str:
     return frame
 
 
-def _books(stream: Stream, state: BookState, events: Iterable[Fields]) -> str:
+def _books(stream: BookStream, state: BookState, events: Iterable[Fields]) -> str:
     return message("l2_data", state.venue_seq, events)
 
 
 def _event(
-    stream: Stream,
+    stream: BookStream,
     kind: str,
     bids: Iterable[TextLevel],
     asks: Iterable[TextLevel],
@@ -106,7 +106,7 @@ def _event(
     return {"type": kind, "product_id": stream.symbol, "updates": updates}
 
 
-def _ticker(stream: Stream, kind: str, state: BookState) -> str | None:
+def _ticker(stream: BookStream, kind: str, state: BookState) -> str | None:
     if not (state.bids and state.asks):
         return None
     (bid, bid_size), (ask, ask_size) = state.bids[0], state.asks[0]

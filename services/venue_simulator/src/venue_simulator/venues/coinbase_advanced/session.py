@@ -16,11 +16,11 @@ from venue_simulator.book import Books
 from venue_simulator.times import rfc3339
 from venue_simulator.venue import (
     Action,
+    BookStream,
     FirstFrame,
     Frame,
     Later,
-    Reply,
-    Stream,
+    Send,
     Subscribe,
     Unsubscribe,
 )
@@ -50,7 +50,7 @@ class CoinbaseAdvancedSession:
 
     def __init__(self, books: Books) -> None:
         self._books = books
-        self._streams: dict[tuple[str, str], Stream] = {}
+        self._streams: dict[tuple[str, str], BookStream] = {}
         self._numbers = count()
         self._beats = count(1)
 
@@ -93,7 +93,7 @@ class CoinbaseAdvancedSession:
 
     def _start(self, channel: str, product: str) -> Subscribe:
         name, best_only = f"{channel}:{product}", channel != BOOKS
-        stream = Stream(name, product, channel, 0, best_only=best_only)
+        stream = BookStream(name, product, channel, 0, best_only=best_only)
         self._streams[channel, product] = stream
         return Subscribe(stream, FirstFrame.AT_ONCE, self._number)
 
@@ -111,15 +111,15 @@ class CoinbaseAdvancedSession:
         }
         return [self._reply(HEARTBEATS, now_ns, [beat]), again]
 
-    def _subscriptions(self, now_ns: int) -> Reply:
+    def _subscriptions(self, now_ns: int) -> Send:
         products: dict[str, list[str]] = {}
         for channel, product in self._streams:
             products.setdefault(channel, []).append(product)
         return self._reply("subscriptions", now_ns, [{"subscriptions": products}])
 
-    def _reply(self, channel: str, now_ns: int, events: object) -> Reply:
-        return Reply(message(channel, now_ns // 1000, events, next(self._numbers)))
+    def _reply(self, channel: str, now_ns: int, events: object) -> Send:
+        return Send(message(channel, now_ns // 1000, events, next(self._numbers)))
 
 
-def _error(text: str) -> Reply:
-    return Reply(msgspec.json.encode({"type": "error", "message": text}).decode())
+def _error(text: str) -> Send:
+    return Send(msgspec.json.encode({"type": "error", "message": text}).decode())

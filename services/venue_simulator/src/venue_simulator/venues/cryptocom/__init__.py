@@ -7,7 +7,7 @@ from typing import Final
 from venue_simulator.book import Books
 from venue_simulator.decimals import list_as_recorded
 from venue_simulator.rebuilding import nothing_recorded
-from venue_simulator.venue import Liveness
+from venue_simulator.venue import KeepaliveRules
 from venue_simulator.venues.cryptocom import frames, listing, rest
 from venue_simulator.venues.cryptocom.session import CryptocomSession, accepts
 
@@ -19,7 +19,7 @@ class FakeCryptocom:
 
     name: Final = "cryptocom"
     # Its questions are the session's: their text has the time in it.
-    liveness = Liveness(ping_interval_s=5.0)
+    liveness = KeepaliveRules(ping_interval_s=5.0)
     rate_limited = rest.RATE_LIMITED
 
     list_asset = staticmethod(listing.list_asset)

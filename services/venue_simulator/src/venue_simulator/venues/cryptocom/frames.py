@@ -12,7 +12,7 @@ from typing import Final
 
 from venue_simulator.book import BookState, Levels, TextLevel
 from venue_simulator.changes import changed_levels
-from venue_simulator.venue import Stream
+from venue_simulator.venue import BookStream
 
 __all__ = ["CHANGES", "DEPTHS", "TICKER", "WHOLE", "first_frame", "frame", "idle", "spoil_checksum"]
 
@@ -24,11 +24,11 @@ TICKER: Final = "ticker"
 _CHECKSUM: Final = re.compile(r'(?<="cs":)-?\d+')
 
 
-def first_frame(stream: Stream, state: BookState) -> str:
+def first_frame(stream: BookStream, state: BookState) -> str:
     return _ticker(stream, state) if stream.kind == TICKER else _whole(stream, state)
 
 
-def frame(stream: Stream, before: BookState, after: BookState) -> str | None:
+def frame(stream: BookStream, before: BookState, after: BookState) -> str | None:
     old = before.bids[: stream.depth], before.asks[: stream.depth]
     new = after.bids[: stream.depth], after.asks[: stream.depth]
     if stream.kind == CHANGES:
@@ -40,7 +40,7 @@ def frame(stream: Stream, before: BookState, after: BookState) -> str | None:
     return first_frame(stream, after)
 
 
-def idle(stream: Stream, state: BookState, number: int, now_ns: int) -> str:
+def idle(stream: BookStream, state: BookState, number: int, now_ns: int) -> str:
     """Return the empty change that says that a book is still at `number`."""
     return _change(stream, state, number, (), (), number=number, sent_ns=now_ns)
 
@@ -50,13 +50,13 @@ def spoil_checksum(frame: str) -> str:
     return _CHECKSUM.sub("12", frame, count=1)
 
 
-def _whole(stream: Stream, state: BookState) -> str:
+def _whole(stream: BookStream, state: BookState) -> str:
     sides = _sides(state.bids[: stream.depth], state.asks[: stream.depth])
     return _push(stream, "book", f"{sides},{_stamps(state)},{_number(state.venue_seq)}")
 
 
 def _change(
-    stream: Stream,
+    stream: BookStream,
     state: BookState,
     previous: int,
     bids: Levels,
@@ -70,13 +70,13 @@ def _change(
     return _push(stream, "book.update", f'{update},{_number(last)},"pu":{previous}')
 
 
-def _ticker(stream: Stream, state: BookState) -> str:
+def _ticker(stream: BookStream, state: BookState) -> str:
     bid, ask = (side[0] if side else None for side in (state.bids, state.asks))
     fields = f'"i":"{stream.symbol}",{_best("b", "bs", bid)},{_best("k", "ks", ask)}'
     return _push(stream, TICKER, f'{fields},"a":null,"t":{state.ts_ns // 1_000_000}')
 
 
-def _push(stream: Stream, channel: str, data: str) -> str:
+def _push(stream: BookStream, channel: str, data: str) -> str:
     depth = "" if channel == TICKER else f'"depth":{stream.depth},'
     return (
         f'{{"id":-1,"method":"subscribe","code":0,"result":{{"instrument_name":"{stream.symbol}",'

@@ -19,13 +19,13 @@ from venue_simulator.book import Books
 from venue_simulator.venue import (
     Action,
     Address,
+    BookStream,
     FirstFrame,
     Frame,
     KeptAlive,
     Later,
     Question,
-    Reply,
-    Stream,
+    Send,
     Subscribe,
     Unsubscribe,
 )
@@ -67,8 +67,8 @@ class CryptocomSession:
 
     def __init__(self, books: Books) -> None:
         self._books = books
-        self._streams: dict[str, Stream] = {}
-        self._numbers: dict[Stream, int] = {}
+        self._streams: dict[str, BookStream] = {}
+        self._numbers: dict[BookStream, int] = {}
         """The last `u` of each book that is sent by changes."""
         self._opened_ns = 0
         self._requests_left = LEAST_REQUESTS
@@ -132,7 +132,7 @@ class CryptocomSession:
         if name in self._streams:
             return [ack]
         sent_as = TICKER if kind == TICKER else params.book_subscription_type
-        stream = Stream(name, symbol, sent_as, int(depth), best_only=kind == TICKER)
+        stream = BookStream(name, symbol, sent_as, int(depth), best_only=kind == TICKER)
         self._streams[name] = stream
         if kind == TICKER:
             return [Subscribe(stream, FirstFrame.AT_ONCE, _acknowledging(request.id))]
@@ -149,15 +149,15 @@ class CryptocomSession:
         self._numbers.pop(stream, None)
         return [Unsubscribe(stream), ack]
 
-    def _note(self, stream: Stream, frame: Frame) -> Sequence[Frame]:
+    def _note(self, stream: BookStream, frame: Frame) -> Sequence[Frame]:
         assert isinstance(frame, str)
         self._numbers[stream] = int(frame.rpartition('"u":')[2].partition(",")[0])
         return [frame]
 
-    def _look_later(self, stream: Stream) -> Later:
+    def _look_later(self, stream: BookStream) -> Later:
         return Later(IDLE_S, partial(self._say_idle, stream, self._numbers.get(stream)))
 
-    def _say_idle(self, stream: Stream, before: int | None, now_ns: int) -> Sequence[Action]:
+    def _say_idle(self, stream: BookStream, before: int | None, now_ns: int) -> Sequence[Action]:
         """Return an empty change where nothing was sent since the number was `before`."""
         if self._streams.get(stream.name) is not stream:
             return []
@@ -165,7 +165,7 @@ class CryptocomSession:
         later = self._look_later(stream)
         if number is None or number != before or state is None:
             return [later]
-        return [Reply(idle(stream, state, number, now_ns)), later]
+        return [Send(idle(stream, state, number, now_ns)), later]
 
 
 def _heartbeat(now_ns: int) -> str:
@@ -183,12 +183,12 @@ def _acknowledging(request_id: int | None) -> Address:
     return address
 
 
-def _answer(request_id: int | None, method: str, *, code: int = 0, **fields: str) -> Reply:
+def _answer(request_id: int | None, method: str, *, code: int = 0, **fields: str) -> Send:
     named = {} if request_id is None else {"id": request_id}
-    return Reply(_json({**named, "method": method, "code": code, **fields}))
+    return Send(_json({**named, "method": method, "code": code, **fields}))
 
 
-def _refusal(request: _Request, channel: str, text: str, code: int = 40003) -> Reply:
+def _refusal(request: _Request, channel: str, text: str, code: int = 40003) -> Send:
     named = {"channel": channel} if channel else {}
     return _answer(request.id, request.method, code=code, **named, message=text)
 

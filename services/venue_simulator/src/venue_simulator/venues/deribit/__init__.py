@@ -6,7 +6,7 @@ from typing import Final
 
 from venue_simulator.book import Books
 from venue_simulator.decimals import list_as_recorded
-from venue_simulator.venue import Liveness
+from venue_simulator.venue import KeepaliveRules
 from venue_simulator.venues.deribit import frames, listing, recording, rest
 from venue_simulator.venues.deribit.session import DeribitSession, accepts
 
@@ -18,7 +18,7 @@ class FakeDeribit:
 
     name: Final = "deribit"
     # "Idle sockets close after about 60 s": who asks for a heartbeat is never idle.
-    liveness = Liveness(silence_limit_s=60.0)
+    liveness = KeepaliveRules(silence_limit_s=60.0)
     rate_limited = rest.RATE_LIMITED
 
     list_asset = staticmethod(listing.list_asset)

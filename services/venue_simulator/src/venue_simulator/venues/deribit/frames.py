@@ -13,7 +13,7 @@ from typing import Final
 from venue_simulator.book import BookState, Levels
 from venue_simulator.changes import changed_levels
 from venue_simulator.decimals import print_float
-from venue_simulator.venue import FirstFrame, Stream
+from venue_simulator.venue import BookStream, FirstFrame
 
 __all__ = [
     "DELTAS",
@@ -40,23 +40,23 @@ _CHANNEL: Final = re.compile(
 )
 
 
-def stream_of(channel: str) -> Stream | None:
+def stream_of(channel: str) -> BookStream | None:
     """Return the stream that a channel names, None where there is none."""
     match = _CHANNEL.fullmatch(channel)
     if match is None:
         return None
     if match["quote"]:
-        return Stream(channel, match["quoted"], QUOTE, 1, best_only=True)
+        return BookStream(channel, match["quoted"], QUOTE, 1, best_only=True)
     kind = match["group"] or DELTAS
-    return Stream(channel, match["symbol"], kind, int(match["levels"] or 0))
+    return BookStream(channel, match["symbol"], kind, int(match["levels"] or 0))
 
 
-def first_frame_of(stream: Stream) -> FirstFrame:
+def first_frame_of(stream: BookStream) -> FirstFrame:
     """Return how a stream begins."""
     return FirstFrame.AT_ONCE if stream.kind == DELTAS else FirstFrame.ON_CHANGE
 
 
-def first_frame(stream: Stream, state: BookState) -> str | None:
+def first_frame(stream: BookStream, state: BookState) -> str | None:
     """Return the snapshot; other channels begin with a change."""
     if stream.kind != DELTAS:
         return None
@@ -66,7 +66,7 @@ def first_frame(stream: Stream, state: BookState) -> str | None:
     )
 
 
-def frame(stream: Stream, before: BookState, after: BookState) -> str | None:
+def frame(stream: BookStream, before: BookState, after: BookState) -> str | None:
     if stream.kind == DELTAS:
         return push(stream.name, _change(stream, before, after))
     depth = stream.depth
@@ -96,7 +96,7 @@ def spoil_checksum(frame: str) -> str:
     return frame
 
 
-def _change(stream: Stream, before: BookState, after: BookState) -> str:
+def _change(stream: BookStream, before: BookState, after: BookState) -> str:
     sides = _sides(_actions(before.bids, after.bids), _actions(before.asks, after.asks))
     link = f'"prev_change_id":{before.venue_seq}'
     return f'{{"type":"change",{_about(after)},{link},{_names(stream, after)},{sides}}}'
@@ -121,7 +121,7 @@ def _sides(bids: Sequence[_Action], asks: Sequence[_Action]) -> str:
     return '"bids":[{}],"asks":[{}]'.format(*texts)
 
 
-def _quote(stream: Stream, state: BookState) -> str:
+def _quote(stream: BookStream, state: BookState) -> str:
     parts = [_about(state), f'"instrument_name":"{stream.symbol}"']
     for name, side in (("bid", state.bids), ("ask", state.asks)):
         price, amount = side[0] if side else (None, "0")
@@ -134,7 +134,7 @@ def _about(state: BookState) -> str:
     return f'"timestamp":{state.ts_ns // 1_000_000}'
 
 
-def _names(stream: Stream, state: BookState) -> str:
+def _names(stream: BookStream, state: BookState) -> str:
     return f'"instrument_name":"{stream.symbol}","change_id":{state.venue_seq}'
 
 

@@ -16,10 +16,10 @@ import msgspec
 from venue_simulator.book import Books
 from venue_simulator.venue import (
     Action,
+    BookStream,
     KeptAlive,
     Question,
-    Reply,
-    Stream,
+    Send,
     Subscribe,
     Unsubscribe,
 )
@@ -62,7 +62,7 @@ class DeribitSession:
 
     def __init__(self, books: Books) -> None:
         self._books = books
-        self._streams: dict[str, Stream] = {}
+        self._streams: dict[str, BookStream] = {}
         self._follows_platform = False
         self._heartbeat = False
         self._credits = float(MOST_CREDITS)
@@ -164,27 +164,27 @@ class DeribitSession:
         return affordable
 
 
-def _platform(state: Result) -> Reply:
-    return Reply(frames.push(PLATFORM, json.dumps(state, separators=(",", ":"))))
+def _platform(state: Result) -> Send:
+    return Send(frames.push(PLATFORM, json.dumps(state, separators=(",", ":"))))
 
 
-def _invalid(request_id: Id, name: str, now_ns: int) -> Reply:
+def _invalid(request_id: Id, name: str, now_ns: int) -> Send:
     data: Result = {"reason": "wrong value", "param": name}
     return _error(request_id, -32602, "Invalid params", now_ns, data)
 
 
-def _result(request_id: Id, result: object, now_ns: int) -> Reply:
+def _result(request_id: Id, result: object, now_ns: int) -> Send:
     return _answer(request_id, {"result": result}, now_ns)
 
 
 def _error(
     request_id: Id, code: int, message: str, now_ns: int, data: Result | None = None
-) -> Reply:
+) -> Send:
     return _answer(request_id, {"error": {"code": code, "message": message, "data": data}}, now_ns)
 
 
-def _answer(request_id: Id, fields: Result, now_ns: int) -> Reply:
+def _answer(request_id: Id, fields: Result, now_ns: int) -> Send:
     us = now_ns // 1000
     times = {"usIn": us, "usOut": us, "usDiff": 0, "testnet": False}
     named = {} if request_id is None else {"id": request_id}
-    return Reply(json.dumps({"jsonrpc": "2.0", **named, **fields, **times}, separators=(",", ":")))
+    return Send(json.dumps({"jsonrpc": "2.0", **named, **fields, **times}, separators=(",", ":")))

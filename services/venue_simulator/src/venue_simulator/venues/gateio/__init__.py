@@ -6,7 +6,7 @@ from typing import Final
 
 from venue_simulator.book import Books
 from venue_simulator.decimals import list_as_recorded
-from venue_simulator.venue import Liveness
+from venue_simulator.venue import KeepaliveRules
 from venue_simulator.venues.gateio import frames, listing, recording, rest
 from venue_simulator.venues.gateio.session import GateioSession, accepts
 
@@ -18,7 +18,7 @@ class FakeGateio:
 
     name: Final = "gateio"
     # Cut after 60 s in which neither side spoke; the venue does it without a close frame.
-    liveness = Liveness(silence_limit_s=60.0)
+    liveness = KeepaliveRules(silence_limit_s=60.0)
     rate_limited = rest.RATE_LIMITED
 
     list_asset = staticmethod(listing.list_asset)

@@ -13,7 +13,7 @@ import msgspec
 
 from venue_simulator.book import BookState
 from venue_simulator.changes import changed_levels
-from venue_simulator.venue import Stream
+from venue_simulator.venue import BookStream
 
 __all__ = ["BEST", "OBU", "TOPS", "UPDATES", "first_frame", "frame", "spoil_checksum"]
 
@@ -27,7 +27,7 @@ _json = msgspec.json.Encoder()
 Fields = dict[str, object]
 
 
-def first_frame(stream: Stream, state: BookState) -> str | None:
+def first_frame(stream: BookStream, state: BookState) -> str | None:
     """Return the whole book where the stream has it; whole tops and best prices come on change."""
     bids, asks = state.bids[: stream.depth], state.asks[: stream.depth]
     match stream.kind:
@@ -42,7 +42,7 @@ def first_frame(stream: Stream, state: BookState) -> str | None:
             return None
 
 
-def frame(stream: Stream, before: BookState, after: BookState) -> str | None:
+def frame(stream: BookStream, before: BookState, after: BookState) -> str | None:
     old = before.bids[: stream.depth], before.asks[: stream.depth]
     new = bids, asks = after.bids[: stream.depth], after.asks[: stream.depth]
     # Sent even where nothing of these levels changed: the next message begins behind it.
@@ -81,7 +81,7 @@ def spoil_checksum(frame: str) -> str:
     return frame
 
 
-def _update(stream: Stream, state: BookState) -> Fields:
+def _update(stream: BookStream, state: BookState) -> Fields:
     seconds = state.ts_ns // 1_000_000_000
     return {
         "t": _ms(state),
@@ -92,7 +92,7 @@ def _update(stream: Stream, state: BookState) -> Fields:
     }
 
 
-def _push(stream: Stream, state: BookState, result: Fields) -> str:
+def _push(stream: BookStream, state: BookState, result: Fields) -> str:
     time = {"time": state.ts_ns // 1_000_000_000, "time_ms": _ms(state)}
     push = {**time, "channel": stream.kind, "event": "update", "result": result}
     return _json.encode(push).decode()

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from venue_simulator.book import Books
-from venue_simulator.venue import Action, FirstFrame, Reply, Stream, Subscribe, Unsubscribe
+from venue_simulator.venue import Action, BookStream, FirstFrame, Send, Subscribe, Unsubscribe
 from venue_simulator.venues.gateio.frames import BEST, OBU, TOPS, UPDATES
 
 __all__ = ["GateioSession", "accepts"]
@@ -55,7 +55,7 @@ class GateioSession:
     def __init__(self, books: Books, connection_id: int) -> None:
         self._books = books
         self._connection_id = f"{connection_id:016x}"
-        self._streams: dict[tuple[str, str], Stream] = {}
+        self._streams: dict[tuple[str, str], BookStream] = {}
 
     def open(self, now_ns: int) -> Sequence[Action]:
         return []
@@ -105,7 +105,7 @@ class GateioSession:
         success = {"error": None, "result": {"status": "success"}}
         return [_reply(self._echo(request, now_ns) | success), *actions]
 
-    def _names(self, channel: str, payload: list[str]) -> dict[str, Stream | None]:
+    def _names(self, channel: str, payload: list[str]) -> dict[str, BookStream | None]:
         """Return the streams that a payload names; None for one that stays silent.
 
         Raises:
@@ -118,17 +118,17 @@ class GateioSession:
         if channel == BEST:
             for pair in payload:
                 self._check_pair(pair)
-            return {pair: Stream(pair, pair, BEST, 1, best_only=True) for pair in payload}
+            return {pair: BookStream(pair, pair, BEST, 1, best_only=True) for pair in payload}
         pair, *rest = payload
         self._check_pair(pair)
-        stream = Stream("/".join(payload), pair, channel, _depth(channel, rest))
+        stream = BookStream("/".join(payload), pair, channel, _depth(channel, rest))
         return {stream.name: stream}
 
     def _check_pair(self, pair: str) -> None:
         if self._books.listing(pair) is None:
             raise _Refused(f"unknown currency pair: {pair}")
 
-    def _subscribe(self, channel: str, names: dict[str, Stream | None]) -> list[Action]:
+    def _subscribe(self, channel: str, names: dict[str, BookStream | None]) -> list[Action]:
         twice = next((name for name in names if (channel, name) in self._streams), None)
         if twice is not None:
             raise _Refused(f"Alert sub {twice}")
@@ -151,9 +151,9 @@ class GateioSession:
         )
 
 
-def _obu(name: str) -> Stream | None:
+def _obu(name: str) -> BookStream | None:
     match = _OBU.fullmatch(name)
-    return match and Stream(name, match["pair"], OBU, int(match["levels"]))
+    return match and BookStream(name, match["pair"], OBU, int(match["levels"]))
 
 
 def _depth(channel: str, rest: list[str]) -> int:
@@ -169,10 +169,10 @@ def _answer(now_ns: int, fields: Fields) -> Fields:
     return {"time": now_ns // 1_000_000_000, "time_ms": now_ns // 1_000_000, **fields}
 
 
-def _refusal(answer: Fields, code: int, text: str) -> Reply:
+def _refusal(answer: Fields, code: int, text: str) -> Send:
     error = {"code": code, "message": text}
     return _reply(answer | {"error": error, "result": {"status": "fail"}})
 
 
-def _reply(fields: Fields) -> Reply:
-    return Reply(json.dumps(fields, separators=(",", ":")))
+def _reply(fields: Fields) -> Send:
+    return Send(json.dumps(fields, separators=(",", ":")))

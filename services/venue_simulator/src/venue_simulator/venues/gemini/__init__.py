@@ -10,7 +10,7 @@ from typing import Final
 
 from venue_simulator.book import Books
 from venue_simulator.decimals import list_as_recorded
-from venue_simulator.venue import Liveness
+from venue_simulator.venue import KeepaliveRules
 from venue_simulator.venues.gemini import frames, listing, recording, rest
 from venue_simulator.venues.gemini.session import GeminiSession, accepts
 
@@ -21,7 +21,7 @@ class FakeGemini:
     """Whole tops, and changes whose ranges overlap by one number of the whole venue's."""
 
     name: Final = "gemini"
-    liveness = Liveness(ping_interval_s=20.0, pong_timeout_s=60.0)
+    liveness = KeepaliveRules(ping_interval_s=20.0, pong_timeout_s=60.0)
     rate_limited = rest.RATE_LIMITED
 
     list_asset = staticmethod(listing.list_asset)

@@ -11,7 +11,7 @@ import msgspec
 
 from venue_simulator.book import BookState, Levels
 from venue_simulator.changes import changed_levels
-from venue_simulator.venue import Stream
+from venue_simulator.venue import BookStream
 from venue_simulator.venues.gemini.listing import PRINTED_AMOUNT_DECIMALS
 
 __all__ = ["BEST", "CHANGES", "TOPS", "first_frame", "frame", "spoil_checksum"]
@@ -25,7 +25,7 @@ _ZERO: Final = f"{0:.{PRINTED_AMOUNT_DECIMALS}f}"
 _json = msgspec.json.Encoder()
 
 
-def first_frame(stream: Stream, state: BookState) -> str | None:
+def first_frame(stream: BookStream, state: BookState) -> str | None:
     """Return the whole book, in the shape of changes without a range where the stream has those."""
     if stream.kind == BEST:
         return None
@@ -36,7 +36,7 @@ def first_frame(stream: Stream, state: BookState) -> str | None:
     return _changes(stream, state.venue_seq, state, bids, asks)
 
 
-def frame(stream: Stream, before: BookState, after: BookState) -> str | None:
+def frame(stream: BookStream, before: BookState, after: BookState) -> str | None:
     if stream.kind == TOPS:
         return _top(stream, after)
     if stream.kind == CHANGES:
@@ -56,7 +56,7 @@ def spoil_checksum(frame: str) -> str:
     return frame
 
 
-def _top(stream: Stream, state: BookState) -> str:
+def _top(stream: BookStream, state: BookState) -> str:
     return _text(
         {
             "lastUpdateId": state.venue_seq,
@@ -67,7 +67,7 @@ def _top(stream: Stream, state: BookState) -> str:
     )
 
 
-def _changes(stream: Stream, first: int, state: BookState, bids: Levels, asks: Levels) -> str:
+def _changes(stream: BookStream, first: int, state: BookState, bids: Levels, asks: Levels) -> str:
     return _text(
         {
             "e": "depthUpdate",
@@ -81,7 +81,7 @@ def _changes(stream: Stream, first: int, state: BookState, bids: Levels, asks: L
     )
 
 
-def _best(stream: Stream, state: BookState) -> str:
+def _best(stream: BookStream, state: BookState) -> str:
     bid, bid_amount = state.bids[0] if state.bids else ("", "")
     ask, ask_amount = state.asks[0] if state.asks else ("", "")
     return _text(

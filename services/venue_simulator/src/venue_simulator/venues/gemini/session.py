@@ -15,7 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 import msgspec
 
 from venue_simulator.book import Books
-from venue_simulator.venue import Action, FirstFrame, Reply, Stream, Subscribe, Unsubscribe
+from venue_simulator.venue import Action, BookStream, FirstFrame, Send, Subscribe, Unsubscribe
 from venue_simulator.venues.gemini.frames import BEST, CHANGES, TOPS
 
 __all__ = ["GeminiSession", "accepts"]
@@ -46,7 +46,7 @@ class GeminiSession:
     def __init__(self, path: str, books: Books) -> None:
         self._books = books
         self._snapshot = int(_snapshot(path))
-        self._streams: dict[str, Stream] = {}
+        self._streams: dict[str, BookStream] = {}
 
     def open(self, now_ns: int) -> Sequence[Action]:
         return []
@@ -96,34 +96,34 @@ class GeminiSession:
         self._streams |= streams
         return [*(Subscribe(stream, self._first(stream)) for stream in new), _ok(request_id)]
 
-    def _first(self, stream: Stream) -> FirstFrame:
+    def _first(self, stream: BookStream) -> FirstFrame:
         """Return how a stream begins; whole tops come by the clock, so at once."""
         at_once = stream.kind == TOPS or (stream.kind == CHANGES and self._snapshot)
         return FirstFrame.AT_ONCE if at_once else FirstFrame.ON_CHANGE
 
-    def _stream(self, name: str) -> Stream | None:
+    def _stream(self, name: str) -> BookStream | None:
         match = _STREAM.fullmatch(name.replace("bookticker", BEST))
         if match is None or self._books.listing(match["symbol"]) is None:
             return None
         symbol = match["symbol"]
         if match["ticker"]:
-            return Stream(name, symbol, BEST, 1, best_only=True)
+            return BookStream(name, symbol, BEST, 1, best_only=True)
         if match["depth"]:
-            return Stream(name, symbol, TOPS, int(match["depth"]))
-        return Stream(name, symbol, CHANGES, max(self._snapshot, 0))
+            return BookStream(name, symbol, TOPS, int(match["depth"]))
+        return BookStream(name, symbol, CHANGES, max(self._snapshot, 0))
 
 
 def _snapshot(path: str) -> str:
     return parse_qs(urlsplit(path).query).get("snapshot", ["0"])[0]
 
 
-def _ok(request_id: _Id, **more: object) -> Reply:
+def _ok(request_id: _Id, **more: object) -> Send:
     return _reply({"id": request_id, "status": 200, **more})
 
 
-def _error(request_id: _Id, code: int, text: str) -> Reply:
+def _error(request_id: _Id, code: int, text: str) -> Send:
     return _reply({"id": request_id, "status": 400, "error": {"code": code, "msg": text}})
 
 
-def _reply(fields: dict[str, object]) -> Reply:
-    return Reply(json.dumps(fields, separators=(",", ":")))
+def _reply(fields: dict[str, object]) -> Send:
+    return Send(json.dumps(fields, separators=(",", ":")))

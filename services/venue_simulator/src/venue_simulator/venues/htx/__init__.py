@@ -6,7 +6,7 @@ from typing import Final
 
 from venue_simulator.book import Books
 from venue_simulator.decimals import list_as_recorded
-from venue_simulator.venue import Liveness
+from venue_simulator.venue import KeepaliveRules
 from venue_simulator.venues.htx import frames, listing, recording, rest
 from venue_simulator.venues.htx.session import HtxSession, accepts
 
@@ -18,7 +18,7 @@ class FakeHtx:
 
     name: Final = "htx"
     # Its questions are the session's: their text has the time in it.
-    liveness = Liveness()
+    liveness = KeepaliveRules()
     rate_limited = rest.RATE_LIMITED
 
     list_asset = staticmethod(listing.list_asset)

@@ -14,7 +14,7 @@ from typing import Final
 from venue_simulator.book import BookState, Levels
 from venue_simulator.changes import changed_levels
 from venue_simulator.decimals import print_float
-from venue_simulator.venue import Frame, Stream
+from venue_simulator.venue import BookStream, Frame
 
 __all__ = [
     "DEPTH",
@@ -53,14 +53,14 @@ _LEVELS: Final[dict[str, dict[str | None, int]]] = {
 """Of each kind of topic, as topics name them."""
 
 
-def stream_of(topic: str) -> Stream | None:
+def stream_of(topic: str) -> BookStream | None:
     """Return the stream that a topic names, None where there is none."""
     match = _TOPIC.fullmatch(topic)
     levels = None if match is None else _LEVELS[match["kind"]].get(match["levels"])
     if match is None or levels is None:
         return None
     kind = match["kind"]
-    return Stream(topic, match["symbol"], kind, levels, best_only=kind == BEST)
+    return BookStream(topic, match["symbol"], kind, levels, best_only=kind == BEST)
 
 
 def pack(fields: object) -> bytes:
@@ -69,12 +69,12 @@ def pack(fields: object) -> bytes:
     return gzip.compress(text.encode(), compresslevel=1, mtime=0)
 
 
-def first_frame(stream: Stream, state: BookState) -> Frame | None:
+def first_frame(stream: BookStream, state: BookState) -> Frame | None:
     """Return the whole depth; all other topics begin with a change."""
     return frame(stream, state, state) if stream.kind == DEPTH else None
 
 
-def frame(stream: Stream, before: BookState, after: BookState) -> Frame | None:
+def frame(stream: BookStream, before: BookState, after: BookState) -> Frame | None:
     depth = stream.depth
     if stream.kind == MBP:
         return _push(stream, after, _changes(depth, before, after))
@@ -122,7 +122,7 @@ def _changes(depth: int, before: BookState, after: BookState) -> str:
     return f"{{{numbers}{''.join(told)}}}"
 
 
-def _best(stream: Stream, state: BookState) -> str:
+def _best(stream: BookStream, state: BookState) -> str:
     (bid, bid_size), (ask, ask_size) = (
         side[0] if side else ("0", "0") for side in (state.bids, state.asks)
     )
@@ -133,7 +133,7 @@ def _best(stream: Stream, state: BookState) -> str:
     )
 
 
-def _push(stream: Stream, state: BookState, tick: str) -> bytes:
+def _push(stream: BookStream, state: BookState, tick: str) -> bytes:
     return pack(f'{{"ch":"{stream.name}","ts":{_ms(state)},"tick":{tick}}}')
 
 

@@ -15,12 +15,12 @@ import msgspec
 from venue_simulator.book import Books, BookState
 from venue_simulator.venue import (
     Action,
+    BookStream,
     FirstFrame,
     Frame,
     KeptAlive,
     Question,
-    Reply,
-    Stream,
+    Send,
     Subscribe,
     Unsubscribe,
 )
@@ -60,7 +60,7 @@ class HtxSession:
     def __init__(self, path: str, books: Books) -> None:
         self._changes = urlsplit(path).path == FEED
         self._books = books
-        self._streams: dict[str, Stream] = {}
+        self._streams: dict[str, BookStream] = {}
         self._stale: dict[str, tuple[int, BookState]] = {}
         """The books, and when, that requests are answered with at first."""
         self._requested_ns = -REQUEST_INTERVAL_NS
@@ -122,7 +122,7 @@ class HtxSession:
             return [_error(request_id, f"unsub with not subbed topic {topic}", now_ns)]
         return [_reply({**_about(request_id, now_ns), "unsubbed": topic}), Unsubscribe(stream)]
 
-    def _pull(self, topic: str, request_id: Id, now_ns: int) -> Reply:
+    def _pull(self, topic: str, request_id: Id, now_ns: int) -> Send:
         stream = self._stream(topic)
         if isinstance(stream, str):
             return _error(request_id, stream, now_ns)
@@ -137,9 +137,9 @@ class HtxSession:
         if state is None:
             return _error(request_id, "request timeout", now_ns)
         about = msgspec.json.encode({"rep": topic, **_about(request_id, now_ns)}).decode()
-        return Reply(frames.pack(f'{about[:-1]},"data":{frames.whole(state, stream.depth)}}}'))
+        return Send(frames.pack(f'{about[:-1]},"data":{frames.whole(state, stream.depth)}}}'))
 
-    def _stream(self, topic: str) -> Stream | str:
+    def _stream(self, topic: str) -> BookStream | str:
         """Return a stream of this socket, or why there is none."""
         stream = frames.stream_of(topic)
         if stream is None or (stream.kind == frames.MBP) is not self._changes:
@@ -158,10 +158,10 @@ def _about(request_id: Id, now_ns: int) -> dict[str, object]:
     return {"id": request_id, "status": "ok", "ts": now_ns // 1_000_000}
 
 
-def _error(request_id: Id, text: str, now_ns: int) -> Reply:
+def _error(request_id: Id, text: str, now_ns: int) -> Send:
     about = {**_about(request_id, now_ns), "status": "error"}
     return _reply({**about, "err-code": "bad-request", "err-msg": text})
 
 
-def _reply(fields: object) -> Reply:
-    return Reply(frames.pack(fields))
+def _reply(fields: object) -> Send:
+    return Send(frames.pack(fields))

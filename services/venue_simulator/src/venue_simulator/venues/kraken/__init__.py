@@ -6,7 +6,7 @@ from typing import Final
 
 from venue_simulator.book import Books
 from venue_simulator.decimals import list_as_recorded
-from venue_simulator.venue import Liveness
+from venue_simulator.venue import KeepaliveRules
 from venue_simulator.venues.kraken import frames, listing, recording, rest
 from venue_simulator.venues.kraken.session import HEARTBEAT, KrakenSession, accepts
 
@@ -17,7 +17,7 @@ class FakeKraken:
     """Snapshots and deltas of a window of N levels, each with a checksum of the printed text."""
 
     name: Final = "kraken"
-    liveness = Liveness(heartbeat_interval_s=1.0, heartbeat=HEARTBEAT, idle_limit_s=60.0)
+    liveness = KeepaliveRules(heartbeat_interval_s=1.0, heartbeat=HEARTBEAT, idle_limit_s=60.0)
     rate_limited = rest.RATE_LIMITED
 
     list_asset = staticmethod(listing.list_asset)

@@ -15,7 +15,7 @@ from typing import Final
 
 from venue_simulator.book import BookState, Levels, TextLevel
 from venue_simulator.times import rfc3339
-from venue_simulator.venue import Stream
+from venue_simulator.venue import BookStream
 
 __all__ = ["BOOK", "checksum", "first_frame", "frame", "spoil_checksum"]
 
@@ -27,12 +27,12 @@ REPEAT_EVERY: Final = 32
 _CHECKSUM: Final = re.compile(r'(?<="checksum":)\d+')
 
 
-def first_frame(stream: Stream, state: BookState) -> str:
+def first_frame(stream: BookStream, state: BookState) -> str:
     bids, asks = state.bids[: stream.depth], state.asks[: stream.depth]
     return _message("snapshot", stream, state, bids, asks)
 
 
-def frame(stream: Stream, before: BookState, after: BookState) -> str | None:
+def frame(stream: BookStream, before: BookState, after: BookState) -> str | None:
     bids = _window_changes(before.bids, after.bids, stream.depth)
     asks = _window_changes(before.asks, after.asks, stream.depth)
     if not (bids or asks):
@@ -71,7 +71,7 @@ def _window_changes(before: Levels, after: Levels, depth: int) -> list[TextLevel
 
 def _message(
     kind: str,
-    stream: Stream,
+    stream: BookStream,
     state: BookState,
     bids: Iterable[TextLevel],
     asks: Iterable[TextLevel],

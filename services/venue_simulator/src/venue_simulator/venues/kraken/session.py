@@ -15,7 +15,7 @@ import msgspec
 
 from venue_simulator.book import Books, Listing
 from venue_simulator.times import rfc3339
-from venue_simulator.venue import Action, FirstFrame, Reply, Stream, Subscribe, Unsubscribe
+from venue_simulator.venue import Action, BookStream, FirstFrame, Send, Subscribe, Unsubscribe
 from venue_simulator.venues.kraken.frames import BOOK
 from venue_simulator.venues.kraken.listing import pair_status
 
@@ -51,19 +51,17 @@ class KrakenSession:
     def __init__(self, books: Books, connection_id: int) -> None:
         self._books = books
         self._connection_id = connection_id
-        self._streams: dict[str, Stream] = {}
+        self._streams: dict[str, BookStream] = {}
         self._told_of_instruments = False
 
     def open(self, now_ns: int) -> Sequence[Action]:
-        return [Reply(self._status(self._system))]
+        return [Send(self._status(self._system))]
 
     def receive(self, frame: bytes, now_ns: int) -> Sequence[Action]:
         try:
             request = msgspec.json.decode(frame, type=_Request)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-            return [
-                Reply(_json({"error": "Malformed request", "success": False, **_times(now_ns)}))
-            ]
+            return [Send(_json({"error": "Malformed request", "success": False, **_times(now_ns)}))]
         answer = _Answer(request, now_ns)
         match request:
             case _Request("ping"):
@@ -83,12 +81,12 @@ class KrakenSession:
         told: list[Action] = []
         listings = [] if symbol is None else [self._books.listing(symbol)]
         if symbol is None:
-            told.append(Reply(self._status(self._system)))
+            told.append(Send(self._status(self._system)))
             listings = [*self._books.listings()]  # each market's own status follows the venue's
         if self._told_of_instruments:
             gone: Fields = {"symbol": symbol, "status": "delisted"}
             pairs = [gone if listing is None else _pair(listing) for listing in listings]
-            told.append(Reply(_instruments("update", pairs)))
+            told.append(Send(_instruments("update", pairs)))
         return told
 
     @property
@@ -105,7 +103,7 @@ class KrakenSession:
                 if not params.snapshot:
                     return [ack]
                 pairs = [_pair(listing) for listing in self._books.listings()]
-                return [ack, Reply(_instruments("snapshot", pairs))]
+                return [ack, Send(_instruments("snapshot", pairs))]
             case "unsubscribe", "instrument":
                 self._told_of_instruments = False
                 return [answer.accept({"channel": "instrument"})]
@@ -127,7 +125,7 @@ class KrakenSession:
             return [answer.refuse(f"Currency pair not supported {symbol}", symbol)]
         if symbol in self._streams:
             return [answer.refuse("Already subscribed", symbol)]
-        stream = self._streams[symbol] = Stream(BOOK, symbol, BOOK, params.depth)
+        stream = self._streams[symbol] = BookStream(BOOK, symbol, BOOK, params.depth)
         ack = answer.accept(
             {
                 "channel": "book",
@@ -166,20 +164,20 @@ class _Answer:
         if request.req_id is not None:
             self._tail["req_id"] = request.req_id
 
-    def accept(self, result: Fields) -> Reply:
+    def accept(self, result: Fields) -> Send:
         return self._reply({"method": self._method, "result": result, "success": True})
 
-    def refuse(self, error: str, symbol: str | None = None) -> Reply:
+    def refuse(self, error: str, symbol: str | None = None) -> Send:
         fields: Fields = {"error": error, "method": self._method, "success": False}
         if symbol is not None:
             fields["symbol"] = symbol
         return self._reply(fields)
 
-    def pong(self) -> Reply:
+    def pong(self) -> Send:
         return self._reply({"method": "pong", "success": True})
 
-    def _reply(self, fields: Fields) -> Reply:
-        return Reply(_json({**fields, **self._tail}))
+    def _reply(self, fields: Fields) -> Send:
+        return Send(_json({**fields, **self._tail}))
 
 
 def _instruments(kind: str, pairs: Sequence[Fields]) -> str:

@@ -6,7 +6,7 @@ from typing import Final
 
 from venue_simulator.book import Books
 from venue_simulator.decimals import list_as_recorded
-from venue_simulator.venue import Liveness, RestReply, RestRequest
+from venue_simulator.venue import KeepaliveRules, RestReply, RestRequest
 from venue_simulator.venues.kucoin import frames, listing, recording, rest
 from venue_simulator.venues.kucoin.session import KucoinSession
 from venue_simulator.venues.kucoin.tokens import Tokens
@@ -18,7 +18,7 @@ class FakeKucoin:
     """Changes of whole books, of which REST gives a hundred levels; a token for each connection."""
 
     name: Final = "kucoin"
-    liveness = Liveness(keepalive_limit_s=60.0)
+    liveness = KeepaliveRules(keepalive_limit_s=60.0)
     rate_limited = rest.RATE_LIMITED
 
     list_asset = staticmethod(listing.list_asset)

@@ -14,7 +14,7 @@ import msgspec
 
 from venue_simulator.book import BookState, Levels
 from venue_simulator.changes import changed_levels
-from venue_simulator.venue import Stream
+from venue_simulator.venue import BookStream
 
 __all__ = ["BEST", "DELTAS", "TOPICS", "first_frame", "frame", "spoil_checksum"]
 
@@ -33,12 +33,12 @@ EVENT_EVERY: Final = 3
 _json = msgspec.json.Encoder()
 
 
-def first_frame(stream: Stream, state: BookState) -> str | None:
+def first_frame(stream: BookStream, state: BookState) -> str | None:
     """Return nothing: every topic begins with a change."""
     return None
 
 
-def frame(stream: Stream, before: BookState, after: BookState) -> str | None:
+def frame(stream: BookStream, before: BookState, after: BookState) -> str | None:
     if stream.kind == DELTAS:
         return _deltas(stream, before, after)
     depth = stream.depth
@@ -56,7 +56,7 @@ def spoil_checksum(frame: str) -> str:
     return frame
 
 
-def _deltas(stream: Stream, before: BookState, after: BookState) -> str:
+def _deltas(stream: BookStream, before: BookState, after: BookState) -> str:
     first, last = before.venue_seq + 1, after.venue_seq
     numbers = (min(number, last) for number in chain(range(first, last + 1), count(last)))
     bids = _numbered(changed_levels(before.bids, after.bids, "0"), numbers)
@@ -77,7 +77,7 @@ def _numbered(levels: Levels, numbers: Iterator[int]) -> list[tuple[str, str, st
     return [(price, amount, str(next(numbers))) for price, amount in levels]
 
 
-def _message(stream: Stream, subject: str, data: object) -> str:
+def _message(stream: BookStream, subject: str, data: object) -> str:
     return (
         f'{{"topic":"{stream.name}","type":"message","subject":"{subject}",'
         f'"data":{_json.encode(data).decode()}}}'

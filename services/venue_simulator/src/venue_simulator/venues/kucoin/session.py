@@ -13,11 +13,11 @@ import msgspec
 
 from venue_simulator.venue import (
     Action,
+    BookStream,
     FirstFrame,
     Frame,
     KeptAlive,
-    Reply,
-    Stream,
+    Send,
     Subscribe,
     Unsubscribe,
 )
@@ -41,7 +41,7 @@ class KucoinSession:
 
     def __init__(self, path: str) -> None:
         self._connection_id = query_of(path)[1]
-        self._streams: dict[str, Stream] = {}
+        self._streams: dict[str, BookStream] = {}
 
     def open(self, now_ns: int) -> Sequence[Action]:
         return [_reply({"id": self._connection_id, "type": "welcome"})]
@@ -85,7 +85,7 @@ class KucoinSession:
         name = f"{kind}:{symbol}"
         if name in self._streams:
             return []
-        stream = Stream(name, symbol, kind, TOPICS[kind], best_only=kind == BEST)
+        stream = BookStream(name, symbol, kind, TOPICS[kind], best_only=kind == BEST)
         self._streams[name] = stream
         return [Subscribe(stream, FirstFrame.ON_CHANGE)]
 
@@ -94,9 +94,9 @@ class KucoinSession:
         return [] if stream is None else [Unsubscribe(stream)]
 
 
-def _error(request_id: str, code: int, text: str) -> Reply:
+def _error(request_id: str, code: int, text: str) -> Send:
     return _reply({"id": request_id, "type": "error", "code": code, "data": text})
 
 
-def _reply(fields: Fields) -> Reply:
-    return Reply(json.dumps(fields, separators=(",", ":")))
+def _reply(fields: Fields) -> Send:
+    return Send(json.dumps(fields, separators=(",", ":")))

@@ -6,7 +6,7 @@ from typing import Final
 
 from venue_simulator.book import Books
 from venue_simulator.decimals import list_as_recorded
-from venue_simulator.venue import Liveness
+from venue_simulator.venue import KeepaliveRules
 from venue_simulator.venues.okx import frames, listing, recording, rest
 from venue_simulator.venues.okx.session import OkxSession, accepts
 
@@ -18,7 +18,7 @@ class FakeOkx:
 
     name: Final = "okx"
     # "If there's no data returned within 30 s": neither side spoke.
-    liveness = Liveness(silence_limit_s=30.0, silence_code=4004, idle_limit_s=30.0)
+    liveness = KeepaliveRules(silence_limit_s=30.0, silence_code=4004, idle_limit_s=30.0)
     rate_limited = rest.RATE_LIMITED
 
     list_asset = staticmethod(listing.list_asset)

@@ -11,7 +11,7 @@ from typing import Final
 
 from venue_simulator.book import BookState, Levels, TextLevel
 from venue_simulator.changes import changed_levels
-from venue_simulator.venue import Stream
+from venue_simulator.venue import BookStream
 
 __all__ = ["CHANNEL_DEPTHS", "DELTAS", "first_frame", "frame", "spoil_checksum"]
 
@@ -23,14 +23,14 @@ _OFFSETS: Final = {"books5": 1_000_003, "bbo-tbt": 2_000_029}
 _CHECKSUM: Final = re.compile(r'(?<="checksum":)-?\d+')
 
 
-def first_frame(stream: Stream, state: BookState) -> str:
+def first_frame(stream: BookStream, state: BookState) -> str:
     bids, asks = state.bids[: stream.depth], state.asks[: stream.depth]
     if stream.kind == DELTAS:
         return _deltas(stream, "snapshot", state, bids, asks, before=-1)
     return _whole(stream, state, bids, asks)
 
 
-def frame(stream: Stream, before: BookState, after: BookState) -> str | None:
+def frame(stream: BookStream, before: BookState, after: BookState) -> str | None:
     old = before.bids[: stream.depth], before.asks[: stream.depth]
     bids, asks = after.bids[: stream.depth], after.asks[: stream.depth]
     if stream.kind == DELTAS:
@@ -51,7 +51,7 @@ def spoil_checksum(frame: str) -> str:
 
 
 def _deltas(
-    stream: Stream, action: str, state: BookState, bids: Levels, asks: Levels, *, before: int
+    stream: BookStream, action: str, state: BookState, bids: Levels, asks: Levels, *, before: int
 ) -> str:
     return (
         f'{{{_arg(stream)},"action":"{action}","data":[{{"asks":[{_text(asks)}],'
@@ -60,14 +60,14 @@ def _deltas(
     )
 
 
-def _whole(stream: Stream, state: BookState, bids: Levels, asks: Levels) -> str:
+def _whole(stream: BookStream, state: BookState, bids: Levels, asks: Levels) -> str:
     return (
         f'{{{_arg(stream)},"data":[{{"asks":[{_text(asks)}],"bids":[{_text(bids)}],'
         f'"ts":"{_ts(state)}","seqId":{state.venue_seq + _OFFSETS[stream.kind]}}}]}}'
     )
 
 
-def _arg(stream: Stream) -> str:
+def _arg(stream: BookStream) -> str:
     return f'"arg":{{"channel":"{stream.kind}","instId":"{stream.symbol}"}}'
 
 

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from venue_simulator.book import Books
-from venue_simulator.venue import Action, FirstFrame, Reply, Stream, Subscribe, Unsubscribe
+from venue_simulator.venue import Action, BookStream, FirstFrame, Send, Subscribe, Unsubscribe
 from venue_simulator.venues.okx.frames import CHANNEL_DEPTHS
 
 __all__ = ["OkxSession", "accepts"]
@@ -46,14 +46,14 @@ class OkxSession:
     def __init__(self, books: Books, connection_id: int) -> None:
         self._books = books
         self._connection_id = f"{connection_id:016x}"[-8:]
-        self._streams: dict[tuple[str, str], Stream] = {}
+        self._streams: dict[tuple[str, str], BookStream] = {}
 
     def open(self, now_ns: int) -> Sequence[Action]:
         return []
 
     def receive(self, frame: bytes, now_ns: int) -> Sequence[Action]:
         if frame == b"ping":
-            return [Reply("pong")]
+            return [Send("pong")]
         try:
             request = msgspec.json.decode(frame, type=_Request)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
@@ -95,7 +95,7 @@ class OkxSession:
             return [ack] if known is None else [ack, Unsubscribe(known)]
         if key in self._streams:
             return [ack]
-        stream = self._streams[key] = Stream(
+        stream = self._streams[key] = BookStream(
             f"{arg.channel}:{arg.instId}",
             arg.instId,
             arg.channel,
@@ -104,16 +104,16 @@ class OkxSession:
         )
         return [ack, Subscribe(stream, FirstFrame.AT_ONCE)]
 
-    def _ack(self, request: _Request, arg: _Arg) -> Reply:
+    def _ack(self, request: _Request, arg: _Arg) -> Send:
         fields: Fields = {"event": request.op, "arg": msgspec.to_builtins(arg)}
         return self._answer(request.id, fields)
 
-    def _error(self, request_id: str | None, code: str, text: str) -> Reply:
+    def _error(self, request_id: str | None, code: str, text: str) -> Send:
         return self._answer(request_id, {"event": "error", "code": code, "msg": text})
 
-    def _answer(self, request_id: str | None, fields: Fields) -> Reply:
+    def _answer(self, request_id: str | None, fields: Fields) -> Send:
         named = {} if request_id is None else {"id": request_id}
-        return Reply(_json({**named, **fields, "connId": self._connection_id}))
+        return Send(_json({**named, **fields, "connId": self._connection_id}))
 
 
 def _json(fields: Fields) -> str:
