@@ -209,14 +209,25 @@ async def test_a_part_that_is_refused_makes_the_whole_list_be_read() -> None:
 
 async def test_a_list_whose_changes_are_told_is_not_read_again_for_them() -> None:
     lists = Lists(ETH)
+    restricted = Trading(word="post_only")
     async with running(lists, TOLD, ["ethbtc"], interval_s=0.001) as directory:
         await eventually(lambda: directory.markets is not None, "the list")
-        directory.note_trading("ethbtc", HALTED)
-        directory.note_trading("ethbtc", HALTED)
-        assert directory.markets == {"ETH-BTC": Market("ethbtc", HALTED)}
+        directory.note_trading("ethbtc", restricted)
+        directory.note_trading("ethbtc", restricted)
+        assert directory.markets == {"ETH-BTC": Market("ethbtc", restricted)}
         assert lists.changes == 2
         await asyncio.sleep(0.01)
         assert lists.asked == 1
+
+
+async def test_while_a_market_is_halted_by_a_word_the_list_is_read_for_its_end() -> None:
+    halted = {"ETH-BTC": Market("ethbtc", HALTED)}
+    lists = Lists(ETH, halted, halted, ETH)
+    async with running(lists, TOLD, ["ethbtc"], interval_s=0.01) as directory:
+        await eventually(lambda: directory.markets is not None, "the list")
+        directory.note_trading("ethbtc", HALTED)
+        await eventually(lambda: directory.markets == ETH, "the end of the halt")
+        assert lists.asked == 4
 
 
 async def test_a_market_that_is_told_of_and_not_listed_is_looked_for() -> None:

@@ -322,6 +322,22 @@ async def test_a_halt_of_the_venue_is_over_with_the_connection_that_told_of_it(
         assert consumer.states("ETH-BTC")[:4] == [SYNCING, LIVE, HALTED, SYNCING]
 
 
+async def test_an_old_word_that_the_venue_is_halted_is_asked_for_on_a_new_connection(
+    server: FakeServer, tmp_path: Path
+) -> None:
+    await server.book("ethbtc", 1, 10.0)
+    async with listening(
+        server, tmp_path, instruments=["ETH-BTC"], list_interval_s=0.05
+    ) as consumer:
+        consumer.want("ETH-BTC")
+        await consumer.live("ETH-BTC", 1)
+        for _ in range(2):
+            await server.send({"t": "trading", "s": None, "halted": True, "word": "maintenance"})
+            await consumer.state("ETH-BTC", HALTED)
+        await consumer.live("ETH-BTC", 1)
+        assert consumer.states("ETH-BTC") == [SYNCING, LIVE, HALTED, SYNCING, LIVE]
+
+
 async def test_a_restriction_leaves_the_book_and_is_told(
     server: FakeServer, tmp_path: Path
 ) -> None:

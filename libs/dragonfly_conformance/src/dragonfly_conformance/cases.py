@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
 from typing import Final
 
 from dragonfly_common.types import FeedState
@@ -164,6 +165,17 @@ async def halted(rig: Rig) -> None:
     await rig.live()
 
 
+async def resumed_unheard(rig: Rig) -> None:
+    """A halt is over also where the word that it is was lost on a connection that lives on."""
+    for instrument in (ETH, None):
+        out = FeedState.UNKNOWN if instrument and not rig.venue.halts_show else FeedState.HALTED
+        with ExitStack() as silence:
+            with rig.during(FaultKind.HALT, instrument):
+                await rig.state(ETH, out)
+                silence.enter_context(rig.during(FaultKind.SILENCE))
+        await rig.heals()
+
+
 async def delisted(rig: Rig) -> None:
     """A symbol that the venue does not know any more leaves the book, and returns when listed."""
     with rig.during(FaultKind.UNKNOWN_SYMBOL, ETH):
@@ -212,7 +224,7 @@ CASES: Final[dict[str, Case]] = {
         first_book, updates, deletion, number_formats, empty_side, crossed,
         gap, duplicate, reorder, malformed, bad_checksum,
         closed, reset, announced_close, silence, liveness,
-        unlisted, halted, delisted, maintenance, unsubscribed, crowd,
+        unlisted, halted, resumed_unheard, delisted, maintenance, unsubscribed, crowd,
     )
 }  # fmt: skip
 """By name, in the order in which they are run."""

@@ -137,19 +137,14 @@ class Directory:
 
     async def _until_due(self, loaded_at: float) -> None:
         """Look at what is followed until the whole list is to be loaded again."""
-        source, interval_s = self._source, self._interval_s
-        by_parts = source.part_path is not None
-        if not (by_parts or source.changes_told):
-            whole_s = min(REFRESH_S, interval_s)
-        elif None in self._followed():
-            whole_s = min(REFRESH_S, UNLISTED_INTERVALS * interval_s)
-        else:
-            whole_s = REFRESH_S
+        interval_s = self._interval_s
+        by_parts = self._source.part_path is not None
         least_s = min(LEAST_LOOK_S, interval_s) if by_parts else REFRESH_S
         look_at = loaded_at + (interval_s if by_parts else REFRESH_S)
         asked_at = loaded_at
         self._unseen = False
         while True:
+            whole_s = self._whole_list_s()
             doubted_s = min(LEAST_REFRESH_S, interval_s) if self._doubted else whole_s
             due_at = loaded_at + min(whole_s, doubted_s)
             if self._unseen:
@@ -163,7 +158,23 @@ class Directory:
                 now = self._clock.monotonic()
                 look_at, asked_at = now + interval_s, now if asked else asked_at
             else:
-                await self._rest(min(due_at, look_at) - now)
+                await self._rest(min(due_at - now, look_at - now, interval_s))
+
+    def _whole_list_s(self) -> float:
+        """Return how long after a load the whole list is loaded again."""
+        by_parts, interval_s = self._source.part_path is not None, self._interval_s
+        followed = self._followed()
+        if not (by_parts or self._source.changes_told):
+            return min(REFRESH_S, interval_s)
+        # Of a halt that was told the end may be lost on its way.
+        if self._source.changes_told and any(
+            market.trading.halted and market.symbol in followed
+            for market in (self.markets or {}).values()
+        ):
+            return min(REFRESH_S, interval_s)
+        if None in followed:
+            return min(REFRESH_S, UNLISTED_INTERVALS * interval_s)
+        return REFRESH_S
 
     async def _look(self) -> bool:
         """Look at what is followed; return whether that is anything."""

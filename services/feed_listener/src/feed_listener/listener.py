@@ -147,6 +147,7 @@ class Listener:
             self._directory.doubt,
             self._directory.note_trading,
             on_unbooked=self._snapshots.wake if self._snapshots is not None else lambda: None,
+            list_interval_s=following.list_interval_s,
             audit=following.audit_interval_s is not None,
         )
         self._scores_due = 0.0

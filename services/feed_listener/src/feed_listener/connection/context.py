@@ -10,6 +10,7 @@ from dragonfly_common.staleness import PauseDetector
 from dragonfly_venues.events import Trading
 from dragonfly_venues.venue import Venue
 
+from feed_listener.directory import LIST_INTERVAL_S
 from feed_listener.feeds import Feeds
 
 __all__ = ["VenueContext"]
@@ -30,5 +31,7 @@ class VenueContext:
     """Called when the venue says whether the market of a symbol can be traded."""
     on_unbooked: Callable[[], None] = lambda: None
     """Called when a symbol begins to wait for its first book, or can be served again."""
+    list_interval_s: float = LIST_INTERVAL_S
+    """How long a connection's word that the venue is halted is believed without another."""
     audit: bool = False
     """More is asked for than the books, to hold them against it."""

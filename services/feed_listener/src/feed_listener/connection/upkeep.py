@@ -68,6 +68,8 @@ class Upkeep:
         self._replies: deque[str] = deque(maxlen=MOST_REPLIES)
         self._speaks_at = now + context.venue.limits.pause_after_connect_s
         self._retire_at = now + lifetime_s
+        self._halt_doubted_at = math.inf
+        """When the venue's word on this connection that it is halted is old."""
         self._given_up: UnresponsiveError | None = None
         self.life = ConnectionLife(now, welcomes=context.venue.welcomes)
         self.subscriber = Subscriber(context.venue, context.depth, bbo=context.audit)
@@ -137,6 +139,8 @@ class Upkeep:
                 self._take_refusal(event, now)
             case TradingChange(symbol=None):
                 self._feeds.announce(self._source, event.trading)
+                believed_s = self._context.list_interval_s if event.trading.halted else math.inf
+                self._halt_doubted_at = now + believed_s
                 # What the list said of markets while the venue was halted is over.
                 self._context.doubt_list()
                 if not event.trading.halted:
@@ -173,6 +177,9 @@ class Upkeep:
             await self._judge_silence(now)
             if now >= self._retire_at:
                 self._retire("it is old, and the venue would cut it")
+            if now >= self._halt_doubted_at:
+                # That the halt is over may be lost on its way: a new connection is told, or not.
+                self._retire("its word that trading is halted is old")
             await self._rest(self._clock.monotonic())
         raise self._given_up
 
@@ -188,10 +195,10 @@ class Upkeep:
         self._on_news()
 
     def _retire(self, reason: str) -> None:
+        self._retire_at = self._halt_doubted_at = math.inf
         if not self.retiring:
             logger.info("connection retires", reason=reason)
             self.retiring = True
-            self._retire_at = math.inf
             self._on_news()
 
     async def _keep_alive(self, now: float) -> None:
@@ -296,6 +303,8 @@ class Upkeep:
         elif asked_at >= life.since and life.take(ConnectionEvent.ANSWERED, now):
             logger.info("connection heard again")
             self._feeds.trust(self._source)
+            if self._venue.instruments.changes_told:
+                self._context.doubt_list()
             self._context.on_unbooked()
 
     async def _say(self, text: str, now: float) -> None:
@@ -333,7 +342,7 @@ class Upkeep:
             self._requests_in(now),
             self._silence_timer.due_in(now),
             self._ping_lag.due_in(now),
-            max(0.0, min(self._retire_at, self._keepalive_at) - now),
+            max(0.0, min(self._retire_at, self._halt_doubted_at, self._keepalive_at) - now),
         )
         timer = asyncio.get_running_loop().call_later(due_s, self._wake.set)
         await self._wake.wait()
