@@ -3,7 +3,7 @@
 The whole list is loaded at the start, refreshed now and then, and when someone doubts it. Between,
 what is followed is looked at, soon after it begins to be and then again and again, so that a halt
 is known within a minute; where the venue tells its connections of halts, they pass them on
-(`note_trading`).
+(`note_trading`), and the list is read while one lasts.
 """
 
 from __future__ import annotations
@@ -162,19 +162,16 @@ class Directory:
 
     def _whole_list_s(self) -> float:
         """Return how long after a load the whole list is loaded again."""
-        by_parts, interval_s = self._source.part_path is not None, self._interval_s
-        followed = self._followed()
-        if not (by_parts or self._source.changes_told):
-            return min(REFRESH_S, interval_s)
-        # Of a halt that was told the end may be lost on its way.
-        if self._source.changes_told and any(
-            market.trading.halted and market.symbol in followed
-            for market in (self.markets or {}).values()
-        ):
-            return min(REFRESH_S, interval_s)
-        if None in followed:
-            return min(REFRESH_S, UNLISTED_INTERVALS * interval_s)
-        return REFRESH_S
+        source, followed = self._source, self._followed()
+        often = not source.changes_told and source.part_path is None
+        if source.changes_told:
+            # Of a halt that was told the end may be lost on its way.
+            halted = [market for market in (self.markets or {}).values() if market.trading.halted]
+            often = any(market.symbol in followed for market in halted)
+        if often:
+            return min(REFRESH_S, self._interval_s)
+        unlisted = None in followed
+        return min(REFRESH_S, UNLISTED_INTERVALS * self._interval_s) if unlisted else REFRESH_S
 
     async def _look(self) -> bool:
         """Look at what is followed; return whether that is anything."""
