@@ -169,10 +169,9 @@ async def resumed_unheard(rig: Rig) -> None:
     """A halt is over also where the word that it is was lost on a connection that lives on."""
     for instrument in (ETH, None):
         out = FeedState.UNKNOWN if instrument and not rig.venue.halts_show else FeedState.HALTED
-        with ExitStack() as silence:
-            with rig.during(FaultKind.HALT, instrument):
-                await rig.state(ETH, out)
-                silence.enter_context(rig.during(FaultKind.SILENCE))
+        with ExitStack() as silence, rig.during(FaultKind.HALT, instrument):
+            await rig.state(ETH, out)
+            silence.enter_context(rig.during(FaultKind.SILENCE))
         await rig.heals()
 
 
