@@ -1,0 +1,1 @@
+"""FIX 4.4 without I/O: codec, dictionary and session, for acceptors and initiators."""

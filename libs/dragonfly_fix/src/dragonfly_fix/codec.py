@@ -1,0 +1,256 @@
+"""Frames of FIX 4.4: bytes to messages, and messages to bytes. Pure.
+
+    8=FIX.4.4|9=LENGTH|35=TYPE| fields of the header | fields of the body |10=CHECKSUM|
+
+A frame that is garbled (wrong length or checksum, its first three fields out of order, a tag that
+is no number) is dropped, and the next one is looked for behind the length that it claimed. It uses
+up no sequence number: the gap shows at the next message.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from typing import Final, NamedTuple
+from zlib import adler32
+
+__all__ = [
+    "BEGIN_STRING",
+    "DATA_OF",
+    "LONGEST_FRAME",
+    "SOH",
+    "Decoder",
+    "Field",
+    "Garbled",
+    "Message",
+    "checksum",
+    "decode_fields",
+    "encode",
+    "encode_fields",
+]
+
+BEGIN_STRING: Final = b"FIX.4.4"
+SOH: Final = b"\x01"
+LONGEST_FRAME: Final = 1 << 16
+"""Bytes of a body. Without a bound a wrong length would hold up all that follows."""
+
+DATA_OF: Final = {
+    90: 91,
+    93: 89,
+    95: 96,
+    212: 213,
+    348: 349,
+    350: 351,
+    352: 353,
+    354: 355,
+    356: 357,
+    358: 359,
+    360: 361,
+    362: 363,
+    364: 365,
+    445: 446,
+    618: 619,
+    621: 622,
+}
+"""The data field that follows each length field. Only its value may hold SOH."""
+
+Field = tuple[int, bytes]
+"""A tag and its value."""
+
+_BEGIN: Final = b"8=FIX"
+_HEAD: Final = re.compile(rb"8=(FIX[^\x01]{0,8})\x019=([0-9]{1,6})\x01")
+_LONGEST_HEAD: Final = 23
+_TRAILER_LENGTH: Final = len(b"10=000\x01")
+_TAG: Final = re.compile(rb"-?(?:0|[1-9][0-9]{0,8})")
+_LENGTH: Final = re.compile(rb"[0-9]{1,6}")
+# Tags whose fields are split blindly; a field of any other is looked at.
+_PLAIN: Final = {b"%d" % tag: tag for tag in range(1, 5000) if tag not in DATA_OF}
+_CHUNK: Final = 256
+"""So many bytes add up to less than Adler-32's modulus: its lower half is their sum and one."""
+
+
+class _Prefixes(dict[int, bytes]):
+    def __missing__(self, tag: int) -> bytes:
+        return b"%d=" % tag
+
+
+_PREFIXES: Final = _Prefixes({tag: b"%d=" % tag for tag in range(1, 5000)})
+
+
+class Message(NamedTuple):
+    """One message, its frame taken off."""
+
+    type: bytes
+    """Its MsgType (35)."""
+    fields: list[Field]
+    """Header and body in the order in which they came, without 8, 9, 35 and 10."""
+    begin_string: bytes = BEGIN_STRING
+
+    def get(self, tag: int) -> bytes | None:
+        """Return the value of the first field of `tag`; None where there is none."""
+        for found, value in self.fields:
+            if found == tag:
+                return value
+        return None
+
+
+class Garbled(NamedTuple):
+    """Bytes that are no message were dropped."""
+
+    reason: str
+
+
+class _GarbledError(ValueError):
+    pass
+
+
+def checksum(data: bytes) -> int:
+    """Return the sum of all bytes, modulo 256."""
+    # A tenth of what sum(data) takes.
+    return (
+        sum([(adler32(data[at : at + _CHUNK]) & 0xFFFF) - 1 for at in range(0, len(data), _CHUNK)])
+        & 0xFF
+    )
+
+
+def encode_fields(fields: Iterable[Field]) -> bytes:
+    """Return fields as they are sent.
+
+    Raises:
+        ValueError: a value is empty, or holds SOH and is no data field behind its length.
+    """
+    parts = _parts(fields)
+    if not parts:
+        return b""
+    joined = SOH.join(parts) + SOH
+    # The second condition may be true of a good data field too.
+    if joined.count(SOH) != len(parts) or b"=\x01" in joined:
+        _check_encoded(joined, parts)
+    return joined
+
+
+def _parts(fields: Iterable[Field]) -> list[bytes]:
+    return [_PREFIXES[tag] + value for tag, value in fields]
+
+
+def _check_encoded(joined: bytes, parts: list[bytes]) -> None:
+    with suppress(ValueError):
+        fields = decode_fields(joined)
+        if _parts(fields) == parts and all(value for _, value in fields):
+            return
+    raise ValueError(
+        f"a field's value is empty or holds SOH: {b'|'.join(parts)[:200]!r};"
+        " only a data field behind its length may hold SOH"
+    )
+
+
+def encode(msg_type: bytes, header: bytes, body: bytes) -> bytes:
+    """Return a frame of `encode_fields` of a header, which begins behind 35, and of a body."""
+    inside = b"35=%b\x01%b%b" % (msg_type, header, body)
+    framed = b"8=%b\x019=%d\x01%b" % (BEGIN_STRING, len(inside), inside)
+    return b"%b10=%03d\x01" % (framed, checksum(framed))
+
+
+def decode_fields(data: bytes) -> list[Field]:
+    """Return the fields of `data`, of which the last one ends in SOH.
+
+    Raises:
+        ValueError: a tag is no number, or a length is not that of its data.
+    """
+    if not data.endswith(SOH):
+        raise _GarbledError("the last field has no end") if data else _GarbledError("no fields")
+    try:
+        return [
+            (_PLAIN[tag], value)
+            for tag, value in [field.split(b"=", 1) for field in data[:-1].split(SOH)]
+        ]
+    except (KeyError, ValueError):
+        return list(_looked_at(data))
+
+
+def _looked_at(data: bytes) -> Iterator[Field]:
+    at, length = 0, None
+    expected = 0
+    while at < len(data):
+        equals = data.find(b"=", at)
+        if equals < 0 or not _TAG.fullmatch(data, at, equals):
+            raise _GarbledError(f"a tag is no number: {data[at : at + 20]!r}")
+        tag = int(data[at:equals])
+        if length is not None and tag == expected:
+            end = equals + 1 + length
+            if data[end : end + 1] != SOH:
+                raise _GarbledError(f"the length of field {tag} is not that of its data")
+        else:
+            end = data.index(SOH, equals)
+        value = data[equals + 1 : end]
+        yield tag, value
+        expected = DATA_OF.get(tag, 0)
+        length = int(value) if expected and _LENGTH.fullmatch(value) else None
+        at = end + 1
+
+
+class Decoder:
+    """Cuts a stream of bytes into messages. It holds at most one frame."""
+
+    def __init__(self, longest: int = LONGEST_FRAME) -> None:
+        """`longest` is the largest BodyLength (9) that is waited for."""
+        self._longest = longest
+        self._buffer = bytearray()
+        self._lost = False
+        """What follows a garbled frame is told once."""
+
+    def feed(self, data: bytes) -> Iterator[Message | Garbled]:
+        """Take what arrived; yield what is complete now."""
+        self._buffer += data
+        while True:
+            try:
+                message = self._next()
+            except _GarbledError as error:
+                self._lost = True
+                yield Garbled(str(error))
+                continue
+            if message is None:
+                return
+            self._lost = False
+            yield message
+
+    def _next(self) -> Message | None:
+        buffer = self._buffer
+        if self._skip_to_begin() and not self._lost:
+            raise _GarbledError("BeginString (8) does not come first")
+        head = _HEAD.match(buffer)
+        if head is None:
+            if len(buffer) < _LONGEST_HEAD:
+                return None
+            del buffer[: len(_BEGIN)]
+            raise _GarbledError("BodyLength (9) does not come second")
+        body_at, begin_string, length = head.end(), head[1], int(head[2])
+        if length > self._longest:
+            del buffer[:body_at]
+            raise _GarbledError(f"BodyLength (9) is {length}, above {self._longest}")
+        end = body_at + length
+        if len(buffer) < end + _TRAILER_LENGTH:
+            return None
+        framed, trailer = bytes(buffer[:end]), buffer[end : end + _TRAILER_LENGTH]
+        del buffer[:end]
+        if trailer != b"10=%03d\x01" % checksum(framed):
+            raise _GarbledError("BodyLength (9) or CheckSum (10) is wrong")
+        del buffer[:_TRAILER_LENGTH]
+        fields = decode_fields(framed[body_at:])
+        tag, msg_type = fields.pop(0)
+        if tag != 35:
+            raise _GarbledError("MsgType (35) does not come third")
+        return Message(msg_type, fields, begin_string)
+
+    def _skip_to_begin(self) -> bool:
+        """Drop what comes before the next frame; return False where that is nothing."""
+        buffer = self._buffer
+        at = buffer.find(_BEGIN)
+        if at < 0:
+            kept = max(
+                kept for kept in range(len(_BEGIN)) if kept == 0 or buffer.endswith(_BEGIN[:kept])
+            )
+            at = len(buffer) - kept
+        del buffer[:at]
+        return at > 0
