@@ -3,7 +3,8 @@
     python tests/oracle.py FOLDER       judges again what a run left behind
 
 A view is
-    exact    it equals the merge of the truth at the `venue_seq`s that it names;
+    exact    it equals the merge of the truth at the `venue_seq`s that it names; where it names a
+             `book_seq` too, the levels below the best prices are of that;
     ordered  nothing goes back: no aggregator's count, no venue;
     honest   a state has its reason, an age follows from the times, no time runs backwards, and who
              is well is not called dead for ever;
@@ -184,8 +185,9 @@ class Oracle:
 
         Until then nobody sends it anew: of a market that rests that can be long.
         """
-        for venue_seq, ts in self.truth.later(feed.venue, view.instrument, feed.venue_seq):
-            moved = replace(feed, venue_seq=venue_seq)
+        venue, seqs = feed.venue, (feed.venue_seq, feed.book_seq)
+        for venue_seq, ts in self.truth.later(venue, view.instrument, *seqs):
+            moved = replace(feed, venue_seq=venue_seq, book_seq=0)
             feeds = [moved if one is feed else one for one in view.venues]
             try:
                 sides = self._merge(view.instrument, [f for f in feeds if f.state is State.LIVE])
@@ -212,7 +214,11 @@ class Oracle:
                 raise _BrokenRuleError("deeper than the system", f"{feed.venue}: {feed.depth}")
             # Of what a venue proves not to be missing nothing may be, and nothing else is shown.
             depth = feed.depth or self.depth
-            levels = self.truth.levels(feed.venue, instrument, feed.venue_seq, depth)
+            if feed.book_seq >= feed.venue_seq:
+                raise _BrokenRuleError(
+                    "best prices behind their book", f"{feed.venue}: {feed.book_seq}"
+                )
+            levels = self.truth.levels(feed.venue, instrument, feed.venue_seq, depth, feed.book_seq)
             if levels is None:
                 raise _BrokenRuleError(
                     "state that never was", f"{feed.venue} names venue_seq {feed.venue_seq}"
@@ -240,7 +246,7 @@ class History:
         self._previous: View | None = None
         self._spoken: View | None = None
         self._by_epoch: dict[int, View] = {}
-        self._heard: dict[str, int] = {}
+        self._heard: dict[tuple[str, str], int] = {}
 
     def take(self, view: View) -> Violation | None:
         """Judge the next view."""
@@ -298,7 +304,7 @@ class History:
             if feed.state is not State.LIVE or until - (feed.ts_recv or 0) <= rules.within_s * 1e9:
                 continue
             since = truth.superseded(
-                feed.venue, view.instrument, feed.venue_seq, self._oracle.depth
+                feed.venue, view.instrument, feed.venue_seq, self._oracle.depth, feed.book_seq
             )
             if since is None:
                 continue
@@ -520,16 +526,18 @@ def _judge_order(spoken: View | None, previous: View | None, view: View) -> None
         raise _BrokenRuleError("two views of one seq", f"(epoch, seq) {view.epoch, view.seq}")
 
 
-def _judge_venue_order(heard: dict[str, int], view: View) -> None:
+def _judge_venue_order(heard: dict[tuple[str, str], int], view: View) -> None:
     """Compare with the last live state of each venue, and note the new ones in `heard`."""
     for feed in view.venues:
         if feed.state is State.LIVE:
-            last = heard.get(feed.venue, 0)
-            if feed.venue_seq < last:
-                raise _BrokenRuleError(
-                    "venue went back", f"{feed.venue}: {feed.venue_seq} after {last}"
-                )
-            heard[feed.venue] = feed.venue_seq
+            below = feed.book_seq or feed.venue_seq
+            for part, at in (("", feed.venue_seq), ("'s book", below)):
+                last = heard.get((feed.venue, part), 0)
+                if at < last:
+                    raise _BrokenRuleError(
+                        "venue went back", f"{feed.venue}{part}: {at} after {last}"
+                    )
+                heard[feed.venue, part] = at
 
 
 def _content(view: View) -> tuple[object, ...]:

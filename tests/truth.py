@@ -16,6 +16,7 @@ from dragonfly_client import Level
 
 __all__ = ["Fault", "Truth"]
 
+ALL_LEVELS: Final = 1 << 20
 READ_STATES: Final = 20_000
 """States whose levels are kept at hand."""
 
@@ -103,9 +104,16 @@ class Truth:
         ]
 
     def levels(
-        self, venue: str, instrument: str, venue_seq: int, depth: int
+        self, venue: str, instrument: str, venue_seq: int, depth: int, book_seq: int = 0
     ) -> tuple[list[Level], list[Level]] | None:
-        """Return (bids, asks) of one state, best first; None when the book never was in it."""
+        """Return (bids, asks) of one state, best first; None when the book never was in it.
+
+        With `book_seq`, the best prices are of that state, and the levels below them of another.
+        """
+        if book_seq:
+            best = self.levels(venue, instrument, venue_seq, 1)
+            book = self.levels(venue, instrument, book_seq, ALL_LEVELS)
+            return best and book and _below(best, book, depth)
         states = self._states.get((venue, instrument))
         at = states.find(venue_seq) if states else None
         return (
@@ -118,21 +126,26 @@ class Truth:
         at = states.find(venue_seq) if states else None
         return None if states is None or at is None else states.stamps[at]
 
-    def later(self, venue: str, instrument: str, venue_seq: int) -> Iterator[tuple[int, int]]:
-        """Yield (venue_seq, when it came) of each state behind one."""
+    def later(
+        self, venue: str, instrument: str, venue_seq: int, book_seq: int = 0
+    ) -> Iterator[tuple[int, int]]:
+        """Yield (venue_seq, when it came) of each state behind one, and of one half shown too."""
         states = self._states.get((venue, instrument))
         at = states.find(venue_seq) if states else None
         if states is not None and at is not None:
-            yield from zip(states.seqs[at + 1 :], states.stamps[at + 1 :], strict=True)
+            first = at if book_seq else at + 1
+            yield from zip(states.seqs[first:], states.stamps[first:], strict=True)
 
-    def superseded(self, venue: str, instrument: str, venue_seq: int, depth: int) -> int | None:
-        """Return when the first `depth` levels became others than in a state; None if never."""
+    def superseded(
+        self, venue: str, instrument: str, venue_seq: int, depth: int, book_seq: int = 0
+    ) -> int | None:
+        """Return when the first `depth` levels became others than were shown; None if never."""
         states = self._states.get((venue, instrument))
         at = states.find(venue_seq) if states else None
         if states is None or at is None:
             return None
-        top = self._levels(venue, states.starts[at], depth)
-        for later in range(at + 1, len(states.seqs)):
+        top = self.levels(venue, instrument, venue_seq, depth, book_seq)
+        for later in range(at, len(states.seqs)):
             if self._levels(venue, states.starts[later], depth) != top:
                 return states.stamps[later]
         return None
@@ -189,3 +202,13 @@ class _States:
 def _levels(venue: str, texts: msgspec.Raw, depth: int) -> list[Level]:
     pairs = msgspec.json.decode(texts, type=list[tuple[str, str]])
     return [Level(venue, float(price), float(amount)) for price, amount in pairs[:depth]]
+
+
+def _below(
+    best: tuple[list[Level], list[Level]], book: tuple[list[Level], list[Level]], depth: int
+) -> tuple[list[Level], list[Level]]:
+    """Return the best prices of one state, and those levels of another that are worse."""
+    (bid, ask), (bids, asks) = best, book
+    lower = [level for level in bids if bid and level.price < bid[0].price]
+    higher = [level for level in asks if ask and level.price > ask[0].price]
+    return [*bid, *lower][:depth], [*ask, *higher][:depth]

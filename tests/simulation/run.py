@@ -209,7 +209,11 @@ def _judge_rest(cluster: Cluster, bot: Bot, oracle: Oracle) -> list[str]:
             found.append(f"never whole: {bot.name} ends without {sorted(missing)}: {view!r}")
             continue
         newest = [
-            replace(feed, venue_seq=cluster.venues.truth.newest(feed.venue, instrument))
+            replace(
+                feed,
+                venue_seq=cluster.venues.truth.newest(feed.venue, instrument),
+                book_seq=0,
+            )
             for feed in view.venues
         ]
         wrong = oracle.first_violation([replace(view, venues=tuple(newest))])

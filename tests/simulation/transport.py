@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
+from operator import lt
 from types import SimpleNamespace
 from typing import Any, Final, Literal, NamedTuple, NoReturn
 
@@ -56,7 +57,7 @@ class Exchange:
         """By bot, when the gateway wrote what the bot read last."""
         self.went_back: list[str] = []
         """What a gateway sent that is older than what it sent before in the same call."""
-        self._reached: dict[str, dict[tuple[str, str], int]] = {}
+        self._reached: dict[str, dict[tuple[str, str], tuple[int, int]]] = {}
         """By bot, the `venue_seq` of each venue of each instrument in its present call."""
 
     def begin_stream(self) -> None:
@@ -70,12 +71,13 @@ class Exchange:
         for feed in view.venues:
             venue = view.instrument, feed.venue
             if feed.state is State.LIVE:
-                if feed.venue_seq < reached.get(venue, 0):
+                place = feed.venue_seq, feed.book_seq or feed.venue_seq
+                if any(map(lt, place, reached.get(venue, (0, 0)))):
                     self.went_back.append(
                         f"{bot}: the gateway went back within a call: {feed.venue} was at"
                         f" {reached[venue]} before {view!r}"
                     )
-                reached[venue] = feed.venue_seq
+                reached[venue] = place
 
 
 class _Witness(Freshness):

@@ -105,7 +105,10 @@ class VenueHost:
         self.network = network
         self.history = History()
         self.truth = _TruthLog(self.history, process)
-        self.exchanges = {name: Exchange(VENUES[name], process, self.truth) for name in names}
+        # Where all is sent at once, more of each state is seen; at intervals, what is ahead.
+        self.exchanges = {
+            name: Exchange(VENUES[name], process, self.truth, paced=seed % 2 == 0) for name in names
+        }
         self.faults = FaultInjection(self.exchanges, process, self.truth)
         self._driver: SeededDriver | None = None
         self._seed = seed

@@ -195,6 +195,7 @@ def _feeds(feeds: Iterable[pb.VenueFeed]) -> tuple[VenueFeed, ...]:
             score=feed.score if feed.HasField("score") else None,
             score_total=feed.score_total if feed.HasField("score_total") else None,
             depth=feed.depth,
+            book_seq=feed.book_seq,
         )
         for feed in feeds
     )

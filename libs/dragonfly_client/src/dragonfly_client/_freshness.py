@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from dragonfly_client.messages import State, View
+from dragonfly_client.messages import State, VenueFeed, View
 
 __all__ = ["Freshness"]
 
@@ -21,8 +21,8 @@ class Freshness:
     """Remembers of each instrument of one stream how far it is, across reconnects.
 
     An aggregator numbers its views (`seq`) since its start (`epoch`). Aggregators take views over
-    from each other, in any order of their epochs; what they have in common is the `venue_seq` of
-    each live venue.
+    from each other, in any order of their epochs; what they have in common is how far each live
+    venue is: its best prices (`venue_seq`), and the levels below them (`book_seq`).
     """
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
@@ -50,16 +50,17 @@ class _Followed:
 
     def __init__(self) -> None:
         self._seqs: dict[int, _Mark] = {}
-        self._venues: dict[str, _Mark] = {}
+        self._venues: dict[str, tuple[_Mark, _Mark]] = {}
 
     def is_behind(self, view: View, now: float) -> bool:
         """Say so; each of what is behind, for its patience begins with that."""
         mark = self._seqs.get(view.epoch)
         behind = mark is not None and view.seq < mark.reached and mark.refuses(now)
         for feed in view.venues:
-            mark = self._venues.get(feed.venue) if feed.state is State.LIVE else None
-            if mark is not None and feed.venue_seq < mark.reached:
-                behind |= mark.refuses(now)
+            marks = self._venues.get(feed.venue, ()) if feed.state is State.LIVE else ()
+            for mark, at in zip(marks, _place(feed), strict=False):
+                if at < mark.reached:
+                    behind |= mark.refuses(now)
         return behind
 
     def advance(self, view: View, now: float) -> None:
@@ -70,9 +71,16 @@ class _Followed:
             del self._seqs[next(iter(self._seqs))]
         for feed in view.venues:
             if feed.state is State.LIVE:
-                self._venues.setdefault(feed.venue, _Mark()).reach(feed.venue_seq)
-            elif feed.venue in self._venues:
-                self._venues[feed.venue].leave(now)
+                marks = self._venues.setdefault(feed.venue, (_Mark(), _Mark()))
+                for mark, at in zip(marks, _place(feed), strict=True):
+                    mark.reach(at)
+            else:
+                for mark in self._venues.get(feed.venue, ()):
+                    mark.leave(now)
+
+
+def _place(feed: VenueFeed) -> tuple[int, int]:
+    return feed.venue_seq, feed.book_seq or feed.venue_seq
 
 
 class _Mark:

@@ -129,6 +129,9 @@ class VenueFeed:
 
     `depth` is how many levels a side of a live venue are proven: none of them is missing. Beyond
     them it may have more, which the view is without. 0 where that is not said.
+
+    `book_seq` is set where the venue's best prices came ahead of its book: they are of `venue_seq`,
+    and the levels below them of the book at `book_seq`, which is less. 0: all are of `venue_seq`.
     """
 
     venue: str
@@ -142,6 +145,7 @@ class VenueFeed:
     score: float | None = None
     score_total: float | None = None
     depth: int = 0
+    book_seq: int = 0
 
 
 @dataclass(frozen=True, slots=True)

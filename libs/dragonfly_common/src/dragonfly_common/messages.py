@@ -60,6 +60,9 @@ class Book(msgspec.Struct, frozen=True, array_like=True, tag="book", gc=False):
     that of all; None where nothing could be compared.
     `depth` is how many levels a side are proven: of those none is missing, and beyond them the
     venue may have more. None is the word of a listener that does not say it.
+    `book_seq` is set where the best prices came on a channel of their own, at `venue_seq`, ahead of
+    the book: that of the book which the levels below them are of. It is less, and never falls
+    either.
     """
 
     state: FeedState
@@ -73,6 +76,7 @@ class Book(msgspec.Struct, frozen=True, array_like=True, tag="book", gc=False):
     score: Ratio | None = None
     score_total: Ratio | None = None
     depth: Count | None = None
+    book_seq: Number | None = None
 
 
 class View(msgspec.Struct, frozen=True, array_like=True, tag="view", gc=False):

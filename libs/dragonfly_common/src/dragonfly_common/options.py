@@ -230,6 +230,13 @@ audit_options: Final = _all_of(
         help="How often a snapshot of each book is asked for, within the venue's limits.",
     ),
     click.option(
+        "--best-prices/--no-best-prices",
+        default=True,
+        show_default=True,
+        help="Show a venue's best prices as soon as its channel of them says so, where that is"
+        " ahead of the book.",
+    ),
+    click.option(
         "--list-interval-s",
         type=NumberRange(min=1),
         default=60.0,

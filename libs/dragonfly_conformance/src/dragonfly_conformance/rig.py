@@ -6,9 +6,11 @@ import asyncio
 import contextlib
 import copy
 import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractContextManager
+from decimal import Decimal
 from itertools import groupby
+from operator import lt
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
@@ -29,7 +31,7 @@ from dragonfly_venues.venue import Venue
 from feed_listener.connection.endpoint import locator
 from feed_listener.instrument_list import fetcher
 from feed_listener.listener import Following, Listener
-from venue_simulator.book import BookState, Levels
+from venue_simulator.book import BookState, Levels, TextLevel
 from venue_simulator.faults import FaultKind
 from venue_simulator.options import SimulatorOptions
 from venue_simulator.simulator import Simulator, running_simulator
@@ -74,9 +76,9 @@ class Judge:
             self.wrong = self._fault_of(venue, instrument, book)
             newest = next((one for one in reversed(before) if one.state is FeedState.LIVE), None)
             if newest is not None and newest.feed_epoch == book.feed_epoch:
-                back = book.venue_seq < newest.venue_seq
-                if back and not self.wrong:
-                    self.wrong = f"{instrument} went from {newest.venue_seq} to {book.venue_seq}"
+                reached, shown = _place(newest), _place(book)
+                if any(map(lt, shown, reached)) and not self.wrong:
+                    self.wrong = f"{instrument} went from {reached} to {shown}"
         before.append(book)
 
     def _fault_of(self, venue: str, instrument: str, book: Book) -> str:
@@ -84,11 +86,13 @@ class Judge:
         states = self._truth.states[venue, instrument]
         for state in states[len(known) :]:
             known[state.venue_seq] = state
-        named = known.get(book.venue_seq)
-        if named is None:
-            return f"{instrument} shows {book.venue_seq}, which the book never was"
+        best, below = (known.get(seq) for seq in _place(book))
+        if best is None or below is None:
+            return f"{instrument} shows {_place(book)}, which the book never was"
         depth = DEPTH if book.depth is None else book.depth
-        for side, shown, true in (("bids", book.bids, named.bids), ("asks", book.asks, named.asks)):
+        bids = [*best.bids[:1], *(level for level in below.bids if _is_worse(best.bids, level, -1))]
+        asks = [*best.asks[:1], *(level for level in below.asks if _is_worse(best.asks, level, 1))]
+        for side, shown, true in (("bids", book.bids, bids), ("asks", book.asks, asks)):
             meant = numbers(true, depth)
             if shown != meant:
                 return (
@@ -98,7 +102,17 @@ class Judge:
         return ""
 
 
-def numbers(levels: Levels, depth: int) -> Side:
+def _place(book: Book) -> tuple[int, int]:
+    """Return the truth that the best prices of a book are of, and the one of the levels below."""
+    return book.venue_seq, book.venue_seq if book.book_seq is None else book.book_seq
+
+
+def _is_worse(side: Levels, level: TextLevel, sign: int) -> bool:
+    """Say whether a level lies below the best of `side`; `sign` is 1 where prices rise."""
+    return bool(side) and sign * Decimal(level[0]) > sign * Decimal(side[0][0])
+
+
+def numbers(levels: Sequence[TextLevel], depth: int) -> Side:
     """Return the best levels of a truth as the bus carries them."""
     return tuple((float(price), float(amount)) for price, amount in levels[:depth])
 

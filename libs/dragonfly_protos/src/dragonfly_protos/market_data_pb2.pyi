@@ -46,7 +46,7 @@ class Level(_message.Message):
     def __init__(self, venue: _Optional[str] = ..., price: _Optional[float] = ..., amount: _Optional[float] = ...) -> None: ...
 
 class VenueFeed(_message.Message):
-    __slots__ = ("venue", "state", "reason", "age_ns", "venue_seq", "ts_event", "ts_recv", "ts_pub", "score", "score_total", "depth")
+    __slots__ = ("venue", "state", "reason", "age_ns", "venue_seq", "ts_event", "ts_recv", "ts_pub", "score", "score_total", "depth", "book_seq")
     VENUE_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
@@ -58,6 +58,7 @@ class VenueFeed(_message.Message):
     SCORE_FIELD_NUMBER: _ClassVar[int]
     SCORE_TOTAL_FIELD_NUMBER: _ClassVar[int]
     DEPTH_FIELD_NUMBER: _ClassVar[int]
+    BOOK_SEQ_FIELD_NUMBER: _ClassVar[int]
     venue: str
     state: State
     reason: str
@@ -69,7 +70,8 @@ class VenueFeed(_message.Message):
     score: float
     score_total: float
     depth: int
-    def __init__(self, venue: _Optional[str] = ..., state: _Optional[_Union[State, str]] = ..., reason: _Optional[str] = ..., age_ns: _Optional[int] = ..., venue_seq: _Optional[int] = ..., ts_event: _Optional[int] = ..., ts_recv: _Optional[int] = ..., ts_pub: _Optional[int] = ..., score: _Optional[float] = ..., score_total: _Optional[float] = ..., depth: _Optional[int] = ...) -> None: ...
+    book_seq: int
+    def __init__(self, venue: _Optional[str] = ..., state: _Optional[_Union[State, str]] = ..., reason: _Optional[str] = ..., age_ns: _Optional[int] = ..., venue_seq: _Optional[int] = ..., ts_event: _Optional[int] = ..., ts_recv: _Optional[int] = ..., ts_pub: _Optional[int] = ..., score: _Optional[float] = ..., score_total: _Optional[float] = ..., depth: _Optional[int] = ..., book_seq: _Optional[int] = ...) -> None: ...
 
 class Book(_message.Message):
     __slots__ = ("spread", "bids", "asks", "instrument", "venues", "live", "epoch", "seq", "ts_agg", "replaced", "ts_out")

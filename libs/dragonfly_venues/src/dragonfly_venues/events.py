@@ -61,6 +61,8 @@ class BookTop(msgspec.Struct, frozen=True, gc=False):
     asks: Side
     depth: int | None = None
     """Levels a side to which it is proven that none is missing. None: to the decoder's depth."""
+    book_seq: int | None = None
+    """Of the levels below the best ones, where those are newer; see `decoding.composed_tops`."""
 
 
 class Unchanged(msgspec.Struct, frozen=True, gc=False):
@@ -82,6 +84,7 @@ class Bbo(msgspec.Struct, frozen=True, gc=False):
     venue_seq: int
     bid: Level | None
     ask: Level | None
+    ts_event: int | None = None
 
 
 class Acked(msgspec.Struct, frozen=True):

@@ -251,6 +251,9 @@ class Venue:
     """Where the connection is asked for first books; it answers (`first_book_timeout_s`)."""
     gzip: bool = False
     """Whether each frame that it sends is a gzip member."""
+    best_prices: bool = False
+    """Whether best prices that come beside books (`Ask.bbo`) are shown where they are ahead: they
+    are counted like the books, and come earlier."""
     endpoint: EndpointSource | None = None
     """Where the address of each connection is asked for; None: it is `ws_url` and `ws_path`."""
     greeting: Sequence[str] = ()

@@ -47,11 +47,14 @@ def placeholder(
     return view.SerializeToString()
 
 
-def live_sequences(kind: ViewKind, body: bytes) -> dict[str, int]:
-    """Return the `venue_seq` of each venue that is live in an encoded view."""
-    return {
-        feed.venue: feed.venue_seq for feed in _feeds_of(kind, body) if feed.state == pb.STATE_LIVE
-    }
+def live_sequences(kind: ViewKind, body: bytes) -> dict[tuple[str, str], int]:
+    """Return how far each venue is that is live in an encoded view: its best prices, and its book.
+
+    They are its `venue_seq`, and the `book_seq` of the levels below where that is less.
+    """
+    live = [feed for feed in _feeds_of(kind, body) if feed.state == pb.STATE_LIVE]
+    best = {(feed.venue, "best"): feed.venue_seq for feed in live}
+    return best | {(feed.venue, "book"): feed.book_seq or feed.venue_seq for feed in live}
 
 
 def with_ages(kind: ViewKind, body: bytes, now_ns: int) -> bytes:

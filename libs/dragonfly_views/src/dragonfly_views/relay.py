@@ -63,8 +63,8 @@ class _Message:
         self._kind = kind
 
     @cached_property
-    def sequences(self) -> dict[str, int]:
-        """The `venue_seq` of each live venue: decoded where another aggregator has the view too."""
+    def sequences(self) -> dict[tuple[str, str], int]:
+        """How far each live venue is: decoded where another aggregator has the view too."""
         return live_sequences(self._kind, self.body)
 
     def covers(self, other: _Message) -> bool:
@@ -92,8 +92,8 @@ class _Entry:
     """Begun while the aggregator of `chosen` is gone."""
     withheld: bool = False
     """True while a placeholder is shown because every other aggregator is behind `chosen`."""
-    left: dict[str, tuple[int, float]] = field(default_factory=dict)
-    """By venue that has left what is shown: its `venue_seq`, and until when less goes back."""
+    left: dict[tuple[str, str], tuple[int, float]] = field(default_factory=dict)
+    """Of each venue that has left what is shown: how far it was, and until when less goes back."""
     shown: SharedView | None = None
     readers: set[Reader] = field(default_factory=set)
 

@@ -1,8 +1,9 @@
 """Which replica's book of one venue and instrument is chosen, of several of its listener. Pure.
 
-Of the live books the one with the newest `venue_seq` is chosen; of equals that of the source that
-was. So with two replicas each state of the venue counts once, whichever brings it first, and no
-book goes back. When the source that was ahead is gone, its book stands for HOLD_S while the others
+Of the live books the one with the newest `venue_seq` is chosen that goes back in nothing, neither
+in its best prices nor in the levels below them (`book_seq`); of equals that of the source that was.
+So with two replicas each state of the venue counts once, whichever brings it first, and no book
+goes back. When the source that was ahead is gone, its book stands for HOLD_S while the others
 are behind: the venue is live all the while. Then it is SYNCING, until another source has caught up
 or counts anew (`dragonfly_common.arbitration`). Who is behind by the count and has the same levels
 is not behind: a listener does not tell of what changes below the levels that it publishes.
@@ -31,8 +32,8 @@ class ReplicaArbiter:
         self.chosen: VenueBook | None = None
         self.look_at: float | None = None
         """When to `look`: another book may be chosen then, whatever arrives. None: never."""
-        self._reached = -1
-        """The highest `venue_seq` that was chosen since counting began."""
+        self._reached = (-1, -1)
+        """How far the book was that was chosen last; see `VenueBook.reached`."""
         self._succession = Succession()
         """Begun while no live replica has come as far."""
         self._books: dict[str, VenueBook] = {}
@@ -74,18 +75,21 @@ class ReplicaArbiter:
         before = self.chosen
         source = self._newest() if len(self._books) > 1 else next(iter(self._books), None)
         newest = None if source is None else self._books[source]
-        if source is not None and newest is not None and newest.venue_seq < self._reached:
+        if source is not None and newest is not None and self._is_behind(newest):
             newest = self._books[source] = self._counted(newest)
         self.look_at = None
         if newest is None or newest.state is not LIVE:
             self.chosen = newest
             self._succession.begin(now)
-        elif newest.venue_seq >= self._reached or self._is_recounted(now):
+        elif not self._is_behind(newest) or self._is_recounted(now):
             self.chosen, self._source = newest, source
-            self._reached, self._succession.left_at = newest.venue_seq, None
+            self._reached, self._succession.left_at = newest.reached, None
         else:
             self._hold(newest, now, by_itself=source == self._source)
         return self.chosen is not before
+
+    def _is_behind(self, book: VenueBook) -> bool:
+        return any(at < reached for at, reached in zip(book.reached, self._reached, strict=True))
 
     def _counted(self, behind: VenueBook) -> VenueBook:
         """Return a book that is behind, counted as what is shown if it has the same levels."""
@@ -112,7 +116,8 @@ class ReplicaArbiter:
             self._books,
             key=lambda name: (
                 self._books[name].state is LIVE,
-                self._books[name].venue_seq,
+                not self._is_behind(self._books[name]),
+                self._books[name].reached,
                 name == self._source,
             ),
         )

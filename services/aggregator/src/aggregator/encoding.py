@@ -33,6 +33,7 @@ _VARINT, _FIXED64, _BYTES = 0, 1, 2
 
 _pack_double = struct.Struct("<d").pack
 _pack_spread = struct.Struct("<Bd").pack
+_pack_book_seq = struct.Struct("<BQ").pack
 _pack_signed = struct.Struct("<q").pack
 # venue_seq = 5, ts_event = 6, ts_recv = 7, ts_pub = 8
 _pack_stamps = struct.Struct("<BQBqBqBq").pack
@@ -62,6 +63,7 @@ def encode_feed(
     score: float | None = None,
     score_total: float | None = None,
     depth: int = 0,
+    book_seq: int | None = None,
 ) -> bytes:
     """Encode a VenueFeed up to its age, which `encode_feed_age` completes when a view is made."""
     if ts_event is None:
@@ -74,6 +76,8 @@ def encode_feed(
         stamps += _SCORE_TOTAL_TAG + _pack_double(score_total)
     if depth:
         stamps += _DEPTH_TAG + _varint(depth)
+    if book_seq is not None:
+        stamps += _pack_book_seq(_BOOK_SEQ_TAG, book_seq)
     head = _feed_head(venue, state, reason)
     size = len(head) + len(stamps) + _AGE_BYTES
     return b"".join((_FEED_TAG, _varint(size), head, stamps, _AGE_TAG))
@@ -159,3 +163,4 @@ _AGE_BYTES: Final = len(_AGE_TAG) + 8
 _SCORE_TAG: Final = _tag(9, _FIXED64)
 _SCORE_TOTAL_TAG: Final = _tag(10, _FIXED64)
 _DEPTH_TAG: Final = _tag(11, _VARINT)
+_BOOK_SEQ_TAG: Final = 12 << 3 | _FIXED64

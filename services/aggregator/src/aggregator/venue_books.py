@@ -50,10 +50,17 @@ class VenueBook(msgspec.Struct, frozen=True, gc=False):
     """What `bids` and `asks` were made of."""
     score: float | None = None
     score_total: float | None = None
+    book_seq: int | None = None
+    """Of the levels below the best, where those are newer; see `messages.Book`."""
     encoded: bytes = b""
     """The VenueFeed of a view, up to its age."""
     fault: str | None = None
     """A counter label when the listener's book contradicts itself."""
+
+    @property
+    def reached(self) -> tuple[int, int]:
+        """How far the best prices are, and the levels below them."""
+        return self.venue_seq, self.venue_seq if self.book_seq is None else self.book_seq
 
     @property
     def reason(self) -> str:
@@ -115,7 +122,13 @@ def counted_book(feed: VenueBook, newer: VenueBook) -> VenueBook:
         feed.venue,
         feed.state,
         feed.reason,
-        replace(feed, venue_seq=newer.venue_seq, ts_event=newer.ts_event, ts_recv=newer.ts_recv),
+        replace(
+            feed,
+            venue_seq=newer.venue_seq,
+            ts_event=newer.ts_event,
+            ts_recv=newer.ts_recv,
+            book_seq=newer.book_seq,
+        ),
         feed.ts_pub,
         feed.bids,
         feed.asks,
@@ -155,6 +168,7 @@ def _feed(
         score=score,
         score_total=said.score_total,
         depth=depth,
+        book_seq=said.book_seq,
     )
     status = (venue, state, reason, score, depth)
     return VenueBook(
@@ -170,6 +184,7 @@ def _feed(
         sides,
         score,
         said.score_total,
+        said.book_seq,
         encoded,
         fault,
     )

@@ -74,6 +74,7 @@ def listener(
     state_dir: Path | None,
     audit: bool,
     audit_interval_s: float,
+    best_prices: bool,
     list_interval_s: float,
     linger_s: float,
     replicas: Replicas,
@@ -95,7 +96,12 @@ def listener(
         trust=trusted(ca_file),
         bans=state_dir and state_dir / f"bans-{venue.name}.json",
         following=Following(
-            instruments, depth, linger_s, audit_interval_s if audit else None, list_interval_s
+            instruments,
+            depth,
+            linger_s,
+            audit_interval_s if audit else None,
+            list_interval_s,
+            best_prices,
         ),
         replicas=replicas,
         keys=keys,

@@ -71,6 +71,7 @@ class Feed:
     """One instrument."""
 
     __slots__ = (
+        "book_seq",
         "epoch",
         "instrument",
         "notice",
@@ -99,6 +100,7 @@ class Feed:
         self.source: Source | None = None
         self.epoch = 0
         self.venue_seq = 0
+        self.book_seq: int | None = None
         self.ts_event: int | None = None
         self.ts_recv = 0
         self.score = Score()
@@ -200,7 +202,7 @@ class Feeds:
         if feed is None:
             return
         top, ts_recv = source.tops[symbol]
-        if feed.source is source or self._pass_to(source, feed, top.venue_seq):
+        if feed.source is source or self._pass_to(source, feed, top):
             self._publish_top(feed, top, ts_recv)
 
     def same(self, source: Source, symbol: str) -> None:
@@ -308,9 +310,11 @@ class Feeds:
     def _topic(self, instrument: str) -> str:
         return book_topic(instrument, self._venue)
 
-    def _pass_to(self, source: Source, feed: Feed, venue_seq: int) -> bool:
+    def _pass_to(self, source: Source, feed: Feed, top: BookTop) -> bool:
         if feed.source is not None and (
-            source.rank < feed.source.rank or venue_seq < feed.venue_seq
+            source.rank < feed.source.rank
+            or top.venue_seq < feed.venue_seq
+            or _below(top) < _below(feed)
         ):
             return False
         feed.source = source
@@ -319,6 +323,7 @@ class Feeds:
 
     def _publish_top(self, feed: Feed, top: BookTop, ts_recv: int) -> None:
         feed.venue_seq = top.venue_seq
+        feed.book_seq = top.book_seq
         feed.ts_event = top.ts_event
         feed.ts_recv = ts_recv
         if feed.state is not LIVE:
@@ -360,6 +365,7 @@ class Feeds:
                 feed.published_score,
                 feed.score.total,
                 depth,
+                feed.book_seq,
             ),
         )
 
@@ -371,3 +377,8 @@ class Feeds:
         feed.state = state
         feed.reason = reason
         self.on_change()
+
+
+def _below(one: BookTop | Feed) -> int:
+    """Return how far the levels below the best prices are."""
+    return one.venue_seq if one.book_seq is None else one.book_seq

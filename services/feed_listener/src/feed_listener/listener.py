@@ -79,6 +79,8 @@ class Following:
     list_interval_s: float = LIST_INTERVAL_S
     """How often the venue is asked whether what is followed can be traded, where it does not tell
     by itself."""
+    best_prices: bool = True
+    """Whether best prices are shown that are ahead of their book, where the venue has such."""
 
 
 class Listener:
@@ -149,6 +151,7 @@ class Listener:
             on_unbooked=self._snapshots.wake if self._snapshots is not None else lambda: None,
             list_interval_s=following.list_interval_s,
             audit=following.audit_interval_s is not None,
+            best_prices=following.best_prices and venue.best_prices,
         )
         self._scores_due = 0.0
         self._dialer = Dialer(context, client, locate, random)

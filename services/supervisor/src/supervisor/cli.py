@@ -46,7 +46,14 @@ USUAL_VENUES: Final = ("binance", "bitstamp", "kraken")
 
 PASSED_ON: Final[Mapping[str, Collection[str]]] = {
     "simulator": ("rate", "seed", "faults"),
-    "listener": ("linger_s", "audit", "audit_interval_s", "list_interval_s", "open_"),
+    "listener": (
+        "linger_s",
+        "audit",
+        "audit_interval_s",
+        "best_prices",
+        "list_interval_s",
+        "open_",
+    ),
     "aggregator": ("linger_s", "open_"),
     "together": ("open_",),
     "gateway": ("linger_s", "open_", "tls_cert", "tls_key", "tls_client_ca", "tokens"),

@@ -30,6 +30,8 @@ class Broadcast:
     def __init__(self, venue: FakeVenue, stream: BookStream, state: BookState) -> None:
         self.stream = stream
         self.frames_sent = 0
+        self.is_put_off = False
+        """Whether a tick of its interval is awaited, which sends what is then the newest state."""
         self._venue = venue
         self._state = state
         """What its followers know, once all is sent that was to be sent."""
@@ -43,6 +45,11 @@ class Broadcast:
     @property
     def deserted(self) -> bool:
         return not (self._followers or self._waiting)
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether somebody waits for the whole book."""
+        return bool(self._waiting)
 
     def follow(self, follower: Follower, address: Address | None = None) -> None:
         """Send it each change from now on."""

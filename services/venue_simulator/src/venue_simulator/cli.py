@@ -59,6 +59,12 @@ _NO_CONTROL: Final = f"{{}} is no control page: give --control {_WHERE}"
 )
 @market_options
 @click.option(
+    "--paced",
+    is_flag=True,
+    help="Send what a venue sends at intervals (Binance's books: 100 ms) at those, and not each"
+    " state at once.",
+)
+@click.option(
     "--captures",
     type=click.Path(path_type=Path),
     help="Play the recordings in this folder instead of the seeded market.",
@@ -92,6 +98,7 @@ def simulator(
     host: str,
     port: int,
     rate: float,
+    paced: bool,
     seed: int,
     captures: Path | None,
     speed: float,
@@ -116,6 +123,7 @@ def simulator(
         host=host,
         port=port,
         rate=rate,
+        paced=paced,
         seed=seed,
         captures=captures,
         speed=speed,

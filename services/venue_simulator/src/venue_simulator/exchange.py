@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -51,10 +51,22 @@ class TradedBook:
 class Exchange:
     """Knows its books by the venue's own names; implements `Books` for the venue's protocol."""
 
-    def __init__(self, venue: FakeVenue, clock: Clock, truth: Truth, faster: float = 1.0) -> None:
-        """Open a venue that lists nothing yet, and whose own clock runs so many times faster."""
+    def __init__(
+        self,
+        venue: FakeVenue,
+        clock: Clock,
+        truth: Truth,
+        faster: float = 1.0,
+        *,
+        paced: bool = False,
+    ) -> None:
+        """Open a venue that lists nothing yet, and whose own clock runs so many times faster.
+
+        Where it is `paced`, a stream sends at its own intervals (`BookStream.interval_s`).
+        """
         self.venue = venue
         self._faster = faster
+        self._paced = paced
         self.clock = clock
         self.faults = ActiveFaults()
         self.members: set[Member] = set()
@@ -179,12 +191,31 @@ class Exchange:
             self._publish(book)
 
     def _publish(self, book: TradedBook) -> None:
+        self._send(book, [feed for feed in book.feeds.values() if not self._puts_off(book, feed)])
+
+    def _puts_off(self, book: TradedBook, feed: Broadcast) -> bool:
+        interval_s = feed.stream.interval_s / self._faster
+        if not (self._paced and interval_s) or feed.is_awaited:
+            return False
+        if not feed.is_put_off:
+            feed.is_put_off = True
+            loop = asyncio.get_running_loop()
+            tick = loop.time() // interval_s + 1.0
+            loop.call_at(tick * interval_s, self._tick, book, feed)
+        return True
+
+    def _tick(self, book: TradedBook, feed: Broadcast) -> None:
+        feed.is_put_off = False
+        if book.feeds.get(feed.stream) is feed:
+            self._send(book, [feed])
+
+    def _send(self, book: TradedBook, feeds: Iterable[Broadcast]) -> None:
         if book.state is None or self._is_mute(book):
             return
         instrument = book.listing.instrument
         kinds = self.faults.on_frame(instrument)
         befell = False
-        for feed in book.feeds.values():
+        for feed in feeds:
             before = feed.frames_sent
             befell |= feed.publish(book.state, kinds) and not feed.stream.best_only
             self._count_frames(feed.frames_sent - before)

@@ -29,6 +29,8 @@ class SimulatorOptions:
     """States a second, for each book at each venue; with 0 the market moves by `step` alone."""
     faster: float = 1.0
     """How many times faster the venues' own clocks run: pings, heartbeats, limits of silence."""
+    paced: bool = False
+    """Streams send at the venues' own intervals; otherwise each state at once."""
     seed: int = 1
     captures: Path | None = None
     """Play recordings instead of the seeded market."""

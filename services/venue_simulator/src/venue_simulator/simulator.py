@@ -138,7 +138,8 @@ async def running_simulator(
     tls = tls_context(options)
     with closing(Truth(options.truth_log, options.keep_truth, options.truth_levels)) as truth:
         exchanges = {
-            name: Exchange(VENUES[name], clock, truth, options.faster) for name in options.venues
+            name: Exchange(VENUES[name], clock, truth, options.faster, paced=options.paced)
+            for name in options.venues
         }
         with (
             closing(_driver(options, exchanges)) as driver,

@@ -54,6 +54,8 @@ class BookStream:
     """Binance: in a `{"stream":…,"data":…}` around the payload."""
     best_only: bool = False
     """The best prices, beside the book: what spoils frames of books leaves them alone."""
+    interval_s: float = 0.0
+    """By the venue's own clock the newest state is sent this often; 0: each at once."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 import structlog
 from dragonfly_venues.events import Bbo, BookTop, Broken
@@ -27,15 +27,18 @@ class Auditor:
         context: VenueContext,
         source: Source,
         decoder: Decoder,
+        books: Mapping[str, BookTop],
         on_fault: Callable[[Broken, float], None],
     ) -> None:
-        """Audit what `source` has of its `decoder`; call `on_fault` for a book that is wrong."""
+        """Audit the `books` that `decoder` makes; call `on_fault` for one that is wrong."""
         self._feeds = context.feeds
         self._clock = context.clock
         self._source = source
         self._decoder = decoder
+        self._books = books
         self._on_fault = on_fault
         self._audits = Audits()
+        self._by_bbo = context.audit
         self._by_checksum = context.venue.audits.checksum
         self._checksum_agreed = counters.AUDITS.labels(Audit.CHECKSUM, Result.AGREED)
         self._checksum_disagreed = counters.AUDITS.labels(Audit.CHECKSUM, Result.DISAGREED)
@@ -60,10 +63,10 @@ class Auditor:
 
     def on_bbo(self, bbo: Bbo, now: float) -> None:
         """Hold the book of the symbol against the venue's best prices."""
-        known = self._source.tops.get(bbo.symbol)
-        if known is not None:
+        book = self._books.get(bbo.symbol)
+        if self._by_bbo and book is not None:
             seq = self._decoder.seq(bbo.symbol)
-            self.judged(bbo.symbol, Audit.BBO, self._audits.judge_bbo(bbo, seq, known[0], now), now)
+            self.judged(bbo.symbol, Audit.BBO, self._audits.judge_bbo(bbo, seq, book, now), now)
 
     async def compare(self, symbol: str, fetch: Callable[[], Awaitable[BookTop]]) -> Result:
         """Hold the book of `symbol` against the whole book that `fetch` returns.
@@ -103,6 +106,6 @@ class Auditor:
             self._watch.void = True
 
     def _note_watched(self, symbol: str) -> None:
-        known = self._source.tops.get(symbol)
-        if self._watch is not None and self._watch.symbol == symbol and known is not None:
-            self._watch.note(self._decoder.seq(symbol), known[0])
+        book = self._books.get(symbol)
+        if self._watch is not None and self._watch.symbol == symbol and book is not None:
+            self._watch.note(self._decoder.seq(symbol), book)

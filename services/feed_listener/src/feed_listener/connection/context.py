@@ -35,3 +35,5 @@ class VenueContext:
     """How long a connection's word that the venue is halted is believed without another."""
     audit: bool = False
     """More is asked for than the books, to hold them against it."""
+    best_prices: bool = False
+    """Best prices are asked for beside the books, and shown where they are ahead."""

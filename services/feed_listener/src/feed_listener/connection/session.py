@@ -20,6 +20,7 @@ from typing import Final
 import structlog
 from dragonfly_common.printable import printable
 from dragonfly_common.staleness import Lag
+from dragonfly_venues.decoding.composed_tops import ComposedTops
 from dragonfly_venues.decoding.frames import Choice, choices, gunzip
 from dragonfly_venues.events import (
     Bbo,
@@ -82,7 +83,10 @@ class Session:
         self._clock = context.clock
         self._opened_at = now
         self._decoder = context.venue.decoder(context.depth)
-        self._auditor = Auditor(context, self, self._decoder, self._mend)
+        self._composed = ComposedTops(context.depth)
+        self._best_prices = context.best_prices
+        books = self._composed.books
+        self._auditor = Auditor(context, self, self._decoder, books, self._mend)
         self._upkeep = Upkeep(connection, context, self, lifetime_s=lifetime_s, on_news=on_news)
         self._life = self._upkeep.life
         self._subscriber = self._upkeep.subscriber
@@ -169,15 +173,23 @@ class Session:
         if self._refused_since and isinstance(event, BookTop | Unchanged):
             self._refused_since.pop(event.symbol, None)
         if isinstance(event, Unchanged):
-            if event.symbol in self.tops:
-                if self._life.state is SERVING:
-                    self._feeds.same(self, event.symbol)
-                self._auditor.on_book(event.symbol, now)
+            symbol = event.symbol
+            if symbol in self.tops:
+                if self._best_prices and self._composed.is_ahead(symbol):
+                    seq = self._decoder.seq(symbol)
+                    self._show(self._composed.on_same(symbol, seq), symbol, ts_recv, now)
+                elif self._life.state is SERVING:
+                    self._feeds.same(self, symbol)
+                self._auditor.on_book(symbol, now)
         elif isinstance(event, BookTop):
             self._take_top(event, ts_recv, now)
         elif isinstance(event, Bbo):
             if self._life.state is SERVING:
                 self._auditor.on_bbo(event, now)
+            if self._best_prices and event.symbol in self.tops:
+                symbol = event.symbol
+                seq = self._decoder.seq(symbol)
+                self._show(self._composed.on_best(event, seq), symbol, ts_recv, now)
         elif not isinstance(event, Heard):
             self._take_rare(event, now)
 
@@ -191,10 +203,20 @@ class Session:
             raise UnresponsiveError(
                 "lagging", f"what it sends is {self._lag.excess_s:.1f} s older than it was at first"
             )
-        self.tops[top.symbol] = (top, ts_recv)
+        seq = self._decoder.seq(top.symbol)
+        self._show(self._composed.on_book(top, seq), top.symbol, ts_recv, now)
         self._auditor.on_book(top.symbol, now)
-        if self._life.state is SERVING:
-            self._feeds.changed(self, top.symbol)
+
+    def _show(self, top: BookTop | Broken | None, symbol: str, ts_recv: int, now: float) -> None:
+        """Publish the top of `symbol`, if it is another one now."""
+        if isinstance(top, Broken):
+            self._mend(top, now)
+        elif top is not None:
+            self.tops[symbol] = (top, ts_recv)
+            if self._life.state is SERVING:
+                self._feeds.changed(self, symbol)
+        elif self._life.state is SERVING:
+            self._feeds.same(self, symbol)
 
     def _take_rare(self, event: Event, now: float) -> None:
         match event:
@@ -229,6 +251,7 @@ class Session:
         self.tops.pop(symbol, None)
         self._seeds_wanted.pop(symbol, None)
         self._decoder.forget(symbol)
+        self._composed.forget(symbol)
         self._auditor.forget(symbol)
 
     def _malformed(self, error: FrameError, now: float) -> None:

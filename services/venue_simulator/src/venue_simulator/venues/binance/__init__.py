@@ -1,7 +1,8 @@
 """Binance Spot, after binance-spot-api-docs (`web-socket-streams.md`, `rest-api.md`).
 
-One difference: `@100ms` and 1000 ms streams alike send each state when it is made, so that `--rate`
-sets the pace and a test can have more than ten updates a second.
+One difference, unless the simulator is `--paced`: `@100ms` and 1000 ms streams alike send each
+state when it is made, so that `--rate` sets the pace and a test can have more than ten updates a
+second.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ MESSAGES_PER_SECOND: Final = 5
 STREAMS_PER_CONNECTION: Final = 1024
 
 _STREAM: Final = re.compile(
-    r"(?P<symbol>[^@A-Z]+)@(?:depth(?P<depth>5|10|20)?(?:@100ms|@1000ms)?|(?P<ticker>bookTicker))"
+    r"(?P<symbol>[^@A-Z]+)@(?:depth(?P<depth>5|10|20)?(?:(?P<fast>@100ms)|@1000ms)?|(?P<ticker>bookTicker))"
 )
 
 _Id = int | str | None
@@ -145,7 +145,9 @@ def _parse(name: str, wrapped: bool) -> BookStream | None:
     if match["ticker"]:
         return BookStream(name, symbol, frames.BOOK_TICKER, 1, wrapped, best_only=True)
     kind = frames.PARTIAL if match["depth"] else frames.DIFF
-    return BookStream(name, symbol, kind, int(match["depth"] or 0), wrapped)
+    interval_s = 0.1 if match["fast"] else 1.0
+    levels = int(match["depth"] or 0)
+    return BookStream(name, symbol, kind, levels, wrapped, interval_s=interval_s)
 
 
 def _result(result: object, request_id: _Id) -> Send:
