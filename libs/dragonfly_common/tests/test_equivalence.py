@@ -126,6 +126,7 @@ def test_a_term_says_how_it_is_converted() -> None:
 
 def test_a_market_may_have_a_name_in_the_configuration() -> None:
     markets = Equivalences(["btc-anyusd=btc-usd+btc-usdt*usdt-usd", "A-B=A-C+A-D@1"])
+    assert list(markets) == ["BTC-ANYUSD=BTC-USD+BTC-USDT*USDT-USD", "A-B=A-C+A-D@1"]
     assert str(markets.of("BTC-ANYUSD")) == "BTC-USD+BTC-USDT*USDT-USD"
     assert str(markets.of("BTC-USD+BTC-USDC@1")) == "BTC-USD+BTC-USDC@1"
     assert markets.of("BTC-USD").terms == Equivalence([Term("BTC-USD")]).terms

@@ -41,7 +41,7 @@ def test_an_instrument_counts_once_however_often_it_is_held() -> None:
         account.holding(["a", "b"], "peer"),
         pytest.raises(CallRefusedError, match="leave one for c"),
     ):
-        account.hold("c", "peer")
+        account.hold(["c"], "peer")
     with account.holding(["b", "c"], "peer"):
         pass
 

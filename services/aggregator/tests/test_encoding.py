@@ -3,11 +3,14 @@ from __future__ import annotations
 from aggregator.encoding import (
     ASKS,
     BIDS,
+    converted_level_encoder,
+    encode_conversion,
     encode_feed,
     encode_feed_age,
     encode_merged_level,
     encode_view,
     level_encoder,
+    level_origin,
 )
 from dragonfly_common.types import FeedState
 from dragonfly_protos import market_data_pb2 as pb
@@ -59,6 +62,7 @@ def test_a_book_reads_back(
     stamps,
     st.tuples(scores, scores),
     st.integers(0, 1000),
+    st.just("") | names,
 )
 def test_a_feed_reads_back(
     venue: str,
@@ -71,6 +75,7 @@ def test_a_feed_reads_back(
     age_ns: int,
     score: tuple[float | None, float | None],
     depth: int,
+    instrument: str,
 ) -> None:
     encoded = encode_feed(
         venue,
@@ -83,6 +88,7 @@ def test_a_feed_reads_back(
         score=score[0],
         score_total=score[1],
         depth=depth,
+        instrument=instrument,
     )
     (feed,) = pb.Book.FromString(encoded + encode_feed_age(age_ns)).venues
     assert (feed.venue, int(feed.state), feed.reason) == (venue, int(state), reason)
@@ -92,15 +98,57 @@ def test_a_feed_reads_back(
     assert (feed.score if feed.HasField("score") else None) == score[0]
     assert (feed.score_total if feed.HasField("score_total") else None) == score[1]
     assert feed.depth == depth
+    assert feed.instrument == instrument
+
+
+@given(names, names, numbers, numbers, numbers)
+def test_a_converted_level_reads_back_and_says_where_it_is_from(
+    venue: str, instrument: str, price: float, amount: float, original: float
+) -> None:
+    encoded = converted_level_encoder(ASKS, venue, instrument)(price, amount, original)
+    (level,) = pb.Book.FromString(encoded).asks
+    assert (level.venue, level.price, level.amount) == (venue, price, amount)
+    assert (level.instrument, level.original_price) == (instrument, original)
+    share = pb.Share.FromString(level_origin(encoded, venue))
+    assert (share.instrument, share.original_price) == (instrument, original)
+    assert level_origin(level_encoder(ASKS, venue)(price, amount), venue) == b""
 
 
 @given(numbers, numbers, st.lists(st.tuples(names, numbers), max_size=4))
 def test_a_merged_level_reads_back(
     price: float, amount: float, shares: list[tuple[str, float]]
 ) -> None:
-    (level,) = pb.Liquidity.FromString(encode_merged_level(BIDS, price, amount, shares)).bids
+    encoded = encode_merged_level(BIDS, price, amount, [(*share, b"") for share in shares])
+    (level,) = pb.Liquidity.FromString(encoded).bids
     assert (level.price, level.amount) == (price, amount)
     assert [(share.venue, share.amount) for share in level.shares] == shares
+
+
+@given(names, st.none() | st.tuples(numbers, numbers), st.integers(0, 2))
+def test_a_conversion_reads_back(
+    instrument: str, best: tuple[float, float] | None, feeds: int
+) -> None:
+    feed = encode_feed(
+        "okx", state=FeedState.LIVE, reason="", venue_seq=7, ts_event=None, ts_recv=1, ts_pub=2
+    ) + encode_feed_age(3)
+    body = encode_view(
+        "A-B",
+        0.0,
+        b"",
+        b"",
+        live=False,
+        epoch=1,
+        seq=1,
+        ts_agg=1,
+        conversions=encode_conversion(instrument, best, feed * feeds),
+    )
+    (read,) = pb.Book.FromString(body).conversions
+    assert read.instrument == instrument
+    assert (read.HasField("bid"), read.HasField("ask")) == (best is not None,) * 2
+    assert best is None or (read.bid, read.ask) == best
+    assert [(feed.venue, feed.venue_seq, feed.age_ns) for feed in read.venues] == [
+        ("okx", 7, 3)
+    ] * feeds
 
 
 def test_a_book_of_one_level_is_a_bbo() -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from aggregator.world import Effects, World
 from dragonfly_common.assignment import Assignment
+from dragonfly_common.equivalence import Equivalences
 from dragonfly_common.messages import Book, Claim, Instruments, Venue, View
 from dragonfly_common.topics import ViewKind
 from dragonfly_common.types import FeedState
@@ -283,3 +284,84 @@ def test_configured_instruments_that_no_venue_lists_are_told_once_all_venues_tol
     world.on_instruments(Instruments("kraken", ("BTC-USD",)))
     assert world.unlisted() == ["no venue lists XBT-USD: did you mean BTC-USD?"]
     assert world.unlisted() == []
+
+
+MARKET = "BTC-USD+BTC-USDT*USDT-USD"
+TOPIC = f"view.book.{MARKET}."
+
+
+def test_an_equivalence_takes_the_books_of_its_terms_and_conversions(make_book: MakeBook) -> None:
+    world = new_world()
+    world.want(ViewKind.BOOK, MARKET)
+    interests = ["book.BTC-USD.", "book.BTC-USDT.", "book.USDT-USD."]
+    assert world.evaluate(0.0, NOW_NS).subscribe == interests
+    world.on_book("a", "BTC-USD", "kraken", make_book(((99.0, 1.0),), ((101.0, 1.0),)), 1, 0.0)
+    world.on_book("a", "BTC-USDT", "kraken", make_book(((100.0, 2.0),), ((100.5, 2.0),)), 1, 0.0)
+    (book,) = books(world.evaluate(0.0, NOW_NS), TOPIC)
+    assert [(level.instrument, level.price) for level in book.bids] == [("BTC-USD", 99.0)]
+    assert [(feed.instrument, feed.state, feed.reason) for feed in book.venues] == [
+        ("BTC-USD", pb.STATE_LIVE, ""),
+        ("BTC-USDT", pb.STATE_SYNCING, "no live USDT-USD to convert by"),
+    ]
+    assert [(one.instrument, one.HasField("bid")) for one in book.conversions] == [
+        ("USDT-USD", False)
+    ]
+    rate = make_book(((0.999, 5.0),), ((1.001, 5.0),), venue_seq=7)
+    world.on_book("a", "USDT-USD", "kraken", rate, 1, 0.0)
+    (book,) = books(world.evaluate(0.0, NOW_NS), TOPIC)
+    assert [(level.instrument, level.price, level.original_price) for level in book.bids] == [
+        ("BTC-USDT", 99.9, 100.0),
+        ("BTC-USD", 99.0, 99.0),
+    ]
+    assert [(level.instrument, level.price) for level in book.asks] == [
+        ("BTC-USDT", 100.6005),
+        ("BTC-USD", 101.0),
+    ]
+    (by,) = book.conversions
+    assert (by.instrument, by.bid, by.ask) == ("USDT-USD", 0.999, 1.001)
+    assert [(feed.venue, feed.venue_seq) for feed in by.venues] == [("kraken", 7)]
+    world.on_lost("a", "silent", 1.0)
+    (book,) = books(world.evaluate(1.0, NOW_NS), TOPIC)
+    assert not book.live
+    assert {feed.reason for feed in book.venues} == {"listener lost: silent"}
+
+
+def test_instruments_are_left_when_the_last_market_made_of_them_is(make_book: MakeBook) -> None:
+    world = new_world()
+    world.want(ViewKind.BOOK, MARKET)
+    world.want(ViewKind.BOOK, "BTC-USD")
+    world.evaluate(0.0, NOW_NS)
+    world.unwant(ViewKind.BOOK, MARKET, 0.0)
+    effects = world.evaluate(LINGER_S, NOW_NS)
+    assert effects.unsubscribe == ["book.BTC-USDT.", "book.USDT-USD."]
+    world.on_book("a", "BTC-USD", "kraken", make_book(), 1, LINGER_S)
+    assert len(books(world.evaluate(LINGER_S, NOW_NS), "view.book.BTC-USD.")) == 1
+    world.want(ViewKind.BBO, MARKET)
+    assert world.evaluate(LINGER_S, NOW_NS).subscribe == ["book.BTC-USDT.", "book.USDT-USD."]
+
+
+def test_a_market_that_goes_as_another_comes_keeps_what_they_share() -> None:
+    world = World(EPOCH, depth=10, linger_s=0.0)
+    world.want(ViewKind.BOOK, MARKET)
+    world.evaluate(0.0, NOW_NS)
+    world.unwant(ViewKind.BOOK, MARKET, 0.0)
+    world.want(ViewKind.BOOK, "USDT-USD")
+    effects = world.evaluate(0.0, NOW_NS)
+    assert (effects.subscribe, effects.unsubscribe) == ([], ["book.BTC-USD.", "book.BTC-USDT."])
+
+
+def test_a_market_may_be_asked_for_by_the_name_of_the_configuration(make_book: MakeBook) -> None:
+    names = Equivalences(["BTC-ANYUSD=BTC-USD+BTC-USDT@1", "ETH-ANYUSD=ETH-USD+ETH-USDX@1"])
+    world = World(EPOCH, 10, LINGER_S, ["ETH-ANYUSD"], equivalences=names)
+    world.want(ViewKind.BOOK, "BTC-ANYUSD")
+    assert world.evaluate(0.0, NOW_NS).subscribe == [
+        "book.ETH-USD.",
+        "book.ETH-USDX.",
+        "book.BTC-USD.",
+        "book.BTC-USDT.",
+    ]
+    world.on_book("a", "BTC-USDT", "okx", make_book(), 1, 0.0)
+    (book,) = books(world.evaluate(0.0, NOW_NS), "view.book.BTC-ANYUSD.")
+    assert (book.instrument, book.bids[0].instrument) == ("BTC-ANYUSD", "BTC-USDT")
+    world.on_instruments(Instruments("okx", ("BTC-USD", "BTC-USDT", "ETH-USD")))
+    assert world.unlisted() == ["no venue lists ETH-USDX"]

@@ -376,6 +376,7 @@ def make_session(
         window=window,
         lists=lambda name: name == "ETH-BTC",
         listed=require_listed,
+        held=lambda key: (key.instrument,),
     )
     return session, window
 

@@ -28,6 +28,7 @@ from dragonfly_client.latest import Latest
 from dragonfly_client.messages import (
     Bbo,
     Book,
+    Conversion,
     Hops,
     Instrument,
     Instruments,
@@ -50,6 +51,7 @@ __all__ = [
     "Book",
     "CertificateError",
     "ClientError",
+    "Conversion",
     "Disconnected",
     "DragonflyClient",
     "Event",

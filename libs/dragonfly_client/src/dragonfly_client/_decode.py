@@ -15,6 +15,7 @@ from dragonfly_client.errors import ProtocolError
 from dragonfly_client.messages import (
     Bbo,
     Book,
+    Conversion,
     Instrument,
     Instruments,
     Level,
@@ -67,6 +68,7 @@ def decode_book(message: pb.Book, ts_in: int) -> Book:
         replaced=message.replaced,
         ts_out=message.ts_out,
         ts_in=ts_in,
+        conversions=tuple(map(_conversion, message.conversions)),
         bids=tuple(map(_level, message.bids)),
         asks=tuple(map(_level, message.asks)),
     )
@@ -84,6 +86,7 @@ def decode_bbo(message: pb.Bbo, ts_in: int) -> Bbo:
         replaced=message.replaced,
         ts_out=message.ts_out,
         ts_in=ts_in,
+        conversions=tuple(map(_conversion, message.conversions)),
         bid=_level(message.bid) if message.HasField("bid") else None,
         ask=_level(message.ask) if message.HasField("ask") else None,
     )
@@ -101,6 +104,7 @@ def decode_liquidity(message: pb.Liquidity, ts_in: int) -> Liquidity:
         replaced=message.replaced,
         ts_out=message.ts_out,
         ts_in=ts_in,
+        conversions=tuple(map(_conversion, message.conversions)),
         bids=tuple(map(_merged, message.bids)),
         asks=tuple(map(_merged, message.asks)),
     )
@@ -173,12 +177,30 @@ def _decimal(text: str) -> Decimal | None:
 
 
 def _level(level: pb.Level) -> Level:
-    return Level(printable(level.venue), level.price, level.amount)
+    if not level.instrument:
+        return Level(printable(level.venue), level.price, level.amount)
+    origin = printable(level.instrument), level.original_price
+    return Level(printable(level.venue), level.price, level.amount, *origin)
 
 
 def _merged(level: pb.MergedLevel) -> MergedLevel:
-    shares = tuple(Share(printable(share.venue), share.amount) for share in level.shares)
-    return MergedLevel(level.price, level.amount, shares)
+    return MergedLevel(level.price, level.amount, tuple(map(_share, level.shares)))
+
+
+def _share(share: pb.Share) -> Share:
+    if not share.instrument:
+        return Share(printable(share.venue), share.amount)
+    origin = printable(share.instrument), share.original_price
+    return Share(printable(share.venue), share.amount, *origin)
+
+
+def _conversion(by: pb.Conversion) -> Conversion:
+    return Conversion(
+        instrument=printable(by.instrument),
+        bid=by.bid if by.HasField("bid") else None,
+        ask=by.ask if by.HasField("ask") else None,
+        venues=_feeds(by.venues),
+    )
 
 
 def _feeds(feeds: Iterable[pb.VenueFeed]) -> tuple[VenueFeed, ...]:
@@ -196,6 +218,7 @@ def _feeds(feeds: Iterable[pb.VenueFeed]) -> tuple[VenueFeed, ...]:
             score_total=feed.score_total if feed.HasField("score_total") else None,
             depth=feed.depth,
             book_seq=feed.book_seq,
+            instrument=printable(feed.instrument),
         )
         for feed in feeds
     )

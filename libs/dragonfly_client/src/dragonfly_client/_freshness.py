@@ -50,14 +50,15 @@ class _Followed:
 
     def __init__(self) -> None:
         self._seqs: dict[int, _Mark] = {}
-        self._venues: dict[str, tuple[_Mark, _Mark]] = {}
+        self._venues: dict[tuple[str, str], tuple[_Mark, _Mark]] = {}
+        """By (instrument, venue): an equivalence is made of several instruments."""
 
     def is_behind(self, view: View, now: float) -> bool:
         """Say so; each of what is behind, for its patience begins with that."""
         mark = self._seqs.get(view.epoch)
         behind = mark is not None and view.seq < mark.reached and mark.refuses(now)
-        for feed in view.venues:
-            marks = self._venues.get(feed.venue, ()) if feed.state is State.LIVE else ()
+        for key, feed in view.feeds.items():
+            marks = self._venues.get(key, ()) if feed.state is State.LIVE else ()
             for mark, at in zip(marks, _place(feed), strict=False):
                 if at < mark.reached:
                     behind |= mark.refuses(now)
@@ -69,13 +70,13 @@ class _Followed:
         mark.reach(view.seq)
         if len(self._seqs) > MOST_EPOCHS:
             del self._seqs[next(iter(self._seqs))]
-        for feed in view.venues:
+        for key, feed in view.feeds.items():
             if feed.state is State.LIVE:
-                marks = self._venues.setdefault(feed.venue, (_Mark(), _Mark()))
+                marks = self._venues.setdefault(key, (_Mark(), _Mark()))
                 for mark, at in zip(marks, _place(feed), strict=True):
                     mark.reach(at)
             else:
-                for mark in self._venues.get(feed.venue, ()):
+                for mark in self._venues.get(key, ()):
                     mark.leave(now)
 
 

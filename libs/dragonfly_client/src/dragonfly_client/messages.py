@@ -26,6 +26,7 @@ from dragonfly_client._liveness import HOLDS_S, Liveness
 __all__ = [
     "Bbo",
     "Book",
+    "Conversion",
     "Hops",
     "Instrument",
     "Instruments",
@@ -87,22 +88,31 @@ class _Followed:
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """One venue's price and amount."""
+    """One venue's price and amount.
+
+    In the view of an equivalence both are converted from the venue's `instrument`, where the price
+    is `original_price`; elsewhere these are empty and None.
+    """
 
     venue: str
     price: float
     amount: float
+    instrument: str = ""
+    original_price: float | None = None
 
     def __str__(self) -> str:
-        return f"{self.amount:g} @ {self.price!r} {self.venue}"
+        origin = f" {self.instrument}" if self.instrument else ""
+        return f"{self.amount:g} @ {self.price!r} {self.venue}{origin}"
 
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """One venue's part of a merged level."""
+    """One venue's part of a merged level; `instrument` and `original_price` as of a `Level`."""
 
     venue: str
     amount: float
+    instrument: str = ""
+    original_price: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +142,8 @@ class VenueFeed:
 
     `book_seq` is set where the venue's best prices came ahead of its book: they are of `venue_seq`,
     and the levels below them of the book at `book_seq`, which is less. 0: all are of `venue_seq`.
+
+    `instrument` is what of the venue this is said of in the view of an equivalence.
     """
 
     venue: str
@@ -146,6 +158,20 @@ class VenueFeed:
     score_total: float | None = None
     depth: int = 0
     book_seq: int = 0
+    instrument: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Conversion:
+    """The consolidated book that an equivalence is converted by: bids at `bid`, asks at `ask`.
+
+    Both are None while it is not live, as `venues` says: then what it converts is out.
+    """
+
+    instrument: str
+    bid: float | None
+    ask: float | None
+    venues: tuple[VenueFeed, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +196,7 @@ class View(_Followed):
     live: the sides are then empty and `venues` says why. `replaced` counts the newer states that
     this one replaced unseen.
     `spread` is best ask minus best bid, negative when venues cross each other, 0 without a side.
+    `conversions` are what the levels of an equivalence were converted by.
     """
 
     instrument: str
@@ -182,6 +209,13 @@ class View(_Followed):
     replaced: int
     ts_out: int
     ts_in: int
+    conversions: tuple[Conversion, ...] = ()
+
+    @property
+    def feeds(self) -> dict[tuple[str, str], VenueFeed]:
+        """What each venue contributed, also to conversions, by (instrument, venue)."""
+        by = {(one.instrument, feed.venue): feed for one in self.conversions for feed in one.venues}
+        return by | {(feed.instrument or self.instrument, feed.venue): feed for feed in self.venues}
 
     @property
     def live(self) -> bool:
@@ -200,7 +234,7 @@ class View(_Followed):
     @property
     def moved(self) -> VenueFeed | None:
         """The venue heard last: in most views, the one whose change made this view."""
-        heard = [feed for feed in self.venues if feed.ts_recv is not None]
+        heard = [feed for feed in self.feeds.values() if feed.ts_recv is not None]
         return max(heard, key=lambda feed: feed.ts_recv or 0, default=None)
 
     @property

@@ -12,7 +12,7 @@ wherever bots ask for an instrument; venues and listeners never see one.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from decimal import Context, Decimal, DivisionByZero, Inexact, InvalidOperation
 from functools import cached_property, lru_cache
 from typing import Final, NamedTuple
@@ -21,6 +21,7 @@ from dragonfly_common.errors import InstrumentError
 from dragonfly_common.types import is_instrument, normalise_instrument
 
 __all__ = [
+    "EXAMPLE",
     "MOST_TERMS",
     "Equivalence",
     "Equivalences",
@@ -40,7 +41,7 @@ _TERM: Final = re.compile(
     rf"(?P<instrument>[^/@*]+)(?:/(?P<units>{_NUMBER}))?(?:@(?P<factor>{_NUMBER}))?"
     r"(?:\*(?P<conversion>[^/@*]+))?"
 )
-_finite: Final = Context(prec=28, traps=[Inexact, DivisionByZero, InvalidOperation])
+_finite: Final = Context(prec=60, traps=[Inexact, DivisionByZero, InvalidOperation])
 
 
 class Term(NamedTuple):
@@ -58,8 +59,7 @@ class Term(NamedTuple):
     @property
     def scale(self) -> Decimal:
         """What prices are multiplied by, but for the conversion."""
-        factor = self.factor or Decimal(1)
-        return factor if self.units is None else factor * _finite.divide(1, self.units)
+        return _finite.multiply(self.factor or 1, _finite.divide(1, self.units or 1))
 
     def __str__(self) -> str:
         units = "" if self.units is None else f"/{self.units:f}"
@@ -96,11 +96,15 @@ class Equivalences:
         Raises:
             InstrumentError: one is not of that form.
         """
-        self.declared: Final = dict(map(_parse_declaration, declarations))
+        self._declared: Final = dict(map(_parse_declaration, declarations))
+
+    def __iter__(self) -> Iterator[str]:
+        """Yield each declaration as it was taken."""
+        return (f"{name}={market}" for name, market in self._declared.items())
 
     def of(self, market: str) -> Equivalence:
         """Return what a market is made of, of a name in normal form."""
-        return self.declared.get(market) or (
+        return self._declared.get(market) or (
             parse_equivalence(market) if "+" in market else Equivalence((Term(market),))
         )
 

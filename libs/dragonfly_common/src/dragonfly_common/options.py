@@ -12,8 +12,9 @@ import click
 
 from dragonfly_common.assignment import HANDOVER_S, Replicas
 from dragonfly_common.bus import Keys, Role
+from dragonfly_common.equivalence import EXAMPLE, Equivalences, normalise_market
 from dragonfly_common.errors import ConfigError, InstrumentError
-from dragonfly_common.types import MAX_DEPTH, normalise_instrument
+from dragonfly_common.types import MAX_DEPTH
 
 __all__ = [
     "MAX_RATE",
@@ -22,6 +23,7 @@ __all__ = [
     "bots_options",
     "curve_options",
     "depth_option",
+    "equivalent_option",
     "instrument_option",
     "linger_option",
     "market_options",
@@ -100,15 +102,17 @@ def curve_options(role: Role) -> Callable[[Callable[..., R]], Callable[..., R]]:
 
 
 def instrument_option(
-    says: str = "Always followed, asked for or not; may be repeated.", default: tuple[str, ...] = ()
+    says: str = "Always followed, asked for or not; may be repeated.",
+    default: tuple[str, ...] = (),
+    normal: Callable[[str], str] = normalise_market,
 ) -> Callable[[F], F]:
-    """Return the decorator of `--instrument`: names in normal form, each once, as `instruments`."""
+    """Return the decorator of `--instrument`: names in normal form, each once, as `instruments`.
 
-    def normal(_: click.Context, __: click.Parameter, names: tuple[str, ...]) -> tuple[str, ...]:
-        try:
-            return tuple(dict.fromkeys(normalise_instrument(name) for name in names))
-        except InstrumentError as error:
-            raise click.BadParameter(str(error)) from None
+    Equivalences are among them unless `normal` is `normalise_instrument`.
+    """
+
+    def taken(names: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(map(normal, names)))
 
     return click.option(
         "--instrument",
@@ -116,10 +120,37 @@ def instrument_option(
         multiple=True,
         default=default,
         show_default=bool(default),
-        callback=normal,
+        callback=_refusing(taken),
         metavar="BASE-QUOTE",
         help=says,
     )
+
+
+def equivalent_option(command: F) -> F:
+    """Add `--equivalent`, as `equivalences`."""
+    return click.option(
+        "--equivalent",
+        "equivalences",
+        multiple=True,
+        callback=_refusing(Equivalences),
+        metavar="NAME=EQUIVALENCE",
+        help="A name for instruments that are taken for one market by who asks for it:"
+        f" BTC-ANYUSD={EXAMPLE}; may be repeated. Aggregator and gateway must be told the same.",
+    )(command)
+
+
+def _refusing(
+    parse: Callable[[tuple[str, ...]], R],
+) -> Callable[[click.Context, click.Parameter, tuple[str, ...]], R]:
+    """Return the callback of an option that is read by `parse`."""
+
+    def read(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> R:
+        try:
+            return parse(given)
+        except InstrumentError as error:
+            raise click.BadParameter(str(error)) from None
+
+    return read
 
 
 def depth_option(says: str = "Levels a side.") -> Callable[[F], F]:

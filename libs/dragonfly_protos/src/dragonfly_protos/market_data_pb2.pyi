@@ -36,17 +36,21 @@ VIEW_BBO: View
 VIEW_LIQUIDITY: View
 
 class Level(_message.Message):
-    __slots__ = ("venue", "price", "amount")
+    __slots__ = ("venue", "price", "amount", "instrument", "original_price")
     VENUE_FIELD_NUMBER: _ClassVar[int]
     PRICE_FIELD_NUMBER: _ClassVar[int]
     AMOUNT_FIELD_NUMBER: _ClassVar[int]
+    INSTRUMENT_FIELD_NUMBER: _ClassVar[int]
+    ORIGINAL_PRICE_FIELD_NUMBER: _ClassVar[int]
     venue: str
     price: float
     amount: float
-    def __init__(self, venue: _Optional[str] = ..., price: _Optional[float] = ..., amount: _Optional[float] = ...) -> None: ...
+    instrument: str
+    original_price: float
+    def __init__(self, venue: _Optional[str] = ..., price: _Optional[float] = ..., amount: _Optional[float] = ..., instrument: _Optional[str] = ..., original_price: _Optional[float] = ...) -> None: ...
 
 class VenueFeed(_message.Message):
-    __slots__ = ("venue", "state", "reason", "age_ns", "venue_seq", "ts_event", "ts_recv", "ts_pub", "score", "score_total", "depth", "book_seq")
+    __slots__ = ("venue", "state", "reason", "age_ns", "venue_seq", "ts_event", "ts_recv", "ts_pub", "score", "score_total", "depth", "book_seq", "instrument")
     VENUE_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
@@ -59,6 +63,7 @@ class VenueFeed(_message.Message):
     SCORE_TOTAL_FIELD_NUMBER: _ClassVar[int]
     DEPTH_FIELD_NUMBER: _ClassVar[int]
     BOOK_SEQ_FIELD_NUMBER: _ClassVar[int]
+    INSTRUMENT_FIELD_NUMBER: _ClassVar[int]
     venue: str
     state: State
     reason: str
@@ -71,10 +76,23 @@ class VenueFeed(_message.Message):
     score_total: float
     depth: int
     book_seq: int
-    def __init__(self, venue: _Optional[str] = ..., state: _Optional[_Union[State, str]] = ..., reason: _Optional[str] = ..., age_ns: _Optional[int] = ..., venue_seq: _Optional[int] = ..., ts_event: _Optional[int] = ..., ts_recv: _Optional[int] = ..., ts_pub: _Optional[int] = ..., score: _Optional[float] = ..., score_total: _Optional[float] = ..., depth: _Optional[int] = ..., book_seq: _Optional[int] = ...) -> None: ...
+    instrument: str
+    def __init__(self, venue: _Optional[str] = ..., state: _Optional[_Union[State, str]] = ..., reason: _Optional[str] = ..., age_ns: _Optional[int] = ..., venue_seq: _Optional[int] = ..., ts_event: _Optional[int] = ..., ts_recv: _Optional[int] = ..., ts_pub: _Optional[int] = ..., score: _Optional[float] = ..., score_total: _Optional[float] = ..., depth: _Optional[int] = ..., book_seq: _Optional[int] = ..., instrument: _Optional[str] = ...) -> None: ...
+
+class Conversion(_message.Message):
+    __slots__ = ("bid", "ask", "instrument", "venues")
+    BID_FIELD_NUMBER: _ClassVar[int]
+    ASK_FIELD_NUMBER: _ClassVar[int]
+    INSTRUMENT_FIELD_NUMBER: _ClassVar[int]
+    VENUES_FIELD_NUMBER: _ClassVar[int]
+    bid: float
+    ask: float
+    instrument: str
+    venues: _containers.RepeatedCompositeFieldContainer[VenueFeed]
+    def __init__(self, bid: _Optional[float] = ..., ask: _Optional[float] = ..., instrument: _Optional[str] = ..., venues: _Optional[_Iterable[_Union[VenueFeed, _Mapping[str, object]]]] = ...) -> None: ...
 
 class Book(_message.Message):
-    __slots__ = ("spread", "bids", "asks", "instrument", "venues", "live", "epoch", "seq", "ts_agg", "replaced", "ts_out")
+    __slots__ = ("spread", "bids", "asks", "instrument", "venues", "live", "epoch", "seq", "ts_agg", "conversions", "replaced", "ts_out")
     SPREAD_FIELD_NUMBER: _ClassVar[int]
     BIDS_FIELD_NUMBER: _ClassVar[int]
     ASKS_FIELD_NUMBER: _ClassVar[int]
@@ -84,6 +102,7 @@ class Book(_message.Message):
     EPOCH_FIELD_NUMBER: _ClassVar[int]
     SEQ_FIELD_NUMBER: _ClassVar[int]
     TS_AGG_FIELD_NUMBER: _ClassVar[int]
+    CONVERSIONS_FIELD_NUMBER: _ClassVar[int]
     REPLACED_FIELD_NUMBER: _ClassVar[int]
     TS_OUT_FIELD_NUMBER: _ClassVar[int]
     spread: float
@@ -95,12 +114,13 @@ class Book(_message.Message):
     epoch: int
     seq: int
     ts_agg: int
+    conversions: _containers.RepeatedCompositeFieldContainer[Conversion]
     replaced: int
     ts_out: int
-    def __init__(self, spread: _Optional[float] = ..., bids: _Optional[_Iterable[_Union[Level, _Mapping[str, object]]]] = ..., asks: _Optional[_Iterable[_Union[Level, _Mapping[str, object]]]] = ..., instrument: _Optional[str] = ..., venues: _Optional[_Iterable[_Union[VenueFeed, _Mapping[str, object]]]] = ..., live: _Optional[bool] = ..., epoch: _Optional[int] = ..., seq: _Optional[int] = ..., ts_agg: _Optional[int] = ..., replaced: _Optional[int] = ..., ts_out: _Optional[int] = ...) -> None: ...
+    def __init__(self, spread: _Optional[float] = ..., bids: _Optional[_Iterable[_Union[Level, _Mapping[str, object]]]] = ..., asks: _Optional[_Iterable[_Union[Level, _Mapping[str, object]]]] = ..., instrument: _Optional[str] = ..., venues: _Optional[_Iterable[_Union[VenueFeed, _Mapping[str, object]]]] = ..., live: _Optional[bool] = ..., epoch: _Optional[int] = ..., seq: _Optional[int] = ..., ts_agg: _Optional[int] = ..., conversions: _Optional[_Iterable[_Union[Conversion, _Mapping[str, object]]]] = ..., replaced: _Optional[int] = ..., ts_out: _Optional[int] = ...) -> None: ...
 
 class Bbo(_message.Message):
-    __slots__ = ("spread", "bid", "ask", "instrument", "venues", "live", "epoch", "seq", "ts_agg", "replaced", "ts_out")
+    __slots__ = ("spread", "bid", "ask", "instrument", "venues", "live", "epoch", "seq", "ts_agg", "conversions", "replaced", "ts_out")
     SPREAD_FIELD_NUMBER: _ClassVar[int]
     BID_FIELD_NUMBER: _ClassVar[int]
     ASK_FIELD_NUMBER: _ClassVar[int]
@@ -110,6 +130,7 @@ class Bbo(_message.Message):
     EPOCH_FIELD_NUMBER: _ClassVar[int]
     SEQ_FIELD_NUMBER: _ClassVar[int]
     TS_AGG_FIELD_NUMBER: _ClassVar[int]
+    CONVERSIONS_FIELD_NUMBER: _ClassVar[int]
     REPLACED_FIELD_NUMBER: _ClassVar[int]
     TS_OUT_FIELD_NUMBER: _ClassVar[int]
     spread: float
@@ -121,17 +142,22 @@ class Bbo(_message.Message):
     epoch: int
     seq: int
     ts_agg: int
+    conversions: _containers.RepeatedCompositeFieldContainer[Conversion]
     replaced: int
     ts_out: int
-    def __init__(self, spread: _Optional[float] = ..., bid: _Optional[_Union[Level, _Mapping[str, object]]] = ..., ask: _Optional[_Union[Level, _Mapping[str, object]]] = ..., instrument: _Optional[str] = ..., venues: _Optional[_Iterable[_Union[VenueFeed, _Mapping[str, object]]]] = ..., live: _Optional[bool] = ..., epoch: _Optional[int] = ..., seq: _Optional[int] = ..., ts_agg: _Optional[int] = ..., replaced: _Optional[int] = ..., ts_out: _Optional[int] = ...) -> None: ...
+    def __init__(self, spread: _Optional[float] = ..., bid: _Optional[_Union[Level, _Mapping[str, object]]] = ..., ask: _Optional[_Union[Level, _Mapping[str, object]]] = ..., instrument: _Optional[str] = ..., venues: _Optional[_Iterable[_Union[VenueFeed, _Mapping[str, object]]]] = ..., live: _Optional[bool] = ..., epoch: _Optional[int] = ..., seq: _Optional[int] = ..., ts_agg: _Optional[int] = ..., conversions: _Optional[_Iterable[_Union[Conversion, _Mapping[str, object]]]] = ..., replaced: _Optional[int] = ..., ts_out: _Optional[int] = ...) -> None: ...
 
 class Share(_message.Message):
-    __slots__ = ("venue", "amount")
+    __slots__ = ("venue", "amount", "instrument", "original_price")
     VENUE_FIELD_NUMBER: _ClassVar[int]
     AMOUNT_FIELD_NUMBER: _ClassVar[int]
+    INSTRUMENT_FIELD_NUMBER: _ClassVar[int]
+    ORIGINAL_PRICE_FIELD_NUMBER: _ClassVar[int]
     venue: str
     amount: float
-    def __init__(self, venue: _Optional[str] = ..., amount: _Optional[float] = ...) -> None: ...
+    instrument: str
+    original_price: float
+    def __init__(self, venue: _Optional[str] = ..., amount: _Optional[float] = ..., instrument: _Optional[str] = ..., original_price: _Optional[float] = ...) -> None: ...
 
 class MergedLevel(_message.Message):
     __slots__ = ("price", "amount", "shares")
@@ -144,7 +170,7 @@ class MergedLevel(_message.Message):
     def __init__(self, price: _Optional[float] = ..., amount: _Optional[float] = ..., shares: _Optional[_Iterable[_Union[Share, _Mapping[str, object]]]] = ...) -> None: ...
 
 class Liquidity(_message.Message):
-    __slots__ = ("spread", "bids", "asks", "instrument", "venues", "live", "epoch", "seq", "ts_agg", "replaced", "ts_out")
+    __slots__ = ("spread", "bids", "asks", "instrument", "venues", "live", "epoch", "seq", "ts_agg", "conversions", "replaced", "ts_out")
     SPREAD_FIELD_NUMBER: _ClassVar[int]
     BIDS_FIELD_NUMBER: _ClassVar[int]
     ASKS_FIELD_NUMBER: _ClassVar[int]
@@ -154,6 +180,7 @@ class Liquidity(_message.Message):
     EPOCH_FIELD_NUMBER: _ClassVar[int]
     SEQ_FIELD_NUMBER: _ClassVar[int]
     TS_AGG_FIELD_NUMBER: _ClassVar[int]
+    CONVERSIONS_FIELD_NUMBER: _ClassVar[int]
     REPLACED_FIELD_NUMBER: _ClassVar[int]
     TS_OUT_FIELD_NUMBER: _ClassVar[int]
     spread: float
@@ -165,9 +192,10 @@ class Liquidity(_message.Message):
     epoch: int
     seq: int
     ts_agg: int
+    conversions: _containers.RepeatedCompositeFieldContainer[Conversion]
     replaced: int
     ts_out: int
-    def __init__(self, spread: _Optional[float] = ..., bids: _Optional[_Iterable[_Union[MergedLevel, _Mapping[str, object]]]] = ..., asks: _Optional[_Iterable[_Union[MergedLevel, _Mapping[str, object]]]] = ..., instrument: _Optional[str] = ..., venues: _Optional[_Iterable[_Union[VenueFeed, _Mapping[str, object]]]] = ..., live: _Optional[bool] = ..., epoch: _Optional[int] = ..., seq: _Optional[int] = ..., ts_agg: _Optional[int] = ..., replaced: _Optional[int] = ..., ts_out: _Optional[int] = ...) -> None: ...
+    def __init__(self, spread: _Optional[float] = ..., bids: _Optional[_Iterable[_Union[MergedLevel, _Mapping[str, object]]]] = ..., asks: _Optional[_Iterable[_Union[MergedLevel, _Mapping[str, object]]]] = ..., instrument: _Optional[str] = ..., venues: _Optional[_Iterable[_Union[VenueFeed, _Mapping[str, object]]]] = ..., live: _Optional[bool] = ..., epoch: _Optional[int] = ..., seq: _Optional[int] = ..., ts_agg: _Optional[int] = ..., conversions: _Optional[_Iterable[_Union[Conversion, _Mapping[str, object]]]] = ..., replaced: _Optional[int] = ..., ts_out: _Optional[int] = ...) -> None: ...
 
 class Venue(_message.Message):
     __slots__ = ("venue", "state", "reason", "listener", "connections", "instruments", "instruments_live", "ts_pub")

@@ -104,22 +104,29 @@ class Account:
         Raises:
             CallRefusedError: they would be more different ones than the quota has.
         """
+        held = tuple(instruments)
+        self.hold(held, peer)
+        try:
+            yield
+        finally:
+            self.release(held)
+
+    def hold(self, instruments: Iterable[str], peer: str) -> None:
+        """Hold instruments once more each, all or none.
+
+        Raises:
+            CallRefusedError: they would be more different ones than the quota has.
+        """
         held: list[str] = []
         try:
             for instrument in instruments:
-                self.hold(instrument, peer)
+                self._hold(instrument, peer)
                 held.append(instrument)
-            yield
-        finally:
-            for instrument in held:
-                self.release(instrument)
+        except CallRefusedError:
+            self.release(held)
+            raise
 
-    def hold(self, instrument: str, peer: str) -> None:
-        """Hold an instrument once more.
-
-        Raises:
-            CallRefusedError: it would be one more than the quota has.
-        """
+    def _hold(self, instrument: str, peer: str) -> None:
         most = self.quota.instruments
         new = instrument not in self._instruments
         if new and most is not None and len(self._instruments) >= most:
@@ -131,11 +138,12 @@ class Account:
             )
         self._instruments[instrument] += 1
 
-    def release(self, instrument: str) -> None:
+    def release(self, instruments: Iterable[str]) -> None:
         """Undo one `hold`."""
-        self._instruments[instrument] -= 1
-        if not self._instruments[instrument]:
-            del self._instruments[instrument]
+        for instrument in instruments:
+            self._instruments[instrument] -= 1
+            if not self._instruments[instrument]:
+                del self._instruments[instrument]
 
     def change(self, quota: Quota) -> None:
         """Hold what comes against another quota."""

@@ -7,6 +7,7 @@ its ages written anew.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import chain
 from typing import Final
 
 from dragonfly_common.topics import ViewKind
@@ -36,25 +37,29 @@ def placeholder(
     `last` is the encoded view of before, empty if there is none: its venues keep what else was said
     of them. `venues` are others that are known.
     """
-    feeds = {venue: pb.VenueFeed(venue=venue) for venue in venues}
-    feeds |= {feed.venue: feed for feed in _feeds_of(kind, last)}
+    feeds = {("", venue): pb.VenueFeed(venue=venue) for venue in venues}
+    feeds |= {(feed.instrument, feed.venue): feed for feed in _view_of(kind, last).venues}
     for feed in feeds.values():
         feed.state = pb.STATE_DOWN
         feed.reason = reason
         _set_age(feed, now_ns)
-    in_order = [feeds[venue] for venue in sorted(feeds)]
+    in_order = [feeds[key] for key in sorted(feeds)]
     view = _MESSAGES[kind](instrument=instrument, venues=in_order, ts_agg=now_ns)
     return view.SerializeToString()
 
 
-def live_sequences(kind: ViewKind, body: bytes) -> dict[tuple[str, str], int]:
+def live_sequences(kind: ViewKind, body: bytes) -> dict[tuple[str, str, str], int]:
     """Return how far each venue is that is live in an encoded view: its best prices, and its book.
 
-    They are its `venue_seq`, and the `book_seq` of the levels below where that is less.
+    They are its `venue_seq`, and the `book_seq` of the levels below where that is less. The keys
+    have its instrument too, empty where the view is of no other; conversions are among them.
     """
-    live = [feed for feed in _feeds_of(kind, body) if feed.state == pb.STATE_LIVE]
-    best = {(feed.venue, "best"): feed.venue_seq for feed in live}
-    return best | {(feed.venue, "book"): feed.book_seq or feed.venue_seq for feed in live}
+    view = _view_of(kind, body)
+    feeds = [(feed.instrument, feed) for feed in view.venues]
+    feeds += [(by.instrument, feed) for by in view.conversions for feed in by.venues]
+    live = [((name, feed.venue), feed) for name, feed in feeds if feed.state == pb.STATE_LIVE]
+    best = {(*key, "best"): feed.venue_seq for key, feed in live}
+    return best | {(*key, "book"): feed.book_seq or feed.venue_seq for key, feed in live}
 
 
 def with_ages(kind: ViewKind, body: bytes, now_ns: int) -> bytes:
@@ -63,7 +68,7 @@ def with_ages(kind: ViewKind, body: bytes, now_ns: int) -> bytes:
         view = _MESSAGES[kind].FromString(body)
     except DecodeError:
         return body
-    for feed in view.venues:
+    for feed in chain(view.venues, *(by.venues for by in view.conversions)):
         _set_age(feed, now_ns)
     return view.SerializeToString()
 
@@ -72,8 +77,8 @@ def _set_age(feed: pb.VenueFeed, now_ns: int) -> None:
     feed.age_ns = max(0, now_ns - feed.ts_recv) if feed.ts_recv else 0
 
 
-def _feeds_of(kind: ViewKind, body: bytes) -> Iterable[pb.VenueFeed]:
+def _view_of(kind: ViewKind, body: bytes) -> pb.Book | pb.Bbo | pb.Liquidity:
     try:
-        return _MESSAGES[kind].FromString(body).venues
+        return _MESSAGES[kind].FromString(body)
     except DecodeError:
-        return ()
+        return _MESSAGES[kind]()

@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable, Sequence
 from enum import Enum
 from typing import Final
 
-from dragonfly_common.errors import DragonflyError
+from dragonfly_common.equivalence import normalise_market
+from dragonfly_common.errors import DragonflyError, InstrumentError
 from dragonfly_common.spelling import meant
 from dragonfly_common.topics import ViewKind
 from dragonfly_common.types import MAX_DEPTH, is_instrument
@@ -22,6 +23,7 @@ __all__ = [
     "check_depth",
     "check_instrument",
     "check_instruments",
+    "check_market",
     "check_room",
     "check_view_depth",
     "invalid",
@@ -80,17 +82,30 @@ def check_instrument(text: str, lists: Callable[[str], bool]) -> str:
     raise invalid(f"{shown} is not an instrument: {rule}" if text else f"no instrument: {rule}")
 
 
+def check_market(text: str, lists: Callable[[str], bool]) -> str:
+    """Return `text` if it is the normalised name of an instrument, or an equivalence."""
+    if "+" not in text:
+        return check_instrument(text, lists)
+    try:
+        name = normalise_market(text)
+    except InstrumentError as error:
+        raise invalid(str(error)) from None
+    if name != text:
+        raise invalid(f"{text[:LONGEST_QUOTED]!r} is not in its normal form: write {name}")
+    return name
+
+
 def check_instruments(
     names: Sequence[str], most: int, lists: Callable[[str], bool]
 ) -> tuple[str, ...]:
-    """Return `names` if they are one to `most` different instruments."""
+    """Return `names` if they are one to `most` different instruments or equivalences."""
     if not names:
         raise invalid("no instruments: name at least one, for example ETH-BTC")
     if len(names) > most:
         raise _too_many_instruments(len(names), most)
     seen: set[str] = set()
     for name in names:
-        if check_instrument(name, lists) in seen:
+        if check_market(name, lists) in seen:
             raise invalid(f"{name} is named twice: name each instrument once")
         seen.add(name)
     return tuple(names)

@@ -63,7 +63,7 @@ class _Message:
         self._kind = kind
 
     @cached_property
-    def sequences(self) -> dict[tuple[str, str], int]:
+    def sequences(self) -> dict[tuple[str, str, str], int]:
         """How far each live venue is: decoded where another aggregator has the view too."""
         return live_sequences(self._kind, self.body)
 
@@ -92,7 +92,7 @@ class _Entry:
     """Begun while the aggregator of `chosen` is gone."""
     withheld: bool = False
     """True while a placeholder is shown because every other aggregator is behind `chosen`."""
-    left: dict[tuple[str, str], tuple[int, float]] = field(default_factory=dict)
+    left: dict[tuple[str, str, str], tuple[int, float]] = field(default_factory=dict)
     """Of each venue that has left what is shown: how far it was, and until when less goes back."""
     shown: SharedView | None = None
     readers: set[Reader] = field(default_factory=set)

@@ -20,6 +20,7 @@ from typing import Final
 import structlog
 from dragonfly_common.bus import Delivery, Keys, PublisherLost, Subscriber
 from dragonfly_common.clock import Clock
+from dragonfly_common.equivalence import Equivalences
 from dragonfly_common.errors import DecodeError
 from dragonfly_common.messages import Gone, Instruments, Venue, View
 from dragonfly_common.staleness import PauseDetector
@@ -58,13 +59,14 @@ class Views:
         settles_after_s: float,
         lists_command: str = "",
         keys: Keys | None = None,
+        equivalences: Equivalences | None = None,
     ) -> None:
         """Connect to the aggregators at `upstreams`.
 
         Args:
             upstreams: the aggregators' addresses.
             clock: the time.
-            always: the instruments whose books are followed at once and for good.
+            always: the instruments and equivalences whose books are followed at once and for good.
             linger_s: how long a view is asked for after the last reader left it.
             patience_s: how long a caller waits for the instrument lists, or for a view's first
                 live state.
@@ -72,6 +74,7 @@ class Views:
             lists_command: what tells a caller which instruments there are, in the words of its
                 protocol; a refusal may name it.
             keys: for what comes over tcp.
+            equivalences: those that the configuration has a name for.
 
         Raises:
             AddressError: an upstream is malformed.
@@ -87,7 +90,8 @@ class Views:
             always=[ViewKey(ViewKind.BOOK, instrument) for instrument in always],
         )
         self._clock = clock
-        self._always = always
+        self._equivalences = equivalences or Equivalences()
+        self._always = self._equivalences.instruments(always)
         self._patience_s = patience_s
         self._lists_command = lists_command
         self._complete = False
@@ -134,7 +138,7 @@ class Views:
         Raises:
             CallRefusedError: the quota does not reach.
         """
-        with caller.account.holding((key.instrument for key in keys), caller.peer):
+        with caller.account.holding((one for key in keys for one in self.held(key)), caller.peer):
             for key in keys:
                 self.relay.join(mailbox, key, self._clock.monotonic())
             try:
@@ -142,6 +146,10 @@ class Views:
             finally:
                 for key in keys:
                     self.relay.leave(mailbox, key, self._clock.monotonic())
+
+    def held(self, key: ViewKey) -> tuple[str, ...]:
+        """Return what a view counts for in a quota: its name, and each instrument it is made of."""
+        return tuple(dict.fromkeys((key.instrument, *self._made_of(key.instrument))))
 
     async def get(
         self, caller: Caller, key: ViewKey, depth: int, in_time_s: float = math.inf
@@ -184,8 +192,8 @@ class Views:
             )
         return body
 
-    async def require_listed(self, instrument: str) -> None:
-        """Refuse an instrument that no venue lists; wait for the lists if they are not there.
+    async def require_listed(self, market: str) -> None:
+        """Refuse what is made of an instrument that no venue lists; wait for lists not there yet.
 
         Before it is refused the venues read lists that are old again: what a venue lists from now
         on is served within a minute, however many callers ask for it, or for what never comes.
@@ -193,6 +201,21 @@ class Views:
         Raises:
             CallRefusedError: no venue lists it, or not all have told what they list.
         """
+        for instrument in self._made_of(market):
+            await self._require_instrument(instrument)
+
+    def knows_all_lists(self) -> bool:
+        """Say whether every venue has said what it lists, and no more venues are to come."""
+        return self.statuses.is_complete(self._clock.monotonic())
+
+    async def until_known(self, fact: Callable[[], bool]) -> bool:
+        """Wait for a fact about venues or their lists; False if the patience ends before."""
+        return await self.statuses_changed.until(fact, self._patience_s)
+
+    def _made_of(self, market: str) -> tuple[str, ...]:
+        return self._equivalences.of(market).instruments
+
+    async def _require_instrument(self, instrument: str) -> None:
         statuses = self.statuses
         if instrument in self._always and not self.knows_all_lists():
             return
@@ -217,14 +240,6 @@ class Views:
             raise CallRefusedError(
                 RefusalCode.NOT_FOUND, statuses.listings.refusal(instrument, otherwise)
             )
-
-    def knows_all_lists(self) -> bool:
-        """Say whether every venue has said what it lists, and no more venues are to come."""
-        return self.statuses.is_complete(self._clock.monotonic())
-
-    async def until_known(self, fact: Callable[[], bool]) -> bool:
-        """Wait for a fact about venues or their lists; False if the patience ends before."""
-        return await self.statuses_changed.until(fact, self._patience_s)
 
     def _take(self, event: Delivery | PublisherLost, now: float) -> None:
         if isinstance(event, PublisherLost):

@@ -5,9 +5,11 @@ from __future__ import annotations
 import click
 from dragonfly_common.assignment import Replicas
 from dragonfly_common.bus import Keys, Role
+from dragonfly_common.equivalence import Equivalences
 from dragonfly_common.options import (
     curve_options,
     depth_option,
+    equivalent_option,
     instrument_option,
     linger_option,
     replica_options,
@@ -29,6 +31,7 @@ __all__ = ["aggregator"]
     help="Where gateways subscribe: ipc:///path, tcp://host:port.",
 )
 @instrument_option()
+@equivalent_option
 @depth_option()
 @linger_option("How long a view is kept after the last gateway left it.")
 @replica_options
@@ -39,6 +42,7 @@ def aggregator(
     upstreams: tuple[str, ...],
     bind: str,
     instruments: tuple[str, ...],
+    equivalences: Equivalences,
     depth: int,
     linger_s: float,
     replicas: Replicas,
@@ -52,7 +56,9 @@ def aggregator(
       dragonfly aggregator --upstream ipc:///tmp/binance.ipc \\
           --upstream ipc:///tmp/kraken.ipc --bind ipc:///tmp/aggregator.ipc
     """
-    options = AggregatorOptions(upstreams, bind, instruments, depth, linger_s, replicas, keys)
+    options = AggregatorOptions(
+        upstreams, bind, instruments, depth, linger_s, replicas, keys, equivalences
+    )
     run_loop(
         "aggregator",
         runtime,

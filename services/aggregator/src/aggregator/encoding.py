@@ -19,11 +19,14 @@ from dragonfly_common.types import FeedState
 __all__ = [
     "ASKS",
     "BIDS",
+    "converted_level_encoder",
+    "encode_conversion",
     "encode_feed",
     "encode_feed_age",
     "encode_merged_level",
     "encode_view",
     "level_encoder",
+    "level_origin",
 ]
 
 BIDS: Final = 2
@@ -51,6 +54,24 @@ def level_encoder(side: int, venue: str) -> Callable[[float, float], bytes]:
     return lambda price, amount: pack(prefix, price, amount_tag, amount)
 
 
+def converted_level_encoder(
+    side: int, venue: str, instrument: str
+) -> Callable[[float, float, float], bytes]:
+    """Return what encodes (price, amount, original price) of `venue` as one Level of `side`."""
+    name, origin = _text(1, venue), _text(4, instrument)
+    size = len(name) + len(origin) + 27
+    prefix = _tag(side, _BYTES) + _varint(size) + name + _tag(2, _FIXED64)
+    amount_tag, origin = _tag(3, _FIXED64), origin + _tag(5, _FIXED64)
+    pack = struct.Struct(f"<{len(prefix)}sdcd{len(origin)}sd").pack
+    return lambda price, amount, original: pack(prefix, price, amount_tag, amount, origin, original)
+
+
+def level_origin(level: bytes, venue: str) -> bytes:
+    """Return the part of an encoded Level of `venue` that says where it was converted from."""
+    head = 2 if len(level) <= 0x7F + 2 else 3
+    return level[head + len(_text(1, venue)) + 18 :]
+
+
 def encode_feed(
     venue: str,
     *,
@@ -64,6 +85,7 @@ def encode_feed(
     score_total: float | None = None,
     depth: int = 0,
     book_seq: int | None = None,
+    instrument: str = "",
 ) -> bytes:
     """Encode a VenueFeed up to its age, which `encode_feed_age` completes when a view is made."""
     if ts_event is None:
@@ -78,6 +100,8 @@ def encode_feed(
         stamps += _DEPTH_TAG + _varint(depth)
     if book_seq is not None:
         stamps += _pack_book_seq(_BOOK_SEQ_TAG, book_seq)
+    if instrument:
+        stamps += _text(13, instrument)
     head = _feed_head(venue, state, reason)
     size = len(head) + len(stamps) + _AGE_BYTES
     return b"".join((_FEED_TAG, _varint(size), head, stamps, _AGE_TAG))
@@ -89,16 +113,26 @@ def encode_feed_age(age_ns: int) -> bytes:
 
 
 def encode_merged_level(
-    side: int, price: float, amount: float, shares: Iterable[tuple[str, float]]
+    side: int, price: float, amount: float, shares: Iterable[tuple[str, float, bytes]]
 ) -> bytes:
-    """Encode one MergedLevel of `side` with its shares."""
+    """Encode one MergedLevel of `side` with its shares: (venue, amount, `level_origin`)."""
     parts = [
         _tag(1, _FIXED64) + _pack_double(price),
         _tag(2, _FIXED64) + _pack_double(amount),
     ]
-    for venue, share in shares:
-        parts.append(_nested(3, _text(1, venue) + _tag(2, _FIXED64) + _pack_double(share)))
+    for venue, share, origin in shares:
+        said = _text(1, venue) + _tag(2, _FIXED64) + _pack_double(share) + origin
+        parts.append(_nested(3, said))
     return _nested(side, b"".join(parts))
+
+
+def encode_conversion(instrument: str, best: tuple[float, float] | None, feeds: bytes) -> bytes:
+    """Encode one Conversion of a view with its best (bid, ask)."""
+    prices = b""
+    if best is not None:
+        bid, ask = map(_pack_double, best)
+        prices = _tag(2, _FIXED64) + bid + _tag(3, _FIXED64) + ask
+    return _nested(10, prices + _text(4, instrument) + feeds)
 
 
 def encode_view(
@@ -111,8 +145,9 @@ def encode_view(
     epoch: int,
     seq: int,
     ts_agg: int,
+    conversions: bytes = b"",
 ) -> bytes:
-    """Encode a whole Book, Bbo or Liquidity from encoded levels and feeds."""
+    """Encode a whole Book, Bbo or Liquidity from what of it is encoded."""
     return b"".join(
         (
             _pack_spread(0x09, spread),
@@ -120,6 +155,7 @@ def encode_view(
             _instrument(instrument),
             feeds,
             _pack_tail(0x30, live, 0x39, epoch, 0x41, seq, 0x49, ts_agg),
+            conversions,
         )
     )
 

@@ -14,10 +14,10 @@ from itertools import chain, groupby
 
 from dragonfly_common.topics import ViewKind
 
-from aggregator.encoding import ASKS, BIDS, encode_merged_level
+from aggregator.encoding import ASKS, BIDS, encode_merged_level, level_origin
 from aggregator.venue_books import Entry, VenueBook
 
-__all__ = ["Merger", "Top", "encode_levels", "spread"]
+__all__ = ["Merger", "Top", "encode_levels", "joined", "spread"]
 
 Top = tuple[Sequence[Entry], Sequence[Entry]]
 """(bids, asks): exactly the levels that a view is made of."""
@@ -51,10 +51,16 @@ class Merger:
 
     def top(self, kind: ViewKind, depth: int) -> Top:
         """Return the levels of a view of `depth` levels a side (one, for a BBO)."""
-        if kind is ViewKind.LIQUIDITY:
-            return _best_prices(self._bids, depth), _best_prices(self._asks, depth)
-        shown = 1 if kind is ViewKind.BBO else depth
-        return self._bids[:shown], self._asks[:shown]
+        return _cut(self._bids, kind, depth), _cut(self._asks, kind, depth)
+
+
+def joined(tops: Sequence[Top], kind: ViewKind, depth: int) -> Top:
+    """Return the top of several mergers' tops, of which the first goes first among equals."""
+    bids, asks = (
+        sorted(chain.from_iterable(top[side] for top in tops), key=lambda entry: entry[:3])
+        for side in (0, 1)
+    )
+    return _cut(bids, kind, depth), _cut(asks, kind, depth)
 
 
 def encode_levels(kind: ViewKind, top: Top) -> bytes:
@@ -80,6 +86,12 @@ def _replaced(entries: list[Entry], moved: dict[str, Sequence[Entry]]) -> list[E
     return replaced
 
 
+def _cut(entries: Sequence[Entry], kind: ViewKind, depth: int) -> Sequence[Entry]:
+    if kind is ViewKind.LIQUIDITY:
+        return _best_prices(entries, depth)
+    return entries[: 1 if kind is ViewKind.BBO else depth]
+
+
 def _best_prices(entries: Sequence[Entry], depth: int) -> Sequence[Entry]:
     """Return the levels of the `depth` best prices."""
     prices = 0
@@ -101,11 +113,13 @@ def _difference(bid: float, ask: float) -> float:
 
 def _merge_equal(side: int, entries: Iterable[Entry]) -> Iterable[bytes]:
     for key, level in groupby(entries, key=lambda entry: entry[0]):
-        shares = [(venue, -amount) for _, amount, venue, _ in level]
+        shares = [
+            (venue, -amount, level_origin(encoded, venue)) for _, amount, venue, encoded in level
+        ]
         total = (
             shares[0][1]
             if len(shares) == 1
-            else float(sum(_decimal(amount) for _, amount in shares))
+            else float(sum(_decimal(amount) for _, amount, _ in shares))
         )
         yield encode_merged_level(side, abs(key), total, shares)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import structlog
@@ -24,6 +24,7 @@ from dragonfly_common.bus import (
     Waiter,
     drive,
 )
+from dragonfly_common.equivalence import Equivalences, is_market
 from dragonfly_common.messages import Book, Gone, Instruments, Venue
 from dragonfly_common.replicas import Peers
 from dragonfly_common.runtime import Runtime
@@ -35,7 +36,6 @@ from dragonfly_common.topics import (
     parse_book_topic,
     parse_view_topic,
 )
-from dragonfly_common.types import is_instrument
 
 from aggregator import counters
 from aggregator.world import Effects, World
@@ -61,6 +61,7 @@ class AggregatorOptions:
     linger_s: float
     replicas: Replicas = ALONE
     keys: Keys | None = None
+    equivalences: Equivalences = field(default_factory=Equivalences)
 
 
 def serve(runtime: Runtime, options: AggregatorOptions) -> None:
@@ -111,7 +112,12 @@ class Aggregator:
             self._opened = opened.pop_all()
         self._subscriber.subscribe(STATUS_PREFIX)
         self._world = World(
-            self._publisher.epoch, options.depth, options.linger_s, options.instruments, assignment
+            self._publisher.epoch,
+            options.depth,
+            options.linger_s,
+            options.instruments,
+            assignment,
+            options.equivalences,
         )
         self._live: bool | None = None
         self._check_always_at = math.inf
@@ -185,17 +191,15 @@ def _take_interest(world: World, interest: Interest, now: float) -> None:
     if interest.prefix.startswith((HEARTBEAT_PREFIX, STATUS_PREFIX, SHARE_TOPIC)):
         return
     view = parse_view_topic(interest.prefix)
-    if view is None or not is_instrument(view[1]):
+    if view is None or not is_market(view[1]):
         counters.FOREIGN_INTEREST.inc()
         return
-    kind, instrument = view
-    logger.info(
-        "view wanted" if interest.wanted else "view unwanted", kind=kind, instrument=instrument
-    )
+    kind, name = view
+    logger.info("view wanted" if interest.wanted else "view unwanted", kind=kind, instrument=name)
     if interest.wanted:
-        world.want(kind, instrument)
+        world.want(kind, name)
     else:
-        world.unwant(kind, instrument, now)
+        world.unwant(kind, name, now)
 
 
 def _take_event(world: World, event: Delivery | PublisherLost, now: float) -> None:

@@ -21,6 +21,7 @@ __all__ = [
     "VenueBook",
     "absent_book",
     "behind_book",
+    "converted_book",
     "counted_book",
     "lost_book",
     "take_book",
@@ -138,6 +139,32 @@ def counted_book(feed: VenueBook, newer: VenueBook) -> VenueBook:
     )
 
 
+def converted_book(
+    feed: VenueBook,
+    instrument: str,
+    sides: tuple[tuple[Entry, ...], tuple[Entry, ...]],
+    without: tuple[FeedState, str] | None = None,
+) -> VenueBook:
+    """Return `feed`, of `instrument`, as it stands in an equivalence with its levels converted.
+
+    With `without`, a state and its reason, it stands there so and without levels.
+    """
+    if without is not None:
+        return _feed(feed.venue, *without, feed, feed.ts_pub, instrument=instrument)
+    return _feed(
+        feed.venue,
+        feed.state,
+        feed.reason,
+        feed,
+        feed.ts_pub,
+        *sides,
+        feed.sides,
+        feed.fault,
+        feed.status[4],
+        instrument,
+    )
+
+
 @lru_cache(maxsize=1024)
 def absent_book(venue: str, state: FeedState, reason: str) -> VenueBook:
     """Return what stands for a known venue that has said nothing of an instrument yet."""
@@ -155,6 +182,7 @@ def _feed(
     sides: tuple[Side, Side] = ((), ()),
     fault: str | None = None,
     depth: int = 0,
+    instrument: str = "",
 ) -> VenueBook:
     venue_seq, ts_event, ts_recv, score = said.venue_seq, said.ts_event, said.ts_recv, said.score
     encoded = encode_feed(
@@ -169,6 +197,7 @@ def _feed(
         score_total=said.score_total,
         depth=depth,
         book_seq=said.book_seq,
+        instrument=instrument,
     )
     status = (venue, state, reason, score, depth)
     return VenueBook(

@@ -8,12 +8,13 @@ that its assignment holds. The time is a parameter throughout.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Final
 
 from dragonfly_common.assignment import Assignment
+from dragonfly_common.equivalence import Equivalence, Equivalences
 from dragonfly_common.listings import Listings
 from dragonfly_common.messages import Body, Book, Gone, Instruments, Venue, View
 from dragonfly_common.topics import (
@@ -27,7 +28,8 @@ from dragonfly_common.types import FeedState
 from msgspec.structs import replace
 
 from aggregator.arbiter import ReplicaArbiter
-from aggregator.encoding import encode_feed_age, encode_view
+from aggregator.converting import Converter, Rate
+from aggregator.encoding import encode_conversion, encode_feed_age, encode_view
 from aggregator.merging import Merger, Top, encode_levels, spread
 from aggregator.venue_books import Status, VenueBook, absent_book, take_book
 
@@ -56,21 +58,33 @@ class _Told:
 
     seq: int = 0
     top: Top | None = None
-    states: Sequence[Status] = ()
+    states: Sequence[Status | Rate | None] = ()
+    """Of all that is shown; and what it was converted by."""
     counts: Sequence[int] = ()
     """The `venue_seq` of each venue."""
     at: float = -math.inf
 
 
 @dataclass
-class _Market:
-    """One instrument: what listeners say of it, and which views of it are wanted."""
+class _Source:
+    """One instrument: what listeners say of it."""
 
     feeds: dict[str, ReplicaArbiter] = field(default_factory=dict)
     """By venue."""
     venues: Sequence[str] = ()
     """Those that say something of it or could, in order; empty until it is computed anew."""
-    merger: Merger = field(default_factory=Merger)
+    markets: dict[str, None] = field(default_factory=dict)
+    """The markets that are made of it."""
+    subscribed: bool = False
+    """While one of them is computed here."""
+
+
+@dataclass
+class _Market:
+    """One instrument, or several that somebody takes for one: which views of it are wanted."""
+
+    made_of: Equivalence
+    merger: Merger | Converter
     wanted: dict[ViewKind, _Told] = field(default_factory=dict)
     carried_since: float | None = None
     """None while another replica computes its views."""
@@ -86,16 +100,22 @@ class World:
         linger_s: float,
         always: Iterable[str] = (),
         assignment: Assignment | None = None,
+        equivalences: Equivalences | None = None,
     ) -> None:
-        """`always` are instruments that stay subscribed upstream whether or not anybody asks.
+        """`always` are markets that stay subscribed upstream whether or not anybody asks.
 
-        `assignment` says which instruments are computed here; without one, all are.
+        `assignment` says which markets are computed here; without one, all are. `equivalences` are
+        those that the configuration has a name for.
         """
         self._epoch = epoch
         self._depth = depth
         self._linger_s = linger_s
         self._always = set(always)
         self._assignment = assignment or Assignment("aggregator")
+        self._equivalences = equivalences or Equivalences()
+        self._sources: dict[str, _Source] = {}
+        self._unused: set[str] = set()
+        """Instruments of which a market was computed, and perhaps none is any more."""
         self._markets: dict[str, _Market] = {}
         self._venues: dict[str, dict[str, Venue]] = {}
         self._listings = Listings()
@@ -107,46 +127,46 @@ class World:
         """Of all views that were dropped the highest: one that comes back goes on from there."""
         self._dirty: dict[str, None] = {}
         self._timers: dict[str, float] = {}
-        """Instruments to look at again whether or not anything is heard of them."""
+        """Instruments and markets to look at again whatever is heard of them."""
         self._effects = Effects()
         self.live = False
         """Whether any venue is live."""
-        for instrument in self._always:
-            self._market(instrument)
+        for name in self._always:
+            self._market(name)
 
-    def want(self, kind: ViewKind, instrument: str) -> None:
-        """Compute a view from now on."""
-        market = self._market(instrument)
-        self._lingering.pop((kind, instrument), None)
+    def want(self, kind: ViewKind, name: str) -> None:
+        """Compute a view of an instrument or equivalence from now on."""
+        market = self._market(name)
+        self._lingering.pop((kind, name), None)
         if kind not in market.wanted:
             market.wanted[kind] = _Told(self._dropped_seq)
-            self._dirty[instrument] = None
+            self._dirty[name] = None
 
-    def unwant(self, kind: ViewKind, instrument: str, now: float) -> None:
+    def unwant(self, kind: ViewKind, name: str, now: float) -> None:
         """Stop computing a view once the linger is over, unless it is wanted again."""
-        market = self._markets.get(instrument)
+        market = self._markets.get(name)
         if market and kind in market.wanted:
-            self._lingering[kind, instrument] = now + self._linger_s
+            self._lingering[kind, name] = now + self._linger_s
 
     def on_book(
         self, publisher: str, instrument: str, venue: str, book: Book, ts_pub: int, now: float
     ) -> str | None:
         """Take a listener's book; return a counter label if it contradicts itself."""
-        market = self._markets.get(instrument)
-        if market is None:
+        source = self._sources.get(instrument)
+        if source is None:
             return None
-        arbiter = market.feeds.get(venue)
+        arbiter = source.feeds.get(venue)
         if arbiter is None:
-            arbiter = market.feeds[venue] = ReplicaArbiter()
-            market.venues = ()
+            arbiter = source.feeds[venue] = ReplicaArbiter()
+            source.venues = ()
         feed = take_book(venue, book, ts_pub, self._depth, arbiter.chosen)
         self._note(instrument, arbiter, now, changed=arbiter.on_book(publisher, feed, now))
         return feed.fault
 
     def on_gone(self, publisher: str, instrument: str, venue: str, now: float) -> None:
         """Take a listener's word that other replicas of it carry an instrument by now."""
-        market = self._markets.get(instrument)
-        if market is not None and (arbiter := market.feeds.get(venue)):
+        source = self._sources.get(instrument)
+        if source is not None and (arbiter := source.feeds.get(venue)):
             self._note(instrument, arbiter, now, changed=arbiter.on_released(publisher, now))
 
     def on_venue(self, publisher: str, status: Venue) -> None:
@@ -159,8 +179,8 @@ class World:
             self._drop_lost(by_listener)
         self._relay(status.venue)
         if not known:
-            for market in self._markets.values():
-                market.venues = ()
+            for source in self._sources.values():
+                source.venues = ()
             self._dirty.update(dict.fromkeys(self._markets))
 
     def on_instruments(self, listing: Instruments) -> None:
@@ -172,13 +192,14 @@ class World:
         """Return a sentence for each configured instrument that no venue lists, once."""
         if not self._listings.names.keys() >= self._venues.keys():
             return []
-        return [self._listings.refusal(name) for name in self._listings.unlisted(self._always)]
+        names = self._equivalences.instruments(self._always)
+        return [self._listings.refusal(name) for name in self._listings.unlisted(names)]
 
     def on_lost(self, publisher: str, why: str, now: float) -> None:
         """Void all that a listener said: its levels leave every book with the next `evaluate`."""
         reason = f"listener lost: {why}"
-        for instrument, market in self._markets.items():
-            for arbiter in market.feeds.values():
+        for instrument, source in self._sources.items():
+            for arbiter in source.feeds.values():
                 changed = arbiter.on_lost(publisher, reason, now)
                 self._note(instrument, arbiter, now, changed=changed)
         for venue, by_listener in self._venues.items():
@@ -203,71 +224,95 @@ class World:
         self._move(now)
         if self._timers:
             self._look(now)
-        for instrument in self._dirty:
-            if instrument in self._markets:
-                self._publish_changes(instrument, self._markets[instrument], now, now_ns)
+        for name in self._dirty:
+            if name in self._markets:
+                self._publish_changes(name, self._markets[name], now, now_ns)
         self._dirty.clear()
+        self._leave_unused()
         effects, self._effects = self._effects, Effects()
         return effects
 
-    def _market(self, instrument: str) -> _Market:
-        market = self._markets.get(instrument)
+    def _market(self, name: str) -> _Market:
+        market = self._markets.get(name)
         if market is None:
-            market = self._markets[instrument] = _Market()
-            self._assignment.want(instrument)
+            made_of = self._equivalences.of(name)
+            market = self._markets[name] = _Market(made_of, _merger(made_of))
+            for instrument in made_of.instruments:
+                self._sources.setdefault(instrument, _Source()).markets[name] = None
+            self._assignment.want(name)
         return market
 
     def _move(self, now: float) -> None:
         """Begin to compute what has become ours, and end what other aggregators do by now."""
         moves = self._assignment.settle(now)
-        for instrument in moves.take:
-            self._markets[instrument].carried_since = now
-            self._effects.subscribe.append(book_interest(instrument))
-            self._dirty[instrument] = None
-        for instrument in moves.release:
-            market = self._markets[instrument]
+        for name in moves.take:
+            market = self._markets[name]
+            market.carried_since = now
+            for instrument in market.made_of.instruments:
+                source = self._sources[instrument]
+                if not source.subscribed:
+                    source.subscribed = True
+                    self._effects.subscribe.append(book_interest(instrument))
+            self._dirty[name] = None
+        for name in moves.release:
+            market = self._markets[name]
             market.carried_since = None
-            market.feeds.clear()
-            market.venues = ()
-            market.merger = Merger()
-            self._note_ready(instrument, ready=False)
-            self._effects.unsubscribe.append(book_interest(instrument))
+            market.merger = _merger(market.made_of)
+            self._unused.update(market.made_of.instruments)
+            self._note_ready(name, ready=False)
             for kind, told in market.wanted.items():
                 market.wanted[kind] = _Told(told.seq)
-                self._effects.publish.append((view_topic(kind, instrument), Gone()))
+                self._effects.publish.append((view_topic(kind, name), Gone()))
+
+    def _leave_unused(self) -> None:
+        """Leave the instruments of which no market is computed here any more."""
+        for instrument in sorted(self._unused):
+            source = self._sources[instrument]
+            if all(self._markets[name].carried_since is None for name in source.markets):
+                source.feeds.clear()
+                source.venues = ()
+                if source.subscribed:
+                    source.subscribed = False
+                    self._effects.unsubscribe.append(book_interest(instrument))
+            if not source.markets:
+                del self._sources[instrument]
+        self._unused.clear()
 
     def _note(self, instrument: str, arbiter: ReplicaArbiter, now: float, *, changed: bool) -> None:
         if changed:
-            self._dirty[instrument] = None
+            self._dirty.update(self._sources[instrument].markets)
         if arbiter.look_at is not None:
             self._look_at(instrument, arbiter.look_at)
 
-    def _look_at(self, instrument: str, at: float) -> None:
-        self._timers[instrument] = min(at, self._timers.get(instrument, at))
+    def _look_at(self, name: str, at: float) -> None:
+        self._timers[name] = min(at, self._timers.get(name, at))
 
     def _look(self, now: float) -> None:
-        for instrument in [name for name, at in self._timers.items() if at <= now]:
-            del self._timers[instrument]
-            self._dirty[instrument] = None
-            market = self._markets.get(instrument)
-            for arbiter in market.feeds.values() if market else ():
-                self._note(instrument, arbiter, now, changed=arbiter.look(now))
+        for name in [name for name, at in self._timers.items() if at <= now]:
+            del self._timers[name]
+            self._dirty[name] = None
+            source = self._sources.get(name)
+            for arbiter in source.feeds.values() if source else ():
+                self._note(name, arbiter, now, changed=arbiter.look(now))
 
-    def _publish_changes(self, instrument: str, market: _Market, now: float, now_ns: int) -> None:
-        if not market.wanted or self._is_awaited(instrument, market, now):
+    def _publish_changes(self, name: str, market: _Market, now: float, now_ns: int) -> None:
+        if not market.wanted or self._is_awaited(name, market, now):
             return
-        if not market.venues:
-            market.venues = sorted({*market.feeds, *self._venues})
-        feeds = [
-            ((arbiter := market.feeds.get(venue)) and arbiter.chosen) or self._absent(venue)
-            for venue in market.venues
-        ]
-        states = [feed.status for feed in feeds]
-        counts = [feed.venue_seq for feed in feeds]
+        heard = {one: self._heard(one) for one in market.made_of.instruments}
+        rates: Mapping[str, Rate | None] = {}
+        if isinstance(market.merger, Converter):
+            feeds = market.merger.take(heard)
+            rates = market.merger.rates
+        else:
+            (feeds,) = heard.values()
+            market.merger.take(feeds)
+        told_of = [*feeds, *chain.from_iterable(heard[one] for one in rates)]
+        states = [*(feed.status for feed in told_of), *rates.values()]
+        counts = [feed.venue_seq for feed in told_of]
         live = FeedState.LIVE in [feed.state for feed in feeds]
-        self._note_ready(instrument, ready=live)
-        market.merger.take(feeds)
+        self._note_ready(name, ready=live)
         encoded_feeds: bytes | None = None
+        conversions = b""
         for kind, told in market.wanted.items():
             top = market.merger.top(kind, self._depth)
             if top == told.top and states == told.states:
@@ -275,14 +320,18 @@ class World:
                 if counts == told.counts or self._assignment.alone:
                     continue
                 if now < told.at + COUNTED_WITHIN_S:
-                    self._look_at(instrument, told.at + COUNTED_WITHIN_S)
+                    self._look_at(name, told.at + COUNTED_WITHIN_S)
                     continue
             told.top, told.states, told.seq = top, states, told.seq + 1
             told.counts, told.at = counts, now
             if encoded_feeds is None:
                 encoded_feeds = _encode_feeds(feeds, now_ns)
+                conversions = b"".join(
+                    encode_conversion(one, rate, _encode_feeds(heard[one], now_ns))
+                    for one, rate in rates.items()
+                )
             body = encode_view(
-                instrument,
+                name,
                 spread(top),
                 encode_levels(kind, top),
                 encoded_feeds,
@@ -290,29 +339,41 @@ class World:
                 epoch=self._epoch,
                 seq=told.seq,
                 ts_agg=now_ns,
+                conversions=conversions,
             )
             view = View(live, self._depth, body, now_ns)
-            self._effects.publish.append((view_topic(kind, instrument), view))
+            self._effects.publish.append((view_topic(kind, name), view))
 
-    def _is_awaited(self, instrument: str, market: _Market, now: float) -> bool:
-        """Say whether others tell of an instrument, or did until now and not all is here yet."""
+    def _heard(self, instrument: str) -> list[VenueBook]:
+        """Return what each venue has of an instrument, in order."""
+        source = self._sources[instrument]
+        if not source.venues:
+            source.venues = sorted({*source.feeds, *self._venues})
+        return [
+            ((arbiter := source.feeds.get(venue)) and arbiter.chosen) or self._absent(venue)
+            for venue in source.venues
+        ]
+
+    def _is_awaited(self, name: str, market: _Market, now: float) -> bool:
+        """Say whether others tell of a market, or did until now and not all is here yet."""
         if market.carried_since is None:
             return True
         if self._assignment.alone:
             return False
         complete_at = market.carried_since + COMPLETE_WITHIN_S
         answered = all(
-            venue in market.feeds or self._venue_state(venue).state is FeedState.DOWN
+            self._venue_state(venue).state is FeedState.DOWN
+            or all(venue in self._sources[one].feeds for one in market.made_of.instruments)
             for venue in self._venues
         )
         if answered or now >= complete_at:
             return False
-        self._look_at(instrument, complete_at)
+        self._look_at(name, complete_at)
         return True
 
-    def _note_ready(self, instrument: str, *, ready: bool) -> None:
-        if ready is not (instrument in self._ready):
-            self._ready ^= {instrument}
+    def _note_ready(self, name: str, *, ready: bool) -> None:
+        if ready is not (name in self._ready):
+            self._ready ^= {name}
             self._assignment.note_ready(self._ready)
 
     def _absent(self, venue: str) -> VenueBook:
@@ -347,17 +408,22 @@ class World:
         self.live = any(self._venue_state(one).state is FeedState.LIVE for one in self._venues)
 
     def _drop_unwanted(self, now: float) -> None:
-        for kind, instrument in [view for view, at in self._lingering.items() if at <= now]:
-            del self._lingering[kind, instrument]
-            market = self._markets[instrument]
+        for kind, name in [view for view, at in self._lingering.items() if at <= now]:
+            del self._lingering[kind, name]
+            market = self._markets[name]
             self._dropped_seq = max(self._dropped_seq, market.wanted.pop(kind).seq)
-            self._effects.forget.append(view_topic(kind, instrument))
-            if not market.wanted and instrument not in self._always:
-                del self._markets[instrument]
-                self._note_ready(instrument, ready=False)
-                self._assignment.unwant(instrument)
-                if market.carried_since is not None:
-                    self._effects.unsubscribe.append(book_interest(instrument))
+            self._effects.forget.append(view_topic(kind, name))
+            if not market.wanted and name not in self._always:
+                del self._markets[name]
+                for instrument in market.made_of.instruments:
+                    del self._sources[instrument].markets[name]
+                    self._unused.add(instrument)
+                self._note_ready(name, ready=False)
+                self._assignment.unwant(name)
+
+
+def _merger(made_of: Equivalence) -> Merger | Converter:
+    return Merger() if len(made_of.terms) == 1 else Converter(made_of)
 
 
 def _encode_feeds(feeds: Iterable[VenueBook], now_ns: int) -> bytes:

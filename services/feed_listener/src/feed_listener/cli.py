@@ -19,6 +19,7 @@ from dragonfly_common.options import (
     replica_options,
 )
 from dragonfly_common.runtime import RuntimeOptions, run_async, runtime_options
+from dragonfly_common.types import normalise_instrument
 from dragonfly_venues.registry import find_venue, venue_names
 from dragonfly_venues.transport import REST_SCHEMES, STREAM_SCHEMES, check_url, trusted
 
@@ -42,7 +43,7 @@ __all__ = ["listener"]
     metavar="ADDRESS",
     help="Where aggregators subscribe: ipc:///path, tcp://host:port.",
 )
-@instrument_option()
+@instrument_option(normal=normalise_instrument)
 @depth_option()
 @click.option("--ws-url", metavar="URL", help="Base of the WebSocket, instead of the venue's own.")
 @click.option("--rest-url", metavar="URL", help="Base of the HTTP API, instead of the venue's own.")

@@ -7,12 +7,14 @@ from typing import Final
 
 import click
 from dragonfly_common.bus import Keys, Role
+from dragonfly_common.equivalence import Equivalences
 from dragonfly_common.errors import ConfigError
 from dragonfly_common.options import (
     NumberRange,
     bots_options,
     curve_options,
     depth_option,
+    equivalent_option,
     instrument_option,
     linger_option,
     upstream_option,
@@ -42,6 +44,7 @@ MAX_STREAMS: Final = 1_000_000
 @instrument_option(
     "Always followed, asked for or not; may be repeated. The first is BookSummary's default."
 )
+@equivalent_option
 @depth_option("Levels a side that a bot may ask for.")
 @linger_option("How long a view is asked for after the last bot left it.")
 @click.option(
@@ -95,6 +98,7 @@ def gateway(
     upstreams: tuple[str, ...],
     bind: str,
     instruments: tuple[str, ...],
+    equivalences: Equivalences,
     depth: int,
     linger_s: float,
     max_streams: int,
@@ -130,6 +134,7 @@ def gateway(
         keys=keys,
         tls=_tls_files(tls_cert, tls_key, tls_client_ca),
         tokens=tokens,
+        equivalences=equivalences,
     )
     run_async("gateway", runtime, lambda process: serve(process, options))
 

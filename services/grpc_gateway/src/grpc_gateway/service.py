@@ -5,7 +5,7 @@ from __future__ import annotations
 import resource
 import socket
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +14,7 @@ import grpc.aio
 import structlog
 from dragonfly_common.bus import Keys, drive
 from dragonfly_common.discovery import is_loopback
+from dragonfly_common.equivalence import Equivalences
 from dragonfly_common.errors import AddressError
 from dragonfly_common.runtime import Runtime
 from dragonfly_common.status import split_host_port
@@ -69,6 +70,7 @@ class GatewayOptions:
     keys: Keys | None = None
     tls: TlsFiles | None = None
     tokens: Path | None = None
+    equivalences: Equivalences = field(default_factory=Equivalences)
 
 
 async def serve(runtime: Runtime, options: GatewayOptions) -> None:
@@ -103,6 +105,7 @@ class _Gateway:
             settles_after_s=options.limits.settles_after_s,
             lists_command="ListInstruments",
             keys=options.keys,
+            equivalences=options.equivalences,
         )
         self._streams = Streams(options.max_total_streams, clock, self.views.current)
         self._connections = Connections()

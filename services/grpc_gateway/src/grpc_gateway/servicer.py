@@ -21,6 +21,7 @@ from dragonfly_views.refusals import (
     check_depth,
     check_instrument,
     check_instruments,
+    check_market,
 )
 from dragonfly_views.relay import ViewKey
 from dragonfly_views.views import Views, sealed
@@ -123,7 +124,7 @@ class Servicer:
     def get_bbo(
         self, request: pb.GetBboRequest, context: Context, caller: Caller
     ) -> Awaitable[bytes]:
-        name = check_instrument(request.instrument, self._venues.lists)
+        name = check_market(request.instrument, self._venues.lists)
         return self._get_view(context, caller, {ViewKey(ViewKind.BBO, name): MAX_DEPTH})
 
     async def stream_venues(
@@ -183,6 +184,7 @@ class Servicer:
                 window=stream.window,
                 lists=self._venues.lists,
                 listed=self._views.require_listed,
+                held=self._views.held,
             )
             try:
                 async with asyncio.TaskGroup() as tasks:
@@ -199,7 +201,7 @@ class Servicer:
     def _wish(
         self, kind: ViewKind, request: pb.BookRequest | pb.LiquidityRequest
     ) -> dict[ViewKey, int]:
-        key = ViewKey(kind, check_instrument(request.instrument, self._venues.lists))
+        key = ViewKey(kind, check_market(request.instrument, self._venues.lists))
         return {key: check_depth(request.depth, self._limits.depth)}
 
     def _stream_view(

@@ -7,7 +7,7 @@ and its refusals. Nothing here is unbounded: a bot that asks without reading is 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Final
 
 from dragonfly_common.clock import Clock
@@ -15,7 +15,7 @@ from dragonfly_protos import market_data_pb2 as pb
 from dragonfly_views.refusals import (
     CallRefusedError,
     RefusalCode,
-    check_instrument,
+    check_market,
     check_room,
     check_view_depth,
     invalid,
@@ -48,9 +48,10 @@ class BotSession:
         window: AckWindow,
         lists: Callable[[str], bool],
         listed: Callable[[str], Awaitable[None]],
+        held: Callable[[ViewKey], Iterable[str]],
     ) -> None:
         """`lists` says whether any venue lists an instrument; `listed` waits until that is known,
-        and refuses one that none does."""
+        and refuses one that none does. `held` is what of the quota a view takes."""
         self._stream = stream
         self._caller = stream.caller
         self._relay = relay
@@ -60,6 +61,7 @@ class BotSession:
         self._window = window
         self._lists = lists
         self._listed = listed
+        self._held = held
         self._depths: dict[ViewKey, int] = {}
         self._refusals: deque[pb.Refusal] = deque()
         self._first = True
@@ -119,7 +121,7 @@ class BotSession:
         try:
             key, depth = self._check_new(asked)
             await self._until_listed(key.instrument)
-            self._caller.account.hold(key.instrument, self._caller.peer)
+            self._caller.account.hold(self._held(key), self._caller.peer)
         except CallRefusedError as error:
             self._refuse(error, asked)
         else:
@@ -139,7 +141,7 @@ class BotSession:
         return key, depth
 
     def _check_key(self, asked: pb.Subscription) -> ViewKey:
-        return ViewKey(check_view(asked.view), check_instrument(asked.instrument, self._lists))
+        return ViewKey(check_view(asked.view), check_market(asked.instrument, self._lists))
 
     async def _until_listed(self, instrument: str) -> None:
         # Acknowledgements are not read meanwhile, which is not the bot's fault.
@@ -177,7 +179,7 @@ class BotSession:
         )
 
     def _leave(self, key: ViewKey) -> None:
-        self._caller.account.release(key.instrument)
+        self._caller.account.release(self._held(key))
         self._relay.leave(self._stream.mailbox, key, self._clock.monotonic())
 
     def _number(self) -> int:

@@ -13,6 +13,7 @@ from typing import Any, Final
 import click
 from click.core import ParameterSource
 from dragonfly_common.cli import LoggedCommand
+from dragonfly_common.equivalence import Equivalences
 from dragonfly_common.errors import ConfigError
 from dragonfly_common.log import LOG_FORMATS
 from dragonfly_common.options import (
@@ -20,6 +21,7 @@ from dragonfly_common.options import (
     audit_options,
     bots_options,
     depth_option,
+    equivalent_option,
     instrument_option,
     linger_option,
     market_options,
@@ -54,9 +56,12 @@ PASSED_ON: Final[Mapping[str, Collection[str]]] = {
         "list_interval_s",
         "open_",
     ),
-    "aggregator": ("linger_s", "open_"),
+    "aggregator": ("linger_s", "open_", "equivalences"),
     "together": ("open_",),
-    "gateway": ("linger_s", "open_", "tls_cert", "tls_key", "tls_client_ca", "tokens"),
+    "gateway": (
+        *("linger_s", "open_", "equivalences"),
+        *("tls_cert", "tls_key", "tls_client_ca", "tokens"),
+    ),
 }
 """Which options of `up` are its parts' own, by their parameters' names."""
 
@@ -84,6 +89,7 @@ _instrument_option: Final = instrument_option(
 @click.command(cls=LoggedCommand)
 @_venue_option
 @_instrument_option
+@equivalent_option
 @depth_option()
 @click.option(
     "--gateway",
@@ -155,6 +161,7 @@ def up(
     *,
     venues: tuple[str, ...],
     instruments: tuple[str, ...],
+    equivalences: Equivalences,
     depth: int,
     gateway: str,
     apart: bool,
@@ -204,6 +211,7 @@ def up(
         ca_file=ca_file,
         state_dir=state_dir or (None if simulated else _usual_state_dir()),
         apart=apart,
+        equivalences=equivalences,
         status=status,
         more=more,
     )

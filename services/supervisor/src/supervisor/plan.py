@@ -20,6 +20,8 @@ from pathlib import Path
 from typing import Final, TypedDict
 from urllib.parse import urlsplit
 
+from dragonfly_common.equivalence import Equivalences
+
 __all__ = [
     "USUAL_GATEWAY",
     "DeploymentOptions",
@@ -67,6 +69,8 @@ class DeploymentOptions:
     """Where listeners keep what must outlive a restart."""
     apart: bool = False
     """Whether each service has a process of its own."""
+    equivalences: Equivalences = field(default_factory=Equivalences)
+    """What of the instruments has a name of its own; listeners are told what it is made of."""
     status: str | None = None
     """Where the one process serves its status."""
     more: Mapping[str, Sequence[str]] = field(default_factory=dict)
@@ -122,7 +126,9 @@ def plan_services(options: DeploymentOptions, folder: Path | None) -> list[Proce
     joint = f"ipc://{folder}/" if options.apart else "inproc://"
     listeners = {venue: f"{joint}{venue}" for venue in options.venues}
     aggregator = f"{joint}aggregator"
-    common = ("--depth", str(options.depth), *_each("--instrument", options.instruments))
+    common = ("--depth", str(options.depth))
+    followed = _each("--instrument", options.equivalences.instruments(options.instruments))
+    markets = _each("--instrument", options.instruments)
     processes = [
         _process(
             f"listener.{venue}",
@@ -133,6 +139,7 @@ def plan_services(options: DeploymentOptions, folder: Path | None) -> list[Proce
                 *_given("--ca-file", options.ca_file),
                 *_given("--state-dir", options.state_dir),
                 *common,
+                *followed,
                 *options.more.get("listener", ()),
             ],
         )
@@ -141,7 +148,7 @@ def plan_services(options: DeploymentOptions, folder: Path | None) -> list[Proce
     merge = ["aggregator", "--bind", aggregator, *_each("--upstream", listeners.values())]
     serve = ["gateway", "--bind", options.gateway, "--upstream", aggregator]
     processes += [
-        _process(name, [*argv, *common, *options.more.get(name, ())])
+        _process(name, [*argv, *common, *markets, *options.more.get(name, ())])
         for name, argv in (("aggregator", merge), (GATEWAY, serve))
     ]
     if options.apart:

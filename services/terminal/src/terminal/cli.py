@@ -24,6 +24,7 @@ from dragonfly_client.errors import (
     UnavailableError,
 )
 from dragonfly_client.tls import Tls, warn_if_exposed
+from dragonfly_common.equivalence import normalise_market
 from dragonfly_common.errors import ExitCode, UserError
 from dragonfly_common.options import NumberRange
 from dragonfly_common.types import normalise_instrument
@@ -122,7 +123,7 @@ def _bot_options(command: Callable[..., R]) -> Callable[..., R]:
     @_gateway_options
     @wraps(command)
     def with_names(gateway: _GatewayOptions, *, instruments: tuple[str, ...], **given: Any) -> R:
-        names = [normalise_instrument(name) for name in instruments or ("ETH-BTC",)]
+        names = [normalise_market(name) for name in instruments or ("ETH-BTC",)]
         return command(gateway, names, **given)
 
     return with_names
