@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 from dragonfly_common.types import Level, Side
+from dragonfly_venues.binance.decoder import BinanceSequencer
 from dragonfly_venues.decoding import delta_books
 from dragonfly_venues.decoding.delta_books import (
     MAX_BUFFERED,
@@ -19,6 +22,8 @@ from dragonfly_venues.decoding.delta_books import (
     Unlinked,
 )
 from dragonfly_venues.decoding.whole_tops import OLDER_IN_A_ROW
+from dragonfly_venues.htx.decoder import HtxSequencer
+from dragonfly_venues.kucoin.decoder import KucoinSequencer
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -141,6 +146,86 @@ def test_a_streamed_book_shows_the_venues_levels_or_nothing(
                 assert book.top() == before
         assert_true_or_none(book, truth, depth)
         assert not book.wants_seed()
+
+
+class Batches:
+    """The truth: a book by the number of each single change, and messages of several of them."""
+
+    def __init__(self) -> None:
+        self._state: tuple[dict[float, float], dict[float, float]] = ({}, {})
+        self.truth: dict[int, tuple[Side, Side]] = {100: ((), ())}
+
+    @property
+    def seq(self) -> int:
+        return max(self.truth)
+
+    def message(self, units: Sequence[tuple[bool, Level]], names: str) -> Change:
+        """Make each of `units` the truth; return the message of them all."""
+        before, first = tuple(map(dict, self._state)), self.seq + 1
+        for is_bid, (price, amount) in units:
+            side = self._state[not is_bid]
+            side[price] = amount
+            if amount == 0.0:
+                del side[price]
+            bids, asks = map(sorted, map(dict.items, self._state))
+            self.truth[self.seq + 1] = tuple(bids[::-1]), tuple(asks)
+        told: list[list[Level]] = [
+            [level for bid, level in units if bid is is_bid] for is_bid in (True, False)
+        ]
+        if names != "each change":
+            last = [dict(side) for side in told]
+            if names == "what differs":
+                last = [
+                    {
+                        price: amount
+                        for price, amount in one.items()
+                        if was.get(price, 0.0) != amount
+                    }
+                    for one, was in zip(last, before, strict=True)
+                ]
+            told = [list(side.items()) for side in last]
+        link = first - 1 if names == "what differs" else first
+        return Change(link, self.seq, tuple(told[0]), tuple(told[1]))
+
+
+@pytest.mark.parametrize(
+    ("sequencer", "names"),
+    [
+        (BinanceSequencer(), "each price"),
+        (KucoinSequencer(), "each change"),
+        (HtxSequencer(), "what differs"),
+    ],
+)
+@given(
+    messages=st.lists(
+        st.tuples(
+            st.sampled_from(["sent", "sent", "lost"]),
+            st.lists(st.tuples(st.booleans(), st.tuples(PRICES, AMOUNTS)), min_size=1, max_size=5),
+            st.none() | st.integers(0, 12),
+        ),
+        max_size=30,
+    )
+)
+def test_a_seed_from_within_a_message_is_joined_exactly(
+    sequencer: Sequencer,
+    names: str,
+    messages: list[tuple[str, list[tuple[bool, Level]], int | None]],
+) -> None:
+    """A level that came and went within one message is gone, also where the seed had it."""
+    venue, book = Batches(), DeltaBook(5, sequencer, seeded=True)
+    for what, units, seed_age in messages:
+        change = venue.message(units, names)
+        if seed_age is not None:
+            seq = max(100, venue.seq - seed_age)
+            book.seed(Seed(seq, *venue.truth[seq]))
+            assert_true_or_none(book, venue.truth, 5)
+        if what == "sent":
+            book.change(change)
+        assert_true_or_none(book, venue.truth, 5)
+    book.change(venue.message([(True, (1.0, 1.0))], names))
+    if book.seq < venue.seq:
+        assert book.seed(Seed(venue.seq, *venue.truth[venue.seq])) is Progress.NEWS
+    assert_true_or_none(book, venue.truth, 5)
 
 
 def levels(*prices: float) -> tuple[Level, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from itertools import count
 
@@ -49,6 +50,18 @@ class Numbered(Follower):
 
     def address(self, text: Frame) -> list[Frame]:
         return [f"{next(self._numbers)} {half} {text!s}" for half in "ab"]
+
+
+def test_a_change_that_spans_states_names_the_levels_that_came_and_went() -> None:
+    binance, stream = VENUES["binance"], BookStream("ethbtc@depth", "ETHBTC", "diff", 0)
+    feed, follower = Broadcast(binance, stream, FIRST), Follower()
+    feed.follow(follower)
+    came = ("8.5", "1")
+    feed.hold(replace(SECOND, bids=(("9.5", "1"), *FIRST.bids, came)))
+    feed.publish(replace(THIRD, bids=(*THIRD.bids, came)), ())
+    (spanning,) = (json.loads(frame) for frame in follower.heard)
+    assert (spanning["U"], spanning["u"]) == (2, 3)
+    assert spanning["b"] == [["9", "3"], ["8.5", "1"], ["9.5", "0.00000000"]]
 
 
 @pytest.fixture

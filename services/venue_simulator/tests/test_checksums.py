@@ -1,4 +1,4 @@
-"""The checksum that OKX and Bitget share, by the vectors of their documents."""
+"""The checksum that OKX and Bitget shared, by the vectors of their documents."""
 
 from __future__ import annotations
 

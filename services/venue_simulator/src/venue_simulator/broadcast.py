@@ -7,6 +7,7 @@ faults befall them: the number of a frame that is left out is missed.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from venue_simulator.book import BookState, lie
@@ -35,6 +36,8 @@ class Broadcast:
         self._venue = venue
         self._state = state
         """What its followers know, once all is sent that was to be sent."""
+        self._passed: tuple[dict[str, str], dict[str, str]] = ({}, {})
+        """Prices of bids and asks of states that were held back since, each with no amount."""
         self._followers: set[Follower] = set()
         self._waiting: set[Follower] = set()
         self._addresses: dict[Follower, Address] = {}
@@ -72,6 +75,11 @@ class Broadcast:
             address = self._addresses.get(follower)
             self._send([first] if address is None else address(first), [follower])
 
+    def hold(self, state: BookState) -> None:
+        """Leave out `state`, whose levels the next change names too: it spans its number."""
+        for levels, passed in zip((state.bids, state.asks), self._passed, strict=True):
+            passed.update((price, "0") for price, _ in levels)
+
     def publish(self, state: BookState, kinds: Collection[FaultKind]) -> bool:
         """Bring everybody to `state`; return whether there was a frame for `kinds` to befall."""
         if self.stream.best_only:
@@ -79,8 +87,8 @@ class Broadcast:
         frame = None
         if state is not self._state and self._followers:
             shown = lie(state) if FaultKind.LYING in kinds else state
-            frame = self._venue.frame(self.stream, self._state, shown)
-        self._state = state
+            frame = self._venue.frame(self.stream, self._spanned(), shown)
+        self._state, self._passed = state, ({}, {})
         if frame is not None:
             if FaultKind.BAD_CHECKSUM in kinds and isinstance(frame, str):
                 frame = self._venue.spoil_checksum(frame)
@@ -94,6 +102,17 @@ class Broadcast:
             self.send_whole(follower)
             self._followers.add(follower)
         return frame is not None
+
+    def _spanned(self) -> BookState:
+        """Return what followers know, and behind it the prices that came meanwhile."""
+        known = self._state
+        if not any(self._passed):
+            return known
+        bids, asks = (
+            (*levels, *(level for level in passed.items() if level[0] not in dict(levels)))
+            for levels, passed in zip((known.bids, known.asks), self._passed, strict=True)
+        )
+        return replace(known, bids=bids, asks=asks)
 
     def _admit(self, follower: Follower, address: Address | None, to: set[Follower]) -> None:
         to.add(follower)

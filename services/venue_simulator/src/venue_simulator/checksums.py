@@ -1,4 +1,4 @@
-"""The checksum of OKX and Bitget, of the text of a book's levels."""
+"""The checksum that OKX sent until 2026, of the text of a book's levels."""
 
 from __future__ import annotations
 

@@ -191,7 +191,14 @@ class Exchange:
             self._publish(book)
 
     def _publish(self, book: TradedBook) -> None:
-        self._send(book, [feed for feed in book.feeds.values() if not self._puts_off(book, feed)])
+        mute = self._is_mute(book)
+        due = []
+        for feed in book.feeds.values():
+            if not mute and not self._puts_off(book, feed):
+                due.append(feed)
+            elif book.state is not None:
+                feed.hold(book.state)
+        self._send(book, due)
 
     def _puts_off(self, book: TradedBook, feed: Broadcast) -> bool:
         interval_s = feed.stream.interval_s / self._faster

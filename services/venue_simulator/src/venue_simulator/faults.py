@@ -95,7 +95,7 @@ class FaultKind(StrEnum):
     REORDER = "reorder"
     """A book frame is sent after its successor."""
     BAD_CHECKSUM = "bad_checksum"
-    """A book frame's checksum does not hold (Bitfinex, Bitget, Kraken; most have none)."""
+    """A book frame's checksum does not hold (Bitfinex, Kraken; most have none)."""
     CROSSED = "crossed"
     """The book itself is crossed."""
     LYING = "lying"

@@ -1,18 +1,16 @@
 """Frames of Bitget's book channels. Source: its docs of v2, "Depth Channel".
 
 `books` begins with a snapshot of 500 levels and goes on with updates, each of which names the `seq`
-that it follows; the others carry whole tops, when they change. As in 2026-04, the checksum of an
-update holds and that of a snapshot is 0; since 2026-09 the venue sends none.
+that it follows; the others carry whole tops, when they change. There are no checksums, as since
+2026.
 """
 
 from __future__ import annotations
 
-import re
 from typing import Final
 
 from venue_simulator.book import BookState, Levels
 from venue_simulator.changes import changed_levels
-from venue_simulator.checksums import interleaved_crc32
 from venue_simulator.venue import BookStream
 
 __all__ = ["BEST", "CHANNEL_DEPTHS", "DELTAS", "first_frame", "frame", "spoil_checksum"]
@@ -20,8 +18,6 @@ __all__ = ["BEST", "CHANNEL_DEPTHS", "DELTAS", "first_frame", "frame", "spoil_ch
 DELTAS: Final = "books"
 BEST: Final = "books1"
 CHANNEL_DEPTHS: Final = {DELTAS: 500, BEST: 1, "books5": 5, "books15": 15}
-
-_CHECKSUM: Final = re.compile(r'(?<="checksum":)-?\d+')
 
 
 def first_frame(stream: BookStream, state: BookState) -> str:
@@ -36,15 +32,12 @@ def frame(stream: BookStream, before: BookState, after: BookState) -> str | None
         return None if old == new else _message(stream, "snapshot", after, *new)
     # Sent even where both sides are empty: the next one names this one's number.
     bids, asks = (changed_levels(was, now, "0") for was, now in zip(old, new, strict=True))
-    return _message(
-        *(stream, "update", after, bids, asks),
-        pseq=before.venue_seq,
-        checksum=interleaved_crc32(*new),
-    )
+    return _message(stream, "update", after, bids, asks, pseq=before.venue_seq)
 
 
 def spoil_checksum(frame: str) -> str:
-    return _CHECKSUM.sub(lambda found: str(int(found[0]) // 2 + 1), frame, count=1)
+    """Return `frame` with a checksum that does not hold, as until 2026 one could have been."""
+    return frame.replace('"seq":', '"checksum":-855196043,"seq":', 1)
 
 
 def _message(
@@ -55,13 +48,12 @@ def _message(
     asks: Levels,
     *,
     pseq: int = 0,
-    checksum: int = 0,
 ) -> str:
     ts = state.ts_ns // 1_000_000
     return (
         f'{{"action":"{action}","arg":{{"instType":"SPOT","channel":"{stream.kind}",'
         f'"instId":"{stream.symbol}"}},"data":[{{"asks":[{_text(asks)}],"bids":[{_text(bids)}],'
-        f'"checksum":{checksum},"seq":{state.venue_seq},"pseq":{pseq},"ts":"{ts}"}}],"ts":{ts}}}'
+        f'"seq":{state.venue_seq},"pseq":{pseq},"ts":"{ts}"}}],"ts":{ts}}}'
     )
 
 
