@@ -12,8 +12,8 @@ from aggregator.world import World
 from dragonfly_client._freshness import Freshness
 from dragonfly_common.bus.subscriber import Subscriber
 from dragonfly_common.bus.transport import Message, Upstream
-from dragonfly_common.sequencing import Sequencer
-from dragonfly_common.staleness import PauseDetector, Silence
+from dragonfly_common.sequencing import BusSequencer
+from dragonfly_common.staleness import PauseDetector, SilenceWatch
 from dragonfly_views.relay import Relay, _Message
 from dragonfly_views.views import Views
 from feed_listener.connection.liveness import SilenceTimer
@@ -32,7 +32,7 @@ _identify: Final = Subscriber._identify
 
 def _identify_anybody(
     self: Subscriber, upstream: Upstream, envelope: Message, now: float
-) -> Sequencer | None:
+) -> BusSequencer | None:
     """A publisher's name is anybody's, however old its epoch: nobody else is looked at."""
     known = self._names, self._upstreams
     self._names, self._upstreams = {}, {}
@@ -42,7 +42,9 @@ def _identify_anybody(
         self._names, self._upstreams = known
 
 
-def _ignore_digest(self: Sequencer, seq: int, digest: Mapping[str, int]) -> Collection[str] | None:
+def _ignore_digest(
+    self: BusSequencer, seq: int, digest: Mapping[str, int]
+) -> Collection[str] | None:
     """Rules 4 and 5 left out: what was lost stays lost."""
     return []
 
@@ -62,9 +64,9 @@ def _ignore_loss(self: World, publisher: str, why: str, now: float) -> None:
 
 
 VARIANTS: Final[dict[str, Callable[[], None]]] = {
-    "no-digest": _set(Sequencer, "on_beat", _ignore_digest),
+    "no-digest": _set(BusSequencer, "on_beat", _ignore_digest),
     "any-epoch": _set(Subscriber, "_identify", _identify_anybody),
-    "never-stale-publisher": _set(Silence, "silent", lambda self, now: []),
+    "never-stale-publisher": _set(SilenceWatch, "silent", lambda self, now: []),
     "never-stale-venue": _set(SilenceTimer, "check", lambda self, now: None),
     "never-halted": _set(Feeds, "_apply_trading", lambda self, feed: None),
     "never-frozen": _set(

@@ -16,7 +16,7 @@ from dragonfly_common.bus import Delivery
 from dragonfly_common.clock import ManualClock
 from dragonfly_common.errors import DecodeError
 from dragonfly_common.messages import Body, Book, Heartbeat, Instruments, Venue, View
-from dragonfly_common.sequencing import Sequencer
+from dragonfly_common.sequencing import BusSequencer
 from dragonfly_common.types import FeedState
 from prometheus_client import REGISTRY
 
@@ -116,13 +116,13 @@ class Account:
         self._received, self._refused = count("received"), refused()
         self.handed_on = 0
         self.beats = 0
-        on_beat = Sequencer.on_beat
+        on_beat = BusSequencer.on_beat
 
-        def counted(sequencer: Sequencer, seq: int, digest: dict[str, int]) -> object:
+        def counted(sequencer: BusSequencer, seq: int, digest: dict[str, int]) -> object:
             self.beats += 1
             return on_beat(sequencer, seq, digest)
 
-        monkeypatch.setattr(Sequencer, "on_beat", counted)
+        monkeypatch.setattr(BusSequencer, "on_beat", counted)
 
     @property
     def received(self) -> float:

@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
-from dragonfly_common.sequencing import EVERY_TOPIC, MOST_LOST, Sequencer, Verdict
+from dragonfly_common.sequencing import EVERY_TOPIC, MOST_LOST, BusSequencer, SequenceVerdict
 from hypothesis import given
 from hypothesis import strategies as st
 
 
-def heard(*seqs: int, topic: str = "a.") -> Sequencer:
+def heard(*seqs: int, topic: str = "a.") -> BusSequencer:
     """Return a sequencer that heard a beat first, then these numbers of one topic."""
-    sequencer = Sequencer("p", 7)
+    sequencer = BusSequencer("p", 7)
     assert sequencer.on_beat(0, {}) == []
     for seq in seqs:
-        assert sequencer.judge("p", 7, topic, seq) is Verdict.FRESH
+        assert sequencer.judge("p", 7, topic, seq) is SequenceVerdict.FRESH
     return sequencer
 
 
 def test_each_topic_counts_for_itself() -> None:
     sequencer = heard(3)
-    assert sequencer.judge("p", 7, "b.", 1) is Verdict.FRESH
-    assert sequencer.judge("p", 7, "a.", 4) is Verdict.FRESH
+    assert sequencer.judge("p", 7, "b.", 1) is SequenceVerdict.FRESH
+    assert sequencer.judge("p", 7, "a.", 4) is SequenceVerdict.FRESH
     assert sequencer.lost == 0
 
 
 def test_what_is_not_higher_is_a_duplicate() -> None:
     sequencer = heard(3)
-    assert sequencer.judge("p", 7, "a.", 3) is Verdict.DUPLICATE
-    assert sequencer.judge("p", 7, "a.", 2) is Verdict.DUPLICATE
+    assert sequencer.judge("p", 7, "a.", 3) is SequenceVerdict.DUPLICATE
+    assert sequencer.judge("p", 7, "a.", 2) is SequenceVerdict.DUPLICATE
 
 
 def test_a_jump_is_counted_as_so_many_lost() -> None:
@@ -35,20 +35,20 @@ def test_a_jump_is_counted_as_so_many_lost() -> None:
 
 def test_a_jump_beyond_all_reason_is_refused_until_a_beat_confirms_it() -> None:
     sequencer = heard(3)
-    assert sequencer.judge("p", 7, "a.", 4 + MOST_LOST) is Verdict.WILD
-    assert sequencer.judge("p", 7, "a.", 4) is Verdict.FRESH
+    assert sequencer.judge("p", 7, "a.", 4 + MOST_LOST) is SequenceVerdict.WILD
+    assert sequencer.judge("p", 7, "a.", 4) is SequenceVerdict.FRESH
     assert sequencer.lost == 0
     assert sequencer.on_beat(1, {"a.": 2**40}) == ["a."]
-    assert sequencer.judge("p", 7, "a.", 2**40) is Verdict.FRESH
+    assert sequencer.judge("p", 7, "a.", 2**40) is SequenceVerdict.FRESH
     assert sequencer.lost == 0
 
 
 def test_another_publisher_or_epoch_is_refused_and_changes_nothing() -> None:
     sequencer = heard(3)
-    assert sequencer.judge("q", 7, "a.", 99) is Verdict.FOREIGN
-    assert sequencer.judge("p", 6, "a.", 99) is Verdict.OLD_EPOCH
-    assert sequencer.judge("p", 8, "a.", 99) is Verdict.NEW_EPOCH
-    assert sequencer.judge("p", 7, "a.", 4) is Verdict.FRESH
+    assert sequencer.judge("q", 7, "a.", 99) is SequenceVerdict.FOREIGN
+    assert sequencer.judge("p", 6, "a.", 99) is SequenceVerdict.OLD_EPOCH
+    assert sequencer.judge("p", 8, "a.", 99) is SequenceVerdict.NEW_EPOCH
+    assert sequencer.judge("p", 7, "a.", 4) is SequenceVerdict.FRESH
     assert sequencer.lost == 0
 
 
@@ -57,16 +57,16 @@ def test_a_beat_doubts_what_did_not_arrive() -> None:
     assert sequencer.on_beat(1, {"a.": 3}) == []
     assert sequencer.on_beat(2, {"a.": 4, "never heard of": 1}) == ["a.", "never heard of"]
     # What was missed is still news when it comes.
-    assert sequencer.judge("p", 7, "a.", 4) is Verdict.FRESH
+    assert sequencer.judge("p", 7, "a.", 4) is SequenceVerdict.FRESH
     assert sequencer.lost == 0
 
 
 def test_a_beat_frees_a_topic_from_a_number_that_was_never_given() -> None:
     sequencer = heard(3, 300)
-    assert sequencer.judge("p", 7, "a.", 4) is Verdict.DUPLICATE
+    assert sequencer.judge("p", 7, "a.", 4) is SequenceVerdict.DUPLICATE
     assert sequencer.on_beat(1, {"a.": 4}) == ["a."]
-    assert sequencer.judge("p", 7, "a.", 4) is Verdict.FRESH
-    assert sequencer.judge("p", 7, "a.", 5) is Verdict.FRESH
+    assert sequencer.judge("p", 7, "a.", 4) is SequenceVerdict.FRESH
+    assert sequencer.judge("p", 7, "a.", 5) is SequenceVerdict.FRESH
 
 
 def test_after_a_lost_beat_everything_is_in_doubt_once_beats_follow_each_other_again() -> None:
@@ -81,7 +81,7 @@ def test_after_a_lost_beat_everything_is_in_doubt_once_beats_follow_each_other_a
 
 
 def test_beats_may_have_been_lost_before_the_first_that_is_heard_unless_it_came_first() -> None:
-    sequencer = Sequencer("p", 7)
+    sequencer = BusSequencer("p", 7)
     sequencer.judge("p", 7, "a.", 3)
     assert sequencer.on_beat(5, {}) == []
     assert sequencer.lost == 0
@@ -103,8 +103,8 @@ def test_what_is_asked_for_anew_is_news() -> None:
     sequencer = heard(3)
     sequencer.judge("p", 7, "b.", 3)
     sequencer.forget_prefix("a")
-    assert sequencer.judge("p", 7, "a.", 3) is Verdict.FRESH
-    assert sequencer.judge("p", 7, "b.", 3) is Verdict.DUPLICATE
+    assert sequencer.judge("p", 7, "a.", 3) is SequenceVerdict.FRESH
+    assert sequencer.judge("p", 7, "b.", 3) is SequenceVerdict.DUPLICATE
 
 
 @given(
@@ -114,12 +114,12 @@ def test_what_is_asked_for_anew_is_news() -> None:
 def test_whatever_was_said_a_true_beat_makes_the_next_state_news(
     said: list[tuple[str, int]], last: dict[str, int]
 ) -> None:
-    sequencer = Sequencer("p", 7)
+    sequencer = BusSequencer("p", 7)
     for topic, seq in said:
         sequencer.judge("p", 7, topic, seq)
     sequencer.on_beat(1, last)
     for topic, seq in last.items():
-        assert sequencer.judge("p", 7, topic, seq + 1) is Verdict.FRESH
+        assert sequencer.judge("p", 7, topic, seq + 1) is SequenceVerdict.FRESH
     assert sequencer.lost <= MOST_LOST * (len(said) + len(last))
 
 

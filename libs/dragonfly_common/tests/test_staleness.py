@@ -6,7 +6,7 @@ import math
 from functools import partial
 
 from dragonfly_common.staleness import Lag as AnyLag
-from dragonfly_common.staleness import PauseDetector, Silence
+from dragonfly_common.staleness import PauseDetector, SilenceWatch
 
 START = 1_700_000_000.0
 
@@ -18,13 +18,13 @@ def stamp(second: float) -> int:
 
 
 def test_whoever_never_spoke_is_not_silent() -> None:
-    silence: Silence[str] = Silence(1.0)
+    silence: SilenceWatch[str] = SilenceWatch(1.0)
     assert silence.silent(1e9) == []
     assert silence.due_in(1e9) == math.inf
 
 
 def test_silence_begins_at_the_limit_and_not_before() -> None:
-    silence: Silence[str] = Silence(1.0)
+    silence: SilenceWatch[str] = SilenceWatch(1.0)
     silence.heard("a", 10.0)
     silence.heard("b", 10.5)
     assert silence.silent(10.999) == []
@@ -37,7 +37,7 @@ def test_silence_begins_at_the_limit_and_not_before() -> None:
 
 
 def test_whoever_is_forgotten_is_not_silent() -> None:
-    silence: Silence[str] = Silence(1.0)
+    silence: SilenceWatch[str] = SilenceWatch(1.0)
     silence.heard("a", 10.0)
     silence.forget("a")
     silence.forget("never heard of")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-__all__ = ["Backoff"]
+__all__ = ["GatewayBackoff"]
 
 FIRST_S: Final = 0.05
 LONGEST_S: Final = 2.0
@@ -13,7 +13,7 @@ GROWTH: Final = 1.5
 """Slow enough that a gateway which restarts within a second is found within the next half."""
 
 
-class Backoff:
+class GatewayBackoff:
     """Waits drawn from [0, ceiling); the ceiling grows by half from 50 ms to 2 s.
 
     Full jitter spreads the bots that lost one gateway at the same moment. `random` returns

@@ -11,9 +11,9 @@ import grpc.aio
 from dragonfly_protos import market_data_pb2 as pb
 from google.protobuf.message import Message
 
-from dragonfly_client._channel import Connection, Connector
+from dragonfly_client._channel import Connector, GatewayConnection
 from dragonfly_client._decode import decode_update, parse
-from dragonfly_client._liveness import Liveness
+from dragonfly_client._liveness import StreamLiveness
 from dragonfly_client._requests import Requests, UntilListed
 from dragonfly_client.errors import (
     ClientError,
@@ -44,7 +44,7 @@ class Calls:
         self,
         subscriptions: Sequence[pb.Subscription],
         window: int | None,
-        liveness: Liveness,
+        liveness: StreamLiveness,
         on_refusal: Callable[[str, ClientError], UntilListed | None],
     ) -> AsyncGenerator[View, None]:
         """Yield the updates of one session.
@@ -89,7 +89,7 @@ class Calls:
                     await requests.acknowledge(update.number)
 
     async def server_stream(
-        self, method: str, request: Message, decode: Callable[[bytes], T], liveness: Liveness
+        self, method: str, request: Message, decode: Callable[[bytes], T], liveness: StreamLiveness
     ) -> AsyncGenerator[T, None]:
         """Yield the decoded messages of one server stream; `liveness` holds while it lasts.
 
@@ -106,7 +106,7 @@ class Calls:
                         yield message
 
 
-def _follow(call: grpc.aio.Call, liveness: Liveness, connection: Connection) -> None:
+def _follow(call: grpc.aio.Call, liveness: StreamLiveness, connection: GatewayConnection) -> None:
     liveness.begin(connection.is_up)
     # Told at once, also while the bot works and nobody reads.
     call.add_done_callback(lambda _: liveness.cut())

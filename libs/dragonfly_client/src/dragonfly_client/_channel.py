@@ -20,7 +20,7 @@ from dragonfly_client._settings import check_token
 from dragonfly_client.errors import SettingError
 from dragonfly_client.tls import Tls
 
-__all__ = ["Connection", "Connector"]
+__all__ = ["Connector", "GatewayConnection"]
 
 KEEPALIVE_TIME_MS: Final = 1000
 """A quiet connection is pinged this often; the gateway allows twice as often."""
@@ -31,7 +31,7 @@ for a minute, whatever the keepalive says."""
 
 CONNECT_ATTEMPT_MS: Final = 3000
 LONGEST_CHANNEL_BACKOFF_MS: Final = 250
-"""Between attempts to connect that calls ask for; how often they ask is `Backoff`'s affair."""
+"""Between the channel's attempts to connect; how often calls ask for one is `GatewayBackoff`'s."""
 MAX_MESSAGE_BYTES: Final = 4 * 1024 * 1024
 
 _log: Final = logging.getLogger("dragonfly_client")
@@ -53,7 +53,7 @@ def _is_of_this_machine(target: str) -> bool:
         return False
 
 
-class Connection:
+class GatewayConnection:
     """A channel to a gateway, which connects when first used.
 
     Its exit suspends nowhere: a loop that ends closes all its generators at once, the ones within
@@ -132,7 +132,7 @@ class Connector:
         self.place = f"{target}{through.told if through else ''}"
         """The target as errors name it: with the proxy, where there is one."""
         self.metadata = (("authorization", f"Bearer {token}"),) if token else ()
-        self.open_connections: set[Connection] = set()
+        self.open_connections: set[GatewayConnection] = set()
         self.tasks: Tasks = set()
         self._tls = tls
         self._credentials = tls and tls.credentials()
@@ -159,10 +159,10 @@ class Connector:
         else:
             self._options += (("grpc.enable_http_proxy", 0),)
 
-    def open(self) -> Connection:
+    def open(self) -> GatewayConnection:
         """Return a connection of its own; the caller closes it."""
         with polled_loop():
-            connection = Connection(self._channel(), self)
+            connection = GatewayConnection(self._channel(), self)
         self.open_connections.add(connection)
         return connection
 

@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from dragonfly_client._backoff import Backoff
+from dragonfly_client._backoff import GatewayBackoff
 from dragonfly_client.errors import (
     CertificateError,
     ClientError,
@@ -19,13 +19,13 @@ from dragonfly_client.errors import (
 )
 from dragonfly_client.events import Disconnected, EventListener, Reconnected
 
-__all__ = ["Following", "consumer_cancelled", "follow"]
+__all__ = ["FollowPolicy", "consumer_cancelled", "follow"]
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Following:
+class FollowPolicy:
     """How a client follows a stream: what it tells, how long it waits, what ends it.
 
     `connect_timeout_s` bounds the wait for a stream's first message while no gateway answers; a
@@ -40,7 +40,7 @@ class Following:
 
 
 async def follow(
-    name: str, connect: Callable[[], AsyncGenerator[T, None]], following: Following
+    name: str, connect: Callable[[], AsyncGenerator[T, None]], following: FollowPolicy
 ) -> AsyncGenerator[T, None]:
     """Yield the messages of `connect()`, called again whenever the connection is lost.
 
@@ -48,7 +48,7 @@ async def follow(
         UnavailableError: no first message within the connect timeout.
         ClientError: the gateway refused, or cannot be trusted: asking again would not change it.
     """
-    backoff = Backoff(following.random)
+    backoff = GatewayBackoff(following.random)
     deadline = time.monotonic() + following.connect_timeout_s
     worked = False
     lost_at: float | None = None
@@ -92,7 +92,7 @@ def _is_worth_a_retry(error: ClientError, *, worked: bool) -> bool:
             return error.retry
 
 
-def _in_vain(error: ClientError, following: Following) -> ClientError:
+def _in_vain(error: ClientError, following: FollowPolicy) -> ClientError:
     if isinstance(error, NotReadyError):
         return error
     waited = f"{following.connect_timeout_s:g} s"

@@ -11,8 +11,8 @@ import grpc
 import grpc.aio
 from google.protobuf.message import Message
 
-from dragonfly_client._backoff import Backoff
-from dragonfly_client._channel import Connection, Connector
+from dragonfly_client._backoff import GatewayBackoff
+from dragonfly_client._channel import Connector, GatewayConnection
 from dragonfly_client._follow import consumer_cancelled
 from dragonfly_client.errors import (
     CertificateError,
@@ -34,7 +34,7 @@ class Gets:
         self._connector = connector
         self._timeout_s = timeout_s
         self._random = random
-        self._connection: Connection | None = None
+        self._connection: GatewayConnection | None = None
         self._closing: set[asyncio.Task[None]] = set()
 
     async def ask(self, method: str, request: Message) -> bytes:
@@ -43,7 +43,7 @@ class Gets:
         Raises:
             ClientError: the gateway refused, cannot be trusted, or was not reached in time.
         """
-        backoff = Backoff(self._random)
+        backoff = GatewayBackoff(self._random)
         deadline = time.monotonic() + self._timeout_s
         last: UnavailableError | None = None
         while (left_s := deadline - time.monotonic()) > 0:
@@ -80,7 +80,7 @@ class Gets:
             closing.cancel()
         await asyncio.gather(*self._closing, return_exceptions=True)
 
-    def _retire(self, connection: Connection) -> None:
+    def _retire(self, connection: GatewayConnection) -> None:
         """Let the next request open a connection anew, with the certificate of that day."""
         if connection is not self._connection:
             return

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Final
 
-__all__ = ["HOLDS_S", "Liveness"]
+__all__ = ["HOLDS_S", "StreamLiveness"]
 
 HOLDS_S: Final = 3.0
 """How long a word holds that nobody stands behind any more. A frozen gateway is found by pings in
@@ -17,8 +17,8 @@ the same time, so `live` is wrong for no longer, whatever happens."""
 BEAT_S: Final = 0.5
 
 
-class Liveness:
-    """What one stream knows of its instruments now; views ask it when they are asked.
+class StreamLiveness:
+    """A stream's knowledge of its instruments now; views ask it when they are asked.
 
     Its beats stop with the event loop: a bot whose loop stood still was told nothing meanwhile, so
     nothing holds until the loop has run again.

@@ -14,7 +14,7 @@ from typing import Final
 
 from dragonfly_client.errors import SettingError
 
-__all__ = ["Proxy", "proxy_given", "proxy_of"]
+__all__ = ["ProxyChoice", "proxy_given", "proxy_of"]
 
 VARIABLES: Final = ("grpc_proxy", "https_proxy", "http_proxy")
 """As gRPC has them, the first that is set; in upper case too, which gRPC alone does not read."""
@@ -26,14 +26,14 @@ _PROXY: Final = re.compile(r"http://(?:[^@/\s]*@)?([^@/\s:]+|\[[0-9A-Fa-f:.]+\])
 
 
 @dataclass(frozen=True, slots=True)
-class Proxy:
+class ProxyChoice:
     """`url` is None where a proxy was named that cannot be used; `told` is for people."""
 
     url: str | None
     told: str
 
 
-def proxy_given(url: str) -> Proxy:
+def proxy_given(url: str) -> ProxyChoice:
     """Return the proxy that a bot asks for, whatever the gateway's address.
 
     Raises:
@@ -42,10 +42,10 @@ def proxy_given(url: str) -> Proxy:
     shown = _shown(str(url))
     if not _PROXY.fullmatch(str(url)):
         raise SettingError(f"proxy {shown!r} cannot be used: write http://HOST:PORT")
-    return Proxy(url, f" through the proxy {shown}")
+    return ProxyChoice(url, f" through the proxy {shown}")
 
 
-def proxy_of(target: str, environ: Mapping[str, str]) -> Proxy | None:
+def proxy_of(target: str, environ: Mapping[str, str]) -> ProxyChoice | None:
     """Return the proxy by which the environment wants `target` reached, None for none."""
     host = target.rpartition(":")[0].strip("[]").lower()
     if target.startswith("unix:") or _is_private(host) or _is_excepted(host, environ):
@@ -57,11 +57,11 @@ def proxy_of(target: str, environ: Mapping[str, str]) -> Proxy | None:
     return None
 
 
-def _proxy_named(name: str, url: str) -> Proxy:
+def _proxy_named(name: str, url: str) -> ProxyChoice:
     shown = _shown(url)
     if _PROXY.fullmatch(url):
-        return Proxy(url, f" through the proxy {shown} that {name} names")
-    return Proxy(None, f" without {name}={shown}, for gRPC speaks with http:// proxies only,")
+        return ProxyChoice(url, f" through the proxy {shown} that {name} names")
+    return ProxyChoice(None, f" without {name}={shown}, for gRPC speaks with http:// proxies only,")
 
 
 def _is_private(host: str) -> bool:

@@ -11,7 +11,7 @@ import grpc
 import grpc.aio
 from dragonfly_protos import market_data_pb2 as pb
 
-from dragonfly_client._liveness import Liveness
+from dragonfly_client._liveness import StreamLiveness
 from dragonfly_client.errors import ClientError, UnavailableError
 
 __all__ = ["Requests", "UntilListed"]
@@ -32,7 +32,7 @@ class Requests:
     """
 
     def __init__(
-        self, call: grpc.aio.StreamStreamCall, window: int | None, liveness: Liveness
+        self, call: grpc.aio.StreamStreamCall, window: int | None, liveness: StreamLiveness
     ) -> None:
         self._call = call
         self._window = window

@@ -34,10 +34,10 @@ from dragonfly_client._decode import (
     decode_venues,
     parse,
 )
-from dragonfly_client._follow import Following, follow
+from dragonfly_client._follow import FollowPolicy, follow
 from dragonfly_client._freshness import Freshness
 from dragonfly_client._gets import Gets
-from dragonfly_client._liveness import Liveness
+from dragonfly_client._liveness import StreamLiveness
 from dragonfly_client._settings import (
     check_depth,
     check_instrument,
@@ -132,7 +132,7 @@ class DragonflyClient:
         self._now_ns = now_ns
         self._calls = Calls(self._connector, now_ns)
         self._gets = Gets(self._connector, request_timeout_s, random)
-        self._following = Following(
+        self._following = FollowPolicy(
             self._connector.place, connect_timeout_s, random, on_event, closed=asyncio.Event()
         )
 
@@ -182,7 +182,7 @@ class DragonflyClient:
     def venues(self) -> AsyncGenerator[tuple[Venue, ...], None]:
         """Stream the state of every venue, all of them at each change."""
 
-        liveness = Liveness()
+        liveness = StreamLiveness()
 
         def decode(payload: bytes) -> tuple[Venue, ...]:
             venues = decode_venues(parse(pb.Venues, payload))
@@ -250,7 +250,7 @@ class DragonflyClient:
                 return None
             return partial(self._listed, instrument)
 
-        liveness = Liveness()
+        liveness = StreamLiveness()
         connect = partial(self._calls.session, subscriptions, self._window, liveness, on_refusal)
         views = follow(stream, connect, self._following)
         return cast("AsyncGenerator[V, None]", _newest(views, liveness, self.latest))
@@ -271,7 +271,7 @@ class DragonflyClient:
 
 
 async def _newest(
-    stream: AsyncGenerator[View, None], liveness: Liveness, latest: Latest
+    stream: AsyncGenerator[View, None], liveness: StreamLiveness, latest: Latest
 ) -> AsyncGenerator[View, None]:
     """Yield the views that are no older than those before, as `liveness` and `latest` know them."""
     freshness = Freshness()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from dragonfly_client._liveness import Liveness
+from dragonfly_client._liveness import StreamLiveness
 from dragonfly_client.messages import Bbo, Book, Liquidity, View
 
 __all__ = ["Latest"]
@@ -45,7 +45,7 @@ class Latest:
             case Liquidity():
                 self._liquidity[view.instrument] = view
 
-    def forget(self, liveness: Liveness) -> None:
+    def forget(self, liveness: StreamLiveness) -> None:
         """Keep nothing more of a stream that was closed; for the client."""
         for views in (self._books, self._bbos, self._liquidity):
             for name in [name for name, one in views.items() if one.came_by(liveness)]:

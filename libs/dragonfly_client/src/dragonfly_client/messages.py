@@ -21,7 +21,7 @@ from decimal import Decimal
 from enum import IntEnum
 from typing import Generic, Self, TypeVar
 
-from dragonfly_client._liveness import HOLDS_S, Liveness
+from dragonfly_client._liveness import HOLDS_S, StreamLiveness
 
 __all__ = [
     "Bbo",
@@ -73,16 +73,16 @@ class _Followed:
 
     __slots__ = ("_liveness",)
 
-    _liveness: Liveness
+    _liveness: StreamLiveness
 
-    def follow(self, liveness: Liveness) -> None:
+    def follow(self, liveness: StreamLiveness) -> None:
         """Ask `liveness` from now on; for the client, which made this."""
         object.__setattr__(self, "_liveness", liveness)
 
-    def came_by(self, liveness: Liveness) -> bool:
+    def came_by(self, liveness: StreamLiveness) -> bool:
         return self._followed_by() is liveness
 
-    def _followed_by(self) -> Liveness | None:
+    def _followed_by(self) -> StreamLiveness | None:
         return getattr(self, "_liveness", None)
 
 

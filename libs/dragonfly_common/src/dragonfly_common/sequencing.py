@@ -28,7 +28,7 @@ from collections.abc import Collection, Mapping
 from enum import Enum
 from typing import Final
 
-__all__ = ["EVERY_TOPIC", "Sequencer", "Verdict"]
+__all__ = ["EVERY_TOPIC", "BusSequencer", "SequenceVerdict"]
 
 EVERY_TOPIC: Final = None
 """In doubt: whatever is followed."""
@@ -37,8 +37,8 @@ MOST_LOST: Final = 100_000
 """A minute and more of the busiest topic; beats are lost with it, and nobody waits so long."""
 
 
-class Verdict(Enum):
-    """Whether a message is news; else why not, as a counter's label."""
+class SequenceVerdict(Enum):
+    """A message is news, or why it is not, as a counter's label."""
 
     FRESH = "fresh"
     DUPLICATE = "duplicate"
@@ -48,8 +48,8 @@ class Verdict(Enum):
     WILD = "wild_seq"
 
 
-class Sequencer:
-    """What was heard on one connection, from its first message on."""
+class BusSequencer:
+    """The sequence numbers heard on one connection to a publisher, from its first message on."""
 
     def __init__(self, publisher: str, epoch: int) -> None:
         self.publisher = publisher
@@ -60,29 +60,29 @@ class Sequencer:
         self._beat: int | None = None
         self._beat_missing = False
 
-    def judge(self, publisher: str, epoch: int, topic: str, seq: int) -> Verdict:
+    def judge(self, publisher: str, epoch: int, topic: str, seq: int) -> SequenceVerdict:
         """Say whether a state is news, and remember it if so."""
         if publisher != self.publisher or epoch != self.epoch:
             return self.recognise(publisher, epoch)
         last = self._seqs.get(topic)
         if last is not None:
             if seq <= last:
-                return Verdict.DUPLICATE
+                return SequenceVerdict.DUPLICATE
             if seq - last > MOST_LOST:
-                return Verdict.WILD
+                return SequenceVerdict.WILD
             self.lost += seq - last - 1
         elif self._beat is None:
             self._beat_missing = True
         self._seqs[topic] = seq
-        return Verdict.FRESH
+        return SequenceVerdict.FRESH
 
-    def recognise(self, publisher: str, epoch: int) -> Verdict:
+    def recognise(self, publisher: str, epoch: int) -> SequenceVerdict:
         """Say whether it is this connection's process that speaks."""
         if publisher != self.publisher:
-            return Verdict.FOREIGN
+            return SequenceVerdict.FOREIGN
         if epoch != self.epoch:
-            return Verdict.OLD_EPOCH if epoch < self.epoch else Verdict.NEW_EPOCH
-        return Verdict.FRESH
+            return SequenceVerdict.OLD_EPOCH if epoch < self.epoch else SequenceVerdict.NEW_EPOCH
+        return SequenceVerdict.FRESH
 
     def on_beat(self, seq: int, digest: Mapping[str, int]) -> Collection[str] | None:
         """Return the topics that are in doubt now; EVERY_TOPIC when a lost beat is over."""

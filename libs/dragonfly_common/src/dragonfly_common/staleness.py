@@ -6,12 +6,12 @@ import math
 from collections.abc import Hashable
 from typing import Generic, TypeVar
 
-__all__ = ["Lag", "PauseDetector", "Silence"]
+__all__ = ["Lag", "PauseDetector", "SilenceWatch"]
 
 K = TypeVar("K", bound=Hashable)
 
 
-class Silence(Generic[K]):
+class SilenceWatch(Generic[K]):
     """Watches any number of speakers against one limit. Whoever never spoke is not watched."""
 
     def __init__(self, limit_s: float) -> None:

@@ -32,8 +32,8 @@ from dragonfly_common.clock import Clock
 from dragonfly_common.discovery import Discovery, LookUp, check_upstream, look_up
 from dragonfly_common.errors import DecodeError
 from dragonfly_common.messages import Body, Envelope, Heartbeat
-from dragonfly_common.sequencing import EVERY_TOPIC, Sequencer, Verdict
-from dragonfly_common.staleness import Lag, Silence
+from dragonfly_common.sequencing import EVERY_TOPIC, BusSequencer, SequenceVerdict
+from dragonfly_common.staleness import Lag, SilenceWatch
 from dragonfly_common.topics import HEARTBEAT_PREFIX
 
 __all__ = ["Subscriber"]
@@ -46,8 +46,8 @@ logger = structlog.get_logger()
 
 _DROPPED = {
     verdict: counters.BUS_DROPPED.labels(verdict.value)
-    for verdict in Verdict
-    if verdict is not Verdict.FRESH
+    for verdict in SequenceVerdict
+    if verdict is not SequenceVerdict.FRESH
 }
 _REPLACED = counters.BUS_DROPPED.labels("replaced")
 _VOID = counters.BUS_DROPPED.labels("void")
@@ -80,8 +80,8 @@ class Subscriber:
         self._prefixes = {HEARTBEAT_PREFIX}
         self._poller: SocketPoller[Upstream] = SocketPoller()
         self._upstreams: dict[str, Upstream] = {}
-        self._speaking: Silence[str] = Silence(SILENCE_LIMIT_S)
-        self._mute: Silence[str] = Silence(MUTE_LIMIT_S)
+        self._speaking: SilenceWatch[str] = SilenceWatch(SILENCE_LIMIT_S)
+        self._mute: SilenceWatch[str] = SilenceWatch(MUTE_LIMIT_S)
         self._names: dict[str, tuple[int, float]] = {}
         self._losses: list[PublisherLost] = []
         self._look_at = 0.0
@@ -256,27 +256,27 @@ class Subscriber:
             self._on_beat(upstream, source, envelope, now)
             return
         verdict = source.judge(envelope.publisher, envelope.epoch, topic, envelope.seq)
-        if verdict is not Verdict.FRESH:
+        if verdict is not SequenceVerdict.FRESH:
             _DROPPED[verdict].inc()
             return
         if topic in upstream.newest:
             upstream.replaced += 1
         upstream.newest[topic] = envelope
 
-    def _identify(self, upstream: Upstream, envelope: Message, now: float) -> Sequencer | None:
+    def _identify(self, upstream: Upstream, envelope: Message, now: float) -> BusSequencer | None:
         """Return who speaks on a new connection, unless the name is a newer process's."""
         publisher, epoch = envelope.publisher, envelope.epoch
         self._names = {name: held for name, held in self._names.items() if now < held[1]}
         newest, _ = self._names.get(publisher, (epoch, now))
-        verdict = Verdict.OLD_EPOCH if epoch < newest else Verdict.FRESH
+        verdict = SequenceVerdict.OLD_EPOCH if epoch < newest else SequenceVerdict.FRESH
         for other in [*self._upstreams.values()]:
             if other.source and other.source.publisher == publisher:
                 if epoch > other.source.epoch:
                     self._replace(other, "superseded")
                 else:
                     same = epoch == other.source.epoch
-                    verdict = Verdict.FOREIGN if same else Verdict.OLD_EPOCH
-        if verdict is not Verdict.FRESH:
+                    verdict = SequenceVerdict.FOREIGN if same else SequenceVerdict.OLD_EPOCH
+        if verdict is not SequenceVerdict.FRESH:
             _DROPPED[verdict].inc()
             upstream.refuse(publisher, verdict)
             return None
@@ -285,17 +285,17 @@ class Subscriber:
             self._ask_again(upstream, EVERY_TOPIC)
         wall_s = self._clock.now_ns() / 1e9
         lag = Lag(wall_s, now, limit_s=LATE_LIMIT_S, patience_s=LATE_FOR_S)
-        upstream.on_source(Sequencer(publisher, epoch), lag)
+        upstream.on_source(BusSequencer(publisher, epoch), lag)
         self._look_at = 0.0
         self._mute.forget(upstream.address)
         self._speaking.heard(upstream.address, now)
         return upstream.source
 
     def _on_beat(
-        self, upstream: Upstream, source: Sequencer, envelope: Message, now: float
+        self, upstream: Upstream, source: BusSequencer, envelope: Message, now: float
     ) -> None:
         verdict = source.recognise(envelope.publisher, envelope.epoch)
-        if verdict is not Verdict.FRESH:
+        if verdict is not SequenceVerdict.FRESH:
             _DROPPED[verdict].inc()
             return
         beat = _body_of(envelope)

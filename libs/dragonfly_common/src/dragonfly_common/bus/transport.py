@@ -14,7 +14,7 @@ import msgspec
 import structlog
 
 from dragonfly_common.messages import Body, Envelope
-from dragonfly_common.sequencing import Sequencer, Verdict
+from dragonfly_common.sequencing import BusSequencer, SequenceVerdict
 from dragonfly_common.staleness import Lag
 
 __all__ = [
@@ -119,7 +119,7 @@ class Upstream(ABC):
 
     def __init__(self, address: str, prefixes: Iterable[str]) -> None:
         self.address = address
-        self.source: Sequencer | None = None
+        self.source: BusSequencer | None = None
         """Who speaks here, once heard."""
         self.lag: Lag | None = None
         """How late its beats are."""
@@ -153,12 +153,12 @@ class Upstream(ABC):
             self._complained = True
             logger.warning(event, address=self.address, **facts)
 
-    def on_source(self, source: Sequencer, lag: Lag | None = None) -> None:
+    def on_source(self, source: BusSequencer, lag: Lag | None = None) -> None:
         """Note who speaks here."""
         self.source, self.lag = source, lag
         self.refused = self._complained = False
 
-    def refuse(self, publisher: str, why: Verdict) -> None:
+    def refuse(self, publisher: str, why: SequenceVerdict) -> None:
         """Note that nobody was believed here yet."""
         self.refused = True
         self.complain("publisher refused", publisher=publisher, reason=why.value)

@@ -25,7 +25,7 @@ from dragonfly_common.bus.zmq_sockets import FAILURES, SocketPoller, next_event
 from dragonfly_common.clock import Clock
 from dragonfly_common.discovery import Discovery, LookUp, check_address
 from dragonfly_common.errors import AddressError
-from dragonfly_common.sequencing import Sequencer
+from dragonfly_common.sequencing import BusSequencer
 from dragonfly_common.staleness import Lag
 
 __all__ = ["ZmqEndpoint", "ZmqUpstream"]
@@ -238,7 +238,7 @@ class ZmqUpstream(Upstream):
     def untrusted(self) -> bool:
         return bool(self.source and self._servers and self._server_key not in self._servers.trusted)
 
-    def on_source(self, source: Sequencer, lag: Lag | None = None) -> None:
+    def on_source(self, source: BusSequencer, lag: Lag | None = None) -> None:
         super().on_source(source, lag)
         self._failures = 0
 
