@@ -25,7 +25,7 @@ from typing import Final, NamedTuple
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from dragonfly_common import codec
-from dragonfly_common.messages import Instruments, Venue
+from dragonfly_common.messages import Instruments, VenueStatus
 from dragonfly_common.topics import book_topic, instruments_topic, venue_topic
 from dragonfly_common.types import FeedState
 from measuring import DRAINED_S, START_WITHIN_S, Worker, medians, print_table, quantile, save, usage
@@ -63,7 +63,9 @@ def speakers_of(load: Load, system: System) -> list[Speaker]:
     found = []
     for number in range(load.venues):
         venue = f"venue{number}"
-        status = Venue(venue, FeedState.LIVE, "", venue, 1, load.instruments, load.instruments)
+        status = VenueStatus(
+            venue, FeedState.LIVE, "", venue, 1, load.instruments, load.instruments
+        )
         books = [bytes(body) for body in walk(number, STATES)]
         found.append(
             Speaker(

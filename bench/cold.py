@@ -31,7 +31,7 @@ import msgspec
 import trustme
 import uvloop
 from aggregator.world import World
-from dragonfly_common.messages import Book, Venue, View
+from dragonfly_common.messages import Book, VenueStatus, View
 from dragonfly_common.topics import ViewKind
 from dragonfly_common.types import FeedState, Side
 from dragonfly_venues.events import BookTop
@@ -60,7 +60,7 @@ class Way:
         self._decoder = find_venue("binance").decoder(DEPTH)
         self._world = World(1, DEPTH, 10.0)
         for name in ("binance", "bitstamp"):
-            self._world.on_venue(name, Venue(name, FeedState.LIVE, "", name, 1, 1, 1))
+            self._world.on_venue(name, VenueStatus(name, FeedState.LIVE, "", name, 1, 1, 1))
         self._world.want(ViewKind.BOOK, INSTRUMENT)
         self._world.evaluate(0.0, 0)
         self._seq = 0

@@ -19,7 +19,7 @@ from typing import Final
 import msgspec
 from aggregator.world import World
 from dragonfly_common import codec
-from dragonfly_common.messages import Book, Venue
+from dragonfly_common.messages import Book, VenueStatus
 from dragonfly_common.topics import ViewKind
 from dragonfly_common.types import FeedState
 from measuring import print_table, save
@@ -59,7 +59,7 @@ def run(venues: int, instruments: int, count: int) -> tuple[float, float]:
     walks = [walk(number, rounds) for number in range(venues)]
     world = World(1, DEPTH, 10.0)
     for name in names:
-        world.on_venue(name, Venue(name, FeedState.LIVE, "", name, 1, 1, 1))
+        world.on_venue(name, VenueStatus(name, FeedState.LIVE, "", name, 1, 1, 1))
     for instrument in followed:
         world.want(ViewKind.BOOK, instrument)
     world.evaluate(0.0, 0)

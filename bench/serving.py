@@ -32,7 +32,7 @@ import uvloop
 from aggregator.world import World
 from book_bots import Seen, run_bots
 from dragonfly_common import codec
-from dragonfly_common.messages import Book, Venue, View
+from dragonfly_common.messages import Book, VenueStatus, View
 from dragonfly_common.topics import ViewKind, view_topic
 from dragonfly_common.types import FeedState
 from measuring import DRAINED_S, START_WITHIN_S, Worker, medians, paced, print_table, save, usage
@@ -62,7 +62,7 @@ def views() -> list[bytes]:
     """Return views of two venues as an aggregator encodes them."""
     world = World(1, DEPTH, 10.0)
     for name in VENUES:
-        world.on_venue(name, Venue(name, FeedState.LIVE, "", name, 1, 1, 1))
+        world.on_venue(name, VenueStatus(name, FeedState.LIVE, "", name, 1, 1, 1))
     world.want(ViewKind.BOOK, INSTRUMENT)
     world.evaluate(0.0, 0)
     found: list[bytes] = []

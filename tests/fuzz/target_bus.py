@@ -28,7 +28,7 @@ from dragonfly_common.messages import (
     Heartbeat,
     Instruments,
     ListedMarket,
-    Venue,
+    VenueStatus,
     View,
 )
 from dragonfly_common.topics import ViewKind
@@ -55,7 +55,7 @@ MESSAGES: Final[tuple[tuple[str, Body], ...]] = (
     ("book.ETH-BTC.binance.", Book(LIVE, "", EPOCH, 7, 5, EPOCH, SIDE[1:], ASKS[1:])),
     ("book.ETH-BTC.kraken.", Book(FeedState.STALE, "silent", EPOCH, 7, 5, EPOCH, (), ())),
     ("book.ETH-BTC.kraken.", Gone()),
-    ("status.venue.kraken.", Venue("kraken", LIVE, "", PUBLISHER, 1, 2, 1)),
+    ("status.venue.kraken.", VenueStatus("kraken", LIVE, "", PUBLISHER, 1, 2, 1)),
     (
         "status.instruments.kraken.",
         Instruments("kraken", ("BTC-USD", "ETH-BTC"), codec.pack_markets([MARKET] * 2), 1, 2),

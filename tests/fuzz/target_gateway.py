@@ -19,7 +19,7 @@ from dragonfly_client._freshness import Freshness
 from dragonfly_client.errors import ProtocolError
 from dragonfly_common import counters
 from dragonfly_common.clock import ManualClock
-from dragonfly_common.messages import Body, Gone, Heartbeat, Instruments, Venue, View
+from dragonfly_common.messages import Body, Gone, Heartbeat, Instruments, VenueStatus, View
 from dragonfly_common.runtime import Runtime, RuntimeOptions
 from dragonfly_common.topics import ViewKind
 from dragonfly_common.types import FeedState
@@ -154,7 +154,7 @@ class _WithGateway(Target):
         self._gateway.views.subscriber = self._wire.subscriber
         self._gateway.views.relay._upstream = self._wire.subscriber
         self._handlers = self._gateway._handlers()
-        self._say("status.venue.kraken.", Venue("kraken", FeedState.LIVE, "", "l", 1, 2, 1))
+        self._say("status.venue.kraken.", VenueStatus("kraken", FeedState.LIVE, "", "l", 1, 2, 1))
         self._say("status.instruments.kraken.", Instruments("kraken", ("BTC-USD", "ETH-BTC")))
         for key, kind in (("book", pb.Book), ("bbo", pb.Bbo), ("liquidity", pb.Liquidity)):
             self._say(f"view.{key}.ETH-BTC.", View(live=True, depth=10, body=a_book(kind)))

@@ -23,7 +23,7 @@ from dragonfly_venues.events import FRAME_ERROR_REASONS, BookTop, FrameError
 from dragonfly_venues.instruments import LONGEST_WORD
 from dragonfly_venues.kraken.book import KrakenBook, RawLevel, read_changes
 from dragonfly_venues.registry import find_venue
-from dragonfly_venues.transport import ProtocolError, UnresponsiveError
+from dragonfly_venues.transport import UnresponsiveError, VenueProtocolError
 from dragonfly_venues.venue import EndpointSource, SnapshotSource, Venue
 from feed_listener import counters
 from feed_listener.audit.comparing import Audit, Watch
@@ -452,7 +452,7 @@ class Endpoints(Target):
             return error.reason
         try:
             check_endpoint(url, asked)
-        except ProtocolError as error:
+        except VenueProtocolError as error:
             assert str(error).isprintable(), error
             return "elsewhere"
         assert urlsplit(url).hostname == "127.0.0.1", url

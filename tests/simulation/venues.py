@@ -1,7 +1,7 @@
 """The venues: the simulator's own exchanges, protocols and faults, on simulated connections.
 
 `venue_simulator` without its sockets: its `Exchange`, `ConnectedClient`, sessions, market and
-faults, and on the listener's side a `Client` and `Connection` as its client layer offers them.
+faults, and on the listener's side a `VenueClient` and `Connection` as its client layer offers them.
 """
 
 from __future__ import annotations
@@ -258,7 +258,7 @@ class _VenueEnd:
 
 
 class _Dialler:
-    """A listener's `Client`: opens connections to the host's venues."""
+    """A listener's `VenueClient`: opens connections to the host's venues."""
 
     def __init__(self, host: VenueHost, standing: Standing) -> None:
         self._host = host

@@ -19,7 +19,7 @@ from dragonfly_common.messages import (
     Heartbeat,
     Instruments,
     ListedMarket,
-    Venue,
+    VenueStatus,
     View,
 )
 from dragonfly_common.types import FeedState
@@ -38,7 +38,7 @@ BODY: st.SearchStrategy[Body] = st.one_of(
         Book, STATE, TEXT, NUMBER, NUMBER, st.none() | NUMBER, NUMBER, SIDE, SIDE, SCORE, SCORE
     ),
     st.builds(View, st.booleans(), st.integers(1, 20), st.binary(max_size=40)),
-    st.builds(Venue, TEXT, STATE, TEXT, TEXT, COUNT, COUNT, COUNT),
+    st.builds(VenueStatus, TEXT, STATE, TEXT, TEXT, COUNT, COUNT, COUNT),
     st.builds(Instruments, TEXT, st.lists(TEXT, max_size=4).map(tuple), st.binary(), COUNT, NUMBER),
     st.builds(Gone),
     st.builds(Claim, st.booleans(), st.frozensets(TEXT, max_size=4)),
@@ -116,7 +116,7 @@ def test_each_failure_has_its_label() -> None:
 
 
 def test_text_that_is_not_utf8_is_a_decode_error() -> None:
-    payload = wrapped(Venue("kraken", FeedState.LIVE, "all well", "listener", 1, 1, 1))
+    payload = wrapped(VenueStatus("kraken", FeedState.LIVE, "all well", "listener", 1, 1, 1))
     assert reason_of(payload.replace(b"all well", b"all \xff\xfell")) == "bad_body"
     assert reason_of(payload.replace(b"\xa1p", b"\xa1\xff", 1)) == "bad_envelope"
 

@@ -22,15 +22,15 @@ from dragonfly_common.errors import ConfigError
 from dragonfly_venues.transport import (
     REST_SCHEMES,
     STREAM_SCHEMES,
-    CertificateError,
-    ClientError,
     ClientOptions,
     ClosedError,
     Connection,
-    ProtocolError,
     RejectedError,
+    TransportError,
     UnforeseenError,
     UnreachableError,
+    VenueCertificateError,
+    VenueProtocolError,
     build_client,
     check_url,
     fetch,
@@ -435,7 +435,7 @@ async def test_what_a_reply_holds_is_bounded_before_it_is_held(
     tracemalloc.start()
     try:
         async with answering(reply_of("200 OK", f"Content-Encoding: {coding}", body=body)) as port:
-            with pytest.raises(ProtocolError, match=says):
+            with pytest.raises(VenueProtocolError, match=says):
                 await fetch(f"http://127.0.0.1:{port}", trusted(None), 1_000_000)
         assert tracemalloc.get_traced_memory()[1] < 16 * 2**20
     finally:
@@ -514,9 +514,9 @@ async def test_what_speaks_another_protocol() -> None:
 
     async with await asyncio.start_server(mumble, "127.0.0.1", 0) as other:
         port = other.sockets[0].getsockname()[1]
-        with pytest.raises(ProtocolError, match="does not speak WebSocket"):
+        with pytest.raises(VenueProtocolError, match="does not speak WebSocket"):
             await connect(f"ws://127.0.0.1:{port}")
-        with pytest.raises(ProtocolError, match="does not speak HTTP"):
+        with pytest.raises(VenueProtocolError, match="does not speak HTTP"):
             await fetch(f"http://127.0.0.1:{port}", trusted(None), 1000)
 
 
@@ -553,7 +553,7 @@ async def test_a_reply_over_http(server: FakeServer) -> None:
 
 
 async def test_a_reply_above_the_limit_is_refused(server: FakeServer) -> None:
-    with pytest.raises(ProtocolError, match="more than 10 bytes"):
+    with pytest.raises(VenueProtocolError, match="more than 10 bytes"):
         await fetch(f"{server.rest_url}/list", trusted(None), 10)
 
 
@@ -568,21 +568,23 @@ async def test_nobody_else_is_trusted(
     tls_server: FakeServer, pki: Path, authority: str | None
 ) -> None:
     ca_file = pki / authority if authority else None
-    with pytest.raises(CertificateError, match=r"not to be trusted .* --ca-file") as by_websocket:
+    with pytest.raises(
+        VenueCertificateError, match=r"not to be trusted .* --ca-file"
+    ) as by_websocket:
         await connect(tls_server.ws_url, ca_file)
-    with pytest.raises(CertificateError, match=r"not to be trusted .* --ca-file"):
+    with pytest.raises(VenueCertificateError, match=r"not to be trusted .* --ca-file"):
         await fetch(f"{tls_server.rest_url}/list", trusted(ca_file), 1000)
     assert by_websocket.value.retry_after_s == PATIENT_RETRY_S
 
 
 async def test_a_certificate_for_another_name_is_not(tls_server: FakeServer, pki: Path) -> None:
     url = tls_server.ws_url.replace("127.0.0.1", "localhost")
-    with pytest.raises(CertificateError, match="not to be trusted"):
+    with pytest.raises(VenueCertificateError, match="not to be trusted"):
         await connect(url, pki / "ca.pem")
 
 
 async def test_plain_text_is_not_taken_for_tls(server: FakeServer) -> None:
-    with pytest.raises(ClientError):
+    with pytest.raises(TransportError):
         await connect(server.ws_url.replace("ws://", "wss://"))
 
 

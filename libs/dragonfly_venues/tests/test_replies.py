@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 from dragonfly_venues.decoding.frames import read
-from dragonfly_venues.decoding.replies import Envelope
+from dragonfly_venues.decoding.replies import RestEnvelope
 from dragonfly_venues.events import FrameError
 
 
@@ -13,8 +13,8 @@ class Point(msgspec.Struct):
     x: int
 
 
-POINT = Envelope(ok="0").of(Point)
-RENAMED = Envelope(ok="0", code="retCode", text="retMsg", content="result").of(Point)
+POINT = RestEnvelope(ok="0").of(Point)
+RENAMED = RestEnvelope(ok="0", code="retCode", text="retMsg", content="result").of(Point)
 
 
 @pytest.mark.parametrize("code", ["0", '"0"'])

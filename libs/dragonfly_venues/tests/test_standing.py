@@ -8,11 +8,11 @@ import pytest
 from dragonfly_common.clock import ManualClock
 from dragonfly_venues.transport import (
     BannedError,
-    CertificateError,
-    ClientError,
     RejectedError,
     Standing,
+    TransportError,
     UnforeseenError,
+    VenueCertificateError,
 )
 from dragonfly_venues.transport.errors import LONGEST_RETRY_AFTER_S, PATIENT_RETRY_S
 
@@ -21,8 +21,8 @@ BOOK = "https://venue.example:443/book"
 ELSEWHERE = "wss://stream.example"
 
 
-def fail(standing: Standing, url: str, error: Exception) -> ClientError:
-    with pytest.raises(ClientError) as failed, standing.attempt(url):
+def fail(standing: Standing, url: str, error: Exception) -> TransportError:
+    with pytest.raises(TransportError) as failed, standing.attempt(url):
         raise error
     return failed.value
 
@@ -71,9 +71,9 @@ def test_what_is_refused_without_a_time_is_no_ban(clock: ManualClock, status: in
     serve(standing, BOOK)
 
 
-@pytest.mark.parametrize("error", [RejectedError(LIST, 404), CertificateError("expired")])
+@pytest.mark.parametrize("error", [RejectedError(LIST, 404), VenueCertificateError("expired")])
 def test_what_has_served_before_is_tried_again_within_seconds_at_first(
-    clock: ManualClock, error: ClientError
+    clock: ManualClock, error: TransportError
 ) -> None:
     standing = Standing(clock)
     assert fail(standing, LIST, error).retry_after_s == PATIENT_RETRY_S

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from dragonfly_common.codec import pack_markets
-from dragonfly_common.messages import Instruments, ListedMarket, Venue
+from dragonfly_common.messages import Instruments, ListedMarket, VenueStatus
 from dragonfly_common.printable import LONGEST_SENTENCE
 from dragonfly_common.types import FeedState
 from dragonfly_protos import market_data_pb2 as pb
@@ -13,8 +13,8 @@ GRPC_LIMIT_BYTES = 4 * 2**20
 
 def venue(
     name: str = "kraken", state: FeedState = FeedState.LIVE, listener: str = "listener.1"
-) -> Venue:
-    return Venue(name, state, "" if state is FeedState.LIVE else "why", listener, 1, 3, 2)
+) -> VenueStatus:
+    return VenueStatus(name, state, "" if state is FeedState.LIVE else "why", listener, 1, 3, 2)
 
 
 def venues_of(statuses: VenueStatuses) -> list[pb.Venue]:
@@ -40,7 +40,7 @@ def test_venues_are_told_by_name_with_all_that_was_said() -> None:
 
 def test_what_a_venue_is_said_to_be_moves_no_cursor_and_is_short() -> None:
     statuses, hostile = VenueStatuses(2.0), "\x1b]0;" * 1000
-    statuses.on_venue("a", Venue("v", FeedState.DOWN, hostile, hostile, 0, 0, 0), 5, 0.0)
+    statuses.on_venue("a", VenueStatus("v", FeedState.DOWN, hostile, hostile, 0, 0, 0), 5, 0.0)
     (told,) = venues_of(statuses)
     for text in (told.reason, told.listener):
         assert text.startswith("\\x1b]0;")

@@ -4,7 +4,7 @@ import asyncio
 from contextlib import closing
 
 from dragonfly_common.clock import ManualClock
-from dragonfly_common.messages import Instruments, Venue
+from dragonfly_common.messages import Instruments, VenueStatus
 from dragonfly_common.topics import ViewKind
 from dragonfly_common.types import FeedState
 from dragonfly_views import counters
@@ -21,7 +21,7 @@ async def test_who_waits_for_the_lists_is_told_when_no_more_are_to_come() -> Non
     clock = ManualClock()
     with closing(make_views(clock)) as views:
         views.statuses.on_venue(
-            "a", Venue("kraken", FeedState.LIVE, "", "l", 1, 1, 1), 1, clock.monotonic()
+            "a", VenueStatus("kraken", FeedState.LIVE, "", "l", 1, 1, 1), 1, clock.monotonic()
         )
         views.statuses.on_instruments(Instruments("kraken", ("ETH-BTC",)), 1)
         waiting = asyncio.create_task(views.until_known(views.knows_all_lists))

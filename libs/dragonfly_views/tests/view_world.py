@@ -11,7 +11,7 @@ from typing import Final
 from dragonfly_common.bus import Publisher, drive
 from dragonfly_common.clock import Clock, ManualClock, SystemClock
 from dragonfly_common.codec import pack_markets
-from dragonfly_common.messages import Instruments, ListedMarket, Venue, View
+from dragonfly_common.messages import Instruments, ListedMarket, VenueStatus, View
 from dragonfly_common.topics import (
     RELIST_PREFIX,
     ViewKind,
@@ -107,7 +107,7 @@ class Aggregator:
 
     def say_venue(self, venue: str = "kraken", state: FeedState = FeedState.LIVE) -> None:
         reason = "" if state is FeedState.LIVE else "because"
-        body = Venue(venue, state, reason, f"listener.{venue}", 1, 2, 1)
+        body = VenueStatus(venue, state, reason, f"listener.{venue}", 1, 2, 1)
         self._publisher.publish(venue_topic(venue), body)
 
     def say_instruments(self, *names: str, venue: str = "kraken") -> None:

@@ -13,13 +13,13 @@ from aggregator.service import AggregatorOptions, serve
 from dragonfly_common.bus import Delivery, Publisher, PublisherLost, Subscriber, Waiter
 from dragonfly_common.clock import SystemClock
 from dragonfly_common.errors import AddressError
-from dragonfly_common.messages import Body, Book, Instruments, Venue, View
+from dragonfly_common.messages import Body, Book, Instruments, VenueStatus, View
 from dragonfly_common.runtime import Runtime, RuntimeOptions
 from dragonfly_common.types import FeedState
 from dragonfly_protos import market_data_pb2 as pb
 from patience import PATIENCE_S
 
-VENUE = Venue("kraken", FeedState.LIVE, "", "listener.kraken", 1, 1, 1)
+VENUE = VenueStatus("kraken", FeedState.LIVE, "", "listener.kraken", 1, 1, 1)
 
 MakeBook = Callable[..., Book]
 

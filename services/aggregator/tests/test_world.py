@@ -6,7 +6,7 @@ from collections.abc import Callable
 from aggregator.world import Effects, World
 from dragonfly_common.assignment import Assignment
 from dragonfly_common.equivalence import Equivalences
-from dragonfly_common.messages import Book, Claim, Instruments, Venue, View
+from dragonfly_common.messages import Book, Claim, Instruments, VenueStatus, View
 from dragonfly_common.topics import ViewKind
 from dragonfly_common.types import FeedState
 from dragonfly_protos import market_data_pb2 as pb
@@ -23,8 +23,8 @@ def new_world(always: tuple[str, ...] = ()) -> World:
     return World(EPOCH, depth=10, linger_s=LINGER_S, always=always)
 
 
-def venue(name: str, listener: str, state: FeedState = FeedState.LIVE) -> Venue:
-    return Venue(name, state, "", listener, 1, 1, 1)
+def venue(name: str, listener: str, state: FeedState = FeedState.LIVE) -> VenueStatus:
+    return VenueStatus(name, state, "", listener, 1, 1, 1)
 
 
 def books(effects: Effects, topic: str = "view.book.ETH-BTC.") -> list[pb.Book]:
@@ -141,7 +141,7 @@ def test_a_lost_listener_leaves_every_book_at_once(make_book: MakeBook) -> None:
             ("binance", pb.STATE_LIVE),
             ("kraken", pb.STATE_DOWN),
         }
-    relayed = [body for _, body in effects.publish if isinstance(body, Venue)]
+    relayed = [body for _, body in effects.publish if isinstance(body, VenueStatus)]
     assert [(status.venue, status.state) for status in relayed] == [("kraken", FeedState.DOWN)]
 
 

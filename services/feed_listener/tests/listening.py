@@ -12,7 +12,7 @@ from pathlib import Path
 from dragonfly_common.assignment import Assignment
 from dragonfly_common.bus import Delivery, Publisher, PublisherLost, Subscriber, drive
 from dragonfly_common.clock import Clock, SystemClock
-from dragonfly_common.messages import Body, Book, Instruments, Venue
+from dragonfly_common.messages import Body, Book, Instruments, VenueStatus
 from dragonfly_common.replicas import Peers
 from dragonfly_common.runtime import Runtime, RuntimeOptions
 from dragonfly_common.topics import RELIST_PREFIX, STATUS_PREFIX, book_interest, book_topic
@@ -47,7 +47,7 @@ class Consumer:
         self._subscriber = Subscriber([publisher.address], SystemClock())
         self._subscriber.subscribe(STATUS_PREFIX)
         self.books: dict[str, list[Book]] = {}
-        self.venues: list[Venue] = []
+        self.venues: list[VenueStatus] = []
         self.lists: list[Instruments] = []
 
     async def run(self) -> None:
@@ -114,7 +114,7 @@ class Consumer:
             f"LIVE at {venue_seq}",
         )
 
-    async def venue(self, fits: Callable[[Venue], bool], what: str) -> Venue:
+    async def venue(self, fits: Callable[[VenueStatus], bool], what: str) -> VenueStatus:
         """Return the last venue state, as soon as it fits."""
 
         def fitting() -> bool:
@@ -136,7 +136,7 @@ class Consumer:
         match delivery.body:
             case Book():
                 self.books.setdefault(delivery.topic, []).append(delivery.body)
-            case Venue():
+            case VenueStatus():
                 self.venues.append(delivery.body)
             case Instruments():
                 self.lists.append(delivery.body)

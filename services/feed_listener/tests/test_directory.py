@@ -10,11 +10,11 @@ from dragonfly_venues.events import FrameError, Trading
 from dragonfly_venues.instruments import Markets
 from dragonfly_venues.transport import (
     BannedError,
-    ClientError,
-    ProtocolError,
     RejectedError,
+    TransportError,
     UnforeseenError,
     UnreachableError,
+    VenueProtocolError,
 )
 from dragonfly_venues.venue import InstrumentSource, Market
 from fake_venue import eventually, listing
@@ -89,9 +89,9 @@ async def test_the_list_is_loaded_at_the_start() -> None:
 
 @pytest.mark.parametrize("failure", [UnreachableError("no"), FrameError("not_json")])
 async def test_a_list_that_cannot_be_had_is_asked_for_again(
-    failure: ClientError | FrameError, monkeypatch: pytest.MonkeyPatch
+    failure: TransportError | FrameError, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ProtocolError, "retry_after_s", 0.0)
+    monkeypatch.setattr(VenueProtocolError, "retry_after_s", 0.0)
     lists = Lists(failure, failure, ETH)
     async with running(lists) as directory:
         await eventually(lambda: directory.markets is not None, "the list")

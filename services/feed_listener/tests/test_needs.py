@@ -14,7 +14,7 @@ import msgspec
 import pytest
 from dragonfly_common.types import FeedState
 from dragonfly_venues.events import FrameError
-from dragonfly_venues.transport import ProtocolError
+from dragonfly_venues.transport import VenueProtocolError
 from dragonfly_venues.venue import EndpointSource
 from fake_venue import CALM, LIMITS, FakeServer, FakeVenue, eventually
 from feed_listener.connection.endpoint import check_endpoint
@@ -256,7 +256,7 @@ async def test_each_connection_asks_anew_where_the_socket_is(
 async def test_why_no_socket_is_named_is_said_until_one_is(
     server: FakeServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ProtocolError, "retry_after_s", 0.0)
+    monkeypatch.setattr(VenueProtocolError, "retry_after_s", 0.0)
     venue = FakeVenue(endpoint=EndpointSource(rest_path="/where", parse=_parse))
     await server.book("ethbtc", 1, 10.0)
     endpoints = Endpoints(
@@ -326,12 +326,12 @@ def test_a_socket_of_the_same_owner_is_connected_to(asked: str, named: str) -> N
     ],
 )
 def test_a_socket_of_somebody_else_is_not(asked: str, named: str, why: str) -> None:
-    with pytest.raises(ProtocolError, match=why) as refused:
+    with pytest.raises(VenueProtocolError, match=why) as refused:
         check_endpoint(named, asked)
     assert str(refused.value).isprintable()
 
 
 def test_a_token_is_not_said() -> None:
-    with pytest.raises(ProtocolError) as refused:
+    with pytest.raises(VenueProtocolError) as refused:
         check_endpoint("wss://evil.example/?token=secret", "https://api.kucoin.com/x")
     assert "secret" not in str(refused.value)

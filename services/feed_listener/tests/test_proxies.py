@@ -12,13 +12,13 @@ import httpx
 import pytest
 from dragonfly_common.types import FeedState
 from dragonfly_venues.transport import (
-    CertificateError,
-    ClientError,
     ClientOptions,
     Connection,
     ProxyError,
     RejectedError,
+    TransportError,
     UnreachableError,
+    VenueCertificateError,
     build_client,
     fetch,
     trusted,
@@ -147,14 +147,18 @@ async def test_certificates_are_verified_through_a_proxy(
         connection = await connect("wss://venue.example", pki / "ca.pem")
         await connection.close()
         assert await fetch("https://venue.example/list", trusted(pki / "ca.pem"), 1000)
-        with pytest.raises(CertificateError, match="that HTTPS_PROXY names is not to be trusted"):
+        with pytest.raises(
+            VenueCertificateError, match="that HTTPS_PROXY names is not to be trusted"
+        ):
             await connect("wss://venue.example")
-        with pytest.raises(CertificateError, match="that HTTPS_PROXY names is not to be trusted"):
+        with pytest.raises(
+            VenueCertificateError, match="that HTTPS_PROXY names is not to be trusted"
+        ):
             await fetch("https://venue.example/list", trusted(None), 1000)
     gc.collect()
 
 
-async def ask_both(errors: tuple[type[ClientError], ...]) -> list[str]:
+async def ask_both(errors: tuple[type[TransportError], ...]) -> list[str]:
     """Ask a venue both ways, which fail; return what is said."""
     said = []
     for ask in (
@@ -203,7 +207,7 @@ async def test_what_a_proxy_answers_is_said(
     async with FakeProxy(server.port) as proxy:
         proxy.reply = reply
         monkeypatch.setenv("ALL_PROXY", f"{kind}://me:{SECRET}@{proxy.address}")
-        for said in await ask_both((ClientError,)):
+        for said in await ask_both((TransportError,)):
             assert f"through the proxy {kind}://{proxy.address} that ALL_PROXY names" in said
             assert SECRET not in said
             assert kind != "http" or not reply.startswith(b"HTTP") or reply[9:12].decode() in said

@@ -6,7 +6,7 @@ import msgspec
 from dragonfly_venues.events import Acked, Refused
 from dragonfly_venues.venue import SeedRequest
 from fake_venue import CALM, LIMITS, FakeVenue
-from feed_listener.connection.subscriber import REFUSED_RETRY_S, Subscriber
+from feed_listener.connection.subscriber import REFUSED_RETRY_S, VenueSubscriber
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,18 +14,18 @@ NOW = 1000.0
 IMPATIENT = msgspec.structs.replace(CALM, ack_timeout_s=2.0, first_book_timeout_s=5.0)
 
 
-def subscriber(**limits: float) -> Subscriber:
+def subscriber(**limits: float) -> VenueSubscriber:
     replaced = msgspec.structs.replace(LIMITS, **limits)
-    return Subscriber(FakeVenue(limits=replaced, liveness=IMPATIENT), depth=10)
+    return VenueSubscriber(FakeVenue(limits=replaced, liveness=IMPATIENT), depth=10)
 
 
-def requests(asked: Subscriber, now: float) -> list[tuple[str, list[str]]]:
+def requests(asked: VenueSubscriber, now: float) -> list[tuple[str, list[str]]]:
     """Return (operation, symbols) of what it sends at `now`."""
     frames = map(json.loads, asked.turn(now).frames)
     return [(frame["op"], frame["symbols"]) for frame in frames]
 
 
-def flowing(*symbols: str) -> Subscriber:
+def flowing(*symbols: str) -> VenueSubscriber:
     made = subscriber()
     made.want(symbols, NOW)
     made.turn(NOW)
@@ -70,7 +70,7 @@ def test_no_hour_has_more_subscriptions_than_the_venue_allows() -> None:
 def test_each_frame_of_a_request_counts_against_the_hour() -> None:
     venue = FakeVenue(limits=msgspec.structs.replace(LIMITS, subscriptions_per_hour=4))
     venue.requests = lambda ask: [json.dumps({"id": n}) for n in range(len(ask.symbols))]
-    asked = Subscriber(venue, depth=10)
+    asked = VenueSubscriber(venue, depth=10)
     asked.want(["a", "b"], NOW)
     assert len(asked.turn(NOW).frames) == 1
     assert len(asked.turn(NOW + 0.01).frames) == 1
@@ -343,13 +343,13 @@ def test_an_unsubscription_that_nobody_acknowledges_holds_up_nothing() -> None:
     assert requests(asked, NOW + 100.0) == [("unsub", ["a"])]
 
 
-def seeded_by_request(*symbols: str, per_second: float = 1000.0) -> Subscriber:
+def seeded_by_request(*symbols: str, per_second: float = 1000.0) -> VenueSubscriber:
     venue = FakeVenue(limits=msgspec.structs.replace(LIMITS, requests_per_second=per_second))
     venue.seed_request = SeedRequest(
         write=lambda symbol, number: json.dumps({"op": "seed", "symbols": [symbol], "id": number}),
         after_s=1.0,
     )
-    asked = Subscriber(venue, depth=10)
+    asked = VenueSubscriber(venue, depth=10)
     asked.want(symbols, NOW)
     assert requests(asked, NOW) == [("sub", list(symbols))]
     assert asked.acked(Acked(1), NOW) == list(symbols)
@@ -392,7 +392,7 @@ def test_a_broken_book_is_asked_for_only_once_it_is_subscribed_again() -> None:
     assert requests(asked, NOW + 5.2) == [("seed", ["a"])]
 
 
-def named() -> Subscriber:
+def named() -> VenueSubscriber:
     """Return a subscriber of a venue that ends subscriptions by what it called them."""
     venue = FakeVenue(liveness=IMPATIENT)
     venue.ends_by_handle = True
@@ -402,10 +402,10 @@ def named() -> Subscriber:
         else json.dumps({"op": "unsub", "symbols": [symbol, ask.handles[symbol]]})
         for symbol in ask.symbols
     ]
-    return Subscriber(venue, depth=10)
+    return VenueSubscriber(venue, depth=10)
 
 
-def acked_as(asked: Subscriber, name: str, handle: int, now: float) -> list[str]:
+def acked_as(asked: VenueSubscriber, name: str, handle: int, now: float) -> list[str]:
     return asked.acked(Acked(None, (name,), handle=handle), now)
 
 

@@ -14,8 +14,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from dragonfly_venues.transport import (
-    CertificateError,
     ClientOptions,
+    VenueCertificateError,
     build_client,
     fetch,
     trusted,
@@ -106,9 +106,9 @@ async def connect_both_ways(server: FakeServer, ca_file: Path | None) -> None:
 
 async def refused_both_ways(server: FakeServer, ca_file: Path | None) -> list[str]:
     options = ClientOptions(trusted(ca_file), 2**16, compression=False)
-    with pytest.raises(CertificateError) as by_websocket:
+    with pytest.raises(VenueCertificateError) as by_websocket:
         await build_client(server.ws_url, options).connect(server.ws_url)
-    with pytest.raises(CertificateError) as by_http:
+    with pytest.raises(VenueCertificateError) as by_http:
         await fetch(f"{server.rest_url}/list", trusted(ca_file), 1000)
     return [str(by_websocket.value), str(by_http.value)]
 

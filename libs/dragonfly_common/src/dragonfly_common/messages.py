@@ -21,7 +21,7 @@ __all__ = [
     "Heartbeat",
     "Instruments",
     "ListedMarket",
-    "Venue",
+    "VenueStatus",
     "View",
 ]
 
@@ -92,7 +92,7 @@ class View(msgspec.Struct, frozen=True, array_like=True, tag="view", gc=False):
     ts_agg: int = 0
 
 
-class Venue(msgspec.Struct, frozen=True, array_like=True, tag="venue", gc=False):
+class VenueStatus(msgspec.Struct, frozen=True, array_like=True, tag="venue", gc=False):
     """A venue as its listener sees it: connections, and how many followed instruments are live."""
 
     venue: str
@@ -160,5 +160,5 @@ class Heartbeat(msgspec.Struct, frozen=True, array_like=True, tag="heartbeat", g
     bye: bool = False
 
 
-Body = Book | View | Venue | Instruments | Gone | Claim | Heartbeat
+Body = Book | View | VenueStatus | Instruments | Gone | Claim | Heartbeat
 """Anything an envelope may hold."""

@@ -9,7 +9,7 @@ from typing import Final
 from dragonfly_common.codec import unpack_markets
 from dragonfly_common.errors import DecodeError
 from dragonfly_common.listings import Listings
-from dragonfly_common.messages import Instruments, ListedMarket, Venue
+from dragonfly_common.messages import Instruments, ListedMarket, VenueStatus
 from dragonfly_common.printable import LONGEST_SENTENCE, printable
 from dragonfly_common.types import FeedState
 from dragonfly_protos import market_data_pb2 as pb
@@ -22,7 +22,7 @@ _GATEWAY: Final = ""
 
 @dataclass(frozen=True)
 class _Report:
-    venue: Venue
+    venue: VenueStatus
     ts_pub: int
 
 
@@ -78,7 +78,7 @@ class VenueStatuses:
             self._encoded = pb.Venues(venues=venues).SerializeToString()
         return self._encoded
 
-    def on_venue(self, publisher: str, venue: Venue, ts_pub: int, now: float) -> None:
+    def on_venue(self, publisher: str, venue: VenueStatus, ts_pub: int, now: float) -> None:
         """Take what an aggregator reports of a venue."""
         if publisher not in self._sources or venue.venue not in self._venues:
             self._sources.add(publisher)
@@ -103,7 +103,9 @@ class VenueStatuses:
                 self._changed()
             if not reports:
                 why = f"aggregator lost: {reason}"
-                reports[_GATEWAY] = _Report(Venue(name, FeedState.DOWN, why, "", 0, 0, 0), now_ns)
+                reports[_GATEWAY] = _Report(
+                    VenueStatus(name, FeedState.DOWN, why, "", 0, 0, 0), now_ns
+                )
 
     def newer_than(self, version: int) -> Callable[[], bool]:
         """Return what says whether a venue's state changed since `version`."""

@@ -22,7 +22,7 @@ from dragonfly_common.bus import Delivery, Keys, PublisherLost, Subscriber
 from dragonfly_common.clock import Clock
 from dragonfly_common.equivalence import Equivalences
 from dragonfly_common.errors import DecodeError
-from dragonfly_common.messages import Gone, Instruments, Venue, View
+from dragonfly_common.messages import Gone, Instruments, VenueStatus, View
 from dragonfly_common.staleness import PauseDetector
 from dragonfly_common.topics import STATUS_PREFIX, ViewKind, parse_view_topic
 
@@ -254,7 +254,7 @@ class Views:
             self.relay.on_view(event.publisher, event.epoch, key, body, now)
         elif isinstance(body, Gone) and (key := _view_key(event.topic)):
             self.relay.on_gone(event.publisher, key, now, self._clock.now_ns())
-        elif isinstance(body, Venue):
+        elif isinstance(body, VenueStatus):
             self.statuses.on_venue(event.publisher, body, event.ts_pub, now)
             self.statuses_changed.notify()
         elif isinstance(body, Instruments):

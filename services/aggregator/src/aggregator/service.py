@@ -25,7 +25,7 @@ from dragonfly_common.bus import (
     drive,
 )
 from dragonfly_common.equivalence import Equivalences, is_market
-from dragonfly_common.messages import Book, Gone, Instruments, Venue
+from dragonfly_common.messages import Book, Gone, Instruments, VenueStatus
 from dragonfly_common.replicas import Peers
 from dragonfly_common.runtime import Runtime
 from dragonfly_common.topics import (
@@ -214,7 +214,7 @@ def _take_event(world: World, event: Delivery | PublisherLost, now: float) -> No
             counters.BOOKS_CONTRADICTORY.labels(fault).inc()
     elif isinstance(body, Gone) and (key := parse_book_topic(event.topic)):
         world.on_gone(publisher, *key, now)
-    elif isinstance(body, Venue):
+    elif isinstance(body, VenueStatus):
         world.on_venue(publisher, body)
     elif isinstance(body, Instruments):
         world.on_instruments(body)

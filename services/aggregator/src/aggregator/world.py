@@ -16,7 +16,7 @@ from typing import Final
 from dragonfly_common.assignment import Assignment
 from dragonfly_common.equivalence import Equivalence, Equivalences
 from dragonfly_common.listings import Listings
-from dragonfly_common.messages import Body, Book, Gone, Instruments, Venue, View
+from dragonfly_common.messages import Body, Book, Gone, Instruments, VenueStatus, View
 from dragonfly_common.topics import (
     ViewKind,
     book_interest,
@@ -117,7 +117,7 @@ class World:
         self._unused: set[str] = set()
         """Instruments of which a market was computed, and perhaps none is any more."""
         self._markets: dict[str, _Market] = {}
-        self._venues: dict[str, dict[str, Venue]] = {}
+        self._venues: dict[str, dict[str, VenueStatus]] = {}
         self._listings = Listings()
         self._lost: set[str] = set()
         self._ready: set[str] = set()
@@ -169,7 +169,7 @@ class World:
         if source is not None and (arbiter := source.feeds.get(venue)):
             self._note(instrument, arbiter, now, changed=arbiter.on_released(publisher, now))
 
-    def on_venue(self, publisher: str, status: Venue) -> None:
+    def on_venue(self, publisher: str, status: VenueStatus) -> None:
         """Take what a listener says of its venue, and relay it."""
         self._lost.discard(publisher)
         known = status.venue in self._venues
@@ -205,7 +205,9 @@ class World:
         for venue, by_listener in self._venues.items():
             if publisher in by_listener:
                 self._lost.add(publisher)
-                by_listener[publisher] = Venue(venue, FeedState.DOWN, reason, publisher, 0, 0, 0)
+                by_listener[publisher] = VenueStatus(
+                    venue, FeedState.DOWN, reason, publisher, 0, 0, 0
+                )
                 if len(by_listener) > 1:
                     self._drop_lost(by_listener)
                 self._relay(venue)
@@ -383,13 +385,13 @@ class World:
             return absent_book(venue, FeedState.DOWN, status.reason)
         return absent_book(venue, FeedState.SYNCING, SYNCING_REASON)
 
-    def _drop_lost(self, by_listener: dict[str, Venue]) -> None:
+    def _drop_lost(self, by_listener: dict[str, VenueStatus]) -> None:
         # What a lost listener left behind is kept only while nobody else speaks for the venue.
         for publisher in self._lost & by_listener.keys():
             del by_listener[publisher]
             self._lost.discard(publisher)
 
-    def _venue_state(self, venue: str) -> Venue:
+    def _venue_state(self, venue: str) -> VenueStatus:
         """Return what all replicas of a venue's listener say of it, as one."""
         said = self._venues[venue].values()
         if len(said) == 1:

@@ -18,7 +18,7 @@ import structlog
 from dragonfly_common.clock import Clock
 from dragonfly_venues.events import FrameError, Trading
 from dragonfly_venues.instruments import Markets
-from dragonfly_venues.transport import ClientError, ProtocolError, RejectedError, foreseen
+from dragonfly_venues.transport import RejectedError, TransportError, VenueProtocolError, foreseen
 from dragonfly_venues.transport.backoff import Backoff
 from dragonfly_venues.venue import InstrumentSource, Market
 from msgspec.structs import replace
@@ -192,7 +192,9 @@ class Directory:
         try:
             fetched = await self._fetch(symbols)
         except FrameError as error:
-            return await self._fail(ProtocolError(f"its reply is no instrument list ({error})"))
+            return await self._fail(
+                VenueProtocolError(f"its reply is no instrument list ({error})")
+            )
         except Exception as error:  # noqa: BLE001 - what befalls one venue ends no other
             failure = foreseen(error)
             # A name that is listed no more makes the venue refuse all that were named with it:
@@ -232,7 +234,7 @@ class Directory:
         self._left_out, self.left_out = found, fetched.left_out.total()
         logger.info("instruments left out", **found)
 
-    async def _fail(self, error: ClientError, *, at_once: bool = False) -> bool:
+    async def _fail(self, error: TransportError, *, at_once: bool = False) -> bool:
         counters.LIST_FAILURES.inc()
         reason = str(error)
         if reason != self._logged:

@@ -9,12 +9,12 @@ from typing import Final
 
 from dragonfly_venues.events import FrameError
 from dragonfly_venues.transport import (
-    Client,
     Connection,
     RejectedError,
     Standing,
     Trust,
     UnreachableError,
+    VenueClient,
     fetch,
 )
 from dragonfly_venues.venue import InstrumentSource, Market, Venue
@@ -30,7 +30,7 @@ GONE: Final = frozenset({404, 405, 410})
 
 def fetcher(
     venue: Venue,
-    client: Client,
+    client: VenueClient,
     ws_url: str,
     rest_url: str,
     trust: Trust,
@@ -38,7 +38,7 @@ def fetcher(
 ) -> Fetch:
     """Return a function that loads markets by instrument in the way that `venue` offers.
 
-    The function raises `ClientError` when there is no reply, `FrameError` when it is no list.
+    The function raises `TransportError` when there is no reply, `FrameError` when it is no list.
     """
     source = venue.instruments
 

@@ -32,7 +32,7 @@ from dragonfly_common.topics import (
     venue_topic,
 )
 from dragonfly_common.types import FeedState, is_instrument
-from dragonfly_venues.transport import Client
+from dragonfly_venues.transport import VenueClient
 from dragonfly_venues.venue import Market, Venue
 
 from feed_listener import counters
@@ -93,7 +93,7 @@ class Listener:
         peers: Peers,
         venue: Venue,
         following: Following,
-        client: Client,
+        client: VenueClient,
         locate: Locate,
         fetch: Fetch,
         random: Callable[[], float],
@@ -161,7 +161,7 @@ class Listener:
         self._told_loads = 0
         self._list_due = math.inf
         """When what changed of the list is told."""
-        self._status: messages.Venue | None = None
+        self._status: messages.VenueStatus | None = None
         self._status_due = True
         self._end: Callable[[], object] | None = None
 
@@ -349,7 +349,7 @@ class Listener:
         for state in FeedState:
             counters.FEEDS.labels(state.name.lower()).set(states[state])
         state, reason = self._judge(states)
-        status = messages.Venue(
+        status = messages.VenueStatus(
             self._venue.name,
             state,
             reason,
@@ -381,7 +381,7 @@ class Listener:
             return FeedState.LIVE, "it lists none of the instruments that were asked for"
         return FeedState.LIVE, "no instrument was asked for"
 
-    def _say_readiness(self, status: messages.Venue) -> None:
+    def _say_readiness(self, status: messages.VenueStatus) -> None:
         # A halt is no trouble of this process: it says all that there is to say.
         if status.state in _READY:
             self._runtime.ready()

@@ -20,7 +20,7 @@ from dragonfly_common.pace import TokenBucket
 from dragonfly_common.types import FeedState
 from dragonfly_venues.decoding.whole_tops import OLDER_IN_A_ROW
 from dragonfly_venues.events import BookTop, FrameError
-from dragonfly_venues.transport import ClientError, RejectedError, foreseen
+from dragonfly_venues.transport import RejectedError, TransportError, foreseen
 from dragonfly_venues.transport.backoff import Backoff
 from dragonfly_venues.venue import SnapshotSource
 
@@ -238,7 +238,7 @@ class Snapshots:
         counters.SNAPSHOT_FAILURES.inc()
         now = self._clock.monotonic()
         error = failure if isinstance(failure, FrameError) else foreseen(failure)
-        bug = error.bug if isinstance(error, ClientError) else None
+        bug = error.bug if isinstance(error, TransportError) else None
         reason = f"the reply is no book ({error})" if isinstance(error, FrameError) else str(error)
         # What is said of all symbols names none of them.
         reason = reason.replace(self._source.path(symbol), "")
@@ -255,7 +255,7 @@ class Snapshots:
         for wish in concerned:
             wish.connection.report_unbooked(wish.symbol, reason)
 
-    def _pause(self, error: ClientError, now: float) -> None:
+    def _pause(self, error: TransportError, now: float) -> None:
         # Of requests that fail together one makes the next pause longer.
         first = now >= self._paused_until
         pause_s = self._backoff.next_s(error.retry_after_s) if first else error.retry_after_s
@@ -272,5 +272,5 @@ class Snapshots:
         return SAID_EVERY_S
 
 
-def _judges_symbol(error: ClientError) -> bool:
+def _judges_symbol(error: TransportError) -> bool:
     return isinstance(error, RejectedError) and error.status in UNKNOWN_SYMBOL

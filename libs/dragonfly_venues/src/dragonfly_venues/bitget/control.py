@@ -10,7 +10,7 @@ from typing import Final
 
 from dragonfly_venues.decoding.arguments import ANSWER, PONG, arguments, event_of
 from dragonfly_venues.decoding.frames import read, write
-from dragonfly_venues.decoding.replies import Envelope
+from dragonfly_venues.decoding.replies import RestEnvelope
 from dragonfly_venues.events import Event, Heard
 from dragonfly_venues.venue import Ask
 
@@ -18,7 +18,7 @@ __all__ = ["REST", "SYMBOLS_PER_REQUEST", "channel", "request", "understand"]
 
 SYMBOLS_PER_REQUEST: Final = 10
 """4096 bytes are allowed; a frame of some 25 arguments ended a connection to v3."""
-REST: Final = Envelope(ok="00000")
+REST: Final = RestEnvelope(ok="00000")
 
 _BEST: Final = "books1"
 _BOOKS: Final = "books"

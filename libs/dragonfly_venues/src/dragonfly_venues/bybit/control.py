@@ -13,7 +13,7 @@ from typing import Final
 import msgspec
 
 from dragonfly_venues.decoding.frames import read, request_id, write
-from dragonfly_venues.decoding.replies import Envelope
+from dragonfly_venues.decoding.replies import RestEnvelope
 from dragonfly_venues.events import Acked, Event, FrameError, Heard, Refused
 from dragonfly_venues.venue import Ask
 
@@ -33,7 +33,7 @@ DEEPEST: Final = 200
 """There is one of 1000 levels, every 200 ms."""
 SYMBOLS_PER_REQUEST: Final = 10
 """A request for more fails as a whole."""
-REST: Final = Envelope(ok="0", code="retCode", text="retMsg", content="result")
+REST: Final = RestEnvelope(ok="0", code="retCode", text="retMsg", content="result")
 
 _HELD: Final = "already subscribed"
 _TOPICS: Final = (1, 50, DEEPEST)

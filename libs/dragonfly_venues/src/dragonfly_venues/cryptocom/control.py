@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 
 from dragonfly_venues.decoding.frames import write
-from dragonfly_venues.decoding.replies import Envelope
+from dragonfly_venues.decoding.replies import RestEnvelope
 from dragonfly_venues.events import Acked, Event, FrameError, Refused, Reply
 from dragonfly_venues.venue import Ask
 
@@ -21,7 +21,7 @@ DEPTHS: Final = (10, 50)
 """Levels a side that its books are offered with."""
 SYMBOLS_PER_REQUEST: Final = 100
 """As many channels of one frame were accepted."""
-REST: Final = Envelope(ok="0", content="result", text="message")
+REST: Final = RestEnvelope(ok="0", content="result", text="message")
 
 _LONGEST_TEXT: Final = 200
 

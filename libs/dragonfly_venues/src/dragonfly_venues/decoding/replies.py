@@ -11,7 +11,7 @@ import msgspec
 
 from dragonfly_venues.events import FrameError
 
-__all__ = ["Envelope", "Enveloped"]
+__all__ = ["Enveloped", "RestEnvelope"]
 
 T = TypeVar("T")
 
@@ -22,7 +22,7 @@ _PARTS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _NULL: Final = msgspec.Raw(b"null")
 
 
-class Envelope(msgspec.Struct, frozen=True, kw_only=True):
+class RestEnvelope(msgspec.Struct, frozen=True, kw_only=True):
     """How one venue wraps what REST answers."""
 
     ok: str
@@ -39,7 +39,7 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
 class Enveloped(Generic[T]):
     """A decoder like those of msgspec, of the content of replies; see `decoding.frames.read`."""
 
-    def __init__(self, envelope: Envelope, content: type[T]) -> None:
+    def __init__(self, envelope: RestEnvelope, content: type[T]) -> None:
         self._envelope = envelope
         self._content = msgspec.json.Decoder(content, strict=False)
 

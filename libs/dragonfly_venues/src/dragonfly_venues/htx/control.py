@@ -12,7 +12,7 @@ from typing import Annotated, Final
 import msgspec
 
 from dragonfly_venues.decoding.frames import read, request_id, write
-from dragonfly_venues.decoding.replies import Envelope
+from dragonfly_venues.decoding.replies import RestEnvelope
 from dragonfly_venues.decoding.whole_tops import MAX_SEQ
 from dragonfly_venues.events import Acked, Event, FrameError, Heard, Refused, Reply
 from dragonfly_venues.venue import Ask
@@ -41,7 +41,7 @@ TOP_SUFFIX: Final = f".mbp.refresh.{LEVELS}"
 CHANGES_SUFFIX: Final = f".mbp.{WINDOW}"
 SYMBOLS_PER_REQUEST: Final = 45
 """A frame each."""
-REST: Final = Envelope(code="status", ok="ok", text="err-msg")
+REST: Final = RestEnvelope(code="status", ok="ok", text="err-msg")
 
 _Time = Annotated[int, msgspec.Meta(ge=0, le=MAX_SEQ)]
 

@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 
 from dragonfly_venues.decoding.frames import read, request_id, write
-from dragonfly_venues.decoding.replies import Envelope
+from dragonfly_venues.decoding.replies import RestEnvelope
 from dragonfly_venues.events import Acked, Event, FrameError, Heard, Refused, Welcome
 from dragonfly_venues.venue import Ask
 
@@ -21,7 +21,7 @@ __all__ = ["REST", "SYMBOLS_PER_REQUEST", "TOPIC", "ping", "request", "understan
 TOPIC: Final = "/market/level2:"
 SYMBOLS_PER_REQUEST: Final = 100
 """As many as one topic may name."""
-REST: Final = Envelope(ok="200000")
+REST: Final = RestEnvelope(ok="200000")
 
 
 class _Control(msgspec.Struct):

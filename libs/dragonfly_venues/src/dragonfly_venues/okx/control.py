@@ -10,7 +10,7 @@ from typing import Final
 
 from dragonfly_venues.decoding.arguments import ANSWER, PONG, arguments, event_of
 from dragonfly_venues.decoding.frames import read, write
-from dragonfly_venues.decoding.replies import Envelope
+from dragonfly_venues.decoding.replies import RestEnvelope
 from dragonfly_venues.events import Closing, Event, Heard
 from dragonfly_venues.venue import Ask
 
@@ -19,7 +19,7 @@ __all__ = ["CHANNEL", "REST", "SYMBOLS_PER_REQUEST", "request", "understand"]
 CHANNEL: Final = "books"
 SYMBOLS_PER_REQUEST: Final = 30
 """As many as one connection should carry; a request may have 64 KB."""
-REST: Final = Envelope(ok="0")
+REST: Final = RestEnvelope(ok="0")
 
 _SERVICE_UPGRADE: Final = "64008"
 

@@ -1,6 +1,6 @@
 """One builder per protocol, chosen by a URL's scheme.
 
-Another protocol is one module with a `Client`, and its schemes here.
+Another protocol is one module with a `VenueClient`, and its schemes here.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import httpx
 from dragonfly_common.clock import SystemClock
 from dragonfly_common.errors import ConfigError
 
-from dragonfly_venues.transport.connection import Client
+from dragonfly_venues.transport.connection import VenueClient
 from dragonfly_venues.transport.standing import Standing
 from dragonfly_venues.transport.tls import Trust
 from dragonfly_venues.transport.websocket import WebSocketClient
@@ -32,7 +32,7 @@ class ClientOptions:
     standing: Standing = field(default_factory=lambda: Standing(SystemClock()))
 
 
-def _websocket(options: ClientOptions) -> Client:
+def _websocket(options: ClientOptions) -> VenueClient:
     return WebSocketClient(
         trust=options.trust,
         max_frame_bytes=options.max_frame_bytes,
@@ -41,7 +41,7 @@ def _websocket(options: ClientOptions) -> Client:
     )
 
 
-_BUILDERS: Final[Mapping[str, Callable[[ClientOptions], Client]]] = {
+_BUILDERS: Final[Mapping[str, Callable[[ClientOptions], VenueClient]]] = {
     "ws": _websocket,
     "wss": _websocket,
 }
@@ -51,7 +51,7 @@ REST_SCHEMES: Final = ("http", "https")
 """What a venue's list can be fetched by."""
 
 
-def build_client(url: str, options: ClientOptions) -> Client:
+def build_client(url: str, options: ClientOptions) -> VenueClient:
     """Return a client for the protocol of `url`, as `check_url` let it pass."""
     return _BUILDERS[urlsplit(url).scheme](options)
 

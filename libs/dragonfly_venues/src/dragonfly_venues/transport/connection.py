@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NoReturn, Protocol
 
-__all__ = ["Client", "Connection"]
+__all__ = ["Connection", "VenueClient"]
 
 
 class Connection(Protocol):
@@ -51,13 +51,13 @@ class Connection(Protocol):
         ...
 
 
-class Client(Protocol):
+class VenueClient(Protocol):
     """Opens connections to one kind of URL."""
 
     async def connect(self, url: str) -> Connection:
         """Open a connection.
 
         Raises:
-            ClientError: it could not be; the error says how soon to try again.
+            TransportError: it could not be; the error says how soon to try again.
         """
         ...

@@ -1,12 +1,12 @@
-"""What can go wrong between us and a venue, as one tree; each says how soon to try again.
+"""The errors of a connection to a venue, as one tree; each says how soon to try again.
 
-ClientError                  every one is worth another attempt, none sooner than `retry_after_s`
+TransportError               every one is worth another attempt, none sooner than `retry_after_s`
 ├── UnreachableError         no connection: name not found, refused, reset, timed out
 ├── ProxyError               a proxy is set that is of no use, or refuses us
-├── CertificateError         the venue's certificate could not be verified
+├── VenueCertificateError    the venue's certificate could not be verified
 ├── RejectedError            the venue answered with an HTTP status that is not success
 ├── BannedError              the venue has told us to stay away, and that time is not over
-├── ProtocolError            it answered, but not in the protocol of the URL
+├── VenueProtocolError       it answered, but not in the protocol of the URL
 ├── ClosedError              the connection is over
 ├── UnresponsiveError        we gave the connection up: silent, lagging, not reading
 └── UnforeseenError          something that nobody foresaw: a bug, with its traceback
@@ -23,15 +23,15 @@ from dragonfly_common.printable import LONGEST_SENTENCE, printable
 
 __all__ = [
     "BannedError",
-    "CertificateError",
-    "ClientError",
     "ClosedError",
-    "ProtocolError",
     "ProxyError",
     "RejectedError",
+    "TransportError",
     "UnforeseenError",
     "UnreachableError",
     "UnresponsiveError",
+    "VenueCertificateError",
+    "VenueProtocolError",
     "foreseen",
 ]
 
@@ -48,7 +48,7 @@ BANNED: Final = 418
 TOO_MANY_REQUESTS: Final = 429
 
 
-class ClientError(DragonflyError):
+class TransportError(DragonflyError):
     """Base of all failures towards a venue; the message is a printable sentence for people."""
 
     label = "error"
@@ -62,27 +62,27 @@ class ClientError(DragonflyError):
         super().__init__(printable(message, LONGEST_SENTENCE))
 
 
-class UnreachableError(ClientError):
+class UnreachableError(TransportError):
     """Nobody answered at the address."""
 
     label = "unreachable"
 
 
-class ProxyError(ClientError):
+class ProxyError(TransportError):
     """A proxy that is set cannot be used, or does not let us through."""
 
     label = "proxy"
     retry_after_s = PATIENT_RETRY_S
 
 
-class CertificateError(ClientError):
+class VenueCertificateError(TransportError):
     """The certificate was not signed by an authority that we trust, or names another host."""
 
     label = "certificate"
     retry_after_s = PATIENT_RETRY_S
 
 
-class RejectedError(ClientError):
+class RejectedError(TransportError):
     """An HTTP status other than success; `Retry-After` is obeyed up to three days.
 
     Args:
@@ -121,7 +121,7 @@ class RejectedError(ClientError):
             self.retry_after_s = PATIENT_RETRY_S
 
 
-class BannedError(ClientError):
+class BannedError(TransportError):
     """The host said when to come back, so it is not asked before: that would make it longer."""
 
     label = "banned"
@@ -131,20 +131,20 @@ class BannedError(ClientError):
         self.retry_after_s = left_s
 
 
-class ProtocolError(ClientError):
+class VenueProtocolError(TransportError):
     """What answered does not speak the protocol, or broke its rules."""
 
     label = "protocol"
     retry_after_s = 1.0
 
 
-class ClosedError(ClientError):
+class ClosedError(TransportError):
     """The connection was closed, by the venue or by the network."""
 
     label = "closed"
 
 
-class UnresponsiveError(ClientError):
+class UnresponsiveError(TransportError):
     """The connection is open and of no use; `label` says in which way."""
 
     def __init__(self, label: str, message: str) -> None:
@@ -152,7 +152,7 @@ class UnresponsiveError(ClientError):
         self.label = label
 
 
-class UnforeseenError(ClientError):
+class UnforeseenError(TransportError):
     """Something that nobody foresaw, which is to end no more than what it befell."""
 
     label = "unforeseen"
@@ -165,11 +165,11 @@ class UnforeseenError(ClientError):
         self.bug = error
 
 
-def foreseen(error: BaseException) -> ClientError:
+def foreseen(error: BaseException) -> TransportError:
     """Return the failure that `error` is; of a group, its first."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
-    return error if isinstance(error, ClientError) else UnforeseenError(error)
+    return error if isinstance(error, TransportError) else UnforeseenError(error)
 
 
 def _meaning(status: int, location: str | None) -> str:

@@ -15,11 +15,11 @@ from dragonfly_common.clock import SystemClock
 
 from dragonfly_venues.transport.errors import (
     QUOTED_BYTES,
-    ClientError,
-    ProtocolError,
     ProxyError,
     RejectedError,
+    TransportError,
     UnreachableError,
+    VenueProtocolError,
 )
 from dragonfly_venues.transport.proxies import Proxy, proxy_of
 from dragonfly_venues.transport.standing import Standing
@@ -53,7 +53,7 @@ async def fetch(
     ask next, within our own network as well.
 
     Raises:
-        ClientError: no such reply; the error says how soon to try again.
+        TransportError: no such reply; the error says how soon to try again.
     """
     standing = standing or Standing(SystemClock())
     with standing.attempt(url):
@@ -77,9 +77,9 @@ async def fetch(
         except httpx.ProxyError as error:
             raise ProxyError(f"{said} cannot be reached, it answers: {error}") from None
         except httpx.HTTPError as error:
-            raise ProtocolError(f"{said} does not speak HTTP: {error}") from None
+            raise VenueProtocolError(f"{said} does not speak HTTP: {error}") from None
         except Exception as error:
-            if isinstance(error, ClientError) or proxy is None or not proxy.speaks_socks:
+            if isinstance(error, TransportError) or proxy is None or not proxy.speaks_socks:
                 raise
             # The library asserts what it has read.
             raise ProxyError(f"{said} cannot be reached: it does not speak SOCKS") from error
@@ -105,7 +105,7 @@ async def _get(
             async for piece in _pieces(said, response, max_bytes):
                 body += piece
             return bytes(body)
-        with suppress(TimeoutError, httpx.HTTPError, ProtocolError):
+        with suppress(TimeoutError, httpx.HTTPError, VenueProtocolError):
             async with asyncio.timeout(QUOTE_TIMEOUT_S):
                 async for piece in _pieces(said, response, QUOTED_BYTES):
                     body += piece
@@ -149,11 +149,13 @@ async def _pieces(url: str, response: httpx.Response, max_bytes: int) -> AsyncIt
     Not by the library, which undoes any number of codings, one within the other, without a bound.
 
     Raises:
-        ProtocolError: it is too long, cut off, or in a coding that was not asked for.
+        VenueProtocolError: it is too long, cut off, or in a coding that was not asked for.
     """
     coding = response.headers.get("Content-Encoding", "").strip().lower()
     if coding not in {"", "identity", "gzip"}:
-        raise ProtocolError(f"{url} sent its reply in the coding {coding!r}; gzip was asked for")
+        raise VenueProtocolError(
+            f"{url} sent its reply in the coding {coding!r}; gzip was asked for"
+        )
     inflater = zlib.decompressobj(zlib.MAX_WBITS | 16) if coding == "gzip" else None
     sent = yielded = 0
     async for data in response.aiter_raw():
@@ -162,10 +164,10 @@ async def _pieces(url: str, response: httpx.Response, max_bytes: int) -> AsyncIt
             yielded += len(piece)
             yield piece
             if max(sent, yielded) > max_bytes:
-                raise ProtocolError(f"{url} sent more than {max_bytes} bytes")
+                raise VenueProtocolError(f"{url} sent more than {max_bytes} bytes")
             await asyncio.sleep(0)
     if inflater is not None and not inflater.eof:
-        raise ProtocolError(f"{url} sent a reply that is cut off")
+        raise VenueProtocolError(f"{url} sent a reply that is cut off")
 
 
 def _inflated(url: str, data: bytes, inflater: zlib._Decompress) -> Iterator[bytes]:
@@ -175,7 +177,7 @@ def _inflated(url: str, data: bytes, inflater: zlib._Decompress) -> Iterator[byt
         try:
             piece = inflater.decompress(data, PIECE_BYTES)
         except zlib.error as error:
-            raise ProtocolError(f"{url} sent what is not gzip: {error}") from None
+            raise VenueProtocolError(f"{url} sent what is not gzip: {error}") from None
         data = inflater.unconsumed_tail
         full = len(piece) == PIECE_BYTES
         yield piece

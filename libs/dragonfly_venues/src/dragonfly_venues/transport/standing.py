@@ -20,8 +20,8 @@ from dragonfly_venues.transport.errors import (
     LONGEST_RETRY_AFTER_S,
     PATIENT_RETRY_S,
     BannedError,
-    ClientError,
     RejectedError,
+    TransportError,
     UnforeseenError,
 )
 
@@ -62,17 +62,17 @@ class Standing:
 
     @contextmanager
     def attempt(self, url: str) -> Iterator[None]:
-        """Ask something of `url` within the block, and let out of it nothing but `ClientError`.
+        """Ask something of `url` within the block, and let out of it nothing but `TransportError`.
 
         Raises:
             BannedError: its host is not to be asked yet.
-            ClientError: what failed within; it may be worth another attempt sooner than it said.
+            TransportError: what failed within; it may be worth another attempt sooner than it said.
         """
         host, address = urlsplit(url).hostname or "", url.partition("?")[0]
         self._check(host)
         try:
             yield
-        except ClientError as error:
+        except TransportError as error:
             self._note(address, host, error)
             raise
         except Exception as error:
@@ -90,7 +90,7 @@ class Standing:
                 left_s = min(ban.until_s - now_s, LONGEST_RETRY_AFTER_S)
                 raise BannedError(f"{ban.reason}{remark}", left_s)
 
-    def _note(self, address: str, host: str, failure: ClientError) -> None:
+    def _note(self, address: str, host: str, failure: TransportError) -> None:
         if isinstance(failure, RejectedError) and failure.concerns_host:
             wait_s, reason = failure.retry_after_s, str(failure)
             self._bans[host] = _Ban(self._clock.monotonic() + wait_s, reason)

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from dragonfly_common.authorities import named_authority
 
-from dragonfly_venues.transport.errors import CertificateError
+from dragonfly_venues.transport.errors import VenueCertificateError
 
 __all__ = ["Trust", "trusted"]
 
@@ -38,7 +38,7 @@ class Trust:
         """Return what `connect` does with the first context by which the certificate is good.
 
         Raises:
-            CertificateError: it is good by none.
+            VenueCertificateError: it is good by none.
         """
         refusals: list[str] = []
         for whose, context in self._contexts.items():
@@ -47,7 +47,7 @@ class Trust:
             except ssl.SSLCertVerificationError as error:
                 refusals.append(f"by {whose} ({error.verify_message})")
         remedy = "; where a private one signed it, name that with --ca-file"
-        raise CertificateError(
+        raise VenueCertificateError(
             f"the certificate of {url} is not to be trusted {', nor '.join(refusals)}"
             f"{remedy if len(refusals) == 1 else ''}"
         )

@@ -26,12 +26,12 @@ from websockets.protocol import Event, State
 
 from dragonfly_venues.transport.connection import Connection
 from dragonfly_venues.transport.errors import (
-    ClientError,
     ClosedError,
-    ProtocolError,
     ProxyError,
     RejectedError,
+    TransportError,
     UnreachableError,
+    VenueProtocolError,
 )
 from dragonfly_venues.transport.framing import Framing
 from dragonfly_venues.transport.proxies import proxy_of
@@ -66,7 +66,7 @@ class WebSocketClient:
         """Open a connection.
 
         Raises:
-            ClientError: it could not be; the error says how soon to try again.
+            TransportError: it could not be; the error says how soon to try again.
         """
         made: list[_Direct] = []
 
@@ -257,7 +257,7 @@ class _WebSocket:
         await self._connection.close()
 
 
-def _failure(url: str, error: Exception, now_s: float) -> ClientError:
+def _failure(url: str, error: Exception, now_s: float) -> TransportError:
     if isinstance(error, InvalidStatus):
         response, headers = error.response, error.response.headers
         return RejectedError(
@@ -272,7 +272,7 @@ def _failure(url: str, error: Exception, now_s: float) -> ClientError:
         return ProxyError(f"{url} cannot be reached: {_proxy_trouble(error)}")
     if why := _why_unreachable(error):
         return UnreachableError(f"{url} {why}")
-    return ProtocolError(f"{url} does not speak WebSocket: {_plain(error)}")
+    return VenueProtocolError(f"{url} does not speak WebSocket: {_plain(error)}")
 
 
 def _proxy_trouble(error: WebSocketProxyError) -> str:

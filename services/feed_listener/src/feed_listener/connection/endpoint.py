@@ -9,14 +9,14 @@ from urllib.parse import SplitResult, urlsplit
 
 from dragonfly_common.printable import printable
 from dragonfly_venues.events import FrameError
-from dragonfly_venues.transport import ProtocolError, Standing, Trust, fetch
+from dragonfly_venues.transport import Standing, Trust, VenueProtocolError, fetch
 from dragonfly_venues.transport.builder import STREAM_SCHEMES
 from dragonfly_venues.venue import Venue
 
 __all__ = ["Locate", "check_endpoint", "locator"]
 
 Locate = Callable[[int], Awaitable[str]]
-"""From a connection's number to the URL that it is opened to; raises `ClientError`."""
+"""From a connection's number to the URL that it is opened to; raises `TransportError`."""
 
 SHARED_BELOW_COUNTRIES: Final = frozenset({"ac", "co", "com", "edu", "gov", "net", "or", "org"})
 """Second labels that many owners share, as in `co.uk`."""
@@ -46,7 +46,7 @@ def locator(
         try:
             url = parse(reply, number)
         except FrameError as error:
-            raise ProtocolError(f"{asked} names no socket ({error})") from None
+            raise VenueProtocolError(f"{asked} names no socket ({error})") from None
         check_endpoint(url, asked)
         return url
 
@@ -60,7 +60,7 @@ def check_endpoint(url: str, asked: str) -> None:
     what was encrypted no longer is.
 
     Raises:
-        ProtocolError: it is elsewhere, or no socket.
+        VenueProtocolError: it is elsewhere, or no socket.
     """
     rest, shown = urlsplit(asked), printable(url.partition("?")[0])[:QUOTED]
     try:
@@ -70,13 +70,15 @@ def check_endpoint(url: str, asked: str) -> None:
         usable = False
     if not usable:
         wanted = " or ".join(f"{scheme}://" for scheme in STREAM_SCHEMES)
-        raise ProtocolError(f"{asked} names the socket {shown!r}, which is no {wanted} address")
+        raise VenueProtocolError(
+            f"{asked} names the socket {shown!r}, which is no {wanted} address"
+        )
     if rest.scheme == "https" and named.scheme != "wss":
-        raise ProtocolError(
+        raise VenueProtocolError(
             f"{asked} names the socket {shown!r}: asked for over https it must be wss"
         )
     if not _belong_together(named, rest):
-        raise ProtocolError(
+        raise VenueProtocolError(
             f"{asked} names the socket {shown!r}: only {rest.hostname} and hosts of its own domain "
             "are connected to"
         )

@@ -15,9 +15,9 @@ from typing import Final
 import structlog
 from dragonfly_common.pace import TokenBucket
 from dragonfly_venues.transport import (
-    Client,
-    ClientError,
+    TransportError,
     UnresponsiveError,
+    VenueClient,
     foreseen,
 )
 from dragonfly_venues.transport.backoff import Backoff
@@ -49,7 +49,7 @@ class Dialer:
     def __init__(
         self,
         context: VenueContext,
-        client: Client,
+        client: VenueClient,
         locate: Locate,
         random: Callable[[], float],
     ) -> None:
@@ -67,7 +67,7 @@ class Dialer:
         """Open a connection when the venue's limit allows.
 
         Raises:
-            ClientError: it cannot be opened.
+            TransportError: it cannot be opened.
         """
         await asyncio.sleep(self._pace.take(self.context.clock.monotonic()))
         self._opened += 1
@@ -179,7 +179,7 @@ class ManagedConnection:
             counters.CONNECTIONS.dec()
             await session.close()
 
-    def _remove(self, session: Session, error: ClientError) -> None:
+    def _remove(self, session: Session, error: TransportError) -> None:
         if session.proven:
             self._backoff.reset()
         self._sessions.remove(session)
@@ -189,7 +189,7 @@ class ManagedConnection:
             self._fail(error)
         self._wake.set()
 
-    def _fail(self, error: ClientError) -> None:
+    def _fail(self, error: TransportError) -> None:
         if error.bug is not None and str(error) != self._logged_bug:
             self._logged_bug = str(error)
             logger.error("venue client failed", exc_info=error.bug)

@@ -6,8 +6,8 @@
 
 The session owns the books as they stand, the decoder that makes them, and what is done about one
 that breaks. The upkeep (`upkeep.py`) is a task beside it, which owns the connection's state, its
-subscriptions and its timers. Either ends the connection by raising a `ClientError`; the pool opens
-the next.
+subscriptions and its timers. Either ends the connection by raising a `TransportError`; the pool
+opens the next.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from dragonfly_venues.events import (
     Verified,
     WholeBook,
 )
-from dragonfly_venues.transport import ClientError, Connection, UnresponsiveError, foreseen
+from dragonfly_venues.transport import Connection, TransportError, UnresponsiveError, foreseen
 
 from feed_listener import counters
 from feed_listener.audit.comparing import Result
@@ -105,9 +105,9 @@ class Session:
         self.rank = rank
         self.tops: dict[str, tuple[BookTop, int]] = {}
 
-    async def serve(self) -> ClientError:
+    async def serve(self) -> TransportError:
         """Serve until the connection ends; return why it did."""
-        reason: ClientError | None = None
+        reason: TransportError | None = None
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._receive())

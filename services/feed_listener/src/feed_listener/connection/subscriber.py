@@ -27,7 +27,7 @@ from dragonfly_common.pace import TokenBucket
 from dragonfly_venues.events import Acked, Refused
 from dragonfly_venues.venue import Ask, Venue
 
-__all__ = ["Subscriber", "Turn"]
+__all__ = ["Turn", "VenueSubscriber"]
 
 REFUSED_RETRY_S: Final = 60.0
 """A refusal is asked about again: the venue may have changed its mind."""
@@ -99,7 +99,7 @@ class _Request:
         self.deadline = math.inf
 
 
-class Subscriber:
+class VenueSubscriber:
     """Keeps the subscriptions of a connection equal to the symbols that are wanted of it."""
 
     def __init__(self, venue: Venue, depth: int, *, bbo: bool = False) -> None:

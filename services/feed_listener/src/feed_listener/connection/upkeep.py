@@ -1,7 +1,7 @@
 """The upkeep of one connection: all that is said on it beside books, and all that is due at a time.
 
 It subscribes, answers and pings, and judges the venue's silence and slowness. It moves the
-connection through its states (`life.py`), and ends it by raising a `ClientError`.
+connection through its states (`life.py`), and ends it by raising a `TransportError`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from feed_listener import counters
 from feed_listener.connection.context import VenueContext
 from feed_listener.connection.life import ConnectionEvent, ConnectionLife, ConnectionState
 from feed_listener.connection.liveness import PingLag, Silence, SilenceTimer, Slowness, frozen
-from feed_listener.connection.subscriber import Subscriber
+from feed_listener.connection.subscriber import VenueSubscriber
 from feed_listener.feed_state import FeedEvent
 from feed_listener.feeds import Source
 
@@ -73,7 +73,7 @@ class Upkeep:
         self._given_up: UnresponsiveError | None = None
         self.life = ConnectionLife(now, welcomes=context.venue.welcomes)
         bbo = context.audit or context.best_prices
-        self.subscriber = Subscriber(context.venue, context.depth, bbo=bbo)
+        self.subscriber = VenueSubscriber(context.venue, context.depth, bbo=bbo)
         self.retiring = False
         """A successor is wanted while this connection still serves."""
 
@@ -168,7 +168,7 @@ class Upkeep:
         """Do what is due until the connection ends.
 
         Raises:
-            ClientError: why it ends.
+            TransportError: why it ends.
         """
         while self._given_up is None:
             now = self._clock.monotonic()
