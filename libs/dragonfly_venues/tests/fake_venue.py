@@ -26,8 +26,8 @@ from dragonfly_venues.events import (
     FrameError,
     Heard,
     Lost,
-    Refused,
     Reply,
+    RequestRefused,
     Trading,
     TradingChange,
     Unchanged,
@@ -110,7 +110,7 @@ class FakeDecoder(Decoder):
                     told["id"], tuple(told.get("symbols", ())), others=told.get("others", "")
                 )
             case "refused":
-                event = Refused(told["id"], tuple(told["symbols"]), told["why"])
+                event = RequestRefused(told["id"], tuple(told["symbols"]), told["why"])
             case "broken" | "verified" as checked:
                 broken = Broken(told["s"], "checksum", "1 is not 2")
                 event = broken if checked == "broken" else Verified(told["s"])

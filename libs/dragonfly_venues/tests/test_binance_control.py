@@ -6,7 +6,7 @@ import json
 
 import pytest
 from dragonfly_venues.binance import Binance
-from dragonfly_venues.events import Acked, Closing, FrameError, Refused
+from dragonfly_venues.events import Acked, Closing, FrameError, RequestRefused
 from dragonfly_venues.venue import Ask
 
 
@@ -27,12 +27,15 @@ def test_requests_name_the_streams() -> None:
         ('{"result":null,"id":1}', Acked(1)),
         ('{"id": 2, "result": null}', Acked(2)),
         ('{"result":["ethbtc@depth20@100ms"],"id":3}', Acked(3)),
-        ('{"code":2,"msg":"Invalid request: x"}', Refused(None, (), "Invalid request: x (code 2)")),
+        (
+            '{"code":2,"msg":"Invalid request: x"}',
+            RequestRefused(None, (), "Invalid request: x (code 2)"),
+        ),
         (
             '{"error":{"code":3,"msg":"Invalid JSON"},"id":9}',
-            Refused(9, (), "Invalid JSON (code 3)"),
+            RequestRefused(9, (), "Invalid JSON (code 3)"),
         ),
-        ('{"code":2,"msg":"x","id":"abc"}', Refused(None, (), "x (code 2)")),
+        ('{"code":2,"msg":"x","id":"abc"}', RequestRefused(None, (), "x (code 2)")),
         ('{"e":"serverShutdown","E":1770123456789}', Closing("serverShutdown")),
         (
             '{"stream":"!serverShutdown","data":{"e":"serverShutdown","E":1770123456789}}',

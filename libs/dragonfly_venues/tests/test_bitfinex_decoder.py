@@ -22,7 +22,7 @@ from dragonfly_venues.events import (
     FrameError,
     Heard,
     Lost,
-    Refused,
+    RequestRefused,
     Trading,
     TradingChange,
     Unchanged,
@@ -229,10 +229,15 @@ def test_answers(socket: Socket) -> None:
     assert socket.say(event="conf", status="OK", flags=65536) == (Heard(),)
     assert socket.say(event="pong", ts=1, cid=3) == (Heard(),)
     refusal = {"event": "error", "msg": "symbol: invalid", "code": 10300, "symbol": "tNOPEUSD"}
-    assert socket.say(**refusal) == (Refused(None, ("tNOPEUSD",), "symbol: invalid (code 10300)"),)
-    assert [type(event) for event in socket.say(**refusal | {"code": 10301})] == [Refused, Closing]
+    assert socket.say(**refusal) == (
+        RequestRefused(None, ("tNOPEUSD",), "symbol: invalid (code 10300)"),
+    )
+    assert [type(event) for event in socket.say(**refusal | {"code": 10301})] == [
+        RequestRefused,
+        Closing,
+    ]
     [unknown] = socket.say(event="error", msg="unsubscribe: invalid", code=10400, chanId=CHANNEL)
-    assert unknown == Refused(None, (SYMBOL,), "unsubscribe: invalid (code 10400)")
+    assert unknown == RequestRefused(None, (SYMBOL,), "unsubscribe: invalid (code 10400)")
     left = socket.say(event="unsubscribed", status="OK", chanId=CHANNEL)
     assert left == (Acked(None, (SYMBOL,), subscribed=False),)
     assert socket.say(event="unsubscribed", status="OK", chanId=CHANNEL) == (Heard(),)

@@ -13,7 +13,7 @@ from dragonfly_venues.events import (
     Broken,
     FrameError,
     Heard,
-    Refused,
+    RequestRefused,
     Unchanged,
     Verified,
 )
@@ -171,7 +171,7 @@ def test_answers(code: str) -> None:
     why = "instType:SPOT,channel:books,instId:NOPEUSDT doesn't exist"
     error = f'{{"event":"error",{arg},"code":{code},"msg":"{why}","op":"subscribe"}}'
     refused = decoder.decode(error.encode())
-    assert refused == (Refused(None, ("NOPEUSDT",), f"{why} (code 30001)"),)
+    assert refused == (RequestRefused(None, ("NOPEUSDT",), f"{why} (code 30001)"),)
     assert decoder.decode(b"pong") == (Heard(),)
 
 

@@ -6,7 +6,7 @@ import json
 
 import pytest
 from dragonfly_venues.bitstamp import Bitstamp
-from dragonfly_venues.events import Acked, Closing, FrameError, Heard, Refused
+from dragonfly_venues.events import Acked, Closing, FrameError, Heard, RequestRefused
 from dragonfly_venues.venue import Ask
 
 
@@ -48,11 +48,11 @@ def test_each_frame_names_one_channel_and_stays_small() -> None:
         (
             '{"event":"bts:error","channel":"","data":{"code":null,"message":"Bad subscription '
             'string."}}',
-            Refused(None, (), "Bad subscription string."),
+            RequestRefused(None, (), "Bad subscription string."),
         ),
         (
             '{"event":"bts:error","channel":"order_book_x","data":{"code":4009,"message":""}}',
-            Refused(None, ("x",), "code 4009"),
+            RequestRefused(None, ("x",), "code 4009"),
         ),
     ],
 )

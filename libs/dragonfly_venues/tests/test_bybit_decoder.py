@@ -16,7 +16,7 @@ from dragonfly_venues.events import (
     Broken,
     FrameError,
     Heard,
-    Refused,
+    RequestRefused,
     Unchanged,
 )
 from dragonfly_venues.venue import Ask
@@ -195,7 +195,7 @@ def test_answers() -> None:
     assert decoder.decode(left) == (Acked(7, subscribed=False),)
     why = "Invalid symbol :[orderbook.50.NOSUCHSYM]"
     refused = f'{{"success":false,"ret_msg":"{why}","req_id":"7","op":"subscribe"}}'
-    assert decoder.decode(refused.encode()) == (Refused(7, (), why),)
+    assert decoder.decode(refused.encode()) == (RequestRefused(7, (), why),)
     pong = b'{"success":true,"ret_msg":"pong","conn_id":"c","req_id":"9","op":"ping"}'
     assert decoder.decode(pong) == (Heard(),)
     assert decoder.decode(b'{"req_id":"9","op":"pong","args":["1672304484978"]}') == (Heard(),)
@@ -233,6 +233,6 @@ def test_recorded_messages() -> None:
     [acked] = decoder.decode(compact("ws_subscription_ack.json"))
     assert isinstance(acked, Acked)
     [refused] = decoder.decode(compact("ws_subscription_failure.json"))
-    assert refused == Refused(None, (), "Invalid topic: invalid.topic.BTCUSDT")
+    assert refused == RequestRefused(None, (), "Invalid topic: invalid.topic.BTCUSDT")
     book = seed.parse((MESSAGES / "http_get_orderbook.json").read_bytes(), SYMBOL, 100)
     assert (book.venue_seq, len(book.bids)) == (9876543, 3)

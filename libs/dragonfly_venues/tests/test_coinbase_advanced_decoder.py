@@ -14,7 +14,7 @@ from dragonfly_venues.events import (
     FrameError,
     Heard,
     Lost,
-    Refused,
+    RequestRefused,
     Unchanged,
 )
 from hypothesis import given
@@ -129,7 +129,7 @@ def test_answers() -> None:
     answer = decoder.decode(message(1, "subscriptions", listed))
     assert answer == (Acked(None, ("BTC-USD", "ETH-USD"), complete=True),)
     refused = decoder.decode(b'{"type":"error","message":"no"}')
-    assert refused == (Refused(None, (), "no"),)
+    assert refused == (RequestRefused(None, (), "no"),)
     assert decoder.decode(message(2, "heartbeats")) == (Heard(),)
 
 

@@ -14,7 +14,7 @@ from dragonfly_venues.events import (
     FrameError,
     Heard,
     Lost,
-    Refused,
+    RequestRefused,
     Unchanged,
 )
 from hypothesis import given
@@ -180,7 +180,7 @@ def test_answers() -> None:
 def test_a_refusal_names_its_product(reason: str, symbols: tuple[str, ...]) -> None:
     told = {"type": "error", "message": "Failed to subscribe", "reason": reason}
     text = f"Failed to subscribe: {reason}" if reason else "Failed to subscribe"
-    assert only(CoinbaseDecoder(2), compact(told)) == Refused(None, symbols, text)
+    assert only(CoinbaseDecoder(2), compact(told)) == RequestRefused(None, symbols, text)
 
 
 PRICES = st.integers(1, 12).map(str)

@@ -15,8 +15,8 @@ from dragonfly_venues.events import (
     Broken,
     Event,
     FrameError,
-    Refused,
     Reply,
+    RequestRefused,
     Trading,
     Unchanged,
 )
@@ -148,11 +148,11 @@ def test_what_cannot_be_is_refused_and_changes_nothing(frame: bytes, reason: str
         (
             b'{"id":11,"method":"subscribe","code":40003,"channel":"book.NOPE_USD.50",'
             b'"message":"Unknown symbol"}',
-            Refused(11, ("NOPE_USD",), "Unknown symbol (code 40003)"),
+            RequestRefused(11, ("NOPE_USD",), "Unknown symbol (code 40003)"),
         ),
         (
             b'{"id":-1,"method":"subscribe","code":40107,"message":"Maximum subscriptions"}',
-            Refused(None, (), "Maximum subscriptions (code 40107)"),
+            RequestRefused(None, (), "Maximum subscriptions (code 40107)"),
         ),
         (
             b'{"id":1790114291578,"method":"public/heartbeat","code":0}',

@@ -17,8 +17,8 @@ from dragonfly_venues.events import (
     Event,
     FrameError,
     Heard,
-    Refused,
     Reply,
+    RequestRefused,
     Trading,
     TradingChange,
     Unchanged,
@@ -182,10 +182,10 @@ def test_answers(decoder: DeribitDecoder | DeribitChangesDecoder) -> None:
     )
     error = {"code": 10028, "message": "too_many_requests", "data": None}
     assert decoder.decode(answer(15, error=error)) == (
-        Refused(7, (), "too_many_requests (code 10028)"),
+        RequestRefused(7, (), "too_many_requests (code 10028)"),
     )
     nameless = compact({"jsonrpc": "2.0", "error": error})
-    assert decoder.decode(nameless) == (Refused(None, (), "too_many_requests (code 10028)"),)
+    assert decoder.decode(nameless) == (RequestRefused(None, (), "too_many_requests (code 10028)"),)
     for heard in ("ok", {"version": "1.2.26"}, ["platform_state"]):
         assert decoder.decode(answer(1, result=heard)) == (Heard(),)
 

@@ -12,7 +12,7 @@ from dragonfly_venues.events import (
     Broken,
     FrameError,
     Heard,
-    Refused,
+    RequestRefused,
     Trading,
     Unchanged,
 )
@@ -194,7 +194,7 @@ def test_answers() -> None:
         b'{"time":1,"id":3,"channel":"spot.obu","event":"subscribe","error":{"code":2,'
         b'"message":"Alert sub ob.BTC_USDT.50"},"result":{"status":"fail"}}'
     )
-    assert decoder.decode(refused) == (Refused(3, (), "Alert sub ob.BTC_USDT.50 (code 2)"),)
+    assert decoder.decode(refused) == (RequestRefused(3, (), "Alert sub ob.BTC_USDT.50 (code 2)"),)
     pong = b'{"time":1,"time_ms":1,"channel":"spot.pong","event":"","error":null,"result":null}'
     assert decoder.decode(pong) == (Heard(),)
 

@@ -13,7 +13,7 @@ from dragonfly_venues.events import (
     BookTop,
     Broken,
     FrameError,
-    Refused,
+    RequestRefused,
     Trading,
     Unchanged,
 )
@@ -190,7 +190,7 @@ def test_best_prices_and_answers(decoder: GeminiDecoder | GeminiChangesDecoder) 
         b'{"id":1,"status":400,"error":{"code":-1013,"msg":"Invalid stream name: nopeusd@depth"}}'
     )
     said = "Invalid stream name: nopeusd@depth (code -1013)"
-    assert decoder.decode(refused) == (Refused(1, (), said),)
+    assert decoder.decode(refused) == (RequestRefused(1, (), said),)
 
 
 @pytest.mark.parametrize(

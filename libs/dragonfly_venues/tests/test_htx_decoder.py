@@ -15,8 +15,8 @@ from dragonfly_venues.events import (
     Event,
     FrameError,
     Heard,
-    Refused,
     Reply,
+    RequestRefused,
     SeedWanted,
     Unchanged,
 )
@@ -213,10 +213,10 @@ def test_answers(decoder: HtxDecoder | HtxChangesDecoder) -> None:
     assert decoder.decode(compact(left)) == (Acked(8, ("btcusdt",), subscribed=False),)
     error = {"status": "error", "ts": 1, "err-code": "bad-request", "err-msg": "invalid symbol x"}
     assert decoder.decode(compact({**error, "id": "9 x"})) == (
-        Refused(9, ("x",), "invalid symbol x (code bad-request)"),
+        RequestRefused(9, ("x",), "invalid symbol x (code bad-request)"),
     )
     assert decoder.decode(compact(error)) == (
-        Refused(None, (), "invalid symbol x (code bad-request)"),
+        RequestRefused(None, (), "invalid symbol x (code bad-request)"),
     )
 
 

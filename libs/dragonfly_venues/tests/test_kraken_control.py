@@ -10,7 +10,7 @@ from dragonfly_venues.events import (
     Acked,
     FrameError,
     Heard,
-    Refused,
+    RequestRefused,
     Trading,
     TradingChange,
 )
@@ -62,11 +62,11 @@ TIMES = '"time_in":"2026-08-16T23:37:04.849274Z","time_out":"2026-08-16T23:37:04
         (
             '{"error":"Currency pair not supported NOPE/USD","method":"subscribe","success":false,'
             f'"symbol":"NOPE/USD",{TIMES},"req_id":3}}',
-            Refused(3, ("NOPE/USD",), "Currency pair not supported NOPE/USD"),
+            RequestRefused(3, ("NOPE/USD",), "Currency pair not supported NOPE/USD"),
         ),
         (
             '{"error":"Subscription depth not supported","method":"subscribe","success":false}',
-            Refused(None, (), "Subscription depth not supported"),
+            RequestRefused(None, (), "Subscription depth not supported"),
         ),
         (f'{{"method":"pong","req_id":7,"success":true,{TIMES}}}', Heard()),
         ('{"channel":"heartbeat"}', Heard()),

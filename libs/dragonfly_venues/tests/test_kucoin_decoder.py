@@ -12,7 +12,7 @@ from dragonfly_venues.events import (
     Event,
     FrameError,
     Heard,
-    Refused,
+    RequestRefused,
     SeedWanted,
     Unchanged,
     Welcome,
@@ -125,7 +125,7 @@ def test_answers() -> None:
     assert decoder.decode(b'{"id":"7","type":"ack"}') == (Acked(7),)
     assert decoder.decode(b'{"id":"7","type":"pong","timestamp":1780000000000000}') == (Heard(),)
     refused = decoder.decode(b'{"id":"7","type":"error","code":404,"data":"topic does not exist"}')
-    assert refused == (Refused(7, (), "topic does not exist (code 404)"),)
+    assert refused == (RequestRefused(7, (), "topic does not exist (code 404)"),)
 
 
 def test_the_endpoint_names_a_socket_with_its_token() -> None:

@@ -12,7 +12,7 @@ from dragonfly_venues.events import (
     Closing,
     FrameError,
     Heard,
-    Refused,
+    RequestRefused,
     Unchanged,
 )
 from dragonfly_venues.okx.decoder import OkxDecoder
@@ -127,7 +127,7 @@ def test_answers() -> None:
     left = decoder.decode(f'{{"event":"unsubscribe",{arg}}}'.encode())
     assert left == (Acked(None, ("BTC-USDT",), subscribed=False),)
     [refused] = decoder.decode(b'{"id":"7","event":"error","code":"60018","msg":"doesn\'t exist"}')
-    assert refused == Refused(7, (), "doesn't exist (code 60018)")
+    assert refused == RequestRefused(7, (), "doesn't exist (code 60018)")
     notice = decoder.decode(b'{"event":"notice","code":"64008","msg":"service upgrade"}')
     assert notice == (Closing("service upgrade"),)
     assert decoder.decode(b"pong") == (Heard(),)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 
 import msgspec
-from dragonfly_venues.events import Acked, Refused
+from dragonfly_venues.events import Acked, RequestRefused
 from dragonfly_venues.venue import SeedRequest
 from fake_venue import CALM, LIMITS, FakeVenue
 from feed_listener.connection.subscriber import REFUSED_RETRY_S, VenueSubscriber
@@ -107,7 +107,7 @@ def test_a_late_acknowledgement_is_asked_for_again() -> None:
     # It may be subscribed all the same, and a venue refuses to do so twice: it is left first.
     assert len(turn.frames) == 1
     assert asked.acked(Acked(1), NOW + 2.1) == []
-    assert asked.refused(Refused(2, (), "not subscribed"), NOW + 2.1) == []
+    assert asked.refused(RequestRefused(2, (), "not subscribed"), NOW + 2.1) == []
     assert requests(asked, NOW + 2.1) == [("sub", ["a"])]
     assert asked.acked(Acked(3), NOW + 2.2) == ["a"]
 
@@ -230,7 +230,7 @@ def test_a_refused_symbol_rests_and_is_asked_for_later() -> None:
     asked = subscriber()
     asked.want(["a", "b"], NOW)
     asked.turn(NOW)
-    assert asked.refused(Refused(1, ("a",), "not supported"), NOW) == ["a"]
+    assert asked.refused(RequestRefused(1, ("a",), "not supported"), NOW) == ["a"]
     asked.acked(Acked(1, ("b",)), NOW)
     asked.booked("b", NOW)
     assert asked.settled
@@ -242,30 +242,30 @@ def test_a_batch_refused_as_a_whole_is_asked_for_one_by_one() -> None:
     asked = subscriber()
     asked.want(["a", "bad"], NOW)
     asked.turn(NOW)
-    assert asked.refused(Refused(None, (), "invalid request"), NOW) == []
+    assert asked.refused(RequestRefused(None, (), "invalid request"), NOW) == []
     assert requests(asked, NOW + 1.0) == [("sub", ["a"])]
     asked.acked(Acked(2), NOW + 1.1)
     asked.booked("a", NOW + 1.1)
     assert requests(asked, NOW + 1.2) == [("sub", ["bad"])]
-    assert asked.refused(Refused(3, (), "invalid request"), NOW + 1.3) == ["bad"]
+    assert asked.refused(RequestRefused(3, (), "invalid request"), NOW + 1.3) == ["bad"]
 
 
 def test_a_refused_farewell_is_a_farewell() -> None:
     asked = flowing("a")
     asked.resync("a", NOW)
     asked.turn(NOW + 0.5)
-    assert asked.refused(Refused(None, (), "not subscribed"), NOW) == []
+    assert asked.refused(RequestRefused(None, (), "not subscribed"), NOW) == []
     assert requests(asked, NOW + 1.0) == [("sub", ["a"])]
 
 
 def test_answers_to_nothing_mean_nothing() -> None:
     asked = subscriber()
     assert asked.acked(Acked(7, ("a",)), NOW) == []
-    assert asked.refused(Refused(7, ("a",), "?"), NOW) == []
+    assert asked.refused(RequestRefused(7, ("a",), "?"), NOW) == []
     asked.want(["a"], NOW)
     asked.turn(NOW)
     assert asked.acked(Acked(None, ("other",)), NOW) == []
-    assert asked.refused(Refused(99, (), "?"), NOW) == []
+    assert asked.refused(RequestRefused(99, (), "?"), NOW) == []
 
 
 NAMES = st.sampled_from(["a", "b", "c", "d"])
@@ -296,7 +296,7 @@ def test_the_venue_ends_up_with_exactly_what_is_wanted(steps: list[tuple[str, st
             if frame["op"] == "sub":
                 if refusing:
                     refusing = False
-                    asked.refused(Refused(frame["id"], (), "no"), now)
+                    asked.refused(RequestRefused(frame["id"], (), "no"), now)
                     continue
                 subscribed.update(frame["symbols"])
             else:
@@ -435,7 +435,7 @@ def test_what_was_never_acknowledged_cannot_be_ended_and_is_asked_for_anew() -> 
     assert turn.unacknowledged == ["a"]
     assert [json.loads(frame)["op"] for frame in turn.frames] == ["sub"]
     # The venue had subscribed it, and says so after it refused to do so twice.
-    assert asked.refused(Refused(None, ("a",), "dup"), NOW + 2) == ["a"]
+    assert asked.refused(RequestRefused(None, ("a",), "dup"), NOW + 2) == ["a"]
     assert acked_as(asked, "a", 7, NOW + 3) == []
     assert asked.booked("a", NOW + 3)
     asked.unwant(["a"], NOW + 3)
@@ -446,7 +446,7 @@ def test_a_refusal_that_names_another_symbol_concerns_no_request() -> None:
     asked = named()
     asked.want(["a"], NOW)
     requests(asked, NOW)
-    assert asked.refused(Refused(None, ("b",), "dup"), NOW) == []
+    assert asked.refused(RequestRefused(None, ("b",), "dup"), NOW) == []
     assert acked_as(asked, "a", 7, NOW) == ["a"]
 
 
@@ -458,7 +458,7 @@ def test_what_an_acknowledgement_leaves_out_is_left_of_the_request() -> None:
     assert asked.left_of(1) == ("a", "c")
     assert asked.left_of(2) == asked.left_of(None) == ()
     assert asked.acked(Acked(1, (), others="unknown"), NOW) == []
-    assert asked.refused(Refused(1, ("a", "c"), "unknown"), NOW) == ["a", "c"]
+    assert asked.refused(RequestRefused(1, ("a", "c"), "unknown"), NOW) == ["a", "c"]
     assert asked.left_of(1) == ()
 
 
@@ -466,7 +466,7 @@ def test_who_was_refused_is_asked_for_again_at_once_where_that_may_help() -> Non
     asked = subscriber()
     asked.want(["a"], NOW)
     asked.turn(NOW)
-    assert asked.refused(Refused(1, ("a",), "not open now"), NOW) == ["a"]
+    assert asked.refused(RequestRefused(1, ("a",), "not open now"), NOW) == ["a"]
     assert requests(asked, NOW + 1.0) == []
     asked.ask_again(["a", "b"], NOW + 1.0)
     assert asked.due_in(NOW + 1.0) == 0.0

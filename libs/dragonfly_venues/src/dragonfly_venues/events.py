@@ -20,8 +20,8 @@ __all__ = [
     "FrameError",
     "Heard",
     "Lost",
-    "Refused",
     "Reply",
+    "RequestRefused",
     "SeedWanted",
     "Trading",
     "TradingChange",
@@ -101,7 +101,7 @@ class Acked(msgspec.Struct, frozen=True):
     """By which the venue knows the subscription of the one symbol; see `Venue.ends_by_handle`."""
 
 
-class Refused(msgspec.Struct, frozen=True):
+class RequestRefused(msgspec.Struct, frozen=True):
     """The venue refused a request, or one symbol of it."""
 
     request_id: int | None
@@ -184,7 +184,7 @@ Event = (
     | Verified
     | Bbo
     | Acked
-    | Refused
+    | RequestRefused
     | Heard
     | Welcome
     | Reply

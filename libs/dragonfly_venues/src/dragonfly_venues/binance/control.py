@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 
 from dragonfly_venues.decoding.frames import read, write
-from dragonfly_venues.events import Acked, Closing, Event, FrameError, Refused
+from dragonfly_venues.events import Acked, Closing, Event, FrameError, RequestRefused
 from dragonfly_venues.venue import Ask
 
 __all__ = [
@@ -96,9 +96,9 @@ def understand(frame: bytes) -> Sequence[Event]:
     if "serverShutdown" in (control.e, control.data.e if control.data else ""):
         return (Closing("serverShutdown"),)
     if control.error is not None:
-        return (Refused(request_id, (), _reason(control.error.code, control.error.msg)),)
+        return (RequestRefused(request_id, (), _reason(control.error.code, control.error.msg)),)
     if control.code is not None:
-        return (Refused(request_id, (), _reason(control.code, control.msg)),)
+        return (RequestRefused(request_id, (), _reason(control.code, control.msg)),)
     if control.result is not msgspec.UNSET:
         return (Acked(request_id),)
     if control.stream is not None:

@@ -20,7 +20,7 @@ from dragonfly_venues.events import (
     FrameError,
     Heard,
     Lost,
-    Refused,
+    RequestRefused,
     Trading,
     TradingChange,
     Welcome,
@@ -135,7 +135,7 @@ def say(control: Control, symbol: str | None) -> Sequence[Event]:
 
 
 def _refused(control: Control, symbols: tuple[str, ...]) -> Sequence[Event]:
-    refused = Refused(None, symbols, f"{control.msg[:_LONGEST_TEXT]} (code {control.code})")
+    refused = RequestRefused(None, symbols, f"{control.msg[:_LONGEST_TEXT]} (code {control.code})")
     if control.code == DUPLICATE:
         return (refused, Closing("it holds a subscription that was not acknowledged"))
     return (refused,)

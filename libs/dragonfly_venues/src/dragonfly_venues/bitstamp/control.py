@@ -13,7 +13,7 @@ from typing import Final
 import msgspec
 
 from dragonfly_venues.decoding.frames import read, write
-from dragonfly_venues.events import Acked, Closing, Event, FrameError, Heard, Refused
+from dragonfly_venues.events import Acked, Closing, Event, FrameError, Heard, RequestRefused
 from dragonfly_venues.venue import Ask
 
 __all__ = ["CHANNEL_PREFIX", "HEARTBEAT", "probe", "request", "understand"]
@@ -70,7 +70,7 @@ def understand(frame: bytes) -> Sequence[Event]:
             return (Closing("bts:request_reconnect"),)
         case "bts:error":
             failure = read(_FAILURE, control.data)
-            return (Refused(None, symbols, failure.message[:200] or f"code {failure.code}"),)
+            return (RequestRefused(None, symbols, failure.message[:200] or f"code {failure.code}"),)
         case _:
             raise FrameError("unknown_channel", f"{control.event[:60]} {control.channel[:60]}")
 

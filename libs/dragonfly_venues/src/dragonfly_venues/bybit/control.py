@@ -14,7 +14,7 @@ import msgspec
 
 from dragonfly_venues.decoding.frames import read, request_id, write
 from dragonfly_venues.decoding.replies import RestEnvelope
-from dragonfly_venues.events import Acked, Event, FrameError, Heard, Refused
+from dragonfly_venues.events import Acked, Event, FrameError, Heard, RequestRefused
 from dragonfly_venues.venue import Ask
 
 __all__ = [
@@ -88,6 +88,6 @@ def understand(frame: bytes) -> Sequence[Event]:
         case "subscribe" | "unsubscribe" if control.success or _HELD in control.ret_msg:
             return (Acked(answered, subscribed=control.op == "subscribe"),)
         case "subscribe" | "unsubscribe":
-            return (Refused(answered, (), control.ret_msg[:200] or "no reason given"),)
+            return (RequestRefused(answered, (), control.ret_msg[:200] or "no reason given"),)
         case _:
             raise FrameError("unknown_channel", control.op[:60])

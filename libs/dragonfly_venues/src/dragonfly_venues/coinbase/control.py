@@ -14,7 +14,7 @@ from typing import Final
 import msgspec
 
 from dragonfly_venues.decoding.frames import read, write
-from dragonfly_venues.events import Acked, Event, FrameError, Refused
+from dragonfly_venues.events import Acked, Event, FrameError, RequestRefused
 from dragonfly_venues.venue import Ask
 
 __all__ = ["CHANNEL", "HEARTBEAT", "SYMBOLS_PER_REQUEST", "request", "understand"]
@@ -76,7 +76,7 @@ def understand(frame: bytes) -> Sequence[Event]:
         case "error":
             named = _REFUSED.match(control.reason)
             reason = ": ".join(filter(None, (control.message, control.reason)))
-            return (Refused(None, named.groups() if named else (), reason[:200]),)
+            return (RequestRefused(None, named.groups() if named else (), reason[:200]),)
         case "snapshot" | "l2update":
             raise FrameError("bad_shape", f"a {control.type} that is printed otherwise")
         case _:

@@ -12,7 +12,7 @@ import msgspec
 
 from dragonfly_venues.decoding.frames import read, write
 from dragonfly_venues.decoding.whole_tops import MAX_SEQ
-from dragonfly_venues.events import Acked, Event, FrameError, Heard, Refused
+from dragonfly_venues.events import Acked, Event, FrameError, Heard, RequestRefused
 from dragonfly_venues.venue import Ask
 
 __all__ = ["CHANNEL", "HEARTBEATS", "Number", "request", "understand"]
@@ -71,6 +71,6 @@ def understand(frame: bytes) -> tuple[int | None, Sequence[Event]]:
             return control.sequence_num, (Acked(None, tuple(sorted(listed)), complete=True),)
         case "" if control.type == "error":
             reason = (control.message or "no reason given")[:200]
-            return control.sequence_num, (Refused(None, (), reason),)
+            return control.sequence_num, (RequestRefused(None, (), reason),)
         case _:
             raise FrameError("unknown_channel", f"{control.channel or control.type}"[:60])

@@ -12,7 +12,7 @@ import msgspec
 
 from dragonfly_venues.decoding.frames import write
 from dragonfly_venues.decoding.replies import RestEnvelope
-from dragonfly_venues.events import Acked, Event, FrameError, Refused, Reply
+from dragonfly_venues.events import Acked, Event, FrameError, Reply, RequestRefused
 from dragonfly_venues.venue import Ask
 
 __all__ = ["DEPTHS", "REST", "SYMBOLS_PER_REQUEST", "Answer", "channel_depth", "request", "say"]
@@ -66,7 +66,7 @@ def say(answer: Answer) -> Sequence[Event]:
     request_id = None if answer.id == -1 else answer.id
     if answer.code:
         reason = f"{answer.message[:_LONGEST_TEXT]} (code {answer.code})"
-        return (Refused(request_id, symbols, reason),)
+        return (RequestRefused(request_id, symbols, reason),)
     if answer.method in {"subscribe", "unsubscribe"}:
         return (Acked(request_id, symbols, subscribed=answer.method == "subscribe"),)
     raise FrameError("unknown_channel", answer.method[:60])

@@ -14,7 +14,7 @@ from typing import Any, Final
 import msgspec
 
 from dragonfly_venues.decoding.frames import request_id
-from dragonfly_venues.events import Acked, Event, FrameError, Refused
+from dragonfly_venues.events import Acked, Event, FrameError, RequestRefused
 from dragonfly_venues.venue import Ask
 
 __all__ = ["ANSWER", "PONG", "Answer", "arguments", "event_of", "ping"]
@@ -64,6 +64,8 @@ def event_of(answer: Answer) -> Event:
         case "subscribe" | "unsubscribe":
             return Acked(answered, symbols, subscribed=answer.event == "subscribe")
         case "error":
-            return Refused(answered, symbols, f"{answer.msg[:200]} (code {answer.code})"[:260])
+            return RequestRefused(
+                answered, symbols, f"{answer.msg[:200]} (code {answer.code})"[:260]
+            )
         case _:
             raise FrameError("unknown_channel", answer.event[:60])

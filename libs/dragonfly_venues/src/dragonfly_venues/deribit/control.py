@@ -18,8 +18,8 @@ from dragonfly_venues.events import (
     Event,
     FrameError,
     Heard,
-    Refused,
     Reply,
+    RequestRefused,
     Trading,
     TradingChange,
 )
@@ -110,7 +110,7 @@ def understand(frame: bytes) -> Sequence[Event]:
     number, subscribed = (None, 0) if control.id is None else divmod(control.id, 2)
     match control:
         case _Control(error=_Error(code, message)):
-            return (Refused(number, (), f"{message[:200]} (code {code})"),)
+            return (RequestRefused(number, (), f"{message[:200]} (code {code})"),)
         case _Control(result=list(channels)):
             return _acked(number, channels, subscribed=bool(subscribed))
         case _Control(result=str() | dict()):

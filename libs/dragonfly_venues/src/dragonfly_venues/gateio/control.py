@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 
 from dragonfly_venues.decoding.frames import read, write
-from dragonfly_venues.events import Acked, Event, FrameError, Heard, Refused
+from dragonfly_venues.events import Acked, Event, FrameError, Heard, RequestRefused
 from dragonfly_venues.venue import Ask
 
 __all__ = [
@@ -93,7 +93,7 @@ def understand(frame: bytes) -> Sequence[Event]:
         return (Heard(),)
     if control.error is not None:
         reason = f"{control.error.message[:200]} (code {control.error.code})"
-        return (Refused(control.id, (), reason),)
+        return (RequestRefused(control.id, (), reason),)
     if control.event not in {"subscribe", "unsubscribe"}:
         raise FrameError("unknown_channel", f"{control.channel[:60]} {control.event[:60]}")
     return (Acked(control.id, subscribed=control.event == "subscribe"),)

@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 
 from dragonfly_venues.decoding.frames import read, write
-from dragonfly_venues.events import Acked, Event, FrameError, Refused
+from dragonfly_venues.events import Acked, Event, FrameError, RequestRefused
 from dragonfly_venues.venue import Ask
 
 __all__ = ["SYMBOLS_PER_REQUEST", "TOPS", "ping", "request", "request_changes", "understand"]
@@ -68,7 +68,7 @@ def understand(frame: bytes) -> Sequence[Event]:
     request_id = control.id if isinstance(control.id, int) else None
     if control.error is not None:
         reason = f"{control.error.msg[:200]} (code {control.error.code})"
-        return (Refused(request_id, (), reason),)
+        return (RequestRefused(request_id, (), reason),)
     if control.status != _OK:
         raise FrameError("bad_shape", f"status {control.status}")
     return (Acked(request_id),)

@@ -14,7 +14,7 @@ import msgspec
 from dragonfly_venues.decoding.frames import read, request_id, write
 from dragonfly_venues.decoding.replies import RestEnvelope
 from dragonfly_venues.decoding.whole_tops import MAX_SEQ
-from dragonfly_venues.events import Acked, Event, FrameError, Heard, Refused, Reply
+from dragonfly_venues.events import Acked, Event, FrameError, Heard, Reply, RequestRefused
 from dragonfly_venues.venue import Ask
 
 __all__ = [
@@ -96,7 +96,7 @@ def understand(frame: bytes) -> Sequence[Event]:
         return (Heard(),)
     if control.status == "error":
         reason = f"{control.err_msg[:200]} (code {control.err_code[:60]})"
-        return (Refused(answered, symbols, reason),)
+        return (RequestRefused(answered, symbols, reason),)
     if control.status == "ok" and (topic := control.subbed or control.unsubbed):
         return (Acked(answered, (_symbol(topic),), subscribed=bool(control.subbed)),)
     if control.ch:

@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 
 from dragonfly_venues.decoding.frames import read, write
-from dragonfly_venues.events import Acked, Event, FrameError, Heard, Refused
+from dragonfly_venues.events import Acked, Event, FrameError, Heard, RequestRefused
 from dragonfly_venues.kraken import instruments
 from dragonfly_venues.venue import Ask
 
@@ -109,7 +109,9 @@ def _answer(control: _Control) -> Sequence[Event]:
     symbol = control.symbol or (control.result.symbol if control.result else None)
     symbols = () if symbol is None else (symbol,)
     if control.success is False or control.error is not None:
-        return (Refused(control.req_id, symbols, (control.error or "no reason given")[:200]),)
+        return (
+            RequestRefused(control.req_id, symbols, (control.error or "no reason given")[:200]),
+        )
     if control.method == "pong":
         return _HEARD
     if control.method in {"subscribe", "unsubscribe"} and control.success:

@@ -13,7 +13,7 @@ import msgspec
 
 from dragonfly_venues.decoding.frames import read, request_id, write
 from dragonfly_venues.decoding.replies import RestEnvelope
-from dragonfly_venues.events import Acked, Event, FrameError, Heard, Refused, Welcome
+from dragonfly_venues.events import Acked, Event, FrameError, Heard, RequestRefused, Welcome
 from dragonfly_venues.venue import Ask
 
 __all__ = ["REST", "SYMBOLS_PER_REQUEST", "TOPIC", "ping", "request", "understand"]
@@ -73,7 +73,7 @@ def understand(frame: bytes) -> Sequence[Event]:
             return (Heard(),)
         case "error":
             reason = f"{_text(control.data)[:200]} (code {control.code})"
-            return (Refused(answered, (), reason),)
+            return (RequestRefused(answered, (), reason),)
         case _:
             raise FrameError("unknown_channel", f"{control.type[:60]} {control.topic[:60]}")
 

@@ -24,7 +24,7 @@ from typing import Final
 
 import msgspec
 from dragonfly_common.pace import TokenBucket
-from dragonfly_venues.events import Acked, Refused
+from dragonfly_venues.events import Acked, RequestRefused
 from dragonfly_venues.venue import Ask, Venue
 
 __all__ = ["Turn", "VenueSubscriber"]
@@ -226,7 +226,7 @@ class VenueSubscriber:
         named = request is not None and request.id == request_id
         return tuple(sorted(request.symbols)) if request is not None and named else ()
 
-    def refused(self, refusal: Refused, now: float) -> list[str]:
+    def refused(self, refusal: RequestRefused, now: float) -> list[str]:
         """Take a refusal; return the symbols that the venue will not serve.
 
         A batch refused as a whole is asked again one by one, so that the others do not suffer.

@@ -15,7 +15,15 @@ from typing import Final
 
 import structlog
 from dragonfly_common.printable import printable
-from dragonfly_venues.events import Acked, Closing, Event, Refused, Reply, TradingChange, Welcome
+from dragonfly_venues.events import (
+    Acked,
+    Closing,
+    Event,
+    Reply,
+    RequestRefused,
+    TradingChange,
+    Welcome,
+)
 from dragonfly_venues.transport import Connection, UnresponsiveError
 
 from feed_listener import counters
@@ -135,8 +143,8 @@ class Upkeep:
                 self.report_unbooked(self.subscriber.acked(event, now))
                 self._context.on_unbooked()
                 if event.others and (left := self.subscriber.left_of(event.request_id)):
-                    self._take_refusal(Refused(event.request_id, left, event.others), now)
-            case Refused():
+                    self._take_refusal(RequestRefused(event.request_id, left, event.others), now)
+            case RequestRefused():
                 self._take_refusal(event, now)
             case TradingChange(symbol=None):
                 self._feeds.announce(self._source, event.trading)
@@ -187,7 +195,7 @@ class Upkeep:
     def _report(self, symbols: Sequence[str], event: FeedEvent, reason: str) -> None:
         self._feeds.report(self._source, symbols, event, reason)
 
-    def _take_refusal(self, refusal: Refused, now: float) -> None:
+    def _take_refusal(self, refusal: RequestRefused, now: float) -> None:
         counters.REFUSALS.inc()
         why = printable(refusal.reason)
         logger.warning("request refused", symbols=refusal.symbols, reason=why)
