@@ -31,7 +31,7 @@ import msgspec
 import trustme
 import uvloop
 from aggregator.world import World
-from dragonfly_common.messages import Book, VenueStatus, View
+from dragonfly_common.messages import Book, EncodedView, VenueStatus
 from dragonfly_common.topics import ViewKind
 from dragonfly_common.types import FeedState, Side
 from dragonfly_venues.events import BookTop
@@ -90,7 +90,7 @@ class Way:
         book = Book(FeedState.LIVE, "", 1, seq, None, seq, bids, asks)
         self._world.on_book(venue, INSTRUMENT, venue, book, seq, float(seq))
         view = self._world.evaluate(float(seq), seq).publish[-1][1]
-        assert isinstance(view, View)
+        assert isinstance(view, EncodedView)
         return view.body
 
     def _encrypt(self) -> None:

@@ -32,7 +32,7 @@ import uvloop
 from aggregator.world import World
 from book_bots import Seen, run_bots
 from dragonfly_common import codec
-from dragonfly_common.messages import Book, VenueStatus, View
+from dragonfly_common.messages import Book, EncodedView, VenueStatus
 from dragonfly_common.topics import ViewKind, view_topic
 from dragonfly_common.types import FeedState
 from measuring import DRAINED_S, START_WITHIN_S, Worker, medians, paced, print_table, save, usage
@@ -135,7 +135,7 @@ def serve_bare(stack: ExitStack, bodies: Sequence[bytes]) -> Served:
     payloads = []
     for body in bodies:
         view = codec.decode_body(msgspec.Raw(body))
-        assert isinstance(view, View)
+        assert isinstance(view, EncodedView)
         payloads.append(view.body)
     bare = stack.enter_context(Worker(run_bare, payloads))
     return Served(bare.pid, bare.answer(), bare, stack)

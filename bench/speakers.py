@@ -19,7 +19,7 @@ import zmq
 from dragonfly_common import codec
 from dragonfly_common.bus import Publisher
 from dragonfly_common.clock import SystemClock
-from dragonfly_common.messages import Body, View
+from dragonfly_common.messages import Body, EncodedView
 from dragonfly_common.topics import ViewKind, view_topic
 from dragonfly_protos import market_data_pb2 as pb
 
@@ -118,5 +118,5 @@ def run_hearer(pipe: Connection, address: str, instruments: Sequence[str]) -> No
 def _newest(payload: bytes) -> int:
     """Return when the newest book of a view was published; 0 where no venue is live."""
     view = codec.decode_body(codec.decode_envelope(payload).body)
-    assert isinstance(view, View)
+    assert isinstance(view, EncodedView)
     return max((feed.ts_pub for feed in pb.Book.FromString(view.body).venues), default=0)

@@ -24,12 +24,12 @@ from dragonfly_common.messages import (
     Body,
     Book,
     Claim,
+    EncodedView,
     Gone,
     Heartbeat,
     Instruments,
     ListedMarket,
     VenueStatus,
-    View,
 )
 from dragonfly_common.topics import ViewKind
 from dragonfly_common.types import FeedState
@@ -146,7 +146,9 @@ class Codec(Target):
     form = Form.MSGPACK
 
     def seeds(self) -> Sequence[bytes]:
-        bodies = [body for _, body in MESSAGES] + [View(live=True, depth=10, body=b"\x0a\x00")]
+        bodies = [body for _, body in MESSAGES] + [
+            EncodedView(live=True, depth=10, body=b"\x0a\x00")
+        ]
         return [codec.encode_message(PUBLISHER, EPOCH, 3, EPOCH, body) for body in bodies]
 
     def feed(self, data: bytes) -> str:
@@ -218,7 +220,7 @@ class Aggregator(Target):
 
     def _shows(self, book: Book) -> bool:
         view = self._said.get("view.book.ETH-BTC.")
-        if not isinstance(view, View):
+        if not isinstance(view, EncodedView):
             return False
         feeds = pb.Book.FromString(view.body).venues
         return any(
@@ -236,7 +238,7 @@ class Aggregator(Target):
         for topic, body in effects.publish:
             again = codec.decode_body(codec.encode_body(body))
             self._said[topic] = again
-            if isinstance(again, View):
+            if isinstance(again, EncodedView):
                 judge_view(_KINDS[topic.split(".")[1]].FromString(again.body))
 
 

@@ -19,7 +19,7 @@ from dragonfly_client._freshness import Freshness
 from dragonfly_client.errors import ProtocolError
 from dragonfly_common import counters
 from dragonfly_common.clock import ManualClock
-from dragonfly_common.messages import Body, Gone, Heartbeat, Instruments, VenueStatus, View
+from dragonfly_common.messages import Body, EncodedView, Gone, Heartbeat, Instruments, VenueStatus
 from dragonfly_common.runtime import Runtime, RuntimeOptions
 from dragonfly_common.topics import ViewKind
 from dragonfly_common.types import FeedState
@@ -157,7 +157,7 @@ class _WithGateway(Target):
         self._say("status.venue.kraken.", VenueStatus("kraken", FeedState.LIVE, "", "l", 1, 2, 1))
         self._say("status.instruments.kraken.", Instruments("kraken", ("BTC-USD", "ETH-BTC")))
         for key, kind in (("book", pb.Book), ("bbo", pb.Bbo), ("liquidity", pb.Liquidity)):
-            self._say(f"view.{key}.ETH-BTC.", View(live=True, depth=10, body=a_book(kind)))
+            self._say(f"view.{key}.ETH-BTC.", EncodedView(live=True, depth=10, body=a_book(kind)))
 
     def _say(self, topic: str, body: Body, seq: int = 1) -> None:
         self._take(parts_of(message(topic, body, seq, self._wire.clock.now_ns())))
@@ -286,7 +286,7 @@ class ViewMessages(_WithGateway):
 
     def seeds(self) -> Sequence[bytes]:
         views = [
-            message(f"view.{kind}.ETH-BTC.", View(live=True, depth=10, body=a_book(made)), 3)
+            message(f"view.{kind}.ETH-BTC.", EncodedView(live=True, depth=10, body=a_book(made)), 3)
             for kind, made in (("book", pb.Book), ("bbo", pb.Bbo), ("liquidity", pb.Liquidity))
         ]
         gone = message("view.book.ETH-BTC.", Gone(), 3)
@@ -327,7 +327,7 @@ class ViewMessages(_WithGateway):
             self._wire.clock.advance(0.25)
             self._seq += 1
             price = 1.0 + self._seq
-            view = View(live=True, depth=10, body=a_book(price=price))
+            view = EncodedView(live=True, depth=10, body=a_book(price=price))
             self._say(
                 "hb." + PUBLISHER, Heartbeat({"view.book.ETH-BTC.": self._seq - 1}), self._seq
             )

@@ -24,15 +24,15 @@ from dragonfly_common.bus.zmq_transport import ZmqEndpoint
 from dragonfly_common.clock import Clock, SystemClock
 from dragonfly_common.discovery import LookUp, look_up
 from dragonfly_common.errors import AddressError
-from dragonfly_common.messages import Body, Heartbeat, View
+from dragonfly_common.messages import Body, EncodedView, Heartbeat
 from dragonfly_common.topics import heartbeat_topic
 from patience import PATIENCE_S
 from prometheus_client import REGISTRY
 
 
-def say(number: int) -> View:
+def say(number: int) -> EncodedView:
     """Return a state that is told from others by its number."""
-    return View(live=True, depth=10, body=str(number).encode())
+    return EncodedView(live=True, depth=10, body=str(number).encode())
 
 
 def count(metric: str, **labels: str) -> float:
@@ -84,7 +84,7 @@ class Ear:
             int(event.body.body)
             for event in self.events
             if isinstance(event, Delivery)
-            and isinstance(event.body, View)
+            and isinstance(event.body, EncodedView)
             and topic in {None, event.topic}
         ]
 

@@ -14,13 +14,13 @@ from dragonfly_common.messages import (
     Body,
     Book,
     Claim,
+    EncodedView,
     Envelope,
     Gone,
     Heartbeat,
     Instruments,
     ListedMarket,
     VenueStatus,
-    View,
 )
 from dragonfly_common.types import FeedState
 from hypothesis import given
@@ -37,7 +37,7 @@ BODY: st.SearchStrategy[Body] = st.one_of(
     st.builds(
         Book, STATE, TEXT, NUMBER, NUMBER, st.none() | NUMBER, NUMBER, SIDE, SIDE, SCORE, SCORE
     ),
-    st.builds(View, st.booleans(), st.integers(1, 20), st.binary(max_size=40)),
+    st.builds(EncodedView, st.booleans(), st.integers(1, 20), st.binary(max_size=40)),
     st.builds(VenueStatus, TEXT, STATE, TEXT, TEXT, COUNT, COUNT, COUNT),
     st.builds(Instruments, TEXT, st.lists(TEXT, max_size=4).map(tuple), st.binary(), COUNT, NUMBER),
     st.builds(Gone),

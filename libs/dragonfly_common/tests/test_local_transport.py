@@ -14,7 +14,7 @@ from dragonfly_common.bus import Delivery, Publisher, Subscriber, drive, local_t
 from dragonfly_common.bus.transport import SILENCE_LIMIT_S
 from dragonfly_common.clock import ManualClock, SystemClock
 from dragonfly_common.errors import AddressError
-from dragonfly_common.messages import View
+from dragonfly_common.messages import EncodedView
 from patience import patiently
 
 _numbers = itertools.count()
@@ -176,11 +176,11 @@ async def test_a_message_wakes_who_waits_for_it(address: str) -> None:
     publisher = Publisher(address, "p", clock)
     subscriber = Subscriber([address], clock)
     subscriber.subscribe("a.")
-    heard: asyncio.Queue[View] = asyncio.Queue()
+    heard: asyncio.Queue[EncodedView] = asyncio.Queue()
 
     def take() -> None:
         for event in subscriber.drain():
-            if isinstance(event, Delivery) and isinstance(event.body, View):
+            if isinstance(event, Delivery) and isinstance(event.body, EncodedView):
                 heard.put_nowait(event.body)
 
     def answer() -> None:

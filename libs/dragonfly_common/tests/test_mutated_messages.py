@@ -15,7 +15,7 @@ from dragonfly_common import codec
 from dragonfly_common.bus import Delivery
 from dragonfly_common.clock import ManualClock
 from dragonfly_common.errors import DecodeError
-from dragonfly_common.messages import Body, Book, Heartbeat, Instruments, VenueStatus, View
+from dragonfly_common.messages import Body, Book, EncodedView, Heartbeat, Instruments, VenueStatus
 from dragonfly_common.sequencing import BusSequencer
 from dragonfly_common.types import FeedState
 from prometheus_client import REGISTRY
@@ -27,7 +27,7 @@ LEVELS = tuple((100.5 + number, 0.25) for number in range(10))
 STATES: dict[str, Body] = {
     "book.ETH-BTC.kraken.": Book(FeedState.LIVE, "", 1, 2, None, 3, LEVELS, LEVELS),
     "book.ADA-USD.kraken.": Book(FeedState.STALE, "silent for 9 s", 1, 2, 3, 4, (), ()),
-    "view.bbo.ETH-BTC.": View(live=True, depth=10, body=bytes(range(100))),
+    "view.bbo.ETH-BTC.": EncodedView(live=True, depth=10, body=bytes(range(100))),
     "status.venue.kraken.": VenueStatus("kraken", FeedState.LIVE, "", "listener", 1, 2, 2),
     "status.instruments.kraken.": Instruments("kraken", ("ADA-USD", "ETH-BTC", "LTC-BTC")),
 }

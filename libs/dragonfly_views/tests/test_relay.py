@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from dragonfly_common.arbitration import HOLD_S, RECOUNT_S
-from dragonfly_common.messages import View
+from dragonfly_common.messages import EncodedView
 from dragonfly_common.topics import ViewKind
 from dragonfly_protos import market_data_pb2 as pb
 from dragonfly_views.mailbox import Mailbox
@@ -44,8 +44,8 @@ def make_reader() -> Reader:
     return Mailbox(lambda: None)
 
 
-def view(text: bytes, *, live: bool = True) -> View:
-    return View(live, 10, text)
+def view(text: bytes, *, live: bool = True) -> EncodedView:
+    return EncodedView(live, 10, text)
 
 
 def taken(reader: Reader) -> list[bytes]:
@@ -241,7 +241,7 @@ def test_a_view_dropped_before_any_answer_is_no_longer_waited_for() -> None:
     assert taken(reader) == []
 
 
-def ahead(**heads: int) -> View:
+def ahead(**heads: int) -> EncodedView:
     """Return a live view in which each named venue is as far as that."""
     feeds = [
         pb.VenueFeed(venue=venue, state=pb.STATE_LIVE, venue_seq=seq)
@@ -250,7 +250,7 @@ def ahead(**heads: int) -> View:
     return view(pb.Book(venues=feeds).SerializeToString())
 
 
-def two_speakers(first: View, second: View) -> tuple[Relay, Reader]:
+def two_speakers(first: EncodedView, second: EncodedView) -> tuple[Relay, Reader]:
     """Return a relay that shows `first`, of "a", while "b" says `second`."""
     relay, _ = make_relay(ETH)
     reader = make_reader()

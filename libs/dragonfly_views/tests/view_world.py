@@ -11,7 +11,7 @@ from typing import Final
 from dragonfly_common.bus import Publisher, drive
 from dragonfly_common.clock import Clock, ManualClock, SystemClock
 from dragonfly_common.codec import pack_markets
-from dragonfly_common.messages import Instruments, ListedMarket, VenueStatus, View
+from dragonfly_common.messages import EncodedView, Instruments, ListedMarket, VenueStatus
 from dragonfly_common.topics import (
     RELIST_PREFIX,
     ViewKind,
@@ -121,12 +121,12 @@ class Aggregator:
         self._seq += 1
         view.epoch, view.seq = self.epoch, self._seq
         key = ViewKey(_KINDS[type(view)], view.instrument)
-        body = View(view.live, depth, view.SerializeToString(), ts_agg)
+        body = EncodedView(view.live, depth, view.SerializeToString(), ts_agg)
         self._publisher.publish(view_topic(*key), body)
         return view
 
     def say_bytes(self, key: ViewKey, body: bytes, *, live: bool = True, depth: int = 10) -> None:
-        self._publisher.publish(view_topic(*key), View(live, depth, body))
+        self._publisher.publish(view_topic(*key), EncodedView(live, depth, body))
 
     def _drain(self) -> None:
         for interest in self._publisher.drain():

@@ -13,7 +13,7 @@ from aggregator.service import AggregatorOptions, serve
 from dragonfly_common.bus import Delivery, Publisher, PublisherLost, Subscriber, Waiter
 from dragonfly_common.clock import SystemClock
 from dragonfly_common.errors import AddressError
-from dragonfly_common.messages import Body, Book, Instruments, VenueStatus, View
+from dragonfly_common.messages import Body, Book, EncodedView, Instruments, VenueStatus
 from dragonfly_common.runtime import Runtime, RuntimeOptions
 from dragonfly_common.types import FeedState
 from dragonfly_protos import market_data_pb2 as pb
@@ -65,7 +65,7 @@ class Neighbours:
 
     def last_book(self) -> pb.Book:
         view = self.last("view.book.ETH-BTC.")
-        return pb.Book.FromString(view.body) if isinstance(view, View) else pb.Book()
+        return pb.Book.FromString(view.body) if isinstance(view, EncodedView) else pb.Book()
 
 
 @pytest.fixture
@@ -137,7 +137,7 @@ def test_a_body_under_the_wrong_topic_is_counted(
     before = counters.MISPLACED_BODIES._value.get()
     neighbours.gateway.subscribe("view.book.ETH-BTC.")
     neighbours.until(lambda: "book.ETH-BTC." in neighbours.wanted)
-    neighbours.listener.publish("book.ETH-BTC.odd", View(True, 1, b""))
+    neighbours.listener.publish("book.ETH-BTC.odd", EncodedView(True, 1, b""))
     neighbours.listener.publish("book.ETH-BTC.kraken.", make_book())
     neighbours.until(lambda: neighbours.last_book().live)
     assert counters.MISPLACED_BODIES._value.get() == before + 1

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from aggregator.world import Effects, World
 from dragonfly_common.assignment import Assignment
 from dragonfly_common.equivalence import Equivalences
-from dragonfly_common.messages import Book, Claim, Instruments, VenueStatus, View
+from dragonfly_common.messages import Book, Claim, EncodedView, Instruments, VenueStatus
 from dragonfly_common.topics import ViewKind
 from dragonfly_common.types import FeedState
 from dragonfly_protos import market_data_pb2 as pb
@@ -31,7 +31,7 @@ def books(effects: Effects, topic: str = "view.book.ETH-BTC.") -> list[pb.Book]:
     return [
         pb.Book.FromString(body.body)
         for published, body in effects.publish
-        if published == topic and isinstance(body, View)
+        if published == topic and isinstance(body, EncodedView)
     ]
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 from dragonfly_common.errors import AddressError
-from dragonfly_common.messages import View
+from dragonfly_common.messages import EncodedView
 from dragonfly_common.runtime import Runtime, RuntimeOptions
 from dragonfly_common.types import FeedState
 from dragonfly_protos import market_data_pb2 as pb
@@ -94,7 +94,7 @@ async def test_a_bot_is_told_that_no_aggregator_answers(gateway: RunningGateway)
 
 async def test_a_body_under_the_wrong_topic_is_counted(aggregator: Aggregator, bot: Bot) -> None:
     before = MISPLACED_BODIES._value.get()
-    aggregator._publisher.publish("status.venue.kraken.", View(True, 1, b""))
+    aggregator._publisher.publish("status.venue.kraken.", EncodedView(True, 1, b""))
     await until(lambda: MISPLACED_BODIES._value.get() == before + 1)
     said = aggregator.say(make_book())
     assert (await bot.stream("StreamBook", ETH).read(pb.Book)).seq == said.seq

@@ -16,13 +16,13 @@ __all__ = [
     "Body",
     "Book",
     "Claim",
+    "EncodedView",
     "Envelope",
     "Gone",
     "Heartbeat",
     "Instruments",
     "ListedMarket",
     "VenueStatus",
-    "View",
 ]
 
 
@@ -79,8 +79,8 @@ class Book(msgspec.Struct, frozen=True, array_like=True, tag="book", gc=False):
     book_seq: Number | None = None
 
 
-class View(msgspec.Struct, frozen=True, array_like=True, tag="view", gc=False):
-    """What an aggregator computed; `body` is a dragonfly.v1 message, relayed untouched.
+class EncodedView(msgspec.Struct, frozen=True, array_like=True, tag="view", gc=False):
+    """A view that an aggregator computed; `body` is a dragonfly.v1 message, relayed untouched.
 
     Its ages are of `ts_agg`, and are told anew where it rested since; 0 says that they may be of
     any time.
@@ -160,5 +160,5 @@ class Heartbeat(msgspec.Struct, frozen=True, array_like=True, tag="heartbeat", g
     bye: bool = False
 
 
-Body = Book | View | VenueStatus | Instruments | Gone | Claim | Heartbeat
+Body = Book | EncodedView | VenueStatus | Instruments | Gone | Claim | Heartbeat
 """Anything an envelope may hold."""

@@ -20,7 +20,7 @@ from functools import cached_property
 from typing import Final, NamedTuple, Protocol
 
 from dragonfly_common.arbitration import RECOUNT_S, Stage, Succession
-from dragonfly_common.messages import View
+from dragonfly_common.messages import EncodedView
 from dragonfly_common.topics import RELIST_PREFIX, ViewKind, view_topic
 from dragonfly_common.types import MAX_DEPTH
 
@@ -55,7 +55,7 @@ class SupportsSubscribe(Protocol):
 class _Message:
     """The last message of one aggregator about a view."""
 
-    def __init__(self, kind: ViewKind, view: View, epoch: int) -> None:
+    def __init__(self, kind: ViewKind, view: EncodedView, epoch: int) -> None:
         self.live = view.live
         self.epoch = epoch
         self.body = view.body
@@ -190,7 +190,9 @@ class Relay:
         if not entry.readers and key not in self._always:
             self._unread[key] = now + self._linger_s
 
-    def on_view(self, publisher: str, epoch: int, key: ViewKey, view: View, now: float) -> None:
+    def on_view(
+        self, publisher: str, epoch: int, key: ViewKey, view: EncodedView, now: float
+    ) -> None:
         """Take an aggregator's view, and show it unless a better one is being shown."""
         entry = self._entries.get(key)
         if entry is None:

@@ -22,7 +22,7 @@ from dragonfly_common.bus import Delivery, Keys, PublisherLost, Subscriber
 from dragonfly_common.clock import Clock
 from dragonfly_common.equivalence import Equivalences
 from dragonfly_common.errors import DecodeError
-from dragonfly_common.messages import Gone, Instruments, VenueStatus, View
+from dragonfly_common.messages import EncodedView, Gone, Instruments, VenueStatus
 from dragonfly_common.staleness import PauseDetector
 from dragonfly_common.topics import STATUS_PREFIX, ViewKind, parse_view_topic
 
@@ -249,7 +249,7 @@ class Views:
             self.statuses_changed.notify()
             return
         body = event.body
-        if isinstance(body, View) and (key := _view_key(event.topic)):
+        if isinstance(body, EncodedView) and (key := _view_key(event.topic)):
             counters.VIEWS_HEARD.count += 1
             self.relay.on_view(event.publisher, event.epoch, key, body, now)
         elif isinstance(body, Gone) and (key := _view_key(event.topic)):

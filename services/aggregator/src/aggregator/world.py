@@ -16,7 +16,7 @@ from typing import Final
 from dragonfly_common.assignment import Assignment
 from dragonfly_common.equivalence import Equivalence, Equivalences
 from dragonfly_common.listings import Listings
-from dragonfly_common.messages import Body, Book, Gone, Instruments, VenueStatus, View
+from dragonfly_common.messages import Body, Book, EncodedView, Gone, Instruments, VenueStatus
 from dragonfly_common.topics import (
     ViewKind,
     book_interest,
@@ -343,7 +343,7 @@ class World:
                 ts_agg=now_ns,
                 conversions=conversions,
             )
-            view = View(live, self._depth, body, now_ns)
+            view = EncodedView(live, self._depth, body, now_ns)
             self._effects.publish.append((view_topic(kind, name), view))
 
     def _heard(self, instrument: str) -> list[VenueBook]:
