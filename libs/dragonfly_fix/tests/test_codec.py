@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 from dragonfly_fix.codec import (
     DATA_OF,
-    Decoder,
     Field,
+    FixDecoder,
     Garbled,
     Message,
     checksum,
@@ -41,7 +41,7 @@ def test_a_message_is_read_as_it_was_written(
     kind: bytes, header: list[Field], body: list[Field]
 ) -> None:
     frame = encode(kind, encode_fields(header), encode_fields(body))
-    assert list(Decoder().feed(frame)) == [Message(kind, [*header, *body])]
+    assert list(FixDecoder().feed(frame)) == [Message(kind, [*header, *body])]
 
 
 @given(FIELDS, RAW, FIELDS)
@@ -76,7 +76,7 @@ def test_the_checksum_is_the_sum_of_bytes(data: bytes) -> None:
 @given(st.lists(st.integers(1, 9), max_size=30))
 def test_a_stream_is_cut_anywhere(cuts: list[int]) -> None:
     stream = b"".join(heartbeat(seq) for seq in range(1, 6))
-    decoder, found = Decoder(), list[Message | Garbled]()
+    decoder, found = FixDecoder(), list[Message | Garbled]()
     for length in [*cuts, len(stream)]:
         found += decoder.feed(stream[:length])
         stream = stream[length:]
@@ -86,7 +86,7 @@ def test_a_stream_is_cut_anywhere(cuts: list[int]) -> None:
 
 
 def test_the_example_of_the_specification() -> None:
-    [logon] = Decoder().feed(
+    [logon] = FixDecoder().feed(
         wire(
             "8=FIX.4.4|9=99|35=A|34=1|49=CLIENT01|52=20261001-12:00:00.000|56=DRAGONFLY|98=0|108=10"
             "|141=Y|553=desk-1|554=TOKEN|10=021|"
@@ -116,7 +116,7 @@ def test_the_example_of_the_specification() -> None:
     ],
 )
 def test_garbled_bytes_are_told_once_and_the_next_message_is_read(text: str, reason: str) -> None:
-    decoder = Decoder()
+    decoder = FixDecoder()
     found = [*decoder.feed(wire(text)), *decoder.feed(heartbeat(7))]
     assert isinstance(found[0], Garbled)
     assert reason in found[0].reason
@@ -125,7 +125,7 @@ def test_garbled_bytes_are_told_once_and_the_next_message_is_read(text: str, rea
 
 @given(st.lists(st.binary(max_size=40) | st.just(heartbeat()), max_size=10))
 def test_nothing_stops_a_decoder(pieces: list[bytes]) -> None:
-    decoder = Decoder(longest=200)
+    decoder = FixDecoder(longest=200)
     for piece in pieces:
         list(decoder.feed(piece))
     # Whatever frame was begun ends within these.

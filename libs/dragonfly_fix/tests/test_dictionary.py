@@ -4,7 +4,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 from dragonfly_fix.codec import Message, decode_fields
-from dragonfly_fix.dictionary import InvalidMessageError, Layout, RejectReason
+from dragonfly_fix.dictionary import FieldLayout, InvalidMessageError, RejectReason
 from dragonfly_fix.fix44 import FIX44, KNOWN_TYPES
 from fix_world import SPECIFICATION
 
@@ -112,7 +112,7 @@ class Standard:
                 found.append(element)
         return found
 
-    def hold(self, layout: Layout, parent: ET.Element) -> None:
+    def hold(self, layout: FieldLayout, parent: ET.Element) -> None:
         members = self.members(parent)
         by_tag = {self.tag(element): element for element in members}
         assert layout.members - LATER - {89, 93} <= by_tag.keys(), layout.name

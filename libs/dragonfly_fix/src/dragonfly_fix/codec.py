@@ -20,8 +20,8 @@ __all__ = [
     "DATA_OF",
     "LONGEST_FRAME",
     "SOH",
-    "Decoder",
     "Field",
+    "FixDecoder",
     "Garbled",
     "Message",
     "checksum",
@@ -190,7 +190,7 @@ def _looked_at(data: bytes) -> Iterator[Field]:
         at = end + 1
 
 
-class Decoder:
+class FixDecoder:
     """Cuts a stream of bytes into messages. It holds at most one frame."""
 
     def __init__(self, longest: int = LONGEST_FRAME) -> None:

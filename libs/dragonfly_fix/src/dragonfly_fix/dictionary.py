@@ -22,8 +22,8 @@ __all__ = [
     "USER_DEFINED",
     "Dictionary",
     "FieldDefinition",
+    "FieldLayout",
     "InvalidMessageError",
-    "Layout",
     "RejectReason",
 ]
 
@@ -91,14 +91,14 @@ class FieldDefinition(NamedTuple):
     values: frozenset[bytes]
 
 
-class Layout(NamedTuple):
+class FieldLayout(NamedTuple):
     """The fields of a message, or of one entry of a group."""
 
     name: str
     first: int
     members: frozenset[int]
     required: frozenset[int]
-    groups: Mapping[int, Layout]
+    groups: Mapping[int, FieldLayout]
     """The entries behind each field that counts some."""
 
 
@@ -199,7 +199,7 @@ class Dictionary:
         self._check_entry(fields[body_at:], 0, self.messages[message.type], strict=strict)
 
     def _check_entry(
-        self, fields: Sequence[Field], at: int, layout: Layout, *, strict: bool
+        self, fields: Sequence[Field], at: int, layout: FieldLayout, *, strict: bool
     ) -> int:
         """Check one message or entry that begins at `at`; return where it ends."""
         seen: set[int] = set()
@@ -228,7 +228,7 @@ class Dictionary:
         return at
 
     def _check_group(
-        self, fields: Sequence[Field], at: int, entry: Layout, count: int, *, strict: bool
+        self, fields: Sequence[Field], at: int, entry: FieldLayout, count: int, *, strict: bool
     ) -> int:
         counted_by = fields[at - 1][0]
         found = 0
@@ -292,7 +292,7 @@ class _Reader:
     def __init__(self, components: Mapping[str, str]) -> None:
         self._components = components
 
-    def layout(self, name: str, text: str) -> Layout:
+    def layout(self, name: str, text: str) -> FieldLayout:
         return self._entry(name, self._words(text), in_group=False)
 
     def _words(self, text: str) -> Iterator[str]:
@@ -302,10 +302,10 @@ class _Reader:
             else:
                 yield word
 
-    def _entry(self, name: str, words: Iterator[str], *, in_group: bool) -> Layout:
+    def _entry(self, name: str, words: Iterator[str], *, in_group: bool) -> FieldLayout:
         members: list[int] = []
         required: set[int] = set()
-        groups: dict[int, Layout] = {}
+        groups: dict[int, FieldLayout] = {}
         for word in words:
             if word == ")":
                 break
@@ -316,4 +316,4 @@ class _Reader:
             if word.endswith("("):
                 groups[tag] = self._entry(name, words, in_group=True)
         first = members[0] if in_group else 0
-        return Layout(name, first, frozenset(members), frozenset(required), groups)
+        return FieldLayout(name, first, frozenset(members), frozenset(required), groups)
