@@ -6,8 +6,9 @@ import random
 
 import msgspec
 import pytest
+from dragonfly_venues.decoding.printed_sides import PrintedLevel
 from dragonfly_venues.events import FrameError
-from dragonfly_venues.kraken.book import Change, KrakenBook, RawLevel, read_changes
+from dragonfly_venues.kraken.book import KrakenBook, RawLevel, read_changes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -27,7 +28,7 @@ ALGO_ASKS = """0.12307/600.00000000 0.12308/4042.11919517 0.12312/10284.53891000
     0.12318/32298.82000000 0.12319/1864.66899600 0.12322/4718.99755630"""
 
 
-def changes(text: str) -> list[Change]:
+def changes(text: str) -> list[PrintedLevel]:
     """Read "price/amount price/amount …"."""
     pairs = (level.split("/") for level in text.split())
     return read_changes(
@@ -102,7 +103,7 @@ def test_a_price_of_nothing_is_refused_and_an_amount_is_a_deletion() -> None:
 
 def test_exponents_are_read_as_if_printed_in_full() -> None:
     (change,) = changes("1e-08/2.5E1")
-    assert change == Change((1e-08, 25.0), b"125")
+    assert change == PrintedLevel((1e-08, 25.0), b"125")
 
 
 AMOUNTS = {0.0: "0.00", 0.5: "0.50", 5.0: "5.0", 50.0: "50"}

@@ -16,7 +16,6 @@ from dragonfly_venues.decoding.checksums import ChecksummedDecoder
 from dragonfly_venues.decoding.delta_books import (
     Amount,
     Change,
-    DeltaBook,
     Links,
     Price,
     Seed,
@@ -79,7 +78,7 @@ class BitgetDecoder(ChecksummedDecoder):
     """The decoder of one connection to Bitget."""
 
     def __init__(self, depth: int) -> None:
-        super().__init__(lambda: DeltaBook(depth, BitgetSequencer(), seeded=False, window=WINDOW))
+        super().__init__(depth, BitgetSequencer(), WINDOW)
 
     def decode(self, frame: bytes, _: WholeBook | None = None, /) -> Sequence[Event]:
         """Return what `frame` says; see `Decoder`."""

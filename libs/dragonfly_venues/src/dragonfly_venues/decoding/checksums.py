@@ -7,24 +7,21 @@ are read for their text only where the changes of a book carry a checksum.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Final
 from zlib import crc32
 
 import msgspec
-from dragonfly_common.types import Side
 
-from dragonfly_venues.decoding.delta_books import DeltaBook, DeltaDecoder
+from dragonfly_venues.decoding.delta_books import DeltaBook, DeltaDecoder, Sequencer
 from dragonfly_venues.decoding.frames import read
+from dragonfly_venues.decoding.printed_sides import PrintedLevel, PrintedSide
 from dragonfly_venues.decoding.whole_tops import MAX_SYMBOLS
 from dragonfly_venues.events import Broken, Event, Verified
 
 __all__ = ["ChecksummedDecoder"]
 
 CHECKSUM_LEVELS: Final = 25
-MOST_TEXTS: Final = 8192
-"""Prices of one side; a book in which more came is not verified until its next snapshot."""
-
 
 _Levels = list[list[str | float]]
 
@@ -41,58 +38,38 @@ class _Frame(msgspec.Struct):
 _FRAME: Final = msgspec.json.Decoder(_Frame)
 
 
-class _Side:
-    """One side of a book as it was printed."""
-
-    __slots__ = ("_best", "texts")
-
-    def __init__(self) -> None:
-        self.texts: dict[float, bytes] = {}
-        """By price, also of prices that are gone."""
-        self._best: list[bytes] | None = None
-
-    def apply(self, levels: _Levels) -> None:
-        for level in levels:
-            self.texts[float(level[0])] = f"{level[0]}:{level[1]}".encode()
-            self._best = None
-
-    def best(self, levels: Side) -> list[bytes]:
-        """Return the texts of `levels`, the best; they change only with what is applied."""
-        if self._best is None:
-            texts = self.texts
-            self._best = [texts.get(price, b"") for price, _ in levels]
-        return self._best
-
-
 class _Texts:
     """The levels of one book as they were printed. Frames are read when it is asked."""
 
-    def __init__(self) -> None:
+    def __init__(self, window: int) -> None:
+        self._window = window
         self._unread: list[bytes] = []
-        self._bids, self._asks = _Side(), _Side()
-
-    @property
-    def full(self) -> bool:
-        return max(len(self._bids.texts), len(self._asks.texts)) > MOST_TEXTS
+        self._bids, self._asks = PrintedSide(-1.0), PrintedSide(1.0)
 
     def add(self, frame: bytes) -> None:
         """Take the frame that came next, a snapshot at first."""
         self._unread.append(frame)
 
-    def checksum(self, bids: Side, asks: Side) -> int:
-        """Return the checksum of these levels, the best of the book."""
+    def checksum(self) -> int:
+        """Return the checksum of the best levels."""
         for frame in self._unread:
             (sides,) = read(_FRAME, frame).data
-            self._bids.apply(sides.bids)
-            self._asks.apply(sides.asks)
+            self._apply(self._bids, sides.bids)
+            self._apply(self._asks, sides.asks)
         self._unread.clear()
-        bid_texts, ask_texts = self._bids.best(bids), self._asks.best(asks)
-        both = min(len(bid_texts), len(ask_texts))
+        bids, asks = self._bids.texts[:CHECKSUM_LEVELS], self._asks.texts[:CHECKSUM_LEVELS]
+        both = min(len(bids), len(asks))
         parts = [b""] * (2 * both)
-        parts[::2], parts[1::2] = bid_texts[:both], ask_texts[:both]
-        parts += bid_texts[both:] or ask_texts[both:]
+        parts[::2], parts[1::2] = bids[:both], asks[:both]
+        parts += bids[both:] or asks[both:]
         unsigned = crc32(b":".join(parts))
         return unsigned - 2**32 if unsigned >= 2**31 else unsigned
+
+    def _apply(self, side: PrintedSide, levels: _Levels) -> None:
+        for price, amount, *_ in levels:
+            text = f"{price}:{amount}".encode()
+            side.apply(PrintedLevel((float(price), float(amount)), text))
+        side.cut(self._window)
 
 
 class ChecksummedDecoder(DeltaDecoder):
@@ -102,8 +79,10 @@ class ChecksummedDecoder(DeltaDecoder):
     makes it of other levels, or of nothing, there would never be a book.
     """
 
-    def __init__(self, new: Callable[[], DeltaBook]) -> None:
-        super().__init__(new)
+    def __init__(self, depth: int, sequencer: Sequencer, window: int) -> None:
+        """Decode changes that follow a snapshot in the stream; see `DeltaBook`."""
+        super().__init__(lambda: DeltaBook(depth, sequencer, seeded=False, window=window))
+        self._window = window
         self._texts: dict[str, _Texts] = {}
         """Of the books whose changes carry checksums, as far as is known."""
         self._has_held = False
@@ -128,11 +107,10 @@ class ChecksummedDecoder(DeltaDecoder):
         texts.add(frame)
         if whole and not checksum:
             return events
-        best = self.best(symbol, CHECKSUM_LEVELS)
-        if not checksum or best is None or texts.full:
+        if not checksum or self.seq(symbol) < 0:
             del self._texts[symbol]
             return events
-        computed = texts.checksum(*best)
+        computed = texts.checksum()
         if computed == checksum:
             self._has_held = True
             return (*events, Verified(symbol))
@@ -145,4 +123,4 @@ class ChecksummedDecoder(DeltaDecoder):
     def _begin(self, symbol: str) -> None:
         if len(self._texts) >= MAX_SYMBOLS:
             self._texts.clear()
-        self._texts[symbol] = _Texts()
+        self._texts[symbol] = _Texts(self._window)

@@ -14,7 +14,6 @@ Rules (docs.kraken.com, websocket-v2/book and the book-checksum-v2 guide):
 from __future__ import annotations
 
 import re
-from bisect import bisect_left
 from collections.abc import Sequence
 from decimal import Decimal
 from math import inf
@@ -22,11 +21,12 @@ from typing import Final
 from zlib import crc32
 
 import msgspec
-from dragonfly_common.types import Level, Side
+from dragonfly_common.types import Side
 
+from dragonfly_venues.decoding.printed_sides import PrintedLevel, PrintedSide
 from dragonfly_venues.events import FrameError
 
-__all__ = ["Change", "KrakenBook", "RawLevel", "read_changes"]
+__all__ = ["KrakenBook", "RawLevel", "read_changes"]
 
 CHECKSUM_LEVELS: Final = 10
 
@@ -41,14 +41,7 @@ class RawLevel(msgspec.Struct, gc=False):
     qty: msgspec.Raw
 
 
-class Change(msgspec.Struct, frozen=True, gc=False):
-    """One level, read: its numbers, and its part of the checksum's text."""
-
-    level: Level
-    text: bytes
-
-
-def read_changes(levels: Sequence[RawLevel]) -> list[Change]:
+def read_changes(levels: Sequence[RawLevel]) -> list[PrintedLevel]:
     """Return `levels` as changes to apply, in the same order.
 
     Raises:
@@ -57,12 +50,12 @@ def read_changes(levels: Sequence[RawLevel]) -> list[Change]:
     return [_read_change(bytes(level.price), bytes(level.qty)) for level in levels]
 
 
-def _read_change(price_text: bytes, amount_text: bytes) -> Change:
+def _read_change(price_text: bytes, amount_text: bytes) -> PrintedLevel:
     price_digits, amount_digits = _digits(price_text), _digits(amount_text)
     price, amount = float(price_text), float(amount_text)
     if not (0.0 < price < inf and amount < inf):
         raise FrameError("bad_level", f"{price} {amount}")
-    return Change((price, amount), price_digits + amount_digits)
+    return PrintedLevel((price, amount), price_digits + amount_digits)
 
 
 def _digits(number: bytes) -> bytes:
@@ -79,45 +72,6 @@ def _digits_of_exponent(number: bytes) -> bytes:
     raise FrameError("bad_level", repr(number[:_MAX_NUMBER_BYTES]))
 
 
-class _BookSide:
-    """One side, best first; `_keys` rise (bids by the negative price) for bisection."""
-
-    __slots__ = ("_keys", "_sign", "levels", "news_at", "texts")
-
-    def __init__(self, sign: float) -> None:
-        self._sign = sign
-        self._keys: list[float] = []
-        self.levels: list[Level] = []
-        self.texts: list[bytes] = []
-        self.news_at = 0
-        """The levels before this place are as they were."""
-
-    def apply(self, change: Change) -> None:
-        price, amount = change.level
-        key = self._sign * price
-        at = bisect_left(self._keys, key)
-        known = at < len(self._keys) and self._keys[at] == key
-        if known:
-            if self.levels[at] == change.level and self.texts[at] == change.text:
-                return
-        elif amount == 0.0:
-            return
-        self.news_at = min(self.news_at, at)
-        if amount == 0.0:
-            del self._keys[at], self.levels[at], self.texts[at]
-        elif known:
-            self.levels[at] = change.level
-            self.texts[at] = change.text
-        else:
-            self._keys.insert(at, key)
-            self.levels.insert(at, change.level)
-            self.texts.insert(at, change.text)
-
-    def cut(self, depth: int) -> None:
-        if len(self._keys) > depth:
-            del self._keys[depth:], self.levels[depth:], self.texts[depth:]
-
-
 class KrakenBook:
     """The book of one symbol on one subscription."""
 
@@ -126,13 +80,13 @@ class KrakenBook:
     def __init__(self, depth: int) -> None:
         """Make an empty book that keeps `depth` levels a side, as was subscribed."""
         self._depth = depth
-        self._bids = _BookSide(-1.0)
-        self._asks = _BookSide(1.0)
+        self._bids = PrintedSide(-1.0)
+        self._asks = PrintedSide(1.0)
         self._checksum: int | None = None
         self.news_at = 0
         """The levels of both sides before this place are as they were before the last message."""
 
-    def apply(self, bids: Sequence[Change], asks: Sequence[Change]) -> None:
+    def apply(self, bids: Sequence[PrintedLevel], asks: Sequence[PrintedLevel]) -> None:
         """Apply all of one message, then cut (rules 2 and 3)."""
         self._bids.news_at = self._asks.news_at = self._depth
         for change in bids:

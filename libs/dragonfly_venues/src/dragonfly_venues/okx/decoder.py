@@ -18,7 +18,6 @@ from dragonfly_venues.decoding.checksums import ChecksummedDecoder
 from dragonfly_venues.decoding.delta_books import (
     Amount,
     Change,
-    DeltaBook,
     Links,
     Price,
     Seed,
@@ -81,7 +80,7 @@ class OkxDecoder(ChecksummedDecoder):
     """The decoder of one connection to OKX."""
 
     def __init__(self, depth: int) -> None:
-        super().__init__(lambda: DeltaBook(depth, OkxSequencer(), seeded=False, window=WINDOW))
+        super().__init__(depth, OkxSequencer(), WINDOW)
 
     def decode(self, frame: bytes, _: WholeBook | None = None, /) -> Sequence[Event]:
         """Return what `frame` says; see `Decoder`."""
