@@ -276,8 +276,8 @@ class Claims(Target):
         except (msgspec.MsgspecError, UnicodeError, RecursionError):
             return "no claims"
         for peer, leaving, keys in said[:50]:
-            assignment.hear(peer, Claim(leaving, keys))
-        moves = assignment.settle(self._now)
+            assignment.on_claim(peer, Claim(leaving, keys))
+        moves = assignment.evaluate(self._now)
         assignment.note_ready(assignment.carried)
         assert assignment.carried <= assignment.wanted.keys()
         assert not set(moves.take) - assignment.carried
@@ -287,8 +287,8 @@ class Claims(Target):
 
     def check(self) -> None:
         for peer in list(self._assignment._peers):
-            self._assignment.lose(peer)
-        self._assignment.settle(self._now)
+            self._assignment.on_lost(peer)
+        self._assignment.evaluate(self._now)
         assert self._assignment.alone
         assert self._assignment.carried == self._assignment.wanted.keys()
 

@@ -28,7 +28,7 @@ class Group:
     def end(self, name: str) -> None:
         del self.assignments[name]
         for assignment in self.assignments.values():
-            assignment.lose(name)
+            assignment.on_lost(name)
 
     def talk(self, now: float, *, able: bool = True) -> None:
         """Let all hear all and settle, until nothing changes any more at `now`."""
@@ -36,8 +36,8 @@ class Group:
             for name, assignment in self.assignments.items():
                 for other, peer in self.assignments.items():
                     if other != name:
-                        assignment.hear(other, peer.claim)
-                assignment.settle(now)
+                        assignment.on_claim(other, peer.claim)
+                assignment.evaluate(now)
                 if able:
                     assignment.note_ready(assignment.carried)
 
@@ -102,26 +102,26 @@ def test_nothing_is_released_before_its_owner_has_had_it_ready_for_a_while() -> 
 def test_an_owner_that_loses_it_again_begins_anew() -> None:
     assignment = Assignment("a")
     assignment.want("KEY")
-    assignment.settle(0.0)
+    assignment.evaluate(0.0)
     assignment.note_ready(["KEY"])
     heir = next(name for name in map(str, range(100)) if owners("KEY", ["a", name], 1) == (name,))
-    assignment.hear(heir, Claim(False, frozenset({"KEY"})))
-    assignment.settle(1.0)
-    assignment.hear(heir, Claim(False, frozenset()))
-    assignment.settle(2.0)
-    assignment.hear(heir, Claim(False, frozenset({"KEY"})))
-    assert assignment.settle(3.0).release == []
-    assert assignment.settle(1.0 + HANDOVER_S).release == []
-    assert assignment.settle(3.0 + HANDOVER_S).release == ["KEY"]
+    assignment.on_claim(heir, Claim(False, frozenset({"KEY"})))
+    assignment.evaluate(1.0)
+    assignment.on_claim(heir, Claim(False, frozenset()))
+    assignment.evaluate(2.0)
+    assignment.on_claim(heir, Claim(False, frozenset({"KEY"})))
+    assert assignment.evaluate(3.0).release == []
+    assert assignment.evaluate(1.0 + HANDOVER_S).release == []
+    assert assignment.evaluate(3.0 + HANDOVER_S).release == ["KEY"]
 
 
 def test_what_is_not_ready_here_is_released_at_once() -> None:
     assignment = Assignment("a")
     assignment.want("KEY")
-    assignment.settle(0.0)
+    assignment.evaluate(0.0)
     heir = next(name for name in map(str, range(100)) if owners("KEY", ["a", name], 1) == (name,))
-    assignment.hear(heir, Claim(False, frozenset()))
-    assert assignment.settle(0.0).release == ["KEY"]
+    assignment.on_claim(heir, Claim(False, frozenset()))
+    assert assignment.evaluate(0.0).release == ["KEY"]
 
 
 def test_the_others_take_over_from_one_that_dies() -> None:
@@ -130,7 +130,7 @@ def test_the_others_take_over_from_one_that_dies() -> None:
     group.talk(HANDOVER_S)
     group.end("b")
     for assignment in group.assignments.values():
-        assignment.settle(HANDOVER_S)
+        assignment.evaluate(HANDOVER_S)
     assert group.carried() == Counter(KEYS)
 
 
@@ -177,9 +177,9 @@ def test_what_nobody_asks_for_is_not_carried_and_leaves_room() -> None:
     assignment = Assignment("a", capacity=1)
     assignment.want("ONE")
     assignment.want("TWO")
-    assert assignment.settle(0.0).take == ["ONE"]
+    assert assignment.evaluate(0.0).take == ["ONE"]
     assignment.unwant("ONE")
-    assert assignment.settle(0.0).take == ["TWO"]
+    assert assignment.evaluate(0.0).take == ["TWO"]
     assert assignment.carried == {"TWO"}
 
 
@@ -187,9 +187,9 @@ def test_nothing_moves_while_it_is_not_open() -> None:
     assignment = Assignment("a")
     assignment.open = False
     assignment.want("KEY")
-    assert assignment.settle(0.0).take == []
+    assert assignment.evaluate(0.0).take == []
     assignment.open = True
-    assert assignment.settle(0.0).take == ["KEY"]
+    assert assignment.evaluate(0.0).take == ["KEY"]
 
 
 def test_the_claim_follows_whatever_changes_it() -> None:
@@ -199,7 +199,7 @@ def test_the_claim_follows_whatever_changes_it() -> None:
     claims = [assignment.claim]
     assignment.note_ready({"ONE", "TWO"})
     claims.append(assignment.claim)
-    assignment.settle(0.0)
+    assignment.evaluate(0.0)
     claims.append(assignment.claim)
     assert assignment.claim is claims[-1]
     assignment.unwant("ONE")

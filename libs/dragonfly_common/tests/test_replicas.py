@@ -11,7 +11,7 @@ import pytest
 from dragonfly_common.assignment import Assignment
 from dragonfly_common.bus import Publisher
 from dragonfly_common.clock import ManualClock
-from dragonfly_common.replicas import DOUBT_S, LEAVE_LIMIT_S, Peers
+from dragonfly_common.replicas import DOUBT_S, LEAVE_LIMIT_S, ReplicaGroup
 from patience import PATIENCE_S
 
 TURN_S = 0.001
@@ -25,7 +25,7 @@ class Replica:
         self.clock = ManualClock()
         self.publisher = Publisher(address, name, self.clock)
         self.assignment = Assignment(name)
-        self.peers = Peers(addresses, self.publisher, self.assignment, self.clock)
+        self.peers = ReplicaGroup(addresses, self.publisher, self.assignment, self.clock)
         self.able = True
         for key in KEYS:
             self.assignment.want(key)
@@ -34,7 +34,7 @@ class Replica:
         self.publisher.drain()
         self.publisher.tick()
         self.peers.turn()
-        self.assignment.settle(self.clock.monotonic())
+        self.assignment.evaluate(self.clock.monotonic())
         if self.able:
             self.assignment.note_ready(self.assignment.carried)
 

@@ -76,7 +76,7 @@ def test_beside_another_aggregator_it_is_told_that_a_view_counts_further(
     make_book: MakeBook,
 ) -> None:
     assignment = Assignment("one", redundancy=2)
-    assignment.hear("two", Claim(False, frozenset()))
+    assignment.on_claim("two", Claim(False, frozenset()))
     world = World(EPOCH, depth=10, linger_s=LINGER_S, assignment=assignment)
     world.want(ViewKind.BOOK, "ETH-BTC")
     world.evaluate(0.0, NOW_NS)

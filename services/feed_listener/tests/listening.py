@@ -13,7 +13,7 @@ from dragonfly_common.assignment import Assignment
 from dragonfly_common.bus import Delivery, Publisher, PublisherLost, Subscriber, drive
 from dragonfly_common.clock import Clock, SystemClock
 from dragonfly_common.messages import Body, Book, Instruments, VenueStatus
-from dragonfly_common.replicas import Peers
+from dragonfly_common.replicas import ReplicaGroup
 from dragonfly_common.runtime import Runtime, RuntimeOptions
 from dragonfly_common.topics import RELIST_PREFIX, STATUS_PREFIX, book_interest, book_topic
 from dragonfly_common.types import FeedState
@@ -169,7 +169,7 @@ async def listening(
     listener = Listener(
         runtime,
         publisher,
-        Peers((), publisher, Assignment(publisher.publisher_id), clock),
+        ReplicaGroup((), publisher, Assignment(publisher.publisher_id), clock),
         venue,
         Following(instruments, 10, linger_s, audit_interval_s, list_interval_s),
         client,

@@ -1,4 +1,4 @@
-"""Which keys each replica of a service carries. Pure.
+"""The assignment of keys to the replicas of a service. Pure.
 
 Replicas agree without talking about it: each ranks all members for a key by a hash of both
 (rendezvous hashing), and the first `redundancy` of them own it. So a replica that joins takes over
@@ -27,7 +27,7 @@ to be answered by it."""
 
 
 class Replicas(msgspec.Struct, frozen=True):
-    """What a replica is told of the others of its service."""
+    """The replicas of one service, as options name them."""
 
     peers: tuple[str, ...] = ()
     """Where they publish, itself included; none: there are no others."""
@@ -39,7 +39,7 @@ ALONE: Final = Replicas()
 
 
 class Moves(msgspec.Struct, frozen=True):
-    """What a replica is to begin, and what it may end."""
+    """The keys that a replica is to begin with, and those that it may end."""
 
     take: list[str]
     release: list[str]
@@ -84,19 +84,19 @@ class Assignment:
 
     @property
     def claim(self) -> Claim:
-        """What this replica has to tell the others; the same object until that may differ."""
+        """This replica's word to the others; the same object until that may differ."""
         if self._claim is None:
             self._claim = Claim(self.leaving, self._ready & self.carried)
         return self._claim
 
     @property
     def alone(self) -> bool:
-        """Whether nobody else is there to take a key over."""
+        """No other replica is there to take a key over."""
         return not self._peers or all(claim.leaving for claim in self._peers.values())
 
     @property
     def handed_over(self) -> bool:
-        """Whether all that is ready here is ready elsewhere too, as far as anybody is there."""
+        """All that is ready here is ready elsewhere too, as far as anybody is there."""
         return self.alone or all(map(self._is_covered, self.claim.keys))
 
     def want(self, key: str) -> None:
@@ -121,15 +121,15 @@ class Assignment:
             self._claim = None
             self._changed = True
 
-    def hear(self, peer: str, claim: Claim) -> None:
-        """Take what another replica says of itself."""
+    def on_claim(self, peer: str, claim: Claim) -> None:
+        """Take the claim of another replica."""
         before = self._peers.get(peer)
         if before is None or before.leaving != claim.leaving:
             self._owners.clear()
         self._peers[peer] = claim
         self._changed = True
 
-    def lose(self, peer: str) -> None:
+    def on_lost(self, peer: str) -> None:
         """Note that another replica is gone."""
         if self._peers.pop(peer, None) is not None:
             self._owners.clear()
@@ -142,7 +142,7 @@ class Assignment:
         self._owners.clear()
         self._changed = True
 
-    def settle(self, now: float) -> Moves:
+    def evaluate(self, now: float) -> Moves:
         """Return what follows from what was noted; it counts as done."""
         moves = Moves([], [])
         if not self.open or not (self._changed or self._covered):

@@ -1,4 +1,4 @@
-"""A replica among the others of its service: what it tells them, what it hears of them.
+"""The replicas of one service, joined by the bus: each publishes its claim and hears the others'.
 
 The names of the replicas' addresses are all they need to be told. Who is there is who beats, and
 who owns what follows from that alone (`assignment`).
@@ -19,7 +19,7 @@ from dragonfly_common.messages import Claim
 from dragonfly_common.staleness import PauseDetector
 from dragonfly_common.topics import SHARE_TOPIC
 
-__all__ = ["Peers"]
+__all__ = ["ReplicaGroup"]
 
 CLAIM_INTERVAL_S: Final = 0.05
 """While an instrument after another becomes ready, the others are told this often."""
@@ -33,8 +33,8 @@ DOUBT_S: Final = 0.5
 logger = structlog.get_logger()
 
 
-class Peers:
-    """Drives a `Assignment` with what comes from the bus."""
+class ReplicaGroup:
+    """One replica among the others: drives an `Assignment` with what comes from the bus."""
 
     def __init__(
         self,
@@ -54,7 +54,7 @@ class Peers:
         self.subscribers = (
             [Subscriber(addresses, clock, keys=keys, servers=servers)] if addresses else []
         )
-        """What to wait on: one, or none."""
+        """To be waited on: one, or none."""
         self._publisher = publisher
         self._clock = clock
         self._said: Claim | None = None
@@ -105,9 +105,9 @@ class Peers:
                 continue
             if isinstance(event, PublisherLost):
                 logger.info("peer lost", peer=event.publisher, reason=event.reason)
-                self.assignment.lose(event.publisher)
+                self.assignment.on_lost(event.publisher)
             elif isinstance(event.body, Claim):
-                self.assignment.hear(event.publisher, event.body)
+                self.assignment.on_claim(event.publisher, event.body)
 
     def _tell(self, now: float) -> None:
         claim = self.assignment.claim

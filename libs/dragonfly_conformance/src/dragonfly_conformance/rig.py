@@ -21,7 +21,7 @@ from dragonfly_common.bus import Publisher, Subscriber, drive
 from dragonfly_common.clock import SteadyClock
 from dragonfly_common.errors import ConfigError
 from dragonfly_common.messages import Body, Book
-from dragonfly_common.replicas import Peers
+from dragonfly_common.replicas import ReplicaGroup
 from dragonfly_common.runtime import Runtime, RuntimeOptions
 from dragonfly_common.topics import book_interest, parse_book_topic
 from dragonfly_common.types import FeedState, Side
@@ -310,7 +310,7 @@ async def open_rig(
             listener = Listener(
                 runtime,
                 publisher,
-                Peers((), publisher, Assignment(publisher.publisher_id), clock),
+                ReplicaGroup((), publisher, Assignment(publisher.publisher_id), clock),
                 venue,
                 Following((), DEPTH, 0.0, None, 4.0 / FASTER),
                 client,

@@ -26,7 +26,7 @@ from dragonfly_common.bus import (
 )
 from dragonfly_common.equivalence import Equivalences, is_market
 from dragonfly_common.messages import Book, Gone, Instruments, VenueStatus
-from dragonfly_common.replicas import Peers
+from dragonfly_common.replicas import ReplicaGroup
 from dragonfly_common.runtime import Runtime
 from dragonfly_common.topics import (
     HEARTBEAT_PREFIX,
@@ -107,7 +107,7 @@ class Aggregator:
                 closing(Subscriber(options.upstreams, clock, keys=keys))
             )
             self._peers = opened.enter_context(
-                closing(Peers(replicas.peers, self._publisher, assignment, clock, keys))
+                closing(ReplicaGroup(replicas.peers, self._publisher, assignment, clock, keys))
             )
             self._opened = opened.pop_all()
         self._subscriber.subscribe(STATUS_PREFIX)

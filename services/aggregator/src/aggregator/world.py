@@ -246,7 +246,7 @@ class World:
 
     def _move(self, now: float) -> None:
         """Begin to compute what has become ours, and end what other aggregators do by now."""
-        moves = self._assignment.settle(now)
+        moves = self._assignment.evaluate(now)
         for name in moves.take:
             market = self._markets[name]
             market.carried_since = now

@@ -19,7 +19,7 @@ from dragonfly_common import messages
 from dragonfly_common.bus import Interest, Publisher, drive
 from dragonfly_common.codec import pack_markets
 from dragonfly_common.listings import Listings
-from dragonfly_common.replicas import Peers
+from dragonfly_common.replicas import ReplicaGroup
 from dragonfly_common.runtime import Runtime
 from dragonfly_common.spelling import did_you_mean
 from dragonfly_common.topics import (
@@ -90,7 +90,7 @@ class Listener:
         self,
         runtime: Runtime,
         publisher: Publisher,
-        peers: Peers,
+        peers: ReplicaGroup,
         venue: Venue,
         following: Following,
         client: VenueClient,
@@ -205,7 +205,7 @@ class Listener:
 
     def _move(self, now: float) -> None:
         """Begin what has become this replica's to carry, and end what others do by now."""
-        moves = self._assignment.settle(now)
+        moves = self._assignment.evaluate(now)
         for instrument in moves.take:
             self._follow(instrument)
         for instrument in moves.release:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from dragonfly_common.assignment import ALONE, Assignment, Replicas
 from dragonfly_common.bus import Keys, Publisher
-from dragonfly_common.replicas import Peers
+from dragonfly_common.replicas import ReplicaGroup
 from dragonfly_common.runtime import Runtime
 from dragonfly_venues.transport import ClientOptions, Standing, Trust, build_client, fetch
 from dragonfly_venues.venue import Venue
@@ -59,7 +59,9 @@ async def serve(runtime: Runtime, options: ListenerOptions) -> None:
     runtime.warn_if_bus_is_open(options.bind, secured=options.keys is not None)
     with (
         closing(Publisher(options.bind, runtime.instance, clock, keys=options.keys)) as publisher,
-        closing(Peers(options.replicas.peers, publisher, assignment, clock, options.keys)) as peers,
+        closing(
+            ReplicaGroup(options.replicas.peers, publisher, assignment, clock, options.keys)
+        ) as peers,
     ):
         listener = Listener(
             runtime,
