@@ -4,7 +4,8 @@
 
 A view is
     exact    it equals the merge of the truth at the `venue_seq`s that it names; where it names a
-             `book_seq` too, the levels below the best prices are of that;
+             `book_seq` too, the levels below the best prices are of that; of an equivalence, each
+             level is converted by the merge of the truth that its conversion names;
     ordered  nothing goes back: no aggregator's count, no venue;
     honest   a state has its reason, an age follows from the times, no time runs backwards, and who
              is well is not called dead for ever;
@@ -21,10 +22,12 @@ functions would repeat his mistakes.
 
 from __future__ import annotations
 
+import re
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from fractions import Fraction
 from itertools import chain, groupby, pairwise
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -54,6 +57,8 @@ RESTRICTIONS: Final = frozenset({"post_only"})
 """Faults by which it says who can."""
 CLOCK_NS: Final = 5_000_000
 """By so much the machine's wall clock may be set back without anybody lying."""
+_TERM: Final = re.compile(r"([^/@*]+)(?:/([0-9.]+))?(?:@([0-9.]+))?(?:\*(.+))?")
+"""A term of an equivalence: instrument, units, factor, conversion."""
 AGES_HOLD_NS: Final = 10_000_000
 """How far an age may be behind `ts_out`, as the contract says."""
 
@@ -143,6 +148,8 @@ class Oracle:
     truth: Truth
     depth: int = 10
     rules: Rules | None = None
+    names: Mapping[str, str] = field(default_factory=dict)
+    """Equivalences that the configuration has a name for."""
     _judged: int = field(default=0, init=False)
 
     @property
@@ -168,7 +175,10 @@ class Oracle:
         live = [feed for feed in view.venues if feed.state is State.LIVE]
         received_bids, received_asks = _sides(view)
         _judge_names(view, live, (*received_bids, *received_asks), self.truth)
-        bids, asks = self._merge(view.instrument, live)
+        for by, rate in zip(view.conversions, self._rates(view).values(), strict=True):
+            if rate != (None if by.bid is None or by.ask is None else (by.bid, by.ask)):
+                raise _BrokenRuleError("wrong conversion", f"{by.instrument} should be {rate}")
+        bids, asks = self._merge(view)
         spread = expected_spread(bids, asks)
         for side, received, levels in (
             ("bids", received_bids, bids),
@@ -185,12 +195,13 @@ class Oracle:
 
         Until then nobody sends it anew: of a market that rests that can be long.
         """
-        venue, seqs = feed.venue, (feed.venue_seq, feed.book_seq)
-        for venue_seq, ts in self.truth.later(venue, view.instrument, *seqs):
+        (instrument,) = (name for name, one in _feeds(view) if one is feed)
+        for venue_seq, ts in self.truth.later(
+            feed.venue, instrument, feed.venue_seq, feed.book_seq
+        ):
             moved = replace(feed, venue_seq=venue_seq, book_seq=0)
-            feeds = [moved if one is feed else one for one in view.venues]
             try:
-                sides = self._merge(view.instrument, [f for f in feeds if f.state is State.LIVE])
+                sides = self._merge(_with_feed(view, feed, moved))
             except _BrokenRuleError:
                 return ts  # crossed in itself: it must be out
             shown = [list(_shown(view, levels, self.depth)) for levels in sides]
@@ -199,17 +210,55 @@ class Oracle:
         return None
 
     def _judge_receipt(self, view: View) -> None:
-        for feed in view.venues:
-            since = self.truth.since(feed.venue, view.instrument, feed.venue_seq)
+        for instrument, feed in _feeds(view):
+            since = self.truth.since(feed.venue, instrument, feed.venue_seq)
             if since is not None and (feed.ts_recv or 0) < since - CLOCK_NS:
                 raise _BrokenRuleError(
                     "received before it was", f"{feed.venue}: {feed.ts_recv}, it was at {since}"
                 )
 
-    def _merge(self, instrument: str, live: Iterable[VenueFeed]) -> tuple[list[Level], list[Level]]:
+    def _merge(self, view: View) -> tuple[list[Level], list[Level]]:
+        """Return all levels of a view by the truth, whatever of them it shows."""
+        market = self.names.get(view.instrument, view.instrument)
+        if "+" not in market:
+            return self._merge_true(view.instrument, view.venues)
+        rates = self._rates(view)
         bids: list[Level] = []
         asks: list[Level] = []
-        for feed in live:
+        for text in market.split("+"):
+            term = _TERM.fullmatch(text)
+            assert term is not None, text
+            instrument, units, factor, by = term.groups()
+            feeds = [feed for feed in view.venues if feed.instrument == instrument]
+            rate = rates.get(by)
+            if by and rate is None and any(feed.state is State.LIVE for feed in feeds):
+                raise _BrokenRuleError("live without a conversion", f"{instrument} without {by}")
+            for feed in feeds:
+                if rate is not None and feed.reason.startswith(f"no live {by}"):
+                    raise _BrokenRuleError("out without a reason", f"{feed.venue}: {feed.reason}")
+            true = self._merge_true(instrument, feeds)
+            for side, levels, at in ((bids, true[0], 0), (asks, true[1], 1)):
+                price_by = Fraction(factor or 1) / Fraction(units or 1)
+                price_by *= Fraction(repr(rate[at])) if rate is not None else 1
+                side += [_converted(one, instrument, price_by, units or "1") for one in levels]
+        return _in_order(bids, asks)
+
+    def _rates(self, view: View) -> dict[str, tuple[float, float] | None]:
+        """Return the best (bid, ask) of each conversion of a view by the truth."""
+        rates: dict[str, tuple[float, float] | None] = {}
+        for by in view.conversions:
+            bids, asks = self._merge_true(by.instrument, by.venues)
+            rates[by.instrument] = (bids[0].price, asks[0].price) if bids and asks else None
+        return rates
+
+    def _merge_true(
+        self, instrument: str, feeds: Iterable[VenueFeed]
+    ) -> tuple[list[Level], list[Level]]:
+        bids: list[Level] = []
+        asks: list[Level] = []
+        for feed in feeds:
+            if feed.state is not State.LIVE:
+                continue
             if feed.depth > self.depth:
                 raise _BrokenRuleError("deeper than the system", f"{feed.venue}: {feed.depth}")
             # Of what a venue proves not to be missing nothing may be, and nothing else is shown.
@@ -229,9 +278,7 @@ class Oracle:
                 )
             bids += levels[0]
             asks += levels[1]
-        bids.sort(key=lambda level: (-level.price, -level.amount, level.venue))
-        asks.sort(key=lambda level: (level.price, -level.amount, level.venue))
-        return bids, asks
+        return _in_order(bids, asks)
 
 
 class History:
@@ -246,7 +293,7 @@ class History:
         self._previous: View | None = None
         self._spoken: View | None = None
         self._by_epoch: dict[int, View] = {}
-        self._heard: dict[tuple[str, str], int] = {}
+        self._heard: dict[tuple[str, str, str], int] = {}
 
     def take(self, view: View) -> Violation | None:
         """Judge the next view."""
@@ -299,12 +346,12 @@ class History:
         if rules is None or view is None:
             return
         self._judge_halts(view, until, rules)
-        for feed in view.venues:
+        for instrument, feed in _feeds(view):
             # Nothing can have been superseded for longer than since its state was received.
             if feed.state is not State.LIVE or until - (feed.ts_recv or 0) <= rules.within_s * 1e9:
                 continue
             since = truth.superseded(
-                feed.venue, view.instrument, feed.venue_seq, self._oracle.depth, feed.book_seq
+                feed.venue, instrument, feed.venue_seq, self._oracle.depth, feed.book_seq
             )
             if since is None:
                 continue
@@ -313,7 +360,7 @@ class History:
             since = self._oracle.left(view, feed)
             if since is None:
                 continue
-            lag_s = rules.lag_s(self.bot, feed.venue, view.instrument, since, until)
+            lag_s = rules.lag_s(self.bot, feed.venue, instrument, since, until)
             if lag_s > rules.within_s:
                 raise _BrokenRuleError(
                     "stale",
@@ -325,16 +372,14 @@ class History:
         """Judge what held until now by what its venues had said of trading."""
         if rules.halted_within_s is None:
             return
-        for feed in view.venues:
+        for instrument, feed in _feeds(view):
             if feed.state is not State.LIVE:
                 continue
-            for halt in self._oracle.truth.told(HALTS, feed.venue, view.instrument):
+            for halt in self._oracle.truth.told(HALTS, feed.venue, instrument):
                 last = min(until, halt.end)
                 if last <= view.ts_in:
                     continue
-                lag_s = rules.lag_s(
-                    self.bot, feed.venue, view.instrument, halt.ts, last, of_halts=True
-                )
+                lag_s = rules.lag_s(self.bot, feed.venue, instrument, halt.ts, last, of_halts=True)
                 if lag_s > rules.halted_within_s:
                     raise _BrokenRuleError(
                         "shown though halted",
@@ -461,33 +506,65 @@ def _shown(view: View, levels: Sequence[Level], depth: int) -> Sequence[_AnyLeve
 
 def _merged(price: float, levels: Sequence[Level]) -> MergedLevel:
     total = float(sum(Decimal(repr(level.amount)) for level in levels))
-    return MergedLevel(price, total, tuple(Share(level.venue, level.amount) for level in levels))
+    shares = [Share(one.venue, one.amount, one.instrument, one.original_price) for one in levels]
+    return MergedLevel(price, total, tuple(shares))
 
 
-def _venues_of(levels: Iterable[_AnyLevel]) -> set[str]:
-    venues = set()
+def _converted(level: Level, instrument: str, price_by: Fraction, units: str) -> Level:
+    """Convert a level exactly, and round it once."""
+    price = float(Fraction(repr(level.price)) * price_by)
+    amount = float(Fraction(repr(level.amount)) * Fraction(units))
+    return Level(level.venue, price, amount, instrument, level.price)
+
+
+def _in_order(bids: list[Level], asks: list[Level]) -> tuple[list[Level], list[Level]]:
+    """Sort both sides; of equals of one venue the term goes first that is written first."""
+    bids.sort(key=lambda level: (-level.price, -level.amount, level.venue))
+    asks.sort(key=lambda level: (level.price, -level.amount, level.venue))
+    return bids, asks
+
+
+def _feeds(view: View) -> list[tuple[str, VenueFeed]]:
+    """Return all that is said of venues, with the instrument that it is said of."""
+    return [(feed.instrument or view.instrument, feed) for feed in view.venues] + [
+        (by.instrument, feed) for by in view.conversions for feed in by.venues
+    ]
+
+
+def _with_feed(view: View, before: VenueFeed, after: VenueFeed) -> View:
+    def changed(feeds: Iterable[VenueFeed]) -> tuple[VenueFeed, ...]:
+        return tuple(after if one is before else one for one in feeds)
+
+    by = tuple(replace(one, venues=changed(one.venues)) for one in view.conversions)
+    return replace(view, venues=changed(view.venues), conversions=by)
+
+
+def _sellers(levels: Iterable[_AnyLevel]) -> set[tuple[str, str]]:
+    """Return the (instrument, venue) of each level or share; no instrument but in equivalences."""
+    found = set()
     for level in levels:
-        venues |= {level.venue} if isinstance(level, Level) else {s.venue for s in level.shares}
-    return venues
+        parts = (level,) if isinstance(level, Level) else level.shares
+        found |= {(one.instrument, one.venue) for one in parts}
+    return found
 
 
 def _judge_names(
     view: View, live: Sequence[VenueFeed], levels: Iterable[_AnyLevel], truth: Truth
 ) -> None:
-    names = [feed.venue for feed in view.venues]
+    names = [(feed.instrument, feed.venue) for feed in view.venues]
     if len(names) != len(set(names)):
-        raise _BrokenRuleError("venue named twice", ", ".join(names))
-    for feed in view.venues:
+        raise _BrokenRuleError("venue named twice", str(names))
+    for instrument, feed in _feeds(view):
         restricted = feed.state is State.LIVE and f"{feed.venue} restricts " in feed.reason
-        if restricted and truth.told(RESTRICTIONS, feed.venue, view.instrument):
+        if restricted and truth.told(RESTRICTIONS, feed.venue, instrument):
             continue
         if (feed.state is State.LIVE) == bool(feed.reason):
             raise _BrokenRuleError(
                 "state without its reason", f"{feed.venue} is {feed.state.name}: {feed.reason!r}"
             )
-    strangers = _venues_of(levels) - {feed.venue for feed in live}
+    strangers = _sellers(levels) - {(feed.instrument, feed.venue) for feed in live}
     if strangers:
-        raise _BrokenRuleError("level of a venue that is not live", ", ".join(sorted(strangers)))
+        raise _BrokenRuleError("level of a venue that is not live", str(sorted(strangers)))
     if view.was_live is not bool(live):
         raise _BrokenRuleError("wrong `live`", f"{view.was_live} with {len(live)} live venues")
     if view.was_live and view.epoch == 0:
@@ -497,7 +574,7 @@ def _judge_names(
 def _judge_ages(view: View) -> None:
     """An age is as of the view's sending, or of its computation where that was shortly before."""
     held = view.ts_out - view.ts_agg <= AGES_HOLD_NS + CLOCK_NS
-    for feed in view.venues:
+    for _, feed in _feeds(view):
         at_agg, at_out = (
             max(0, ts - feed.ts_recv) if feed.ts_recv else 0 for ts in (view.ts_agg, view.ts_out)
         )
@@ -508,7 +585,7 @@ def _judge_ages(view: View) -> None:
 
 
 def _judge_times(view: View) -> None:
-    for feed in view.venues:
+    for _, feed in _feeds(view):
         path = (feed.ts_recv or 0, feed.ts_pub or 0, view.ts_agg, view.ts_out, view.ts_in)
         if any(later < earlier - CLOCK_NS for earlier, later in pairwise(path)):
             raise _BrokenRuleError("time runs backwards", f"{feed.venue}: {path}")
@@ -526,23 +603,24 @@ def _judge_order(spoken: View | None, previous: View | None, view: View) -> None
         raise _BrokenRuleError("two views of one seq", f"(epoch, seq) {view.epoch, view.seq}")
 
 
-def _judge_venue_order(heard: dict[tuple[str, str], int], view: View) -> None:
+def _judge_venue_order(heard: dict[tuple[str, str, str], int], view: View) -> None:
     """Compare with the last live state of each venue, and note the new ones in `heard`."""
-    for feed in view.venues:
+    for instrument, feed in _feeds(view):
         if feed.state is State.LIVE:
             below = feed.book_seq or feed.venue_seq
             for part, at in (("", feed.venue_seq), ("'s book", below)):
-                last = heard.get((feed.venue, part), 0)
+                last = heard.get((instrument, feed.venue, part), 0)
                 if at < last:
                     raise _BrokenRuleError(
                         "venue went back", f"{feed.venue}{part}: {at} after {last}"
                     )
-                heard[feed.venue, part] = at
+                heard[instrument, feed.venue, part] = at
 
 
 def _content(view: View) -> tuple[object, ...]:
-    venues = tuple(replace(feed, age_ns=0) for feed in view.venues)
-    return (*_sides(view), view.spread, view.was_live, venues)
+    venues = tuple((name, replace(feed, age_ns=0)) for name, feed in _feeds(view))
+    rates = tuple((by.instrument, by.bid, by.ask) for by in view.conversions)
+    return (*_sides(view), view.spread, view.was_live, venues, rates)
 
 
 def main(folder: Path) -> int:

@@ -10,7 +10,18 @@ from typing import Any
 
 import msgspec
 import pytest
-from dragonfly_client import Bbo, Book, Level, Liquidity, MergedLevel, Share, State, VenueFeed, View
+from dragonfly_client import (
+    Bbo,
+    Book,
+    Conversion,
+    Level,
+    Liquidity,
+    MergedLevel,
+    Share,
+    State,
+    VenueFeed,
+    View,
+)
 from histories import Cut, Recorder
 from oracle import (
     Excuse,
@@ -31,11 +42,17 @@ KRAKEN_BIDS = [["65.12", "5.0"], ["65.11", "6.0"]]
 KRAKEN_ASKS = [["65.13", "3.0"], ["65.30", "7.0"]]
 
 
-def truth_line(venue: str, venue_seq: int, bids: list[list[str]], asks: list[list[str]]) -> str:
+def truth_line(
+    venue: str,
+    venue_seq: int,
+    bids: list[list[str]],
+    asks: list[list[str]],
+    instrument: str = "ETH-BTC",
+) -> str:
     return json.dumps(
         {
             "venue": venue,
-            "instrument": "ETH-BTC",
+            "instrument": instrument,
             "venue_seq": venue_seq,
             "ts": 1,
             "bids": bids,
@@ -578,3 +595,126 @@ def test_a_venue_is_judged_as_deep_as_it_says(oracle: Oracle, book: Book) -> Non
 def violated(violation: Violation | None) -> str:
     assert violation is not None
     return violation.rule
+
+
+SEVERAL_QUOTES = (
+    truth_line("okx", 1, [["99", "1"]], [["101", "1"]], "BTC-USD"),
+    truth_line("okx", 2, [["100.1", "2"]], [["100.3", "2"]], "BTC-USDT"),
+    truth_line("okx", 3, [["0.999", "5"]], [["1.001", "5"]], "USDT-USD"),
+    truth_line("okx", 4, [["99100", "0.5"]], [], "1000BTC-USD"),
+)
+NO_RATE = "no live USDT-USD to convert by"
+
+
+@pytest.fixture
+def judge() -> Oracle:
+    """A judge of BTC in dollars and tethers, of which 1.001 are sold and 0.999 bought."""
+    return Oracle(
+        Truth(SEVERAL_QUOTES), 3, Rules(within_s=9e9), {"BTC-ANY": "BTC-USD+BTC-USDT*USDT-USD"}
+    )
+
+
+@pytest.fixture
+def converted(book: Book) -> Book:
+    return replace(
+        book,
+        instrument="BTC-USD+BTC-USDT*USDT-USD+1000BTC-USD/1000@1.001",
+        venues=tuple(
+            replace(feed("okx", seq), instrument=name)
+            for name, seq in (("BTC-USD", 1), ("BTC-USDT", 2), ("1000BTC-USD", 4))
+        ),
+        conversions=(Conversion("USDT-USD", 0.999, 1.001, (feed("okx", 3),)),),
+        spread=0.4004,
+        bids=(
+            Level("okx", 99.9999, 2.0, "BTC-USDT", 100.1),
+            Level("okx", 99.1991, 500.0, "1000BTC-USD", 99100.0),
+            Level("okx", 99.0, 1.0, "BTC-USD", 99.0),
+        ),
+        asks=(
+            Level("okx", 100.4003, 2.0, "BTC-USDT", 100.3),
+            Level("okx", 101.0, 1.0, "BTC-USD", 101.0),
+        ),
+    )
+
+
+def test_an_equivalence_that_is_converted_right_passes(judge: Oracle, converted: Book) -> None:
+    assert judge.first_violation([converted]) is None
+    (one, two, _), (by,) = converted.venues, converted.conversions
+    named = replace(
+        converted,
+        instrument="BTC-ANY",
+        venues=(one, two),
+        bids=(converted.bids[0], converted.bids[2]),
+    )
+    without = replace(
+        named,
+        seq=2,
+        venues=(one, replace(two, state=State.SYNCING, reason=NO_RATE)),
+        conversions=(
+            replace(by, bid=None, ask=None, venues=(feed("okx", 3, State.DOWN, "gone"),)),
+        ),
+        spread=2.0,
+        bids=converted.bids[2:],
+        asks=converted.asks[1:],
+    )
+    assert judge.first_violation([named, without]) is None
+
+
+@pytest.mark.parametrize(
+    ("rule", "spoil"),
+    [
+        (
+            "not the merge of the truth",
+            lambda it: replace(
+                it, bids=(replace(it.bids[0], price=99.99990000000001), *it.bids[1:])
+            ),
+        ),
+        (
+            "not the merge of the truth",
+            lambda it: replace(it, bids=(replace(it.bids[0], original_price=1.0), *it.bids[1:])),
+        ),
+        (
+            "level of a venue that is not live",
+            lambda it: replace(it, asks=(replace(it.asks[0], instrument="BTC-EUR"), it.asks[1])),
+        ),
+        (
+            "wrong conversion",
+            lambda it: replace(it, conversions=(replace(it.conversions[0], bid=0.998),)),
+        ),
+        (
+            "state that never was",
+            lambda it: replace(
+                it, conversions=(replace(it.conversions[0], venues=(feed("okx", 9),)),)
+            ),
+        ),
+        ("live without a conversion", lambda it: replace(it, conversions=())),
+        (
+            "out without a reason",
+            lambda it: replace(
+                it,
+                venues=(
+                    it.venues[0],
+                    replace(it.venues[1], state=State.SYNCING, reason=NO_RATE),
+                    it.venues[2],
+                ),
+                bids=it.bids[1:],
+                asks=it.asks[1:],
+            ),
+        ),
+    ],
+)
+def test_an_equivalence_that_is_converted_wrong_is_named(
+    judge: Oracle, converted: Book, rule: str, spoil: Callable[[Book], Book]
+) -> None:
+    violation = judge.first_violation([spoil(converted)])
+    assert violation is not None
+    assert violation.rule == rule
+
+
+def test_a_conversion_that_went_on_is_stale(converted: Book) -> None:
+    moved = truth_line("okx", 5, [["0.998", "5"]], [["1.001", "5"]], "USDT-USD")
+    history = History(Oracle(Truth([*SEVERAL_QUOTES, moved]), 3, Rules(within_s=1.0)))
+    assert history.take(converted) is None
+    violation = history.cut(3_000_000_000)
+    assert violation is not None
+    assert violation.rule == "stale"

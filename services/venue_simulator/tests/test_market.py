@@ -85,6 +85,24 @@ def test_the_price_drifts_and_comes_back() -> None:
     assert all(abs(each / ETH_BTC.price - 1) < 0.2 for each in middles)
 
 
+@pytest.mark.parametrize(
+    ("instrument", "of", "over", "units"),
+    [("BTC-USDT", "BTC-USD", "USDT-USD", 1.0), ("1000DOGE-USD", "DOGE-USD", None, 1000.0)],
+)
+def test_the_same_in_other_money_or_units_has_the_same_price(
+    instrument: str, of: str, over: str | None, units: float
+) -> None:
+    assets = {asset.instrument: asset for asset in CATALOGUE}
+    one, whole = walk("okx", assets[instrument]), walk("okx", assets[of])
+    money = walk("okx", assets[over]) if over else None
+    moved = 0.0
+    for _ in range(2000):
+        rate = middle(*money.step()) if money else 1.0
+        ratio = middle(*one.step()) * rate / middle(*whole.step()) / units
+        moved = max(moved, abs(ratio - 1.0))
+    assert moved < 0.002
+
+
 def test_most_steps_change_the_top_and_some_do_not() -> None:
     steps = walk("kraken")
     tops = [(bids[:10], asks[:10]) for bids, asks in (steps.step() for _ in range(1000))]

@@ -1,4 +1,4 @@
-"""The instruments of the simulated world."""
+"""The instruments of the simulated world, and how their prices hang together."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ __all__ = ["ALWAYS_MOVING", "CATALOGUE", "RESTING", "Asset", "invent"]
 
 ALWAYS_MOVING: Final = ("ETH-BTC", "BTC-USD")
 """Trade from the start; all others once somebody asks for them."""
+DRIFT: Final = 6e-5
+"""Standard deviation of a price's step, as a fraction of it."""
 RESTING: Final = "BCH-BTC"
 """Moves seldom, whatever the rate: Binance and Bitstamp then send no book for a while."""
 
@@ -27,6 +29,11 @@ class Asset:
     """Otherwise it is listed, and halted."""
     rests: bool = False
     """Whether it moves seldom."""
+    drift: float = DRIFT
+    of: Asset | None = None
+    """What it is the same of in other units or money: its price follows that one's,"""
+    over: Asset | None = None
+    """and is told in what this one prices."""
 
     @property
     def amount(self) -> float:
@@ -35,16 +42,20 @@ class Asset:
         return {"BTC": 0.1, "ETH": 2.0}.get(quote, 6000.0) / self.price
 
 
+_BTC_USD: Final = Asset("BTC-USD", 61_250.0)
+_DOGE_USD: Final = Asset("DOGE-USD", 0.2105)
+_USDT_USD: Final = Asset("USDT-USD", 0.9994, drift=DRIFT / 10)
+
 CATALOGUE: Final = (
     Asset("ETH-BTC", 0.0702),
-    Asset("BTC-USD", 61_250.0),
+    _BTC_USD,
     Asset("ETH-USD", 4_300.0),
     Asset("BTC-EUR", 56_800.0),
     Asset("ETH-EUR", 3_990.0),
     Asset("SOL-USD", 182.5),
     Asset("XRP-USD", 1.12),
     Asset("ADA-USD", 0.684),
-    Asset("DOGE-USD", 0.2105),
+    _DOGE_USD,
     Asset("LTC-USD", 96.4),
     Asset("LTC-BTC", 0.001574),
     Asset("LINK-USD", 18.66),
@@ -55,6 +66,9 @@ CATALOGUE: Final = (
     Asset("GALA-EUR", 0.01633, "bitstamp"),
     Asset("XMR-USD", 291.7, "kraken"),
     Asset("LUNA-USD", 0.0651, tradable=False),
+    _USDT_USD,
+    Asset("BTC-USDT", _BTC_USD.price / _USDT_USD.price, of=_BTC_USD, over=_USDT_USD),
+    Asset("1000DOGE-USD", 1000 * _DOGE_USD.price, of=_DOGE_USD),
 )
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
+from collections.abc import Callable
 from random import Random
 from typing import Final
 
@@ -22,8 +23,6 @@ LEVELS: Final = 110
 """Kept a side: more than the 100 that any simulated channel shows, so that its tail moves too."""
 MAX_LEVELS: Final = 140
 
-DRIFT: Final = 6e-5
-"""Standard deviation of the fair price's step, as a fraction of it."""
 PULL: Final = 1e-4
 """How much of its way back to the start the fair price goes in one step."""
 NOISE: Final = 2e-5
@@ -43,7 +42,7 @@ class BookWalk:
     """One venue's book of one instrument, a step at a time."""
 
     def __init__(self, asset: Asset, listing: Listing, venue: str, seed: int) -> None:
-        self._fair = _FairPrice(asset, seed)
+        self._fair = _fair_price(asset, seed)
         self._random = Random(f"{seed}/{asset.instrument}/{venue}")  # noqa: S311 - no secret
         self._noise = 0.0
         self._tick = 10.0**-listing.tick_decimals
@@ -54,7 +53,7 @@ class BookWalk:
         """Move on; return (bids, asks), best first, at least 100 levels each."""
         random = self._random
         self._noise = self._noise * NOISE_MEMORY + random.gauss(0.0, NOISE)
-        middle = self._fair.step() * (1.0 + self._noise) / self._tick
+        middle = self._fair() * (1.0 + self._noise) / self._tick
         best_bid = max(1, math.floor(middle * (1.0 - HALF_SPREAD)))
         best_ask = max(best_bid + 1, math.ceil(middle * (1.0 + HALF_SPREAD)))
         self._bids.follow(-best_bid)
@@ -66,16 +65,26 @@ class BookWalk:
         return self._bids.levels(), self._asks.levels()
 
 
+def _fair_price(asset: Asset, seed: int) -> Callable[[], float]:
+    """Return the fair price's steps: the same as those of what the asset is the same of."""
+    if asset.of is None:
+        return _FairPrice(asset, seed).step
+    of, over = _fair_price(asset.of, seed), asset.over and _fair_price(asset.over, seed)
+    units = asset.price / (asset.of.price / (asset.over.price if asset.over else 1.0))
+    return lambda: of() * units / (over() if over else 1.0)
+
+
 class _FairPrice:
     """A random walk with a slight pull home: the same numbers for the same seed and instrument."""
 
     def __init__(self, asset: Asset, seed: int) -> None:
         self._random = Random(f"{seed}/{asset.instrument}")  # noqa: S311 - no secret
         self._home = asset.price
+        self._drift = asset.drift
         self._distance = 0.0
 
     def step(self) -> float:
-        self._distance += self._random.gauss(0.0, DRIFT) - PULL * self._distance
+        self._distance += self._random.gauss(0.0, self._drift) - PULL * self._distance
         return self._home * math.exp(self._distance)
 
 
