@@ -5,8 +5,8 @@ from dragonfly_fix.codec import (
     DATA_OF,
     Field,
     FixDecoder,
+    FixMessage,
     Garbled,
-    Message,
     checksum,
     decode_fields,
     encode,
@@ -41,7 +41,7 @@ def test_a_message_is_read_as_it_was_written(
     kind: bytes, header: list[Field], body: list[Field]
 ) -> None:
     frame = encode(kind, encode_fields(header), encode_fields(body))
-    assert list(FixDecoder().feed(frame)) == [Message(kind, [*header, *body])]
+    assert list(FixDecoder().feed(frame)) == [FixMessage(kind, [*header, *body])]
 
 
 @given(FIELDS, RAW, FIELDS)
@@ -76,11 +76,11 @@ def test_the_checksum_is_the_sum_of_bytes(data: bytes) -> None:
 @given(st.lists(st.integers(1, 9), max_size=30))
 def test_a_stream_is_cut_anywhere(cuts: list[int]) -> None:
     stream = b"".join(heartbeat(seq) for seq in range(1, 6))
-    decoder, found = FixDecoder(), list[Message | Garbled]()
+    decoder, found = FixDecoder(), list[FixMessage | Garbled]()
     for length in [*cuts, len(stream)]:
         found += decoder.feed(stream[:length])
         stream = stream[length:]
-    assert [each.get(34) for each in found if isinstance(each, Message)] == [
+    assert [each.get(34) for each in found if isinstance(each, FixMessage)] == [
         b"%d" % seq for seq in range(1, 6)
     ]
 
@@ -92,7 +92,7 @@ def test_the_example_of_the_specification() -> None:
             "|141=Y|553=desk-1|554=TOKEN|10=021|"
         )
     )
-    assert isinstance(logon, Message)
+    assert isinstance(logon, FixMessage)
     assert (logon.type, logon.get(553), logon.get(1)) == (b"A", b"desk-1", None)
     assert encode(b"A", encode_fields(logon.fields), b"").endswith(b"\x0110=021\x01")
 
@@ -120,7 +120,7 @@ def test_garbled_bytes_are_told_once_and_the_next_message_is_read(text: str, rea
     found = [*decoder.feed(wire(text)), *decoder.feed(heartbeat(7))]
     assert isinstance(found[0], Garbled)
     assert reason in found[0].reason
-    assert [each.get(34) for each in found[1:] if isinstance(each, Message)] == [b"7"]
+    assert [each.get(34) for each in found[1:] if isinstance(each, FixMessage)] == [b"7"]
 
 
 @given(st.lists(st.binary(max_size=40) | st.just(heartbeat()), max_size=10))
@@ -131,6 +131,6 @@ def test_nothing_stops_a_decoder(pieces: list[bytes]) -> None:
     # Whatever frame was begun ends within these.
     found = [each for _ in range(20) for each in decoder.feed(heartbeat(9))]
     last = found[-1]
-    assert isinstance(last, Message)
+    assert isinstance(last, FixMessage)
     assert last.get(34) == b"9"
     assert not decoder._buffer

@@ -3,7 +3,7 @@ from __future__ import annotations
 from xml.etree import ElementTree as ET
 
 import pytest
-from dragonfly_fix.codec import Message, decode_fields
+from dragonfly_fix.codec import FixMessage, decode_fields
 from dragonfly_fix.dictionary import FieldLayout, InvalidMessageError, RejectReason
 from dragonfly_fix.fix44 import FIX44, KNOWN_TYPES
 from fix_world import SPECIFICATION
@@ -16,9 +16,9 @@ LATER = {957, 958, 959, 960}
 """Of a later version."""
 
 
-def message(kind: str, body: str, header: str = AT) -> Message:
+def message(kind: str, body: str, header: str = AT) -> FixMessage:
     text = f"{header}|{body}" if body else header
-    return Message(kind.encode(), decode_fields(text.replace("|", "\x01").encode() + b"\x01"))
+    return FixMessage(kind.encode(), decode_fields(text.replace("|", "\x01").encode() + b"\x01"))
 
 
 @pytest.mark.parametrize(

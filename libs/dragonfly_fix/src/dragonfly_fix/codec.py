@@ -22,8 +22,8 @@ __all__ = [
     "SOH",
     "Field",
     "FixDecoder",
+    "FixMessage",
     "Garbled",
-    "Message",
     "checksum",
     "decode_fields",
     "encode",
@@ -78,7 +78,7 @@ class _Prefixes(dict[int, bytes]):
 _PREFIXES: Final = _Prefixes({tag: b"%d=" % tag for tag in range(1, 5000)})
 
 
-class Message(NamedTuple):
+class FixMessage(NamedTuple):
     """One message, its frame taken off."""
 
     type: bytes
@@ -200,7 +200,7 @@ class FixDecoder:
         self._lost = False
         """What follows a garbled frame is told once."""
 
-    def feed(self, data: bytes) -> Iterator[Message | Garbled]:
+    def feed(self, data: bytes) -> Iterator[FixMessage | Garbled]:
         """Take what arrived; yield what is complete now."""
         self._buffer += data
         while True:
@@ -215,7 +215,7 @@ class FixDecoder:
             self._lost = False
             yield message
 
-    def _next(self) -> Message | None:
+    def _next(self) -> FixMessage | None:
         buffer = self._buffer
         if self._skip_to_begin() and not self._lost:
             raise _GarbledError("BeginString (8) does not come first")
@@ -241,7 +241,7 @@ class FixDecoder:
         tag, msg_type = fields.pop(0)
         if tag != 35:
             raise _GarbledError("MsgType (35) does not come third")
-        return Message(msg_type, fields, begin_string)
+        return FixMessage(msg_type, fields, begin_string)
 
     def _skip_to_begin(self) -> bool:
         """Drop what comes before the next frame; return False where that is nothing."""

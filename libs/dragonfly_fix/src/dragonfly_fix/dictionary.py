@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import IntEnum
 from typing import Final, NamedTuple
 
-from dragonfly_fix.codec import Field, Message
+from dragonfly_fix.codec import Field, FixMessage
 from dragonfly_fix.timestamps import parse_timestamp
 
 __all__ = [
@@ -177,7 +177,7 @@ class Dictionary:
         }
         self.known_types = frozenset(kind.encode() for kind in known_types)
 
-    def check(self, message: Message, *, strict: bool = False) -> None:
+    def check(self, message: FixMessage, *, strict: bool = False) -> None:
         """Hold a message of one of `messages` against its definition.
 
         `strict` refuses a user-defined tag that is not in `fields`; otherwise it is passed over.

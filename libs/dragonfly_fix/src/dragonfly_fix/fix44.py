@@ -12,7 +12,6 @@ from typing import Final
 from dragonfly_fix.dictionary import Dictionary
 
 __all__ = [
-    "ADMIN_TYPES",
     "COMPONENTS",
     "FIELDS",
     "FIX44",
@@ -20,10 +19,22 @@ __all__ = [
     "KNOWN_TYPES",
     "MESSAGES",
     "TRAILER",
+    "MsgType",
 ]
 
-ADMIN_TYPES: Final = frozenset({b"0", b"1", b"2", b"3", b"4", b"5", b"A"})
-"""Messages of the session itself: never sent again, a gap is filled in their place."""
+
+class MsgType:
+    """MsgType (35) of what the session itself sends, and of the refusal of application messages."""
+
+    HEARTBEAT: Final = b"0"
+    TEST_REQUEST: Final = b"1"
+    RESEND_REQUEST: Final = b"2"
+    REJECT: Final = b"3"
+    SEQUENCE_RESET: Final = b"4"
+    LOGOUT: Final = b"5"
+    LOGON: Final = b"A"
+    BUSINESS_REJECT: Final = b"j"
+
 
 FIELDS: Final = """
     1 Account STRING

@@ -1,0 +1,42 @@
+"""QuickFIX's acceptance scripts against our session: each is a test, so pytest counts them."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import Final
+
+import pytest
+from echo_server import EchoServer
+from fix_world import SCRIPTS
+from patience import patiently
+
+RUNNER: Final = SCRIPTS.parent / "tools" / "fix_def_runner.py"
+ALL: Final = sorted(SCRIPTS.glob("*.def"))
+SILENT: Final = {"4a_NoDataSentDuringHeartBtInt", "6_SendTestRequest"}
+"""Scripts that wait for heartbeats, minutes of them: their server's clock runs faster."""
+SPEED: Final = 10.0
+ANSWERED_OTHERWISE: Final[dict[str, str]] = {}
+"""Scripts that are answered differently on purpose, with the reason: none."""
+
+pytestmark = [pytest.mark.needs(SCRIPTS), pytest.mark.needs(RUNNER)]
+
+
+def test_there_are_59_scripts() -> None:
+    assert len(ALL) == 59
+    assert ANSWERED_OTHERWISE.keys() <= {script.stem for script in ALL}
+
+
+@pytest.mark.parametrize("script", ALL, ids=lambda script: script.stem)
+async def test_a_script_is_answered_as_quickfix_answers_it(script: Path) -> None:
+    if script.stem in ANSWERED_OTHERWISE:
+        pytest.skip(ANSWERED_OTHERWISE[script.stem])
+    async with EchoServer(SPEED if script.stem in SILENT else 1.0) as server, patiently():
+        runner = await asyncio.create_subprocess_exec(
+            *(sys.executable, RUNNER, "127.0.0.1", str(server.port)),
+            *(SCRIPTS / "fields.fmt", script),
+            stdout=asyncio.subprocess.PIPE,
+        )
+        told, _ = await runner.communicate()
+    assert told.startswith(b"1 passed, 0 failed"), told.decode()
