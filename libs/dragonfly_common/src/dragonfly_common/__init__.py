@@ -1,1 +1,1 @@
-"""What every DragonflyBot process shares: types, messages, codec, bus, runtime, command group."""
+"""Shared by every DragonflyBot process: types, messages, codec, bus, runtime, command group."""

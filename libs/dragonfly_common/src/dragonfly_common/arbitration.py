@@ -29,7 +29,7 @@ RECOUNT_S: Final = 5.0
 
 
 class Stage(Enum):
-    """What becomes of a message whose source is gone while all others are behind it."""
+    """The fate of a message whose source is gone while all others are behind it."""
 
     HELD = "held"
     """It stands."""

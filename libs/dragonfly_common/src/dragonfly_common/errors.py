@@ -24,7 +24,7 @@ __all__ = [
 
 
 class ExitCode(IntEnum):
-    """What a process says to its supervisor by ending."""
+    """The exit codes, by which a process tells its supervisor why it ended."""
 
     STOPPED = 0
     BUG = 1

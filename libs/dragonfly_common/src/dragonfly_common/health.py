@@ -1,4 +1,4 @@
-"""Whether a process on this machine has fresh data, for those who watch over it.
+"""The health of a process on this machine: fresh data or none, for those who watch over it.
 
 `dragonfly health` is for people; `dragonfly-health` does the same at a fraction of the cost, as an
 orchestrator runs it every two seconds in every container: it imports next to nothing.

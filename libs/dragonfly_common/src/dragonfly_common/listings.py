@@ -1,4 +1,4 @@
-"""What venues list, as far as they have said. Pure."""
+"""The instruments that venues list, as far as they have said. Pure."""
 
 from __future__ import annotations
 

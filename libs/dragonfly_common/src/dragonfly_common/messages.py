@@ -37,7 +37,7 @@ Ratio = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
 
 
 class Envelope(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """What surrounds every body on the bus; written and read by the bus alone.
+    """The frame around every body on the bus; written and read by the bus alone.
 
     `epoch` is the publisher's start in ns; `seq` counts the messages of one topic within it.
     """
@@ -121,7 +121,7 @@ class Instruments(msgspec.Struct, frozen=True, array_like=True, tag="instruments
 
 
 class ListedMarket(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """What a venue tells of one instrument that it lists.
+    """One instrument that a venue lists, as the venue tells of it.
 
     `word` is the venue's own for a halt, or for a restriction of trading; empty where there is
     none. Increments and minimums of orders are plain decimal text, None where they are not told.
@@ -141,7 +141,7 @@ class Gone(msgspec.Struct, frozen=True, array_like=True, tag="gone", gc=False):
 
 
 class Claim(msgspec.Struct, frozen=True, array_like=True, tag="claim", gc=False):
-    """What a replica tells the others of its service: which instruments it has ready.
+    """A replica's word to the others of its service: the instruments that it has ready.
 
     One that is `leaving` ends as soon as the others have them too.
     """

@@ -132,7 +132,7 @@ class _Whole:
 
 
 class _PartRuntime(Runtime):
-    """What one service may ask of the process that it shares."""
+    """The process that services share, as one of them may ask of it."""
 
     def __init__(self, whole: _Whole, part: Gathered) -> None:
         process = whole.process

@@ -79,7 +79,7 @@ logger = structlog.get_logger()
 
 @dataclass(frozen=True)
 class RuntimeOptions:
-    """What every service's command line offers."""
+    """The options that every service's command line offers."""
 
     instance: str | None = None
     log_level: str = "info"
@@ -150,7 +150,7 @@ def _check_id(ctx: click.Context, option: click.Parameter, name: str | None) -> 
 
 
 class Runtime:
-    """What a service's main function may ask of, and must tell, the process it runs in."""
+    """The process that a service runs in, as its main function asks of it and tells it."""
 
     def __init__(self, service: str, options: RuntimeOptions, clock: Clock | None = None) -> None:
         self.service = service

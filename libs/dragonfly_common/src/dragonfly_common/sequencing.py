@@ -1,4 +1,4 @@
-"""What the messages of one connection say about each other. Pure.
+"""The sequence of the messages of one connection: gaps, duplicates, new epochs. Pure.
 
 1. A connection is one process: its publisher and its epoch are those of its first message. What
    names another publisher or epoch is refused; it says nothing about the one that is there.

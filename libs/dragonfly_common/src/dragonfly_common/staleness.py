@@ -1,4 +1,4 @@
-"""Who is silent, what lags, whether this process stood still. Pure: time is a parameter."""
+"""Silence, lag, and pauses of this process itself. Pure: time is a parameter."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class Lag:
 
 
 class PauseDetector:
-    """Whether this process stood still: stopped, starved of processor, or suspended.
+    """Notices that this process stood still: stopped, starved of processor, or suspended.
 
     What its sockets hold is then as old as the pause, and whoever reads one asks first: the main
     loop, which `beats`, may come to it later. (The bus needs none: its timers run before its

@@ -44,7 +44,7 @@ again, however many ask for however many names."""
 
 
 class ViewKind(StrEnum):
-    """What an aggregator computes of an instrument."""
+    """The views that an aggregator computes of an instrument."""
 
     BOOK = "book"
     BBO = "bbo"

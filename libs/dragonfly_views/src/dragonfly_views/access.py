@@ -1,4 +1,4 @@
-"""Who a caller is: by its token, by its certificate, by both, or else by its connection."""
+"""Callers made known: by a token, by a certificate, by both, or else by the connection."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Access:
 
     @property
     def asks_tokens(self) -> bool:
-        """Whether nobody is let in without a token."""
+        """Nobody is let in without a token."""
         return self._files is not None
 
     def admit(self, peer: str, *, token: str = "", name: str = "") -> Caller:

@@ -1,4 +1,7 @@
-"""What each bot has open, and may have: over all its connections where it has a name."""
+"""Accounts of bots: the calls and instruments that each has open, and its quota.
+
+A bot that has a name has one account over all its connections.
+"""
 
 from __future__ import annotations
 
@@ -163,7 +166,7 @@ def _bucket(quota: Quota) -> TokenBucket | None:
 
 @dataclass(frozen=True)
 class Caller:
-    """Who makes a call: decided once, when it begins."""
+    """The bot that makes a call: decided once, when it begins."""
 
     account: Account
     peer: str

@@ -1,4 +1,4 @@
-"""What one bot has not been sent yet: of each view only the newest state. Pure."""
+"""The mail of one bot, conflated: of each view only the newest state waits for it. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Why a caller is refused, in words of no protocol, and the checks that every gateway makes. Pure.
+"""Refusals of callers, in words of no protocol, and the checks that every gateway makes. Pure.
 
 A refusal is one sentence that names the input, the rule and the remedy, and a code. Each gateway
 says the code in its own protocol: as a gRPC status, an HTTP status, a reject of FIX.

@@ -28,7 +28,7 @@ N = TypeVar("N", bound=float)
 
 @dataclass(frozen=True)
 class Quota:
-    """What one bot may have, over all its connections; None leaves it to the gateway's limits."""
+    """A bot's quota, over all its connections; None leaves it to the gateway's limits."""
 
     streams: int | None = None
     """Open at a time."""

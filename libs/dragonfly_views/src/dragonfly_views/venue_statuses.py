@@ -1,4 +1,4 @@
-"""What venues there are, how they are, and what they list. Pure."""
+"""The venues: their states, and the instruments that they list. Pure."""
 
 from __future__ import annotations
 
@@ -54,15 +54,15 @@ class VenueStatuses:
         return sorted(self._venues.keys() | self._lists.keys())
 
     def is_live(self) -> bool:
-        """Whether an aggregator that is there reports a live venue."""
+        """An aggregator that is there reports a live venue."""
         return any(self._state_of(venue).venue.state is FeedState.LIVE for venue in self._venues)
 
     def is_settled(self, now: float) -> bool:
-        """Whether no more venues are to come: for a while no aggregator or venue was new."""
+        """No more venues are to come: for a while no aggregator or venue was new."""
         return now - self._grew_at >= self._settles_after_s
 
     def is_complete(self, now: float) -> bool:
-        """Whether every venue has said what it lists; there is one, and no more are to come."""
+        """Every venue has said what it lists; there is one, and no more are to come."""
         return self.is_settled(now) and bool(self._lists) and not self.unlisted
 
     @property

@@ -1,4 +1,4 @@
-"""What some files say, kept current while they change."""
+"""Files that are read anew when they change: certificates, tokens."""
 
 from __future__ import annotations
 

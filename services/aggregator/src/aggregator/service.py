@@ -126,7 +126,7 @@ class Aggregator:
             self._subscriber,
             *self._peers.subscribers,
         )
-        """What to wait on."""
+        """The ends on the bus, to be waited on."""
         runtime.ready(address=self._publisher.address)
 
     def turn(self) -> float:

@@ -35,7 +35,7 @@ Status = tuple[str, FeedState, str, float | None, int]
 
 
 class VenueBook(msgspec.Struct, frozen=True, gc=False):
-    """What a listener last said, with levels only where they may enter a consolidated book."""
+    """A listener's last book, with levels only where they may enter a consolidated book."""
 
     venue: str
     state: FeedState

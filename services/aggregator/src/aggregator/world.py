@@ -44,7 +44,7 @@ COMPLETE_WITHIN_S: Final = 0.5
 
 @dataclass
 class Effects:
-    """What the world wants done, in this order."""
+    """The effects of a change: what the world wants done, in this order."""
 
     subscribe: list[str] = field(default_factory=list)
     unsubscribe: list[str] = field(default_factory=list)
@@ -54,7 +54,7 @@ class Effects:
 
 @dataclass
 class _Told:
-    """What gateways were last told of one view."""
+    """The state of one view as gateways were last told it."""
 
     seq: int = 0
     top: Top | None = None
@@ -130,7 +130,7 @@ class World:
         """Instruments and markets to look at again whatever is heard of them."""
         self._effects = Effects()
         self.live = False
-        """Whether any venue is live."""
+        """A venue is live."""
         for name in self._always:
             self._market(name)
 

@@ -1,4 +1,4 @@
-"""What a call shows of who makes it: a token in its metadata, a name in its certificate."""
+"""The credentials of a call: a token in its metadata, a name in its certificate."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ class AckWindow:
         return self._sent
 
     def may_send(self) -> bool:
-        """Whether another update may be sent."""
+        """Another update may be sent."""
         return self._acknowledged is None or self._sent - self._acknowledged < self.size
 
     def number_next(self, now: float) -> int:
@@ -60,6 +60,6 @@ class AckWindow:
         self._progress_at = now
 
     def overdue(self, now: float) -> bool:
-        """Whether updates are in flight and none was acknowledged for longer than the limit."""
+        """Updates are in flight, and none was acknowledged for longer than the limit."""
         waits = self._acknowledged is not None and self._acknowledged < self._sent
         return waits and not self._held and now - self._progress_at > self.limit_s

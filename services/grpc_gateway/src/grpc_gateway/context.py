@@ -1,4 +1,4 @@
-"""What the gateway uses of gRPC, which ships no types: a call's context, and the statuses."""
+"""Types for what the gateway uses of gRPC, which ships none: a call's context, the statuses."""
 
 from __future__ import annotations
 

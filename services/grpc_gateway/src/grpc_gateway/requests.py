@@ -1,4 +1,4 @@
-"""What the contracts let a bot ask for, field by field: the value or its refusal. Pure."""
+"""The checks of a request's fields by the contracts: each its value or its refusal. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the two services do, one method per rpc; `rpc` binds them to the contracts."""
+"""The two gRPC services, one method per rpc; `rpc` binds them to the contracts."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ SHARE_OF_DEADLINE: Final = 0.8
 
 @dataclass(frozen=True)
 class BotLimits:
-    """What one bot may ask for, and what it is given by default."""
+    """The limits of one bot, and the defaults of what it leaves out."""
 
     depth: int
     max_instruments: int

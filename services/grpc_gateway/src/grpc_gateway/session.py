@@ -68,7 +68,7 @@ class BotSession:
 
     @property
     def idle(self) -> bool:
-        """Whether nothing is subscribed and nothing waits."""
+        """Nothing is subscribed and nothing waits."""
         return not (self._depths or self._refusals)
 
     async def take(self, request: pb.SessionRequest) -> None:

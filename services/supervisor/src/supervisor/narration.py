@@ -1,4 +1,4 @@
-"""What a person at the terminal is told of many processes' logs.
+"""The narration of many processes' logs to a person at the terminal.
 
 Story       finds in a log what matters to a person: venues that leave and come back, trouble
 Narrator    prints that for `up`, or every line that is logged, or those lines as JSON
@@ -263,7 +263,7 @@ class Ticker:
 
     @property
     def lines(self) -> list[str]:
-        """What to show, newest last."""
+        """The lines to show, newest last."""
         return list(self._lines)
 
     def log(self, process: str, line: LogLine) -> None:

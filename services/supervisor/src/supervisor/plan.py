@@ -47,7 +47,7 @@ class VenueAddresses(TypedDict):
 
 
 class Facts(TypedDict, total=False):
-    """What a process says when it is ready."""
+    """The facts that a process tells when it is ready."""
 
     address: str
     venues: dict[str, VenueAddresses]
@@ -68,7 +68,7 @@ class DeploymentOptions:
     state_dir: Path | None = None
     """Where listeners keep what must outlive a restart."""
     apart: bool = False
-    """Whether each service has a process of its own."""
+    """Each service has a process of its own."""
     equivalences: Equivalences = field(default_factory=Equivalences)
     """What of the instruments has a name of its own; listeners are told what it is made of."""
     status: str | None = None

@@ -20,7 +20,7 @@ LONGEST_FOLDER_BYTES: Final = 107 - len("/dragonfly-12345678/aggregator")
 
 
 class System:
-    """What is running: where bots connect, and what ends when something is refused."""
+    """A system that is running: where bots connect, and what ends when something is refused."""
 
     def __init__(self, gateway: str, control: str | None, failed: asyncio.Future[None]) -> None:
         self.gateway = gateway

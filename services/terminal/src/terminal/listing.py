@@ -1,4 +1,4 @@
-"""What venues list, as a table or as JSON. Pure."""
+"""The instruments that venues list, as a table or as JSON. Pure."""
 
 from __future__ import annotations
 

@@ -69,16 +69,16 @@ class Listing:
 
 
 class Books(Protocol):
-    """What a venue's protocol may know of its market."""
+    """The market of a venue, as its protocol may know it."""
 
     @property
     def halted(self) -> bool:
-        """Whether nobody can trade anything."""
+        """Nobody can trade anything."""
         ...
 
     @property
     def post_only(self) -> bool:
-        """Whether only orders that rest are taken, in every market."""
+        """Only orders that rest are taken, in every market."""
         ...
 
     def listings(self) -> list[Listing]: ...

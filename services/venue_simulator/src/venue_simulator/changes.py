@@ -1,4 +1,4 @@
-"""What differs between two states of one side of a book."""
+"""The changes between two states of one side of a book."""
 
 from __future__ import annotations
 

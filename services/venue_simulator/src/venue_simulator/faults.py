@@ -1,4 +1,4 @@
-"""What can go wrong at a venue, how that is written down, and what of it goes wrong right now.
+"""Faults of a venue: their kinds, how they are written down, and those that are on right now.
 
 A fault is a moment or a state:
 
@@ -226,7 +226,7 @@ def parse_planned_fault(text: str, venues: Iterable[str]) -> PlannedFault:
 
 
 class ActiveFaults:
-    """What goes wrong at one venue right now. Pure: others keep the time."""
+    """The faults that are on at one venue. Pure: others keep the time."""
 
     def __init__(self) -> None:
         self._lasting: Counter[tuple[FaultKind, str | None]] = Counter()

@@ -1,4 +1,4 @@
-"""What a simulator is told, and what of it does not fit together."""
+"""The options of a simulator, checked against each other."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What rebuilds recorded books: each venue's `recording.py` reads its own messages with it.
+"""The rebuilding of recorded books: each venue's `recording.py` reads its own messages with it.
 
 Seeds and deltas go in, whole books come out: the simulator can then serve them in any shape that
 the venue has. A recording that contradicts itself (a lost delta, a wrong checksum) is refused,

@@ -1,4 +1,4 @@
-"""What venues and their fronts answer with to those whom they do not serve."""
+"""The HTTP replies of venues and their fronts to those whom they do not serve."""
 
 from __future__ import annotations
 

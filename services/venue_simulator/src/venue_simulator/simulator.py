@@ -39,7 +39,7 @@ logger = structlog.get_logger()
 
 
 class Driver(Protocol):
-    """What moves the books."""
+    """The driver of a market: it moves the books."""
 
     def start(self) -> None: ...
 

@@ -38,7 +38,7 @@ __all__ = [
 
 
 Frame: TypeAlias = str | bytes
-"""What is sent: a text frame, or a binary one."""
+"""A frame that is sent: text, or binary."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +132,7 @@ Action = Send | Subscribe | Unsubscribe | HangUp | KeptAlive | Question | Later
 
 @dataclass(frozen=True, slots=True)
 class RestRequest:
-    """What REST is asked."""
+    """A request to REST."""
 
     path: str
     query: Mapping[str, str]
@@ -143,7 +143,7 @@ class RestRequest:
 
 @dataclass(frozen=True, slots=True)
 class RestReply:
-    """What a REST request gets."""
+    """The reply to a REST request."""
 
     body: bytes
     status: int = 200
@@ -152,7 +152,7 @@ class RestReply:
 
 @dataclass(frozen=True, slots=True)
 class KeepaliveRules:
-    """What the venue does while nothing happens."""
+    """The pings, heartbeats and limits of silence by which a venue keeps a connection alive."""
 
     ping_interval_s: float | None = None
     """WebSocket ping frames to the client; their payload is the time in ms."""
@@ -224,7 +224,7 @@ class FakeVenue(Protocol):
 
     @property
     def rate_limited(self) -> RestReply:
-        """What REST answers to a client that asks too often."""
+        """REST's answer to a client that asks too often."""
         ...
 
     def list_asset(self, asset: Asset) -> Listing:

@@ -46,7 +46,7 @@ logger = structlog.get_logger()
 
 
 class Role(StrEnum):
-    """What a process is on the bus."""
+    """The roles of a process on the bus."""
 
     LISTENER = "listener"
     AGGREGATOR = "aggregator"

@@ -1,4 +1,4 @@
-"""What subscribers may ask of a publisher, bounded; who asks for more is cut off.
+"""The bound on what subscribers ask of a publisher; one that asks for more is cut off.
 
 ZeroMQ keeps every subscription in a tree, some 50 bytes for each byte of a topic, before this
 process hears of it. So a peer is cut off as soon as it has more than anybody needs, which frees

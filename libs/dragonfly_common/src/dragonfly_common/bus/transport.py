@@ -1,4 +1,4 @@
-"""What carries the bus: both ends as their owners see them, whatever is between them.
+"""The transport of the bus: both ends as their owners see them, whatever is between them.
 
 An Endpoint is a publisher's end at its address, an Upstream a subscriber's end of one address. Over
 ZeroMQ they are in `zmq_transport`, within one process in `local_transport`.

@@ -1,4 +1,4 @@
-"""What Binance's streams carry.
+"""The frames of Binance's streams.
 
 Sources: web-socket-streams.md, "Partial Book Depth Streams", "Diff. Depth Stream", "Individual
 Symbol Book Ticker Streams". `bookTicker.u`, `depthUpdate.u` and `lastUpdateId` are one counter.

@@ -1,4 +1,4 @@
-"""What Bitfinex's channels carry. Source: docs.bitfinex.com, "Public channels", "Checksum".
+"""The frames of Bitfinex's channels. Source: docs.bitfinex.com, "Public channels", "Checksum".
 
     943592,[[6000,2,1.5],[6100,1,-3]]
 
@@ -45,7 +45,7 @@ TICKER_INTERVAL_NS: Final = 15_000_000_000
 
 
 class Flag(IntFlag):
-    """What a client asks for by `conf`."""
+    """The flags that a client sets by `conf`."""
 
     TIMESTAMP = 1 << 15
     SEQ_ALL = 1 << 16

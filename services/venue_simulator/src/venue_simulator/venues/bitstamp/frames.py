@@ -1,4 +1,6 @@
-"""What Bitstamp's book channels carry: `order_book_` 100 levels whole, `diff_order_book_` changes.
+"""The frames of Bitstamp's book channels.
+
+`order_book_` carries 100 levels whole, `diff_order_book_` changes.
 
 Source: bitstamp.net/websocket/v2, "Live order book", "Live full order book".
 """

@@ -1,4 +1,4 @@
-"""What Coinbase Exchange's channels carry. Source: docs.cdp.coinbase.com, "WebSocket Channels".
+"""The frames of Coinbase Exchange's channels. Source: docs.cdp.coinbase.com, "WebSocket Channels".
 
 `level2_batch` begins with the whole book and goes on with changes; a size of 0 removes a price.
 `ticker` shows the best prices, as of the last match.

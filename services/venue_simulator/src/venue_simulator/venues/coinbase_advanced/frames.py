@@ -1,4 +1,4 @@
-"""What Advanced Trade's channels carry. Source: docs.cdp.coinbase.com, "WebSocket Channels".
+"""The frames of Advanced Trade's channels. Source: docs.cdp.coinbase.com, "WebSocket Channels".
 
 `level2` arrives as `l2_data`: the whole book, of which levels that nobody has touched are of 1970,
 then changes. Numbers have no padding. A message may hold several events.

@@ -1,4 +1,4 @@
-"""What Crypto.com's channels carry. Source: exchange-docs.crypto.com, "book", "ticker".
+"""The frames of Crypto.com's channels. Source: exchange-docs.crypto.com, "book", "ticker".
 
 `book` is whole each time, or whole once and then its changes, each of which names the number that
 it follows; `ticker` has the best prices.

@@ -1,4 +1,4 @@
-"""What Deribit's book channels carry. Source: docs.deribit.com, "Subscriptions".
+"""The frames of Deribit's book channels. Source: docs.deribit.com, "Subscriptions".
 
 `book.X.100ms` begins with a snapshot of all levels and goes on with changes; each names the number
 that it follows. `book.X.none.N.100ms` and `quote.X` carry whole tops and best prices.

@@ -1,4 +1,4 @@
-"""What Gate.io's book channels carry. Source: gate.com, "Spot WebSocket v4".
+"""The frames of Gate.io's book channels. Source: gate.com, "Spot WebSocket v4".
 
 `spot.obu` begins with a whole book and goes on with its changes, which cover the numbers `U` to
 `u`. `spot.order_book_update` does so too, in another spelling; `spot.order_book` carries whole

@@ -1,4 +1,4 @@
-"""What Gemini's streams carry. Source: docs.gemini.com, WebSocket API, "Market data streams".
+"""The frames of Gemini's streams. Source: docs.gemini.com, WebSocket API, "Market data streams".
 
 `lastUpdateId`, `depthUpdate.u` and `bookTicker.u` are one counter, of the whole venue.
 """

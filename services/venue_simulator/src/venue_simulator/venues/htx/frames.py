@@ -1,4 +1,4 @@
-"""What HTX's book topics carry. Source: HTX spot API docs, "Websocket Market Data".
+"""The frames of HTX's book topics. Source: HTX spot API docs, "Websocket Market Data".
 
 Every frame is a gzip member. `depth` and `mbp.refresh` carry whole tops, `bbo` the best prices,
 `mbp` changes that name the number they follow. Numbers are printed as Java prints doubles.

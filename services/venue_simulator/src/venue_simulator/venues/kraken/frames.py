@@ -1,4 +1,4 @@
-"""What Kraken's book channel carries: a snapshot, then deltas of the subscriber's window.
+"""The frames of Kraken's book channel: a snapshot, then deltas of the subscriber's window.
 
 Sources: docs.kraken.com/api/docs/websocket-v2/book, and the guide "Spot Websockets (v2) Book
 Checksum". A window is the N best levels. A level that enters it, or changes in it, is sent; one

@@ -1,4 +1,4 @@
-"""What KuCoin's book topics carry. Source: docs.kucoin.com, "Level-2 Market Data".
+"""The frames of KuCoin's book topics. Source: docs.kucoin.com, "Level-2 Market Data".
 
 `/market/level2` sends each change of the whole book, numbered one by one and several to a message;
 `/spotMarket/level2Depth5` and `Depth50` send whole tops, `/spotMarket/level1` the best prices.

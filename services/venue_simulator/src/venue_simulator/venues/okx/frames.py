@@ -1,4 +1,4 @@
-"""What OKX's book channels carry. Source: okx.com/docs-v5, "Order book channel".
+"""The frames of OKX's book channels. Source: okx.com/docs-v5, "Order book channel".
 
 `books` begins with a snapshot of 400 levels and goes on with changes; each names the `seqId` that
 it follows. `books5` and `bbo-tbt` carry whole tops, when they change; the channels count apart.
@@ -19,7 +19,7 @@ DELTAS: Final = "books"
 CHANNEL_DEPTHS: Final = {DELTAS: 400, "books5": 5, "bbo-tbt": 1}
 
 _OFFSETS: Final = {"books5": 1_000_003, "bbo-tbt": 2_000_029}
-"""What sets the numbers of the other channels apart."""
+"""They set the numbers of the other channels apart from those of the book."""
 _CHECKSUM: Final = re.compile(r'(?<="checksum":)-?\d+')
 
 
