@@ -177,7 +177,7 @@ class Discovery:
 
     @property
     def complete(self) -> bool:
-        """Whether each name was found at least once."""
+        """Each name was found at least once."""
         return len(self._found) == self._expected
 
     def close(self) -> None:

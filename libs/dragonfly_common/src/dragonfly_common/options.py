@@ -37,7 +37,7 @@ MAX_RATE: Final = 1000.0
 """Updates a second that a simulated venue makes of each instrument at most."""
 
 MOST: Final = 1e9
-"""What no number of an option exceeds; as seconds, 31 years: no timer of any library overflows."""
+"""The largest number of any option; as seconds, 31 years: no timer of any library overflows."""
 
 F = TypeVar("F", bound=Callable[..., Any])
 R = TypeVar("R")

@@ -40,7 +40,7 @@ class TokenBucket:
 
 
 class SayOnce:
-    """Whether a thing is to be said: not if it was within the interval. Its user logs, and counts.
+    """Tells its user to say a thing once an interval; the user logs it, and counts all.
 
     Of what was said until something changes a plain flag is the whole memory: that is not this.
     """

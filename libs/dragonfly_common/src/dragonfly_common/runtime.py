@@ -72,7 +72,7 @@ R = TypeVar("R")
 AsyncMain = Callable[["Runtime"], Coroutine[Any, Any, None]]
 
 _gathering: ContextVar[bool] = ContextVar("gathering", default=False)
-"""Whether services are to be run beside others, by who gathers them."""
+"""Services are to be run beside others, by a caller that gathers them."""
 
 logger = structlog.get_logger()
 
@@ -86,7 +86,7 @@ class RuntimeOptions:
     log_format: str = "auto"
     status_address: str | None = None
     open: bool = False
-    """Whether it is meant that other machines reach what nothing protects."""
+    """It is meant that other machines reach what nothing protects."""
 
 
 open_option: Final = click.option(

@@ -49,7 +49,7 @@ class RefusalCode(Enum):
     UNAVAILABLE = "unavailable"
     """The gateway cannot say now: try again, or another gateway."""
     OVERDUE = "overdue"
-    """What the caller was to send did not come in time."""
+    """The caller did not send in time what it was to send."""
     STALLED = "stalled"
     """The caller does not take what it is sent."""
 

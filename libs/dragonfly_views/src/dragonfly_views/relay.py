@@ -87,7 +87,7 @@ class _Entry:
     messages: dict[str, _Message] = field(default_factory=dict)
     """By aggregator."""
     chosen: _Message | None = None
-    """What readers are shown, unless that is a placeholder."""
+    """The message that readers are shown, unless that is a placeholder."""
     succession: Succession = field(default_factory=Succession)
     """Begun while the aggregator of `chosen` is gone."""
     withheld: bool = False

@@ -112,7 +112,7 @@ class VenueStatuses:
         return lambda: self.version != version
 
     def lists(self, instrument: str) -> bool:
-        """Whether any venue lists `instrument`."""
+        """Return whether any venue lists `instrument`."""
         return self.listings.lists(instrument)
 
     def listers(self, instrument: str) -> list[str]:
@@ -120,7 +120,7 @@ class VenueStatuses:
         return sorted(venue for venue, names in self._lists.items() if instrument in names)
 
     def is_listed_since(self, ts: int) -> bool:
-        """Whether each venue that can has told its list since `ts`."""
+        """Return whether each venue that can has told its list since `ts`."""
         return all(
             told >= ts
             or (venue in self._venues and self._state_of(venue).venue.state is FeedState.DOWN)
@@ -158,7 +158,7 @@ class VenueStatuses:
         ).SerializeToString()
 
     def has_list_of(self, venue: str) -> bool:
-        """Whether the instruments of `venue` are known; of any venue if it is empty."""
+        """Return whether the instruments of `venue` are known; of any venue if it is empty."""
         return venue in self._lists if venue else bool(self._lists)
 
     def _changed(self) -> None:

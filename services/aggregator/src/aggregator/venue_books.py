@@ -48,7 +48,7 @@ class VenueBook(msgspec.Struct, frozen=True, gc=False):
     bids: tuple[Entry, ...] = ()
     asks: tuple[Entry, ...] = ()
     sides: tuple[Side, Side] = ((), ())
-    """What `bids` and `asks` were made of."""
+    """The sides of the book that `bids` and `asks` were made of."""
     score: float | None = None
     score_total: float | None = None
     book_seq: int | None = None

@@ -29,7 +29,7 @@ from grpc_gateway.tls import TlsFiles
 __all__ = ["gateway"]
 
 MAX_STREAMS: Final = 1_000_000
-"""What gRPC is told from it must fit into 32 bits."""
+"""The numbers that gRPC is given for it must fit into 32 bits."""
 
 
 @click.command()

@@ -44,7 +44,7 @@ from supervisor.session import running_system
 __all__ = ["demo", "up"]
 
 USUAL_VENUES: Final = ("binance", "bitstamp", "kraken")
-"""What is listened to where nothing else is asked for."""
+"""The venues that are listened to where nothing else is asked for."""
 
 PASSED_ON: Final[Mapping[str, Collection[str]]] = {
     "simulator": ("rate", "seed", "faults"),

@@ -28,7 +28,7 @@ class Asset:
     tradable: bool = True
     """Otherwise it is listed, and halted."""
     rests: bool = False
-    """Whether it moves seldom."""
+    """It moves seldom."""
     drift: float = DRIFT
     of: Asset | None = None
     """What it is the same of in other units or money: its price follows that one's,"""

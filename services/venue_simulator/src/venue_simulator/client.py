@@ -48,7 +48,7 @@ class ConnectedClient:
         self._heard_from_client = self._kept_alive_at = self._idle_since
         self._tasks = asyncio.TaskGroup()
         self._keeping: set[asyncio.Task[None]] = set()
-        """What tends the connection until it ends."""
+        """Tasks that tend the connection until it ends."""
         self._leaving = False
 
     async def stay(self) -> None:

@@ -26,7 +26,7 @@ class VenueConnection(ServerConnection):
     """Overrides where bytes leave and where control frames come in."""
 
     is_silent: Callable[[], bool] = staticmethod(lambda: False)
-    """Whether nothing may leave now, not even a pong."""
+    """Nothing may leave now, not even a pong."""
     on_control: Callable[[], None] = staticmethod(lambda: None)
     """Called for each ping and pong of the client."""
 

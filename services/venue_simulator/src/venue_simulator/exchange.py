@@ -95,7 +95,7 @@ class Exchange:
 
     @property
     def liveness(self) -> KeepaliveRules:
-        """What the venue does by its clock, which may run faster than ours."""
+        """The venue's pings and limits by its own clock, which may run faster than ours."""
         return self.venue.liveness.faster(self._faster)
 
     @property

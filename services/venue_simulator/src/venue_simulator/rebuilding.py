@@ -157,7 +157,7 @@ class Line(NamedTuple):
 
     @property
     def received(self) -> bool:
-        """Whether it came from the socket."""
+        """It came from the socket."""
         return not self.arrow
 
 

@@ -236,7 +236,7 @@ class _Authenticator(ThreadAuthenticator):
     """The one that answers for all publishers of this process, until that ends."""
 
     peer = ""
-    """Who asks now; read in the authenticator's thread."""
+    """The peer that asks now; read in the authenticator's thread."""
     _one: _Authenticator | None = None
     _numbers = count(1)
 

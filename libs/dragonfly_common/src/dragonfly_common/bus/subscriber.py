@@ -40,7 +40,7 @@ __all__ = ["Subscriber"]
 
 NAME_HELD_S: Final = 10.0
 SETTLED_S: Final = 1.0
-"""Who was not heard by then is not counted on."""
+"""A publisher that was not heard by then is not counted on."""
 
 logger = structlog.get_logger()
 

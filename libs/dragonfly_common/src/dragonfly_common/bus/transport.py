@@ -70,7 +70,7 @@ class PublisherLost(msgspec.Struct, frozen=True):
 
 
 Message: TypeAlias = Envelope | Delivery
-"""What came as bytes has an undecoded body."""
+"""An envelope has an undecoded body: it came as bytes."""
 
 
 class Endpoint(ABC):
@@ -120,17 +120,17 @@ class Upstream(ABC):
     def __init__(self, address: str, prefixes: Iterable[str]) -> None:
         self.address = address
         self.source: BusSequencer | None = None
-        """Who speaks here, once heard."""
+        """The publisher that speaks here, once heard."""
         self.lag: Lag | None = None
         """How late its beats are."""
         self.newest: dict[str, Message] = {}
-        """What was read and not handed on yet, by topic."""
+        """Messages that were read and not handed on yet, by topic."""
         self.replaced = 0
-        """What a newer one of its topic replaced before it was handed on, not counted yet."""
+        """Messages conflated before they were handed on, not counted yet."""
         self.refused = False
-        """Whether something that was said here since it is open was not for us to believe."""
+        """A message that came here since it is open was not for us to believe."""
         self.unread = False
-        """Whether there may be something that its poller does not tell of."""
+        """There may be messages that its poller does not tell of."""
         self._prefixes = set(prefixes)
         self._complained = False
 

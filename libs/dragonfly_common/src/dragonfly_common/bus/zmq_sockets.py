@@ -144,7 +144,7 @@ _PROTOCOL_ERRORS: Final[dict[int, str]] = {
 
 
 class Event(NamedTuple):
-    """What failed, None where a connection ended.
+    """An event of a socket: what failed, None where a connection ended.
 
     `auth`: the key was refused. `wrong_server_key`: the subscriber expected another publisher; it
     sees `no_detail` itself. `mechanism`: one side uses keys and the other does not. `protocol`: one
