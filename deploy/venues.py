@@ -1,9 +1,9 @@
-"""Write what the deployment files and docs/venues.md say of each venue, from those installed.
+"""Write what the deployment files, README and docs/venues.md say of each venue installed.
 
     .venv/bin/python deploy/venues.py [--check]
 
-In a deployment file the lines between two comments that name this script are written anew; the page
-is written whole. Venues that are not usual run on demand.
+The lines between two comments that name this script are written anew; the page is written whole.
+Venues that are not usual run on demand.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ kind: Kustomization
 resources: [../listener]
 nameSuffix: -{name}
 labels:
-  - pairs: {{venue: {venue}}}
+  - pairs: {{venue: {venue}, service: {service}}}
     includeSelectors: true
 """
 
@@ -284,16 +284,22 @@ REGIONS: Final[dict[str, tuple[Callable[[str], str], str]]] = {
 def written() -> Iterator[tuple[Path, str]]:
     """Yield each file and the text that it should hold."""
     for name, (tell, between) in REGIONS.items():
-        text = (ROOT / name).read_text()
-        told = between.join(said for venue in venue_names() if (said := tell(venue)))
-        head, rest = text.split(f"{BEGIN}\n", 1)
-        comment_of_end = rest[: rest.index(END)].rpartition("\n")[2]
-        tail = rest[rest.index(END) :]
-        yield ROOT / name, f"{head}{BEGIN}\n{told}{comment_of_end}{tail}"
+        yield _region(name, between.join(said for venue in venue_names() if (said := tell(venue))))
+    names = ", ".join(f"`{venue}`" for venue in venue_names())
+    yield _region("README.md", f"{len(venue_names())} venues today: {names}.\n")
     for venue in venue_names():
         folder = KUBERNETES / service_of(venue)
-        yield folder / "kustomization.yaml", KUSTOMIZATION.format(name=name_of(venue), venue=venue)
+        said = KUSTOMIZATION.format(name=name_of(venue), venue=venue, service=service_of(venue))
+        yield folder / "kustomization.yaml", said
     yield ROOT / "docs" / "venues.md", page()
+
+
+def _region(name: str, told: str) -> tuple[Path, str]:
+    """Return a file and its text, where `told` stands between the two comments."""
+    text = (ROOT / name).read_text()
+    begin = text.index("\n", text.index(BEGIN)) + 1
+    end = text.rindex("\n", 0, text.index(END)) + 1
+    return ROOT / name, f"{text[:begin]}{told}{text[end:]}"
 
 
 def main() -> int:
