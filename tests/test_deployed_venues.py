@@ -79,11 +79,22 @@ def test_a_venue_is_a_folder_for_kubernetes(venue: str) -> None:
     name, usual = service_of(venue), venue in USUAL_VENUES
     folder = yaml.safe_load((KUBERNETES / name / "kustomization.yaml").read_text())
     assert name == f"listener{folder['nameSuffix']}"
-    assert folder["labels"] == [{"pairs": {"venue": venue}, "includeSelectors": True}]
+    told = {"venue": venue, "service": name}
+    assert folder["labels"] == [{"pairs": told, "includeSelectors": True}]
     base = yaml.safe_load((KUBERNETES / "kustomization.yaml").read_text())
     assert (name in base["resources"]) is usual
     upstreams = (KUBERNETES / "aggregator" / "deployment.yaml").read_text()
     assert (f"tcp://{name}:5551" in upstreams) is usual
+
+
+def test_replicas_find_each_other_by_the_name_of_their_service() -> None:
+    """A venue's own name may have an underscore, which no host's has."""
+    listener = yaml.safe_load((KUBERNETES / "listener" / "deployment.yaml").read_text())
+    (container,) = listener["spec"]["template"]["spec"]["containers"]
+    said = {one["name"]: one for one in container["env"]}
+    service = said["SERVICE"]["valueFrom"]["fieldRef"]["fieldPath"]
+    assert service == "metadata.labels['service']"
+    assert said["DRAGONFLY_LISTENER_PEER"]["value"] == "tcp://$(SERVICE):5551"
 
 
 def test_a_venue_can_be_simulated_and_has_a_colour_of_its_own() -> None:
