@@ -88,6 +88,14 @@ def test_a_book_that_stands_still_while_the_market_moves_disagrees() -> None:
     assert judge.hear(bbo(9, 13.0), still, BEHIND_S + 1.1) is NOT_COMPARABLE
 
 
+def test_a_book_that_never_rests_stands_still_sooner() -> None:
+    audits, still = Audits(), top(4)
+    for seq, now in ((5, 0.0), (6, 0.4)):
+        said = audits.judge_bbo(bbo(seq, 6.0 + seq), 4, still, now, behind_s=0.5)
+        assert said.result is NOT_COMPARABLE
+    assert audits.judge_bbo(bbo(7, 13.0), 4, still, 0.5, behind_s=0.5).result is DISAGREED
+
+
 def test_a_book_that_moves_is_not_behind_however_late_it_is() -> None:
     judge = Judge()
     for second in range(10):

@@ -9,7 +9,7 @@ from dragonfly_common.types import FeedState
 from dragonfly_venues.events import TRADING, BookTop, Trading
 from feed_listener.audit.comparing import Result
 from feed_listener.feed_state import FeedEvent
-from feed_listener.feeds import Feeds
+from feed_listener.feeds import Feed, Feeds
 
 TOPIC = "book.ETH-BTC.fake."
 
@@ -50,6 +50,9 @@ class Sender:
         return False
 
     async def audit(self, symbol: str, fetch: Callable[[], Awaitable[BookTop]]) -> Result:
+        raise NotImplementedError
+
+    async def question(self, feed: Feed, fetch: Callable[[], Awaitable[BookTop]]) -> None:
         raise NotImplementedError
 
     def send(self, feeds: Feeds, venue_seq: int, ts_recv: int = 5) -> None:

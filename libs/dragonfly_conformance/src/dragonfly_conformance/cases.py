@@ -11,17 +11,19 @@ from contextlib import ExitStack
 from typing import Final
 
 from dragonfly_common.types import FeedState
+from dragonfly_venues.venue import Venue
 from venue_simulator.book import Levels
 from venue_simulator.faults import FaultKind
 
 from dragonfly_conformance.rig import INSTRUMENTS, Rig, Violation
 
-__all__ = ["CASES", "CROWD_PER_CONNECTION", "LOSSES", "Case"]
+__all__ = ["CASES", "CROWD_PER_CONNECTION", "Case", "concerns"]
 
 Case = Callable[[Rig], Awaitable[None]]
 
 BTC, ETH = INSTRUMENTS
 UPDATES: Final = 40
+RHYTHM_S: Final = 0.02
 AFTER_FAULT: Final = 5
 CROWD: Final = ("ETH-USD", "SOL-USD", "XRP-USD", "ADA-USD", "LTC-USD")
 CROWD_PER_CONNECTION: Final = 2
@@ -129,6 +131,19 @@ async def silence(rig: Rig) -> None:
     await rig.heals()
 
 
+async def dead_stream(rig: Rig) -> None:
+    """A stream that dies on a connection that lives leaves the book, and returns."""
+    for _ in range(UPDATES):
+        rig.step()
+        await asyncio.sleep(RHYTHM_S)
+    await rig.live()
+    with rig.during(FaultKind.MUTE, ETH):
+        rig.step()
+        await rig.until(lambda: _state(rig, ETH) is not FeedState.LIVE, f"{ETH} out")
+    rig.step()
+    await rig.live()
+
+
 async def liveness(rig: Rig) -> None:
     """The venue's rule of pings is kept: nobody who is quiet is cut."""
     since = {name: rig.published(name) for name in INSTRUMENTS}
@@ -222,14 +237,22 @@ CASES: Final[dict[str, Case]] = {
     for case in (
         first_book, updates, deletion, number_formats, empty_side, crossed,
         gap, duplicate, reorder, malformed, bad_checksum,
-        closed, reset, announced_close, silence, liveness,
+        closed, reset, announced_close, silence, dead_stream, liveness,
         unlisted, halted, resumed_unheard, delisted, maintenance, unsubscribed, crowd,
     )
 }  # fmt: skip
 """By name, in the order in which they are run."""
 
-LOSSES: Final = frozenset({gap.__name__, reorder.__name__})
-"""Cases of venues that show a loss (`Venue.loss_shows`); of others only an audit finds it."""
+
+def concerns(case: str, venue: Venue) -> bool:
+    """Say whether a venue is held to a case.
+
+    Of one that does not show a loss only an audit finds it; a stream's death is found where books
+    are had elsewhere.
+    """
+    if case in {gap.__name__, reorder.__name__}:
+        return venue.loss_shows
+    return case != dead_stream.__name__ or venue.snapshots is not None
 
 
 async def _spoilt(rig: Rig, kind: str) -> None:

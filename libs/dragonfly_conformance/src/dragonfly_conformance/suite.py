@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from dragonfly_venues.registry import find_venue
 
-from dragonfly_conformance.cases import CASES, CROWD_PER_CONNECTION, LOSSES
+from dragonfly_conformance.cases import CASES, CROWD_PER_CONNECTION, concerns
 from dragonfly_conformance.rig import INSTRUMENTS, Rig, Violation, open_rig
 
 __all__ = ["CaseResult", "examine"]
@@ -36,7 +36,7 @@ async def examine(
     async with AsyncExitStack() as stack:
         rig: Rig | None = None
         for name in cases:
-            if name in LOSSES and not find_venue(venue).loss_shows:
+            if not concerns(name, find_venue(venue)):
                 continue
             started = time.monotonic()
             trouble = ""

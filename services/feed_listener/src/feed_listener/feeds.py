@@ -9,7 +9,8 @@ a new `feed_epoch`.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from operator import itemgetter
 from typing import Protocol
 
 import structlog
@@ -24,6 +25,7 @@ from feed_listener import counters
 from feed_listener.audit.comparing import Result
 from feed_listener.audit.score import Score
 from feed_listener.feed_state import FeedEvent, next_state
+from feed_listener.rhythm import Rhythm
 
 __all__ = ["Feed", "Feeds", "Outlet", "Source"]
 
@@ -66,6 +68,10 @@ class Source(Protocol):
         """Hold the book of `symbol` against the whole book that `fetch` returns."""
         ...
 
+    async def question(self, feed: Feed, fetch: Callable[[], Awaitable[BookTop]]) -> None:
+        """Hold the book of a feed that is silent against whole books that `fetch` returns."""
+        ...
+
 
 class Feed:
     """One instrument."""
@@ -77,6 +83,7 @@ class Feed:
         "notice",
         "published_score",
         "reason",
+        "rhythm",
         "score",
         "source",
         "state",
@@ -88,9 +95,10 @@ class Feed:
         "venue_seq",
     )
 
-    def __init__(self, instrument: str, topic: str) -> None:
+    def __init__(self, instrument: str, topic: str, now: float) -> None:
         self.instrument = instrument
         self.topic = topic
+        self.rhythm = Rhythm(now)
         self.symbol: str | None = None
         self.state = FeedState.SYNCING
         self.reason = ""
@@ -149,7 +157,7 @@ class Feeds:
 
     def follow(self, instrument: str, reason: str) -> None:
         """Begin to publish `instrument`, SYNCING for `reason`."""
-        feed = Feed(instrument, self._topic(instrument))
+        feed = Feed(instrument, self._topic(instrument), self._clock.monotonic())
         self._feeds[instrument] = feed
         self._enter(feed, FeedState.SYNCING, reason)
 
@@ -195,6 +203,21 @@ class Feeds:
         self._announced.pop(source, None)
         self._announced[source] = trading
         self._apply_venue_trading()
+
+    def heard(self, source: Source, symbol: str, now: float) -> None:
+        """Take note of a book frame of `source`, if it speaks for its feed."""
+        feed = self._by_symbol.get(symbol)
+        if feed is not None and feed.source is source:
+            feed.rhythm.heard(now)
+
+    def silent(self, now: float) -> Sequence[Feed]:
+        """Return the feeds that are LIVE and silent beyond their patience, the farthest first."""
+        late = [
+            (late_by, feed)
+            for feed in self._by_symbol.values()
+            if feed.state is LIVE and (late_by := feed.rhythm.late_by(now)) >= 1.0
+        ]
+        return [feed for _, feed in sorted(late, key=itemgetter(0), reverse=True)]
 
     def changed(self, source: Source, symbol: str) -> None:
         """Publish the top that `source` has of `symbol`, if it speaks for its feed."""
@@ -331,6 +354,8 @@ class Feeds:
             if state is None:
                 return
             self._note(feed, state, feed.notice)
+            # An outage is no gap of the stream's.
+            feed.rhythm.heard_at = self._clock.monotonic()
         depth = self._depth if top.depth is None else top.depth
         self._publish(feed, top.bids, top.asks, depth)
         counters.PUBLISHED.count += 1

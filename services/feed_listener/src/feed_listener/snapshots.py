@@ -1,6 +1,8 @@
-"""Whole books over REST, within one budget: first books of markets that rest, and audits.
+"""Whole books over REST, within one budget: first books, questions of silent feeds, and audits.
 
-First books come before audits, those that bots asked for before those that are only configured.
+First books come before audits, those that bots asked for before those that are only configured. A
+feed that is silent beyond its patience (`rhythm.py`) is held against REST at once: questions have
+a part of the budget that first books do not wait for.
 Trouble of one symbol (a reply that is no book, or older than what was published) puts off that
 symbol; trouble of the address (unreachable, too many requests) pauses everything that asks there.
 """
@@ -27,7 +29,7 @@ from dragonfly_venues.venue import SnapshotSource
 from feed_listener import counters
 from feed_listener.audit.comparing import Result
 from feed_listener.connection.session import Session
-from feed_listener.feeds import Feed, Feeds
+from feed_listener.feeds import Feed, Feeds, Source
 from feed_listener.seeding import FIRST_RETRY_S, Seeding, Wish
 from feed_listener.waiting import SAID_EVERY_S, SAID_FROM_S, tried_again_in
 
@@ -37,6 +39,9 @@ AT_ONCE: Final = 10
 """First books under way together: an answer takes a tenth of a second to more than one."""
 AUDIT_SHARE: Final = 0.25
 """Audits make no more of the requests than this, so that first books find the rest."""
+QUESTION_SHARE: Final = 0.5
+"""Questions make no more of the requests than this, nor of those at once."""
+LOOK_EVERY_S: Final = 0.1
 CONFIRM_S: Final = 10.0
 """A first book from REST is audited after this: the reply may have been so old, from a cache."""
 SEEDED_INTERVAL_S: Final = 60.0
@@ -93,6 +98,10 @@ class Snapshots:
         self._random = random
         self._demand = demand
         self._pace = TokenBucket(source.per_minute / 60.0, source.burst)
+        self._question_pace = TokenBucket(
+            source.per_minute / 60.0 * QUESTION_SHARE, max(1.0, source.burst * QUESTION_SHARE)
+        )
+        self._questioned: set[Feed] = set()
         self._seeding = Seeding(self._rank, random)
         self._backoff = Backoff(random, FIRST_RETRY_S)
         self._paused_until = 0.0
@@ -109,6 +118,7 @@ class Snapshots:
         """Ask until cancelled."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._audit_all(self._audit_interval_s or SEEDED_INTERVAL_S))
+            group.create_task(self._question_all(group))
             while True:
                 now = self._clock.monotonic()
                 await self._rest(min(self._begin_seeds(group, now), self._report_pause(now)))
@@ -224,6 +234,44 @@ class Snapshots:
             if result is Result.DISAGREED:
                 # Whether it is so again is soon known.
                 self._due[feed.instrument] = 0.0
+
+    async def _question_all(self, group: asyncio.TaskGroup) -> None:
+        while True:
+            await asyncio.sleep(LOOK_EVERY_S)
+            now = self._clock.monotonic()
+            for feed in self._feeds.silent(now):
+                source = feed.source
+                if feed in self._questioned or source is None or not source.trusted:
+                    continue
+                if max(self._wait_s(now), self._question_pace.wait_s(now)) > 0.0:
+                    break
+                self._take_turn(now)
+                self._questioned.add(feed)
+                group.create_task(self._question(feed, source))
+
+    def _take_turn(self, now: float) -> float:
+        """Spend a request on a question; return seconds until it may be made."""
+        return max(self._pace.take(now), self._question_pace.take(now))
+
+    async def _question(self, feed: Feed, source: Source) -> None:
+        symbol, paid = feed.symbol or "", True
+
+        async def ask() -> BookTop:
+            nonlocal paid
+            if not paid:
+                await asyncio.sleep(self._take_turn(self._clock.monotonic()))
+            paid = False
+            return await self._snapshot(symbol, self._depth)
+
+        try:
+            await source.question(feed, ask)
+        except Exception as error:  # noqa: BLE001 - what befalls one venue ends no other
+            self._fail(error, symbol)
+            feed.rhythm.rested(self._clock.monotonic())
+        else:
+            self._succeed()
+        finally:
+            self._questioned.discard(feed)
 
     async def _snapshot(self, symbol: str, depth: int) -> BookTop:
         reply = await self._fetch(self._source.path(symbol), self._source.max_reply_bytes)

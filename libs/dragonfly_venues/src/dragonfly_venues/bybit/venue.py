@@ -35,7 +35,7 @@ class Bybit(Venue):
     keepalive = staticmethod(control.ping)
     instruments = InstrumentSource(parse=instruments.parse, rest_path=instruments.REST_PATH)
     # 600 requests in 5 s are allowed; who exceeds them is banned for 10 min.
-    snapshots = SnapshotSource(path=seed.path, parse=seed.parse, per_minute=60.0)
+    snapshots = SnapshotSource(path=seed.path, parse=seed.parse, per_minute=240.0, burst=20)
     limits = Limits(
         # Arguments of 21,000 characters in all: this many of the longest names.
         streams_per_connection=500,

@@ -24,7 +24,7 @@ class Coinbase(Venue):
     instruments = InstrumentSource(parse=instruments.parse, rest_path=instruments.REST_PATH)
     # A whole book is as large as the stream's. 10 requests a second are allowed.
     snapshots = SnapshotSource(
-        path=seed.path, parse=seed.parse, max_reply_bytes=2**25, per_minute=12.0
+        path=seed.path, parse=seed.parse, max_reply_bytes=2**25, per_minute=12.0, burst=8
     )
     limits = Limits(
         # None is documented; snapshots of so many weigh some 50 MB.

@@ -27,7 +27,7 @@ class CoinbaseAdvanced(Venue):
     # Some 900 products in 1.2 MB.
     instruments = InstrumentSource(parse=instruments.parse, rest_path=instruments.REST_PATH)
     # 10 requests a second are allowed.
-    snapshots = SnapshotSource(path=seed.path, parse=seed.parse, per_minute=60.0)
+    snapshots = SnapshotSource(path=seed.path, parse=seed.parse, per_minute=60.0, burst=10)
     limits = Coinbase.limits
     # A heartbeat comes every second for the whole connection.
     liveness = Coinbase.liveness

@@ -33,7 +33,8 @@ class Gateio(Venue):
     # Some 2300 markets in 800 kB.
     instruments = InstrumentSource(parse=instruments.parse, rest_path=instruments.REST_PATH)
     # No checksum is sent. Best prices are samples (10 ms): between two of them a book may differ.
-    snapshots = SnapshotSource(path=seed.path, parse=seed.parse, per_minute=60.0)
+    # 200 requests in 10 s are allowed.
+    snapshots = SnapshotSource(path=seed.path, parse=seed.parse, per_minute=240.0, burst=20)
     limits = Limits(
         # None is documented; 385 pairs in one burst on one socket were served.
         streams_per_connection=300,

@@ -33,7 +33,7 @@ class Okx(Venue):
     instruments = InstrumentSource(parse=instruments.parse, rest_path=instruments.REST_PATH)
     # Its checksum has been 0 since June 2026; its channel of best prices counts by itself.
     # 40 requests in 2 s are allowed.
-    snapshots = SnapshotSource(path=seed.path, parse=seed.parse, per_minute=60.0)
+    snapshots = SnapshotSource(path=seed.path, parse=seed.parse, per_minute=240.0, burst=20)
     limits = Limits(
         # "Recommended: fewer than 30 book channels on a connection."
         streams_per_connection=30,

@@ -8,8 +8,10 @@ An audit compares only what is of one moment by the venue's own sequence:
             is known as soon as one comes that is newer, or is L itself.
 `snapshot`  A whole book from REST, against the state of the same sequence; or, where the book does
             not reach that within `BEHIND_S`, against what then still stands as the book.
+`silence`   A whole book from REST that is not older, against a book whose stream is silent.
 
-A book that stands still while the best bid and ask move away from it for `BEHIND_S` disagrees too.
+A book that stands still while the best bid and ask move away from it for `BEHIND_S`, or for as long
+as it never rests (`feed_listener.rhythm`), disagrees too.
 """
 
 from __future__ import annotations
@@ -22,14 +24,25 @@ import msgspec
 from dragonfly_common.types import Level
 from dragonfly_venues.events import Bbo, BookTop
 
-__all__ = ["BEHIND_S", "FAULT_AFTER", "Audit", "Audits", "Result", "Verdict", "Watch"]
+__all__ = [
+    "BEHIND_S",
+    "FAULT_AFTER",
+    "NOT_COMPARABLE",
+    "Audit",
+    "Audits",
+    "Result",
+    "Verdict",
+    "Watch",
+    "judge_silent",
+]
 
 BEHIND_S: Final = 2.0
 """Twenty times what the slowest book channel takes to follow the market."""
 
 FAULT_AFTER: Final = 3
 """So many disagreements of one kind in a row, none agreed between them, are a fault. One alone may
-be the venue's: best prices left out, or a cached reply; what is wrong here stays wrong."""
+be the venue's: best prices left out, or a cached reply; what is wrong here stays wrong. One of a
+silence is: it was confirmed."""
 
 EPISODE_S: Final = 60.0
 """A disagreement this long after the last one is told anew."""
@@ -41,6 +54,7 @@ class Audit(StrEnum):
     CHECKSUM = "checksum"
     BBO = "bbo"
     SNAPSHOT = "snapshot"
+    SILENCE = "silence"
 
 
 class Result(StrEnum):
@@ -59,7 +73,7 @@ class Verdict(msgspec.Struct, frozen=True, gc=False):
 
 
 _AGREED: Final = Verdict(Result.AGREED)
-_NOT_COMPARABLE: Final = Verdict(Result.NOT_COMPARABLE)
+NOT_COMPARABLE: Final = Verdict(Result.NOT_COMPARABLE)
 
 _Best = tuple[Level | None, Level | None]
 
@@ -78,20 +92,20 @@ class _BestPrices:
         """The book's sequence when `apart_since` was set."""
         self.apart_since: float | None = None
 
-    def judge(self, bbo: Bbo, book_seq: int, top: BookTop, now: float) -> Verdict:
+    def judge(self, bbo: Bbo, book_seq: int, top: BookTop, now: float, behind_s: float) -> Verdict:
         before_seq, before = self.seq, self.best
         if bbo.venue_seq <= before_seq:
-            return _NOT_COMPARABLE
+            return NOT_COMPARABLE
         self.seq, self.best = bbo.venue_seq, (bbo.bid, bbo.ask)
         book = _best_of(top)
-        if self._is_behind(book, book_seq, now):
+        if self._apart_s(book, book_seq, now) >= behind_s:
             return _disagreed(book_seq, book, "its best prices moved on", self.seq, self.best)
         if book_seq == self.judged:
-            return _NOT_COMPARABLE
+            return NOT_COMPARABLE
         if book_seq == self.seq:
             return self._compare(book, book_seq, self.best, self.seq)
         if before_seq < 0 or not before_seq <= book_seq < self.seq:
-            return _NOT_COMPARABLE
+            return NOT_COMPARABLE
         return self._compare(book, book_seq, before, before_seq)
 
     def _compare(self, book: _Best, book_seq: int, best: _Best, best_seq: int) -> Verdict:
@@ -100,13 +114,13 @@ class _BestPrices:
             return _AGREED
         return _disagreed(book_seq, book, "its best prices were", best_seq, best)
 
-    def _is_behind(self, book: _Best, book_seq: int, now: float) -> bool:
+    def _apart_s(self, book: _Best, book_seq: int, now: float) -> float:
         if book == self.best:
             self.apart_since = None
-            return False
+            return 0.0
         if self.apart_since is None or book_seq != self.stands_at:
             self.apart_since, self.stands_at = now, book_seq
-        return now - self.apart_since >= BEHIND_S
+        return now - self.apart_since
 
 
 class _Streak:
@@ -126,12 +140,17 @@ class Audits:
         self._best: dict[str, _BestPrices] = {}
         self._streaks: dict[tuple[str, Audit], _Streak] = {}
 
-    def judge_bbo(self, bbo: Bbo, book_seq: int, top: BookTop, now: float) -> Verdict:
-        """Hold `top`, the book as it stands at `book_seq`, against the venue's best prices."""
+    def judge_bbo(
+        self, bbo: Bbo, book_seq: int, top: BookTop, now: float, behind_s: float = BEHIND_S
+    ) -> Verdict:
+        """Hold `top`, the book as it stands at `book_seq`, against the venue's best prices.
+
+        It stands still when they have been apart for `behind_s`.
+        """
         known = self._best.get(bbo.symbol)
         if known is None:
             known = self._best[bbo.symbol] = _BestPrices()
-        return known.judge(bbo, book_seq, top, now)
+        return known.judge(bbo, book_seq, top, now, behind_s)
 
     def note(self, symbol: str, audit: Audit, verdict: Verdict, now: float) -> tuple[bool, bool]:
         """Count a verdict; return whether it is to be told, and whether the book is at fault."""
@@ -144,7 +163,7 @@ class Audits:
         streak.length += 1
         tell = streak.told_at is None or now - streak.told_at >= EPISODE_S
         streak.told_at = now
-        return tell, streak.length >= FAULT_AFTER
+        return tell, audit is Audit.SILENCE or streak.length >= FAULT_AFTER
 
     def forget(self, symbol: str) -> None:
         """Drop what is known of the best prices of `symbol`, and how often they disagreed."""
@@ -178,22 +197,29 @@ class Watch:
         """Compare, once `snapshot` was reached or had its time to be."""
         seq = min(snapshot.venue_seq, self._last)
         top = self._states.get(seq)
-        if self.void or top is None:
-            return _NOT_COMPARABLE
-        for side, ours, theirs in (
-            ("bid", top.bids, snapshot.bids),
-            ("ask", top.asks, snapshot.asks),
-        ):
-            # No more than what is proven is shown.
-            pairs = zip_longest(ours, theirs[: top.depth])
-            for place, (shown, said) in enumerate(pairs, start=1):
-                if shown != said:
-                    return Verdict(
-                        Result.DISAGREED,
-                        f"{side} {place} of the book at {seq} is {_text(shown)}, "
-                        f"of the snapshot at {snapshot.venue_seq} {_text(said)}",
-                    )
-        return _AGREED
+        return NOT_COMPARABLE if self.void or top is None else _judge_whole(top, seq, snapshot)
+
+
+def judge_silent(top: BookTop, seq: int, snapshot: BookTop) -> Verdict:
+    """Hold `top`, the book at `seq` whose stream is silent, against a snapshot."""
+    return NOT_COMPARABLE if snapshot.venue_seq < seq else _judge_whole(top, seq, snapshot)
+
+
+def _judge_whole(top: BookTop, seq: int, snapshot: BookTop) -> Verdict:
+    for side, ours, theirs in (
+        ("bid", top.bids, snapshot.bids),
+        ("ask", top.asks, snapshot.asks),
+    ):
+        # No more than what is proven is shown.
+        pairs = zip_longest(ours, theirs[: top.depth])
+        for place, (shown, said) in enumerate(pairs, start=1):
+            if shown != said:
+                return Verdict(
+                    Result.DISAGREED,
+                    f"{side} {place} of the book at {seq} is {_text(shown)}, "
+                    f"of the snapshot at {snapshot.venue_seq} {_text(said)}",
+                )
+    return _AGREED
 
 
 def _best_of(top: BookTop) -> _Best:

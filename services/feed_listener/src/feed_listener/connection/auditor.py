@@ -4,17 +4,33 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from typing import Final
 
 import structlog
 from dragonfly_venues.events import Bbo, BookTop, Broken
 from dragonfly_venues.venue import Decoder
 
 from feed_listener import counters
-from feed_listener.audit.comparing import BEHIND_S, Audit, Audits, Result, Verdict, Watch
+from feed_listener.audit.comparing import (
+    BEHIND_S,
+    NOT_COMPARABLE,
+    Audit,
+    Audits,
+    Result,
+    Verdict,
+    Watch,
+    judge_silent,
+)
 from feed_listener.connection.context import VenueContext
-from feed_listener.feeds import Source
+from feed_listener.feeds import Feed, Source
 
 __all__ = ["Auditor"]
+
+QUESTIONS: Final = 2
+"""Times that a silent book must disagree: what REST had first may have been on its way."""
+UNDER_WAY_S: Final = 0.3
+"""What a venue had in a reply is in its stream by then: channels wait 0.1 s at most for the next
+frame."""
 
 logger = structlog.get_logger()
 
@@ -66,7 +82,10 @@ class Auditor:
         book = self._books.get(bbo.symbol)
         if self._by_bbo and book is not None:
             seq = self._decoder.seq(bbo.symbol)
-            self.judged(bbo.symbol, Audit.BBO, self._audits.judge_bbo(bbo, seq, book, now), now)
+            feed = self._feeds.of(bbo.symbol)
+            behind_s = BEHIND_S if feed is None else min(BEHIND_S, feed.rhythm.patience_s)
+            verdict = self._audits.judge_bbo(bbo, seq, book, now, behind_s)
+            self.judged(bbo.symbol, Audit.BBO, verdict, now)
 
     async def compare(self, symbol: str, fetch: Callable[[], Awaitable[BookTop]]) -> Result:
         """Hold the book of `symbol` against the whole book that `fetch` returns.
@@ -86,6 +105,33 @@ class Auditor:
         self.judged(symbol, Audit.SNAPSHOT, verdict, self._clock.monotonic())
         return verdict.result
 
+    async def question(self, feed: Feed, fetch: Callable[[], Awaitable[BookTop]]) -> None:
+        """Hold the book of a silent feed against the whole books that `fetch` returns.
+
+        It is at fault where it disagrees twice and no frame comes meanwhile. Raises what `fetch`
+        does.
+        """
+        symbol, heard_at = feed.symbol or "", feed.rhythm.heard_at
+        book, seq = self._books.get(symbol), self._decoder.seq(symbol)
+        verdict = NOT_COMPARABLE
+        if book is None:
+            return
+        for _ in range(QUESTIONS):
+            snapshot = await fetch()
+            verdict = judge_silent(book, seq, snapshot)
+            if verdict.result is Result.DISAGREED:
+                await asyncio.sleep(UNDER_WAY_S)
+            if feed.rhythm.heard_at != heard_at or self._books.get(symbol) is not book:
+                return  # it speaks, or was dropped
+            if verdict.result is not Result.DISAGREED:
+                break
+        if not self._source.trusted:
+            return
+        now = self._clock.monotonic()
+        if verdict.result is not Result.DISAGREED:
+            feed.rhythm.rested(now)
+        self.judged(symbol, Audit.SILENCE, verdict, now)
+
     def judged(self, symbol: str, audit: Audit, verdict: Verdict, now: float) -> None:
         """Count a verdict, tell of a disagreement, and report a book that is at fault."""
         counters.AUDITS.labels(audit, verdict.result).count += 1
@@ -97,7 +143,8 @@ class Auditor:
         if tell:
             logger.warning("audit disagreed", symbol=symbol, audit=audit, detail=verdict.detail)
         if at_fault:
-            self._on_fault(Broken(symbol, "audit", verdict.detail), now)
+            cause = "silent" if audit is Audit.SILENCE else "audit"
+            self._on_fault(Broken(symbol, cause, verdict.detail), now)
 
     def forget(self, symbol: str) -> None:
         """Drop all that is known of `symbol`: its next book is its first."""

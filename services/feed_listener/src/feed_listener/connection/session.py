@@ -44,6 +44,7 @@ from feed_listener.connection.context import VenueContext
 from feed_listener.connection.life import ConnectionEvent, ConnectionState
 from feed_listener.connection.upkeep import Upkeep
 from feed_listener.feed_state import FeedEvent
+from feed_listener.feeds import Feed
 
 __all__ = ["Session"]
 
@@ -180,6 +181,7 @@ class Session:
                     self._show(self._composed.on_same(symbol, seq), symbol, ts_recv, now)
                 elif self._life.state is SERVING:
                     self._feeds.same(self, symbol)
+                self._feeds.heard(self, symbol, now)
                 self._auditor.on_book(symbol, now)
         elif isinstance(event, BookTop):
             self._take_top(event, ts_recv, now)
@@ -206,6 +208,7 @@ class Session:
         seq = self._decoder.seq(top.symbol)
         self._show(self._composed.on_book(top, seq), top.symbol, ts_recv, now)
         self._auditor.on_book(top.symbol, now)
+        self._feeds.heard(self, top.symbol, now)
 
     def _show(self, top: BookTop | Broken | None, symbol: str, ts_recv: int, now: float) -> None:
         """Publish the top of `symbol`, if it is another one now."""
@@ -323,6 +326,13 @@ class Session:
         One symbol at a time. Raises what `fetch` does.
         """
         return await self._auditor.compare(symbol, fetch)
+
+    async def question(self, feed: Feed, fetch: Callable[[], Awaitable[BookTop]]) -> None:
+        """Hold the book of a silent feed against the whole books that `fetch` returns.
+
+        Raises what `fetch` does.
+        """
+        await self._auditor.question(feed, fetch)
 
     def unbooked(self) -> Mapping[str, float]:
         """Return since when each symbol waits for its first book, where it could be served now."""
