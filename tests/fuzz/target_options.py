@@ -20,6 +20,7 @@ from dragonfly_common.bus import Keys, Role
 from dragonfly_common.bus.curve import new_pair
 from dragonfly_common.clock import ManualClock
 from dragonfly_common.discovery import check_address, check_upstream
+from dragonfly_common.equivalence import is_market, normalise_market
 from dragonfly_common.errors import ConfigError, UserError
 from dragonfly_common.types import is_instrument, normalise_instrument
 from dragonfly_venues.registry import find_venue
@@ -61,6 +62,7 @@ class Words(Target):
 
     PARSERS: ClassVar[Mapping[str, Callable[[str], object]]] = {
         "instrument": normalise_instrument,
+        "market": normalise_market,
         "address": check_address,
         "upstream": check_upstream,
         "url": lambda text: check_url(text, "--ws-url", STREAM_SCHEMES),
@@ -72,6 +74,7 @@ class Words(Target):
     def seeds(self) -> Sequence[bytes]:
         return [
             b"instrument ETH-BTC",
+            b"market BTC-USD+BTC-USDT*USDT-USD+1000BTC-USDC/1000@0.99",
             b"address tcp://127.0.0.1:5551",
             b"address ipc:///tmp/x",
             b"upstream tcp://[::1]:5551",
@@ -93,9 +96,9 @@ class Words(Target):
             found = parse(text)
         except UserError as error:
             return f"{kind} {refused_in_a_sentence(error)}"
-        if kind == "instrument":
+        if kind in {"instrument", "market"}:
             assert isinstance(found, str)
-            assert is_instrument(found), repr(found)
+            assert is_instrument(found) or (kind == "market" and is_market(found)), repr(found)
         return kind
 
 

@@ -34,9 +34,39 @@ def texts(value: object) -> list[str]:
     return [text for part in parts for text in texts(part)]
 
 
+def test_what_was_converted_says_from_what() -> None:
+    level = pb.Level(
+        venue="okx", price=99.9, amount=1.0, instrument="BTC-USDT", original_price=100.0
+    )
+    feed = pb.VenueFeed(venue="okx", state=pb.STATE_LIVE, venue_seq=9)
+    by = pb.Conversion(instrument="USDT-USD", bid=0.999, ask=1.001, venues=[feed])
+    out = pb.Conversion(instrument="USDC-USD")
+    plain = pb.Level(venue="okx", price=1.0, amount=1.0)
+    book = decode_book(pb.Book(bids=[level], asks=[plain], conversions=[by, out]), 0)
+    assert str(book.bids[0]) == "1 @ 99.9 okx BTC-USDT"
+    assert (book.bids[0].instrument, book.bids[0].original_price) == ("BTC-USDT", 100.0)
+    assert (book.asks[0].instrument, book.asks[0].original_price) == ("", None)
+    one, other = book.conversions
+    assert (one.instrument, one.bid, one.ask, one.venues[0].venue_seq) == (
+        "USDT-USD",
+        0.999,
+        1.001,
+        9,
+    )
+    assert (other.bid, other.ask, other.venues) == (None, None, ())
+    assert list(book.feeds) == [("USDT-USD", "okx")]
+    share = pb.Share(venue="okx", amount=1.0, instrument="BTC-USDT", original_price=100.0)
+    merged = pb.MergedLevel(price=99.9, amount=1.0, shares=[share, pb.Share(venue="kraken")])
+    (level_read,) = decode_liquidity(pb.Liquidity(bids=[merged]), 0).bids
+    assert [(one.instrument, one.original_price) for one in level_read.shares] == [
+        ("BTC-USDT", 100.0),
+        ("", None),
+    ]
+
+
 def test_no_text_of_a_gateway_moves_a_cursor_or_is_long() -> None:
-    feed = pb.VenueFeed(venue=HOSTILE, reason=HOSTILE)
-    level = pb.Level(venue=HOSTILE, price=1.0, amount=1.0)
+    feed = pb.VenueFeed(venue=HOSTILE, reason=HOSTILE, instrument=HOSTILE)
+    level = pb.Level(venue=HOSTILE, price=1.0, amount=1.0, instrument=HOSTILE)
     merged = pb.MergedLevel(price=1.0, amount=1.0, shares=[pb.Share(venue=HOSTILE, amount=1.0)])
     received = (
         decode_book(pb.Book(instrument=HOSTILE, venues=[feed], bids=[level], asks=[level]), 0),

@@ -118,6 +118,29 @@ def test_instruments_count_apart() -> None:
     assert freshness.admit(book(7, 1, "BTC-USD", kraken=1))
 
 
+def test_what_an_equivalence_is_made_of_counts_apart() -> None:
+    def equivalent(seq: int, tether: int, rate: int) -> Book:
+        feed = pb.VenueFeed(
+            venue="kraken", instrument="BTC-USDT", state=pb.STATE_LIVE, venue_seq=tether
+        )
+        by = pb.VenueFeed(venue="kraken", state=pb.STATE_LIVE, venue_seq=rate)
+        message = pb.Book(
+            instrument="BTC-USD+BTC-USDT*USDT-USD",
+            epoch=7,
+            seq=seq,
+            venues=[feed],
+            conversions=[pb.Conversion(instrument="USDT-USD", venues=[by])],
+        )
+        return decode_book(message, 0)
+
+    freshness = Freshness()
+    assert freshness.admit(equivalent(1, tether=50, rate=5))
+    assert freshness.admit(equivalent(2, tether=50, rate=6))
+    assert not freshness.admit(equivalent(3, tether=49, rate=6))
+    assert not freshness.admit(equivalent(3, tether=50, rate=5))
+    assert freshness.admit(equivalent(3, tether=51, rate=7))
+
+
 def test_old_epochs_are_forgotten() -> None:
     freshness = Freshness()
     for epoch in range(1, 10 * MOST_EPOCHS):

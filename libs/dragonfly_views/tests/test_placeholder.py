@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from dragonfly_common.topics import ViewKind
 from dragonfly_protos import market_data_pb2 as pb
-from dragonfly_views.placeholder import placeholder
+from dragonfly_views.placeholder import live_sequences, placeholder, with_ages
 from view_world import make_book
 
 
@@ -45,3 +45,37 @@ def test_every_kind_has_its_own_message(
 ) -> None:
     body = placeholder(kind, "ETH-BTC", last=b"", venues=["kraken"], reason="gone", now_ns=1)
     assert message.FromString(body).venues[0].reason == "gone"
+
+
+EQUIVALENT = pb.Book(
+    instrument="BTC-USD+BTC-USDT*USDT-USD",
+    venues=[
+        pb.VenueFeed(venue="kraken", instrument=name, state=pb.STATE_LIVE, venue_seq=seq, ts_recv=5)
+        for name, seq in (("BTC-USD", 7), ("BTC-USDT", 8))
+    ],
+    conversions=[
+        pb.Conversion(
+            instrument="USDT-USD",
+            venues=[pb.VenueFeed(venue="kraken", state=pb.STATE_LIVE, venue_seq=9, ts_recv=5)],
+        )
+    ],
+).SerializeToString()
+
+
+def test_a_venue_is_told_of_for_each_instrument_of_an_equivalence() -> None:
+    assert {key[:2]: at for key, at in live_sequences(ViewKind.BOOK, EQUIVALENT).items()} == {
+        ("BTC-USD", "kraken"): 7,
+        ("BTC-USDT", "kraken"): 8,
+        ("USDT-USD", "kraken"): 9,
+    }
+    feeds = absent_book(EQUIVALENT).venues
+    assert [(feed.instrument, feed.state) for feed in feeds] == [
+        ("BTC-USD", pb.STATE_DOWN),
+        ("BTC-USDT", pb.STATE_DOWN),
+    ]
+
+
+def test_ages_of_conversions_are_told_anew_too() -> None:
+    book = pb.Book.FromString(with_ages(ViewKind.BOOK, EQUIVALENT, 105))
+    feeds = [*book.venues, *book.conversions[0].venues]
+    assert [feed.age_ns for feed in feeds] == [100] * 3

@@ -8,6 +8,7 @@ from dragonfly_views.refusals import (
     check_depth,
     check_instrument,
     check_instruments,
+    check_market,
     check_room,
     check_view_depth,
 )
@@ -53,6 +54,23 @@ def test_another_spelling_is_refused_with_the_listed_name(text: str) -> None:
 def test_no_instrument_is_refused_with_the_rule() -> None:
     with pytest.raises(CallRefusedError, match="no instrument: write BASE-QUOTE"):
         check_instrument("", nothing)
+
+
+def test_an_equivalence_is_asked_for_in_its_normal_form() -> None:
+    assert check_market("BTC-USD+BTC-USDT@1", nothing) == "BTC-USD+BTC-USDT@1"
+    assert check_market("ETH-BTC", nothing) == "ETH-BTC"
+    for text, rule in (
+        ("btc-usd+BTC-USDT@1", "is not in its normal form: write BTC-USD+BTC-USDT@1"),
+        ("BTC-USD+BTC-USDT", "write BTC-USDT*USDT-USD to convert by that book, or BTC-USDT@1"),
+        ("BTC-USD+" + "A" * 300, "it has 308 characters, 255 are allowed"),
+        ("btc-usd", "is not an instrument: write BASE-QUOTE in upper case"),
+    ):
+        with pytest.raises(CallRefusedError) as error:
+            check_market(text, nothing)
+        code, sentence = refused(error)
+        assert code is RefusalCode.INVALID
+        assert rule in sentence
+        assert len(sentence) < 300
 
 
 def test_depth_0_asks_for_all() -> None:

@@ -4,6 +4,7 @@ import shlex
 from dataclasses import replace
 from pathlib import Path
 
+from dragonfly_common.equivalence import Equivalences
 from supervisor.plan import DeploymentOptions, plan_services, plan_simulator
 
 OPTIONS = DeploymentOptions(
@@ -34,6 +35,19 @@ def test_a_listener_per_venue_an_aggregator_and_a_gateway() -> None:
         assert words(process.argv, "--depth") == ["5"]
         assert words(process.argv, "--instrument") == ["ETH-BTC", "BTC-USD"]
         assert words(process.argv, "--id") == [process.name]
+
+
+def test_listeners_are_told_what_an_equivalence_is_made_of() -> None:
+    names = Equivalences(["BTC-ANYUSD=BTC-USD+BTC-USDT*USDT-USD"])
+    options = replace(APART, instruments=("BTC-ANYUSD", "ETH-USD+ETH-USDC@1"), equivalences=names)
+    *listeners, aggregator, gateway = plan_services(options, Path("run"))
+    for listener in listeners:
+        assert words(listener.argv, "--instrument") == [
+            *("BTC-USD", "BTC-USDT", "USDT-USD"),
+            *("ETH-USD", "ETH-USDC"),
+        ]
+    for process in (aggregator, gateway):
+        assert words(process.argv, "--instrument") == list(options.instruments)
 
 
 def test_the_processes_are_joined() -> None:

@@ -52,6 +52,15 @@ def test_the_picture_fits_the_terminal(size: tuple[int, int]) -> None:
     assert all(len(line) <= size[0] for line in lines)
 
 
+def test_of_an_equivalence_each_level_has_its_own_instrument() -> None:
+    book = book_of()
+    bids = tuple(replace(one, instrument="ETH-WBTC", original_price=0.07) for one in book.bids)
+    feeds = tuple(replace(feed, instrument="ETH-WBTC") for feed in book.venues)
+    lines = drawn(frame_of(replace(book, bids=bids, venues=feeds)), WIDE)
+    assert f"{bids[0].venue} ETH-WBTC " in lines[2]
+    assert any("kraken ETH-WBTC " in line and "LIVE" in line for line in lines)
+
+
 def test_the_best_prices_face_each_other() -> None:
     book = book_of()
     lines = drawn(frame_of(book))

@@ -31,6 +31,19 @@ def test_a_line_without_a_side_or_without_anybody() -> None:
     assert price_line(replace(book_of(), was_live=False), 8).endswith("no venue is live")
 
 
+def test_of_an_equivalence_a_line_says_whose_instrument_it_is() -> None:
+    book = book_of()
+    feeds = tuple(replace(feed, instrument="ETH-WBTC") for feed in book.venues)
+    bid = replace(book.bids[0], instrument="ETH-WBTC", original_price=0.07)
+    of_another = replace(book, venues=(*book.venues, *feeds), bids=(bid, *book.bids[1:]))
+    assert "@ 0.06999980 bitstamp ETH-WBTC  ask" in price_line(of_another, 8)
+    changes = BookChanges()
+    changes.observe(of_another)
+    told = [line.split(maxsplit=1)[1].partition(" LIVE")[0] for line in changes.take()[:6]]
+    names = ["binance", "bitstamp", "kraken"]
+    assert told == [*names, *(f"{name} ETH-WBTC" for name in names)]
+
+
 def test_only_moves_are_told_and_only_the_newest() -> None:
     changes = BookChanges()
     changes.observe(book_of())

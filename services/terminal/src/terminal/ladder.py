@@ -33,6 +33,7 @@ from terminal.text import (
     duration_text,
     price_text,
     share_text,
+    whose,
 )
 
 __all__ = ["LOWEST", "Frame", "VenueRow", "draw", "venue_style"]
@@ -42,6 +43,8 @@ LEFTWARDS: Final = ("", "▕", "▕", "▐", "▐", "▐", "▐", "█")
 """The end of a bar by eighths of a cell: Unicode has fewer blocks that begin at the right."""
 
 VENUE_WIDTH: Final = 12
+INSTRUMENT_WIDTH: Final = 10
+"""Of a level's own instrument behind its venue, in an equivalence."""
 LEAST_BESIDE_NAME: Final = 40
 """Cells that a venue's row needs beside a long name: mark, state, age, rate and a latency."""
 LEAST_AMOUNT: Final = 6
@@ -137,6 +140,8 @@ def draw(frame: Frame, width: int, height: int) -> RenderableType:
     free = room - sum(map(len, sections.values()))
     rows = layout.rows_of(depth, max(free, min(room - 1, max(LEAST_ROWS, room // 3))))
     beneath = _fitted(sections, room - rows)
+    for line in beneath:
+        line.truncate(width, overflow="ellipsis")
     tape = _tape(frame, width, room - rows - len(beneath))
     levels = layout.levels_in(rows)
     return Group(_header(frame, width), _panel(frame, layout, levels, width), *beneath, *tape)
@@ -280,10 +285,12 @@ def _layout(frame: Frame, width: int) -> _Layout | None:
     """Return the first layout that has room; None where not even a price has."""
     book = frame.book
     levels = (*book.bids, *book.asks) if book is not None else ()
-    venues = {feed.venue for feed in book.venues} if book is not None else set()
+    venues = set(map(whose, book.venues)) if book is not None else set()
     price_width = max((len(price_text(one.price, frame.decimals)) for one in levels), default=1)
-    names = venues | {level.venue for level in levels}
-    venue_width = min(VENUE_WIDTH, max(map(len, names), default=1))
+    names = venues | set(map(whose, levels))
+    converted = any(level.instrument for level in levels)
+    most = VENUE_WIDTH + INSTRUMENT_WIDTH * converted
+    venue_width = min(most, max(map(len, names), default=1))
     amount_width = max((len(amount_text(level.amount)) for level in levels), default=1)
     for stacked, venue, amount in (
         (False, venue_width, LEAST_AMOUNT),
@@ -323,7 +330,7 @@ class _SideLayout:
             return Text(" " * self.width)
         text = Text()
         if self.venue_width:
-            name = _name(level.venue, self.venue_width)
+            name = _name(whose(level), self.venue_width)
             text.append(f"{name:<{self.venue_width}} ", venue_style(level.venue))
         if self.amount_width:
             text.append(f"{self._amount(level)} ")
@@ -346,7 +353,7 @@ class _SideLayout:
         if self.amount_width:
             text.append(f" {self._amount(level)}")
         if self.venue_width:
-            name = _name(level.venue, self.venue_width)
+            name = _name(whose(level), self.venue_width)
             text.append(f" {name}", venue_style(level.venue))
         return text
 
@@ -380,14 +387,14 @@ _COUNTED: Final = ("instrument", "venue", "notice")
 
 def _beneath(frame: Frame, width: int) -> _Sections:
     """Return the lines beneath the ladder, in their order, by what they are."""
-    names = max([VENUE_WIDTH, *(len(row.feed.venue) + 1 for row in frame.venues)])
+    names = max([VENUE_WIDTH, *(len(whose(row.feed)) + 1 for row in frame.venues)])
     if width < names + LEAST_BESIDE_NAME:
         names = VENUE_WIDTH
     columns = Text(f"   {'venue':<{names}}{'state':<8}", FAINT)
     for text, cells in (("age", 9), ("upd/s", 8), ("p50", 10), ("p99", 10)):
         if columns.cell_len + cells <= width:
             columns.append(f"{text:>{cells}}")
-    sections = {
+    return {
         "heading": [columns],
         "venue": [_venue(row, frame, names, width) for row in frame.venues],
         "latency": [_latency(frame)],
@@ -395,10 +402,6 @@ def _beneath(frame: Frame, width: int) -> _Sections:
         "instrument": [_other(book, width) for book in frame.others],
         "notice": [Text(f" {notice}", WARN) for notice in frame.notices[-3:]],
     }
-    for lines in sections.values():
-        for line in lines:
-            line.truncate(width, overflow="ellipsis")
-    return sections
 
 
 def _fitted(sections: _Sections, room: int) -> list[Text]:
@@ -434,7 +437,7 @@ def _name(venue: str, width: int) -> str:
 
 def _venue(row: VenueRow, frame: Frame, names: int, width: int) -> Text:
     feed = row.feed
-    name = f"{_name(feed.venue, names - 1):<{names}}"
+    name = f"{_name(whose(feed), names - 1):<{names}}"
     if frame.outage is not None:
         return Text().append(f" ○ {name}—", FAINT)
     text = Text.assemble((f" ● {name}", venue_style(feed.venue)))
@@ -489,13 +492,13 @@ def _other(book: Book, width: int) -> Text:
     decimals = decimals_of(level.price for level in best)
     prices = [price_text(level.price, decimals) for level in best]
     bid, ask = (Text(price, style) for price, style in zip(prices, (BID, ASK), strict=True))
-    whose = [Text(f" {level.venue}", venue_style(level.venue)) for level in best]
+    names = [Text(f" {whose(level)}", venue_style(level.venue)) for level in best]
     between = Text(" │ ", FAINT)
     spread = Text(f"   spread {price_text(book.spread, decimals)}", FAINT)
     return _first_that_fits(
         width,
-        name + bid + whose[0] + between + ask + whose[1] + spread,
-        name + bid + whose[0] + between + ask + whose[1],
+        name + bid + names[0] + between + ask + names[1] + spread,
+        name + bid + names[0] + between + ask + names[1],
         name + bid + between + ask,
         name + Text("too wide for this terminal", FAINT),
         name,

@@ -9,7 +9,7 @@ from typing import Final
 from dragonfly_client.messages import Book, Level, State
 
 from terminal.statistics import Percentiles, WatchSummary
-from terminal.text import amount_text, decimals_of, duration_text, price_text
+from terminal.text import amount_text, decimals_of, duration_text, price_text, whose
 
 __all__ = ["BookChanges", "added", "price_line", "summary_lines"]
 
@@ -38,11 +38,11 @@ class BookChanges:
         elif book.instrument in self._moved:
             self._moved[book.instrument] = book
         for feed in book.venues:
-            key = (book.instrument, feed.venue)
+            key = (book.instrument, whose(feed))
             if self._states.get(key) is not feed.state:
                 self._states[key] = feed.state
                 reason = f": {feed.reason}" if feed.reason else ""
-                self._changed[key] = f"{feed.venue} {feed.state.name}{reason}"
+                self._changed[key] = f"{whose(feed)} {feed.state.name}{reason}"
 
     def take(self) -> list[str]:
         """Return the venues' changes since the last call, and at most one line of prices.
@@ -111,13 +111,13 @@ def summary_lines(summary: WatchSummary) -> Iterable[str]:
 
 
 def _key(level: Level | None) -> tuple[str, float] | None:
-    return None if level is None else (level.venue, level.price)
+    return None if level is None else (whose(level), level.price)
 
 
 def _side(level: Level | None, decimals: int) -> str:
     if level is None:
         return "none"
-    return f"{amount_text(level.amount)} @ {price_text(level.price, decimals)} {level.venue:<8}"
+    return f"{amount_text(level.amount)} @ {price_text(level.price, decimals)} {whose(level):<8}"
 
 
 def _latency(latency: Percentiles | None) -> str:

@@ -12,7 +12,7 @@ from dragonfly_client.messages import Book
 from terminal.hops import HopTimes
 from terminal.ladder import Frame, VenueRow
 from terminal.statistics import Statistics, WaitMeter, WatchSummary
-from terminal.text import decimals_of
+from terminal.text import decimals_of, whose
 
 __all__ = ["WINDOW", "Notices", "WatchState"]
 
@@ -111,8 +111,8 @@ class WatchState:
             VenueRow(
                 feed=feed,
                 age_ns=feed.age_ns + since_ns,
-                updates_per_s=statistics.rates.per_second(feed.venue),
-                latency=statistics.latency(feed.venue),
+                updates_per_s=statistics.rates.per_second(whose(feed)),
+                latency=statistics.latency(whose(feed)),
             )
             for feed in book.venues
         ]

@@ -15,6 +15,7 @@ from typing import Final
 from dragonfly_client.messages import Book, Hops, State, VenueFeed
 
 from terminal.hops import NO_WAIT, HopTimes, Wait
+from terminal.text import whose
 
 __all__ = ["FeedFault", "Percentiles", "Rates", "Recent", "Statistics", "WaitMeter", "WatchSummary"]
 
@@ -190,21 +191,21 @@ class Statistics:
 
     def _take(self, instrument: str, feed: VenueFeed) -> bool:
         """Remember the feed; return whether the venue moved since the last book."""
-        key = (instrument, feed.venue)
+        key = (instrument, whose(feed))
         before = self._known.get(key)
         self._known[key] = feed
-        self._updates.setdefault(feed.venue, 0)
+        self._updates.setdefault(key[1], 0)
         if before is None or before.state is not feed.state:
             self._count_fault(key, feed)
         if before is None or before.ts_recv == feed.ts_recv:
             return False
-        self._updates[feed.venue] += 1
-        self._totals[feed.venue] += 1
+        self._updates[key[1]] += 1
+        self._totals[key[1]] += 1
         return True
 
     def _count_fault(self, key: tuple[str, str], feed: VenueFeed) -> None:
         # What stands in brackets is of one episode: figures, checksums, times.
-        fault = (feed.venue, feed.state, feed.reason.partition(" (")[0])
+        fault = (key[1], feed.state, feed.reason.partition(" (")[0])
         if feed.state is State.LIVE:
             self._was_live.add(key)
             self._not_yet_live.pop(key, None)
@@ -214,13 +215,13 @@ class Statistics:
         elif fault in self._faults or len(self._faults) < MAX_FAULTS:
             self._faults[fault] += 1
         else:
-            self._faults[feed.venue, feed.state, "other"] += 1
+            self._faults[key[1], feed.state, "other"] += 1
 
     def _time(self, book: Book, moved: VenueFeed, waited: Wait) -> None:
         assert moved.ts_recv is not None
         latency_ns = book.ts_in - moved.ts_recv - waited.ns
         self._latency[self.ALL].add(latency_ns)
-        self._latency[moved.venue].add(latency_ns)
+        self._latency[whose(moved)].add(latency_ns)
         self.hop_times.add(book, moved, waited)
         hops = book.hops
         if hops is not None:

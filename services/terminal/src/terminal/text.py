@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
-from typing import Final
+from typing import Final, Protocol
 
 from rich.cells import cell_len
 
@@ -18,6 +18,7 @@ __all__ = [
     "fitting",
     "price_text",
     "share_text",
+    "whose",
 ]
 
 MAX_DECIMALS: Final = 10
@@ -74,6 +75,20 @@ def duration_text(nanoseconds: float) -> str:
 def share_text(share: float) -> str:
     """Return at most eight characters, rounded down: only the whole is `100.00 %`."""
     return f"{math.floor(share * 10_000) / 100:.2f} %"
+
+
+class OfVenue(Protocol):
+    """A level or feed."""
+
+    @property
+    def venue(self) -> str: ...
+    @property
+    def instrument(self) -> str: ...
+
+
+def whose(one: OfVenue) -> str:
+    """Return the venue; in an equivalence with its own instrument."""
+    return f"{one.venue} {one.instrument}" if one.instrument else one.venue
 
 
 def basis_points(spread: float, mid: float | None) -> float | None:
