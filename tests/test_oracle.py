@@ -316,6 +316,41 @@ def test_aggregators_may_speak_in_turn_each_in_its_order(oracle: Oracle, book: B
     assert violation.rule == "went back"
 
 
+def half(book: Book, venue_seq: int, book_seq: int) -> Book:
+    """Return `book` of binance alone: best prices of one state, the levels below of another."""
+    bids, asks = (
+        tuple(Level("binance", float(p), float(a)) for p, a in side)
+        for side in (BINANCE_BIDS[1:], BINANCE_ASKS)
+    )
+    venues = (replace(feed("binance", venue_seq), book_seq=book_seq),)
+    spread = expected_spread(bids, asks)
+    return replace(book, venues=venues, bids=bids, asks=asks, spread=spread)
+
+
+def test_best_prices_ahead_of_their_book_are_judged_by_both_states(
+    oracle: Oracle, book: Book
+) -> None:
+    assert oracle.first_violation([half(book, 8, 7)]) is None
+    shown = half(book, 8, 7)
+    violation = oracle.first_violation([replace(shown, bids=shown.bids * 2)])
+    assert violation is not None
+    assert violation.rule == "not the merge of the truth"
+    for venue_seq, book_seq, rule in (
+        (8, 6, "state that never was"),
+        (8, 8, "best prices behind their book"),
+    ):
+        violation = oracle.first_violation([half(book, venue_seq, book_seq)])
+        assert violation is not None
+        assert violation.rule == rule
+
+
+def test_the_book_below_the_best_prices_goes_back_neither(oracle: Oracle, book: Book) -> None:
+    whole = replace(half(book, 8, 7), venues=(feed("binance", 8),))
+    violation = oracle.first_violation([whole, replace(half(book, 8, 7), seq=2)])
+    assert violation is not None
+    assert violation.detail == "binance's book: 7 after 8"
+
+
 def test_a_venue_that_goes_back_is_named_even_after_a_pause(oracle: Oracle, book: Book) -> None:
     def binance(venue_seq: int, seq: int) -> Book:
         bids = tuple(Level("binance", float(p), float(a)) for p, a in BINANCE_BIDS[venue_seq - 7 :])

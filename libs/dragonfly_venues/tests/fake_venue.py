@@ -187,6 +187,7 @@ class FakeVenue(Venue):
         whole_books: bool = False,
         endpoint: EndpointSource | None = None,
         welcomes: bool = False,
+        best_prices: bool = False,
     ) -> None:
         """Each book stands for itself where there are `whole_books`; else each is wanted."""
         self.limits = limits
@@ -197,6 +198,7 @@ class FakeVenue(Venue):
         self.whole_books = whole_books
         self.endpoint = endpoint
         self.welcomes = welcomes
+        self.best_prices = best_prices
         self.greeting: Sequence[str] = ()
         self.requests = self._requests
         self.decoder = self._decoder

@@ -12,6 +12,7 @@ from dragonfly_venues.bybit.decoder import BybitDecoder
 from dragonfly_venues.decoding.whole_tops import OLDER_IN_A_ROW
 from dragonfly_venues.events import (
     Acked,
+    Bbo,
     BookTop,
     Broken,
     FrameError,
@@ -206,6 +207,20 @@ def test_the_fastest_topic_that_is_deep_enough_is_asked_for(depth: int, levels: 
     [frame] = request(Ask(symbols=[SYMBOL], request_id=7, depth=depth))
     asked = {"req_id": "7", "op": "subscribe", "args": [f"orderbook.{levels}.{SYMBOL}"]}
     assert json.loads(frame) == asked
+    same, *best = request(Ask(symbols=[SYMBOL], request_id=7, depth=depth, bbo=True))
+    assert same == frame
+    alone = asked | {"args": [f"orderbook.1.{SYMBOL}"]}
+    assert [json.loads(one) for one in best] == ([alone] if levels > 1 else [])
+
+
+def test_best_prices_are_known_by_seq_and_leave_the_book_alone() -> None:
+    decoder = begun()
+    ahead = push("snapshot", 1, 5010, bids="9.5:1", levels=1)
+    assert decoder.decode(ahead) == (Bbo(SYMBOL, 5010, (9.5, 1), None, 1672304484976000000),)
+    assert decoder.seq(SYMBOL) == 5000
+    [top] = decoder.decode(push("delta", 21, 5007, bids="8:3"))
+    assert isinstance(top, BookTop)
+    assert top.bids == ((9, 1), (8, 3))
 
 
 def test_a_book_over_rest_is_known_by_seq() -> None:
@@ -219,9 +234,10 @@ def test_a_book_over_rest_is_known_by_seq() -> None:
 @pytest.mark.needs(MESSAGES)
 def test_recorded_messages() -> None:
     def compact(name: str) -> bytes:
-        return json.dumps(
-            json.loads((MESSAGES / name).read_bytes()), separators=(",", ":")
-        ).encode()
+        message = json.loads((MESSAGES / name).read_bytes())
+        # They name the topic of one level, and have two.
+        text = json.dumps(message, separators=(",", ":")).replace("orderbook.1.", "orderbook.50.")
+        return text.encode()
 
     decoder = BybitDecoder(2)
     [top] = decoder.decode(compact("ws_orderbook_snapshot.json"))

@@ -199,3 +199,12 @@ def _seldom_late(steps: list[tuple[bool, int]]) -> list[tuple[bool, int]]:
     """Put most of them in their order, so that each channel goes on."""
     half = len(steps) // 2
     return sorted(steps[:half], key=lambda step: step[1]) + steps[half : half + 7]
+
+
+def test_a_venue_that_counts_anew_has_nothing_ahead() -> None:
+    tops = ComposedTops(DEPTH)
+    tops.on_book(BOOK, 5)
+    tops.on_best(best(7, (9.5, 1.0)), 5)
+    anew = BookTop("x", 1, None, BIDS, ASKS)
+    assert tops.on_book(anew, 1) is anew
+    assert not tops.is_ahead("x")

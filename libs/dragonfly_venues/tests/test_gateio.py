@@ -8,6 +8,7 @@ import msgspec
 import pytest
 from dragonfly_venues.events import (
     Acked,
+    Bbo,
     BookTop,
     Broken,
     FrameError,
@@ -139,12 +140,25 @@ def test_the_stream_is_the_shallowest_that_is_deep_enough(depth: int, levels: in
     asked = json.loads(frame)
     assert asked["payload"] == [f"ob.{SYMBOL}.{levels}", f"ob.ETH_BTC.{levels}"]
     assert (asked["channel"], asked["event"], asked["id"]) == ("spot.obu", "subscribe", 7)
+    books, best = control.request(
+        Ask(symbols=[SYMBOL, "ETH_BTC"], request_id=7, depth=depth, bbo=True)
+    )
+    assert books == frame
+    pairs = {"channel": "spot.book_ticker", "payload": [SYMBOL, "ETH_BTC"]}
+    assert json.loads(best) == asked | pairs
     name = f"ob.{SYMBOL}.{levels}"
     [top] = GateioDecoder(depth).decode(push(1, b=[["9", "1"]], a=[], stream=name))
     assert isinstance(top, BookTop)
     other = f"ob.{SYMBOL}.{450 - levels}"
     with pytest.raises(FrameError, match="unknown_channel"):
         GateioDecoder(depth).decode(push(1, b=[["9", "1"]], a=[], stream=other))
+
+
+def test_best_prices_are_numbered_like_the_book() -> None:
+    result = {"t": 5, "u": 101, "s": SYMBOL, "b": "9.5", "B": "1", "a": "", "A": ""}
+    frame = {"channel": "spot.book_ticker", "event": "update", "time_ms": 6, "result": result}
+    said = live().decode(json.dumps(frame, separators=(",", ":")).encode())
+    assert said == (Bbo(SYMBOL, 101, (9.5, 1.0), None, 5_000_000),)
 
 
 def test_each_frame_has_the_time_in_seconds() -> None:

@@ -182,9 +182,11 @@ def test_best_prices_and_answers(decoder: GeminiDecoder | GeminiChangesDecoder) 
         b'{"u":7,"E":1783981139947514400,"s":"xrpgusd","b":"1.0614900","B":"958.69148000",'
         b'"a":"1.0615000","A":"38.39060000","c":"1.0612500","C":"4.71"}'
     )
-    assert decoder.decode(best) == (Bbo("xrpgusd", 7, (1.06149, 958.69148), (1.0615, 38.3906)),)
+    assert decoder.decode(best) == (
+        Bbo("xrpgusd", 7, (1.06149, 958.69148), (1.0615, 38.3906), 1783981139947514400),
+    )
     empty = b'{"u":8,"E":1,"s":"xrpgusd","b":"","B":"","a":"1.5","A":"2","c":"1","C":"1"}'
-    assert decoder.decode(empty) == (Bbo("xrpgusd", 8, None, (1.5, 2.0)),)
+    assert decoder.decode(empty) == (Bbo("xrpgusd", 8, None, (1.5, 2.0), 1),)
     assert decoder.decode(b'{"id":1,"status":200}') == (Acked(1),)
     refused = (
         b'{"id":1,"status":400,"error":{"code":-1013,"msg":"Invalid stream name: nopeusd@depth"}}'

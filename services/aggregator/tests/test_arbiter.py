@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import msgspec
 import pytest
 from aggregator.arbiter import ReplicaArbiter
 from aggregator.venue_books import VenueBook, take_book
@@ -180,7 +181,25 @@ def test_no_step_back_while_anybody_live_is_there(steps: list[tuple[str, int]]) 
         shown = arbiter.chosen.venue_seq
 
 
+BOOK = Book(FeedState.LIVE, "", 1, 1, None, 1, ((1.0, 1.0),), ((2.0, 1.0),))
+
+
 def _word(venue_seq: int) -> VenueBook:
     """Return a book that has the levels of one of its two neighbours."""
     bids, asks = ((1.0, 1.0 + venue_seq // 2),), ((2.0, 1.0),)
     return take_book("kraken", Book(FeedState.LIVE, "", 1, venue_seq, None, 1, bids, asks), 1, 10)
+
+
+def test_of_two_that_are_ahead_by_half_the_one_that_goes_back_in_nothing_is_chosen() -> None:
+    def ahead(venue_seq: int, book_seq: int | None) -> VenueBook:
+        book = msgspec.structs.replace(BOOK, venue_seq=venue_seq, book_seq=book_seq)
+        return take_book("kraken", book, 1, 10)
+
+    arbiter = ReplicaArbiter()
+    assert arbiter.on_book("a", chosen := ahead(12, 8), 0.0)
+    # Its best prices are newer, the levels below them older.
+    assert not arbiter.on_book("b", ahead(13, 5), 0.0)
+    assert arbiter.chosen is chosen
+    assert arbiter.on_book("b", ahead(13, 8), 0.0)
+    assert arbiter.on_book("a", ahead(14, None), 0.0)
+    assert not arbiter.on_book("b", ahead(15, 13), 0.0)

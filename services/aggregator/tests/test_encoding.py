@@ -63,6 +63,7 @@ def test_a_book_reads_back(
     st.tuples(scores, scores),
     st.integers(0, 1000),
     st.just("") | names,
+    st.none() | stamps,
 )
 def test_a_feed_reads_back(
     venue: str,
@@ -76,6 +77,7 @@ def test_a_feed_reads_back(
     score: tuple[float | None, float | None],
     depth: int,
     instrument: str,
+    book_seq: int | None,
 ) -> None:
     encoded = encode_feed(
         venue,
@@ -89,6 +91,7 @@ def test_a_feed_reads_back(
         score_total=score[1],
         depth=depth,
         instrument=instrument,
+        book_seq=book_seq,
     )
     (feed,) = pb.Book.FromString(encoded + encode_feed_age(age_ns)).venues
     assert (feed.venue, int(feed.state), feed.reason) == (venue, int(state), reason)
@@ -98,6 +101,7 @@ def test_a_feed_reads_back(
     assert (feed.score if feed.HasField("score") else None) == score[0]
     assert (feed.score_total if feed.HasField("score_total") else None) == score[1]
     assert feed.depth == depth
+    assert feed.book_seq == (book_seq or 0)
     assert feed.instrument == instrument
 
 

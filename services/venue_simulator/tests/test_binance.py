@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 
 import pytest
@@ -231,3 +232,24 @@ async def test_depth_is_the_book_at_an_id(simulator: Simulator) -> None:
 async def test_a_bad_depth_request_says_why(simulator: Simulator, query: str, code: int) -> None:
     reply = await get(simulator.rest_url("binance") + "/api/v3/depth" + query)
     assert (reply.status, reply.body["code"]) == (400, code)
+
+
+async def test_a_paced_stream_sends_the_newest_state_by_its_clock(
+    simulate: Callable[..., Awaitable[Simulator]],
+) -> None:
+    simulator = await simulate(venues=("binance",), paced=True)
+    async with combined(simulator) as wire:
+        await subscribe(wire, "ethbtc@depth20@100ms", "ethbtc@depth@100ms", "ethbtc@bookTicker")
+        before = last_state(simulator, "binance")
+        simulator.step(20)
+        after = last_state(simulator, "binance")
+        said = [await wire.hear() for _ in range(2)]
+        while not said[-1]["stream"].endswith("@depth@100ms"):
+            said.append(await wire.hear())
+    changes = said.pop()["data"]
+    assert (changes["U"], changes["u"]) == (before.venue_seq + 1, after.venue_seq)
+    assert said.pop()["data"]["lastUpdateId"] == after.venue_seq
+    # Best prices wait for nothing: each of their changes came before.
+    assert {one["stream"] for one in said} == {"ethbtc@bookTicker"}
+    assert said[-1]["data"]["b"] == after.bids[0][0]
+    assert len(said) > 1

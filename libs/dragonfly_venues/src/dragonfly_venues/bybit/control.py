@@ -18,6 +18,7 @@ from dragonfly_venues.events import Acked, Event, FrameError, Heard, RequestRefu
 from dragonfly_venues.venue import Ask
 
 __all__ = [
+    "BEST",
     "DEEPEST",
     "REST",
     "SYMBOLS_PER_REQUEST",
@@ -32,11 +33,12 @@ TOPIC: Final = "orderbook"
 DEEPEST: Final = 200
 """There is one of 1000 levels, every 200 ms."""
 SYMBOLS_PER_REQUEST: Final = 10
-"""A request for more fails as a whole."""
+"""A frame that names more topics fails as a whole."""
 REST: Final = RestEnvelope(ok="0", code="retCode", text="retMsg", content="result")
 
 _HELD: Final = "already subscribed"
-_TOPICS: Final = (1, 50, DEEPEST)
+BEST: Final = 1
+_TOPICS: Final = (BEST, 50, DEEPEST)
 """Levels a side, every 10, 20 and 100 ms."""
 
 
@@ -56,16 +58,17 @@ def topic_levels(depth: int) -> int:
 
 
 def request(ask: Ask) -> list[str]:
-    """Return the frame of `ask`."""
+    """Return the frames of `ask`: one of books, and one of best prices where those are no books."""
     levels = topic_levels(ask.depth)
     return [
         write(
             {
                 "req_id": str(ask.request_id),
                 "op": "subscribe" if ask.subscribe else "unsubscribe",
-                "args": [f"{TOPIC}.{levels}.{symbol}" for symbol in ask.symbols],
+                "args": [f"{TOPIC}.{count}.{symbol}" for symbol in ask.symbols],
             }
         )
+        for count in ((levels, BEST) if ask.bbo and levels > BEST else (levels,))
     ]
 
 

@@ -4,7 +4,7 @@
      "16493.50","0.006"]],"a":[],"u":18521289,"seq":7961638725},"cts":1672304484976}
 
 `u` counts the messages of one topic. `seq` is the matching engine's, which all topics and REST
-share, and is what the book is published by.
+share, and is what the book is published by. Best prices are snapshots of the topic of one level.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Annotated, Final, Literal
 
 import msgspec
 
-from dragonfly_venues.bybit.control import TOPIC, topic_levels, understand
+from dragonfly_venues.bybit.control import BEST, TOPIC, topic_levels, understand
 from dragonfly_venues.decoding.delta_books import (
     Amount,
     Change,
@@ -26,7 +26,7 @@ from dragonfly_venues.decoding.delta_books import (
 )
 from dragonfly_venues.decoding.frames import read
 from dragonfly_venues.decoding.whole_tops import MAX_SEQ
-from dragonfly_venues.events import Event, WholeBook
+from dragonfly_venues.events import Bbo, Event, WholeBook
 
 __all__ = ["BybitDecoder", "BybitSequencer"]
 
@@ -34,6 +34,7 @@ RESTARTED: Final = 1
 """The number of the snapshot that follows a restart of the service."""
 
 _PUSH: Final = f'{{"topic":"{TOPIC}.'.encode()
+_BEST: Final = f'{{"topic":"{TOPIC}.{BEST}.'.encode()
 _NS_PER_MS: Final = 1_000_000
 
 _Levels = tuple[tuple[Price, Amount], ...]
@@ -79,6 +80,7 @@ class BybitDecoder(DeltaDecoder):
 
     def __init__(self, depth: int) -> None:
         window = topic_levels(depth)
+        self._is_deeper = window > BEST
         super().__init__(lambda: DeltaBook(depth, BybitSequencer(), seeded=False, window=window))
 
     def decode(self, frame: bytes, _: WholeBook | None = None, /) -> Sequence[Event]:
@@ -87,7 +89,11 @@ class BybitDecoder(DeltaDecoder):
             return understand(frame)
         push = read(_PUSHES, frame)
         data = push.data
+        best = self._is_deeper and frame.startswith(_BEST)
         ts_event = (push.ts if push.cts is None else push.cts) * _NS_PER_MS
+        if best:
+            bid, ask = (side[0] if side else None for side in (data.b, data.a))
+            return (Bbo(data.s, data.seq, bid, ask, ts_event),)
         if push.type == "delta":
             change = Change(data.u, data.u, data.b, data.a, ts_event, data.seq)
             return self.change(data.s, change)

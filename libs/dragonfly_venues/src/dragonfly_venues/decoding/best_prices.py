@@ -28,13 +28,14 @@ class BestPrices(msgspec.Struct):
     a: str
     A: str
 
-    def bbo(self, symbol: str) -> Bbo:
-        """Return what they say of `symbol`.
+    def bbo(self, symbol: str, ts_event: int | None = None) -> Bbo:
+        """Return what they say of `symbol` at `ts_event`, ns UTC.
 
         Raises:
             FrameError: `bad_shape`, or `bad_level` of numbers that are no price or amount.
         """
-        return Bbo(symbol, self.u, _level(self.b, self.B), _level(self.a, self.A))
+        bid, ask = _level(self.b, self.B), _level(self.a, self.A)
+        return Bbo(symbol, self.u, bid, ask, ts_event)
 
 
 def _level(price: str, amount: str) -> Level | None:

@@ -65,11 +65,15 @@ class ComposedTops:
 
     def on_book(self, top: BookTop, seq: int) -> BookTop | Broken | None:
         """Take a changed book."""
-        self._books[top.symbol] = top
-        if top.symbol not in self._ahead:
-            self._shown[top.symbol] = top
-            return top
-        return self.on_same(top.symbol, seq)
+        symbol = top.symbol
+        before = self._books.get(symbol)
+        self._books[symbol] = top
+        if symbol in self._ahead and before is not None and before.venue_seq <= top.venue_seq:
+            return self.on_same(symbol, seq)
+        # Where it is less, the venue counts anew: nothing is ahead of it yet.
+        self._ahead.pop(symbol, None)
+        self._shown[symbol] = top
+        return top
 
     def on_same(self, symbol: str, seq: int) -> BookTop | Broken | None:
         """Take note that the book goes on to `seq` as it is known."""

@@ -16,6 +16,7 @@ from dragonfly_venues.events import Acked, Event, FrameError, Heard, RequestRefu
 from dragonfly_venues.venue import Ask
 
 __all__ = [
+    "BEST",
     "CHANNEL",
     "STREAM_PREFIX",
     "SYMBOLS_PER_REQUEST",
@@ -28,6 +29,7 @@ __all__ = [
 ]
 
 CHANNEL: Final = "spot.obu"
+BEST: Final = "spot.book_ticker"
 STREAM_PREFIX: Final = "ob."
 WINDOWS: Final = (50, 400)
 """Levels a side that its books are offered with, the first every 20 ms, the second every 100."""
@@ -58,17 +60,20 @@ def window(depth: int) -> int:
 
 
 def request(ask: Ask) -> list[str]:
-    """Return the frame of `ask`; to end books, the depth must be the same."""
+    """Return the frames of `ask`; to end books, the depth must be the same."""
     levels = window(ask.depth)
+    books = [f"{STREAM_PREFIX}{symbol}.{levels}" for symbol in ask.symbols]
+    channels = {CHANNEL: books, BEST: list(ask.symbols)} if ask.bbo else {CHANNEL: books}
     return [
         write(
             {
                 "id": ask.request_id,
-                "channel": CHANNEL,
+                "channel": channel,
                 "event": "subscribe" if ask.subscribe else "unsubscribe",
-                "payload": [f"{STREAM_PREFIX}{symbol}.{levels}" for symbol in ask.symbols],
+                "payload": payload,
             }
         )
+        for channel, payload in channels.items()
     ]
 
 

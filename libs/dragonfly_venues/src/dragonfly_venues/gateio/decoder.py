@@ -5,7 +5,11 @@
     {"channel":"spot.obu","event":"update","time_ms":1747054612720,"result":{"t":1747054612695,
      "s":"ob.BTC_USDT.50","U":73777715169,"u":73777715170,"b":[["9","0"]]}}
 
-Levels are in no order, and a side without changes may be missing.
+Levels are in no order, and a side without changes may be missing. Best prices are counted by the
+same numbers; a missing side has empty texts:
+
+    {"channel":"spot.book_ticker","event":"update","time_ms":1747054612700,"result":{"t":1747054612673,
+     "u":73777715168,"s":"BTC_USDT","b":"9","B":"1","a":"10","A":"2"}}
 """
 
 from __future__ import annotations
@@ -15,6 +19,7 @@ from typing import Annotated, Final
 
 import msgspec
 
+from dragonfly_venues.decoding.best_prices import BestPrices
 from dragonfly_venues.decoding.delta_books import (
     Amount,
     Change,
@@ -26,15 +31,18 @@ from dragonfly_venues.decoding.delta_books import (
 )
 from dragonfly_venues.decoding.frames import read
 from dragonfly_venues.decoding.whole_tops import MAX_SEQ
-from dragonfly_venues.events import Event, FrameError, WholeBook
+from dragonfly_venues.events import Bbo, Event, FrameError, WholeBook
 from dragonfly_venues.gateio.control import STREAM_PREFIX, understand, window
 
 __all__ = ["GateioDecoder", "GateioSequencer"]
 
 _STREAM: Final = f'"s":"{STREAM_PREFIX}'.encode()
 """What only books have: answers name streams as well, elsewhere."""
+_BEST: Final = b'"B":"'
 _NS_PER_MS: Final = 1_000_000
 
+_Time = Annotated[int, msgspec.Meta(ge=0, le=MAX_SEQ // _NS_PER_MS)]
+_Symbol = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
 _Id = Annotated[int, msgspec.Meta(ge=0, le=MAX_SEQ)]
 _Levels = tuple[tuple[Price, Amount], ...]
 
@@ -51,8 +59,8 @@ class GateioSequencer(Ranges):
 
 
 class _Result(msgspec.Struct):
-    t: Annotated[int, msgspec.Meta(ge=0, le=MAX_SEQ // _NS_PER_MS)]
-    s: Annotated[str, msgspec.Meta(max_length=64)]
+    t: _Time
+    s: _Symbol
     u: _Id
     U: _Id | None = None
     full: bool = False
@@ -60,11 +68,21 @@ class _Result(msgspec.Struct):
     a: _Levels = ()
 
 
+class _Best(BestPrices):
+    t: _Time
+    s: _Symbol
+
+
+class _BestPush(msgspec.Struct):
+    result: _Best
+
+
 class _Push(msgspec.Struct):
     result: _Result
 
 
 _PUSHES: Final = msgspec.json.Decoder(_Push, strict=False)
+_BEST_PUSHES: Final = msgspec.json.Decoder(_BestPush)
 
 
 class GateioDecoder(DeltaDecoder):
@@ -78,7 +96,7 @@ class GateioDecoder(DeltaDecoder):
     def decode(self, frame: bytes, _: WholeBook | None = None, /) -> Sequence[Event]:
         """Return what `frame` says; see `Decoder`."""
         if _STREAM not in frame:
-            return understand(frame)
+            return (_best(frame),) if _BEST in frame else understand(frame)
         result = read(_PUSHES, frame).result
         symbol = result.s.removeprefix(STREAM_PREFIX).removesuffix(self._suffix)
         if not symbol or len(symbol) + len(STREAM_PREFIX + self._suffix) != len(result.s):
@@ -89,3 +107,8 @@ class GateioDecoder(DeltaDecoder):
         if result.U is None:
             raise FrameError("bad_shape", "changes whose first number is missing", symbol)
         return self.change(symbol, Change(result.U, result.u, result.b, result.a, ts_event))
+
+
+def _best(frame: bytes) -> Bbo:
+    best = read(_BEST_PUSHES, frame).result
+    return best.bbo(best.s, best.t * _NS_PER_MS)

@@ -55,6 +55,7 @@ class _Book(msgspec.Struct):
 
 
 class _Best(BestPrices):
+    E: _Id
     s: _Symbol
 
 
@@ -126,4 +127,4 @@ def _other(frame: bytes) -> Sequence[Event]:
     if _BEST not in frame:
         return understand(frame)
     best = read(_BESTS, frame)
-    return (best.bbo(best.s),)
+    return (best.bbo(best.s, best.E),)

@@ -33,6 +33,7 @@ class Gemini(Venue):
     instruments = InstrumentSource(parse=instruments.parse, rest_path=instruments.REST_PATH)
     # Best prices come in real time, numbered like the books; REST's books have no number.
     audits = AuditSources(bbo=True)
+    best_prices = True
     limits = Limits(
         # None is documented, nor of frames; a connection has a weight of 7000 in 10 s.
         streams_per_connection=200,

@@ -54,7 +54,7 @@ class Auditor:
         self._books = books
         self._on_fault = on_fault
         self._audits = Audits()
-        self._by_bbo = context.audit
+        self._by_bbo = context.audit and context.venue.audits.bbo
         self._by_checksum = context.venue.audits.checksum
         self._checksum_agreed = counters.AUDITS.labels(Audit.CHECKSUM, Result.AGREED)
         self._checksum_disagreed = counters.AUDITS.labels(Audit.CHECKSUM, Result.DISAGREED)

@@ -80,7 +80,8 @@ class Upkeep:
         """When the venue's word on this connection that it is halted is old."""
         self._given_up: UnresponsiveError | None = None
         self.life = ConnectionLife(now, welcomes=context.venue.welcomes)
-        bbo = context.audit or context.best_prices
+        audited = context.audit and context.venue.audits.bbo
+        bbo = audited or context.best_prices
         self.subscriber = VenueSubscriber(context.venue, context.depth, bbo=bbo)
         self.retiring = False
         """A successor is wanted while this connection still serves."""

@@ -6,19 +6,31 @@ which a level that leaves the window is deleted; each topic counts its messages 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from venue_simulator.book import BookState, Levels
 from venue_simulator.changes import changed_levels
-from venue_simulator.venue import BookStream
+from venue_simulator.venue import Address, BookStream, Frame
 from venue_simulator.venues.bybit.listing import SEQS_A_MESSAGE
 
-__all__ = ["BEST", "DEEPEST", "DEPTHS", "first_frame", "frame", "number", "spoil_checksum"]
+__all__ = [
+    "BEST",
+    "DEEPEST",
+    "INTERVALS_S",
+    "counted",
+    "first_frame",
+    "frame",
+    "number",
+    "spoil_checksum",
+]
 
 BEST: Final = 1
 DEEPEST: Final = 1000
-DEPTHS: Final = (BEST, 50, 200, DEEPEST)
+INTERVALS_S: Final = {BEST: 0.01, 50: 0.02, 200: 0.1, DEEPEST: 0.2}
+"""How often the topics are sent, by their levels."""
 
+_COUNT: Final = '"u":'
 _APART: Final = 100_003
 """Sets the counts of the topics apart, by level."""
 
@@ -41,6 +53,21 @@ def frame(stream: BookStream, before: BookState, after: BookState) -> str | None
     # Sent even where both sides are empty: a change deeper down has its number too.
     bids, asks = (changed_levels(was, now, "0") for was, now in zip(old, new, strict=True))
     return _message(stream, "delta", after, bids, asks)
+
+
+def counted() -> Address:
+    """Return what numbers the messages of one subscription, however many states each of them is."""
+    last: int | None = None
+
+    def count(frame: Frame) -> Sequence[Frame]:
+        nonlocal last
+        assert isinstance(frame, str)
+        head, mark, rest = frame.rpartition(_COUNT)
+        number, comma, tail = rest.partition(",")
+        last = int(number) if last is None else last + 1
+        return [f"{head}{mark}{last}{comma}{tail}"]
+
+    return count
 
 
 def spoil_checksum(frame: str) -> str:

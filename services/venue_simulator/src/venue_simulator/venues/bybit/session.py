@@ -22,7 +22,7 @@ from venue_simulator.venue import (
     Subscribe,
     Unsubscribe,
 )
-from venue_simulator.venues.bybit.frames import BEST, DEPTHS
+from venue_simulator.venues.bybit.frames import BEST, INTERVALS_S, counted
 
 __all__ = ["BybitSession", "accepts"]
 
@@ -98,16 +98,18 @@ class BybitSession:
             return [self._answer(request, "args are too long", success=False)]
         new = {topic: stream for topic, stream in streams.items() if stream is not None}
         self._streams.update(new)
-        begun = [Subscribe(stream, FirstFrame.AT_ONCE) for stream in new.values()]
+        begun = [Subscribe(one, FirstFrame.AT_ONCE, counted()) for one in new.values()]
         return [self._answer(request, "subscribe"), *begun]
 
     def _stream(self, topic: str) -> BookStream | None:
         kind, _, rest = topic.partition(".")
         depth, _, symbol = rest.partition(".")
-        known = kind == "orderbook" and depth in map(str, DEPTHS)
+        known = kind == "orderbook" and depth in map(str, INTERVALS_S)
         if not known or self._books.listing(symbol) is None:
             return None
-        return BookStream(topic, symbol, kind, int(depth), best_only=int(depth) == BEST)
+        levels, best_only = int(depth), int(depth) == BEST
+        interval_s = INTERVALS_S[levels]
+        return BookStream(topic, symbol, kind, levels, best_only=best_only, interval_s=interval_s)
 
     def _answer(self, request: _Request, text: str, *, success: bool = True) -> Send:
         fields: dict[str, object] = {

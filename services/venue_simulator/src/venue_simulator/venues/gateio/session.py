@@ -25,6 +25,7 @@ CHANNELS: Final = frozenset({OBU, TOPS, UPDATES, BEST})
 TOP_LEVELS: Final = ("5", "10", "20", "50", "100")
 TOP_INTERVALS: Final = ("100ms", "1000ms")
 UPDATE_LEVELS: Final = {"100ms": 100, "20ms": 20}
+OBU_INTERVALS_S: Final = {50: 0.02, 400: 0.1}
 CLOCK_TOLERANCE_S: Final = 60
 
 _OBU: Final = re.compile(r"ob\.(?P<pair>[A-Z0-9_]+)\.(?P<levels>50|400)")
@@ -118,10 +119,15 @@ class GateioSession:
         if channel == BEST:
             for pair in payload:
                 self._check_pair(pair)
-            return {pair: BookStream(pair, pair, BEST, 1, best_only=True) for pair in payload}
+            return {
+                pair: BookStream(pair, pair, BEST, 1, best_only=True, interval_s=0.01)
+                for pair in payload
+            }
         pair, *rest = payload
         self._check_pair(pair)
-        stream = BookStream("/".join(payload), pair, channel, _depth(channel, rest))
+        levels = _depth(channel, rest)
+        interval_s = int(rest[-1].removesuffix("ms")) / 1000
+        stream = BookStream("/".join(payload), pair, channel, levels, interval_s=interval_s)
         return {stream.name: stream}
 
     def _check_pair(self, pair: str) -> None:
@@ -153,7 +159,10 @@ class GateioSession:
 
 def _obu(name: str) -> BookStream | None:
     match = _OBU.fullmatch(name)
-    return match and BookStream(name, match["pair"], OBU, int(match["levels"]))
+    if match is None:
+        return None
+    levels = int(match["levels"])
+    return BookStream(name, match["pair"], OBU, levels, interval_s=OBU_INTERVALS_S[levels])
 
 
 def _depth(channel: str, rest: list[str]) -> int:

@@ -21,7 +21,7 @@ from venue_simulator.venues.gemini.frames import BEST, CHANGES, TOPS
 __all__ = ["GeminiSession", "accepts"]
 
 _STREAM: Final = re.compile(
-    r"(?P<symbol>[^@]+)@(?:depth(?P<depth>5|10|20)?(?:@100ms)?|(?P<ticker>bookTicker))"
+    r"(?P<symbol>[^@]+)@(?:depth(?P<depth>5|10|20)?(?P<fast>@100ms)?|(?P<ticker>bookTicker))"
 )
 _SNAPSHOT: Final = re.compile(r"-1|\d{1,6}")
 
@@ -108,9 +108,9 @@ class GeminiSession:
         symbol = match["symbol"]
         if match["ticker"]:
             return BookStream(name, symbol, BEST, 1, best_only=True)
-        if match["depth"]:
-            return BookStream(name, symbol, TOPS, int(match["depth"]))
-        return BookStream(name, symbol, CHANGES, max(self._snapshot, 0))
+        kind, levels = (TOPS, int(match["depth"])) if match["depth"] else (CHANGES, self._snapshot)
+        interval_s = 0.1 if match["fast"] else 1.0
+        return BookStream(name, symbol, kind, max(levels, 0), interval_s=interval_s)
 
 
 def _snapshot(path: str) -> str:
