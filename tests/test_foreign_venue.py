@@ -1,35 +1,23 @@
 """A venue that this repository does not know: somebody's own package, installed and listened to.
 
 It is of no kind that the others are: whole books in MessagePack, in binary frames, from a server
-that speaks first and wants its questions answered.
+that speaks first and wants its question answered. Its fake is in the same package.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import http
-import json
+import re
+import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator
 from pathlib import Path
 from textwrap import dedent
 from typing import Final
 
-import msgspec
 import pytest
-from dragonfly_common.bus import Delivery, Subscriber, drive
-from dragonfly_common.clock import SystemClock
-from dragonfly_common.messages import Book
-from dragonfly_common.topics import book_interest
-from dragonfly_common.types import FeedState
-from system import Process, eventually
-from websockets.asyncio.server import ServerConnection, serve
-from websockets.exceptions import ConnectionClosed
-from websockets.http11 import Request, Response
-
-LIVE: Final = FeedState.LIVE
+from dragonfly_conformance import CASES
+from system import Bot, System, eventually, live_venues
 
 PROJECT: Final = """
     [build-system]
@@ -43,6 +31,9 @@ PROJECT: Final = """
     [project.entry-points."dragonfly.venues"]
     lighthouse = "lighthouse:Lighthouse"
 
+    [project.entry-points."dragonfly.simulated_venues"]
+    lighthouse = "lighthouse.fake:FakeLighthouse"
+
     [tool.hatch.build.targets.wheel]
     packages = ["lighthouse"]
 """
@@ -50,7 +41,9 @@ MODULE: Final = """
     import json
 
     import msgspec
-    from dragonfly_venues.events import Acked, BookTop, FrameError, Reply, Unchanged, Welcome
+    from dragonfly_venues.events import (
+        Acked, BookTop, FrameError, Reply, RequestRefused, Trading, Unchanged, Welcome
+    )
     from dragonfly_venues.venue import Decoder, InstrumentSource, Limits, Liveness, Market, Venue
 
 
@@ -70,7 +63,11 @@ MODULE: Final = """
                 return (Reply(json.dumps({"it is me": rest[0]})),)
             if kind == "yes":
                 return (Acked(rest[0]),)
+            if kind == "no":
+                return (RequestRefused(rest[0], (), "lighthouse knows no such market"),)
             name, number, *sides = rest
+            if number <= self.seq(name):
+                return (Unchanged(name),)
             bids, asks = (tuple(map(tuple, side[: self._depth])) for side in sides)
             top = BookTop(name, number, None, bids, asks)
             known, self._tops[name] = self._tops.get(name), top
@@ -90,7 +87,10 @@ MODULE: Final = """
 
 
     def markets(reply):
-        return {name: Market(symbol) for name, symbol in json.loads(reply).items()}
+        return {
+            name: Market(symbol, Trading(not lit, "" if lit else "dark"))
+            for name, (symbol, lit) in json.loads(reply).items()
+        }
 
 
     class Lighthouse(Venue):
@@ -117,51 +117,102 @@ MODULE: Final = """
 """
 
 
-class Server:
-    """The venue itself."""
+FAKE: Final = """
+    import json
 
-    def __init__(self) -> None:
-        self.heard: list[dict[str, object]] = []
-        self.url = ""
+    import msgspec
+    from venue_simulator.decimals import list_as_recorded, list_unpadded
+    from venue_simulator.venue import (
+        BookStream, FirstFrame, KeepaliveRules, RestReply, Send, Subscribe, Unsubscribe
+    )
 
-    @contextlib.asynccontextmanager
-    async def served(self) -> AsyncIterator[None]:
-        async with serve(
-            self._converse, "127.0.0.1", 0, process_request=self._list, ping_interval=None
-        ) as server:
-            self.url = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
-            yield
 
-    async def _converse(self, connection: ServerConnection) -> None:
-        async def say(*words: object) -> None:
-            await connection.send(msgspec.msgpack.encode(words))
+    def say(*words):
+        return Send(msgspec.msgpack.encode(words))
 
-        with contextlib.suppress(ConnectionClosed):
-            await say("hello")
-            async for text in connection:
-                told = json.loads(text)
-                self.heard.append(told)
-                if "want" in told:
-                    await say("yes", told["id"])
-                    await say("book", "E/B", 7, [[9.0, 1.0], [8.0, 2.0]], [[10.0, 3.0]])
-                    await say("who", 41)
-                else:
-                    await say("book", "E/B", 8, [[9.5, 1.0]], [[10.0, 3.0]])
 
-    async def _list(self, connection: ServerConnection, request: Request) -> Response | None:
-        if request.path != "/markets":
-            return None
-        return connection.respond(http.HTTPStatus.OK, json.dumps({"ETH-BTC": "E/B"}))
+    class Session:
+        def __init__(self, books):
+            self._books = books
+            self._asked = []
+
+        def open(self, now_ns):
+            return [say("hello")]
+
+        def receive(self, frame, now_ns):
+            told = json.loads(frame)
+            if told == {"it is me": 41}:
+                asked, self._asked = self._asked, []
+                return [Subscribe(stream, FirstFrame.AT_ONCE) for stream in asked]
+            if not all(map(self._books.listing, told["want"])):
+                return [say("no", told["id"])]
+            streams = [BookStream(name, name, "book", 50) for name in told["want"]]
+            if not told["on"]:
+                return [say("yes", told["id"]), *map(Unsubscribe, streams)]
+            self._asked += streams
+            return [say("yes", told["id"]), say("who", 41)]
+
+        def receive_control(self, now_ns):
+            return []
+
+        def announce_close(self, now_ns):
+            return ""
+
+        def announce_trading(self, symbol, now_ns):
+            return []
+
+
+    class FakeLighthouse:
+        name = "lighthouse"
+        liveness = KeepaliveRules()
+        rate_limited = RestReply(b"", 429)
+        list_recorded = staticmethod(list_as_recorded)
+
+        def list_asset(self, asset):
+            return list_unpadded(asset, asset.instrument.replace("-", "/"))
+
+        def rebuild(self, folder):
+            return []
+
+        def next_seq(self, previous, now_ns):
+            return previous + 1
+
+        def accepts(self, path):
+            return True
+
+        def session(self, path, books, connection_id):
+            return Session(books)
+
+        def first_frame(self, stream, state):
+            sides = (
+                [(float(price), float(amount)) for price, amount in side[: stream.depth]]
+                for side in (state.bids, state.asks)
+            )
+            return say("book", stream.symbol, state.venue_seq, *sides).frame
+
+        def frame(self, stream, before, after):
+            return self.first_frame(stream, after)
+
+        def spoil_checksum(self, frame):
+            return frame
+
+        def rest(self, request, books, now_ns):
+            if request.path != "/markets":
+                return RestReply(b"", 404)
+            listed = {one.instrument: (one.symbol, one.tradable) for one in books.listings()}
+            return RestReply(json.dumps(listed).encode())
+"""
 
 
 @pytest.fixture
-def installed(tmp_path: Path) -> Path:
-    """Return a folder into which the foreign package was installed, as its owner would."""
+def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Install the foreign package into a folder, as its owner would, for processes to find."""
     pytest.importorskip("hatchling")
     source, target = tmp_path / "source", tmp_path / "installed"
     (source / "lighthouse").mkdir(parents=True)
     (source / "pyproject.toml").write_text(dedent(PROJECT))
     (source / "lighthouse" / "__init__.py").write_text(dedent(MODULE))
+    (source / "lighthouse" / "fake.py").write_text(dedent(FAKE))
     words = ["--quiet", "--no-index", "--no-deps", "--no-build-isolation"]
     done = subprocess.run(
         [sys.executable, "-m", "pip", "install", *words, "--target", str(target), str(source)],
@@ -170,44 +221,37 @@ def installed(tmp_path: Path) -> Path:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    return target
+    monkeypatch.setenv("PYTHONPATH", str(target))
 
 
-async def test_a_venue_from_outside_is_listened_to(
-    installed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("PYTHONPATH", str(installed))
-    venue, bind = Server(), f"ipc://{tmp_path}/listener.ipc"
-    async with venue.served():
-        listener = Process(
-            "listener",
-            (
-                *("listener", "--venue=lighthouse", f"--bind={bind}", "--instrument=ETH-BTC"),
-                *(f"--ws-url=ws://{venue.url}", f"--rest-url=http://{venue.url}"),
-            ),
-            tmp_path / "listener.log",
+async def printed(system: System, *command: str) -> str:
+    """Return what a command printed that ended well."""
+    process = system.run(*command)
+    assert await process.ended() == 0, process.log.read_text()
+    return process.log.read_text()
+
+
+@pytest.mark.usefixtures("installed")
+async def test_the_whole_system_knows_a_venue_from_outside(system: System) -> None:
+    up = system.run("up", "--simulated", "--venue=lighthouse", "--gateway=127.0.0.1:0")
+    found: list[str] = []
+
+    def told() -> bool:
+        found.extend(re.findall(r'"gateway": "(127\.0\.0\.1:\d+)"', up.log.read_text()))
+        return bool(found)
+
+    await eventually(told, "`up` says where bots connect")
+    gateway = f"--gateway={found[0]}"
+    async with Bot(found[0], "ETH-BTC") as bot:
+        await bot.until(lambda book: live_venues(book) == {"lighthouse"}, what="lighthouse LIVE")
+        listed, watched, verdicts = await asyncio.gather(
+            printed(system, "instruments", "--venue=lighthouse", gateway),
+            printed(system, "watch", "ETH-BTC", "--seconds=0.5", gateway),
+            printed(system, "conformance", "--venue=lighthouse"),
         )
-        books: list[Book] = []
-        subscriber = Subscriber([bind], SystemClock())
-        subscriber.subscribe(book_interest("ETH-BTC"))
-
-        def drain() -> None:
-            deliveries = (one for one in subscriber.drain() if isinstance(one, Delivery))
-            books.extend(one.body for one in deliveries if isinstance(one.body, Book))
-
-        hearing = asyncio.create_task(drive([subscriber], drain))
-        try:
-            await listener.event("ready")
-            await eventually(
-                lambda: bool(books) and (books[-1].state, books[-1].venue_seq) == (LIVE, 8),
-                "the book of the foreign venue",
-            )
-        finally:
-            hearing.cancel()
-            await asyncio.gather(hearing, return_exceptions=True)
-            subscriber.close()
-            listener.kill()
-            await listener.ended()
-    assert (books[-1].bids, books[-1].asks) == (((9.5, 1.0),), ((10.0, 3.0),))
-    asked, answered = venue.heard
-    assert (asked["want"], answered) == (["E/B"], {"it is me": 41})
+    assert re.search(r"lighthouse +ETH-BTC +ETH/BTC .*trading", listed), listed
+    assert re.search(r"bid .* lighthouse .* 1/1 live", watched), watched
+    assert verdicts.count("  ✓ ") == len(CASES), verdicts
+    assert "✗" not in verdicts
+    up.signal(signal.SIGTERM)
+    assert await up.ended() == 0
