@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from decimal import Decimal
 from functools import lru_cache
-from typing import Final, TypeAlias, TypeVar
+from typing import ClassVar, Final, TypeAlias, TypeVar
 
 import msgspec
 from dragonfly_common.errors import InstrumentError
@@ -18,9 +18,11 @@ from dragonfly_venues.events import TRADING, FrameError, Trading
 from dragonfly_venues.venue import Market
 
 __all__ = [
+    "Entry",
     "Markets",
     "Number",
     "increment",
+    "lister",
     "plain_decimal",
     "read_list",
     "trading",
@@ -38,6 +40,42 @@ LONGEST_NUMBER: Final = 60
 """Characters, as the venue writes it and as plain decimal text."""
 
 _POSITIVE = re.compile(r"\d+(?:\.\d+)?(?:[eE][+-]?\d{1,2})?", re.ASCII)
+
+
+class Entry(msgspec.Struct, kw_only=True):
+    """One market of a list. A venue's own entry says how the list spells what it tells."""
+
+    usual: ClassVar[str] = ""
+    """The `status` of a market that anybody can trade."""
+    restricted: ClassVar[Collection[str]] = ()
+    """Those of markets that only some orders can trade; any other is a halt."""
+    counts_decimals: ClassVar[bool] = False
+    """Whether `tick` and `lot` are numbers of decimals."""
+
+    symbol: str
+    """As the venue's streams spell it."""
+    base: str
+    quote: str
+    status: str = ""
+    tick: Number = None
+    lot: Number = None
+    min_amount: Number = None
+    min_notional: Number = None
+
+    @property
+    def name(self) -> str:
+        """BASE-QUOTE in any case."""
+        return f"{self.base}-{self.quote}"
+
+    @property
+    def is_spot(self) -> bool:
+        """Whether it is a market of this product at all."""
+        return True
+
+    @property
+    def trading(self) -> Trading:
+        """Whether it can be traded."""
+        return trading(self.status, self.usual, self.restricted)
 
 
 class Markets(dict[str, Market]):
@@ -91,7 +129,7 @@ class Markets(dict[str, Market]):
             name: BASE-QUOTE in any case.
             symbol: As the venue's streams spell it.
             trading: Whether it can be traded; see `trading` of this module.
-            tick: Prices are multiples of it, as the venue writes it; see also `increment`.
+            tick: Prices are multiples of it, as the venue writes it.
             lot: Amounts are multiples of it.
             min_amount: Least amount of an order.
             min_notional: Least price times amount.
@@ -147,8 +185,32 @@ def trading(status: str, usual: str, restricted: Collection[str] = ()) -> Tradin
     return Trading(halted=status not in restricted, word=status[:LONGEST_WORD])
 
 
+def lister(lists: Decodes[Sequence[msgspec.Raw]], entry: type[Entry]) -> Callable[[bytes], Markets]:
+    """Return what reads a venue's list, of entries like `entry`; see `InstrumentSource.parse`."""
+    entries = msgspec.json.Decoder(entry)
+
+    def parse(reply: bytes) -> Markets:
+        markets = Markets()
+        for market in markets.read(entries, read_list(lists, reply)):
+            if market.is_spot:
+                steps = (market.tick, market.lot)
+                tick, lot = map(increment, steps) if market.counts_decimals else steps
+                markets.add(
+                    market.name,
+                    market.symbol,
+                    market.trading,
+                    tick=tick,
+                    lot=lot,
+                    min_amount=market.min_amount,
+                    min_notional=market.min_notional,
+                )
+        return markets
+
+    return parse
+
+
 def increment(decimals: Number) -> Number:
-    """Return the increment of numbers with so many decimals (2 → "1e-2"), for `Markets.add`."""
+    """Return the increment of numbers with so many decimals (2 → "1e-2")."""
     return None if decimals is None else f"1e-{decimals}"
 
 

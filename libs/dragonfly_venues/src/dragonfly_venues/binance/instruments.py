@@ -6,12 +6,14 @@ It keeps markets that were closed for good, with the status of those that are ha
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import ClassVar, Final
 from urllib.parse import quote
 
 import msgspec
+from msgspec import Raw, field
 
-from dragonfly_venues.instruments import Markets, Number, read_list, trading
+from dragonfly_venues.decoding.replies import Member
+from dragonfly_venues.instruments import Entry, Number, lister
 
 __all__ = ["REST_PATH", "parse", "part_path"]
 
@@ -29,21 +31,29 @@ class _Filter(msgspec.Struct, rename="camel", gc=False):
     min_notional: Number = None
 
 
-class _Market(msgspec.Struct, rename="camel", gc=False):
-    symbol: str
-    base_asset: str
-    quote_asset: str
+class _Market(Entry, kw_only=True, gc=False):
+    usual: ClassVar = "TRADING"
+
+    base: str = field(name="baseAsset")
+    quote: str = field(name="quoteAsset")
     status: str
-    is_spot_trading_allowed: bool = True
-    filters: list[_Filter] = []
+    is_spot_allowed: bool = field(default=True, name="isSpotTradingAllowed")
+    filters: list[_Filter] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.symbol = self.symbol.lower()  # as streams spell it
+        rules = {rule.filter_type: rule for rule in self.filters}
+        lot = rules.get("LOT_SIZE", _NO_FILTER)
+        notional = rules.get("NOTIONAL") or rules.get("MIN_NOTIONAL", _NO_FILTER)
+        self.tick = rules.get("PRICE_FILTER", _NO_FILTER).tick_size
+        self.lot, self.min_amount = lot.step_size, lot.min_qty
+        self.min_notional = notional.min_notional
+
+    @property
+    def is_spot(self) -> bool:
+        return self.is_spot_allowed
 
 
-class _List(msgspec.Struct):
-    symbols: list[msgspec.Raw]
-
-
-_LIST: Final = msgspec.json.Decoder(_List)
-_MARKET: Final = msgspec.json.Decoder(_Market)
 _NO_FILTER: Final = _Filter()
 
 
@@ -53,25 +63,4 @@ def part_path(symbols: Sequence[str]) -> str:
     return f"{REST_PATH}&symbols={quote(names)}"
 
 
-def parse(reply: bytes) -> Markets:
-    """Return the markets by instrument, their symbols as streams spell them.
-
-    Raises:
-        FrameError: `reply` is no such list.
-    """
-    markets = Markets()
-    for market in markets.read(_MARKET, read_list(_LIST, reply).symbols):
-        if market.is_spot_trading_allowed:
-            rules = {rule.filter_type: rule for rule in market.filters}
-            lot = rules.get("LOT_SIZE", _NO_FILTER)
-            notional = rules.get("NOTIONAL") or rules.get("MIN_NOTIONAL", _NO_FILTER)
-            markets.add(
-                f"{market.base_asset}-{market.quote_asset}",
-                market.symbol.lower(),
-                trading(market.status, "TRADING"),
-                tick=rules.get("PRICE_FILTER", _NO_FILTER).tick_size,
-                lot=lot.step_size,
-                min_amount=lot.min_qty,
-                min_notional=notional.min_notional,
-            )
-    return markets
+parse = lister(Member("symbols", list[Raw]), _Market)

@@ -5,46 +5,30 @@ A market is `online`, or not everybody can trade it: `gray` (a trial), `offline`
 
 from __future__ import annotations
 
-from typing import Final
+from typing import ClassVar, Final
 
-import msgspec
+from msgspec import Raw, field
 
 from dragonfly_venues.bitget.control import REST
-from dragonfly_venues.instruments import Markets, Number, increment, read_list, trading
+from dragonfly_venues.instruments import Entry, Number, lister
 
 __all__ = ["REST_PATH", "parse"]
 
 REST_PATH: Final = "/api/v2/spot/public/symbols"
 
 
-class _Market(msgspec.Struct, rename="camel"):
-    symbol: str
-    base_coin: str
-    quote_coin: str
+class _Market(Entry, kw_only=True):
+    """The least notional is told in USDT alone, and not kept."""
+
+    usual: ClassVar = "online"
+    counts_decimals: ClassVar = True
+
+    base: str = field(name="baseCoin")
+    quote: str = field(name="quoteCoin")
     status: str
-    price_precision: Number = None
-    quantity_precision: Number = None
-    min_trade_amount: Number = None
+    tick: Number = field(default=None, name="pricePrecision")
+    lot: Number = field(default=None, name="quantityPrecision")
+    min_amount: Number = field(default=None, name="minTradeAmount")
 
 
-_LIST: Final = REST.of(list[msgspec.Raw])
-_MARKET: Final = msgspec.json.Decoder(_Market)
-
-
-def parse(reply: bytes) -> Markets:
-    """Return the markets by instrument; the least notional is told in USDT alone, and not kept.
-
-    Raises:
-        FrameError: `reply` is no such list.
-    """
-    markets = Markets()
-    for market in markets.read(_MARKET, read_list(_LIST, reply)):
-        markets.add(
-            f"{market.base_coin}-{market.quote_coin}",
-            market.symbol,
-            trading(market.status, "online"),
-            tick=increment(market.price_precision),
-            lot=increment(market.quantity_precision),
-            min_amount=market.min_trade_amount,
-        )
-    return markets
+parse = lister(REST.of(list[Raw]), _Market)

@@ -5,11 +5,12 @@ The second is announced obsolete; it names the same markets in other fields.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import ClassVar, Final
 
-import msgspec
+from msgspec import Raw, field
+from msgspec.json import Decoder
 
-from dragonfly_venues.instruments import Markets, Number, increment, read_list, trading
+from dragonfly_venues.instruments import Entry, Number, lister
 
 __all__ = ["OBSOLETE_REST_PATH", "REST_PATH", "parse"]
 
@@ -17,58 +18,35 @@ REST_PATH: Final = "/api/v2/markets/"
 OBSOLETE_REST_PATH: Final = "/api/v2/trading-pairs-info/"
 
 
-class _Market(msgspec.Struct):
-    """A market in either list; those from `name` on are the obsolete one's."""
+class _Market(Entry, kw_only=True):
+    """A market in either list; those from `pair` on are the obsolete one's."""
 
-    trading: str
-    market_symbol: str = ""
-    base_currency: str = ""
-    counter_currency: str = ""
+    usual: ClassVar = "Enabled"
+    counts_decimals: ClassVar = True
+
+    symbol: str = field(default="", name="market_symbol")
+    base: str = field(default="", name="base_currency")
+    quote: str = field(default="", name="counter_currency")
+    status: str = field(name="trading")
     market_type: str = "SPOT"
-    base_decimals: Number = None
-    counter_decimals: Number = None
-    minimum_order_value: Number = None
-    name: str = ""
+    tick: Number = field(default=None, name="counter_decimals")
+    lot: Number = field(default=None, name="base_decimals")
+    min_notional: Number = field(default=None, name="minimum_order_value")
+    pair: str = field(default="", name="name")
     url_symbol: str = ""
     minimum_order: str = ""
     """An amount and the currency to be spent, "20.0 USD"."""
 
-    @property
-    def symbol(self) -> str:
-        return self.market_symbol or self.url_symbol
+    def __post_init__(self) -> None:
+        if not self.symbol:
+            self.symbol = self.url_symbol
+            self.base, _, self.quote = self.pair.partition("/")
+        counter = self.pair.partition("/")[2]
+        self.min_notional = self.min_notional or self.minimum_order.removesuffix(f" {counter}")
 
     @property
-    def pair(self) -> str:
-        if self.market_symbol:
-            return f"{self.base_currency}-{self.counter_currency}"
-        return self.name.replace("/", "-")
-
-    @property
-    def min_notional(self) -> Number:
-        counter = self.name.partition("/")[2]
-        return self.minimum_order_value or self.minimum_order.removesuffix(f" {counter}")
+    def is_spot(self) -> bool:
+        return self.market_type == "SPOT" and not self.symbol.endswith("-perp")
 
 
-_LIST: Final = msgspec.json.Decoder(list[msgspec.Raw])
-_MARKET: Final = msgspec.json.Decoder(_Market)
-
-
-def parse(reply: bytes) -> Markets:
-    """Return the markets by instrument, their symbols as channels spell them.
-
-    Raises:
-        FrameError: `reply` is no such list.
-    """
-    markets = Markets()
-    entries = read_list(_LIST, reply)
-    for market in markets.read(_MARKET, entries):
-        if market.market_type == "SPOT" and not market.symbol.endswith("-perp"):
-            markets.add(
-                market.pair,
-                market.symbol,
-                trading(market.trading, "Enabled"),
-                tick=increment(market.counter_decimals),
-                lot=increment(market.base_decimals),
-                min_notional=market.min_notional,
-            )
-    return markets
+parse = lister(Decoder(list[Raw]), _Market)

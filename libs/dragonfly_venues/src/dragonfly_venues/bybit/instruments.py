@@ -5,61 +5,42 @@ It is one page. A market's status is `Trading`, or it cannot be traded.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import ClassVar, Final
 
-import msgspec
+from msgspec import Raw, Struct, field
 
 from dragonfly_venues.bybit.control import REST
-from dragonfly_venues.instruments import Markets, Number, read_list, trading
+from dragonfly_venues.decoding.replies import Member
+from dragonfly_venues.instruments import Entry, Number, lister
 
 __all__ = ["REST_PATH", "parse"]
 
 REST_PATH: Final = "/v5/market/instruments-info?category=spot"
 
 
-class _PriceFilter(msgspec.Struct, frozen=True, rename="camel"):
+class _PriceFilter(Struct, frozen=True, rename="camel"):
     tick_size: Number = None
 
 
-class _LotSizeFilter(msgspec.Struct, frozen=True, rename="camel"):
+class _LotSizeFilter(Struct, frozen=True, rename="camel"):
     base_precision: Number = None
     min_order_qty: Number = None
     min_order_amt: Number = None
 
 
-class _Market(msgspec.Struct, rename="camel"):
-    symbol: str
-    base_coin: str
-    quote_coin: str
+class _Market(Entry, kw_only=True):
+    usual: ClassVar = "Trading"
+
+    base: str = field(name="baseCoin")
+    quote: str = field(name="quoteCoin")
     status: str
-    price_filter: _PriceFilter = _PriceFilter()
-    lot_size_filter: _LotSizeFilter = _LotSizeFilter()
+    prices: _PriceFilter = field(default=_PriceFilter(), name="priceFilter")
+    amounts: _LotSizeFilter = field(default=_LotSizeFilter(), name="lotSizeFilter")
+
+    def __post_init__(self) -> None:
+        self.tick, amounts = self.prices.tick_size, self.amounts
+        self.lot, self.min_amount = amounts.base_precision, amounts.min_order_qty
+        self.min_notional = amounts.min_order_amt
 
 
-class _List(msgspec.Struct, rename={"markets": "list"}):
-    markets: list[msgspec.Raw]
-
-
-_LIST: Final = REST.of(_List)
-_MARKET: Final = msgspec.json.Decoder(_Market)
-
-
-def parse(reply: bytes) -> Markets:
-    """Return the markets by instrument.
-
-    Raises:
-        FrameError: `reply` is no such list.
-    """
-    markets = Markets()
-    for market in markets.read(_MARKET, read_list(_LIST, reply).markets):
-        amounts = market.lot_size_filter
-        markets.add(
-            f"{market.base_coin}-{market.quote_coin}",
-            market.symbol,
-            trading(market.status, "Trading"),
-            tick=market.price_filter.tick_size,
-            lot=amounts.base_precision,
-            min_amount=amounts.min_order_qty,
-            min_notional=amounts.min_order_amt,
-        )
-    return markets
+parse = lister(REST.around(Member("list", list[Raw])), _Market)

@@ -4,24 +4,25 @@ from __future__ import annotations
 
 from typing import Final
 
-import msgspec
+from msgspec import Raw, field
+from msgspec.json import Decoder
 
 from dragonfly_venues.events import Trading
-from dragonfly_venues.instruments import Markets, Number, read_list, trading
+from dragonfly_venues.instruments import Entry, Number, lister, trading
 
-__all__ = ["DELISTED", "REST_PATH", "Flags", "parse"]
+__all__ = ["REST_PATH", "Product", "parse"]
 
 REST_PATH: Final = "/products"
-DELISTED: Final = "delisted"
 
 _ONLINE: Final = "online"
+_DELISTED: Final = "delisted"
 _RESTRICTIONS: Final = ("post_only", "limit_only")
 _HALTS: Final = ("trading_disabled", "is_disabled", "view_only", "cancel_only", "auction_mode")
 """In an auction orders are collected and not matched: its book may be crossed."""
 
 
-class Flags(msgspec.Struct):
-    """What both lists of Coinbase say of a product's trading."""
+class Product(Entry, kw_only=True):
+    """What both lists of Coinbase say of a product."""
 
     status: str
     trading_disabled: bool = False
@@ -31,44 +32,28 @@ class Flags(msgspec.Struct):
     auction_mode: bool = False
     post_only: bool = False
     limit_only: bool = False
+    lot: Number = field(default=None, name="base_increment")
+    min_amount: Number = field(default=None, name="base_min_size")
 
+    @property
+    def is_spot(self) -> bool:
+        """Whether it is a market at all."""
+        return self.status != _DELISTED
+
+    @property
     def trading(self) -> Trading:
-        """Return what they mean: a halt before a restriction."""
+        """What status and flags mean: a halt before a restriction."""
         words = (word for word in (*_HALTS, *_RESTRICTIONS) if getattr(self, word))
         word = next(words, _ONLINE) if self.status == _ONLINE else self.status
         return trading(word, _ONLINE, _RESTRICTIONS)
 
 
-class _Product(Flags, kw_only=True):
-    id: str
-    base_currency: str
-    quote_currency: str
-    quote_increment: Number = None
-    base_increment: Number = None
-    base_min_size: Number = None
-    min_market_funds: Number = None
+class _Product(Product, kw_only=True):
+    symbol: str = field(name="id")
+    base: str = field(name="base_currency")
+    quote: str = field(name="quote_currency")
+    tick: Number = field(default=None, name="quote_increment")
+    min_notional: Number = field(default=None, name="min_market_funds")
 
 
-_LIST: Final = msgspec.json.Decoder(list[msgspec.Raw])
-_PRODUCT: Final = msgspec.json.Decoder(_Product)
-
-
-def parse(reply: bytes) -> Markets:
-    """Return the markets by instrument.
-
-    Raises:
-        FrameError: `reply` is no such list.
-    """
-    markets = Markets()
-    for product in markets.read(_PRODUCT, read_list(_LIST, reply)):
-        if product.status != DELISTED:
-            markets.add(
-                f"{product.base_currency}-{product.quote_currency}",
-                product.id,
-                product.trading(),
-                tick=product.quote_increment,
-                lot=product.base_increment,
-                min_amount=product.base_min_size,
-                min_notional=product.min_market_funds,
-            )
-    return markets
+parse = lister(Decoder(list[Raw]), _Product)

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from typing import Final
 
-import msgspec
+from msgspec import Raw, field
 
 from dragonfly_venues.cryptocom.control import REST
+from dragonfly_venues.decoding.replies import Member
 from dragonfly_venues.events import TRADING, Trading
-from dragonfly_venues.instruments import Markets, Number, read_list
+from dragonfly_venues.instruments import Entry, Number, lister
 
 __all__ = ["REST_PATH", "parse"]
 
@@ -21,38 +22,21 @@ _SPOT: Final = "CCY_PAIR"
 _UNTRADABLE: Final = Trading(halted=True, word="not tradable")
 
 
-class _Market(msgspec.Struct):
-    symbol: str
+class _Market(Entry, kw_only=True):
     inst_type: str
-    base_ccy: str = ""
-    quote_ccy: str = ""
+    base: str = field(default="", name="base_ccy")
+    quote: str = field(default="", name="quote_ccy")
     tradable: bool = True
-    price_tick_size: Number = None
-    qty_tick_size: Number = None
+    tick: Number = field(default=None, name="price_tick_size")
+    lot: Number = field(default=None, name="qty_tick_size")
+
+    @property
+    def is_spot(self) -> bool:
+        return self.inst_type == _SPOT
+
+    @property
+    def trading(self) -> Trading:
+        return TRADING if self.tradable else _UNTRADABLE
 
 
-class _Result(msgspec.Struct):
-    data: list[msgspec.Raw]
-
-
-_LIST: Final = REST.of(_Result)
-_MARKET: Final = msgspec.json.Decoder(_Market)
-
-
-def parse(reply: bytes) -> Markets:
-    """Return the spot markets by instrument.
-
-    Raises:
-        FrameError: `reply` is no such list.
-    """
-    markets = Markets()
-    for market in markets.read(_MARKET, read_list(_LIST, reply).data):
-        if market.inst_type == _SPOT:
-            markets.add(
-                f"{market.base_ccy}-{market.quote_ccy}",
-                market.symbol,
-                TRADING if market.tradable else _UNTRADABLE,
-                tick=market.price_tick_size,
-                lot=market.qty_tick_size,
-            )
-    return markets
+parse = lister(REST.around(Member("data", list[Raw])), _Market)

@@ -5,13 +5,14 @@
 
 from __future__ import annotations
 
-from typing import Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 import msgspec
 
+from dragonfly_venues.decoding.frames import Decodes
 from dragonfly_venues.events import FrameError
 
-__all__ = ["Enveloped", "RestEnvelope"]
+__all__ = ["Enveloped", "Member", "RestEnvelope"]
 
 T = TypeVar("T")
 
@@ -33,15 +34,19 @@ class RestEnvelope(msgspec.Struct, frozen=True, kw_only=True):
 
     def of(self, content: type[T]) -> Enveloped[T]:
         """Return what decodes replies with such content; numbers in it may be text."""
+        return self.around(msgspec.json.Decoder(content, strict=False))
+
+    def around(self, content: Decodes[T]) -> Enveloped[T]:
+        """Return what decodes replies whose content `content` decodes."""
         return Enveloped(self, content)
 
 
 class Enveloped(Generic[T]):
     """A decoder like those of msgspec, of the content of replies; see `decoding.frames.read`."""
 
-    def __init__(self, envelope: RestEnvelope, content: type[T]) -> None:
+    def __init__(self, envelope: RestEnvelope, content: Decodes[T]) -> None:
         self._envelope = envelope
-        self._content = msgspec.json.Decoder(content, strict=False)
+        self._content = content
 
     def decode(self, reply: bytes, /) -> T:
         """Return the content of `reply`.
@@ -56,6 +61,24 @@ class Enveloped(Generic[T]):
             said = _text(parts.get(names.text, _NULL))[:LONGEST_TEXT]
             raise FrameError("bad_shape", f"{said} (code {code[:LONGEST_TEXT]})")
         return self._content.decode(parts.get(names.content, _NULL))
+
+
+class Member(Generic[T]):
+    """A decoder likewise, of one member of an object; numbers in it may be text."""
+
+    def __init__(self, name: str, content: type[T]) -> None:
+        member = ("content", content, msgspec.field(name=name))
+        self._object = msgspec.json.Decoder(msgspec.defstruct("_Object", [member]), strict=False)
+
+    def decode(self, reply: bytes, /) -> T:
+        """Return the member of `reply`.
+
+        Raises:
+            msgspec.MsgspecError: it is malformed, of another shape, or without that member.
+        """
+        found: Any = self._object.decode(reply)
+        content: T = found.content
+        return content
 
 
 def _text(part: msgspec.Raw) -> str:

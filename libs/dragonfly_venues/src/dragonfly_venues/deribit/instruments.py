@@ -8,53 +8,31 @@ from __future__ import annotations
 
 from typing import Final
 
-import msgspec
+from msgspec import Raw, field
 
+from dragonfly_venues.decoding.replies import Member
 from dragonfly_venues.events import TRADING, Trading
-from dragonfly_venues.instruments import LONGEST_WORD, Markets, Number, read_list
+from dragonfly_venues.instruments import LONGEST_WORD, Entry, Number, lister
 
 __all__ = ["REST_PATH", "parse"]
 
 REST_PATH: Final = "/api/v2/public/get_instruments?currency=any&kind=spot"
 
 
-class _Market(msgspec.Struct):
-    instrument_name: str
-    base_currency: str
-    quote_currency: str
+class _Market(Entry, kw_only=True):
+    symbol: str = field(name="instrument_name")
+    base: str = field(name="base_currency")
+    quote: str = field(name="quote_currency")
     is_active: bool
-    state: str = ""
-    tick_size: Number = None
-    contract_size: Number = None
-    min_trade_amount: Number = None
+    status: str = field(default="", name="state")
+    tick: Number = field(default=None, name="tick_size")
+    lot: Number = field(default=None, name="contract_size")
+    min_amount: Number = field(default=None, name="min_trade_amount")
+
+    @property
+    def trading(self) -> Trading:
+        halted = Trading(halted=True, word=self.status[:LONGEST_WORD] or "inactive")
+        return TRADING if self.is_active else halted
 
 
-class _Reply(msgspec.Struct):
-    result: list[msgspec.Raw]
-
-
-_REPLY: Final = msgspec.json.Decoder(_Reply)
-_MARKET: Final = msgspec.json.Decoder(_Market)
-
-
-def parse(reply: bytes) -> Markets:
-    """Return the markets by instrument.
-
-    Raises:
-        FrameError: `reply` is no such list.
-    """
-    markets = Markets()
-    for market in markets.read(_MARKET, read_list(_REPLY, reply).result):
-        markets.add(
-            f"{market.base_currency}-{market.quote_currency}",
-            market.instrument_name,
-            TRADING if market.is_active else _halted(market.state),
-            tick=market.tick_size,
-            lot=market.contract_size,
-            min_amount=market.min_trade_amount,
-        )
-    return markets
-
-
-def _halted(state: str) -> Trading:
-    return Trading(halted=True, word=state[:LONGEST_WORD] or "inactive")
+parse = lister(Member("result", list[Raw]), _Market)

@@ -6,49 +6,29 @@ A market's state is `tradable` or `untradable`, or only one side can be traded: 
 
 from __future__ import annotations
 
-from typing import Final
+from typing import ClassVar, Final
 
-import msgspec
+from msgspec import Raw, field
+from msgspec.json import Decoder
 
-from dragonfly_venues.instruments import Markets, Number, increment, read_list, trading
+from dragonfly_venues.instruments import Entry, Number, lister
 
 __all__ = ["REST_PATH", "parse"]
 
 REST_PATH: Final = "/api/v4/spot/currency_pairs"
 
-_ONE_SIDED: Final = frozenset({"buyable", "sellable"})
+
+class _Market(Entry, kw_only=True):
+    usual: ClassVar = "tradable"
+    restricted: ClassVar = ("buyable", "sellable")
+    counts_decimals: ClassVar = True
+
+    symbol: str = field(name="id")
+    status: str = field(name="trade_status")
+    tick: Number = field(default=None, name="precision")
+    lot: Number = field(default=None, name="amount_precision")
+    min_amount: Number = field(default=None, name="min_base_amount")
+    min_notional: Number = field(default=None, name="min_quote_amount")
 
 
-class _Market(msgspec.Struct):
-    id: str
-    base: str
-    quote: str
-    trade_status: str
-    precision: Number = None
-    amount_precision: Number = None
-    min_base_amount: Number = None
-    min_quote_amount: Number = None
-
-
-_LIST: Final = msgspec.json.Decoder(list[msgspec.Raw])
-_MARKET: Final = msgspec.json.Decoder(_Market)
-
-
-def parse(reply: bytes) -> Markets:
-    """Return the markets by instrument.
-
-    Raises:
-        FrameError: `reply` is no such list.
-    """
-    markets = Markets()
-    for market in markets.read(_MARKET, read_list(_LIST, reply)):
-        markets.add(
-            f"{market.base}-{market.quote}",
-            market.id,
-            trading(market.trade_status, "tradable", _ONE_SIDED),
-            tick=increment(market.precision),
-            lot=increment(market.amount_precision),
-            min_amount=market.min_base_amount,
-            min_notional=market.min_quote_amount,
-        )
-    return markets
+parse = lister(Decoder(list[Raw]), _Market)

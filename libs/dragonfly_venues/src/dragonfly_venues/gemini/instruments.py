@@ -6,11 +6,12 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import ClassVar, Final
 
-import msgspec
+from msgspec import Raw, field
+from msgspec.json import Decoder
 
-from dragonfly_venues.instruments import Markets, Number, read_list, trading
+from dragonfly_venues.instruments import Entry, Number, lister
 
 __all__ = ["REST_PATH", "parse"]
 
@@ -18,40 +19,26 @@ REST_PATH: Final = "/v1/symbols/details/all"
 
 _SPOT: Final = "spot"
 _PERPETUAL_SUFFIX: Final = "perp"
-_RESTRICTED: Final = frozenset({"post_only", "limit_only"})
 
 
-class _Market(msgspec.Struct):
-    symbol: str
-    base_currency: str
-    quote_currency: str
+class _Market(Entry, kw_only=True):
+    usual: ClassVar = "open"
+    restricted: ClassVar = ("post_only", "limit_only")
+
+    base: str = field(name="base_currency")
+    quote: str = field(name="quote_currency")
     status: str
     product_type: str = _SPOT
-    quote_increment: Number = None
-    tick_size: Number = None
-    min_order_size: Number = None
+    tick: Number = field(default=None, name="quote_increment")
+    lot: Number = field(default=None, name="tick_size")
+    min_amount: Number = field(default=None, name="min_order_size")
+
+    def __post_init__(self) -> None:
+        self.symbol = self.symbol.lower()  # as streams spell it
+
+    @property
+    def is_spot(self) -> bool:
+        return self.product_type == _SPOT and not self.symbol.endswith(_PERPETUAL_SUFFIX)
 
 
-_LIST: Final = msgspec.json.Decoder(list[msgspec.Raw])
-_MARKET: Final = msgspec.json.Decoder(_Market)
-
-
-def parse(reply: bytes) -> Markets:
-    """Return the spot markets by instrument, their symbols as streams spell them.
-
-    Raises:
-        FrameError: `reply` is no such list.
-    """
-    markets = Markets()
-    for market in markets.read(_MARKET, read_list(_LIST, reply)):
-        symbol = market.symbol.lower()
-        if market.product_type == _SPOT and not symbol.endswith(_PERPETUAL_SUFFIX):
-            markets.add(
-                f"{market.base_currency}-{market.quote_currency}",
-                symbol,
-                trading(market.status, "open", _RESTRICTED),
-                tick=market.quote_increment,
-                lot=market.tick_size,
-                min_amount=market.min_order_size,
-            )
-    return markets
+parse = lister(Decoder(list[Raw]), _Market)

@@ -6,12 +6,12 @@ cannot be traded: `offline`, `suspend`, `pre-online`, `halt`.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import ClassVar, Final
 
-import msgspec
+from msgspec import Raw, field
 
 from dragonfly_venues.htx.control import REST
-from dragonfly_venues.instruments import Markets, Number, increment, read_list, trading
+from dragonfly_venues.instruments import Entry, Number, lister
 
 __all__ = ["OTHER_REST_PATH", "REST_PATH", "parse"]
 
@@ -19,45 +19,31 @@ REST_PATH: Final = "/v1/common/symbols"
 OTHER_REST_PATH: Final = "/v2/settings/common/symbols"
 
 
-class _Market(msgspec.Struct, rename="kebab"):
-    """An entry of either list."""
+class _Market(Entry, kw_only=True):
+    """An entry of either list; those from `bc` on are the other one's."""
 
-    state: str
-    base_currency: str = ""
-    quote_currency: str = ""
+    usual: ClassVar = "online"
+    counts_decimals: ClassVar = True
+
     symbol: str = ""
-    price_precision: int | None = None
-    amount_precision: int | None = None
-    min_order_amt: Number = None
-    min_order_value: Number = None
+    base: str = field(default="", name="base-currency")
+    quote: str = field(default="", name="quote-currency")
+    status: str = field(name="state")
+    tick: Number = field(default=None, name="price-precision")
+    lot: Number = field(default=None, name="amount-precision")
+    min_amount: Number = field(default=None, name="min-order-amt")
+    min_notional: Number = field(default=None, name="min-order-value")
     bc: str = ""
     qc: str = ""
     sc: str = ""
     tpp: int | None = None
     tap: int | None = None
 
+    def __post_init__(self) -> None:
+        self.symbol = self.symbol or self.sc
+        self.base, self.quote = self.base or self.bc, self.quote or self.qc
+        self.tick = self.tpp if self.tick is None else self.tick
+        self.lot = self.tap if self.lot is None else self.lot
 
-_LIST: Final = REST.of(list[msgspec.Raw])
-_MARKET: Final = msgspec.json.Decoder(_Market)
 
-
-def parse(reply: bytes) -> Markets:
-    """Return the markets by instrument.
-
-    Raises:
-        FrameError: `reply` is no such list.
-    """
-    markets = Markets()
-    for market in markets.read(_MARKET, read_list(_LIST, reply)):
-        ticks = market.tpp if market.price_precision is None else market.price_precision
-        lots = market.tap if market.amount_precision is None else market.amount_precision
-        markets.add(
-            f"{market.base_currency or market.bc}-{market.quote_currency or market.qc}",
-            market.symbol or market.sc,
-            trading(market.state, "online"),
-            tick=increment(ticks),
-            lot=increment(lots),
-            min_amount=market.min_order_amt,
-            min_notional=market.min_order_value,
-        )
-    return markets
+parse = lister(REST.of(list[Raw]), _Market)

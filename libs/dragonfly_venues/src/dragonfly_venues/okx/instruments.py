@@ -5,11 +5,11 @@ A market's state is `live`, or it cannot be traded: `suspend`, `preopen`, `test`
 
 from __future__ import annotations
 
-from typing import Final
+from typing import ClassVar, Final
 
-import msgspec
+from msgspec import Raw, field
 
-from dragonfly_venues.instruments import Markets, Number, read_list, trading
+from dragonfly_venues.instruments import Entry, Number, lister
 from dragonfly_venues.okx.control import REST
 
 __all__ = ["REST_PATH", "parse"]
@@ -17,34 +17,16 @@ __all__ = ["REST_PATH", "parse"]
 REST_PATH: Final = "/api/v5/public/instruments?instType=SPOT"
 
 
-class _Market(msgspec.Struct, rename="camel"):
-    inst_id: str
-    base_ccy: str
-    quote_ccy: str
-    state: str
-    tick_sz: Number = None
-    lot_sz: Number = None
-    min_sz: Number = None
+class _Market(Entry, kw_only=True):
+    usual: ClassVar = "live"
+
+    symbol: str = field(name="instId")
+    base: str = field(name="baseCcy")
+    quote: str = field(name="quoteCcy")
+    status: str = field(name="state")
+    tick: Number = field(default=None, name="tickSz")
+    lot: Number = field(default=None, name="lotSz")
+    min_amount: Number = field(default=None, name="minSz")
 
 
-_LIST: Final = REST.of(list[msgspec.Raw])
-_MARKET: Final = msgspec.json.Decoder(_Market)
-
-
-def parse(reply: bytes) -> Markets:
-    """Return the markets by instrument.
-
-    Raises:
-        FrameError: `reply` is no such list.
-    """
-    markets = Markets()
-    for market in markets.read(_MARKET, read_list(_LIST, reply)):
-        markets.add(
-            f"{market.base_ccy}-{market.quote_ccy}",
-            market.inst_id,
-            trading(market.state, "live"),
-            tick=market.tick_sz,
-            lot=market.lot_sz,
-            min_amount=market.min_sz,
-        )
-    return markets
+parse = lister(REST.of(list[Raw]), _Market)
