@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from dragonfly_venues.cryptocom.control import channel_depth, request
+from dragonfly_venues.cryptocom.control import DEPTHS, request
 from dragonfly_venues.cryptocom.decoder import CryptocomDecoder, CryptocomSequencer
 from dragonfly_venues.cryptocom.instruments import parse
 from dragonfly_venues.decoding.delta_books import Change, Place
@@ -20,7 +20,7 @@ from dragonfly_venues.events import (
     Trading,
     Unchanged,
 )
-from dragonfly_venues.venue import Ask, Market
+from dragonfly_venues.venue import Ask, Market, offered
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -164,12 +164,12 @@ def test_answers(frame: bytes, said: Event) -> None:
     assert CryptocomDecoder(2).decode(frame) == (said,)
 
 
-@pytest.mark.parametrize(("depth", "offered"), [(1, 10), (10, 10), (11, 50), (50, 50), (100, 50)])
-def test_requests(depth: int, offered: int) -> None:
-    assert channel_depth(depth) == offered
+@pytest.mark.parametrize(("depth", "levels"), [(1, 10), (10, 10), (11, 50), (50, 50), (100, 50)])
+def test_requests(depth: int, levels: int) -> None:
+    assert offered(depth, DEPTHS) == levels
     ask = Ask(symbols=["BTC_USD", "ETH_USD"], request_id=7, depth=depth)
     (frame,) = request(ask)
-    channels = [f"book.BTC_USD.{offered}", f"book.ETH_USD.{offered}"]
+    channels = [f"book.BTC_USD.{levels}", f"book.ETH_USD.{levels}"]
     how = {"book_subscription_type": "SNAPSHOT_AND_UPDATE", "book_update_frequency": 10}
     assert json.loads(frame) == {
         "id": 7,

@@ -25,7 +25,16 @@ __all__ = [
     "SeedRequest",
     "SnapshotSource",
     "Venue",
+    "offered",
 ]
+
+
+def offered(depth: int, depths: Sequence[int]) -> int:
+    """Return the least of the rising `depths` that holds `depth` levels; the last where none does.
+
+    They are what a venue offers of books on one channel.
+    """
+    return next((one for one in depths if depth <= one), depths[-1])
 
 
 class Ask(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,13 +76,17 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Liveness(msgspec.Struct, frozen=True, kw_only=True):
-    """When silence of a whole connection means something. Quiet is not dead: books may rest."""
+    """When silence of a whole connection means something. Quiet is not dead: books may rest.
 
-    probe_after_s: float
+    How soon a connection is suspected is ours to choose, and the same at all venues that need
+    nothing else; the rest is by the venue's documents.
+    """
+
+    probe_after_s: float = 1.0
     """Silent this long: ask for a sign of life (`Venue.probe`, or a WebSocket ping where None)."""
-    stale_after_s: float
+    stale_after_s: float = 3.0
     """Silent this long, probe unanswered: every feed of the connection is STALE."""
-    reconnect_after_s: float
+    reconnect_after_s: float = 10.0
     """Silent this long: the connection is given up."""
     first_book_timeout_s: float | None
     """The venue answers a subscription with a book: one without for this long is asked for anew,

@@ -9,12 +9,9 @@ from typing import Final
 from urllib.parse import quote
 
 import msgspec
-from dragonfly_common.types import Side
 
 from dragonfly_venues.binance.control import LEVELS
-from dragonfly_venues.decoding.frames import read
-from dragonfly_venues.decoding.seeds import best_of
-from dragonfly_venues.events import BookTop
+from dragonfly_venues.decoding.seeds import NumberedBook, seed_parser
 
 __all__ = ["SEED_LEVELS", "parse", "path", "seed_path"]
 
@@ -22,13 +19,11 @@ SEED_LEVELS: Final = 1000
 """What changes go on from. A price leaves a hundred levels within about 90 s, as was measured."""
 
 
-class _Book(msgspec.Struct):
-    lastUpdateId: int  # noqa: N815 -- the venue's spelling
-    bids: Side
-    asks: Side
+class _Book(NumberedBook):
+    seq: int = msgspec.field(name="lastUpdateId")
 
 
-_BOOK: Final = msgspec.json.Decoder(_Book, strict=False)
+parse = seed_parser(msgspec.json.Decoder(_Book, strict=False))
 
 
 def path(symbol: str) -> str:
@@ -39,16 +34,6 @@ def path(symbol: str) -> str:
 def seed_path(symbol: str) -> str:
     """Return where it is had so deep that changes can go on from it."""
     return _path(symbol, SEED_LEVELS)
-
-
-def parse(reply: bytes, symbol: str, depth: int) -> BookTop:
-    """Return the best `depth` levels a side.
-
-    Raises:
-        FrameError: `reply` is no book.
-    """
-    book = read(_BOOK, reply)
-    return best_of(symbol, depth, book.lastUpdateId, book.bids, book.asks)
 
 
 def _path(symbol: str, levels: int) -> str:

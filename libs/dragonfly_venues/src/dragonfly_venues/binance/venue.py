@@ -68,11 +68,8 @@ class Binance(Venue):
         max_frame_bytes=2**18,
         connection_lifetime_s=_LIFETIME_S,
     )
+    # Books that rest were silent for 10.5 s, so silence is asked about with a ping.
     liveness = Liveness(
-        # Books that rest were silent for 10.5 s, so silence is asked about with a ping.
-        probe_after_s=1.0,
-        stale_after_s=3.0,
-        reconnect_after_s=10.0,
         # No book is sent on subscribing: the first comes with the next change.
         first_book_timeout_s=None,
     )

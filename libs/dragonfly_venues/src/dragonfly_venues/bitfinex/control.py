@@ -25,14 +25,13 @@ from dragonfly_venues.events import (
     TradingChange,
     Welcome,
 )
-from dragonfly_venues.venue import Ask
+from dragonfly_venues.venue import Ask, offered
 
 __all__ = [
     "CHANNEL",
     "CONF",
     "LENGTHS",
     "Control",
-    "channel_length",
     "ping",
     "read_control",
     "request",
@@ -80,18 +79,13 @@ class Control(msgspec.Struct, rename="camel"):
 _CONTROL: Final = msgspec.json.Decoder(Control)
 
 
-def channel_length(depth: int) -> int:
-    """Return the length to subscribe to, of those the venue offers, that holds `depth` levels."""
-    return next(length for length in LENGTHS if depth <= length)
-
-
 def request(ask: Ask) -> list[str]:
     """Return the frames of `ask`, one for each symbol."""
     if not ask.subscribe:
         return [
             write({"event": "unsubscribe", "chanId": ask.handles[symbol]}) for symbol in ask.symbols
         ]
-    length = str(channel_length(ask.depth))
+    length = str(offered(ask.depth, LENGTHS))
     book = {"event": "subscribe", "channel": CHANNEL, "prec": "P0", "freq": "F0", "len": length}
     return [write(book | {"symbol": symbol}) for symbol in ask.symbols]
 

@@ -19,7 +19,7 @@ import msgspec
 from dragonfly_common.types import Level
 
 from dragonfly_venues.bitfinex.checksum import CHECKSUM_LEVELS, checksum
-from dragonfly_venues.bitfinex.control import CHANNEL, Control, channel_length, read_control, say
+from dragonfly_venues.bitfinex.control import CHANNEL, LENGTHS, Control, read_control, say
 from dragonfly_venues.decoding.delta_books import (
     MAX_NUMBER,
     Change,
@@ -33,6 +33,7 @@ from dragonfly_venues.decoding.delta_books import (
 from dragonfly_venues.decoding.frames import read
 from dragonfly_venues.decoding.whole_tops import MAX_SEQ, MAX_SYMBOLS
 from dragonfly_venues.events import Broken, Event, FrameError, Heard, Verified, WholeBook
+from dragonfly_venues.venue import offered
 
 __all__ = ["BitfinexDecoder", "BitfinexSequence"]
 
@@ -114,7 +115,7 @@ class BitfinexDecoder(DeltaDecoder):
     """The decoder of one connection to Bitfinex."""
 
     def __init__(self, depth: int) -> None:
-        window = channel_length(depth)
+        window = offered(depth, LENGTHS)
         super().__init__(lambda: DeltaBook(depth, Unlinked(), seeded=False, window=window))
         self._sequence = BitfinexSequence()
         self._channels: dict[int, _Channel] = {}

@@ -41,11 +41,8 @@ class Bitfinex(Venue):
         # A snapshot of 250 levels a side has 20 kB.
         max_frame_bytes=2**20,
     )
+    # Each channel has a heartbeat every 15 s: sooner it is asked for a pong.
     liveness = Liveness(
-        # Each channel has a heartbeat every 15 s: sooner it is asked for a pong.
-        probe_after_s=1.0,
-        stale_after_s=3.0,
-        reconnect_after_s=10.0,
         # The snapshot follows the acknowledgement at once.
         first_book_timeout_s=5.0,
     )

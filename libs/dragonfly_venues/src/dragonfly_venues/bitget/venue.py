@@ -41,11 +41,8 @@ class Bitget(Venue):
         connects_per_minute=30.0,
         max_frame_bytes=2**18,
     )
+    # A quiet book sends nothing: 7.7 s were seen.
     liveness = Liveness(
-        # A quiet book sends nothing: 7.7 s were seen.
-        probe_after_s=1.0,
-        stale_after_s=3.0,
-        reconnect_after_s=10.0,
         # The snapshot follows the acknowledgement at once.
         first_book_timeout_s=5.0,
         # Who sends no ping for 2 min is hung up on, also while data flows.

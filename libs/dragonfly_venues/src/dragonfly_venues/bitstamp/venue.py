@@ -51,11 +51,8 @@ class Bitstamp(Venue):
         # The venue cuts at 90 days.
         connection_lifetime_s=89 * 86400.0,
     )
+    # Books that rest were silent for 49 s, so silence is asked about with bts:heartbeat.
     liveness = Liveness(
-        # Books that rest were silent for 49 s, so silence is asked about with bts:heartbeat.
-        probe_after_s=1.0,
-        stale_after_s=3.0,
-        reconnect_after_s=10.0,
         # No book is sent on subscribing: the first comes with the next change.
         first_book_timeout_s=None,
     )

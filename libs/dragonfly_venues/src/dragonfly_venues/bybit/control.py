@@ -15,7 +15,7 @@ import msgspec
 from dragonfly_venues.decoding.frames import read, request_id, write
 from dragonfly_venues.decoding.replies import RestEnvelope
 from dragonfly_venues.events import Acked, Event, FrameError, Heard, RequestRefused
-from dragonfly_venues.venue import Ask
+from dragonfly_venues.venue import Ask, offered
 
 __all__ = [
     "BEST",
@@ -23,9 +23,9 @@ __all__ = [
     "REST",
     "SYMBOLS_PER_REQUEST",
     "TOPIC",
+    "TOPICS",
     "ping",
     "request",
-    "topic_levels",
     "understand",
 ]
 
@@ -38,7 +38,7 @@ REST: Final = RestEnvelope(ok="0", code="retCode", text="retMsg", content="resul
 
 _HELD: Final = "already subscribed"
 BEST: Final = 1
-_TOPICS: Final = (BEST, 50, DEEPEST)
+TOPICS: Final = (BEST, 50, DEEPEST)
 """Levels a side, every 10, 20 and 100 ms."""
 
 
@@ -52,14 +52,9 @@ class _Control(msgspec.Struct):
 _CONTROL: Final = msgspec.json.Decoder(_Control)
 
 
-def topic_levels(depth: int) -> int:
-    """Return the levels of the fastest topic that shows `depth`, as far as any does."""
-    return next((levels for levels in _TOPICS if levels >= depth), DEEPEST)
-
-
 def request(ask: Ask) -> list[str]:
     """Return the frames of `ask`: one of books, and one of best prices where those are no books."""
-    levels = topic_levels(ask.depth)
+    levels = offered(ask.depth, TOPICS)
     return [
         write(
             {

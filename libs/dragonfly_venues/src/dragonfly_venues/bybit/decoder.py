@@ -14,7 +14,7 @@ from typing import Annotated, Final, Literal
 
 import msgspec
 
-from dragonfly_venues.bybit.control import BEST, TOPIC, topic_levels, understand
+from dragonfly_venues.bybit.control import BEST, TOPIC, TOPICS, understand
 from dragonfly_venues.decoding.delta_books import (
     Amount,
     Change,
@@ -27,6 +27,7 @@ from dragonfly_venues.decoding.delta_books import (
 from dragonfly_venues.decoding.frames import read
 from dragonfly_venues.decoding.whole_tops import MAX_SEQ
 from dragonfly_venues.events import Bbo, Event, WholeBook
+from dragonfly_venues.venue import offered
 
 __all__ = ["BybitDecoder", "BybitSequencer"]
 
@@ -79,7 +80,7 @@ class BybitDecoder(DeltaDecoder):
     """The decoder of one connection to Bybit."""
 
     def __init__(self, depth: int) -> None:
-        window = topic_levels(depth)
+        window = offered(depth, TOPICS)
         self._is_deeper = window > BEST
         super().__init__(lambda: DeltaBook(depth, BybitSequencer(), seeded=False, window=window))
 

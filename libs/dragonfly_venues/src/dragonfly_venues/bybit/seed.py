@@ -6,39 +6,25 @@ what shows another number than the stream is not comparable.
 
 from __future__ import annotations
 
-from typing import Final
 from urllib.parse import quote
 
 import msgspec
 from dragonfly_common.types import Side
 
 from dragonfly_venues.bybit.control import DEEPEST, REST
-from dragonfly_venues.decoding.frames import read
-from dragonfly_venues.decoding.seeds import best_of
-from dragonfly_venues.events import BookTop
+from dragonfly_venues.decoding.seeds import NumberedBook, seed_parser
 
 __all__ = ["parse", "path"]
 
 
-class _Book(msgspec.Struct):
-    b: Side
-    a: Side
-    seq: int
+class _Book(NumberedBook):
+    bids: Side = msgspec.field(name="b")
+    asks: Side = msgspec.field(name="a")
 
 
-_BOOK: Final = REST.of(_Book)
+parse = seed_parser(REST.of(_Book))
 
 
 def path(symbol: str) -> str:
     """Return where the book of a symbol is had."""
     return f"/v5/market/orderbook?category=spot&symbol={quote(symbol)}&limit={DEEPEST}"
-
-
-def parse(reply: bytes, symbol: str, depth: int) -> BookTop:
-    """Return the best `depth` levels a side.
-
-    Raises:
-        FrameError: `reply` is no book.
-    """
-    book = read(_BOOK, reply)
-    return best_of(symbol, depth, book.seq, book.b, book.a)

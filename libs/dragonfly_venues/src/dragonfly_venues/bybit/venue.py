@@ -48,11 +48,8 @@ class Bybit(Venue):
         connects_per_minute=50.0,
         max_frame_bytes=2**18,
     )
+    # The venue hangs up after 10 min without a ping and without data.
     liveness = Liveness(
-        # The venue hangs up after 10 min without a ping and without data.
-        probe_after_s=1.0,
-        stale_after_s=3.0,
-        reconnect_after_s=10.0,
         # The snapshot follows the acknowledgement at once.
         first_book_timeout_s=5.0,
         # It asks for a ping every 20 s.

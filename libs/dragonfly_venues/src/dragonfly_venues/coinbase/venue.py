@@ -40,8 +40,6 @@ class Coinbase(Venue):
     liveness = Liveness(
         # A heartbeat comes every second for each product.
         probe_after_s=1.5,
-        stale_after_s=3.0,
-        reconnect_after_s=10.0,
         # The snapshot follows at once, and ten of them take 8 s at 10 Mbit/s.
         first_book_timeout_s=20.0,
     )

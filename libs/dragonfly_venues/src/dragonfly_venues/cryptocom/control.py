@@ -13,9 +13,9 @@ import msgspec
 from dragonfly_venues.decoding.frames import write
 from dragonfly_venues.decoding.replies import RestEnvelope
 from dragonfly_venues.events import Acked, Event, FrameError, Reply, RequestRefused
-from dragonfly_venues.venue import Ask
+from dragonfly_venues.venue import Ask, offered
 
-__all__ = ["DEPTHS", "REST", "SYMBOLS_PER_REQUEST", "Answer", "channel_depth", "request", "say"]
+__all__ = ["DEPTHS", "REST", "SYMBOLS_PER_REQUEST", "Answer", "request", "say"]
 
 DEPTHS: Final = (10, 50)
 """Levels a side that its books are offered with."""
@@ -36,14 +36,9 @@ class Answer(msgspec.Struct):
     message: str = ""
 
 
-def channel_depth(depth: int) -> int:
-    """Return the depth to subscribe to, of those the venue offers, for `depth` levels."""
-    return next((offered for offered in DEPTHS if depth <= offered), DEPTHS[-1])
-
-
 def request(ask: Ask) -> list[str]:
     """Return the frame of `ask`: changes as soon as they are sent, every 10 ms."""
-    depth = channel_depth(ask.depth)
+    depth = offered(ask.depth, DEPTHS)
     params: dict[str, object] = {"channels": [f"book.{symbol}.{depth}" for symbol in ask.symbols]}
     if ask.subscribe:
         params |= {"book_subscription_type": "SNAPSHOT_AND_UPDATE", "book_update_frequency": 10}

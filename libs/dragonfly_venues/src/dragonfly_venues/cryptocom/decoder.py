@@ -16,7 +16,7 @@ from typing import Annotated, Final
 import msgspec
 from dragonfly_common.types import Side
 
-from dragonfly_venues.cryptocom.control import Answer, channel_depth, say
+from dragonfly_venues.cryptocom.control import DEPTHS, Answer, say
 from dragonfly_venues.decoding.delta_books import (
     Amount,
     Change,
@@ -29,6 +29,7 @@ from dragonfly_venues.decoding.delta_books import (
 from dragonfly_venues.decoding.frames import read
 from dragonfly_venues.decoding.whole_tops import MAX_SEQ
 from dragonfly_venues.events import Event, FrameError, WholeBook
+from dragonfly_venues.venue import offered
 
 __all__ = ["CryptocomDecoder", "CryptocomSequencer"]
 
@@ -81,7 +82,7 @@ class CryptocomDecoder(DeltaDecoder):
     """The decoder of one connection to Crypto.com."""
 
     def __init__(self, depth: int) -> None:
-        window = channel_depth(depth)
+        window = offered(depth, DEPTHS)
         super().__init__(
             lambda: DeltaBook(depth, CryptocomSequencer(), seeded=False, window=window)
         )

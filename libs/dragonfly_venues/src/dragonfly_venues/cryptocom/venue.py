@@ -39,11 +39,8 @@ class Cryptocom(Venue):
         connects_per_minute=30.0,
         max_frame_bytes=2**18,
     )
+    # It asks every 30 s, and hangs up on who has not answered three times.
     liveness = Liveness(
-        # It asks every 30 s, and hangs up on who has not answered three times.
-        probe_after_s=1.0,
-        stale_after_s=3.0,
-        reconnect_after_s=10.0,
         # The snapshot comes about a second after the acknowledgement.
         first_book_timeout_s=5.0,
     )

@@ -47,11 +47,8 @@ class Deribit(Venue):
         # A snapshot is the whole book.
         max_frame_bytes=2**21,
     )
+    # Its heartbeat comes every 30 s; books rest for minutes.
     liveness = Liveness(
-        # Its heartbeat comes every 30 s; books rest for minutes.
-        probe_after_s=1.0,
-        stale_after_s=3.0,
-        reconnect_after_s=10.0,
         # Whole tops come with a change: the first book of a market that rests is REST's.
         first_book_timeout_s=None,
     )
@@ -69,9 +66,6 @@ class _DeribitChanges(Deribit):
     decoder = DeribitChangesDecoder
     requests = staticmethod(control.request_changes)
     liveness = Liveness(
-        probe_after_s=1.0,
-        stale_after_s=3.0,
-        reconnect_after_s=10.0,
         # The snapshot follows the acknowledgement at once.
         first_book_timeout_s=5.0,
     )

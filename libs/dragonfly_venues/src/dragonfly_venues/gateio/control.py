@@ -13,7 +13,7 @@ import msgspec
 
 from dragonfly_venues.decoding.frames import read, write
 from dragonfly_venues.events import Acked, Event, FrameError, Heard, RequestRefused
-from dragonfly_venues.venue import Ask
+from dragonfly_venues.venue import Ask, offered
 
 __all__ = [
     "BEST",
@@ -25,7 +25,6 @@ __all__ = [
     "request",
     "stamp",
     "understand",
-    "window",
 ]
 
 CHANNEL: Final = "spot.obu"
@@ -54,14 +53,9 @@ class _Control(msgspec.Struct):
 _CONTROL: Final = msgspec.json.Decoder(_Control)
 
 
-def window(depth: int) -> int:
-    """Return the depth to subscribe to, of those the venue offers, that holds `depth` levels."""
-    return next(offered for offered in WINDOWS if depth <= offered)
-
-
 def request(ask: Ask) -> list[str]:
     """Return the frames of `ask`; to end books, the depth must be the same."""
-    levels = window(ask.depth)
+    levels = offered(ask.depth, WINDOWS)
     books = [f"{STREAM_PREFIX}{symbol}.{levels}" for symbol in ask.symbols]
     channels = {CHANNEL: books, BEST: list(ask.symbols)} if ask.bbo else {CHANNEL: books}
     return [

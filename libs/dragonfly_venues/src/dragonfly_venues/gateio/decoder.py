@@ -32,7 +32,8 @@ from dragonfly_venues.decoding.delta_books import (
 from dragonfly_venues.decoding.frames import read
 from dragonfly_venues.decoding.whole_tops import MAX_SEQ
 from dragonfly_venues.events import Bbo, Event, FrameError, WholeBook
-from dragonfly_venues.gateio.control import STREAM_PREFIX, understand, window
+from dragonfly_venues.gateio.control import STREAM_PREFIX, WINDOWS, understand
+from dragonfly_venues.venue import offered
 
 __all__ = ["GateioDecoder", "GateioSequencer"]
 
@@ -89,7 +90,7 @@ class GateioDecoder(DeltaDecoder):
     """The decoder of one connection to Gate.io."""
 
     def __init__(self, depth: int) -> None:
-        levels = window(depth)
+        levels = offered(depth, WINDOWS)
         super().__init__(lambda: DeltaBook(depth, GateioSequencer(), seeded=False, window=levels))
         self._suffix = f".{levels}"
 

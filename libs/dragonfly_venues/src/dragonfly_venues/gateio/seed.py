@@ -10,36 +10,21 @@ from typing import Final
 from urllib.parse import quote
 
 import msgspec
-from dragonfly_common.types import Side
 
-from dragonfly_venues.decoding.frames import read
-from dragonfly_venues.decoding.seeds import best_of
-from dragonfly_venues.events import BookTop
+from dragonfly_venues.decoding.seeds import NumberedBook, seed_parser
 
 __all__ = ["parse", "path"]
 
 LIMIT: Final = 100
 
 
-class _Book(msgspec.Struct):
-    id: int
-    asks: Side
-    bids: Side
+class _Book(NumberedBook):
+    seq: int = msgspec.field(name="id")
 
 
-_BOOK: Final = msgspec.json.Decoder(_Book, strict=False)
+parse = seed_parser(msgspec.json.Decoder(_Book, strict=False))
 
 
 def path(symbol: str) -> str:
     """Return where the book of a symbol is had, with its number."""
     return f"/api/v4/spot/order_book?currency_pair={quote(symbol)}&limit={LIMIT}&with_id=true"
-
-
-def parse(reply: bytes, symbol: str, depth: int) -> BookTop:
-    """Return the best `depth` levels a side.
-
-    Raises:
-        FrameError: `reply` is no book.
-    """
-    book = read(_BOOK, reply)
-    return best_of(symbol, depth, book.id, book.bids, book.asks)

@@ -45,11 +45,8 @@ class Gateio(Venue):
         connects_per_minute=30.0,
         max_frame_bytes=2**20,
     )
+    # Books that rest were silent for 23 s.
     liveness = Liveness(
-        # Books that rest were silent for 23 s.
-        probe_after_s=1.0,
-        stale_after_s=3.0,
-        reconnect_after_s=10.0,
         # The whole book follows the acknowledgement at once.
         first_book_timeout_s=5.0,
         # Who has subscribed to nothing and says nothing is cut after 30 s, others after 60 s.

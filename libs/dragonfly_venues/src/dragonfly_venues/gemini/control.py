@@ -13,7 +13,7 @@ import msgspec
 
 from dragonfly_venues.decoding.frames import read, write
 from dragonfly_venues.events import Acked, Event, FrameError, RequestRefused
-from dragonfly_venues.venue import Ask
+from dragonfly_venues.venue import Ask, offered
 
 __all__ = ["SYMBOLS_PER_REQUEST", "TOPS", "ping", "request", "request_changes", "understand"]
 
@@ -41,7 +41,7 @@ _CONTROL: Final = msgspec.json.Decoder(_Control)
 
 def request(ask: Ask) -> list[str]:
     """Return the frame of `ask`: whole tops; to end them, the depth must be the same."""
-    levels = next(offered for offered in TOPS if ask.depth <= offered)
+    levels = offered(ask.depth, TOPS)
     return _request(ask, f"@depth{levels}@100ms")
 
 

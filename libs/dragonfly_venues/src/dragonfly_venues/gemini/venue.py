@@ -44,11 +44,8 @@ class Gemini(Venue):
         # Books of thousands of levels.
         max_frame_bytes=2**22,
     )
+    # Changes of books that rest were silent for 28 s.
     liveness = Liveness(
-        # Changes of books that rest were silent for 28 s.
-        probe_after_s=1.0,
-        stale_after_s=3.0,
-        reconnect_after_s=10.0,
         # Whole tops come every 100 ms, and changes begin with the whole book.
         first_book_timeout_s=5.0,
     )

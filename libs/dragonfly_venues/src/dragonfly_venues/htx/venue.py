@@ -51,11 +51,8 @@ class Htx(Venue):
         connects_per_minute=30.0,
         max_frame_bytes=2**18,
     )
+    # The venue asks every 5 s, and hangs up where two questions stay without an answer.
     liveness = Liveness(
-        # The venue asks every 5 s, and hangs up where two questions stay without an answer.
-        probe_after_s=1.0,
-        stale_after_s=3.0,
-        reconnect_after_s=10.0,
         # No book is sent on subscribing: the first comes with the next change.
         first_book_timeout_s=None,
     )
@@ -75,9 +72,6 @@ class _HtxChanges(Htx):
     requests = staticmethod(control.request_changes)
     seed_request = SeedRequest(write=control.ask_book, after_s=1.0)
     liveness = Liveness(
-        probe_after_s=1.0,
-        stale_after_s=3.0,
-        reconnect_after_s=10.0,
         # As many books as a connection carries take 6 s to ask for.
         first_book_timeout_s=15.0,
     )

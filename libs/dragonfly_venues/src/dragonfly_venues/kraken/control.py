@@ -10,14 +10,13 @@ import msgspec
 from dragonfly_venues.decoding.frames import read, write
 from dragonfly_venues.events import Acked, Event, FrameError, Heard, RequestRefused
 from dragonfly_venues.kraken import instruments
-from dragonfly_venues.venue import Ask
+from dragonfly_venues.venue import Ask, offered
 
 __all__ = [
     "DEPTHS",
     "INSTRUMENT_REQUEST",
     "STATUS_REQUEST",
     "SYMBOLS_PER_REQUEST",
-    "channel_depth",
     "ping",
     "request",
     "understand",
@@ -62,16 +61,11 @@ _CONTROL: Final = msgspec.json.Decoder(_Control)
 _HEARD: Final = (Heard(),)
 
 
-def channel_depth(depth: int) -> int:
-    """Return the depth to subscribe to, of those the venue offers, that holds `depth` levels."""
-    return next(offered for offered in DEPTHS if depth <= offered)
-
-
 def request(ask: Ask) -> list[str]:
     """Return the frame of `ask`; to end books, the depth must be the same."""
     params = {
         "channel": "book",
-        "depth": channel_depth(ask.depth),
+        "depth": offered(ask.depth, DEPTHS),
         "symbol": list(ask.symbols),
     }
     if ask.subscribe:

@@ -29,8 +29,8 @@ from dragonfly_venues.kraken.book import (
     RawLevel,
     read_changes,
 )
-from dragonfly_venues.kraken.control import channel_depth, understand
-from dragonfly_venues.venue import Decoder
+from dragonfly_venues.kraken.control import DEPTHS, understand
+from dragonfly_venues.venue import Decoder, offered
 
 __all__ = ["KrakenDecoder"]
 
@@ -71,7 +71,7 @@ class KrakenDecoder(Decoder):
 
     def __init__(self, depth: int) -> None:
         self._depth = depth
-        self._channel_depth = channel_depth(depth)
+        self._channel_depth = offered(depth, DEPTHS)
         # None: it waits for a snapshot, and nothing more is said until then.
         self._feeds: dict[str, _Feed | None] = {}
 

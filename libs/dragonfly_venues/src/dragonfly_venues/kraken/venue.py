@@ -57,8 +57,6 @@ class Kraken(Venue):
     liveness = Liveness(
         # A heartbeat comes every second when nothing else does.
         probe_after_s=1.5,
-        stale_after_s=3.0,
-        reconnect_after_s=10.0,
         # The snapshot follows the acknowledgement at once.
         first_book_timeout_s=5.0,
     )

@@ -48,9 +48,6 @@ class Kucoin(Venue):
         connection_lifetime_s=23.5 * 3600,
     )
     liveness = Liveness(
-        probe_after_s=1.0,
-        stale_after_s=3.0,
-        reconnect_after_s=10.0,
         # No book is sent on subscribing: REST gives the first.
         first_book_timeout_s=None,
         # Who sends none for 60 s is hung up on, also while data flows.

@@ -46,11 +46,8 @@ class Okx(Venue):
         connects_at_once=2,
         max_frame_bytes=2**20,
     )
+    # The venue hangs up after 30 s in which neither side said anything.
     liveness = Liveness(
-        # The venue hangs up after 30 s in which neither side said anything.
-        probe_after_s=1.0,
-        stale_after_s=3.0,
-        reconnect_after_s=10.0,
         # The snapshot follows the acknowledgement at once.
         first_book_timeout_s=5.0,
     )
