@@ -2,7 +2,7 @@
 
     python bench/run.py [--long] [--only NAME]...
 
-The short form takes about eleven minutes, the long one several times as long. Figures go to
+The short form takes about fourteen minutes, the long one several times as long. Figures go to
 build/bench/NAME.json as each is done, and at the end a picture of them to
 build/bench/performance.svg.
 """
@@ -40,6 +40,11 @@ BENCHMARKS: Final = {
     "listeners": (
         ("listeners.py", "--seconds=2", "--repeat=1"),
         ("listeners.py", "--seconds=4", "--repeat=3"),
+    ),
+    "decoders": (("decoders.py", "--repeat=3"), ("decoders.py", "--repeat=7")),
+    "every listener": (
+        ("every_listener.py", "--seconds=1", "--repeat=1"),
+        ("every_listener.py", "--seconds=2", "--repeat=3"),
     ),
     "aggregating": (
         ("aggregating.py", "--seconds=2", "--repeat=1"),

@@ -90,6 +90,10 @@ class Simulator:
         """Return the number of open connections."""
         return len(self._exchanges[venue].members)
 
+    def frames_sent(self, venue: str) -> int:
+        """Return the number of frames of books that the venue has sent, replies not counted."""
+        return self._exchanges[venue].frames_sent
+
     def step(self, count: int = 1) -> None:
         """Move every open book on by `count` states, at once."""
         for _ in range(count):
