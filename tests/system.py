@@ -168,7 +168,9 @@ class System:
         """
         await self.start_simulator(*simulator)
         if together:
-            await self.start_together(venues, listener=listener, gateway=gateway)
+            await self.start_together(
+                venues, listener=listener, aggregator=aggregator, gateway=gateway
+            )
         else:
             await asyncio.gather(
                 *(self.start_listener(venue, *listener) for venue in venues),
@@ -214,10 +216,15 @@ class System:
         self.gateway_address = str(facts["address"])
 
     async def start_together(
-        self, venues: Sequence[str], *, listener: Sequence[str] = (), gateway: Sequence[str] = ()
+        self,
+        venues: Sequence[str],
+        *,
+        listener: Sequence[str] = (),
+        aggregator: Sequence[str] = (),
+        gateway: Sequence[str] = (),
     ) -> None:
         """Start all layers in one process; the arguments are options for each layer."""
-        arguments = self.together(venues, listener=listener, gateway=gateway)
+        arguments = self.together(venues, listener=listener, aggregator=aggregator, gateway=gateway)
         facts = await self._ready("together", arguments)
         self.gateway_address = str(facts["address"])
 
@@ -228,6 +235,7 @@ class System:
         bind: str = ANY_PORT,
         urls: Callable[[str], dict[str, str]] | None = None,
         listener: Sequence[str] = (),
+        aggregator: Sequence[str] = (),
         gateway: Sequence[str] = (),
     ) -> Sequence[str]:
         """Return the words that run all layers in one process, with `bind` for the gateway.
@@ -241,6 +249,7 @@ class System:
                 "aggregator",
                 *(f"--upstream=inproc://{venue}" for venue in venues),
                 "--bind=inproc://aggregator",
+                *aggregator,
             ),
             ("gateway", "--upstream=inproc://aggregator", bind, *gateway),
         ]

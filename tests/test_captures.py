@@ -1,4 +1,4 @@
-"""Recorded markets through real processes: every book a bot receives is the merge of the truth."""
+"""Recorded markets through all layers: every book a bot receives is the merge of the truth."""
 
 from __future__ import annotations
 
@@ -50,6 +50,7 @@ async def test_every_book_is_the_merge_of_the_truth(
         simulator=("--captures", str(CAPTURES), "--speed", str(SPEED)),
         venues=tuple(sorted({one.venue for one in recordings})),
         gateway=(f"--max-instruments={len(last)}",),
+        together=True,
     )
     async with Bot(system.gateway_address, *last) as bot:
 

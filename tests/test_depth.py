@@ -48,6 +48,7 @@ async def test_a_deep_book_is_the_merge_as_deep_as_it_says(
         listener=option,
         aggregator=option,
         gateway=option,
+        together=True,
     )
     least = {venue: least_depth(venue, depth) for venue in venues}
     cut = venues[0]
