@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Final
 
 from dragonfly_common.runtime import Runtime
@@ -21,16 +23,30 @@ async def serve(runtime: Runtime, options: SimulatorOptions) -> None:
     Raises:
         UserError: the options name something that cannot be had.
     """
-    async with running_simulator(options, runtime.clock) as simulator:
+    async with _beating(runtime) as beats, running_simulator(options, runtime.clock) as simulator:
         runtime.warn_if_open(
             f"{simulator.address.host}:{simulator.address.port}",
             "everybody who reaches it can make the venues fail",
             "leave out --host",
         )
         runtime.ready(**_facts(simulator))
+        await beats
+
+
+@asynccontextmanager
+async def _beating(runtime: Runtime) -> AsyncIterator[asyncio.Task[None]]:
+    """Beat from the start: it takes a while to load recordings."""
+
+    async def beat() -> None:
         while True:
             runtime.beat()
             await asyncio.sleep(BEAT_INTERVAL_S)
+
+    task = asyncio.create_task(beat())
+    try:
+        yield task
+    finally:
+        task.cancel()
 
 
 def _facts(simulator: Simulator) -> dict[str, object]:

@@ -9,6 +9,7 @@ async with running_simulator(SimulatorOptions(keep_truth=True)) as simulator:
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractContextManager, asynccontextmanager, closing
 from typing import Protocol
@@ -146,7 +147,7 @@ async def running_simulator(
             for name in options.venues
         }
         with (
-            closing(_driver(options, exchanges)) as driver,
+            closing(await _driver(options, exchanges)) as driver,
             closing(FaultInjection(exchanges, clock, truth)) as faults,
         ):
             simulator = Simulator(exchanges, driver, faults, truth)
@@ -170,8 +171,10 @@ def _say_what_was_done(exchanges: Mapping[str, Exchange]) -> None:
         )
 
 
-def _driver(options: SimulatorOptions, exchanges: Mapping[str, Exchange]) -> Driver:
+async def _driver(options: SimulatorOptions, exchanges: Mapping[str, Exchange]) -> Driver:
     if options.captures is not None:
-        return RecordedDriver(exchanges, load_recordings(options.captures), options.speed)
+        # On a busy machine this may take longer than the event loop is allowed to stand still.
+        recordings = await asyncio.to_thread(load_recordings, options.captures)
+        return RecordedDriver(exchanges, recordings, options.speed)
     instruments = dict.fromkeys((*ALWAYS_MOVING, *options.instruments))
     return SeededDriver(exchanges, instruments, options.seed, options.rate)
