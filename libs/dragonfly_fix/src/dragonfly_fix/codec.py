@@ -10,7 +10,7 @@ up no sequence number: the gap shows at the next message.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import Final, NamedTuple
 from zlib import adler32
@@ -66,16 +66,12 @@ _TAG: Final = re.compile(rb"-?(?:0|[1-9][0-9]{0,8})")
 _LENGTH: Final = re.compile(rb"[0-9]{1,6}")
 # Tags whose fields are split blindly; a field of any other is looked at.
 _PLAIN: Final = {b"%d" % tag: tag for tag in range(1, 5000) if tag not in DATA_OF}
+_UNMARKED: Final = bytes(set(range(256)) - set(b"=\x01"))
 _CHUNK: Final = 256
 """So many bytes add up to less than Adler-32's modulus: its lower half is their sum and one."""
 
 
-class _Prefixes(dict[int, bytes]):
-    def __missing__(self, tag: int) -> bytes:
-        return b"%d=" % tag
-
-
-_PREFIXES: Final = _Prefixes({tag: b"%d=" % tag for tag in range(1, 5000)})
+_PREFIXES: Final = {tag: b"%d=" % tag for tag in range(1, 5000)}
 
 
 class FixMessage(NamedTuple):
@@ -114,7 +110,7 @@ def checksum(data: bytes) -> int:
     )
 
 
-def encode_fields(fields: Iterable[Field]) -> bytes:
+def encode_fields(fields: Sequence[Field]) -> bytes:
     """Return fields as they are sent.
 
     Raises:
@@ -130,8 +126,11 @@ def encode_fields(fields: Iterable[Field]) -> bytes:
     return joined
 
 
-def _parts(fields: Iterable[Field]) -> list[bytes]:
-    return [_PREFIXES[tag] + value for tag, value in fields]
+def _parts(fields: Sequence[Field]) -> list[bytes]:
+    try:
+        return [_PREFIXES[tag] + value for tag, value in fields]
+    except KeyError:
+        return [b"%d=%b" % field for field in fields]
 
 
 def _check_encoded(joined: bytes, parts: list[bytes]) -> None:
@@ -160,13 +159,13 @@ def decode_fields(data: bytes) -> list[Field]:
     """
     if not data.endswith(SOH):
         raise _GarbledError("the last field has no end") if data else _GarbledError("no fields")
-    try:
-        return [
-            (_PLAIN[tag], value)
-            for tag, value in [field.split(b"=", 1) for field in data[:-1].split(SOH)]
-        ]
-    except (KeyError, ValueError):
-        return list(_looked_at(data))
+    marks = data.translate(None, _UNMARKED)
+    if marks == b"=\x01" * (len(marks) >> 1):
+        # Every field has one "=": tags and values take turns.
+        parts = data[:-1].replace(b"=", SOH).split(SOH)
+        with suppress(KeyError):
+            return list(zip(map(_PLAIN.__getitem__, parts[::2]), parts[1::2], strict=True))
+    return list(_looked_at(data))
 
 
 def _looked_at(data: bytes) -> Iterator[Field]:
@@ -247,6 +246,8 @@ class FixDecoder:
         """Drop what comes before the next frame; return False where that is nothing."""
         buffer = self._buffer
         at = buffer.find(_BEGIN)
+        if at == 0:
+            return False
         if at < 0:
             kept = max(
                 kept for kept in range(len(_BEGIN)) if kept == 0 or buffer.endswith(_BEGIN[:kept])

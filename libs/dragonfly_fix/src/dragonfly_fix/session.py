@@ -26,7 +26,7 @@ What the numbers obey:
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -470,7 +470,7 @@ class FixSession(ABC):
     # What is sent.
 
     def _send(
-        self, msg_type: bytes, body: bytes, extra: Iterable[Field] = (), *, kept: bool = False
+        self, msg_type: bytes, body: bytes, extra: Sequence[Field] = (), *, kept: bool = False
     ) -> int:
         number = self._store.next_out
         frame = self._frame(msg_type, number, body, extra)
@@ -491,7 +491,7 @@ class FixSession(ABC):
             for tag, value in fields
             if tag in header and tag not in {34, 49, 56}
         ]
-        body = encode_fields(field for field in fields if field[0] not in header)
+        body = encode_fields([field for field in fields if field[0] not in header])
         self._write(self._frame(msg_type, number, body, sorted(extra), poss_dup=True))
 
     def _frame(
@@ -499,7 +499,7 @@ class FixSession(ABC):
         msg_type: bytes,
         number: int,
         body: bytes,
-        extra: Iterable[Field],
+        extra: Sequence[Field],
         *,
         poss_dup: bool = False,
     ) -> bytes:
