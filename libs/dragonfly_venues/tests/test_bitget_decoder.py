@@ -219,7 +219,7 @@ def test_after_one_has_held_a_wrong_checksum_breaks_the_book_until_the_next_snap
 def test_a_checksum_of_another_kind_is_let_be() -> None:
     decoder = BitgetDecoder(2)
     assert vector(decoder, checksum=7) == SAME
-    assert isinstance(decoder.decode(push("update", 101, 102, bids="3367:6"))[0], BookTop)
+    assert isinstance(decoder.decode(push("update", 101, 102, bids="3366.5:6"))[0], BookTop)
 
 
 def test_changes_without_checksums_are_read_once() -> None:

@@ -183,9 +183,10 @@ def test_a_refusal_names_its_product(reason: str, symbols: tuple[str, ...]) -> N
     assert only(CoinbaseDecoder(2), compact(told)) == RequestRefused(None, symbols, text)
 
 
-PRICES = st.integers(1, 12).map(str)
 SIZES = st.sampled_from(["0", "0.00000000", "1", "2.5"])
-CHANGES = st.lists(st.tuples(st.sampled_from(["buy", "sell"]), PRICES, SIZES), max_size=8)
+BUYS = st.tuples(st.just("buy"), st.integers(1, 12).map(str), SIZES)
+SELLS = st.tuples(st.just("sell"), st.integers(13, 24).map(str), SIZES)
+CHANGES = st.lists(BUYS | SELLS, max_size=8)
 
 
 @given(CHANGES, st.lists(CHANGES, max_size=20), st.integers(1, 5))

@@ -13,6 +13,7 @@ from dragonfly_venues.decoding.delta_books import (
     Change,
     ConnectionSequence,
     DeltaBook,
+    DeltaDecoder,
     Links,
     Place,
     Progress,
@@ -22,6 +23,7 @@ from dragonfly_venues.decoding.delta_books import (
     Unlinked,
 )
 from dragonfly_venues.decoding.whole_tops import OLDER_IN_A_ROW
+from dragonfly_venues.events import BookTop, Broken, Event, Unchanged, WholeBook
 from dragonfly_venues.htx.decoder import HtxSequencer
 from dragonfly_venues.kucoin.decoder import KucoinSequencer
 from hypothesis import given
@@ -406,3 +408,32 @@ def test_the_best_of_a_book_may_be_more_than_is_of_interest() -> None:
     assert book.best(3) == ((), ())
     book.snapshot(Seed(1, levels(3.0, 2.0, 1.0), levels(4.0)))
     assert book.best(2) == (levels(3.0, 2.0), levels(4.0))
+
+
+class CrossingDecoder(DeltaDecoder):
+    """Books of three levels whose snapshots come in the stream."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda: DeltaBook(3, Ranges(), seeded=False))
+
+    def decode(self, frame: bytes, _: WholeBook | None = None, /) -> Sequence[Event]:
+        raise NotImplementedError
+
+    def bid(self, seq: int, price: float, amount: float = 1.0) -> Sequence[Event]:
+        return self.change("x", Change(seq, seq, ((price, amount),), ()))
+
+
+def test_a_book_that_crosses_itself_breaks_once_and_is_then_believed() -> None:
+    decoder = CrossingDecoder()
+    decoder.snapshot("x", Seed(1, ((10.0, 1.0),), ((11.0, 1.0),)))
+    assert decoder.bid(2, 11.0) == (Broken("x", "crossed", "bid 11.0 >= ask 11.0"),)
+    decoder.forget("x")
+    assert decoder.bid(3, 9.0) == (Unchanged("x"),)
+    # It begins anew, and is crossed again: the venue has it so.
+    crossed = Seed(4, ((11.0, 1.0), (10.0, 1.0)), ((11.0, 1.0),))
+    assert decoder.snapshot("x", crossed) == (BookTop("x", 4, None, crossed.bids, crossed.asks),)
+    assert isinstance(decoder.bid(5, 12.0)[0], BookTop)
+    decoder.bid(6, 12.0, 0.0)
+    assert isinstance(decoder.bid(7, 11.0, 0.0)[0], BookTop)
+    # It has uncrossed: the next time is another.
+    assert isinstance(decoder.bid(8, 11.0)[0], Broken)

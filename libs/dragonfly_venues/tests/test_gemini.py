@@ -152,7 +152,8 @@ def test_after_a_damaged_frame_the_next_good_one_works(at: int, noise: bytes, lo
     with suppress(FrameError):
         decoder.decode(WHOLE[:at] + noise + WHOLE[at + lost :])
     [event] = decoder.decode(changes(decoder.seq(SYMBOL), 2**62, [["1e300", "3.0"]]))
-    assert isinstance(event, BookTop)
+    # It is read either way: above what is offered, where that is left, the book is crossed.
+    assert isinstance(event, BookTop) or (isinstance(event, Broken) and event.cause == "crossed")
 
 
 @pytest.mark.parametrize(

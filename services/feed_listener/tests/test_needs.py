@@ -204,6 +204,30 @@ async def test_what_lost_frames_belonged_to_is_unknown_so_every_book_is_resynced
         assert server.opened == 1
 
 
+async def test_a_loss_on_one_connection_resyncs_what_that_carries_alone(
+    server: FakeServer, tmp_path: Path
+) -> None:
+    await server.book("ethbtc", 1, 10.0)
+    await server.book("btcusd", 1, 20.0)
+    venue = FakeVenue(limits=msgspec.structs.replace(LIMITS, streams_per_connection=1))
+    async with listening(
+        server, tmp_path, venue=venue, instruments=["ETH-BTC", "BTC-USD"]
+    ) as consumer:
+        consumer.want("ETH-BTC")
+        consumer.want("BTC-USD")
+        await consumer.live("ETH-BTC", 1)
+        await consumer.live("BTC-USD", 1)
+        await server.send({"t": "lost"}, "ethbtc")
+        await consumer.saying("ETH-BTC", "resyncing: lost (7 frames)")
+        await server.book("btcusd", 2, 21.0)
+        await consumer.live("BTC-USD", 2)
+        await eventually(
+            lambda: consumer.states("ETH-BTC") == [SYNCING, LIVE, SYNCING, LIVE], "ETH-BTC back"
+        )
+        assert consumer.states("BTC-USD") == [SYNCING, LIVE]
+        assert server.asked("unsub") == [["ethbtc"]]
+
+
 class Endpoints:
     """Tells where the socket is: what `replies` has next, its last one again and again."""
 

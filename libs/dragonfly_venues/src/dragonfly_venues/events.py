@@ -147,8 +147,9 @@ class Broken(msgspec.Struct, frozen=True):
 
     `cause` is a counter label: `checksum`, `gap` (a message between was lost), `no_snapshot`,
     `malformed` (one of its changes could not be read), `reset` (its sequence or time went back for
-    good), `spent` (the price left all levels that a seed had), `audit` (what the venue says
-    elsewhere is another book), `silent` (so it is while its stream says nothing).
+    good), `spent` (the price left all levels that a seed had), `crossed` (a bid is no lower than an
+    ask), `audit` (what the venue says elsewhere is another book), `silent` (so it is while its
+    stream says nothing).
     """
 
     symbol: str

@@ -474,7 +474,9 @@ class DeltaDecoder(Decoder):
     """The books of one connection, by symbol, and what is said of them.
 
     A gap breaks a book, and so does a price that leaves what a seed proved; it is said once. What
-    follows of it is `Unchanged` until the next snapshot in the stream, or until a seed joins.
+    follows of it is `Unchanged` until the next snapshot in the stream, or until a seed joins. So
+    does a book that crosses itself; one that is crossed when it begins anew is the venue's own, and
+    said as it is until it has uncrossed.
     """
 
     def __init__(self, new: Callable[[], DeltaBook], *, seed_levels: int | None = None) -> None:
@@ -482,6 +484,8 @@ class DeltaDecoder(Decoder):
         self._new = new
         self._seed_levels = seed_levels
         self._known: dict[str, _Known] = {}
+        self._crossed: set[str] = set()
+        """Symbols whose books were broken for being crossed, and were not seen uncrossed since."""
 
     def forget(self, symbol: str) -> None:
         """Drop all state of `symbol`: it waits for a snapshot, or for a seed."""
@@ -537,12 +541,26 @@ class DeltaDecoder(Decoder):
         book = known.book
         event: BookTop | Unchanged = known.same
         if progress is Progress.NEWS and (said := (book.reach, book.top())) != known.said:
-            known.said = said
             reach, (bids, asks) = said
+            if self._newly_crossed(known.same.symbol, bids, asks):
+                detail = f"bid {bids[0][0]} >= ask {asks[0][0]}"
+                return (Broken(known.same.symbol, "crossed", detail),)
+            known.said = said
             event = BookTop(known.same.symbol, book.venue_seq, book.ts_event, bids, asks, reach)
         if book.wants_seed():
             return (event, SeedWanted(known.same.symbol))
         return (event,)
+
+    def _newly_crossed(self, symbol: str, bids: Side, asks: Side) -> bool:
+        if not bids or not asks or bids[0][0] < asks[0][0]:
+            self._crossed.discard(symbol)
+            return False
+        if symbol in self._crossed:
+            return False
+        if len(self._crossed) >= MAX_SYMBOLS:
+            self._crossed.clear()
+        self._crossed.add(symbol)
+        return True
 
     def _known_as(self, symbol: str) -> _Known:
         known = self._known.get(symbol)
