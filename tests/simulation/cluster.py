@@ -63,6 +63,8 @@ class Shape:
     weather: Weather
     depth: int = DEPTH
     """Levels a side."""
+    equivalence: str = ""
+    """What bots follow before all instruments, if anything."""
     elsewhere: bool = False
     """Whether listeners and aggregators are looked for at a second address too."""
 
@@ -296,7 +298,8 @@ class Cluster:
         for number, kind in enumerate(shape.bots):
             name = f"bot-{number}"
             work_s = self.network.chance(name).choice((0.0, 0.0, 0.0, 0.02, 0.5))
-            bot = Bot(name, kind, shape.instruments, work_s)
+            followed = ((shape.equivalence,) if shape.equivalence else ()) + shape.instruments
+            bot = Bot(name, kind, followed, work_s)
             self.bots.append(bot)
             self._add(name, self._bot(bot))
 

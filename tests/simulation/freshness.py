@@ -11,7 +11,7 @@ from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from dragonfly_client import Bbo, Book, Liquidity, State, View
+from dragonfly_client import Bbo, Book, Level, Liquidity, Share, State, View
 
 __all__ = ["History"]
 
@@ -49,12 +49,17 @@ class History:
 
     def halted_s(self, view: View, at: float) -> float:
         """Return for how long a venue that is live in a view had been halted by then."""
-        live = {feed.venue for feed in view.venues if feed.state is State.LIVE}
+        live = {
+            (feed.venue, feed.instrument or view.instrument)
+            for feed in view.venues
+            if feed.state is State.LIVE
+        }
         return max(
             (
                 at - since
                 for venue, instrument, since, until in self._halts
-                if venue in live and instrument in {None, view.instrument} and since <= at < until
+                if since <= at < until
+                and any(one == venue and instrument in {None, name} for one, name in live)
             ),
             default=0.0,
         )
@@ -63,9 +68,10 @@ class History:
         """Return for how long the oldest venue of a live view had been different by then."""
         shown = _shown(view)
         ages = [
-            self._age_s(feed.venue, view.instrument, *shown[feed.venue], at)
+            self._age_s(feed.venue, feed.instrument or view.instrument, *levels, at)
             for feed in view.venues
-            if feed.state is State.LIVE and feed.venue in shown
+            if feed.state is State.LIVE
+            and (levels := shown.get((feed.venue, feed.instrument))) is not None
         ]
         return max(ages, default=0.0)
 
@@ -84,26 +90,31 @@ class History:
         return 0.0  # It never was: that is for the oracle to say.
 
 
-def _shown(view: View) -> dict[str, tuple[_Side, _Side]]:
-    """Return what a view shows of each venue."""
-    found: dict[str, tuple[list[tuple[float, float]], list[tuple[float, float]]]] = {}
+_Shown = tuple[tuple[str, str], float, float]
+"""((venue, its own instrument in an equivalence), price there, amount)."""
+
+
+def _shown(view: View) -> dict[tuple[str, str], tuple[_Side, _Side]]:
+    """Return what a view shows of each venue and instrument."""
+    found: dict[tuple[str, str], tuple[list[tuple[float, float]], list[tuple[float, float]]]] = {}
     for side, levels in enumerate(_sides(view)):
-        for venue, price, amount in levels:
-            found.setdefault(venue, ([], []))[side].append((price, amount))
-    return {venue: (tuple(bids), tuple(asks)) for venue, (bids, asks) in found.items()}
+        for whose, price, amount in levels:
+            found.setdefault(whose, ([], []))[side].append((price, amount))
+    return {whose: (tuple(bids), tuple(asks)) for whose, (bids, asks) in found.items()}
 
 
-def _sides(view: View) -> Iterable[list[tuple[str, float, float]]]:
+def _sides(view: View) -> Iterable[list[_Shown]]:
     if isinstance(view, Book):
         for levels in (view.bids, view.asks):
-            yield [(level.venue, level.price, level.amount) for level in levels]
+            yield [_level(level, level.price) for level in levels]
     elif isinstance(view, Bbo):
         for level in (view.bid, view.ask):
-            yield [(level.venue, level.price, level.amount)] if level else []
+            yield [_level(level, level.price)] if level else []
     elif isinstance(view, Liquidity):
         for merged in (view.bids, view.asks):
-            yield [
-                (share.venue, level.price, share.amount)
-                for level in merged
-                for share in level.shares
-            ]
+            yield [_level(share, level.price) for level in merged for share in level.shares]
+
+
+def _level(one: Level | Share, price: float) -> _Shown:
+    original = price if one.original_price is None else one.original_price
+    return (one.venue, one.instrument), original, one.amount

@@ -31,12 +31,15 @@ DEEP_SHARE: Final = 0.2
 DEEP: Final = 50
 SCENE_SHARE: Final = 0.2
 """Of the seeds in which one of `SCENES` is played, and nothing else goes wrong."""
+QUOTES_SHARE: Final = 0.2
+"""Of the seeds in which bots take what is quoted in dollars and in tethers for one market."""
 HANDOVER_S: Final = 3.0
 """For so long who leaves a view to another still has it."""
 HEALED_AT_S: Final = 16.0
 """By then everything that is broken is whole again, and nothing more goes wrong."""
 
 INSTRUMENTS: Final = ("ETH-BTC", "BTC-USD")
+EQUIVALENCE: Final = "BTC-USD+BTC-USDT*USDT-USD"
 KINDS: Final = (ViewKind.BOOK, ViewKind.BOOK, ViewKind.BBO, ViewKind.LIQUIDITY)
 
 WEATHERS: Final = (
@@ -148,6 +151,8 @@ def draw_plan(seed: int) -> Plan:
         among = [*shape.instruments, RESTING]
         Random(f"first/{seed}").shuffle(among)
         shape = replace(shape, instruments=tuple(among))
+    if not is_scene and Random(f"quotes/{seed}").random() < QUOTES_SHARE:
+        shape = replace(shape, equivalence=EQUIVALENCE)
     for number in range(len(shape.bots)):
         # Some come late, into a market that is there, or into one that is broken.
         at_s = random.choice((0.0, 0.0, random.uniform(0.0, HEALED_AT_S)))

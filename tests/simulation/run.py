@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from dragonfly_client import State, View
+from dragonfly_client import State, VenueFeed, View
 from oracle import Oracle
 from truth import Truth
 
@@ -146,7 +146,7 @@ class _Watch:
 def _is_whole(cluster: Cluster, bot: Bot) -> bool:
     latest = bot.latest
     return bot.connected and all(
-        name in latest and _live(latest[name][1]) == set(cluster.shape.venues)
+        name in latest and not _missing(latest[name][1], cluster.shape.venues)
         for name in _followed(bot)
     )
 
@@ -155,8 +155,10 @@ def _followed(bot: Bot) -> Iterable[str]:
     return bot.instruments[:1] if bot.kind.value == "liquidity" else bot.instruments
 
 
-def _live(view: View) -> set[str]:
-    return {feed.venue for feed in view.venues if feed.state is State.LIVE}
+def _missing(view: View, venues: Iterable[str]) -> set[str]:
+    """Return the venues that are not live in a view, with each instrument that it is made of."""
+    out = {feed.venue for feed in view.venues if feed.state is not State.LIVE}
+    return out | (set(venues) - {feed.venue for feed in view.venues})
 
 
 def _judge(plan: Plan, cluster: Cluster, outcome: Outcome) -> None:
@@ -196,6 +198,28 @@ def _judge_ages(
     return found
 
 
+def _at_newest(view: View, cluster: Cluster) -> View:
+    """Return a view as if it were made of the newest states there are."""
+
+    def newest(feeds: Iterable[VenueFeed], instrument: str) -> tuple[VenueFeed, ...]:
+        return tuple(
+            replace(
+                feed,
+                venue_seq=cluster.venues.truth.newest(feed.venue, feed.instrument or instrument),
+                book_seq=0,
+            )
+            for feed in feeds
+        )
+
+    return replace(
+        view,
+        venues=newest(view.venues, view.instrument),
+        conversions=tuple(
+            replace(by, venues=newest(by.venues, by.instrument)) for by in view.conversions
+        ),
+    )
+
+
 def _judge_rest(cluster: Cluster, bot: Bot, oracle: Oracle) -> list[str]:
     """Judge what a bot has once everything is healed and the market stands still."""
     latest, found = bot.latest, []
@@ -204,19 +228,11 @@ def _judge_rest(cluster: Cluster, bot: Bot, oracle: Oracle) -> list[str]:
             found.append(f"never whole: {bot.name} has no {bot.kind} of {instrument}")
             continue
         _, view = latest[instrument]
-        missing = set(cluster.shape.venues) - _live(view)
+        missing = _missing(view, cluster.shape.venues)
         if missing:
             found.append(f"never whole: {bot.name} ends without {sorted(missing)}: {view!r}")
             continue
-        newest = [
-            replace(
-                feed,
-                venue_seq=cluster.venues.truth.newest(feed.venue, instrument),
-                book_seq=0,
-            )
-            for feed in view.venues
-        ]
-        wrong = oracle.first_violation([replace(view, venues=tuple(newest))])
+        wrong = oracle.first_violation([_at_newest(view, cluster)])
         if wrong is not None:
             found.append(f"never right: {bot.name} ends behind the newest truth: {wrong}")
     return found

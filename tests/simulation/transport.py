@@ -57,8 +57,8 @@ class Exchange:
         """By bot, when the gateway wrote what the bot read last."""
         self.went_back: list[str] = []
         """What a gateway sent that is older than what it sent before in the same call."""
-        self._reached: dict[str, dict[tuple[str, str], tuple[int, int]]] = {}
-        """By bot, the `venue_seq` of each venue of each instrument in its present call."""
+        self._reached: dict[str, dict[tuple[str, ...], tuple[int, int]]] = {}
+        """By bot, how far each venue is with each instrument of each view in its present call."""
 
     def begin_stream(self) -> None:
         """Note that a bot follows views anew."""
@@ -68,8 +68,8 @@ class Exchange:
         """Take note of a view that a bot read, and of what goes back in it."""
         bot = current_process().name
         reached = self._reached[bot]
-        for feed in view.venues:
-            venue = view.instrument, feed.venue
+        for key, feed in view.feeds.items():
+            venue = (view.instrument, *key)
             if feed.state is State.LIVE:
                 place = feed.venue_seq, feed.book_seq or feed.venue_seq
                 if any(map(lt, place, reached.get(venue, (0, 0)))):

@@ -8,7 +8,7 @@ that its assignment holds. The time is a parameter throughout.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Final
@@ -40,6 +40,10 @@ COUNTED_WITHIN_S: Final = 1.0
 """A view that only counts further is told again so late, beside other aggregators."""
 COMPLETE_WITHIN_S: Final = 0.5
 """Where others speak for an instrument too, it is told of when each venue has answered, or then."""
+
+
+_Conversion = tuple[str, Rate | None, Sequence[VenueBook]]
+"""(instrument, what it converts by, the feeds that this is from)."""
 
 
 @dataclass
@@ -300,21 +304,23 @@ class World:
     def _publish_changes(self, name: str, market: _Market, now: float, now_ns: int) -> None:
         if not market.wanted or self._is_awaited(name, market, now):
             return
-        heard = {one: self._heard(one) for one in market.made_of.instruments}
-        rates: Mapping[str, Rate | None] = {}
+        conversions: Sequence[_Conversion] = ()
         if isinstance(market.merger, Converter):
+            heard = {one: self._heard(one) for one in market.made_of.instruments}
             feeds = market.merger.take(heard)
-            rates = market.merger.rates
+            conversions = [(one, rate, heard[one]) for one, rate in market.merger.rates.items()]
         else:
-            (feeds,) = heard.values()
+            feeds = self._heard(market.made_of.terms[0].instrument)
             market.merger.take(feeds)
-        told_of = [*feeds, *chain.from_iterable(heard[one] for one in rates)]
-        states = [*(feed.status for feed in told_of), *rates.values()]
-        counts = [feed.venue_seq for feed in told_of]
+        states: list[Status | Rate | None] = [feed.status for feed in feeds]
+        counts = [feed.venue_seq for feed in feeds]
+        for _, rate, by in conversions:
+            states += (rate, *(feed.status for feed in by))
+            counts += (feed.venue_seq for feed in by)
         live = FeedState.LIVE in [feed.state for feed in feeds]
         self._note_ready(name, ready=live)
         encoded_feeds: bytes | None = None
-        conversions = b""
+        encoded_conversions = b""
         for kind, told in market.wanted.items():
             top = market.merger.top(kind, self._depth)
             if top == told.top and states == told.states:
@@ -328,9 +334,9 @@ class World:
             told.counts, told.at = counts, now
             if encoded_feeds is None:
                 encoded_feeds = _encode_feeds(feeds, now_ns)
-                conversions = b"".join(
-                    encode_conversion(one, rate, _encode_feeds(heard[one], now_ns))
-                    for one, rate in rates.items()
+                encoded_conversions = b"".join(
+                    encode_conversion(one, rate, _encode_feeds(by, now_ns))
+                    for one, rate, by in conversions
                 )
             body = encode_view(
                 name,
@@ -341,7 +347,7 @@ class World:
                 epoch=self._epoch,
                 seq=told.seq,
                 ts_agg=now_ns,
-                conversions=conversions,
+                conversions=encoded_conversions,
             )
             view = EncodedView(live, self._depth, body, now_ns)
             self._effects.publish.append((view_topic(kind, name), view))
