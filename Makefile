@@ -44,7 +44,7 @@ help:
 	@echo "make simulate     all of it in one process: a seed a system, a network, its faults"
 	@echo "make chaos        two minutes of faults of every kind, every book judged"
 	@echo "make soak         an hour with a fault a minute: memory, latency, right books"
-	@echo "make bench        latency, cost per message and how both grow, in eleven minutes"
+	@echo "make bench        latency, cost per message and how both grow, in fourteen minutes"
 	@echo "make fuzz         hostile input for every parser, the bus and the gateway"
 	@echo "make check        format, lint, types, imports, and whether generated code is current"
 	@echo "make format       mend format and lint where a tool can"

@@ -104,6 +104,8 @@ class Dialogue:
         self._streams: list[BookStream] = []
         self._move(news=True)
         self.decoder: Decoder = self.venue.decoder(DEPTH)
+        self.first: list[bytes] = []
+        """The frames that made the book stand, seeds over REST left out."""
         self._subscribe()
 
     def frames(self, count: int, *, news: bool) -> tuple[list[bytes], int]:
@@ -178,6 +180,7 @@ class Dialogue:
     def _events(self) -> Iterator[Event]:
         """Yield what the frames that came say, seeds included."""
         for frame in self._received():
+            self.first.append(frame)
             for event in self.decoder.decode(frame):
                 yield event
                 if isinstance(event, SeedWanted) and (source := self.venue.snapshots):
