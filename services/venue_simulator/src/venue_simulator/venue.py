@@ -187,11 +187,11 @@ class KeepaliveRules:
 
 
 class VenueSession(Protocol):
-    """One client's conversation with the venue."""
+    """One client's conversation with the venue; what a venue does not do stands here."""
 
     def open(self, now_ns: int) -> Sequence[Action]:
         """Return what happens upon connecting."""
-        ...
+        return ()
 
     def receive(self, frame: bytes, now_ns: int) -> Sequence[Action]:
         """Return what a frame of the client leads to, be it nonsense or not."""
@@ -199,22 +199,25 @@ class VenueSession(Protocol):
 
     def receive_control(self, now_ns: int) -> Sequence[Action]:
         """Return what a ping or pong frame leads to; its pong is sent anyway."""
-        ...
+        return ()
 
     def announce_close(self, now_ns: int) -> Frame:
         """Return the frame by which the venue says that it will close this connection.
 
         Empty where it says nothing.
         """
-        ...
+        return ""
 
     def announce_trading(self, symbol: str | None, now_ns: int) -> Sequence[Action]:
-        """Return what is sent when a market, or the venue (None), is halted or traded again."""
-        ...
+        """Return what is sent when a market, or the venue (None), is halted or traded again.
+
+        Nothing where only the list of instruments says it.
+        """
+        return ()
 
 
 class FakeVenue(Protocol):
-    """One venue's protocol."""
+    """One venue's protocol; what a venue does not do stands here."""
 
     @property
     def name(self) -> str: ...
@@ -265,7 +268,7 @@ class FakeVenue(Protocol):
 
     def spoil_checksum(self, frame: str) -> str:
         """Return a text with a checksum that does not hold; as it is where there is none."""
-        ...
+        return frame
 
     def rest(self, request: RestRequest, books: Books, now_ns: int) -> RestReply:
         """Answer a request."""

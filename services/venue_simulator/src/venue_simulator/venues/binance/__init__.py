@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from venue_simulator.book import Books
 from venue_simulator.rebuilding import nothing_recorded
-from venue_simulator.venue import KeepaliveRules
+from venue_simulator.venue import FakeVenue, KeepaliveRules
 from venue_simulator.venues.binance import frames, listing, recording, rest
 from venue_simulator.venues.binance.session import BinanceSession, accepts
 
 __all__ = ["FakeBinance", "FakeBinanceUs"]
 
 
-class FakeBinance:
+class FakeBinance(FakeVenue):
     """Change-driven streams, chained update ids, and a strict count of what a client sends."""
 
     name: str = "binance"
@@ -30,7 +30,6 @@ class FakeBinance:
     accepts = staticmethod(accepts)
     first_frame = staticmethod(frames.first_frame)
     frame = staticmethod(frames.frame)
-    spoil_checksum = staticmethod(frames.spoil_checksum)
     rest = staticmethod(rest.answer)
 
     def session(self, path: str, books: Books, connection_id: int) -> BinanceSession:

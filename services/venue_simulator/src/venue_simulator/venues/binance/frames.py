@@ -12,7 +12,7 @@ from venue_simulator.book import BookState, Levels
 from venue_simulator.changes import changed_levels
 from venue_simulator.venue import BookStream
 
-__all__ = ["BOOK_TICKER", "DIFF", "PARTIAL", "first_frame", "frame", "spoil_checksum"]
+__all__ = ["BOOK_TICKER", "DIFF", "PARTIAL", "first_frame", "frame"]
 
 PARTIAL = "partial"
 DIFF = "diff"
@@ -34,11 +34,6 @@ def frame(stream: BookStream, before: BookState, after: BookState) -> str | None
     else:
         payload = _ticker(stream, before, after)
     return None if payload is None else _wrap(stream, payload)
-
-
-def spoil_checksum(frame: str) -> str:
-    """Return `frame`: Binance sends no checksums."""
-    return frame
 
 
 def _partial(stream: BookStream, state: BookState) -> str:

@@ -23,6 +23,7 @@ from venue_simulator.venue import (
     Send,
     Subscribe,
     Unsubscribe,
+    VenueSession,
 )
 from venue_simulator.venues.binance import frames
 
@@ -54,7 +55,7 @@ def accepts(path: str) -> bool:
     return bare in {"/stream", "/ws"} or bare.startswith("/ws/")
 
 
-class BinanceSession:
+class BinanceSession(VenueSession):
     """Counts, acknowledges, and never says that a stream does not exist."""
 
     def __init__(self, path: str) -> None:
@@ -89,10 +90,6 @@ class BinanceSession:
     def announce_close(self, now_ns: int) -> str:
         event = f'{{"e":"serverShutdown","E":{now_ns // 1_000_000}}}'
         return f'{{"stream":"!serverShutdown","data":{event}}}' if self._combined else event
-
-    def announce_trading(self, symbol: str | None, now_ns: int) -> Sequence[Action]:
-        """Return nothing: only the list of instruments says it."""
-        return []
 
     def _perform(self, request: _Request) -> Sequence[Action]:
         names = [name for name in request.params if isinstance(name, str)]

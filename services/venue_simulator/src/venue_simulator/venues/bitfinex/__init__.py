@@ -6,14 +6,14 @@ from typing import Final
 
 from venue_simulator.book import Books
 from venue_simulator.decimals import list_as_recorded
-from venue_simulator.venue import KeepaliveRules
+from venue_simulator.venue import FakeVenue, KeepaliveRules
 from venue_simulator.venues.bitfinex import frames, listing, recording, rest
 from venue_simulator.venues.bitfinex.session import BitfinexSession, accepts
 
 __all__ = ["FakeBitfinex"]
 
 
-class FakeBitfinex:
+class FakeBitfinex(FakeVenue):
     """Books of 25 to 250 levels by deltas, on channels that each client knows by other numbers."""
 
     name: Final = "bitfinex"

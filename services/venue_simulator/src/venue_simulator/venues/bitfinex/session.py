@@ -26,6 +26,7 @@ from venue_simulator.venue import (
     Send,
     Subscribe,
     Unsubscribe,
+    VenueSession,
 )
 from venue_simulator.venues.bitfinex.frames import BOOK, TICKER, Flag, address, finish
 
@@ -59,7 +60,7 @@ def accepts(path: str) -> bool:
     return urlsplit(path).path == PATH
 
 
-class BitfinexSession:
+class BitfinexSession(VenueSession):
     """Speaks first, then answers each request; frames that are arrays are numbered."""
 
     def __init__(self, books: Books, connection_id: int) -> None:
@@ -102,9 +103,6 @@ class BitfinexSession:
                 return self._unsubscribe(request.chan_id)
             case _:
                 return [_UNKNOWN_EVENT]
-
-    def receive_control(self, now_ns: int) -> Sequence[Action]:
-        return []
 
     def announce_close(self, now_ns: int) -> str:
         return _json(

@@ -7,14 +7,14 @@ from typing import Final
 from venue_simulator.book import Books
 from venue_simulator.decimals import list_as_recorded
 from venue_simulator.rebuilding import nothing_recorded
-from venue_simulator.venue import KeepaliveRules
+from venue_simulator.venue import FakeVenue, KeepaliveRules
 from venue_simulator.venues.bitget import frames, listing, rest
 from venue_simulator.venues.bitget.session import BitgetSession, accepts
 
 __all__ = ["FakeBitget"]
 
 
-class FakeBitget:
+class FakeBitget(FakeVenue):
     """Books of 500 levels by deltas, chained by numbers and checksummed; whole tops beside."""
 
     name: Final = "bitget"

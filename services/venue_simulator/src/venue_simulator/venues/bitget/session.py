@@ -25,6 +25,7 @@ from venue_simulator.venue import (
     Send,
     Subscribe,
     Unsubscribe,
+    VenueSession,
 )
 from venue_simulator.venues.bitget.frames import BEST, CHANNEL_DEPTHS
 
@@ -57,7 +58,7 @@ def accepts(path: str) -> bool:
     return urlsplit(path).path == PATH
 
 
-class BitgetSession:
+class BitgetSession(VenueSession):
     """Answers texts, and each argument of each request."""
 
     def __init__(self, books: Books) -> None:
@@ -65,9 +66,6 @@ class BitgetSession:
         self._streams: dict[tuple[str, str], BookStream] = {}
         self._messages = Allowance(MESSAGES_PER_SECOND, 1.0)
         self._subscriptions = Allowance(SUBSCRIPTIONS_PER_HOUR, 3600.0)
-
-    def open(self, now_ns: int) -> Sequence[Action]:
-        return []
 
     def receive(self, frame: bytes, now_ns: int) -> Sequence[Action]:
         if self._messages.exceeded(now_ns):
@@ -83,16 +81,9 @@ class BitgetSession:
         mistake = self._mistake(request, len(frame), now_ns)
         return mistake or [action for arg in request.args for action in self._perform(request, arg)]
 
-    def receive_control(self, now_ns: int) -> Sequence[Action]:
-        return []
-
     def announce_close(self, now_ns: int) -> Frame:
         """Return a pong, which says nothing: no announcement is documented."""
         return "pong"
-
-    def announce_trading(self, symbol: str | None, now_ns: int) -> Sequence[Action]:
-        """Return nothing: only the list of symbols says it."""
-        return []
 
     def _mistake(self, request: _Request, size: int, now_ns: int) -> Sequence[Action]:
         if request.op not in {"subscribe", "unsubscribe"}:

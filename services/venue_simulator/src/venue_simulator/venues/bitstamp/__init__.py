@@ -6,14 +6,14 @@ from typing import Final
 
 from venue_simulator.book import Books
 from venue_simulator.decimals import list_as_recorded
-from venue_simulator.venue import KeepaliveRules
+from venue_simulator.venue import FakeVenue, KeepaliveRules
 from venue_simulator.venues.bitstamp import frames, listing, recording, rest
 from venue_simulator.venues.bitstamp.session import BitstampSession, accepts
 
 __all__ = ["FakeBitstamp"]
 
 
-class FakeBitstamp:
+class FakeBitstamp(FakeVenue):
     """Whole tops of 100 levels, no sequence, no checksum, and no book before its next change."""
 
     name: Final = "bitstamp"
@@ -27,7 +27,6 @@ class FakeBitstamp:
     accepts = staticmethod(accepts)
     first_frame = staticmethod(frames.first_frame)
     frame = staticmethod(frames.frame)
-    spoil_checksum = staticmethod(frames.spoil_checksum)
     rest = staticmethod(rest.answer)
 
     def session(self, path: str, books: Books, connection_id: int) -> BitstampSession:

@@ -15,7 +15,7 @@ from venue_simulator.book import BookState, Levels
 from venue_simulator.changes import changed_levels
 from venue_simulator.venue import BookStream
 
-__all__ = ["DIFF", "WHOLE", "WHOLE_DEPTH", "first_frame", "frame", "spoil_checksum"]
+__all__ = ["DIFF", "WHOLE", "WHOLE_DEPTH", "first_frame", "frame"]
 
 WHOLE = "order_book"
 DIFF = "diff_order_book"
@@ -41,11 +41,6 @@ def frame(stream: BookStream, before: BookState, after: BookState) -> str | None
     bids = changed_levels(before.bids, after.bids, zero)
     asks = changed_levels(before.asks, after.asks, zero)
     return _message(stream, after, bids, asks) if bids or asks else None
-
-
-def spoil_checksum(frame: str) -> str:
-    """Return `frame`: Bitstamp sends no checksums."""
-    return frame
 
 
 def _message(stream: BookStream, state: BookState, bids: Levels, asks: Levels) -> str:

@@ -22,6 +22,7 @@ from venue_simulator.venue import (
     Send,
     Subscribe,
     Unsubscribe,
+    VenueSession,
 )
 from venue_simulator.venues.bitstamp import frames
 
@@ -50,14 +51,11 @@ def accepts(path: str) -> bool:
     return urlsplit(path).path in {"", "/"}
 
 
-class BitstampSession:
+class BitstampSession(VenueSession):
     """One channel per frame, each acknowledged by its name."""
 
     def __init__(self) -> None:
         self._channels: dict[str, BookStream] = {}
-
-    def open(self, now_ns: int) -> Sequence[Action]:
-        return []
 
     def receive(self, frame: bytes, now_ns: int) -> Sequence[Action]:
         if len(frame) > MAX_FRAME_BYTES:
@@ -70,15 +68,8 @@ class BitstampSession:
             return [_error("Incorrect JSON format.")]
         return self._perform(request)
 
-    def receive_control(self, now_ns: int) -> Sequence[Action]:
-        return []
-
     def announce_close(self, now_ns: int) -> str:
         return _event("bts:request_reconnect", "", "")
-
-    def announce_trading(self, symbol: str | None, now_ns: int) -> Sequence[Action]:
-        """Return nothing: only the list of instruments says it."""
-        return []
 
     def _perform(self, request: _Request) -> Sequence[Action]:
         match request:

@@ -7,14 +7,14 @@ from typing import Final
 from venue_simulator.book import Books
 from venue_simulator.decimals import list_as_recorded
 from venue_simulator.rebuilding import nothing_recorded
-from venue_simulator.venue import KeepaliveRules
+from venue_simulator.venue import FakeVenue, KeepaliveRules
 from venue_simulator.venues.bybit import frames, listing, rest
 from venue_simulator.venues.bybit.session import BybitSession, accepts
 
 __all__ = ["FakeBybit"]
 
 
-class FakeBybit:
+class FakeBybit(FakeVenue):
     """Books of 50, 200 or 1000 levels by deltas, numbered one by one; the best level whole."""
 
     name: Final = "bybit"
@@ -29,7 +29,6 @@ class FakeBybit:
     accepts = staticmethod(accepts)
     first_frame = staticmethod(frames.first_frame)
     frame = staticmethod(frames.frame)
-    spoil_checksum = staticmethod(frames.spoil_checksum)
     rest = staticmethod(rest.answer)
 
     def session(self, path: str, books: Books, connection_id: int) -> BybitSession:

@@ -22,7 +22,6 @@ __all__ = [
     "first_frame",
     "frame",
     "number",
-    "spoil_checksum",
 ]
 
 BEST: Final = 1
@@ -68,11 +67,6 @@ def counted() -> Address:
         return [f"{head}{mark}{last}{comma}{tail}"]
 
     return count
-
-
-def spoil_checksum(frame: str) -> str:
-    """Return `frame`: Bybit sends no checksums."""
-    return frame
 
 
 def _message(stream: BookStream, kind: str, state: BookState, bids: Levels, asks: Levels) -> str:

@@ -21,6 +21,7 @@ from venue_simulator.venue import (
     Send,
     Subscribe,
     Unsubscribe,
+    VenueSession,
 )
 from venue_simulator.venues.bybit.frames import BEST, INTERVALS_S, counted
 
@@ -42,16 +43,13 @@ def accepts(path: str) -> bool:
     return urlsplit(path).path == PATH
 
 
-class BybitSession:
+class BybitSession(VenueSession):
     """Answers pings, and each request once."""
 
     def __init__(self, books: Books, connection_id: int) -> None:
         self._books = books
         self._connection_id = f"00000000-0000-4000-8000-{connection_id:012x}"
         self._streams: dict[str, BookStream] = {}
-
-    def open(self, now_ns: int) -> Sequence[Action]:
-        return []
 
     def receive(self, frame: bytes, now_ns: int) -> Sequence[Action]:
         try:
@@ -70,16 +68,9 @@ class BybitSession:
             case _:
                 return [self._answer(request, f"unknown op {request.op}", success=False)]
 
-    def receive_control(self, now_ns: int) -> Sequence[Action]:
-        return []
-
     def announce_close(self, now_ns: int) -> Frame:
         """Return a pong, which says nothing: no announcement is documented."""
         return self._answer(_Request("ping"), "pong").frame
-
-    def announce_trading(self, symbol: str | None, now_ns: int) -> Sequence[Action]:
-        """Return nothing: only the list of instruments says it."""
-        return []
 
     def _subscribe(self, request: _Request) -> Sequence[Action]:
         topics = request.args

@@ -6,14 +6,14 @@ from typing import Final
 
 from venue_simulator.book import Books
 from venue_simulator.decimals import list_as_recorded
-from venue_simulator.venue import KeepaliveRules
+from venue_simulator.venue import FakeVenue, KeepaliveRules
 from venue_simulator.venues.coinbase import frames, listing, recording, rest
 from venue_simulator.venues.coinbase.session import CoinbaseSession, accepts
 
 __all__ = ["FakeCoinbase"]
 
 
-class FakeCoinbase:
+class FakeCoinbase(FakeVenue):
     """Whole books of tens of thousands of levels, then changes that nothing numbers."""
 
     name: Final = "coinbase"
@@ -28,7 +28,6 @@ class FakeCoinbase:
     accepts = staticmethod(accepts)
     first_frame = staticmethod(frames.first_frame)
     frame = staticmethod(frames.frame)
-    spoil_checksum = staticmethod(frames.spoil_checksum)
     rest = staticmethod(rest.answer)
 
     def session(self, path: str, books: Books, connection_id: int) -> CoinbaseSession:

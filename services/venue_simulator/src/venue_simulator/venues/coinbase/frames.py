@@ -16,7 +16,7 @@ from venue_simulator.times import rfc3339
 from venue_simulator.venue import BookStream
 from venue_simulator.venues.coinbase.listing import changed_sides, whole_sides
 
-__all__ = ["BOOKS", "HEARTBEAT", "TICKER", "first_frame", "frame", "spoil_checksum"]
+__all__ = ["BOOKS", "HEARTBEAT", "TICKER", "first_frame", "frame"]
 
 BOOKS: Final = "level2_batch"
 TICKER: Final = "ticker"
@@ -57,11 +57,6 @@ def frame(stream: BookStream, before: BookState, after: BookState) -> str | None
             "time": rfc3339(after.venue_seq),
         }
     )
-
-
-def spoil_checksum(frame: str) -> str:
-    """Return `frame`: Coinbase sends no checksums."""
-    return frame
 
 
 def _changes(before: BookState, after: BookState) -> Iterator[tuple[str, str, str]]:

@@ -25,6 +25,7 @@ from venue_simulator.venue import (
     Send,
     Subscribe,
     Unsubscribe,
+    VenueSession,
 )
 from venue_simulator.venues.coinbase.frames import BOOKS, HEARTBEAT, TICKER
 
@@ -55,7 +56,7 @@ def accepts(path: str) -> bool:
     return urlsplit(path).path in {"", "/"}
 
 
-class CoinbaseSession:
+class CoinbaseSession(VenueSession):
     """Keeps what a client has subscribed, by channel and product."""
 
     def __init__(self, books: Books) -> None:
@@ -99,16 +100,9 @@ class CoinbaseSession:
         ]
         return [*errors, self._subscriptions(), *started]
 
-    def receive_control(self, now_ns: int) -> Sequence[Action]:
-        return []
-
     def announce_close(self, now_ns: int) -> Frame:
         """Return the list of subscriptions: the venue announces no closing."""
         return self._subscriptions().frame
-
-    def announce_trading(self, symbol: str | None, now_ns: int) -> Sequence[Action]:
-        """Return nothing: only the list of products says it."""
-        return []
 
     def _known(self, key: tuple[str, str]) -> set[str]:
         return {key[1]} if key in self._streams else set()

@@ -6,7 +6,7 @@ from typing import Final
 
 from venue_simulator.book import Books
 from venue_simulator.decimals import list_as_recorded
-from venue_simulator.venue import KeepaliveRules
+from venue_simulator.venue import FakeVenue, KeepaliveRules
 from venue_simulator.venues.coinbase import listing
 from venue_simulator.venues.coinbase.session import accepts
 from venue_simulator.venues.coinbase_advanced import frames, recording, rest
@@ -15,7 +15,7 @@ from venue_simulator.venues.coinbase_advanced.session import CoinbaseAdvancedSes
 __all__ = ["FakeCoinbaseAdvanced"]
 
 
-class FakeCoinbaseAdvanced:
+class FakeCoinbaseAdvanced(FakeVenue):
     """Coinbase's books, in messages that are numbered connection by connection."""
 
     name: Final = "coinbase_advanced"
@@ -30,7 +30,6 @@ class FakeCoinbaseAdvanced:
     accepts = staticmethod(accepts)
     first_frame = staticmethod(frames.first_frame)
     frame = staticmethod(frames.frame)
-    spoil_checksum = staticmethod(frames.spoil_checksum)
     rest = staticmethod(rest.answer)
 
     def session(self, path: str, books: Books, connection_id: int) -> CoinbaseAdvancedSession:

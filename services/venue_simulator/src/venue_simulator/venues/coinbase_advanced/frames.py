@@ -24,7 +24,6 @@ __all__ = [
     "first_frame",
     "frame",
     "message",
-    "spoil_checksum",
 ]
 
 BOOKS: Final = "level2"
@@ -75,11 +74,6 @@ def message(channel: str, time_us: int, events: object, number: int | None = Non
         f'"sequence_num":{NUMBER if number is None else number},'
         f'"events":{_json.encode(events).decode()}}}'
     )
-
-
-def spoil_checksum(frame: str) -> str:
-    """Return `frame`: Coinbase sends no checksums."""
-    return frame
 
 
 def _books(stream: BookStream, state: BookState, events: Iterable[Fields]) -> str:

@@ -23,6 +23,7 @@ from venue_simulator.venue import (
     Send,
     Subscribe,
     Unsubscribe,
+    VenueSession,
 )
 from venue_simulator.venues.coinbase_advanced.frames import (
     BOOKS,
@@ -45,7 +46,7 @@ class _Request(msgspec.Struct):
     product_ids: list[str] = []
 
 
-class CoinbaseAdvancedSession:
+class CoinbaseAdvancedSession(VenueSession):
     """Keeps what a client has subscribed, and counts what it is sent."""
 
     def __init__(self, books: Books) -> None:
@@ -80,16 +81,9 @@ class CoinbaseAdvancedSession:
         started = [self._start(*key) for key in dict.fromkeys(keys) if key not in self._streams]
         return [self._subscriptions(now_ns), *started]
 
-    def receive_control(self, now_ns: int) -> Sequence[Action]:
-        return []
-
     def announce_close(self, now_ns: int) -> Frame:
         """Return the list of subscriptions: the venue announces no closing."""
         return self._subscriptions(now_ns).frame
-
-    def announce_trading(self, symbol: str | None, now_ns: int) -> Sequence[Action]:
-        """Return nothing: only the list of products says it."""
-        return []
 
     def _start(self, channel: str, product: str) -> Subscribe:
         name, best_only = f"{channel}:{product}", channel != BOOKS

@@ -7,14 +7,14 @@ from typing import Final
 from venue_simulator.book import Books
 from venue_simulator.decimals import list_as_recorded
 from venue_simulator.rebuilding import nothing_recorded
-from venue_simulator.venue import KeepaliveRules
+from venue_simulator.venue import FakeVenue, KeepaliveRules
 from venue_simulator.venues.cryptocom import frames, listing, rest
 from venue_simulator.venues.cryptocom.session import CryptocomSession, accepts
 
 __all__ = ["FakeCryptocom"]
 
 
-class FakeCryptocom:
+class FakeCryptocom(FakeVenue):
     """Books of 10 or 50 levels, by changes that are chained or whole; it asks who is there."""
 
     name: Final = "cryptocom"

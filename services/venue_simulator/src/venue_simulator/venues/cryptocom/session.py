@@ -28,6 +28,7 @@ from venue_simulator.venue import (
     Send,
     Subscribe,
     Unsubscribe,
+    VenueSession,
 )
 from venue_simulator.venues.cryptocom.frames import CHANGES, DEPTHS, TICKER, WHOLE, idle
 
@@ -62,7 +63,7 @@ def accepts(path: str) -> bool:
     return urlsplit(path).path == PATH
 
 
-class CryptocomSession:
+class CryptocomSession(VenueSession):
     """Asks by the clock who is there, and answers each channel of each request."""
 
     def __init__(self, books: Books) -> None:
@@ -98,16 +99,9 @@ class CryptocomSession:
             case _:
                 return [_refusal(request, "", "No such method")]
 
-    def receive_control(self, now_ns: int) -> Sequence[Action]:
-        return []
-
     def announce_close(self, now_ns: int) -> Frame:
         """Return another heartbeat: the venue announces nothing."""
         return _heartbeat(now_ns)
-
-    def announce_trading(self, symbol: str | None, now_ns: int) -> Sequence[Action]:
-        """Return nothing: only the list of instruments says it."""
-        return []
 
     def _subscribe(self, request: _Request, name: str) -> Sequence[Action]:
         kind, _, rest = name.partition(".")

@@ -6,14 +6,14 @@ from typing import Final
 
 from venue_simulator.book import Books
 from venue_simulator.decimals import list_as_recorded
-from venue_simulator.venue import KeepaliveRules
+from venue_simulator.venue import FakeVenue, KeepaliveRules
 from venue_simulator.venues.deribit import frames, listing, recording, rest
 from venue_simulator.venues.deribit.session import DeribitSession, accepts
 
 __all__ = ["FakeDeribit"]
 
 
-class FakeDeribit:
+class FakeDeribit(FakeVenue):
     """Whole books and their changes, whole tops, best prices; a heartbeat for who wants one."""
 
     name: Final = "deribit"
@@ -28,7 +28,6 @@ class FakeDeribit:
     accepts = staticmethod(accepts)
     first_frame = staticmethod(frames.first_frame)
     frame = staticmethod(frames.frame)
-    spoil_checksum = staticmethod(frames.spoil_checksum)
     rest = staticmethod(rest.answer)
 
     def session(self, path: str, books: Books, connection_id: int) -> DeribitSession:

@@ -22,7 +22,6 @@ __all__ = [
     "frame",
     "levels_text",
     "push",
-    "spoil_checksum",
     "stream_of",
 ]
 
@@ -89,11 +88,6 @@ def push(channel: str, data: str) -> str:
 def levels_text(levels: Levels) -> str:
     """Return whole levels as JSON."""
     return f"[{','.join([f'[{_number(price)},{_number(amount)}]' for price, amount in levels])}]"
-
-
-def spoil_checksum(frame: str) -> str:
-    """Return `frame`: Deribit sends no checksums."""
-    return frame
 
 
 def _change(stream: BookStream, before: BookState, after: BookState) -> str:

@@ -22,6 +22,7 @@ from venue_simulator.venue import (
     Send,
     Subscribe,
     Unsubscribe,
+    VenueSession,
 )
 from venue_simulator.venues.deribit import frames
 
@@ -57,7 +58,7 @@ def accepts(path: str) -> bool:
     return urlsplit(path).path == PATH
 
 
-class DeribitSession:
+class DeribitSession(VenueSession):
     """Echoes ids, and spends credits."""
 
     def __init__(self, books: Books) -> None:
@@ -88,9 +89,6 @@ class DeribitSession:
                 return [_result(request.id, {"version": "1.2.26"}, now_ns), KeptAlive()]
             case _:
                 return [_error(request.id, -32601, "Method not found", now_ns)]
-
-    def receive_control(self, now_ns: int) -> Sequence[Action]:
-        return []
 
     def announce_close(self, now_ns: int) -> str:
         """Return a heartbeat: the venue announces nothing."""

@@ -6,14 +6,14 @@ from typing import Final
 
 from venue_simulator.book import Books
 from venue_simulator.decimals import list_as_recorded
-from venue_simulator.venue import KeepaliveRules
+from venue_simulator.venue import FakeVenue, KeepaliveRules
 from venue_simulator.venues.gateio import frames, listing, recording, rest
 from venue_simulator.venues.gateio.session import GateioSession, accepts
 
 __all__ = ["FakeGateio"]
 
 
-class FakeGateio:
+class FakeGateio(FakeVenue):
     """Whole books and then their changes on one channel; older channels beside it."""
 
     name: Final = "gateio"
@@ -28,7 +28,6 @@ class FakeGateio:
     accepts = staticmethod(accepts)
     first_frame = staticmethod(frames.first_frame)
     frame = staticmethod(frames.frame)
-    spoil_checksum = staticmethod(frames.spoil_checksum)
     rest = staticmethod(rest.answer)
 
     def session(self, path: str, books: Books, connection_id: int) -> GateioSession:

@@ -15,7 +15,7 @@ from venue_simulator.book import BookState
 from venue_simulator.changes import changed_levels
 from venue_simulator.venue import BookStream
 
-__all__ = ["BEST", "OBU", "TOPS", "UPDATES", "first_frame", "frame", "spoil_checksum"]
+__all__ = ["BEST", "OBU", "TOPS", "UPDATES", "first_frame", "frame"]
 
 OBU: Final = "spot.obu"
 TOPS: Final = "spot.order_book"
@@ -74,11 +74,6 @@ def frame(stream: BookStream, before: BookState, after: BookState) -> str | None
             for side, price, amount in ((bids, "b", "B"), (asks, "a", "A")):
                 fields[price], fields[amount] = side[0] if side else ("", "")
     return _push(stream, after, fields)
-
-
-def spoil_checksum(frame: str) -> str:
-    """Return `frame`: Gate.io sends no checksums."""
-    return frame
 
 
 def _update(stream: BookStream, state: BookState) -> Fields:

@@ -15,7 +15,15 @@ from urllib.parse import urlsplit
 import msgspec
 
 from venue_simulator.book import Books
-from venue_simulator.venue import Action, BookStream, FirstFrame, Send, Subscribe, Unsubscribe
+from venue_simulator.venue import (
+    Action,
+    BookStream,
+    FirstFrame,
+    Send,
+    Subscribe,
+    Unsubscribe,
+    VenueSession,
+)
 from venue_simulator.venues.gateio.frames import BEST, OBU, TOPS, UPDATES
 
 __all__ = ["GateioSession", "accepts"]
@@ -50,16 +58,13 @@ def accepts(path: str) -> bool:
     return urlsplit(path).path == PATH
 
 
-class GateioSession:
+class GateioSession(VenueSession):
     """Knows its streams by channel and name; the same one twice is refused."""
 
     def __init__(self, books: Books, connection_id: int) -> None:
         self._books = books
         self._connection_id = f"{connection_id:016x}"
         self._streams: dict[tuple[str, str], BookStream] = {}
-
-    def open(self, now_ns: int) -> Sequence[Action]:
-        return []
 
     def receive(self, frame: bytes, now_ns: int) -> Sequence[Action]:
         try:
@@ -73,17 +78,6 @@ class GateioSession:
             return self._perform(request, now_ns)
         except _Refused as refused:
             return [_refusal(self._echo(request, now_ns), 2, str(refused))]
-
-    def receive_control(self, now_ns: int) -> Sequence[Action]:
-        return []
-
-    def announce_close(self, now_ns: int) -> str:
-        """Return nothing: closings are not announced."""
-        return ""
-
-    def announce_trading(self, symbol: str | None, now_ns: int) -> Sequence[Action]:
-        """Return nothing: only the list of pairs says it."""
-        return []
 
     def _perform(self, request: _Request, now_ns: int) -> Sequence[Action]:
         if request.channel == "spot.ping":

@@ -10,14 +10,14 @@ from typing import Final
 
 from venue_simulator.book import Books
 from venue_simulator.decimals import list_as_recorded
-from venue_simulator.venue import KeepaliveRules
+from venue_simulator.venue import FakeVenue, KeepaliveRules
 from venue_simulator.venues.gemini import frames, listing, recording, rest
 from venue_simulator.venues.gemini.session import GeminiSession, accepts
 
 __all__ = ["FakeGemini"]
 
 
-class FakeGemini:
+class FakeGemini(FakeVenue):
     """Whole tops, and changes whose ranges overlap by one number of the whole venue's."""
 
     name: Final = "gemini"
@@ -31,7 +31,6 @@ class FakeGemini:
     accepts = staticmethod(accepts)
     first_frame = staticmethod(frames.first_frame)
     frame = staticmethod(frames.frame)
-    spoil_checksum = staticmethod(frames.spoil_checksum)
     rest = staticmethod(rest.answer)
 
     def session(self, path: str, books: Books, connection_id: int) -> GeminiSession:

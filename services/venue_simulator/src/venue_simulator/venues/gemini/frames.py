@@ -14,7 +14,7 @@ from venue_simulator.changes import changed_levels
 from venue_simulator.venue import BookStream
 from venue_simulator.venues.gemini.listing import PRINTED_AMOUNT_DECIMALS
 
-__all__ = ["BEST", "CHANGES", "TOPS", "first_frame", "frame", "spoil_checksum"]
+__all__ = ["BEST", "CHANGES", "TOPS", "first_frame", "frame"]
 
 TOPS: Final = "tops"
 CHANGES: Final = "changes"
@@ -49,11 +49,6 @@ def frame(stream: BookStream, before: BookState, after: BookState) -> str | None
     if before.bids[:1] == after.bids[:1] and before.asks[:1] == after.asks[:1]:
         return None
     return _best(stream, after)
-
-
-def spoil_checksum(frame: str) -> str:
-    """Return `frame`: Gemini sends no checksums."""
-    return frame
 
 
 def _top(stream: BookStream, state: BookState) -> str:

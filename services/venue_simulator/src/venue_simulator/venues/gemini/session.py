@@ -15,7 +15,15 @@ from urllib.parse import parse_qs, urlsplit
 import msgspec
 
 from venue_simulator.book import Books
-from venue_simulator.venue import Action, BookStream, FirstFrame, Send, Subscribe, Unsubscribe
+from venue_simulator.venue import (
+    Action,
+    BookStream,
+    FirstFrame,
+    Send,
+    Subscribe,
+    Unsubscribe,
+    VenueSession,
+)
 from venue_simulator.venues.gemini.frames import BEST, CHANGES, TOPS
 
 __all__ = ["GeminiSession", "accepts"]
@@ -40,7 +48,7 @@ def accepts(path: str) -> bool:
     return parts.path in {"", "/"} and bool(_SNAPSHOT.fullmatch(_snapshot(path)))
 
 
-class GeminiSession:
+class GeminiSession(VenueSession):
     """Acknowledges whole requests, or refuses them."""
 
     def __init__(self, path: str, books: Books) -> None:
@@ -48,26 +56,12 @@ class GeminiSession:
         self._snapshot = int(_snapshot(path))
         self._streams: dict[str, BookStream] = {}
 
-    def open(self, now_ns: int) -> Sequence[Action]:
-        return []
-
     def receive(self, frame: bytes, now_ns: int) -> Sequence[Action]:
         try:
             request = msgspec.json.decode(frame, type=_Request)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             return [_error(None, -1013, "Invalid request")]
         return self._perform(request, [name.lower() for name in request.params])
-
-    def receive_control(self, now_ns: int) -> Sequence[Action]:
-        return []
-
-    def announce_close(self, now_ns: int) -> str:
-        """Return nothing: closings are not announced."""
-        return ""
-
-    def announce_trading(self, symbol: str | None, now_ns: int) -> Sequence[Action]:
-        """Return nothing: only the details of symbols say it."""
-        return []
 
     def _perform(self, request: _Request, names: Sequence[str]) -> Sequence[Action]:
         match request.method.lower():

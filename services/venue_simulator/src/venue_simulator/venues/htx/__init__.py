@@ -6,14 +6,14 @@ from typing import Final
 
 from venue_simulator.book import Books
 from venue_simulator.decimals import list_as_recorded
-from venue_simulator.venue import KeepaliveRules
+from venue_simulator.venue import FakeVenue, KeepaliveRules
 from venue_simulator.venues.htx import frames, listing, recording, rest
 from venue_simulator.venues.htx.session import HtxSession, accepts
 
 __all__ = ["FakeHtx"]
 
 
-class FakeHtx:
+class FakeHtx(FakeVenue):
     """Whole tops and best prices on one socket, changes and the books they join on another."""
 
     name: Final = "htx"
@@ -28,7 +28,6 @@ class FakeHtx:
     accepts = staticmethod(accepts)
     first_frame = staticmethod(frames.first_frame)
     frame = staticmethod(frames.frame)
-    spoil_checksum = staticmethod(frames.spoil_checksum)
     rest = staticmethod(rest.answer)
 
     def session(self, path: str, books: Books, connection_id: int) -> HtxSession:

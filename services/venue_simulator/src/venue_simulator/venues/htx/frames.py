@@ -24,7 +24,6 @@ __all__ = [
     "frame",
     "levels_text",
     "pack",
-    "spoil_checksum",
     "stream_of",
     "whole",
 ]
@@ -101,11 +100,6 @@ def whole(state: BookState, depth: int) -> str:
 def levels_text(levels: Levels) -> str:
     """Return levels as JSON."""
     return f"[{','.join([f'[{_java(price)},{_java(amount)}]' for price, amount in levels])}]"
-
-
-def spoil_checksum(frame: str) -> str:
-    """Return `frame`: HTX sends no checksums."""
-    return frame
 
 
 def _changes(depth: int, before: BookState, after: BookState) -> str:

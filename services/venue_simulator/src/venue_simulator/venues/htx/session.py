@@ -23,6 +23,7 @@ from venue_simulator.venue import (
     Send,
     Subscribe,
     Unsubscribe,
+    VenueSession,
 )
 from venue_simulator.venues.htx import frames
 
@@ -54,7 +55,7 @@ def accepts(path: str) -> bool:
     return urlsplit(path).path in {WS, FEED}
 
 
-class HtxSession:
+class HtxSession(VenueSession):
     """Answers each topic of each request."""
 
     def __init__(self, path: str, books: Books) -> None:
@@ -87,16 +88,9 @@ class HtxSession:
             return [_error(request.id, "invalid command", now_ns)]
         return [action for topic in topics for action in perform(topic, request.id, now_ns)]
 
-    def receive_control(self, now_ns: int) -> Sequence[Action]:
-        return []
-
     def announce_close(self, now_ns: int) -> Frame:
         """Return another question: the venue announces nothing."""
         return self._ask(now_ns)
-
-    def announce_trading(self, symbol: str | None, now_ns: int) -> Sequence[Action]:
-        """Return nothing: only the lists of symbols say it."""
-        return []
 
     def _ask(self, now_ns: int) -> Frame:
         self._asked = now_ns // 1_000_000

@@ -6,14 +6,14 @@ from typing import Final
 
 from venue_simulator.book import Books
 from venue_simulator.decimals import list_as_recorded
-from venue_simulator.venue import KeepaliveRules
+from venue_simulator.venue import FakeVenue, KeepaliveRules
 from venue_simulator.venues.kraken import frames, listing, recording, rest
 from venue_simulator.venues.kraken.session import HEARTBEAT, KrakenSession, accepts
 
 __all__ = ["FakeKraken"]
 
 
-class FakeKraken:
+class FakeKraken(FakeVenue):
     """Snapshots and deltas of a window of N levels, each with a checksum of the printed text."""
 
     name: Final = "kraken"

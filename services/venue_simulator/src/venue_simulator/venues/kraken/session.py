@@ -15,7 +15,15 @@ import msgspec
 
 from venue_simulator.book import Books, Listing
 from venue_simulator.times import rfc3339
-from venue_simulator.venue import Action, BookStream, FirstFrame, Send, Subscribe, Unsubscribe
+from venue_simulator.venue import (
+    Action,
+    BookStream,
+    FirstFrame,
+    Send,
+    Subscribe,
+    Unsubscribe,
+    VenueSession,
+)
 from venue_simulator.venues.kraken.frames import BOOK
 from venue_simulator.venues.kraken.listing import pair_status
 
@@ -45,7 +53,7 @@ def accepts(path: str) -> bool:
     return urlsplit(path).path == "/v2"
 
 
-class KrakenSession:
+class KrakenSession(VenueSession):
     """Says its status first, then answers each request and each symbol of it."""
 
     def __init__(self, books: Books, connection_id: int) -> None:
@@ -70,9 +78,6 @@ class KrakenSession:
                 return self._request(request.method, params, answer)
             case _:
                 return [answer.refuse("Method not supported")]
-
-    def receive_control(self, now_ns: int) -> Sequence[Action]:
-        return []
 
     def announce_close(self, now_ns: int) -> str:
         return self._status("maintenance")

@@ -6,7 +6,7 @@ from typing import Final
 
 from venue_simulator.book import Books
 from venue_simulator.decimals import list_as_recorded
-from venue_simulator.venue import KeepaliveRules, RestReply, RestRequest
+from venue_simulator.venue import FakeVenue, KeepaliveRules, RestReply, RestRequest
 from venue_simulator.venues.kucoin import frames, listing, recording, rest
 from venue_simulator.venues.kucoin.session import KucoinSession
 from venue_simulator.venues.kucoin.tokens import Tokens
@@ -14,7 +14,7 @@ from venue_simulator.venues.kucoin.tokens import Tokens
 __all__ = ["FakeKucoin"]
 
 
-class FakeKucoin:
+class FakeKucoin(FakeVenue):
     """Changes of whole books, of which REST gives a hundred levels; a token for each connection."""
 
     name: Final = "kucoin"
@@ -27,7 +27,6 @@ class FakeKucoin:
     next_seq = staticmethod(listing.next_seq)
     first_frame = staticmethod(frames.first_frame)
     frame = staticmethod(frames.frame)
-    spoil_checksum = staticmethod(frames.spoil_checksum)
 
     def __init__(self) -> None:
         self._tokens = Tokens()

@@ -16,7 +16,7 @@ from venue_simulator.book import BookState, Levels
 from venue_simulator.changes import changed_levels
 from venue_simulator.venue import BookStream
 
-__all__ = ["BEST", "DELTAS", "TOPICS", "first_frame", "frame", "spoil_checksum"]
+__all__ = ["BEST", "DELTAS", "TOPICS", "first_frame", "frame"]
 
 DELTAS: Final = "/market/level2"
 BEST: Final = "/spotMarket/level1"
@@ -49,11 +49,6 @@ def frame(stream: BookStream, before: BookState, after: BookState) -> str | None
         best = {"asks": asks[0] if asks else (), "bids": bids[0] if bids else ()}
         return _message(stream, "level1", {**best, "timestamp": _ms(after)})
     return _message(stream, "level2", {"asks": asks, "bids": bids, "timestamp": _ms(after)})
-
-
-def spoil_checksum(frame: str) -> str:
-    """Return `frame`: KuCoin sends no checksums."""
-    return frame
 
 
 def _deltas(stream: BookStream, before: BookState, after: BookState) -> str:

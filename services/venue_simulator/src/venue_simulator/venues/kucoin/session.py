@@ -20,6 +20,7 @@ from venue_simulator.venue import (
     Send,
     Subscribe,
     Unsubscribe,
+    VenueSession,
 )
 from venue_simulator.venues.kucoin.frames import BEST, TOPICS
 from venue_simulator.venues.kucoin.tokens import query_of
@@ -36,7 +37,7 @@ class _Request(msgspec.Struct):
     response: bool = False
 
 
-class KucoinSession:
+class KucoinSession(VenueSession):
     """One topic a request, of one symbol or many."""
 
     def __init__(self, path: str) -> None:
@@ -60,15 +61,8 @@ class KucoinSession:
             case _:
                 return [_error(request.id, 400, "type is not supported")]
 
-    def receive_control(self, now_ns: int) -> Sequence[Action]:
-        return []
-
     def announce_close(self, now_ns: int) -> Frame:
         return _error("", 509, "the connection will be rebalanced").frame
-
-    def announce_trading(self, symbol: str | None, now_ns: int) -> Sequence[Action]:
-        """Return nothing: only the list of symbols says it."""
-        return []
 
     def _each_symbol(self, request: _Request) -> Sequence[Action]:
         kind, _, symbols = request.topic.partition(":")

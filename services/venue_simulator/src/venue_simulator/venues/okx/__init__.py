@@ -6,14 +6,14 @@ from typing import Final
 
 from venue_simulator.book import Books
 from venue_simulator.decimals import list_as_recorded
-from venue_simulator.venue import KeepaliveRules
+from venue_simulator.venue import FakeVenue, KeepaliveRules
 from venue_simulator.venues.okx import frames, listing, recording, rest
 from venue_simulator.venues.okx.session import OkxSession, accepts
 
 __all__ = ["FakeOkx"]
 
 
-class FakeOkx:
+class FakeOkx(FakeVenue):
     """Books of 400 levels by deltas, chained by numbers that do not count; whole tops beside."""
 
     name: Final = "okx"

@@ -13,7 +13,15 @@ from urllib.parse import urlsplit
 import msgspec
 
 from venue_simulator.book import Books
-from venue_simulator.venue import Action, BookStream, FirstFrame, Send, Subscribe, Unsubscribe
+from venue_simulator.venue import (
+    Action,
+    BookStream,
+    FirstFrame,
+    Send,
+    Subscribe,
+    Unsubscribe,
+    VenueSession,
+)
 from venue_simulator.venues.okx.frames import CHANNEL_DEPTHS
 
 __all__ = ["OkxSession", "accepts"]
@@ -40,16 +48,13 @@ def accepts(path: str) -> bool:
     return urlsplit(path).path == PATH
 
 
-class OkxSession:
+class OkxSession(VenueSession):
     """Answers texts, and each argument of each request."""
 
     def __init__(self, books: Books, connection_id: int) -> None:
         self._books = books
         self._connection_id = f"{connection_id:016x}"[-8:]
         self._streams: dict[tuple[str, str], BookStream] = {}
-
-    def open(self, now_ns: int) -> Sequence[Action]:
-        return []
 
     def receive(self, frame: bytes, now_ns: int) -> Sequence[Action]:
         if frame == b"ping":
@@ -65,9 +70,6 @@ class OkxSession:
             return [self._error(request.id, "60012", f"Invalid request: {request.op}")]
         return [action for arg in request.args for action in self._perform(request, arg)]
 
-    def receive_control(self, now_ns: int) -> Sequence[Action]:
-        return []
-
     def announce_close(self, now_ns: int) -> str:
         return _json(
             {
@@ -78,10 +80,6 @@ class OkxSession:
                 "connId": self._connection_id,
             }
         )
-
-    def announce_trading(self, symbol: str | None, now_ns: int) -> Sequence[Action]:
-        """Return nothing: only the list of instruments says it."""
-        return []
 
     def _perform(self, request: _Request, arg: _Arg) -> Sequence[Action]:
         key = (arg.channel, arg.instId)
