@@ -67,7 +67,8 @@ async def test_every_book_is_the_merge_of_the_truth(
     for instrument in last:
         violation = oracle.first_violation(bot.of(instrument))
         assert violation is None, str(violation)
-    assert oracle.judged == len(bot.books) > 10 * len(last)
+    # How many states between the first and the last a bot gets depends on the machine.
+    assert oracle.judged == len(bot.books) > len(last)
 
 
 async def test_the_truth_is_what_was_recorded(system: System, recordings: list[Recording]) -> None:
