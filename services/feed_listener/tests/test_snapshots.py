@@ -239,3 +239,10 @@ def test_what_is_no_book_is_refused(reply: str, reason: str) -> None:
     with pytest.raises(FrameError) as refused:
         binance.parse(reply.encode(), "s", 10)
     assert refused.value.reason == reason
+
+
+def test_replicas_divide_the_budget_of_an_address() -> None:
+    source = SnapshotSource(path=str, parse=parse, per_minute=240.0, burst=5)
+    assert (source.shared(1).per_minute, source.shared(1).burst) == (240.0, 5)
+    assert (source.shared(3).per_minute, source.shared(3).burst) == (80.0, 1)
+    assert source.shared(9).burst == 1

@@ -158,6 +158,12 @@ class SnapshotSource(msgspec.Struct, frozen=True, kw_only=True):
     burst: int = 1
     """Requests at once after a rest, such as the start."""
 
+    def shared(self, replicas: int) -> SnapshotSource:
+        """Return the source of one of so many replicas, which divide the budget."""
+        return msgspec.structs.replace(
+            self, per_minute=self.per_minute / replicas, burst=max(1, self.burst // replicas)
+        )
+
 
 class SeedRequest(msgspec.Struct, frozen=True, kw_only=True):
     """How a whole book is asked for on a connection that sends changes alone.

@@ -103,6 +103,7 @@ def listener(
             audit_interval_s if audit else None,
             list_interval_s,
             best_prices,
+            replicas=max(1, len(replicas.peers)),
         ),
         replicas=replicas,
         keys=keys,

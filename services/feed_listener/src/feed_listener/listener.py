@@ -81,6 +81,8 @@ class Following:
     by itself."""
     best_prices: bool = True
     """Whether best prices are shown that are ahead of their book, where the venue has such."""
+    replicas: int = 1
+    """Listeners that divide the venue's budget for an address."""
 
 
 class Listener:
@@ -132,7 +134,7 @@ class Listener:
         if fetch_rest is not None and venue.snapshots is not None:
             self._snapshots = Snapshots(
                 self._feeds,
-                venue.snapshots,
+                venue.snapshots.shared(following.replicas),
                 fetch_rest,
                 depth,
                 following.audit_interval_s,
