@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from types import TracebackType
 from typing import Final, Self
@@ -19,6 +20,7 @@ __all__ = ["EchoServer"]
 PEER: Final = (b"TW44", b"ISLD")
 UNSUPPORTED_TYPE: Final = 3
 TICK_S: Final = 0.02
+HEARTBEATS: Final = re.compile(rb"\x0135=[01]\x01")
 
 # The scripts send one message that is not spoken here.
 FIX44_AND_DEFINITIONS: Final = Dictionary(
@@ -33,17 +35,23 @@ FIX44_AND_DEFINITIONS: Final = Dictionary(
 RULES: Final = Rules(
     dictionary=FIX44_AND_DEFINITIONS,
     heartbeat_s=(2, 30),
-    logout_within_s=0.2,
+    logout_within_s=0.02,
     strict=True,
     checks_sent=True,
 )
 
 
 class EchoServer:
-    """Listens on `port` of loopback. Its sessions' seconds pass `speed` times as fast."""
+    """Listens on `port` of loopback, with a clock of its own.
 
-    def __init__(self, speed: float = 1.0) -> None:
-        self._speed = speed
+    The clock runs `speed` times as fast as ours. Behind a Heartbeat or TestRequest it stands still
+    until something is heard, for `patience_s` at most: a slow machine is no silent peer.
+    """
+
+    def __init__(self, speed: float, patience_s: float) -> None:
+        self._speed, self._patience_s = speed, patience_s
+        self._now = 0.0
+        self._ran_at = self._held_until = time.monotonic()
         self._live: set[tuple[bytes | None, bytes | None]] = set()
         self._serving: set[asyncio.Task[None] | None] = set()
 
@@ -96,12 +104,16 @@ class EchoServer:
                         data = await reader.read(1 << 16)
                     if not data:
                         break
+                    self._held_until = 0.0
                 except TimeoutError:
                     session.tick(*self._clocks())
                 for event in session.receive(data, *self._clocks()):
                     if isinstance(event, Received):
                         answer(event.message)
-                writer.write(session.output())
+                output = session.output()
+                writer.write(output)
+                if HEARTBEATS.search(output):
+                    self._held_until = time.monotonic() + self._patience_s
         except ConnectionError:
             pass
         finally:
@@ -109,4 +121,7 @@ class EchoServer:
             writer.close()
 
     def _clocks(self) -> tuple[float, int]:
-        return time.monotonic() * self._speed, time.time_ns()
+        real = time.monotonic()
+        self._now += max(0.0, real - max(self._ran_at, self._held_until)) * self._speed
+        self._ran_at = real
+        return self._now, time.time_ns()
