@@ -37,6 +37,7 @@ class Joined(System):
     def __init__(self, folder: Path, instruments: Sequence[str], seed: int, cast: Cast) -> None:
         super().__init__(folder)
         self.cast = cast
+        self.seed = seed
         self.instruments = instruments
         self.books = folder / "books"
         self.books.mkdir()
@@ -53,7 +54,9 @@ class Joined(System):
         moving = [f"--instrument={name}" for name in self.instruments]
         venues = [f"--venue={venue}" for venue in self.cast.venues]
         each = rate / len(self.cast.venues) / len(self.instruments)
-        await self.start_simulator(f"--rate={each:g}", *moving, *venues)
+        # At intervals, best prices are ahead of books; at once, more of each state is seen.
+        paced = ["--paced"] if self.seed % 2 == 0 else []
+        await self.start_simulator(f"--rate={each:g}", *moving, *venues, *paced)
         for (_, publisher), proxy in self.proxies.items():
             if publisher in self.cast.venues:
                 proxy.target = ("127.0.0.1", urlsplit(self.urls(publisher)["ws"]).port or 0)

@@ -100,7 +100,13 @@ def _shown(view: View) -> dict[tuple[str, str], tuple[_Side, _Side]]:
     for side, levels in enumerate(_sides(view)):
         for whose, price, amount in levels:
             found.setdefault(whose, ([], []))[side].append((price, amount))
-    return {whose: (tuple(bids), tuple(asks)) for whose, (bids, asks) in found.items()}
+    # Where the best prices are ahead, the levels below them are of another state.
+    ahead = {(feed.venue, feed.instrument) for feed in view.venues if feed.book_seq}
+    count = {whose: 1 if whose in ahead else None for whose in found}
+    return {
+        whose: (tuple(bids[: count[whose]]), tuple(asks[: count[whose]]))
+        for whose, (bids, asks) in found.items()
+    }
 
 
 def _sides(view: View) -> Iterable[list[_Shown]]:

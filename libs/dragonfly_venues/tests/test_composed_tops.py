@@ -55,7 +55,7 @@ def test_what_a_book_proves_itself_is_all_there_is() -> None:
 
 def test_a_book_that_catches_up_stands_for_itself_also_where_it_is_as_it_was() -> None:
     tops = ComposedTops(DEPTH)
-    assert tops.on_book(BOOK, 5) is BOOK
+    assert tops.on_book(BOOK) is BOOK
     assert tops.on_best(best(5, (8.0, 1.0)), 5) is None  # not newer
     ahead = tops.on_best(best(7, (9.5, 1.0)), 5)
     assert isinstance(ahead, BookTop)
@@ -70,27 +70,27 @@ def test_a_book_that_catches_up_stands_for_itself_also_where_it_is_as_it_was() -
 
 def test_a_book_that_shows_what_was_shown_is_no_news() -> None:
     tops = ComposedTops(DEPTH)
-    tops.on_book(BOOK, 5)
+    tops.on_book(BOOK)
     tops.on_best(best(7, (9.0, 2.0)), 5)
-    assert tops.on_book(BookTop("x", 7, None, ((9.0, 2.0), *BIDS[1:]), ASKS), 7) is None
+    assert tops.on_book(BookTop("x", 7, None, ((9.0, 2.0), *BIDS[1:]), ASKS)) is None
     assert tops.books["x"].venue_seq == 7
 
 
 def test_best_prices_wait_for_a_book() -> None:
     tops = ComposedTops(DEPTH)
     assert tops.on_best(best(7, (9.5, 1.0)), -1) is None
-    tops.on_book(BOOK, 5)
+    tops.on_book(BOOK)
     tops.on_best(best(7, (9.5, 1.0)), 5)
     tops.forget("x")
     assert tops.on_best(best(8, (9.5, 1.0)), -1) is None
-    assert tops.on_book(BOOK, 5) is BOOK
+    assert tops.on_book(BOOK) is BOOK
 
 
 @pytest.mark.parametrize(
     "late",
     [
         lambda tops, seq: tops.on_same("x", seq),
-        lambda tops, seq: tops.on_book(BookTop("x", seq, None, BIDS, ASKS), seq),
+        lambda tops, seq: tops.on_book(BookTop("x", seq, None, BIDS, ASKS)),
         lambda tops, seq: tops.on_best(best(seq, (9.0, 1.0)), 5),
     ],
 )
@@ -98,7 +98,7 @@ def test_best_prices_that_nothing_reaches_are_not_believed(
     late: Callable[[ComposedTops, int], BookTop | Broken | None],
 ) -> None:
     tops = ComposedTops(DEPTH)
-    tops.on_book(BOOK, 5)
+    tops.on_book(BOOK)
     tops.on_best(best(1000, (9.5, 1.0)), 5)
     said = [late(tops, seq) for seq in range(6, 14)]
     assert isinstance(said[-1], Broken)
@@ -158,7 +158,7 @@ def played(
             top = (
                 tops.on_same("x", seq)
                 if cut == said
-                else tops.on_book(BookTop("x", seq, None, *cut), seq)
+                else tops.on_book(BookTop("x", seq, None, *cut))
             )
             said = cut
         else:
@@ -203,8 +203,8 @@ def _seldom_late(steps: list[tuple[bool, int]]) -> list[tuple[bool, int]]:
 
 def test_a_venue_that_counts_anew_has_nothing_ahead() -> None:
     tops = ComposedTops(DEPTH)
-    tops.on_book(BOOK, 5)
+    tops.on_book(BOOK)
     tops.on_best(best(7, (9.5, 1.0)), 5)
     anew = BookTop("x", 1, None, BIDS, ASKS)
-    assert tops.on_book(anew, 1) is anew
+    assert tops.on_book(anew) is anew
     assert not tops.is_ahead("x")

@@ -43,7 +43,7 @@ class _Ahead:
 class ComposedTops:
     """The tops of one connection, by symbol.
 
-    `seq` is always the number of the last frame of the book (`Decoder.seq`), also of one that
+    `seq` is the number of the last frame of the book (`Decoder.seq`), also of one that
     changed nothing. What is returned is the new top; None where it is what was shown before.
     """
 
@@ -63,13 +63,13 @@ class ComposedTops:
         """Say whether the best prices of `symbol` are ahead of its book."""
         return symbol in self._ahead
 
-    def on_book(self, top: BookTop, seq: int) -> BookTop | Broken | None:
+    def on_book(self, top: BookTop) -> BookTop | Broken | None:
         """Take a changed book."""
         symbol = top.symbol
         before = self._books.get(symbol)
         self._books[symbol] = top
         if symbol in self._ahead and before is not None and before.venue_seq <= top.venue_seq:
-            return self.on_same(symbol, seq)
+            return self.on_same(symbol, top.venue_seq)
         # Where it is less, the venue counts anew: nothing is ahead of it yet.
         self._ahead.pop(symbol, None)
         self._shown[symbol] = top
@@ -94,8 +94,8 @@ class ComposedTops:
         if symbol not in self._books or best.venue_seq <= seq:
             return None
         ahead = self._ahead.get(symbol)
-        if ahead is not None and best.venue_seq < ahead.best.venue_seq:
-            ahead.behind += 1
+        if ahead is not None and best.venue_seq <= ahead.best.venue_seq:
+            ahead.behind += best.venue_seq < ahead.best.venue_seq
             if ahead.behind >= MOST_BEHIND:
                 return _recounted(symbol, "its best prices", best.venue_seq, ahead)
             return None

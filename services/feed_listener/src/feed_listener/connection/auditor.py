@@ -77,11 +77,10 @@ class Auditor:
         counted.count += 1
         self._feeds.audited(self._source, symbol, now, agreed=agreed)
 
-    def on_bbo(self, bbo: Bbo, now: float) -> None:
-        """Hold the book of the symbol against the venue's best prices."""
+    def on_bbo(self, bbo: Bbo, seq: int, now: float) -> None:
+        """Hold the book of the symbol, which is at `seq`, against the venue's best prices."""
         book = self._books.get(bbo.symbol)
         if self._by_bbo and book is not None:
-            seq = self._decoder.seq(bbo.symbol)
             feed = self._feeds.of(bbo.symbol)
             behind_s = BEHIND_S if feed is None else min(BEHIND_S, feed.rhythm.patience_s)
             verdict = self._audits.judge_bbo(bbo, seq, book, now, behind_s)

@@ -186,12 +186,7 @@ class Session:
         elif isinstance(event, BookTop):
             self._take_top(event, ts_recv, now)
         elif isinstance(event, Bbo):
-            if self._life.state is SERVING:
-                self._auditor.on_bbo(event, now)
-            if self._best_prices and event.symbol in self.tops:
-                symbol = event.symbol
-                seq = self._decoder.seq(symbol)
-                self._show(self._composed.on_best(event, seq), symbol, ts_recv, now)
+            self._take_best(event, ts_recv, now)
         elif not isinstance(event, Heard):
             self._take_rare(event, now)
 
@@ -205,10 +200,17 @@ class Session:
             raise UnresponsiveError(
                 "lagging", f"what it sends is {self._lag.excess_s:.1f} s older than it was at first"
             )
-        seq = self._decoder.seq(top.symbol)
-        self._show(self._composed.on_book(top, seq), top.symbol, ts_recv, now)
+        shown = self._composed.on_book(top)
         self._auditor.on_book(top.symbol, now)
+        self._show(shown, top.symbol, ts_recv, now)
         self._feeds.heard(self, top.symbol, now)
+
+    def _take_best(self, best: Bbo, ts_recv: int, now: float) -> None:
+        symbol, seq = best.symbol, self._decoder.seq(best.symbol)
+        if self._life.state is SERVING:
+            self._auditor.on_bbo(best, seq, now)
+        if self._best_prices and symbol in self.tops:
+            self._show(self._composed.on_best(best, seq), symbol, ts_recv, now)
 
     def _show(self, top: BookTop | Broken | None, symbol: str, ts_recv: int, now: float) -> None:
         """Publish the top of `symbol`, if it is another one now."""
