@@ -4,9 +4,9 @@ import math
 from collections.abc import Callable
 
 from aggregator.world import Effects, World
-from dragonfly_common.assignment import Assignment
+from dragonfly_common.assignment import Assignment, owners
 from dragonfly_common.equivalence import Equivalences
-from dragonfly_common.messages import Book, Claim, EncodedView, Instruments, VenueStatus
+from dragonfly_common.messages import Book, Claim, EncodedView, Gone, Instruments, VenueStatus
 from dragonfly_common.topics import ViewKind
 from dragonfly_common.types import FeedState
 from dragonfly_protos import market_data_pb2 as pb
@@ -348,6 +348,38 @@ def test_a_market_that_goes_as_another_comes_keeps_what_they_share() -> None:
     world.want(ViewKind.BOOK, "USDT-USD")
     effects = world.evaluate(0.0, NOW_NS)
     assert (effects.subscribe, effects.unsubscribe) == ([], ["book.BTC-USD.", "book.BTC-USDT."])
+
+
+def test_a_market_that_another_aggregator_takes_leaves_what_is_still_carried(
+    make_book: MakeBook,
+) -> None:
+    other = next(
+        name
+        for name in map("peer-{}".format, range(100))
+        if owners(MARKET, ["one", name], 1) == (name,)
+        and owners("USDT-USD", ["one", name], 1) == ("one",)
+    )
+    assignment = Assignment("one", handover_s=0.0)
+    world = World(EPOCH, depth=10, linger_s=LINGER_S, assignment=assignment)
+    for name in (MARKET, "USDT-USD"):
+        world.want(ViewKind.BOOK, name)
+    world.evaluate(0.0, NOW_NS)
+    for instrument in ("BTC-USD", "BTC-USDT", "USDT-USD"):
+        world.on_book("a", instrument, "kraken", make_book(), 1, 0.0)
+    world.evaluate(0.0, NOW_NS)
+    assignment.on_claim(other, Claim(False, frozenset({MARKET})))
+    effects = world.evaluate(1.0, NOW_NS)
+    assert (TOPIC, Gone()) in effects.publish
+    assert (effects.subscribe, effects.unsubscribe) == ([], ["book.BTC-USD.", "book.BTC-USDT."])
+    changed = make_book(((1.5, 1.0),), venue_seq=2)
+    world.on_book("a", "USDT-USD", "kraken", changed, 1, 2.0)
+    assert len(books(world.evaluate(2.0, NOW_NS), "view.book.USDT-USD.")) == 1
+    # What it left is as unknown as at first when it comes back.
+    assignment.on_lost(other)
+    assert world.evaluate(3.0, NOW_NS).subscribe == ["book.BTC-USD.", "book.BTC-USDT."]
+    world.on_book("a", "BTC-USDT", "kraken", make_book(), 1, 3.0)
+    (book,) = books(world.evaluate(3.0, NOW_NS), TOPIC)
+    assert [level.instrument for level in book.bids] == ["BTC-USDT"]
 
 
 def test_a_market_may_be_asked_for_by_the_name_of_the_configuration(make_book: MakeBook) -> None:

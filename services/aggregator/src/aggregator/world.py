@@ -234,7 +234,8 @@ class World:
             if name in self._markets:
                 self._publish_changes(name, self._markets[name], now, now_ns)
         self._dirty.clear()
-        self._leave_unused()
+        if self._unused:
+            self._leave_unused()
         effects, self._effects = self._effects, Effects()
         return effects
 
