@@ -115,7 +115,7 @@ Where a table says two things, the second is of books deeper than the first ones
 where a venue documents none; one mechanism keeps them for all (`feed_listener/connection/`). How a
 venue is added, and how one of yours is examined: [adding-a-venue.md](adding-a-venue.md).
 
-| `--venue` | books | levels a side | a loss shows | second source |
+| `--venue` | books | levels a side | a loss shows | held against |
 |---|---|---|---|---|
 {rows}
 
@@ -132,6 +132,7 @@ SECTION: Final = """\
 | subscribed by | {requests} |
 | first book | {first} |
 | held against | {audits} |
+| best prices | {best_prices} |
 | a quiet connection | {quiet} |
 | limits kept | {limits} |
 | checked against | {checked} |
@@ -175,7 +176,7 @@ def _kind_of(venue: Venue) -> str:
 
 def _audits_of(venue: Venue) -> str:
     found = [
-        *(["checksum"] if venue.audits.checksum else []),
+        *(["checksum"] if venue.audits.checksum or venue.audits.checksum_apart else []),
         *(["best prices"] if venue.audits.bbo else []),
         *(["REST"] if venue.snapshots is not None else []),
     ]
@@ -195,6 +196,11 @@ def _section(venue: Venue) -> str:
         requests=_both(venue, lambda one: f"`{one.requests(SAMPLE)[0]}`"),
         first=_both(venue, _first_of),
         audits=_both(venue, _audits_of),
+        best_prices=(
+            "shown where they are ahead of the book"
+            if venue.best_prices
+            else "not shown apart from the book"
+        ),
         quiet=_both(venue, _quiet_of),
         limits=_limits_of(venue),
         checked=venue.checked or "nothing recorded",

@@ -194,6 +194,8 @@ class AuditSources(msgspec.Struct, frozen=True, kw_only=True):
 
     checksum: bool = False
     """Every book frame carries one, which the decoder verifies."""
+    checksum_apart: bool = False
+    """Checksums come in frames of their own, of which the decoder makes `Verified` or `Broken`."""
     bbo: bool = False
     """`Venue.requests` can ask for best prices too, of which the decoder makes `Bbo`."""
 

@@ -75,8 +75,8 @@ IGNORED_INTEREST: Final = Counter(
 )
 AUDITS: Final = Tallies(
     "dragonfly_listener_audits_total",
-    "Books held against what the venue says elsewhere, by kind (checksum, bbo, snapshot) and "
-    "result (agreed, disagreed, not_comparable).",
+    "Books held against what the venue says elsewhere, by kind (checksum, bbo, snapshot, "
+    "silence) and result (agreed, disagreed, not_comparable).",
     ["audit", "result"],
 )
 SNAPSHOT_FAILURES: Final = Counter(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dragonfly_venues.bitfinex import control, instruments
 from dragonfly_venues.bitfinex.decoder import BitfinexDecoder, BitfinexSequence
-from dragonfly_venues.venue import InstrumentSource, Limits, Liveness, Venue
+from dragonfly_venues.venue import AuditSources, InstrumentSource, Limits, Liveness, Venue
 
 __all__ = ["Bitfinex"]
 
@@ -30,6 +30,7 @@ class Bitfinex(Venue):
     instruments = InstrumentSource(parse=instruments.parse, rest_path=instruments.REST_PATH)
     # REST's books have no number and no time: they cannot be compared with the socket's, nor can
     # its tickers, which come seldom. The checksums that come by themselves are its audit.
+    audits = AuditSources(checksum_apart=True)
     limits = Limits(
         # 25 to 30, depending on the page of the docs; 36 were accepted.
         streams_per_connection=25,
