@@ -1,4 +1,4 @@
-"""What Binance is told, and what it answers.
+"""Requests to Binance and its answers.
 
 An unknown symbol is acknowledged like any other and then silent: only the instrument list and the
 time limit for a first book find it out. Errors name the request at most, never the symbol.

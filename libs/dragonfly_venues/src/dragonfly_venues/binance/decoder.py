@@ -1,4 +1,4 @@
-"""What Binance's frames mean: a whole top of book each, wrapped with the name of its stream.
+"""Frames of Binance: a whole top of book each, wrapped with the name of its stream.
 
     {"stream":"ethbtc@depth20@100ms","data":{"lastUpdateId":160,"bids":[["0.0024","10"]],"asks":[…]}}
 

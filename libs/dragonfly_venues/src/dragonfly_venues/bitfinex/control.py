@@ -1,4 +1,4 @@
-"""What Bitfinex is told, and what it answers: objects, where books are arrays.
+"""Requests to Bitfinex and its answers: objects, where books are arrays.
 
 A request names one channel. Its acknowledgement gives the number by which the channel's frames are
 known, and by which alone it can be ended.

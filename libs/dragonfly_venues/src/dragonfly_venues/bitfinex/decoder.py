@@ -1,4 +1,4 @@
-"""What Bitfinex's frames mean: a snapshot of a book, then changes, and checksums between them.
+"""Frames of Bitfinex: a snapshot of a book, then changes, and checksums between them.
 
     [943592,[[6000,2,1.5],[6100,1,-3]],7,1790114272304]    the snapshot; asks are negative
     [943592,[6000,0,1],8,1790114272354]                    6000 left the bids

@@ -1,4 +1,4 @@
-"""What Bitstamp is told, and what it answers.
+"""Requests to Bitstamp and its answers.
 
 One channel a frame. An unknown pair in lower case is acknowledged like any other and then silent:
 only the instrument list and the time limit for a first book find it out. An error's channel is

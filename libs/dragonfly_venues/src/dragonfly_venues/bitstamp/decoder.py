@@ -1,4 +1,4 @@
-"""What Bitstamp's frames mean: a whole top of book each.
+"""Frames of Bitstamp: a whole top of book each.
 
     {"data":{"timestamp":"1643673600","microtimestamp":"1643673600123456","bids":[["38500.00","0.12"]],
      "asks":[…]},"channel":"order_book_btcusd","event":"data"}

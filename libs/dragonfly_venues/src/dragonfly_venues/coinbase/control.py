@@ -1,4 +1,4 @@
-"""What Coinbase Exchange is told, and what it answers: all that the connection has subscribed.
+"""Requests to Coinbase Exchange and its answers: all that the connection has subscribed.
 
 The list is repeated with each change of it, and may come after the first books. `level2_batch`
 stands in it as `level2_50`. A product that is none is refused by name; the others of its request

@@ -1,4 +1,4 @@
-"""What Coinbase Exchange's frames mean: a whole book, then changes in the order they are sent.
+"""Frames of Coinbase Exchange: a whole book, then changes in the order they are sent.
 
     {"type":"snapshot","product_id":"BTC-USD","asks":[["10102.55","0.57"]],"bids":[["10101.10",
      "0.45"]],"time":"2026-09-30T12:00:00.000000Z"}

@@ -1,4 +1,4 @@
-"""What Coinbase Advanced Trade is told, and what it answers: all that is subscribed, by channel.
+"""Requests to Coinbase Advanced Trade and its answers: all that is subscribed, by channel.
 
 Books are asked for as `level2` and come as `l2_data`. All but errors are numbered.
 """

@@ -1,4 +1,4 @@
-"""What Coinbase Advanced Trade's frames mean: books as Coinbase Exchange's, each frame numbered.
+"""Frames of Coinbase Advanced Trade: books as Coinbase Exchange's, each frame numbered.
 
 {"channel":"l2_data","client_id":"","timestamp":"2026-09-30T12:00:00.123456789Z",
  "sequence_num":7,"events":[{"type":"update","product_id":"BTC-USD","updates":[{"side":"bid",

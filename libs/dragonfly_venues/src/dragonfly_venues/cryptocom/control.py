@@ -1,4 +1,4 @@
-"""What Crypto.com is told, and what it answers: each channel of a request by itself.
+"""Requests to Crypto.com and its answers: each channel of a request by itself.
 
 Pushes have the shape of answers, with a result and the id -1.
 """

@@ -1,4 +1,4 @@
-"""What Crypto.com's frames mean: a snapshot of a book, then changes that name what they follow.
+"""Frames of Crypto.com: a snapshot of a book, then changes that name what they follow.
 
     {"id":-1,"method":"subscribe","code":0,"result":{"instrument_name":"BTC_USD","subscription":
      "book.BTC_USD.50","channel":"book.update","depth":50,"data":[{"update":{"asks":[["2750.20","0",

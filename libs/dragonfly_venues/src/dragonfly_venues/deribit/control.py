@@ -1,4 +1,4 @@
-"""What Deribit is told, and what it answers: JSON-RPC 2.0, each answer with the id of its request.
+"""Requests to Deribit and its answers: JSON-RPC 2.0, each answer with the id of its request.
 
 The answer to a subscription lists the channels that it took, and says nothing of the others, nor
 whether they were subscribed or left: that is in our ids, which are odd where we subscribe.

@@ -1,4 +1,4 @@
-"""What Deribit's frames mean: whole tops of 20 levels, as a rule.
+"""Frames of Deribit: whole tops of 20 levels, as a rule.
 
     {"jsonrpc":"2.0","method":"subscription","params":{"channel":"book.BTC_USDC.none.20.100ms",
      "data":{"timestamp":1626993723632,"instrument_name":"BTC_USDC","change_id":13169025645,

@@ -1,4 +1,4 @@
-"""What Gate.io is told, and what it answers.
+"""Requests to Gate.io and its answers.
 
 An unknown pair is acknowledged like any other and then silent: only the instrument list and the
 time limit for a first book find it out. An error names the request, never the pair.

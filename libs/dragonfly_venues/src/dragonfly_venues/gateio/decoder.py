@@ -1,4 +1,4 @@
-"""What Gate.io's frames mean: a whole book of a stream, then the changes of its best levels.
+"""Frames of Gate.io: a whole book of a stream, then the changes of its best levels.
 
     {"channel":"spot.obu","event":"update","time_ms":1747054612700,"result":{"t":1747054612673,
      "full":true,"s":"ob.BTC_USDT.50","u":73777715168,"b":[["9","1"]],"a":[["10","2"]]}}

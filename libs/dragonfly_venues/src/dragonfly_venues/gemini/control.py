@@ -1,4 +1,4 @@
-"""What Gemini is told, and what it answers.
+"""Requests to Gemini and its answers.
 
 One stream that the venue does not know makes it refuse the whole request, without naming a symbol.
 An acknowledgement may come after the first books.

@@ -1,4 +1,4 @@
-"""What Gemini's frames mean: a whole top of book each, repeated also where nothing changes.
+"""Frames of Gemini: a whole top of book each, repeated also where nothing changes.
 
     {"lastUpdateId":160,"symbol":"btcusd","bids":[["9.00","1.50000000"]],"asks":[["10.00","2"]]}
 

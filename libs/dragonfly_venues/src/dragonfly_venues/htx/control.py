@@ -1,4 +1,4 @@
-"""What HTX is told, and what it answers: one topic a request.
+"""Requests to HTX and its answers: one topic a request.
 
 Unknown symbols, and those whose market is not open, are refused. An answer repeats the id of its
 request, in which we write the symbol too: a refusal names it nowhere else.

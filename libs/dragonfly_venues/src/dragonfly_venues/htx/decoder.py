@@ -1,4 +1,4 @@
-"""What HTX's frames mean, once unpacked: whole tops of 20 levels, as a rule.
+"""Frames of HTX, once unpacked: whole tops of 20 levels, as a rule.
 
     {"ch":"market.btcusdt.mbp.refresh.20","ts":1573199608679,"tick":{"seqNum":100020142010,
      "bids":[[618.37,71.594]],"asks":[[618.39,0.8]]}}

@@ -1,4 +1,4 @@
-"""What Kraken is told, and what it answers: one acknowledgement or error for each symbol."""
+"""Requests to Kraken and its answers: one acknowledgement or error for each symbol."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Kraken's frames mean: a snapshot of a symbol's book, then changes, each with a checksum.
+"""Frames of Kraken: a snapshot of a symbol's book, then changes, each with a checksum.
 
     {"channel":"book","type":"update","data":[{"symbol":"ALGO/USD","bids":[{"price":0.12275,
      "qty":6597.51731160}],"asks":[],"checksum":1100635717,"timestamp":"2024-10-03T…Z"}]}

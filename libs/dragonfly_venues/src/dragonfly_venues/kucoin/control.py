@@ -1,4 +1,4 @@
-"""What KuCoin is told, and what it answers.
+"""Requests to KuCoin and its answers.
 
 An unknown symbol is acknowledged like any other and then silent: only the instrument list finds it
 out. An error names the request at most.

@@ -1,4 +1,4 @@
-"""What KuCoin's frames mean: changes of a book whose beginning REST gives.
+"""Frames of KuCoin: changes of a book whose beginning REST gives.
 
     {"type":"message","topic":"/market/level2:BTC-USDT","subject":"trade.l2update","data":{
      "sequenceStart":105,"sequenceEnd":106,"changes":{"asks":[["6","1","105"]],"bids":[["4","1",

@@ -1,4 +1,4 @@
-"""What OKX's frames mean: a snapshot of a book, then changes, each naming the one it follows.
+"""Frames of OKX: a snapshot of a book, then changes, each naming the one it follows.
 
     {"arg":{"channel":"books","instId":"BTC-USDT"},"action":"update","data":[{"asks":[["8477","7",
      "0","2"]],"bids":[],"ts":"1597026383085","checksum":0,"prevSeqId":123456,"seqId":123457}]}

@@ -15,7 +15,7 @@ __all__ = ["FakeBitget"]
 
 
 class FakeBitget(FakeVenue):
-    """Books of 500 levels by deltas, chained by numbers and checksummed; whole tops beside."""
+    """Books of 500 levels by deltas, chained by numbers; whole tops beside."""
 
     name: Final = "bitget"
     # "If no ping is received for 2 minutes", data or not.

@@ -1,4 +1,4 @@
-"""Frames of Bitget's book channels. Source: its docs of v2, "Depth Channel".
+"""The frames of Bitget's book channels. Source: its docs of v2, "Depth Channel".
 
 `books` begins with a snapshot of 500 levels and goes on with updates, each of which names the `seq`
 that it follows; the others carry whole tops, when they change. There are no checksums, as since

@@ -1,4 +1,4 @@
-"""Frames of Bybit's book topics. Source: v5/websocket/public/orderbook.mdx.
+"""The frames of Bybit's book topics. Source: v5/websocket/public/orderbook.mdx.
 
 `orderbook.1` carries snapshots alone. The deeper ones begin with one and go on with deltas, in
 which a level that leaves the window is deleted; each topic counts its messages by itself in `u`.
