@@ -5,7 +5,7 @@ from random import Random
 
 import pytest
 from dragonfly_fix.codec import Garbled
-from dragonfly_fix.dictionary import InvalidMessageError
+from dragonfly_fix.dictionary import InvalidMessageError, RejectReason
 from dragonfly_fix.session import (
     Initiator,
     LoggedOn,
@@ -182,6 +182,26 @@ def test_what_is_lost_of_a_replay_is_asked_for_again() -> None:
     assert peer.waits(9.9) == []
     peer.says("0", 6)
     assert "35=2|34=5|7=3|16=0" in peer.waits(0.1)
+
+
+def test_a_second_gap_is_asked_for_as_soon_as_the_first_is_filled() -> None:
+    peer = logged_on()
+    assert peer.says("B", 3, NEWS) == ASKED_FROM_2
+    assert peer.says("B", 6, NEWS) == []
+    assert peer.says("B", 2, NEWS) == ["35=2|34=3|7=4|16=0"]
+    assert peer.says("4", 4, "123=Y|36=6") == []
+    assert peer.store.next_in == 7
+
+
+def test_a_reset_that_goes_back_is_rejected_and_one_that_skips_ends_the_gap() -> None:
+    peer = logged_on()
+    assert peer.says("B", 4, NEWS) == ASKED_FROM_2
+    assert peer.says("4", 0, "36=1") == [
+        f"35=3|34=3|45=0|58={RejectReason.OUT_OF_RANGE.text}|372=4|373=5"
+    ]
+    assert peer.says("4", 0, "36=9") == []
+    assert peer.waits(10.0) == ["35=0|34=4"]
+    assert peer.store.next_in == 9
 
 
 def test_two_sides_that_miss_something_serve_each_other_first() -> None:
