@@ -1,0 +1,1 @@
+"""Decoding that venues share: frames into tops of book and other events."""
