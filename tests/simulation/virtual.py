@@ -153,6 +153,7 @@ class Process:
             for task in tasks:
                 task.cancel()
             self.run()
+        self.loop.closed = True
         self._ready.clear()
 
 
@@ -204,6 +205,7 @@ class VirtualLoop:
     def __init__(self, process: Process) -> None:
         self.process = process
         self.tasks: set[asyncio.Task[Any]] = set()
+        self.closed = False
         self._schedule = process.schedule
 
     def time(self) -> float:
@@ -276,7 +278,7 @@ class VirtualLoop:
         return True
 
     def is_closed(self) -> bool:
-        return False
+        return self.closed
 
     def call_exception_handler(self, context: dict[str, Any]) -> None:
         error = context.get("exception")
