@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from fractions import Fraction
 
 import pytest
 from dragonfly_common.equivalence import (
@@ -45,6 +46,7 @@ def test_what_is_written_reads_back(written: str) -> None:
     assert normalise_market(name) == normalise_market(name.lower()) == name
     if "+" in name:
         again = parse_equivalence(name)
+        assert all(term.scale > 0 for term in again.terms)
         assert again.terms == parse_equivalence(written).terms
         assert str(again) == name
 
@@ -122,6 +124,12 @@ def test_a_term_says_how_it_is_converted() -> None:
     assert [term.scale for term in market.terms] == [1, Decimal("0.0005"), 1]
     assert market.conversions == ("USDT-USD",)
     assert market.instruments == ("SHIB-USD", "1000SHIB-USDT", "SHIB-USDT", "USDT-USD")
+
+
+def test_the_longest_numbers_are_exact_too() -> None:
+    units, factor = f"{2**79}", "999999999999.999999999999"
+    _, term = parse_equivalence(f"A-B+C-B/{units[:12]}.{units[12:]}@{factor}").terms
+    assert Fraction(term.scale) == Fraction(factor) / Fraction(2**79, 10**12)
 
 
 def test_a_market_may_have_a_name_in_the_configuration() -> None:

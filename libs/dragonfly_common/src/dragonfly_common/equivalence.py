@@ -41,7 +41,7 @@ _TERM: Final = re.compile(
     rf"(?P<instrument>[^/@*]+)(?:/(?P<units>{_NUMBER}))?(?:@(?P<factor>{_NUMBER}))?"
     r"(?:\*(?P<conversion>[^/@*]+))?"
 )
-_finite: Final = Context(prec=60, traps=[Inexact, DivisionByZero, InvalidOperation])
+_finite: Final = Context(prec=100, traps=[Inexact, DivisionByZero, InvalidOperation])
 
 
 class Term(NamedTuple):

@@ -94,12 +94,7 @@ class _Term:
         self._made[feed.venue] = _Made(feed, rate, made)
         return made
 
-    def _convert(
-        self,
-        feed: VenueBook,
-        rate: Rate | None,
-        before: _Made | None,
-    ) -> VenueBook:
+    def _convert(self, feed: VenueBook, rate: Rate | None, before: _Made | None) -> VenueBook:
         if feed.state is not FeedState.LIVE:
             return converted_book(feed, self.instrument, ((), ()))
         if rate is None:
