@@ -12,7 +12,7 @@ from urllib.parse import quote
 import msgspec
 from msgspec import Raw, field
 
-from dragonfly_venues.decoding.replies import Member
+from dragonfly_venues.decoding.replies import JsonMember
 from dragonfly_venues.instruments import Entry, Number, lister
 
 __all__ = ["REST_PATH", "parse", "part_path"]
@@ -63,4 +63,4 @@ def part_path(symbols: Sequence[str]) -> str:
     return f"{REST_PATH}&symbols={quote(names)}"
 
 
-parse = lister(Member("symbols", list[Raw]), _Market)
+parse = lister(JsonMember("symbols", list[Raw]), _Market)

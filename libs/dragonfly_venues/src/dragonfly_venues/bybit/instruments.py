@@ -10,7 +10,7 @@ from typing import ClassVar, Final
 from msgspec import Raw, Struct, field
 
 from dragonfly_venues.bybit.control import REST
-from dragonfly_venues.decoding.replies import Member
+from dragonfly_venues.decoding.replies import JsonMember
 from dragonfly_venues.instruments import Entry, Number, lister
 
 __all__ = ["REST_PATH", "parse"]
@@ -43,4 +43,4 @@ class _Market(Entry, kw_only=True):
         self.min_notional = amounts.min_order_amt
 
 
-parse = lister(REST.around(Member("list", list[Raw])), _Market)
+parse = lister(REST.around(JsonMember("list", list[Raw])), _Market)

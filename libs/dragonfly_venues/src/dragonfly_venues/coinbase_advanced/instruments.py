@@ -11,7 +11,7 @@ from typing import Final
 from msgspec import Raw, field
 
 from dragonfly_venues.coinbase.instruments import Product
-from dragonfly_venues.decoding.replies import Member
+from dragonfly_venues.decoding.replies import JsonMember
 from dragonfly_venues.instruments import Number, lister
 
 __all__ = ["REST_PATH", "parse"]
@@ -33,4 +33,4 @@ class _Product(Product, kw_only=True):
         return super().is_spot and self.product_type == "SPOT" and not self.alias
 
 
-parse = lister(Member("products", list[Raw]), _Product)
+parse = lister(JsonMember("products", list[Raw]), _Product)

@@ -10,7 +10,7 @@ from typing import Final
 from msgspec import Raw, field
 
 from dragonfly_venues.cryptocom.control import REST
-from dragonfly_venues.decoding.replies import Member
+from dragonfly_venues.decoding.replies import JsonMember
 from dragonfly_venues.events import TRADING, Trading
 from dragonfly_venues.instruments import Entry, Number, lister
 
@@ -39,4 +39,4 @@ class _Market(Entry, kw_only=True):
         return TRADING if self.tradable else _UNTRADABLE
 
 
-parse = lister(REST.around(Member("data", list[Raw])), _Market)
+parse = lister(REST.around(JsonMember("data", list[Raw])), _Market)

@@ -12,7 +12,7 @@ import msgspec
 from dragonfly_venues.decoding.frames import Decodes
 from dragonfly_venues.events import FrameError
 
-__all__ = ["Enveloped", "Member", "RestEnvelope"]
+__all__ = ["Enveloped", "JsonMember", "RestEnvelope"]
 
 T = TypeVar("T")
 
@@ -63,7 +63,7 @@ class Enveloped(Generic[T]):
         return self._content.decode(parts.get(names.content, _NULL))
 
 
-class Member(Generic[T]):
+class JsonMember(Generic[T]):
     """A decoder likewise, of one member of an object; numbers in it may be text."""
 
     def __init__(self, name: str, content: type[T]) -> None:

@@ -10,7 +10,7 @@ from typing import Final
 
 from msgspec import Raw, field
 
-from dragonfly_venues.decoding.replies import Member
+from dragonfly_venues.decoding.replies import JsonMember
 from dragonfly_venues.events import TRADING, Trading
 from dragonfly_venues.instruments import LONGEST_WORD, Entry, Number, lister
 
@@ -35,4 +35,4 @@ class _Market(Entry, kw_only=True):
         return TRADING if self.is_active else halted
 
 
-parse = lister(Member("result", list[Raw]), _Market)
+parse = lister(JsonMember("result", list[Raw]), _Market)

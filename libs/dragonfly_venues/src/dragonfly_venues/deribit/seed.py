@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from dragonfly_venues.decoding.replies import Member
+from dragonfly_venues.decoding.replies import JsonMember
 from dragonfly_venues.decoding.seeds import NumberedBook, seed_parser
 
 __all__ = ["parse", "path"]
@@ -19,7 +19,7 @@ class _Book(NumberedBook):
     seq: int = msgspec.field(name="change_id")
 
 
-parse = seed_parser(Member("result", _Book))
+parse = seed_parser(JsonMember("result", _Book))
 
 
 def path(symbol: str) -> str:
