@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import click
+import dragonfly_conformance.cli
 import pytest
 import supervisor.cli
 import terminal.cli
@@ -162,6 +163,7 @@ def nowhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         patch.chdir(tmp_path_factory.mktemp("nowhere"))
         patch.setattr(supervisor.cli, "_run", forget)
         patch.setattr(terminal.cli, "_run", forget)
+        patch.setattr(dragonfly_conformance.cli, "_run", forget)
         patch.setattr(socket, "getaddrinfo", look_up)
         for name in [name for name in os.environ if name.startswith("DRAGONFLY_")]:
             patch.delenv(name)

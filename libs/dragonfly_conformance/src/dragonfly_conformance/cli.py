@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from typing import Final
+from collections.abc import Coroutine
+from typing import Any, Final
 
 import click
 from dragonfly_common.errors import ConfigError
@@ -49,10 +50,14 @@ def conformance(*, venues: tuple[str, ...], cases: tuple[str, ...], log_level: s
     unknown = [name for name in cases if name not in CASES]
     if unknown:
         raise ConfigError(f"{unknown[0][:60]!r} is no case: choose {', '.join(CASES)}")
-    failed = asyncio.run(_examine(venues or venue_names(), cases or tuple(CASES), log_level))
+    failed = _run(_examine(venues or venue_names(), cases or tuple(CASES), log_level))
     if failed:
         click.echo(f"{failed} failed", err=True)
         sys.exit(1)
+
+
+def _run(main: Coroutine[Any, Any, int]) -> int:
+    return asyncio.run(main)
 
 
 async def _examine(venues: tuple[str, ...], cases: tuple[str, ...], log_level: str) -> int:
