@@ -138,10 +138,8 @@ async def dead_stream(rig: Rig) -> None:
         await asyncio.sleep(RHYTHM_S)
     await rig.live()
     with rig.during(FaultKind.MUTE, ETH):
-        rig.step()
-        await rig.until(lambda: _state(rig, ETH) is not FeedState.LIVE, f"{ETH} out")
-    rig.step()
-    await rig.live()
+        await rig.moving(lambda: _state(rig, ETH) is not FeedState.LIVE, f"{ETH} out")
+    await rig.heals()
 
 
 async def liveness(rig: Rig) -> None:

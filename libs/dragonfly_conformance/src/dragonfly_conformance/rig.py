@@ -212,18 +212,25 @@ class Rig:
         A venue that shows only what changes in its best levels shows nothing of a lost change
         before the next.
         """
+        await self.moving(
+            lambda: all(map(self._is_live, INSTRUMENTS)),
+            f"{' and '.join(INSTRUMENTS)} LIVE while the market moves",
+        )
+
+    async def moving(self, holds: Callable[[], bool], what: str) -> None:
+        """Wait until `holds` does, while the market moves; see `until`."""
         loop = asyncio.get_running_loop()
         moves_at = loop.time()
 
-        def healed() -> bool:
+        def held() -> bool:
             nonlocal moves_at
             if loop.time() >= moves_at:
                 moves_at = loop.time() + STEP_S
                 self.step()
                 return False
-            return all(map(self._is_live, INSTRUMENTS))
+            return holds()
 
-        await self.until(healed, f"{' and '.join(INSTRUMENTS)} LIVE while the market moves")
+        await self.until(held, what)
 
     async def state(self, instrument: str, state: FeedState) -> Book:
         """Wait until an instrument is in `state`; return what says so."""
@@ -363,8 +370,8 @@ def _hurried(venue: Venue, streams_per_connection: int | None) -> Venue:
     venue.liveness = change(
         liveness,
         probe_after_s=0.5,
-        stale_after_s=1.2,
-        reconnect_after_s=3.0,
+        stale_after_s=2.5,
+        reconnect_after_s=6.0,
         first_book_timeout_s=first_book_s and 2.0,
         ack_timeout_s=2.0,
         keepalive_s=liveness.keepalive_s and liveness.keepalive_s / FASTER,
