@@ -32,12 +32,14 @@ WHOLE: Final = next(one for one in PROJECTS if one["name"] == "dragonflybot")
 SERVED_BY: Final = {
     "aggregator": {"aggregator"},
     "client": set[str](),
+    "conformance": {"conformance", "fault", "listener", "simulator"},
+    "fix": set[str](),
     "gateway": {"gateway"},
     "listener": {"listener"},
     "simulator": {"simulator", "fault"},
     "socks": set[str](),
     "supervisor": {"aggregator", "demo", "gateway", "listener", "up"},
-    "terminal": {"latency", "watch"},
+    "terminal": {"instruments", "latency", "watch"},
 }
 """The commands that must come with each extra; with `all` every one there is."""
 ABOUT: Final = """\
