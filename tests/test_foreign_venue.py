@@ -121,7 +121,7 @@ FAKE: Final = """
     import json
 
     import msgspec
-    from venue_simulator.decimals import list_as_recorded, list_unpadded
+    from venue_simulator.decimals import list_unpadded
     from venue_simulator.venue import (
         BookStream, FirstFrame, KeepaliveRules, RestReply, Send, Subscribe, Unsubscribe
     )
@@ -166,7 +166,6 @@ FAKE: Final = """
         name = "lighthouse"
         liveness = KeepaliveRules()
         rate_limited = RestReply(b"", 429)
-        list_recorded = staticmethod(list_as_recorded)
 
         def list_asset(self, asset):
             return list_unpadded(asset, asset.instrument.replace("-", "/"))

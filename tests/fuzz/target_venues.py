@@ -160,10 +160,10 @@ class _Connection:
         self.sent.append(text)
 
     async def receive(self) -> bytes:
-        raise NotImplementedError
+        raise AssertionError("frames are handed over, not received")
 
     async def stream(self, take: Callable[[Sequence[bytes]], None]) -> NoReturn:
-        raise NotImplementedError
+        raise AssertionError("frames are handed over, not streamed")
 
     async def ping(self, on_answer: Callable[[], None]) -> None:
         on_answer()

@@ -11,6 +11,7 @@ stays readable.
 from __future__ import annotations
 
 import struct
+from abc import ABC, abstractmethod
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from typing import Any, Final, NamedTuple
@@ -38,7 +39,7 @@ class _Frame(NamedTuple):
         raise zmq.ZMQError(zmq.EINVAL)
 
 
-class _Socket:
+class _Socket(ABC):
     """What all sockets have: options that nobody reads, and an edge when something arrives."""
 
     def __init__(self, process: Process) -> None:
@@ -47,10 +48,12 @@ class _Socket:
         self.on_edge: Callable[[], None] | None = None
 
     def setsockopt(self, option: int, value: object) -> None:
-        pass
+        """Take an option; nothing that is imitated here depends on one."""
+        del option, value
 
+    @abstractmethod
     def readable(self) -> bool:
-        raise NotImplementedError
+        """Say whether something waits to be received."""
 
     def _rise(self) -> None:
         if self.on_edge is not None:

@@ -417,7 +417,7 @@ class CrossingDecoder(DeltaDecoder):
         super().__init__(lambda: DeltaBook(3, Ranges(), seeded=False))
 
     def decode(self, frame: bytes, _: WholeBook | None = None, /) -> Sequence[Event]:
-        raise NotImplementedError
+        raise AssertionError("its books are told their changes, not frames")
 
     def bid(self, seq: int, price: float, amount: float = 1.0) -> Sequence[Event]:
         return self.change("x", Change(seq, seq, ((price, amount),), ()))

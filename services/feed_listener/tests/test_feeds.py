@@ -50,10 +50,10 @@ class Sender:
         return False
 
     async def audit(self, symbol: str, fetch: Callable[[], Awaitable[BookTop]]) -> Result:
-        raise NotImplementedError
+        raise AssertionError("feeds audit nobody")
 
     async def question(self, feed: Feed, fetch: Callable[[], Awaitable[BookTop]]) -> None:
-        raise NotImplementedError
+        raise AssertionError("feeds question nobody")
 
     def send(self, feeds: Feeds, venue_seq: int, ts_recv: int = 5) -> None:
         top = BookTop("ethbtc", venue_seq, None, ((10.0 + venue_seq, 1.0),), ((99.0, 1.0),))

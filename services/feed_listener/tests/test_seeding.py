@@ -17,10 +17,10 @@ class Connection:
         return True
 
     def seed(self, book: BookTop) -> None:
-        raise NotImplementedError
+        raise AssertionError("whose turn it is seeds no book")
 
     def report_unbooked(self, symbol: str, trouble: str = "") -> None:
-        raise NotImplementedError
+        raise AssertionError("whose turn it is reports nothing")
 
 
 CONNECTION = Connection()

@@ -31,7 +31,6 @@ __all__ = [
     "RecordedState",
     "Recording",
     "broken",
-    "nothing_recorded",
     "parse_lines",
     "plain",
     "read_lines",
@@ -159,11 +158,6 @@ class Line(NamedTuple):
     def received(self) -> bool:
         """It came from the socket."""
         return not self.arrow
-
-
-def nothing_recorded(folder: Path) -> Sequence[Recording]:
-    """Return the books of a venue of which there are no recordings."""
-    return ()
 
 
 def parse_lines(lines: Iterable[str]) -> Iterator[Line]:

@@ -14,6 +14,7 @@ from typing import Protocol, TypeAlias
 
 from venue_simulator.book import Books, BookState, Levels, Listing
 from venue_simulator.catalogue import Asset
+from venue_simulator.decimals import list_as_recorded
 from venue_simulator.rebuilding import Recording
 
 __all__ = [
@@ -236,15 +237,17 @@ class FakeVenue(Protocol):
 
     def list_recorded(self, instrument: str, symbol: str, levels: Levels) -> Listing:
         """Return how the venue lists a recorded book, of which `levels` are an example."""
-        ...
+        return list_as_recorded(instrument, symbol, levels)
 
     def rebuild(self, folder: Path) -> Sequence[Recording]:
         """Rebuild the books that are recorded in `folder`; none where it is not there.
 
+        Nor of a venue of which nothing was recorded.
+
         Raises:
             ConfigError: a recording contradicts itself.
         """
-        ...
+        return ()
 
     def next_seq(self, previous: int, now_ns: int) -> int:
         """Return the `venue_seq` of a book's next state; `previous` is 0 at first."""

@@ -8,7 +8,6 @@ second.
 from __future__ import annotations
 
 from venue_simulator.book import Books
-from venue_simulator.rebuilding import nothing_recorded
 from venue_simulator.venue import FakeVenue, KeepaliveRules
 from venue_simulator.venues.binance import frames, listing, recording, rest
 from venue_simulator.venues.binance.session import BinanceSession, accepts
@@ -40,5 +39,3 @@ class FakeBinanceUs(FakeBinance):
     """Binance.US: the same protocol, another market; nothing of it is recorded."""
 
     name = "binanceus"
-
-    rebuild = staticmethod(nothing_recorded)

@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import Final
 
 from venue_simulator.book import Books
-from venue_simulator.decimals import list_as_recorded
-from venue_simulator.rebuilding import nothing_recorded
 from venue_simulator.venue import FakeVenue, KeepaliveRules
 from venue_simulator.venues.bitget import frames, listing, rest
 from venue_simulator.venues.bitget.session import BitgetSession, accepts
@@ -23,8 +21,6 @@ class FakeBitget(FakeVenue):
     rate_limited = rest.RATE_LIMITED
 
     list_asset = staticmethod(listing.list_asset)
-    list_recorded = staticmethod(list_as_recorded)
-    rebuild = staticmethod(nothing_recorded)
     next_seq = staticmethod(listing.next_seq)
     accepts = staticmethod(accepts)
     first_frame = staticmethod(frames.first_frame)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Final
 
 from venue_simulator.book import Books
-from venue_simulator.decimals import list_as_recorded
 from venue_simulator.venue import FakeVenue, KeepaliveRules
 from venue_simulator.venues.coinbase import frames, listing, recording, rest
 from venue_simulator.venues.coinbase.session import CoinbaseSession, accepts
@@ -22,7 +21,6 @@ class FakeCoinbase(FakeVenue):
     rate_limited = rest.RATE_LIMITED
 
     list_asset = staticmethod(listing.list_asset)
-    list_recorded = staticmethod(list_as_recorded)
     rebuild = staticmethod(recording.rebuild)
     next_seq = staticmethod(listing.next_seq)
     accepts = staticmethod(accepts)
