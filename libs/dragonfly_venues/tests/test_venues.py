@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from importlib.metadata import EntryPoint
 
 import pytest
 from dragonfly_common.errors import UserError
+from dragonfly_venues import registry
 from dragonfly_venues.events import FrameError
 from dragonfly_venues.registry import find_venue, venue_names
 from dragonfly_venues.venue import Ask, Venue
@@ -71,3 +73,11 @@ def test_what_is_no_instrument_list_is_refused(venue: Venue, reply: bytes) -> No
     with pytest.raises(FrameError) as caught:
         venue.instruments.parse(reply)
     assert caught.value.reason == "not_instruments"
+
+
+def test_a_package_that_is_broken_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = EntryPoint("lighthouse", "lighthouse:Lighthouse", registry.ENTRY_POINT)
+    monkeypatch.setattr(registry, "venue_names", lambda: ("lighthouse",))
+    monkeypatch.setattr(registry, "entry_points", lambda **_: [broken])
+    with pytest.raises(UserError, match=r"'lighthouse' \(lighthouse:Lighthouse\) cannot be loaded"):
+        find_venue("lighthouse")

@@ -7,6 +7,7 @@ import socket
 import ssl
 import subprocess
 from collections.abc import Awaitable, Callable
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from urllib.request import Request
 
@@ -14,7 +15,7 @@ import pytest
 from dragonfly_common.clock import ManualClock
 from dragonfly_common.errors import AddressError, ConfigError, UserError
 from venue_client import Message, dial, eventually, get, last_state, post
-from venue_simulator import connection
+from venue_simulator import connection, venues
 from venue_simulator.catalogue import RESTING
 from venue_simulator.control import HEADER
 from venue_simulator.options import SimulatorOptions
@@ -305,3 +306,17 @@ async def test_compression_is_negotiated_when_offered(simulator: Simulator) -> N
         simulator.step(5)
         assert (await wire.hear())["channel"] == "book"
         assert (await wire.hear())["channel"] == "book"
+
+
+def test_a_package_that_is_broken_is_named_and_hinders_no_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    broken = EntryPoint("lighthouse", "lighthouse:FakeLighthouse", venues.ENTRY_POINT)
+    sound = EntryPoint("okx", "venue_simulator.venues.okx:FakeOkx", venues.ENTRY_POINT)
+    monkeypatch.setattr(venues, "entry_points", lambda **_: [sound, broken])
+    fakes = venues._Fakes()
+    assert list(fakes) == ["lighthouse", "okx"]
+    assert "lighthouse" in fakes
+    assert fakes["okx"].name == "okx"
+    with pytest.raises(ConfigError, match=r"'lighthouse' .* cannot be loaded: Mod"):
+        fakes["lighthouse"]

@@ -25,7 +25,13 @@ def venue_names() -> tuple[str, ...]:
 @cache
 def _load(name: str) -> Venue:
     (point, *_) = entry_points(group=ENTRY_POINT, name=name)
-    venue: Venue = point.load()()
+    try:
+        venue: Venue = point.load()()
+    except Exception as error:
+        raise ConfigError(
+            f"the venue {name!r} ({point.value}) cannot be loaded: {error!r}; "
+            "mend or uninstall its package"
+        ) from error
     return venue
 
 
@@ -33,7 +39,8 @@ def find_venue(name: str) -> Venue:
     """Return the venue called `name`, in any case.
 
     Raises:
-        ConfigError: it is not supported; the message lists those that are.
+        ConfigError: it is not supported, and the message lists those that are; or the package that
+            has it is broken.
     """
     wanted = name.strip().lower()
     if wanted not in venue_names():
