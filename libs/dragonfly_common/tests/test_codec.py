@@ -16,6 +16,7 @@ from dragonfly_common.messages import (
     Claim,
     EncodedView,
     Envelope,
+    FeedStanding,
     Gone,
     Heartbeat,
     Instruments,
@@ -33,12 +34,17 @@ LEVEL = st.tuples(st.floats(allow_nan=False), st.floats(allow_nan=False))
 SIDE = st.lists(LEVEL, max_size=4).map(tuple)
 STATE = st.sampled_from(FeedState)
 SCORE = st.none() | st.floats(0.0, 1.0)
+STANDING = st.builds(FeedStanding, TEXT, STATE, NUMBER, st.none() | NUMBER, st.booleans())
 BODY: st.SearchStrategy[Body] = st.one_of(
     st.builds(
         Book, STATE, TEXT, NUMBER, NUMBER, st.none() | NUMBER, NUMBER, SIDE, SIDE, SCORE, SCORE
     ),
     st.builds(EncodedView, st.booleans(), st.integers(1, 20), st.binary(max_size=40)),
-    st.builds(VenueStatus, TEXT, STATE, TEXT, TEXT, COUNT, COUNT, COUNT),
+    st.builds(
+        VenueStatus,
+        *(TEXT, STATE, TEXT, TEXT, COUNT, COUNT, COUNT, NUMBER),
+        st.lists(STANDING, max_size=4).map(tuple),
+    ),
     st.builds(Instruments, TEXT, st.lists(TEXT, max_size=4).map(tuple), st.binary(), COUNT, NUMBER),
     st.builds(Gone),
     st.builds(Claim, st.booleans(), st.frozensets(TEXT, max_size=4)),
@@ -99,6 +105,12 @@ def test_packed_noise_is_a_decode_error_or_markets(noise: bytes) -> None:
 def test_noise_is_a_decode_error_or_a_message(payload: bytes) -> None:
     with contextlib.suppress(DecodeError):
         codec.decode_body(codec.decode_envelope(payload).body)
+
+
+def test_the_word_of_a_listener_that_tells_no_standings_is_heard() -> None:
+    old = ("venue", "kraken", 2, "", "listener", 1, 2, 2)
+    heard = codec.decode_body(msgspec.Raw(msgspec.msgpack.encode(old)))
+    assert heard == VenueStatus("kraken", FeedState.LIVE, "", "listener", 1, 2, 2)
 
 
 def test_each_failure_has_its_label() -> None:

@@ -10,7 +10,7 @@ import dragonfly_common
 import pytest
 from dragonfly_common import counters
 from dragonfly_common.errors import DragonflyError, ExitCode, UserError
-from dragonfly_common.hot_counters import Tallies, Tally
+from dragonfly_common.hot_counters import Delays, Tallies, Tally
 from prometheus_client.metrics import MetricWrapperBase
 
 MODULES = [
@@ -30,7 +30,7 @@ def test_every_metric_is_exported_and_named_after_the_project() -> None:
     metrics = {
         name: value
         for name, value in vars(counters).items()
-        if isinstance(value, MetricWrapperBase | Tally | Tallies)
+        if isinstance(value, MetricWrapperBase | Tally | Tallies | Delays)
     }
     assert metrics.keys() == set(counters.__all__)
     for metric in metrics.values():

@@ -10,7 +10,7 @@ import pytest
 from dragonfly_common.bus import Keys, Role
 from dragonfly_common.bus.curve import new_pair, parse_trust, short
 from dragonfly_common.errors import ConfigError, ExitCode
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
@@ -71,7 +71,6 @@ def test_what_is_no_trust_file_is_refused_by_its_line(
     assert caught.value.exit_code is ExitCode.CONFIG
 
 
-@settings(max_examples=50)
 @given(st.text())
 def test_any_text_is_a_trust_file_or_refused(text: str) -> None:
     with suppress(ValueError):

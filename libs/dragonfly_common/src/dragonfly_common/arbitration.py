@@ -36,7 +36,7 @@ class Stage(Enum):
     WITHHELD = "withheld"
     """It stands no more, and what is behind it is not shown either."""
     RECOUNTED = "recounted"
-    """What is behind it may take its place."""
+    """A message that is behind it may take its place."""
 
 
 class Succession:

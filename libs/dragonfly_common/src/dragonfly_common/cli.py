@@ -14,8 +14,10 @@ from dragonfly_common.errors import ConfigError, UserError
 from dragonfly_common.one_process import together
 from dragonfly_common.wording import as_given, write_what_can_be
 
-__all__ = ["LoggedCommand", "main"]
+__all__ = ["COMPLETE_VARIABLE", "LoggedCommand", "main"]
 
+COMPLETE_VARIABLE: Final = "_DRAGONFLY_COMPLETE"
+"""By which a shell asks for completions, whatever name it calls this by."""
 ENTRY_POINTS: Final = "dragonfly.commands"
 
 
@@ -68,7 +70,9 @@ class _InstalledCommands(click.Group):
     ) -> Any:
         write_what_can_be()
         try:
-            return super().main(args, prog_name, complete_var, standalone_mode, **extra)
+            return super().main(
+                args, prog_name, complete_var or COMPLETE_VARIABLE, standalone_mode, **extra
+            )
         except UserError as error:
             if not standalone_mode:
                 raise

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import platform
+from importlib.metadata import version
 from typing import Final
 
-from prometheus_client import Counter, Gauge
+from prometheus_client import Counter, Gauge, Info
 
-from dragonfly_common.hot_counters import Tally
+from dragonfly_common.hot_counters import Delays, Tally
 
 __all__ = [
+    "BUILD",
     "BUS_CUT_OFF",
     "BUS_DROPPED",
     "BUS_GAPS",
@@ -19,12 +22,19 @@ __all__ = [
     "BUS_RECEIVED",
     "BUS_REOPENED",
     "BUS_UNDECODABLE",
+    "HOPS",
     "NAME_FAILURES",
     "PAUSES",
     "READY",
     "TRUST_FAILURES",
 ]
 
+HOPS: Final = Delays(
+    "dragonfly_hop_seconds",
+    "A book's time on its way, by hop: listener, from the venue's socket to the bus; aggregator, "
+    "until its view was computed; gateway, until a gateway had that.",
+    "hop",
+)
 BUS_PUBLISHED: Final = Tally("dragonfly_bus_published_total", "Messages put on the bus.")
 BUS_RECEIVED: Final = Tally("dragonfly_bus_received_total", "Messages taken off the bus.")
 BUS_CUT_OFF: Final = Counter(
@@ -74,3 +84,11 @@ TRUST_FAILURES: Final = Counter(
     "dragonfly_trust_failures_total", "Changed trust files that could not be used."
 )
 READY: Final = Gauge("dragonfly_ready", "1 while this process says that it is ready.")
+BUILD: Final = Info("dragonfly_build", "What this process is made of.")
+BUILD.info(
+    {
+        "version": version("dragonflybot-common"),
+        "python": platform.python_version(),
+        "pyzmq": version("pyzmq"),
+    }
+)

@@ -51,14 +51,14 @@ class Term(NamedTuple):
     units: Decimal | None = None
     """How many of the market's base are one of the instrument's."""
     factor: Decimal | None = None
-    """What prices are multiplied by, as the user says."""
+    """The factor of prices, as the user says."""
     conversion: str = ""
     """The instrument whose live book converts the quote: its best bid for bids, its ask for asks;
     empty where nothing does."""
 
     @property
     def scale(self) -> Decimal:
-        """What prices are multiplied by, but for the conversion."""
+        """The factor of prices, but for the conversion."""
         return _finite.multiply(self.factor or 1, _finite.divide(1, self.units or 1))
 
     def __str__(self) -> str:
@@ -88,7 +88,7 @@ class Equivalence:
 
 
 class Equivalences:
-    """What each market is made of: those declared in the configuration, and all that say it."""
+    """The instruments of each market: those that are configured, and all names that say it."""
 
     def __init__(self, declarations: Iterable[str] = ()) -> None:
         """Take `NAME=EQUIVALENCE`, each.

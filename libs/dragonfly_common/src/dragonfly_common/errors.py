@@ -29,6 +29,7 @@ class ExitCode(IntEnum):
     STOPPED = 0
     BUG = 1
     USAGE = 2
+    UNFINISHED = 3
     UNAVAILABLE = 69
     WATCHDOG = 70
     CONFIG = 78

@@ -18,6 +18,7 @@ __all__ = [
     "Claim",
     "EncodedView",
     "Envelope",
+    "FeedStanding",
     "Gone",
     "Heartbeat",
     "Instruments",
@@ -92,8 +93,25 @@ class EncodedView(msgspec.Struct, frozen=True, array_like=True, tag="view", gc=F
     ts_agg: int = 0
 
 
+class FeedStanding(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A followed instrument as its listener sees it: `state` since `since`, and its last audit.
+
+    `audited_at` is None where nothing was compared yet; `agreed` says how that ended.
+    """
+
+    instrument: str
+    state: FeedState
+    since: Number
+    audited_at: Number | None = None
+    agreed: bool = False
+
+
 class VenueStatus(msgspec.Struct, frozen=True, array_like=True, tag="venue", gc=False):
-    """A venue as its listener sees it: connections, and how many followed instruments are live."""
+    """A venue as its listener sees it: connections, and how many followed instruments are live.
+
+    It is in its state since `since`, 0 from one that does not say it. `feeds` are told with each
+    change of a state, and of audits alone at most every 10 s.
+    """
 
     venue: str
     state: FeedState
@@ -102,6 +120,8 @@ class VenueStatus(msgspec.Struct, frozen=True, array_like=True, tag="venue", gc=
     connections: Count
     instruments: Count
     instruments_live: Count
+    since: Number = 0
+    feeds: tuple[FeedStanding, ...] = ()
 
 
 class Instruments(msgspec.Struct, frozen=True, array_like=True, tag="instruments", gc=False):

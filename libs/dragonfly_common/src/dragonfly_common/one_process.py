@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import shlex
+from collections import ChainMap
 from collections.abc import Sequence
 from functools import partial
 from typing import Final
@@ -125,8 +126,8 @@ class _Whole:
 
     def _say(self) -> None:
         if len(self._facts) == self._parts:
-            # Who runs this process is told what the last service has to tell: where bots connect.
-            self.process.ready(**[*self._facts.values()][-1])
+            # Who runs this process is told what its services have to tell: where bots connect.
+            self.process.ready(**dict(ChainMap(*reversed(self._facts.values()))))
             for reason in self._unready.values():
                 self.process.not_ready(reason)
 

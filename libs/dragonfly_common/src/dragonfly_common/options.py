@@ -24,6 +24,7 @@ __all__ = [
     "curve_options",
     "depth_option",
     "equivalent_option",
+    "fees_option",
     "instrument_option",
     "linger_option",
     "market_options",
@@ -57,7 +58,7 @@ class NumberRange(click.FloatRange):
         return number
 
 
-def upstream_option(whose: str) -> Callable[[F], F]:
+def upstream_option(whose: str, more: str = "") -> Callable[[F], F]:
     """Return the decorator of `--upstream`: addresses on the bus, as `upstreams`."""
     return click.option(
         "--upstream",
@@ -66,7 +67,7 @@ def upstream_option(whose: str) -> Callable[[F], F]:
         required=True,
         metavar="ADDRESS",
         help=f"{whose} address on the bus; may be repeated. A host name in tcp://host:port stands "
-        "for all its addresses, looked up again every second.",
+        f"for all its addresses, looked up again every second. {more}".rstrip(),
     )
 
 
@@ -243,7 +244,16 @@ bots_options: Final = _all_of(
         " it.  [default: no token is needed]",
     ),
 )
-"""The decorator of which bots a gateway lets in: `--tls-…` and `--tokens`."""
+"""The decorator of what a gateway knows of bots: `--tls-…` and `--tokens`."""
+
+fees_option: Final = click.option(
+    "--fees",
+    multiple=True,
+    metavar="VENUE=BPS,…",
+    help="Taker fees in basis points that executable prices are net of, such as"
+    " binance=10,kraken=26; * stands for all other venues. A bot's own table in the tokens file"
+    " goes before it, and one in a request before both.  [default: prices are without fees]",
+)
 
 audit_options: Final = _all_of(
     click.option(

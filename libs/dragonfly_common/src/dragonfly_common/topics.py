@@ -49,6 +49,8 @@ class ViewKind(StrEnum):
     BOOK = "book"
     BBO = "bbo"
     LIQUIDITY = "liquidity"
+    LEVELS = "levels"
+    """A book of all that each venue shows, cut nowhere: what prices after fees are made of."""
 
 
 _KINDS: Final = {kind.value: kind for kind in ViewKind}
@@ -63,6 +65,7 @@ def book_topic(instrument: str, venue: str) -> str:
     return f"book.{instrument}.{venue}."
 
 
+@lru_cache(maxsize=4096)
 def view_topic(kind: ViewKind, instrument: str) -> str:
     return f"view.{kind}.{instrument}."
 

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import re
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 from typing import Final
 
 from dragonfly_common.errors import InstrumentError
 from dragonfly_common.spelling import example_of
 
-__all__ = ["MAX_DEPTH", "FeedState", "Level", "Side", "is_instrument", "normalise_instrument"]
+__all__ = [
+    "MAX_DEPTH",
+    "FeedState",
+    "Level",
+    "OrderSide",
+    "Side",
+    "is_instrument",
+    "normalise_instrument",
+]
 
 MAX_DEPTH: Final = 100
 """Levels a side that any part of the system can be asked for."""
@@ -38,6 +46,18 @@ class FeedState(IntEnum):
     """The venue does not list the instrument."""
     HALTED = 6
     """The venue says that nobody can trade it now."""
+
+
+class OrderSide(StrEnum):
+    """The direction of an order: a buy takes asks, and a sell takes bids."""
+
+    BUY = "buy"
+    SELL = "sell"
+
+    @property
+    def sign(self) -> int:
+        """1 of a buy, which wants less money and more of the base; -1 of a sell."""
+        return 1 if self is OrderSide.BUY else -1
 
 
 def normalise_instrument(text: str) -> str:

@@ -51,13 +51,15 @@ class Role(StrEnum):
     LISTENER = "listener"
     AGGREGATOR = "aggregator"
     GATEWAY = "gateway"
+    ENGINE = "engine"
 
 
 _SUBSCRIBERS: Final = {
     # Those of its own role are its peers.
     Role.LISTENER: {Role.AGGREGATOR, Role.LISTENER},
-    Role.AGGREGATOR: {Role.GATEWAY, Role.AGGREGATOR},
+    Role.AGGREGATOR: {Role.GATEWAY, Role.AGGREGATOR, Role.ENGINE},
     Role.GATEWAY: set[Role](),
+    Role.ENGINE: {Role.GATEWAY},
 }
 
 
@@ -65,6 +67,7 @@ _UPSTREAM: Final = {
     Role.LISTENER: Role.LISTENER,
     Role.AGGREGATOR: Role.LISTENER,
     Role.GATEWAY: Role.AGGREGATOR,
+    Role.ENGINE: Role.AGGREGATOR,
 }
 
 

@@ -7,15 +7,26 @@ import select
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextvars import copy_context
-from typing import Final
+from functools import partial
+from typing import Final, Protocol
 from weakref import WeakKeyDictionary
 
-from dragonfly_common.bus.publisher import Publisher
-from dragonfly_common.bus.subscriber import Subscriber
+__all__ = ["End", "Waiter", "drive"]
 
-__all__ = ["Waiter", "drive"]
 
-End = Publisher | Subscriber
+class End(Protocol):
+    """An end of the bus, or of a channel."""
+
+    on_pending: Callable[[], None] | None
+
+    def fileno(self) -> int | None:
+        """Return the descriptor to wait on; None where `on_pending` is all there is."""
+        ...
+
+    def tick(self) -> float:
+        """Do what is due by the time; return seconds until the next time."""
+        ...
+
 
 # ZeroMQ's file descriptor is edge-triggered; should an edge ever be missed, this wakes us anyway.
 LONGEST_WAIT_S: Final = 0.25
@@ -70,22 +81,18 @@ class _RunQueue:
     """
 
     def __init__(self) -> None:
-        self._due: deque[_Driver] = deque()
+        self.due: deque[_Driver] = deque()
 
-    def join(self, driver: _Driver) -> None:
-        self._due.append(driver)
-        if len(self._due) == 1:
-            driver.loop.call_soon(self._take)
-
-    def _take(self) -> None:
+    def take(self) -> None:
+        due = self.due
         for _ in range(MOST_IN_A_ROW):
             try:
-                self._due[0].take()
+                due[0].take()
             finally:
-                self._due.popleft()
-            if not self._due:
+                due.popleft()
+            if not due:
                 return
-        self._due[0].loop.call_soon(self._take)
+        due[0].loop.call_soon(self.take)
 
 
 _run_queues: Final[WeakKeyDictionary[asyncio.AbstractEventLoop, _RunQueue]] = WeakKeyDictionary()
@@ -107,6 +114,7 @@ class _Driver:
         self._queue = _run_queues.setdefault(loop, _RunQueue())
         # Who publishes within this process calls for the turn, and must not be named in its log.
         self._context = copy_context()
+        self.take: Callable[[], None] = partial(self._context.run, self.turn)
         self._soon = False
         self._next: asyncio.TimerHandle | None = None
         self._next_at = 0.0
@@ -123,15 +131,17 @@ class _Driver:
         except Exception as error:  # noqa: BLE001 - raised where `over` is awaited
             self.over.set_exception(error)
             return
-        self._turn_by(self.loop.time() + max(0.0, due_s))
+        at = self.loop.time() + max(0.0, due_s)
+        if self._next is None or at < self._next_at:  # most turns leave the timer as it is
+            self._turn_by(at)
 
     def turn_soon(self) -> None:
         if not self._soon:
             self._soon = True
-            self._queue.join(self)
-
-    def take(self) -> None:
-        self._context.run(self.turn)
+            due = self._queue.due
+            due.append(self)
+            if len(due) == 1:
+                self.loop.call_soon(self._queue.take)
 
     def end(self) -> None:
         self.over.cancel()
@@ -139,10 +149,8 @@ class _Driver:
             self._next.cancel()
 
     def _turn_by(self, at: float) -> None:
-        """Take a turn then at the latest. Most turns leave the timer as it is."""
+        """Take a turn then at the latest."""
         if self._next is not None:
-            if self._next_at <= at:
-                return
             self._next.cancel()
         self._next_at = at
         self._next = self.loop.call_at(at, self._turn_in_time, context=self._context)

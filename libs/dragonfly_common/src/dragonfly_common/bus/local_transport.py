@@ -63,13 +63,14 @@ class LocalEndpoint(Endpoint):
     def address(self) -> str:
         return self._address
 
-    def pack(self, message: Delivery) -> Delivery:
-        return message
-
-    def send(self, packed: Delivery) -> None:
+    def send(self, message: Delivery) -> Delivery:
         counters.BUS_PUBLISHED.count += 1
         for upstream in self._place.upstreams:
-            upstream.put(packed)
+            upstream.put(message)
+        return message
+
+    def repeat(self, sent: Delivery) -> None:
+        self.send(sent)
 
     def subscribe(self, prefix: str) -> None:
         """Note that one more wants `prefix`."""
@@ -92,14 +93,12 @@ class LocalEndpoint(Endpoint):
     def next_asked(self) -> bytes | None:
         return self._asked.popleft() if self._asked else None
 
-    def pending(self) -> bool:
-        return bool(self._asked)
-
     def fileno(self) -> None:
         return None
 
-    def guard(self) -> None:
-        """Do nothing: within a process everybody is trusted."""
+    def guard(self) -> bool:
+        """Say whether subscribers said something: within a process everybody is trusted."""
+        return bool(self._asked)
 
     def follow(self) -> None:
         """Do nothing: the address is no name."""

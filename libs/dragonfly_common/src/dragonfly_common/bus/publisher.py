@@ -94,17 +94,17 @@ class Publisher:
         A state too large for any subscriber is counted, logged and not sent.
         """
         seq = self._seqs.get(topic, 0) + 1
-        packed = self._pack(topic, seq, body)
-        if packed is None:
+        sent = self._send(topic, seq, body)
+        if sent is None:
             counters.BUS_DROPPED.labels("oversized").inc()
             logger.error("state too large", topic=topic, most_bytes=transport.MAX_STATE_BYTES)
             return
         if topic not in self._last:
             insort(self._topics, topic)
-        self._last[topic] = packed
+        self._last[topic] = sent
         self._seqs[topic] = self._changed[topic] = seq
-        self._endpoint.send(packed)
-        self._beat_in_time()  # also where so much is sent that a turn takes long
+        if (now := self._clock.monotonic()) >= self._next_beat:
+            self._beat_in_time(now)  # also where so much is sent that a turn takes long
 
     def forget(self, topic: str) -> None:
         """Void the last value of `topic`: later subscribers hear nothing of it."""
@@ -119,6 +119,8 @@ class Publisher:
         # with 2,000 at a time a flood of 20 connections took 450 MB, and so it takes 115.
         while (frame := self._endpoint.next_asked()) is not None:
             interests.append(Interest(frame[1:].decode(), frame[:1] == b"\x01"))
+        if not interests:
+            return interests
         wanted = dict.fromkeys(interest.prefix for interest in interests if interest.wanted)
         if HEARTBEAT_PREFIX in wanted:
             # Whoever hears a beat first knows that none was lost, and need not ask for all again.
@@ -132,9 +134,10 @@ class Publisher:
 
         Return seconds until the next time, 0 where there is something to drain.
         """
-        self._endpoint.guard()
-        left = self._beat_in_time()
-        return 0.0 if self._endpoint.pending() else left
+        now = self._clock.monotonic()
+        if now >= self._next_beat:
+            self._beat_in_time(now)
+        return 0.0 if self._endpoint.guard() else self._next_beat - now
 
     def close(self) -> None:
         """Say bye, so that consumers need not wait for silence, and close."""
@@ -154,26 +157,23 @@ class Publisher:
                 return
             # The next beat names it, so that an answer that overflowed is asked for again.
             self._changed[topic] = self._seqs[topic]
-            self._endpoint.send(self._last[topic])
+            self._endpoint.repeat(self._last[topic])
 
-    def _beat_in_time(self) -> float:
-        now = self._clock.monotonic()
-        if now >= self._next_beat:
-            self._next_beat = now + transport.BEAT_INTERVAL_S
-            self._endpoint.follow()
-            self._beat(bye=False)
-        return self._next_beat - now
+    def _beat_in_time(self, now: float) -> None:
+        self._next_beat = now + transport.BEAT_INTERVAL_S
+        self._endpoint.follow()
+        self._beat(bye=False)
 
     def _beat(self, *, bye: bool) -> None:
         named = list(islice(self._changed, MOST_NAMED))
         digest = {topic: self._changed.pop(topic) for topic in named}
         self._beats += 1
-        self._endpoint.send(self._pack(self._beat_topic, self._beats, Heartbeat(digest, bye)))
+        self._send(self._beat_topic, self._beats, Heartbeat(digest, bye))
 
-    def _pack(self, topic: str, seq: int, body: Body) -> Any:
+    def _send(self, topic: str, seq: int, body: Body) -> Any:
         now_ns = self._clock.now_ns()
         said = Delivery(topic, self.publisher_id, self.epoch, seq, now_ns, body)
-        return self._endpoint.pack(said)
+        return self._endpoint.send(said)
 
     def _tell_pending(self) -> None:
         if self.on_pending is not None:

@@ -85,7 +85,8 @@ class Subscriber:
         self._names: dict[str, tuple[int, float]] = {}
         self._losses: list[PublisherLost] = []
         self._look_at = 0.0
-        """Until then nobody has been silent for too long, whatever is heard."""
+        """Until then nobody has been silent for too long, whatever is heard; now where keys may
+        have changed, or there are losses to tell."""
         self._servers = ServerKeys(keys, servers) if keys else None
         self._settled_at = clock.monotonic() + SETTLED_S
         self._discovery = Discovery(map(check_upstream, upstreams), look_up)
@@ -128,7 +129,8 @@ class Subscriber:
         # those who seem silent are dropped with it and asked afresh. All that is read counts as
         # heard at the beginning, so that standing still in the midst of it shows in the same way.
         now = self._clock.monotonic()
-        self._look(now)
+        if now >= self._look_at or self._discovery.addresses is not self._followed:
+            self._look(now)
         due = dict.fromkeys(self._poller.ready())
         for upstream in self._upstreams.values():
             if upstream.unread:
@@ -144,7 +146,10 @@ class Subscriber:
         self._losses.clear()
         for upstream in self._upstreams.values():
             if upstream.newest:
-                events += filter(None, map(_open, upstream.newest.items()))
+                for topic, said in upstream.newest.items():
+                    news = said if isinstance(said, Delivery) else _open(topic, said)
+                    if news is not None:
+                        events.append(news)
                 upstream.newest.clear()
         return events
 
@@ -153,7 +158,11 @@ class Subscriber:
 
         Return seconds until the next look, 0 where there is something to drain.
         """
-        left = self._look(self._clock.monotonic())
+        now = self._clock.monotonic()
+        if now >= self._look_at or self._discovery.addresses is not self._followed:
+            left = self._look(now)
+        else:
+            left = self._look_at - now
         for upstream in self._upstreams.values():
             if upstream.unread:
                 return 0.0
@@ -162,8 +171,6 @@ class Subscriber:
     def _look(self, now: float) -> float:
         if self._discovery.addresses is not self._followed:
             self._follow()
-        if now < self._look_at and not (self._losses or self._servers):
-            return self._look_at - now
         if self._servers:
             self._servers.keys.refresh(now)
             for upstream in [
@@ -183,7 +190,7 @@ class Subscriber:
             if (wait := upstream.tick(now)) is not None
         ]
         left = min(due, default=math.inf)
-        self._look_at = now + left
+        self._look_at = now if self._servers else now + left
         return left
 
     def close(self) -> None:
@@ -360,10 +367,7 @@ def _body_of(said: Message) -> Body:
     return said.body if isinstance(said, Delivery) else codec.decode_body(said.body)
 
 
-def _open(received: tuple[str, Message]) -> Delivery | None:
-    topic, said = received
-    if isinstance(said, Delivery):
-        return said
+def _open(topic: str, said: Envelope) -> Delivery | None:
     try:
         body = codec.decode_body(said.body)
     except DecodeError as error:

@@ -82,20 +82,19 @@ class Endpoint(ABC):
         """Where subscribers connect."""
 
     @abstractmethod
-    def pack(self, message: Delivery) -> Any | None:
-        """Return a message as it is sent, None where it is too large for any subscriber."""
+    def send(self, message: Delivery) -> Any | None:
+        """Send to whoever subscribed, and return what `repeat` takes.
+
+        What is too large for any subscriber is not sent, and None is returned.
+        """
 
     @abstractmethod
-    def send(self, packed: Any) -> None:
-        """Send to whoever subscribed."""
+    def repeat(self, sent: Any) -> None:
+        """Send again what `send` returned."""
 
     @abstractmethod
     def next_asked(self) -> bytes | None:
         """Return what a subscriber says next: b"\x01" or b"\x00" and a prefix; None: nothing."""
-
-    @abstractmethod
-    def pending(self) -> bool:
-        """Say whether subscribers said something."""
 
     @abstractmethod
     def fileno(self) -> int | None:
@@ -106,8 +105,8 @@ class Endpoint(ABC):
         """Bind what the name stands for now and nothing else."""
 
     @abstractmethod
-    def guard(self) -> None:
-        """See who came in and who was refused."""
+    def guard(self) -> bool:
+        """See who came in and who was refused; say whether subscribers said something."""
 
     @abstractmethod
     def close(self, linger_ms: int = 0) -> None:

@@ -15,7 +15,9 @@ __all__ = [
     "Event",
     "SocketPoller",
     "descriptor",
+    "new_dealer",
     "new_publisher",
+    "new_router",
     "new_subscriber",
     "next_event",
     "readable",
@@ -68,6 +70,16 @@ _SUBSCRIBER: Final[_Options] = {
 }
 
 
+# An order's messages are acknowledged and repeated by their senders: queues may be short, and what
+# does not fit is refused, never dropped unseen.
+CHANNEL_HWM: Final = 1000
+MAX_CHANNEL_BYTES: Final = 1 << 20
+_CHANNEL: Final[_Options] = {
+    zmq.SNDHWM: CHANNEL_HWM,
+    zmq.RCVHWM: CHANNEL_HWM,
+    zmq.MAXMSGSIZE: MAX_CHANNEL_BYTES,
+}
+
 # As plain numbers: combining flags of their own type costs as much as a send.
 _FIRST: Final = int(zmq.SNDMORE | zmq.NOBLOCK)
 _LAST: Final = int(zmq.NOBLOCK)
@@ -80,6 +92,15 @@ def new_publisher(address: str) -> zmq.Socket[bytes]:
 
 def new_subscriber(address: str) -> zmq.Socket[bytes]:
     return _new(zmq.SUB, _SUBSCRIBER, address)
+
+
+def new_router(address: str) -> zmq.Socket[bytes]:
+    return _new(zmq.ROUTER, _CHANNEL | {zmq.ROUTER_MANDATORY: 1}, address)
+
+
+def new_dealer(address: str) -> zmq.Socket[bytes]:
+    # Nothing waits for a connection that is not there: its sender repeats it anyway.
+    return _new(zmq.DEALER, _CHANNEL | {zmq.IMMEDIATE: 1}, address)
 
 
 def send(socket: zmq.Socket[bytes], topic: bytes, payload: bytes) -> None:

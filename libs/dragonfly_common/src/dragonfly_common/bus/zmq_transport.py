@@ -28,7 +28,7 @@ from dragonfly_common.errors import AddressError
 from dragonfly_common.sequencing import BusSequencer
 from dragonfly_common.staleness import Lag
 
-__all__ = ["ZmqEndpoint", "ZmqUpstream"]
+__all__ = ["ZmqEndpoint", "ZmqUpstream", "refuse_if_taken"]
 
 # A socket that fails at once is not replaced more often than this.
 REOPEN_INTERVAL_S: Final = 0.2
@@ -70,7 +70,7 @@ class ZmqEndpoint(Endpoint):
         self._followed: frozenset[str] = frozenset()
         self._complained = False
         if address.startswith("ipc://"):
-            _refuse_if_taken(Path(address[6:]), address)
+            refuse_if_taken(address)
         self.socket = zmq_sockets.new_publisher(address)
         secured = keys if address.startswith("tcp://") else None
         self._subscriptions = Subscriptions(clock, secured.refusal if secured else None)
@@ -90,34 +90,32 @@ class ZmqEndpoint(Endpoint):
         """Where the socket is bound now, blanks between; where it shall be while it is not."""
         return " ".join(self._bound.values()) or self._given
 
-    def pack(self, message: Delivery) -> _Packed | None:
-        """Return a message as it is sent, None where it is too large for any subscriber."""
+    def send(self, message: Delivery) -> _Packed | None:
+        """Send to whoever subscribed, unless it is too large; see `Endpoint`."""
         payload = codec.encode_message(
             message.publisher, message.epoch, message.seq, message.ts_pub, message.body
         )
         if len(payload) > MAX_STATE_BYTES:
             # A subscriber would hang up on it, come back, be answered with it, and hang up again.
             return None
-        return message.topic.encode(), payload
+        packed = message.topic.encode(), payload
+        self.repeat(packed)
+        return packed
 
-    def send(self, packed: _Packed) -> None:
-        """Send to whoever subscribed."""
+    def repeat(self, sent: _Packed) -> None:
+        """Send again what `send` returned."""
         counters.BUS_PUBLISHED.count += 1
-        zmq_sockets.send(self.socket, *packed)
-        if self.pending():
+        zmq_sockets.send(self.socket, *sent)
+        if zmq_sockets.readable(self.socket):
             self._on_asked()
 
     def next_asked(self) -> bytes | None:
         """Return what a subscriber says next: b"\x01" or b"\x00" and a prefix; None: nothing."""
-        while self.pending():
+        while zmq_sockets.readable(self.socket):
             frame = self.socket.recv(zmq.NOBLOCK, copy=False)
             if self._subscriptions.admit(frame):
                 return frame.bytes
         return None
-
-    def pending(self) -> bool:
-        """Say whether subscribers said something."""
-        return zmq_sockets.readable(self.socket)
 
     def fileno(self) -> int | None:
         """Return the descriptor that tells of what subscribers say, None where a call does."""
@@ -133,10 +131,11 @@ class ZmqEndpoint(Endpoint):
                 self._complained = True
                 logger.warning("bus not bound", address=self._given, reason=str(error))
 
-    def guard(self) -> None:
-        """See who came in and who was refused."""
+    def guard(self) -> bool:
+        """See who came in and who was refused; say whether subscribers said something."""
         if self._auth:
             self._auth.look()
+        return zmq_sockets.readable(self.socket)
 
     def close(self, linger_ms: int = 0) -> None:
         self._discovery.close()
@@ -329,7 +328,13 @@ class ZmqUpstream(Upstream):
         self._socket.close()
 
 
-def _refuse_if_taken(path: Path, address: str) -> None:
+def refuse_if_taken(address: str) -> None:
+    """Refuse an ipc address that a process serves, or where something else is.
+
+    Raises:
+        AddressError: it is taken.
+    """
+    path = Path(address[6:])
     # ZeroMQ unlinks the path, whatever it is, and binds anew: a file would be gone, and a second
     # process would silently cut the first one off.
     if path.exists() and not path.is_socket():
