@@ -45,7 +45,8 @@ class EchoServer:
     """Listens on `port` of loopback, with a clock of its own.
 
     The clock runs `speed` times as fast as ours. Behind a Heartbeat or TestRequest it stands still
-    until something is heard, for `patience_s` at most: a slow machine is no silent peer.
+    until something is heard, for `patience_s` at most, and otherwise goes on a tick at a time: a
+    slow machine is no silent peer, and no two of its times come at once.
     """
 
     def __init__(self, speed: float, patience_s: float) -> None:
@@ -122,6 +123,7 @@ class EchoServer:
 
     def _clocks(self) -> tuple[float, int]:
         real = time.monotonic()
-        self._now += max(0.0, real - max(self._ran_at, self._held_until)) * self._speed
+        passed = max(0.0, real - max(self._ran_at, self._held_until))
+        self._now += min(passed, TICK_S) * self._speed
         self._ran_at = real
         return self._now, time.time_ns()

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
-from dragonfly_fix.codec import FixDecoder, FixMessage, decode_fields, encode, encode_fields
+from dragonfly_fix.codec import Field, FixDecoder, FixMessage, decode_fields, encode, encode_fields
 from dragonfly_fix.session import (
     Acceptor,
     FixEvent,
@@ -61,11 +61,18 @@ class Peer:
     """Plays the other side of an acceptor by hand."""
 
     def __init__(
-        self, store: Store | None = None, *, refusal: str | None = None, rules: Rules | None = None
+        self,
+        store: Store | None = None,
+        *,
+        answer: Sequence[Field] | None = None,
+        refusal: str | LogonRefused | None = None,
+        rules: Rules | None = None,
     ) -> None:
         self.store = MemoryStore() if store is None else store
         self.now = 100.0
-        admission = LogonAdmitted(self.store) if refusal is None else LogonRefused(refusal)
+        admission: LogonAdmitted | LogonRefused = LogonAdmitted(self.store, answer)
+        if refusal is not None:
+            admission = LogonRefused(refusal) if isinstance(refusal, str) else refusal
         self.session = Acceptor(lambda _: admission, self.now, rules or Rules())
 
     @property

@@ -41,7 +41,8 @@ def test_a_message_is_read_as_it_was_written(
     kind: bytes, header: list[Field], body: list[Field]
 ) -> None:
     frame = encode(kind, encode_fields(header), encode_fields(body))
-    assert list(FixDecoder().feed(frame)) == [FixMessage(kind, [*header, *body])]
+    read = FixMessage(kind, [*header, *body], frame=frame[: -len("10=000|")])
+    assert list(FixDecoder().feed(frame)) == [read]
 
 
 @given(FIELDS, RAW, FIELDS)
@@ -107,7 +108,7 @@ def test_the_example_of_the_specification() -> None:
         (framed("35=0|005=8|"), "no number"),
         (framed("35=0|58|"), "no number"),
         (framed("35=0|58=8"), "no end"),
-        (framed(""), "no fields"),
+        (framed(""), "come third"),
         (framed("35=A|95=9|96=a|"), "length of field 96"),
         ("8=FIX.4.4|35=0|9=5|34=1|52=7|", "BodyLength"),
         ("35=0|8=FIX.4.4|9=5|10=161|", "BeginString"),

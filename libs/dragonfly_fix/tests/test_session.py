@@ -4,22 +4,26 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from dragonfly_fix.codec import Garbled
+from dragonfly_fix.codec import Garbled, encode_fields
 from dragonfly_fix.dictionary import InvalidMessageError, RejectReason
+from dragonfly_fix.gaps import MOST_EARLY, MOST_TIMES
 from dragonfly_fix.session import (
+    Answered,
     Initiator,
     LoggedOn,
     LoggedOut,
+    LogonRefused,
     NotLoggedOnError,
     Received,
     Rejected,
     Rules,
+    keep_for_later,
 )
 from dragonfly_fix.session_state import SessionState
-from dragonfly_fix.sqlite_store import SqliteStore
+from dragonfly_fix.sqlite_store import SqliteFile, SqliteStore
 from dragonfly_fix.store import MemoryStore
 from fix_world import BODY, EPOCH_NS, Line, Peer, app, drawn
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 NEWS = "148=news|33=1|58=x"
@@ -57,6 +61,42 @@ def test_a_refused_logon_is_told_why_where_there_is_a_reason() -> None:
     assert told.store.next_out == 1
 
 
+def test_a_dialect_may_reject_a_logon_with_its_code_and_then_log_out() -> None:
+    reject = [(58, b"in use"), (372, b"A"), (373, b"99"), (25016, b"-1033")]
+    told = Peer(refusal=LogonRefused("in use", reject))
+    assert told.logs_on() == [
+        "35=3|34=1|45=1|58=in use|372=A|373=99|25016=-1033",
+        "35=5|34=2|58=in use",
+    ]
+    assert told.is_in(SessionState.CLOSING)
+
+
+def test_a_dialect_may_answer_a_logon_in_its_own_words() -> None:
+    peer = Peer(answer=[(25037, b"here")])
+    assert peer.logs_on(1, "141=Y") == ["35=A|34=1|98=0|108=10|25037=here"]
+    assert peer.is_in(SessionState.ACTIVE)
+
+
+def test_where_nothing_is_recovered_a_gap_is_rejected_and_is_the_end() -> None:
+    codes = {RejectReason.OUT_OF_RANGE: [(25016, b"-1179")]}
+    peer = logged_on(rules=Rules(recovers=False, reject_fields=codes))
+    assert peer.says("B", 3, NEWS) == [
+        "35=3|34=2|45=3|58=Value is incorrect (out of range) for this tag|371=34|372=B|373=5"
+        "|25016=-1179",
+        "35=5|34=3|58=MsgSeqNum too high, expecting 2 but received 3",
+    ]
+    assert peer.is_in(SessionState.CLOSING)
+
+
+def test_where_nothing_is_recovered_a_second_logon_is_rejected() -> None:
+    peer = logged_on(rules=Rules(recovers=False))
+    assert peer.logs_on(2, "141=Y") == [
+        "35=3|34=2|45=2|58=Message not expected now|372=A|373=99",
+    ]
+    assert peer.is_in(SessionState.ACTIVE)
+    assert peer.store.next_in == 3
+
+
 @pytest.mark.parametrize(
     ("rest", "text"),
     [
@@ -77,6 +117,29 @@ def test_a_garbled_logon_ends_the_connection() -> None:
     assert answer == []
     assert isinstance(events[0], Garbled)
     assert peer.is_in(SessionState.ENDED)
+
+
+def test_the_application_may_ask_for_a_sign_of_life() -> None:
+    peer = logged_on()
+    peer.session.test(b"7", peer.now, peer.now_ns)
+    assert drawn(peer.session.output()) == ["35=1|34=2|112=7"]
+    assert peer.sends(peer.stamp("0", 2, "112=7")) == ([], [Answered(b"7")])
+    assert peer.sends(peer.stamp("0", 3)) == ([], [])
+    assert peer.sends(peer.stamp("0", 4, "112=TEST")) == ([], [])
+    with pytest.raises(NotLoggedOnError):
+        Peer().session.test(b"8", 0.0, 0)
+
+
+def test_whoever_reads_a_feed_may_judge_it_by_itself() -> None:
+    peer = logged_on(rules=Rules(checks_received=False, longest_frame=200))
+    answer, [received] = peer.sends(peer.stamp("X", 2, "262=d1|268=1|279=9|1003=7"))
+    assert answer == []
+    assert isinstance(received, Received)
+    assert [tag for tag, _ in received.message.fields] == [34, 49, 52, 56]
+    assert received.message.frame.endswith(b"\x01279=9\x011003=7\x01")
+    assert peer.says("1", 3) == ["35=3|34=2|45=3|58=Required tag missing|371=112|372=1|373=1"]
+    _, [garbled] = peer.sends(peer.stamp("X", 4, "262=" + "d" * 200))
+    assert isinstance(garbled, Garbled)
 
 
 def test_a_connection_without_a_logon_ends() -> None:
@@ -280,15 +343,89 @@ def test_what_the_application_did_not_finish_comes_again() -> None:
 
 
 def test_a_session_goes_on_after_a_restart(tmp_path: Path) -> None:
-    with SqliteStore(tmp_path / "orders.db", "YOU>ME") as store:
-        peer = logged_on(store)
+    with SqliteFile(tmp_path / "orders.db") as file:
+        peer = logged_on(SqliteStore(file, "YOU>ME"))
         peer.is_sent()
         peer.says("B", 2, NEWS)
-    with SqliteStore(tmp_path / "orders.db", "YOU>ME") as store:
+    with SqliteFile(tmp_path / "orders.db") as file:
+        store = SqliteStore(file, "YOU>ME")
         again = logged_on(store)
         assert (store.next_out, store.next_in) == (4, 4)
         answer = again.says("2", 4, "7=2|16=2")
         assert [one[:14] for one in answer] == ["35=B|34=2|43=Y"]
+
+
+def test_what_was_kept_for_a_peer_that_was_away_is_sent_when_it_asks() -> None:
+    store = MemoryStore()
+    assert keep_for_later(store, (b"ME", b"YOU"), b"B", encode_fields([(148, b"x")]), 0) == 1
+    peer = logged_on(store)
+    assert peer.says("2", 2, "7=1|16=1")[0].startswith("35=B|34=1|43=Y")
+
+
+# What a side that is broken, or means harm, can make us do.
+
+
+def test_the_same_is_sent_again_so_many_times_and_no_more() -> None:
+    peer = logged_on()
+    peer.is_sent()
+    for number in range(2, 2 + MOST_TIMES):
+        assert len(peer.says("2", number, "7=2|16=0")) == 1
+    [logout] = peer.says("2", 2 + MOST_TIMES, "7=1|16=0")
+    assert logout == "35=5|34=3|58=ResendRequest from 1: all of it was sent 20 times"
+    assert peer.is_in(SessionState.CLOSING)
+
+
+def test_all_is_sent_again_so_many_times_and_no_more() -> None:
+    peer = logged_on()
+    for _ in range(99):
+        peer.is_sent()
+    answers = [peer.says("2", number, f"7={number}|16=0") for number in range(2, 50)]
+    assert peer.is_in(SessionState.CLOSING)
+    assert sum(map(len, answers)) <= MOST_TIMES * 100 + 1
+
+
+def test_a_side_that_asks_part_by_part_or_for_each_gap_is_answered() -> None:
+    peer = logged_on()
+    for number in range(2, 102):
+        peer.is_sent()
+        assert len(peer.says("2", number, f"7={number}|16={number}")) == 1
+
+
+def test_a_long_replay_is_made_as_it_is_taken() -> None:
+    peer = logged_on()
+    for _ in range(2000):
+        peer.is_sent()
+    first = peer.says("2", 2, "7=2|16=0")
+    assert len(first) < 1000
+    assert peer.is_sent()[0].startswith(f"35=B|34={len(first) + 2}|43=Y")
+    rest = drawn(b"".join(iter(peer.session.output, b"")))
+    assert [one[:14] for one in rest[-2:]] == ["35=B|34=2001|4", "35=B|34=2002|1"]
+
+
+def test_what_never_comes_is_asked_for_so_many_times() -> None:
+    peer = logged_on()
+    assert peer.says("B", 4, NEWS) == ASKED_FROM_2
+    answers = [peer.waits(10.0) + peer.says("0", 5 + number) for number in range(MOST_TIMES)]
+    asked = [one for answer in answers for one in answer if one.startswith("35=2|")]
+    assert len(asked) == MOST_TIMES - 1
+    assert answers[-1] == [
+        f"35=0|34={peer.store.next_out - 2}",
+        f"35=5|34={peer.store.next_out - 1}|58=MsgSeqNum 2 was asked for 20 times and did not come",
+    ]
+
+
+def test_what_comes_early_takes_so_much_memory_and_no_more() -> None:
+    peer = logged_on()
+    long = "148=news|33=1|58=" + "x" * 60_000
+    assert peer.says("B", 3, long) == ASKED_FROM_2
+    for number in range(4, 204):
+        assert peer.says("B", number, long) == []
+    kept = peer.store.next_in + MOST_EARLY // 60_000
+    # Behind what was kept is another gap.
+    assert peer.says("B", 2, NEWS) == []
+    assert 10 < peer.store.next_in <= kept
+    [asked] = peer.says("B", 204, NEWS)
+    assert asked.endswith(f"|7={peer.store.next_in}|16=0")
 
 
 # Judgements.
@@ -394,7 +531,6 @@ def test_a_logout_that_nobody_answers_ends() -> None:
 # A line that loses frames, both ways.
 
 
-@settings(max_examples=60)
 @given(st.integers(0, 2**32), st.floats(0, 0.4), st.integers(1, 25))
 def test_every_message_is_delivered_once_and_in_order(
     seed: int, loss: float, messages: int

@@ -1,1 +1,1 @@
-"""FIX 4.4 without I/O: codec, dictionary and session, for acceptors and initiators."""
+"""FIX 4.4 for acceptors and initiators: codec, dictionary and session without I/O; a connection."""

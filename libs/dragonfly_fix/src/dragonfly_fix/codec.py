@@ -10,7 +10,7 @@ up no sequence number: the gap shows at the next message.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from typing import Final, NamedTuple
 from zlib import adler32
@@ -20,6 +20,7 @@ __all__ = [
     "DATA_OF",
     "LONGEST_FRAME",
     "SOH",
+    "USER_DEFINED",
     "Field",
     "FixDecoder",
     "FixMessage",
@@ -34,6 +35,9 @@ BEGIN_STRING: Final = b"FIX.4.4"
 SOH: Final = b"\x01"
 LONGEST_FRAME: Final = 1 << 16
 """Bytes of a body. Without a bound a wrong length would hold up all that follows."""
+
+USER_DEFINED: Final = 5000
+"""Tags from here on are defined between two parties."""
 
 DATA_OF: Final = {
     90: 91,
@@ -64,14 +68,38 @@ _LONGEST_HEAD: Final = 23
 _TRAILER_LENGTH: Final = len(b"10=000\x01")
 _TAG: Final = re.compile(rb"-?(?:0|[1-9][0-9]{0,8})")
 _LENGTH: Final = re.compile(rb"[0-9]{1,6}")
-# Tags whose fields are split blindly; a field of any other is looked at.
-_PLAIN: Final = {b"%d" % tag: tag for tag in range(1, 5000) if tag not in DATA_OF}
+
+
+class _Plain(dict[bytes, int]):
+    """Tags whose fields are split blindly; a field of any other is looked at."""
+
+    def __missing__(self, text: bytes) -> int:
+        tag = int(text) if _TAG.fullmatch(text) else 0
+        if tag < USER_DEFINED:
+            raise KeyError(text)
+        if len(self) < _MOST_PLAIN:  # a dialect has a few dozen of its own
+            self[text] = tag
+        return tag
+
+
+_MOST_PLAIN: Final = 2 * USER_DEFINED
+_PLAIN: Final = _Plain((b"%d" % tag, tag) for tag in range(1, USER_DEFINED) if tag not in DATA_OF)
 _UNMARKED: Final = bytes(set(range(256)) - set(b"=\x01"))
 _CHUNK: Final = 256
 """So many bytes add up to less than Adler-32's modulus: its lower half is their sum and one."""
 
 
-_PREFIXES: Final = {tag: b"%d=" % tag for tag in range(1, 5000)}
+_PREFIXES: Final = {tag: b"%d=" % tag for tag in range(1, USER_DEFINED)}
+
+
+_HEADER: Final = {
+    b"%d" % tag: tag
+    for tag in (
+        *(34, 35, 43, 49, 50, 52, 56, 57, 97, 115, 116, 122, 128, 129),
+        *(142, 143, 144, 145, 347, 369),
+    )
+}
+"""Tags of the header, but for data."""
 
 
 class FixMessage(NamedTuple):
@@ -80,8 +108,11 @@ class FixMessage(NamedTuple):
     type: bytes
     """Its MsgType (35)."""
     fields: list[Field]
-    """Header and body in the order in which they came, without 8, 9, 35 and 10."""
+    """Header and body in the order in which they came, without 8, 9, 35 and 10; the header alone of
+    a type whose body `FixDecoder` does not read."""
     begin_string: bytes = BEGIN_STRING
+    frame: bytes = b""
+    """As it came, without its checksum; empty of one that did not come."""
 
     def get(self, tag: int) -> bytes | None:
         """Return the value of the first field of `tag`; None where there is none."""
@@ -168,6 +199,18 @@ def decode_fields(data: bytes) -> list[Field]:
     return list(_looked_at(data))
 
 
+def _header_fields(data: bytes) -> list[Field]:
+    """Return the fields before the first one that is of the body."""
+    fields = []
+    for field in data.split(SOH, len(_HEADER))[:-1]:
+        text, _, value = field.partition(b"=")
+        tag = _HEADER.get(text)
+        if tag is None:
+            break
+        fields.append((tag, value))
+    return fields
+
+
 def _looked_at(data: bytes) -> Iterator[Field]:
     at, length = 0, None
     expected = 0
@@ -192,9 +235,16 @@ def _looked_at(data: bytes) -> Iterator[Field]:
 class FixDecoder:
     """Cuts a stream of bytes into messages. It holds at most one frame."""
 
-    def __init__(self, longest: int = LONGEST_FRAME) -> None:
-        """`longest` is the largest BodyLength (9) that is waited for."""
+    def __init__(
+        self, longest: int = LONGEST_FRAME, read_types: Collection[bytes] | None = None
+    ) -> None:
+        """`longest` is the largest BodyLength (9) that is waited for.
+
+        Of messages whose MsgType (35) is not among `read_types` the header alone is read: whoever
+        takes their frames reads the rest, so that all is read once.
+        """
         self._longest = longest
+        self._read_types = read_types
         self._buffer = bytearray()
         self._lost = False
         """What follows a garbled frame is told once."""
@@ -236,11 +286,13 @@ class FixDecoder:
         if trailer != b"10=%03d\x01" % checksum(framed):
             raise _GarbledError("BodyLength (9) or CheckSum (10) is wrong")
         del buffer[:_TRAILER_LENGTH]
-        fields = decode_fields(framed[body_at:])
-        tag, msg_type = fields.pop(0)
-        if tag != 35:
+        msg_type = framed[body_at + 3 : framed.find(SOH, body_at)]
+        if not framed.startswith(b"35=", body_at):
             raise _GarbledError("MsgType (35) does not come third")
-        return FixMessage(msg_type, fields, begin_string)
+        is_read = self._read_types is None or msg_type in self._read_types
+        fields = (decode_fields if is_read else _header_fields)(framed[body_at:])
+        del fields[0]
+        return FixMessage(msg_type, fields, begin_string, framed)
 
     def _skip_to_begin(self) -> bool:
         """Drop what comes before the next frame; return False where that is nothing."""

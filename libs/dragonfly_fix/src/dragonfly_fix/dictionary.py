@@ -15,20 +15,16 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import IntEnum
 from typing import Final, NamedTuple
 
-from dragonfly_fix.codec import Field, FixMessage
+from dragonfly_fix.codec import USER_DEFINED, Field, FixMessage
 from dragonfly_fix.timestamps import parse_timestamp
 
 __all__ = [
-    "USER_DEFINED",
     "Dictionary",
     "FieldDefinition",
     "FieldLayout",
     "InvalidMessageError",
     "RejectReason",
 ]
-
-USER_DEFINED: Final = 5000
-"""Tags from here on are defined between two parties."""
 
 
 class RejectReason(IntEnum):

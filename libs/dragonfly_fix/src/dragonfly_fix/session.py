@@ -4,7 +4,7 @@
     for event in session.receive(data, now, now_ns):
         …                                            an application answers here
     session.tick(now, now_ns)                        a few times a second
-    transport.write(session.output())                after each of these
+    transport.write(session.output())                after each of these, and while there is more
     if session.state is ENDED: transport.close()
 
 The session owns what is of the connection: its state, its timers, and messages that came too early.
@@ -20,18 +20,22 @@ What the numbers obey:
     of the replay is missing, or nothing of it came for a heartbeat interval.
 4.  ResendRequest and Logon are answered before their gap is asked for, or two sides that ask each
     other would do so for ever. A Logout is answered whatever its number.
-5.  A replay uses up no number. It holds application messages as they were, and gap fills.
+5.  A replay uses up no number. It holds application messages as they were, and gap fills. What is
+    sent meanwhile comes behind it.
+6.  The same is asked for, and answered, `MOST_TIMES`: a side that gets no further is broken.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from dragonfly_fix.codec import (
     BEGIN_STRING,
+    LONGEST_FRAME,
     Field,
     FixDecoder,
     FixMessage,
@@ -42,6 +46,7 @@ from dragonfly_fix.codec import (
 )
 from dragonfly_fix.dictionary import Dictionary, InvalidMessageError, RejectReason
 from dragonfly_fix.fix44 import FIX44, MsgType
+from dragonfly_fix.gaps import MOST_TIMES, Gap, SentAgain
 from dragonfly_fix.session_state import SessionEvent, SessionState, next_state
 from dragonfly_fix.store import MemoryStore, Store
 from dragonfly_fix.timestamps import format_timestamp, parse_timestamp
@@ -49,6 +54,7 @@ from dragonfly_fix.timestamps import format_timestamp, parse_timestamp
 __all__ = [
     "Acceptor",
     "AdmitLogon",
+    "Answered",
     "FixEvent",
     "FixSession",
     "Initiator",
@@ -60,9 +66,12 @@ __all__ = [
     "Received",
     "Rejected",
     "Rules",
+    "keep_for_later",
 ]
 
 AWAITING, LOGON_SENT, ACTIVE, LEAVING, CLOSING, ENDED = SessionState
+HEARS: Final = frozenset({ACTIVE, LEAVING})
+"""The states in which a message of the other side counts."""
 
 UNSUPPORTED_TYPE: Final = 3
 """BusinessRejectReason (380)."""
@@ -71,12 +80,17 @@ TEST_AFTER: Final = 1.2
 """Heartbeat intervals of silence until a TestRequest is sent."""
 CUT_AFTER: Final = 2.4
 """Heartbeat intervals of silence until the connection is given up."""
-MOST_EARLY: Final = 10_000
-"""Messages kept beyond a gap. Further ones are another gap."""
+MOST_OUTPUT: Final = 1 << 16
+"""Bytes of a replay that are made at once."""
+REPLAY_STEP: Final = 256
+"""Numbers of a replay that are read from the store at once."""
 LONGEST_REF: Final = 20
 """Bytes of an unknown MsgType (35) that are said back."""
 
 _TRAILER_LENGTH: Final = len(b"10=000\x01")
+_ADMIN: Final = frozenset([b"0", b"1", b"2", b"3", b"4", b"5", b"A"])
+_TEST_ID: Final = b"TEST"
+"""TestReqID (112) of the session's own tests of a silence."""
 _REVERSED: Final = {115: 128, 116: 129, 144: 145, 128: 115, 129: 116, 145: 144}
 """Where a Reject is routed to, by the tag that says where the message came from."""
 
@@ -97,6 +111,18 @@ class Rules:
     """Whether user-defined tags that the dictionary lacks are rejected."""
     checks_sent: bool = False
     """Whether what the application sends is held against the dictionary too."""
+    recovers: bool = True
+    """Whether gaps are asked for, and a further Logon may begin the numbers anew.
+
+    Otherwise both are rejected, and a gap is the end.
+    """
+    reject_fields: Mapping[RejectReason, Sequence[Field]] = field(default_factory=dict)
+    """The fields of a dialect that a Reject has behind SessionRejectReason (373)."""
+    checks_received: bool = True
+    """Whether application messages that come are held against it; else who takes their frames reads
+    and judges them, and a `Received` has their header alone."""
+    longest_frame: int = LONGEST_FRAME
+    """The largest BodyLength (9) that is taken."""
 
 
 class LoggedOn(NamedTuple):
@@ -123,19 +149,29 @@ class LoggedOut(NamedTuple):
     text: str
 
 
-FixEvent = LoggedOn | Received | Rejected | LoggedOut | Garbled
+class Answered(NamedTuple):
+    """A TestRequest of the application's was answered: all that was sent before it has come."""
+
+    test_id: bytes
+
+
+FixEvent = LoggedOn | Received | Rejected | LoggedOut | Answered | Garbled
 
 
 class LogonAdmitted(NamedTuple):
     """A Logon's sender is known."""
 
     store: Store
+    answer: Sequence[Field] | None = None
+    """What our Logon has behind HeartBtInt (108), in place of the 141=Y that theirs had."""
 
 
 class LogonRefused(NamedTuple):
     """A Logon's sender may not log on. Without a text, an unknown peer learns nothing."""
 
     text: str = ""
+    reject: Sequence[Field] = ()
+    """The fields of a Reject that precedes the Logout, behind RefSeqNum (45)."""
 
 
 AdmitLogon = Callable[[FixMessage], LogonAdmitted | LogonRefused]
@@ -158,24 +194,37 @@ class FixSession(ABC):
         self.heartbeat_s = 0
         self._rules = rules
         self._store: Store = MemoryStore()
-        self._decoder = FixDecoder()
-        self._out = bytearray()
+        read_types = None if rules.checks_received else _ADMIN
+        self._decoder = FixDecoder(rules.longest_frame, read_types)
+        self._out: deque[bytes | Iterator[bytes]] = deque()
+        """Frames, and replays of which the frames are still to be made."""
         self._now, self._now_ns = now, 0
-        self._since = self._sent_at = self._heard_at = self._moved_at = now
+        self._since = self._sent_at = self._heard_at = now
         self._tested = False
         """Whether a TestRequest is unanswered. Until it is, no heartbeat is sent."""
-        self._early: dict[int, FixMessage | None] = {}
-        """Beyond a gap, by number; None of what was served at once."""
-        self._gap_end = 0
-        """The number before which the gap ends that was asked for."""
-        self._asked = (0, False)
-        """The number that was asked for last, and whether a replay showed it to be missing."""
+        self._gap = Gap(now)
+        self._sent_again = SentAgain()
+
+    @property
+    def is_replaying(self) -> bool:
+        """Whether the next output is of a replay."""
+        return bool(self._out) and not isinstance(self._out[0], bytes)
 
     def output(self) -> bytes:
-        """Return what is to be written now, and forget it."""
-        data = bytes(self._out)
-        self._out.clear()
-        return data
+        """Return what is to be written now, and forget it: ask again where that was not empty.
+
+        Of a replay it is a part: the next one is made when the connection has taken this one.
+        """
+        data = bytearray()
+        while self._out and len(data) < MOST_OUTPUT:
+            first = self._out[0]
+            frame = first if isinstance(first, bytes) else next(first, b"")
+            if frame is first or not frame:
+                self._out.popleft()
+            data += frame
+        if data:
+            self._sent_at = self._now
+        return bytes(data)
 
     def receive(self, data: bytes, now: float, now_ns: int) -> Iterator[FixEvent]:
         """Take what arrived at `now` (monotonic, in seconds) and `now_ns` (since 1970).
@@ -222,8 +271,7 @@ class FixSession(ABC):
             NotLoggedOnError: the session is not ACTIVE.
             InvalidMessageError: it is not as the dictionary has it, where the rules check that.
         """
-        if self.state is not ACTIVE:
-            raise NotLoggedOnError(f"not logged on: {self.state.name} {self.reason}".rstrip())
+        self._require_active()
         self._now, self._now_ns = now, now_ns
         extra = [(97, b"Y")] if poss_resend else []
         if self._rules.checks_sent:
@@ -249,6 +297,16 @@ class FixSession(ABC):
         body = _business_reject(message, reason, text, ref_id)
         self.send(MsgType.BUSINESS_REJECT, body, now, now_ns)
 
+    def test(self, test_id: bytes, now: float, now_ns: int) -> None:
+        """Ask the other side for a sign of life, which is told as `Answered`.
+
+        Raises:
+            NotLoggedOnError: the session is not ACTIVE.
+        """
+        self._require_active()
+        self._now, self._now_ns = now, now_ns
+        self._send(MsgType.TEST_REQUEST, encode_fields([(112, test_id)]))
+
     def leave(self, text: str, now: float, now_ns: int) -> None:
         """Log out; nothing where the session is not ACTIVE. Everything is heard until answered."""
         self._now, self._now_ns = now, now_ns
@@ -260,6 +318,10 @@ class FixSession(ABC):
         """Give the session up: the connection was lost, or is to be closed."""
         if self.state is not ENDED:
             self._move(SessionEvent.END, reason)
+
+    def _require_active(self) -> None:
+        if self.state is not ACTIVE:
+            raise NotLoggedOnError(f"not logged on: {self.state.name} {self.reason}".rstrip())
 
     # What comes.
 
@@ -304,17 +366,22 @@ class FixSession(ABC):
             case MsgType.RESEND_REQUEST:
                 self._check(message)
                 self._serve(message)
-                self._count(number)
+                if self.state in HEARS:
+                    self._count(number)
             case MsgType.SEQUENCE_RESET if message.get(123) != b"Y":
                 self._check(message)
                 new = int(message.get(36) or 0)
                 if new < self._store.next_in:
                     self._reject(message, RejectReason.OUT_OF_RANGE)
                 else:
-                    self._expect(new)
-            case MsgType.LOGON if message.get(141) == b"Y" and self.state is ACTIVE:
+                    self._skip_to(new)
+            case MsgType.LOGON if self._begins_anew(message):
                 self._check(message)
                 yield from self._log_on(message, number, answers=True)
+            case _ if number > self._store.next_in and not self._rules.recovers:
+                expected = self._store.next_in
+                self._reject(message, RejectReason.OUT_OF_RANGE, 34)
+                self._breach(f"MsgSeqNum too high, expecting {expected} but received {number}")
             case _ if number > self._store.next_in:
                 self._keep(number, message)
             case _ if number < self._store.next_in:
@@ -336,10 +403,13 @@ class FixSession(ABC):
                 self._breach("")
 
     def _take_in_turn(self, message: FixMessage, number: int) -> Iterator[FixEvent]:
-        self._check(message)
+        if self._rules.checks_received or message.type in _ADMIN:
+            self._check(message)
         match message.type:
             case MsgType.HEARTBEAT:
-                pass
+                test_id = message.get(112)
+                if test_id not in {None, _TEST_ID}:
+                    yield Answered(test_id)
             case MsgType.TEST_REQUEST:
                 self._send(MsgType.HEARTBEAT, encode_fields([(112, message.get(112) or b"")]))
             case MsgType.REJECT:
@@ -347,7 +417,7 @@ class FixSession(ABC):
             case MsgType.SEQUENCE_RESET:
                 new = int(message.get(36) or 0)
                 if new > number:
-                    self._expect(new)
+                    self._skip_to(new)
                 return
             case MsgType.LOGON:
                 raise InvalidMessageError(RejectReason.OTHER)
@@ -361,11 +431,8 @@ class FixSession(ABC):
 
     def _take_early(self) -> Iterator[FixEvent]:
         """Take what was kept and has its turn now; ask for what is still missing."""
-        while self._early and self.state in {ACTIVE, LEAVING}:
-            number = self._store.next_in
-            if number not in self._early:
-                break
-            message = self._early.pop(number)
+        while self.state in HEARS and (number := self._store.next_in) in self._gap:
+            message = self._gap.take(number)
             if message is None:
                 self._pass(number)
                 continue
@@ -374,11 +441,8 @@ class FixSession(ABC):
             except InvalidMessageError as error:
                 self._reject(message, error.reason, error.tag)
                 self._pass(number)
-        if self._early and self.state in {ACTIVE, LEAVING}:
-            for number in [one for one in self._early if one < self._store.next_in]:
-                del self._early[number]
-            if self._early and self._store.next_in >= self._gap_end:
-                self._ask(min(self._early), again=False)
+        if self.state in HEARS and (end := self._gap.unasked(self._store.next_in)):
+            self._ask(end, again=False)
 
     def _take_logout(self, message: FixMessage, number: int) -> Iterator[FixEvent]:
         text = (message.get(58) or b"").decode(errors="replace")
@@ -390,7 +454,17 @@ class FixSession(ABC):
 
     # Logging on.
 
-    def _log_on(self, logon: FixMessage, number: int, *, answers: bool) -> Iterator[FixEvent]:
+    def _begins_anew(self, logon: FixMessage) -> bool:
+        return self._rules.recovers and self.state is ACTIVE and logon.get(141) == b"Y"
+
+    def _log_on(
+        self,
+        logon: FixMessage,
+        number: int,
+        *,
+        answers: bool,
+        answer: Sequence[Field] | None = None,
+    ) -> Iterator[FixEvent]:
         """Accept a Logon of the right peer: set numbers, answer, ask for what is missing."""
         reset = logon.get(141) == b"Y"
         if reset and answers:
@@ -398,8 +472,9 @@ class FixSession(ABC):
         elif reset:
             self._expect(1)
         if reset:
-            self._early.clear()
-            self._gap_end = 0
+            self._gap = Gap(self._now)
+            self._sent_again = SentAgain()
+            self._drop_replays()
         if number < self._store.next_in:
             self._take_late(logon, number)
             return
@@ -408,19 +483,25 @@ class FixSession(ABC):
         self._heard_at = self._now
         first_new = self._store.next_out
         if answers:
-            fields = [(98, b"0"), (108, b"%d" % self.heartbeat_s)]
-            self._send(MsgType.LOGON, encode_fields([*fields, (141, b"Y")] if reset else fields))
+            if answer is None:
+                answer = [(141, b"Y")] if reset else []
+            fields = [(98, b"0"), (108, b"%d" % self.heartbeat_s), *answer]
+            self._send(MsgType.LOGON, encode_fields(fields))
         self._count(number)
         wanted = _number(logon.get(789))
         if wanted is not None and 0 < wanted < first_new:
-            self._replay(wanted, first_new - 1)
+            self._out.append(self._replay(wanted, first_new - 1))
         yield LoggedOn(logon)
 
     # Numbers.
 
     def _expect(self, number: int) -> None:
         self._store.expect(number)
-        self._moved_at = self._now
+        self._gap.moved_at = self._now
+
+    def _skip_to(self, number: int) -> None:
+        self._expect(number)
+        self._gap.drop_before(number)
 
     def _pass(self, number: int) -> None:
         """Be done with a message, where it is the one that was expected."""
@@ -435,37 +516,43 @@ class FixSession(ABC):
             self._pass(number)
 
     def _keep(self, number: int, message: FixMessage | None) -> None:
-        if len(self._early) < MOST_EARLY:
-            self._early.setdefault(number, message)
+        self._gap.keep(number, message)
         replayed = message is not None and message.get(43) == b"Y"
-        expected = self._store.next_in
-        if expected >= self._gap_end or (replayed and self._asked != (expected, True)):
-            self._ask(max(number, self._gap_end), again=replayed)
+        if self._gap.is_to_be_asked_for(self._store.next_in, replayed=replayed):
+            self._ask(number, again=replayed)
 
-    def _ask(self, gap_end: int, *, again: bool) -> None:
-        self._gap_end, self._asked = gap_end, (self._store.next_in, again)
-        self._moved_at = self._now
-        self._send(
-            MsgType.RESEND_REQUEST, encode_fields([(7, b"%d" % self._store.next_in), (16, b"0")])
-        )
+    def _ask(self, end: int, *, again: bool) -> None:
+        number = self._store.next_in
+        if not self._gap.ask(number, end, self._now, again=again):
+            self._breach(f"MsgSeqNum {number} was asked for {MOST_TIMES} times and did not come")
+            return
+        self._send(MsgType.RESEND_REQUEST, encode_fields([(7, b"%d" % number), (16, b"0")]))
 
     def _serve(self, request: FixMessage) -> None:
-        """Answer a ResendRequest."""
+        """Answer a ResendRequest, unless enough was answered."""
         first, last = int(request.get(7) or 0), int(request.get(16) or 0)
         newest = self._store.next_out - 1
         if not 1 <= first <= newest or (last and last < first):
             raise InvalidMessageError(RejectReason.OUT_OF_RANGE, 7)
-        self._replay(first, min(last, newest) if last else newest)
+        last = min(last, newest) if last else newest
+        if self._sent_again.note(first, last, newest):
+            self._out.append(self._replay(first, last))
+        else:
+            self._breach(f"ResendRequest from {first}: all of it was sent {MOST_TIMES} times")
 
-    def _replay(self, first: int, last: int) -> None:
+    def _replay(self, first: int, last: int) -> Iterator[bytes]:
         gap = first
-        for number, frame in self._store.frames(first, last):
-            if gap < number:
-                self._fill_gap(gap, number)
-            self._send_again(number, frame)
-            gap = number + 1
+        for step in range(first, last + 1, REPLAY_STEP):
+            for number, frame in [*self._store.frames(step, min(last, step + REPLAY_STEP - 1))]:
+                if gap < number:
+                    yield self._gap_fill(gap, number)
+                yield self._again(number, frame)
+                gap = number + 1
         if gap <= last:
-            self._fill_gap(gap, last + 1)
+            yield self._gap_fill(gap, last + 1)
+
+    def _drop_replays(self) -> None:
+        self._out = deque(one for one in self._out if isinstance(one, bytes))
 
     # What is sent.
 
@@ -475,15 +562,16 @@ class FixSession(ABC):
         number = self._store.next_out
         frame = self._frame(msg_type, number, body, extra)
         self._store.save(number, frame if kept else None)
-        self._write(frame)
+        self._out.append(frame)
+        self._sent_at = self._now
         return number
 
-    def _fill_gap(self, first: int, following: int) -> None:
+    def _gap_fill(self, first: int, following: int) -> bytes:
         body = encode_fields([(36, b"%d" % following), (123, b"Y")])
         extra = [(122, format_timestamp(self._now_ns))]
-        self._write(self._frame(MsgType.SEQUENCE_RESET, first, body, extra, poss_dup=True))
+        return self._frame(MsgType.SEQUENCE_RESET, first, body, extra, poss_dup=True)
 
-    def _send_again(self, number: int, frame: bytes) -> None:
+    def _again(self, number: int, frame: bytes) -> bytes:
         (_, msg_type), *fields = decode_fields(frame[:-_TRAILER_LENGTH])[2:]
         header = self._rules.dictionary.header.members
         extra = [
@@ -492,7 +580,7 @@ class FixSession(ABC):
             if tag in header and tag not in {34, 49, 56}
         ]
         body = encode_fields([field for field in fields if field[0] not in header])
-        self._write(self._frame(msg_type, number, body, sorted(extra), poss_dup=True))
+        return self._frame(msg_type, number, body, sorted(extra), poss_dup=True)
 
     def _frame(
         self,
@@ -504,19 +592,8 @@ class FixSession(ABC):
         poss_dup: bool = False,
     ) -> bytes:
         """Return a frame; `extra` are fields of the header behind 56, ascending as all of it."""
-        header = b"34=%d\x01%b49=%b\x0152=%b\x0156=%b\x01%b" % (
-            number,
-            b"43=Y\x01" if poss_dup else b"",
-            self.sender,
-            format_timestamp(self._now_ns),
-            self.target,
-            encode_fields(extra),
-        )
-        return encode(msg_type, header, body)
-
-    def _write(self, frame: bytes) -> None:
-        self._out += frame
-        self._sent_at = self._now
+        pair = (self.sender, self.target)
+        return _frame(pair, msg_type, number, body, self._now_ns, extra, poss_dup=poss_dup)
 
     def _send_logout(self, text: str) -> None:
         self._send(MsgType.LOGOUT, encode_fields([(58, text.encode())] if text else []))
@@ -528,6 +605,7 @@ class FixSession(ABC):
         if tag is not None:
             fields.append((371, b"%d" % tag))
         fields += [*_ref_type(message), (373, b"%d" % reason)]
+        fields += self._rules.reject_fields.get(reason, ())
         route = [(_REVERSED[tag], value) for tag, value in message.fields if tag in _REVERSED]
         extra = sorted((tag, value) for tag, value in dict(route).items() if value)
         self._send(MsgType.REJECT, encode_fields(fields), extra)
@@ -541,6 +619,7 @@ class FixSession(ABC):
 
     def _breach(self, text: str) -> None:
         """Close over a rule that was broken, and tell."""
+        self._drop_replays()
         if self.state is not LEAVING:
             self._send_logout(text)
         self._move(SessionEvent.BREACH, text or "a message was rejected")
@@ -554,11 +633,11 @@ class FixSession(ABC):
             return
         if silence >= TEST_AFTER * interval:
             self._tested = True
-            self._send(MsgType.TEST_REQUEST, encode_fields([(112, b"TEST")]))
+            self._send(MsgType.TEST_REQUEST, encode_fields([(112, _TEST_ID)]))
         elif self._now - self._sent_at >= interval:
             self._send(MsgType.HEARTBEAT, b"")
-        if self._store.next_in < self._gap_end and self._now - self._moved_at >= interval:
-            self._ask(self._gap_end, again=False)
+        if self._gap.is_stuck(self._store.next_in, self._now - interval):
+            self._ask(self._gap.end, again=False)
 
     # Judgements.
 
@@ -603,6 +682,9 @@ class Acceptor(FixSession):
             return
         self.sender, self.target = target, sender
         if isinstance(admission, LogonRefused):
+            if admission.reject:
+                fields = [(45, b"%d" % number), *admission.reject]
+                self._send(MsgType.REJECT, encode_fields(fields))
             self._breach(admission.text)
             return
         self._store = admission.store
@@ -618,7 +700,7 @@ class Acceptor(FixSession):
         elif not least <= self.heartbeat_s <= most:
             self._breach(f"HeartBtInt (108) must be {least} to {most}, not {self.heartbeat_s}")
         else:
-            yield from self._log_on(message, number, answers=True)
+            yield from self._log_on(message, number, answers=True, answer=admission.answer)
 
 
 class Initiator(FixSession):
@@ -681,6 +763,48 @@ class Initiator(FixSession):
                 self._breach(str(error))
                 return
             yield from self._log_on(message, number, answers=False)
+
+
+def keep_for_later(
+    store: Store,
+    pair: tuple[bytes, bytes],
+    msg_type: bytes,
+    body: bytes,
+    now_ns: int,
+    *,
+    poss_resend: bool = False,
+) -> int:
+    """Give an application message to a peer that is not there the next number, and return it.
+
+    It is sent when the peer has logged on, sees the gap, and asks. `pair` is our CompID and that of
+    the peer; `poss_resend` as of `FixSession.send`.
+    """
+    number = store.next_out
+    extra = [(97, b"Y")] if poss_resend else []
+    store.save(number, _frame(pair, msg_type, number, body, now_ns, extra))
+    return number
+
+
+def _frame(
+    pair: tuple[bytes, bytes],
+    msg_type: bytes,
+    number: int,
+    body: bytes,
+    now_ns: int,
+    extra: Sequence[Field] = (),
+    *,
+    poss_dup: bool = False,
+) -> bytes:
+    sender, target = pair
+    header = b"34=%d\x01%b49=%b\x0152=%b\x0156=%b\x01%b" % (
+        number,
+        b"43=Y\x01" if poss_dup else b"",
+        sender,
+        format_timestamp(now_ns),
+        target,
+        encode_fields(extra),
+    )
+    return encode(msg_type, header, body)
 
 
 def _number(value: bytes | None) -> int | None:

@@ -1,4 +1,8 @@
-"""A store in a file of SQLite, for order sessions: what was promised survives a crash."""
+"""Stores in a file of SQLite, for order sessions: what was promised survives a crash.
+
+An application may keep tables of its own in the file, and have what it notes there be durable in
+one transaction with the messages that tell of it.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-__all__ = ["SqliteStore"]
+__all__ = ["SqliteFile", "SqliteStore"]
 
 _TABLES: Final = """
     CREATE TABLE IF NOT EXISTS sessions (
@@ -24,31 +28,25 @@ _SET_NEXT_IN: Final = "UPDATE sessions SET next_in = ? WHERE name = ?"
 _SET_NEXT_OUT: Final = "UPDATE sessions SET next_out = ? WHERE name = ?"
 
 
-class SqliteStore:
-    """The store of the session `name`; several may share a file. Each call is a transaction."""
+class SqliteFile:
+    """A file of stores, and of what its application keeps beside them."""
 
-    def __init__(self, path: Path, name: str) -> None:
-        """Open or make the file.
+    def __init__(self, path: Path, tables: str = "") -> None:
+        """Open or make the file; `tables` makes the application's own where they are not there.
 
         Raises:
             sqlite3.Error: it cannot be opened, or is no such file.
         """
-        self._name = name
         # Without a transaction of the library's own, a statement is one.
         self._file = sqlite3.connect(path, isolation_level=None)
         try:
             self._file.execute("PRAGMA journal_mode=WAL")
             self._file.execute("PRAGMA synchronous=FULL")
-            self._file.executescript(_TABLES)
-            self._file.execute("INSERT OR IGNORE INTO sessions VALUES (?, 1, 1)", (name,))
-            self._next_out: int
-            self._next_in: int
-            [(self._next_out, self._next_in)] = self._file.execute(
-                "SELECT next_out, next_in FROM sessions WHERE name = ?", (name,)
-            )
+            self._file.executescript(_TABLES + tables)
         except BaseException:
             self._file.close()
             raise
+        self.execute: Final = self._file.execute
 
     def __enter__(self) -> Self:
         return self
@@ -62,6 +60,42 @@ class SqliteStore:
         self.close()
 
     @property
+    def in_transaction(self) -> bool:
+        return self._file.in_transaction
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Make what is written within durable together, at the end of the outermost one."""
+        if self._file.in_transaction:
+            yield
+            return
+        self._file.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._file.execute("ROLLBACK")
+            raise
+        self._file.execute("COMMIT")
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+class SqliteStore:
+    """The store of the session `name`; several may share a file. Each call is a transaction."""
+
+    def __init__(self, file: SqliteFile, name: str) -> None:
+        self._file = file
+        self._name = name
+        file.execute("INSERT OR IGNORE INTO sessions VALUES (?, 1, 1)", (name,))
+        self._next_out: int
+        self._next_in: int
+        [(self._next_out, self._next_in)] = file.execute(
+            "SELECT next_out, next_in FROM sessions WHERE name = ?", (name,)
+        )
+
+    @property
     def next_out(self) -> int:
         return self._next_out
 
@@ -70,10 +104,10 @@ class SqliteStore:
         return self._next_in
 
     def save(self, number: int, frame: bytes | None) -> None:
-        with self._transaction() as file:
+        with self._file.transaction():
             if frame is not None:
-                file.execute("INSERT INTO sent VALUES (?, ?, ?)", (self._name, number, frame))
-            file.execute(_SET_NEXT_OUT, (number + 1, self._name))
+                self._file.execute("INSERT INTO sent VALUES (?, ?, ?)", (self._name, number, frame))
+            self._file.execute(_SET_NEXT_OUT, (number + 1, self._name))
         self._next_out = number + 1
 
     def expect(self, number: int) -> None:
@@ -90,22 +124,8 @@ class SqliteStore:
             yield from found
 
     def reset(self) -> None:
-        with self._transaction() as file:
-            file.execute("DELETE FROM sent WHERE name = ?", (self._name,))
-            file.execute(_SET_NEXT_OUT, (1, self._name))
-            file.execute(_SET_NEXT_IN, (1, self._name))
+        with self._file.transaction():
+            self._file.execute("DELETE FROM sent WHERE name = ?", (self._name,))
+            self._file.execute(_SET_NEXT_OUT, (1, self._name))
+            self._file.execute(_SET_NEXT_IN, (1, self._name))
         self._next_out = self._next_in = 1
-
-    def close(self) -> None:
-        """Close the file."""
-        self._file.close()
-
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        self._file.execute("BEGIN IMMEDIATE")
-        try:
-            yield self._file
-        except BaseException:
-            self._file.execute("ROLLBACK")
-            raise
-        self._file.execute("COMMIT")

@@ -62,7 +62,7 @@ class MemoryStore:
         self.next_in = number
 
     def frames(self, first: int, last: int) -> Iterator[tuple[int, bytes]]:
-        for number in range(first, last + 1):
+        for number in range(first, last + 1) if self._frames else ():
             frame = self._frames.get(number)
             if frame is not None:
                 yield number, frame
