@@ -1,0 +1,1 @@
+"""The order channel: what front ends and the execution engine tell each other."""
