@@ -20,7 +20,11 @@ PROTOS: Final = ROOT / "protos"
 TARGET: Final = ROOT / "libs/dragonfly_protos/src/dragonfly_protos"
 CONSTRAINTS: Final = ROOT / "constraints.txt"
 # Paths as the descriptors, and so the reflection service, name them.
-SOURCES: Final = ("orderbook.proto", "dragonfly/v1/market_data.proto")
+SOURCES: Final = (
+    "orderbook.proto",
+    "dragonfly/v1/market_data.proto",
+    "dragonfly/v1/execution.proto",
+)
 
 
 def main() -> None:
@@ -65,6 +69,9 @@ def _generate() -> dict[str, str]:
 def _adapt(text: str) -> str:
     """Name the module where it lives here, the descriptor keeps its path; type it fully."""
     text = re.sub(r"(, ')(?:\w+\.)*(\w+_pb2', _globals)", rf"\1{TARGET.name}.\2", text)
+    text = re.sub(
+        r"^from dragonfly\.v1 import", f"from {TARGET.name} import", text, flags=re.MULTILINE
+    )
     return text.replace("_Mapping]", "_Mapping[str, object]]")
 
 

@@ -17,6 +17,20 @@ class State(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     STATE_UNKNOWN: _ClassVar[State]
     STATE_HALTED: _ClassVar[State]
 
+class Side(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    SIDE_UNSPECIFIED: _ClassVar[Side]
+    SIDE_BUY: _ClassVar[Side]
+    SIDE_SELL: _ClassVar[Side]
+
+class FeeSource(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    FEE_SOURCE_UNSPECIFIED: _ClassVar[FeeSource]
+    FEE_SOURCE_NONE: _ClassVar[FeeSource]
+    FEE_SOURCE_GATEWAY: _ClassVar[FeeSource]
+    FEE_SOURCE_BOT: _ClassVar[FeeSource]
+    FEE_SOURCE_REQUEST: _ClassVar[FeeSource]
+
 class View(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     VIEW_UNSPECIFIED: _ClassVar[View]
@@ -30,6 +44,14 @@ STATE_STALE: State
 STATE_DOWN: State
 STATE_UNKNOWN: State
 STATE_HALTED: State
+SIDE_UNSPECIFIED: Side
+SIDE_BUY: Side
+SIDE_SELL: Side
+FEE_SOURCE_UNSPECIFIED: FeeSource
+FEE_SOURCE_NONE: FeeSource
+FEE_SOURCE_GATEWAY: FeeSource
+FEE_SOURCE_BOT: FeeSource
+FEE_SOURCE_REQUEST: FeeSource
 VIEW_UNSPECIFIED: View
 VIEW_BOOK: View
 VIEW_BBO: View
@@ -197,8 +219,98 @@ class Liquidity(_message.Message):
     ts_out: int
     def __init__(self, spread: _Optional[float] = ..., bids: _Optional[_Iterable[_Union[MergedLevel, _Mapping[str, object]]]] = ..., asks: _Optional[_Iterable[_Union[MergedLevel, _Mapping[str, object]]]] = ..., instrument: _Optional[str] = ..., venues: _Optional[_Iterable[_Union[VenueFeed, _Mapping[str, object]]]] = ..., live: _Optional[bool] = ..., epoch: _Optional[int] = ..., seq: _Optional[int] = ..., ts_agg: _Optional[int] = ..., conversions: _Optional[_Iterable[_Union[Conversion, _Mapping[str, object]]]] = ..., replaced: _Optional[int] = ..., ts_out: _Optional[int] = ...) -> None: ...
 
+class Executable(_message.Message):
+    __slots__ = ("spread", "instrument", "venues", "live", "epoch", "seq", "ts_agg", "conversions", "side", "in_quote", "prices", "left_out", "mid", "fee_source", "replaced", "ts_out")
+    SPREAD_FIELD_NUMBER: _ClassVar[int]
+    INSTRUMENT_FIELD_NUMBER: _ClassVar[int]
+    VENUES_FIELD_NUMBER: _ClassVar[int]
+    LIVE_FIELD_NUMBER: _ClassVar[int]
+    EPOCH_FIELD_NUMBER: _ClassVar[int]
+    SEQ_FIELD_NUMBER: _ClassVar[int]
+    TS_AGG_FIELD_NUMBER: _ClassVar[int]
+    CONVERSIONS_FIELD_NUMBER: _ClassVar[int]
+    SIDE_FIELD_NUMBER: _ClassVar[int]
+    IN_QUOTE_FIELD_NUMBER: _ClassVar[int]
+    PRICES_FIELD_NUMBER: _ClassVar[int]
+    LEFT_OUT_FIELD_NUMBER: _ClassVar[int]
+    MID_FIELD_NUMBER: _ClassVar[int]
+    FEE_SOURCE_FIELD_NUMBER: _ClassVar[int]
+    REPLACED_FIELD_NUMBER: _ClassVar[int]
+    TS_OUT_FIELD_NUMBER: _ClassVar[int]
+    spread: float
+    instrument: str
+    venues: _containers.RepeatedCompositeFieldContainer[VenueFeed]
+    live: bool
+    epoch: int
+    seq: int
+    ts_agg: int
+    conversions: _containers.RepeatedCompositeFieldContainer[Conversion]
+    side: Side
+    in_quote: bool
+    prices: _containers.RepeatedCompositeFieldContainer[ExecutablePrice]
+    left_out: _containers.RepeatedCompositeFieldContainer[LeftOut]
+    mid: float
+    fee_source: FeeSource
+    replaced: int
+    ts_out: int
+    def __init__(self, spread: _Optional[float] = ..., instrument: _Optional[str] = ..., venues: _Optional[_Iterable[_Union[VenueFeed, _Mapping[str, object]]]] = ..., live: _Optional[bool] = ..., epoch: _Optional[int] = ..., seq: _Optional[int] = ..., ts_agg: _Optional[int] = ..., conversions: _Optional[_Iterable[_Union[Conversion, _Mapping[str, object]]]] = ..., side: _Optional[_Union[Side, str]] = ..., in_quote: _Optional[bool] = ..., prices: _Optional[_Iterable[_Union[ExecutablePrice, _Mapping[str, object]]]] = ..., left_out: _Optional[_Iterable[_Union[LeftOut, _Mapping[str, object]]]] = ..., mid: _Optional[float] = ..., fee_source: _Optional[_Union[FeeSource, str]] = ..., replaced: _Optional[int] = ..., ts_out: _Optional[int] = ...) -> None: ...
+
+class ExecutablePrice(_message.Message):
+    __slots__ = ("size", "complete", "filled", "money", "gross_avg", "net_avg", "worst", "fee_total", "cost_bps", "parts")
+    SIZE_FIELD_NUMBER: _ClassVar[int]
+    COMPLETE_FIELD_NUMBER: _ClassVar[int]
+    FILLED_FIELD_NUMBER: _ClassVar[int]
+    MONEY_FIELD_NUMBER: _ClassVar[int]
+    GROSS_AVG_FIELD_NUMBER: _ClassVar[int]
+    NET_AVG_FIELD_NUMBER: _ClassVar[int]
+    WORST_FIELD_NUMBER: _ClassVar[int]
+    FEE_TOTAL_FIELD_NUMBER: _ClassVar[int]
+    COST_BPS_FIELD_NUMBER: _ClassVar[int]
+    PARTS_FIELD_NUMBER: _ClassVar[int]
+    size: float
+    complete: bool
+    filled: float
+    money: float
+    gross_avg: float
+    net_avg: float
+    worst: float
+    fee_total: float
+    cost_bps: float
+    parts: _containers.RepeatedCompositeFieldContainer[VenuePart]
+    def __init__(self, size: _Optional[float] = ..., complete: _Optional[bool] = ..., filled: _Optional[float] = ..., money: _Optional[float] = ..., gross_avg: _Optional[float] = ..., net_avg: _Optional[float] = ..., worst: _Optional[float] = ..., fee_total: _Optional[float] = ..., cost_bps: _Optional[float] = ..., parts: _Optional[_Iterable[_Union[VenuePart, _Mapping[str, object]]]] = ...) -> None: ...
+
+class VenuePart(_message.Message):
+    __slots__ = ("venue", "amount", "gross_avg", "worst", "fee", "fee_bps", "exhausted", "instrument")
+    VENUE_FIELD_NUMBER: _ClassVar[int]
+    AMOUNT_FIELD_NUMBER: _ClassVar[int]
+    GROSS_AVG_FIELD_NUMBER: _ClassVar[int]
+    WORST_FIELD_NUMBER: _ClassVar[int]
+    FEE_FIELD_NUMBER: _ClassVar[int]
+    FEE_BPS_FIELD_NUMBER: _ClassVar[int]
+    EXHAUSTED_FIELD_NUMBER: _ClassVar[int]
+    INSTRUMENT_FIELD_NUMBER: _ClassVar[int]
+    venue: str
+    amount: float
+    gross_avg: float
+    worst: float
+    fee: float
+    fee_bps: float
+    exhausted: bool
+    instrument: str
+    def __init__(self, venue: _Optional[str] = ..., amount: _Optional[float] = ..., gross_avg: _Optional[float] = ..., worst: _Optional[float] = ..., fee: _Optional[float] = ..., fee_bps: _Optional[float] = ..., exhausted: _Optional[bool] = ..., instrument: _Optional[str] = ...) -> None: ...
+
+class LeftOut(_message.Message):
+    __slots__ = ("venue", "reason", "instrument")
+    VENUE_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    INSTRUMENT_FIELD_NUMBER: _ClassVar[int]
+    venue: str
+    reason: str
+    instrument: str
+    def __init__(self, venue: _Optional[str] = ..., reason: _Optional[str] = ..., instrument: _Optional[str] = ...) -> None: ...
+
 class Venue(_message.Message):
-    __slots__ = ("venue", "state", "reason", "listener", "connections", "instruments", "instruments_live", "ts_pub")
+    __slots__ = ("venue", "state", "reason", "listener", "connections", "instruments", "instruments_live", "ts_pub", "since")
     VENUE_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
@@ -207,6 +319,7 @@ class Venue(_message.Message):
     INSTRUMENTS_FIELD_NUMBER: _ClassVar[int]
     INSTRUMENTS_LIVE_FIELD_NUMBER: _ClassVar[int]
     TS_PUB_FIELD_NUMBER: _ClassVar[int]
+    SINCE_FIELD_NUMBER: _ClassVar[int]
     venue: str
     state: State
     reason: str
@@ -215,7 +328,8 @@ class Venue(_message.Message):
     instruments: int
     instruments_live: int
     ts_pub: int
-    def __init__(self, venue: _Optional[str] = ..., state: _Optional[_Union[State, str]] = ..., reason: _Optional[str] = ..., listener: _Optional[str] = ..., connections: _Optional[int] = ..., instruments: _Optional[int] = ..., instruments_live: _Optional[int] = ..., ts_pub: _Optional[int] = ...) -> None: ...
+    since: int
+    def __init__(self, venue: _Optional[str] = ..., state: _Optional[_Union[State, str]] = ..., reason: _Optional[str] = ..., listener: _Optional[str] = ..., connections: _Optional[int] = ..., instruments: _Optional[int] = ..., instruments_live: _Optional[int] = ..., ts_pub: _Optional[int] = ..., since: _Optional[int] = ...) -> None: ...
 
 class Venues(_message.Message):
     __slots__ = ("venues", "ts_out")
@@ -226,14 +340,30 @@ class Venues(_message.Message):
     def __init__(self, venues: _Optional[_Iterable[_Union[Venue, _Mapping[str, object]]]] = ..., ts_out: _Optional[int] = ...) -> None: ...
 
 class Instrument(_message.Message):
-    __slots__ = ("instrument", "venues", "markets")
+    __slots__ = ("instrument", "venues", "markets", "feeds")
     INSTRUMENT_FIELD_NUMBER: _ClassVar[int]
     VENUES_FIELD_NUMBER: _ClassVar[int]
     MARKETS_FIELD_NUMBER: _ClassVar[int]
+    FEEDS_FIELD_NUMBER: _ClassVar[int]
     instrument: str
     venues: _containers.RepeatedScalarFieldContainer[str]
     markets: _containers.RepeatedCompositeFieldContainer[Market]
-    def __init__(self, instrument: _Optional[str] = ..., venues: _Optional[_Iterable[str]] = ..., markets: _Optional[_Iterable[_Union[Market, _Mapping[str, object]]]] = ...) -> None: ...
+    feeds: _containers.RepeatedCompositeFieldContainer[FeedStanding]
+    def __init__(self, instrument: _Optional[str] = ..., venues: _Optional[_Iterable[str]] = ..., markets: _Optional[_Iterable[_Union[Market, _Mapping[str, object]]]] = ..., feeds: _Optional[_Iterable[_Union[FeedStanding, _Mapping[str, object]]]] = ...) -> None: ...
+
+class FeedStanding(_message.Message):
+    __slots__ = ("venue", "state", "since", "audited_at", "audit_agreed")
+    VENUE_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    SINCE_FIELD_NUMBER: _ClassVar[int]
+    AUDITED_AT_FIELD_NUMBER: _ClassVar[int]
+    AUDIT_AGREED_FIELD_NUMBER: _ClassVar[int]
+    venue: str
+    state: State
+    since: int
+    audited_at: int
+    audit_agreed: bool
+    def __init__(self, venue: _Optional[str] = ..., state: _Optional[_Union[State, str]] = ..., since: _Optional[int] = ..., audited_at: _Optional[int] = ..., audit_agreed: _Optional[bool] = ...) -> None: ...
 
 class Market(_message.Message):
     __slots__ = ("venue", "symbol", "halted", "status", "tick", "lot", "min_amount", "min_notional")
@@ -288,6 +418,31 @@ class LiquidityRequest(_message.Message):
     depth: int
     min_interval_ms: int
     def __init__(self, instrument: _Optional[str] = ..., depth: _Optional[int] = ..., min_interval_ms: _Optional[int] = ...) -> None: ...
+
+class ExecutableRequest(_message.Message):
+    __slots__ = ("instrument", "side", "sizes", "in_quote", "venues", "fees", "min_interval_ms")
+    class FeesEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: float
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[float] = ...) -> None: ...
+    INSTRUMENT_FIELD_NUMBER: _ClassVar[int]
+    SIDE_FIELD_NUMBER: _ClassVar[int]
+    SIZES_FIELD_NUMBER: _ClassVar[int]
+    IN_QUOTE_FIELD_NUMBER: _ClassVar[int]
+    VENUES_FIELD_NUMBER: _ClassVar[int]
+    FEES_FIELD_NUMBER: _ClassVar[int]
+    MIN_INTERVAL_MS_FIELD_NUMBER: _ClassVar[int]
+    instrument: str
+    side: Side
+    sizes: _containers.RepeatedScalarFieldContainer[float]
+    in_quote: bool
+    venues: _containers.RepeatedScalarFieldContainer[str]
+    fees: _containers.ScalarMap[str, float]
+    min_interval_ms: int
+    def __init__(self, instrument: _Optional[str] = ..., side: _Optional[_Union[Side, str]] = ..., sizes: _Optional[_Iterable[float]] = ..., in_quote: _Optional[bool] = ..., venues: _Optional[_Iterable[str]] = ..., fees: _Optional[_Mapping[str, float]] = ..., min_interval_ms: _Optional[int] = ...) -> None: ...
 
 class VenuesRequest(_message.Message):
     __slots__ = ()
