@@ -32,6 +32,14 @@ def test_quotas_are_the_bots_own_and_may_be_left_out() -> None:
     assert quotas == [Quota(16, 64, 5.0), Quota(16, 64, 5.0), Quota()]
 
 
+def test_scopes_and_comp_ids_are_the_bots_own_and_may_be_left_out() -> None:
+    [plain] = parse_tokens(entry(""))
+    assert [*plain.scopes, *plain.comp_ids] == ["md", "alpha"]
+    [other] = parse_tokens(entry('scopes = ["md", "trade"]\ncomp_ids = ["DESK1", "DESK2"]'))
+    assert sorted(other.scopes) == ["md", "trade"]
+    assert sorted(other.comp_ids) == ["DESK1", "DESK2"]
+
+
 def test_a_file_without_bots_lets_nobody_in() -> None:
     assert not list(parse_tokens("# none yet\n"))
 
@@ -58,6 +66,14 @@ def test_a_file_without_bots_lets_nobody_in() -> None:
         (entry("connections_per_s = inf"), "connections_per_s of alpha must be a number above 0"),
         (entry("stream = 1"), "'stream' of alpha means nothing here"),
         (entry("") + f'[bots.beta]\ntoken_sha256 = "{A}"', "alpha and beta have the same token"),
+        (entry('scopes = ["all"]'), "scopes of alpha must be some of md, trade"),
+        (entry("scopes = []"), "scopes of alpha must be a list of"),
+        (entry('comp_ids = "DESK"'), "comp_ids of alpha must be a list of"),
+        (entry('comp_ids = ["A B"]'), "comp_ids of alpha must be a list of"),
+        (
+            entry("") + f'[bots.beta]\ntoken_sha256 = "{B}"\ncomp_ids = ["alpha"]',
+            "alpha and beta have the same CompID",
+        ),
     ],
 )
 def test_a_bad_file_is_a_sentence(text: str, words: str) -> None:

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 from dragonfly_common.codec import pack_markets
-from dragonfly_common.messages import Instruments, ListedMarket, VenueStatus
+from dragonfly_common.messages import FeedStanding, Instruments, ListedMarket, VenueStatus
 from dragonfly_common.printable import LONGEST_SENTENCE
 from dragonfly_common.types import FeedState
 from dragonfly_protos import market_data_pb2 as pb
 from dragonfly_views.venue_statuses import VenueStatuses
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
 
 GRPC_LIMIT_BYTES = 4 * 2**20
 """What a client of gRPC takes for one message, unless it says otherwise."""
@@ -169,6 +172,33 @@ def test_a_venue_or_an_instrument_that_is_named_is_told_with_its_markets() -> No
     assert [len(one.markets) for one in whole.instruments] == [1, 1]
     assert whole.left_out == {"kraken": 2}
     assert statuses.listers("LTC-BTC") == ["kraken"]
+
+
+@given(st.sampled_from(FeedState), st.integers(0, 2**63 - 1), st.none() | st.integers(0, 2**63 - 1))
+def test_an_instrument_that_is_named_is_told_with_how_it_stands(
+    state: FeedState, since: int, audited_at: int | None
+) -> None:
+    statuses = VenueStatuses(2.0)
+    statuses.on_instruments(Instruments("kraken", ("ETH-BTC",)), 5)
+    other = FeedStanding("LTC-BTC", FeedState.LIVE, 1)
+    one = FeedStanding("ETH-BTC", state, since, audited_at, agreed=audited_at is not None)
+    statuses.on_venue("a", replace(venue(), since=7, feeds=(other, one)), 5, 0.0)
+    (feed,) = told(statuses, instrument="ETH-BTC").feeds
+    assert (feed.venue, feed.state, feed.since) == ("kraken", int(state), since)
+    assert (feed.audited_at if feed.HasField("audited_at") else None) == audited_at
+    assert feed.audit_agreed is (audited_at is not None)
+    assert not told(statuses, "kraken").feeds, "of a whole list it would be much"
+    assert venues_of(statuses)[0].since == 7
+
+
+def test_standings_are_no_news_of_a_venue() -> None:
+    statuses = VenueStatuses(2.0)
+    statuses.on_venue("a", venue(), 1, 0.0)
+    newer = statuses.newer_than(statuses.version)
+    statuses.on_venue("a", replace(venue(), feeds=(FeedStanding("A-B", FeedState.LIVE, 1),)), 2, 0)
+    assert not newer()
+    statuses.on_venue("a", venue(state=FeedState.DOWN), 3, 0.0)
+    assert newer()
 
 
 def test_markets_that_mean_nothing_are_told_by_name() -> None:

@@ -145,6 +145,20 @@ def test_a_shared_view_is_cut_once_for_all() -> None:
     assert len(pb.Book.FromString(view.at(2, 0)).bids) == 2
 
 
+def test_a_form_of_a_shared_view_is_made_once_for_all_of_a_depth() -> None:
+    view = pb.Book(bids=[pb.Level(price=price) for price in (3, 2, 1)])
+    shared = SharedView(ViewKind.BOOK, view.SerializeToString(), 3, 0, live=True)
+    made: list[bytes] = []
+
+    def count_bids(body: bytes) -> int:
+        made.append(body)
+        return len(pb.Book.FromString(body).bids)
+
+    assert [shared.form(count_bids, depth) for depth in (2, 3, 2, 3)] == [2, 3, 2, 3]
+    assert len(made) == 2
+    assert shared.form(len) == len(view.SerializeToString())
+
+
 def test_a_shared_view_is_untouched_where_it_is_shallow_enough() -> None:
     body = b"\xff not even protobuf"
     assert a_view(body, depth=5).at(5, 0) is body

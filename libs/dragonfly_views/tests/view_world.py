@@ -116,11 +116,13 @@ class Aggregator:
         )
         self._publisher.publish(instruments_topic(venue), Instruments(venue, names, markets))
 
-    def say(self, view: AnyView, depth: int = 10, ts_agg: int = 0) -> AnyView:
+    def say(
+        self, view: AnyView, depth: int = 10, ts_agg: int = 0, kind: ViewKind | None = None
+    ) -> AnyView:
         """Publish a view under this aggregator's epoch and the next seq."""
         self._seq += 1
         view.epoch, view.seq = self.epoch, self._seq
-        key = ViewKey(_KINDS[type(view)], view.instrument)
+        key = ViewKey(kind or _KINDS[type(view)], view.instrument)
         body = EncodedView(view.live, depth, view.SerializeToString(), ts_agg)
         self._publisher.publish(view_topic(*key), body)
         return view

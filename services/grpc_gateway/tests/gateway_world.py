@@ -11,8 +11,8 @@ import grpc
 import grpc.aio
 import pytest
 from dragonfly_common.runtime import Runtime, RuntimeOptions
+from dragonfly_protos import execution_pb2, orderbook_pb2
 from dragonfly_protos import market_data_pb2 as pb
-from dragonfly_protos import orderbook_pb2
 from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
@@ -26,6 +26,7 @@ _METHODS: Final[dict[str, MethodDescriptor]] = {
     method.name: method
     for service in (
         pb.DESCRIPTOR.services_by_name["MarketData"],
+        execution_pb2.DESCRIPTOR.services_by_name["Execution"],
         orderbook_pb2.DESCRIPTOR.services_by_name["OrderbookAggregator"],
     )
     for method in service.methods

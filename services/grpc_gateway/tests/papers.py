@@ -8,7 +8,7 @@ from typing import Final
 
 import grpc
 import trustme
-from grpc_gateway.tls import TlsFiles
+from dragonfly_views.tls_files import TlsFiles
 from view_world import replace_file
 
 __all__ = ["TOKEN", "Authority"]

@@ -13,6 +13,7 @@ import grpc
 import pytest
 from dragonfly_protos import market_data_pb2 as pb
 from dragonfly_views.counters import DENIED, FILE_FAILURES
+from dragonfly_views.tokens import hash_token
 from gateway_world import Bot, Call, RunningGateway, running
 from grpc import StatusCode
 from grpc_gateway import counters, handshakes
@@ -128,6 +129,22 @@ async def test_nobody_else_has_anything_but_health(
         assert health_pb2.HealthCheckResponse.FromString(payload).status
     assert denied(reason) == before + 6
     assert logged().count(f'"reason": "{reason}"') == 1
+
+
+async def test_a_token_for_orders_alone_follows_no_market(
+    guarded: RunningGateway, tokens: Path
+) -> None:
+    entry = f'[bots.beta]\ntoken_sha256 = "{hash_token(OTHER)}"\nscopes = ["trade"]\n'
+    replace_file(tokens, entry.encode())
+
+    async def refused() -> str:
+        async with guarded.bot(token=OTHER) as bot:
+            return (await bot.refusal("GetVenues"))[1]
+
+    async with patiently():
+        while "does not know" in (words := await refused()):
+            pass
+    assert words.startswith("the token is not for market data")
 
 
 async def test_reflection_is_for_those_with_a_token(guarded: RunningGateway) -> None:

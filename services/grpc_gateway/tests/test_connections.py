@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from dragonfly_views.places import network_of
 from grpc_gateway import counters
 from grpc_gateway.connections import (
     CALL_WITHIN_S,
@@ -16,7 +17,6 @@ from grpc_gateway.connections import (
     MOST_STRANGERS,
     MOST_UNSENT_BYTES,
     Connections,
-    _network,
     _parse_peer,
     bound_unsent,
 )
@@ -164,6 +164,6 @@ def test_peers_in_grpcs_words(peer: str, address: tuple[str, int]) -> None:
 
 
 def test_an_ipv6_network_of_64_bits_counts_as_one_address() -> None:
-    assert _network("2001:db8::1") == _network("2001:db8::ffff:1")
-    assert _network("2001:db8::1") != _network("2001:db8:0:1::1")
-    assert _network("192.0.2.1") != _network("192.0.2.2")
+    assert network_of("2001:db8::1") == network_of("2001:db8::ffff:1")
+    assert network_of("2001:db8::1") != network_of("2001:db8:0:1::1")
+    assert network_of("192.0.2.1") != network_of("192.0.2.2")

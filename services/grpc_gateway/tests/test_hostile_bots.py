@@ -15,6 +15,7 @@ import grpc
 import pytest
 from dragonfly_protos import market_data_pb2 as pb
 from dragonfly_views.counters import DENIED
+from dragonfly_views.places import connections_within_limit
 from gateway_world import Call, RunningGateway, running
 from grpc import StatusCode
 from grpc_gateway import connections, counters, rpc, service
@@ -232,7 +233,6 @@ async def test_strangers_of_one_address_do_not_take_the_bots_places(
     ],
 )
 def test_connections_leave_descriptors_to_the_bus(
-    options: GatewayOptions,
     monkeypatch: pytest.MonkeyPatch,
     limits: tuple[int, int],
     connections: int,
@@ -241,7 +241,7 @@ def test_connections_leave_descriptors_to_the_bus(
     raised: list[tuple[int, int]] = []
     monkeypatch.setattr(resource, "getrlimit", lambda _: limits)
     monkeypatch.setattr(resource, "setrlimit", lambda _, new: raised.append(new))
-    assert service._most_connections(replace(options, max_total_streams=1000)) == connections
+    assert connections_within_limit(1256) == connections
     assert raised == ([(raised_to, limits[1])] if raised_to else [])
 
 

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 from dragonfly_common.errors import ConfigError
-from grpc_gateway.tls import Certificates, TlsFiles
+from dragonfly_views.tls_files import TlsFiles
+from grpc_gateway.tls import Certificates
 from papers import Authority
 from structlog.testing import capture_logs
 

@@ -64,11 +64,14 @@ class Access:
             )
         account = self._account(bot)
         account.count_call(peer)
-        return Caller(account, peer, token_sha256)
+        return Caller(account, peer, token_sha256, bot.scopes, bot.comp_ids)
 
-    def unknown(self, peer: str, reason: str, sentence: str) -> CallRefusedError:
-        """Return the refusal of a caller who does not show who it is, and count it by `reason`."""
-        self._denials.note(reason, bot="", peer=peer)
+    def unknown(self, peer: str, reason: str, sentence: str, bot: str = "") -> CallRefusedError:
+        """Return the refusal of a caller who does not show who it is, and count it by `reason`.
+
+        `bot` is whose token it came with, where it has one.
+        """
+        self._denials.note(reason, bot=bot, peer=peer)
         return CallRefusedError(RefusalCode.UNKNOWN_CALLER, sentence)
 
     def refresh(self, now: float) -> bool:
@@ -100,6 +103,7 @@ class Access:
             account = Account(bot.name, quota, self._denials, self._clock)
             self._accounts[bot.name] = account
         account.change(quota)
+        account.fees = bot.fees
         return account
 
     def _passing_account(self, name: str, peer: str) -> Account:

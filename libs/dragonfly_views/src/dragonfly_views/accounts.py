@@ -14,10 +14,11 @@ from typing import Final
 import structlog
 from dragonfly_common.clock import Clock
 from dragonfly_common.pace import SayOnce, TokenBucket
+from dragonfly_pricing.fees import FeeTable
 
 from dragonfly_views import counters
 from dragonfly_views.refusals import CallRefusedError, RefusalCode
-from dragonfly_views.tokens import Quota
+from dragonfly_views.tokens import MARKET_DATA, Quota
 
 __all__ = ["Account", "Caller", "Denials"]
 
@@ -54,6 +55,8 @@ class Account:
     def __init__(self, name: str, quota: Quota, denials: Denials, clock: Clock) -> None:
         self.name = name
         self.quota = quota
+        self.fees: FeeTable | None = None
+        """Its own table, where the gateway knows one."""
         self._bucket = _bucket(quota)
         self._denials = denials
         self._clock = clock
@@ -171,6 +174,10 @@ class Caller:
     account: Account
     peer: str
     token_sha256: str = field(default="", repr=False)
+    scopes: frozenset[str] = frozenset({MARKET_DATA})
+    """The scopes of the caller; see `tokens.SCOPES`."""
+    comp_ids: frozenset[str] | None = None
+    """Its names in FIX; None where anyone may have any."""
 
     def __str__(self) -> str:
         return f"{self.account.name} {self.peer}".lstrip()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from typing import Generic, NamedTuple, TypeVar
+from typing import Final, Generic, NamedTuple, TypeVar
 
 __all__ = ["Mail", "Mailbox"]
 
@@ -28,25 +28,26 @@ class Mailbox(Generic[K, S]):
     def __init__(self, on_mail: Callable[[], None]) -> None:
         """`on_mail` is called when something waits in what was empty."""
         self._on_mail = on_mail
-        self._waiting: dict[K, Mail[K, S]] = {}
+        self.waiting: Final[dict[K, Mail[K, S]]] = {}
+        """What waits, that which has waited longest first; for others to look at."""
 
     def __len__(self) -> int:
-        return len(self._waiting)
+        return len(self.waiting)
 
     def put(self, key: K, state: S) -> None:
         """Leave the newest state of `key`; one that waits is replaced and keeps its place."""
-        waiting = self._waiting.get(key)
+        waiting = self.waiting.get(key)
         if waiting is not None:
-            self._waiting[key] = Mail(key, state, waiting.replaced + 1)
+            self.waiting[key] = Mail(key, state, waiting.replaced + 1)
             return
-        self._waiting[key] = Mail(key, state, 0)
-        if len(self._waiting) == 1:
+        self.waiting[key] = Mail(key, state, 0)
+        if len(self.waiting) == 1:
             self._on_mail()
 
     def take(self) -> Mail[K, S] | None:
         """Take the state that waits longest, or None."""
-        return self._waiting.pop(next(iter(self._waiting))) if self._waiting else None
+        return self.waiting.pop(next(iter(self.waiting))) if self.waiting else None
 
     def drop(self, key: K) -> None:
         """Forget what waits of `key`."""
-        self._waiting.pop(key, None)
+        self.waiting.pop(key, None)

@@ -14,12 +14,13 @@ from dragonfly_common.topics import ViewKind
 from dragonfly_protos import market_data_pb2 as pb
 from google.protobuf.message import DecodeError
 
-__all__ = ["live_sequences", "placeholder", "with_ages"]
+__all__ = ["live_sequences", "placeholder", "set_ages", "with_ages"]
 
 _MESSAGES: Final[dict[ViewKind, type[pb.Book | pb.Bbo | pb.Liquidity]]] = {
     ViewKind.BOOK: pb.Book,
     ViewKind.BBO: pb.Bbo,
     ViewKind.LIQUIDITY: pb.Liquidity,
+    ViewKind.LEVELS: pb.Book,
 }
 
 
@@ -68,9 +69,14 @@ def with_ages(kind: ViewKind, body: bytes, now_ns: int) -> bytes:
         view = _MESSAGES[kind].FromString(body)
     except DecodeError:
         return body
+    set_ages(view, now_ns)
+    return view.SerializeToString()
+
+
+def set_ages(view: pb.Book | pb.Bbo | pb.Liquidity, now_ns: int) -> None:
+    """Set each venue's age as of now."""
     for feed in chain(view.venues, *(by.venues for by in view.conversions)):
         _set_age(feed, now_ns)
-    return view.SerializeToString()
 
 
 def _set_age(feed: pb.VenueFeed, now_ns: int) -> None:

@@ -50,6 +50,12 @@ class RefusalCode(Enum):
     """The gateway cannot say now: try again, or another gateway."""
     OVERDUE = "overdue"
     """The caller did not send in time what it was to send."""
+    PRECONDITION = "precondition"
+    """The object of the call does not allow it as it stands."""
+    OUT_OF_RANGE = "out_of_range"
+    """An amount or a price that no venue takes."""
+    UNKNOWN_OUTCOME = "unknown_outcome"
+    """It may have been done, or may be yet: ask how things stand."""
     STALLED = "stalled"
     """The caller does not take what it is sent."""
 

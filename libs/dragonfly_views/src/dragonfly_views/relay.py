@@ -104,7 +104,8 @@ class _Entry:
 
     def choose(self, key: ViewKey, message: _Message, now: float) -> None:
         """Show an aggregator's message."""
-        self.note_left(message, now)
+        if self.left or len(self.messages) > 1:
+            self.note_left(message, now)
         self.chosen, self.succession.left_at, self.withheld = message, None, False
         self.show(key, message.state)
 
@@ -202,9 +203,11 @@ class Relay:
         newest = entry.messages[publisher] = _Message(key.kind, view, epoch)
         alone = len(entry.messages) == 1
         if entry.succession.left_at is None and (alone or (newest.live and before is entry.chosen)):
-            # A venue that only the chosen aggregator has lost stays, where another one has it.
-            entry.note_left(newest, now)
-            better = None if alone else entry.successor(newest, _Message.is_ahead_of, now)
+            better = None
+            if not alone:
+                # A venue that only the chosen aggregator has lost stays, where another one has it.
+                entry.note_left(newest, now)
+                better = entry.successor(newest, _Message.is_ahead_of, now)
             entry.choose(key, better or newest, now)
         else:
             _arbitrate(entry, key, now)

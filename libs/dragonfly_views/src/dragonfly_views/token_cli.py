@@ -38,7 +38,8 @@ def new(*, name: str, file: Path | None, out: Path | None) -> None:
 
     The gateway's file of tokens gets its hash, and quotas to edit. To replace a token without a
     pause, make a new one without --file, and add its hash to the bot's list until the bot has
-    changed over.
+    changed over. What the token is for (scopes) and the bot's names in FIX (comp_ids) are added
+    there by hand.
 
     \b
     Example:

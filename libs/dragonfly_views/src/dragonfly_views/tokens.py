@@ -7,13 +7,31 @@ import hmac
 import re
 import sys
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 from dragonfly_common.errors import ConfigError
+from dragonfly_pricing.fees import FeeError, FeeTable
 
-__all__ = ["Bot", "KnownBots", "Quota", "check_name", "hash_token", "parse_tokens", "write_entry"]
+__all__ = [
+    "MARKET_DATA",
+    "SCOPES",
+    "TRADE",
+    "Bot",
+    "KnownBots",
+    "Quota",
+    "check_name",
+    "hash_token",
+    "parse_tokens",
+    "write_entry",
+]
+
+MARKET_DATA: Final = "md"
+"""May follow the market."""
+TRADE: Final = "trade"
+"""May send orders."""
+SCOPES: Final = frozenset({MARKET_DATA, TRADE})
 
 MOST_HASHES: Final = 2
 """One, and a second one while a token is being replaced."""
@@ -43,6 +61,11 @@ class Bot:
     name: str
     token_sha256: frozenset[str]
     quota: Quota
+    scopes: frozenset[str]
+    comp_ids: frozenset[str]
+    """Its SenderCompIDs in FIX: its name, unless the file says others."""
+    fees: FeeTable | None = None
+    """The fees that its account pays at venues; None leaves it to the gateway's table."""
 
 
 class KnownBots:
@@ -100,12 +123,17 @@ def parse_tokens(text: str) -> KnownBots:
     if document or not _is_table_of_tables(entries):
         raise ConfigError("it holds more than tables [bots.NAME]; `dragonfly token new` writes one")
     bots = [_bot(check_name(name), dict(entry)) for name, entry in entries.items()]
+    _check_own(bots, lambda bot: bot.token_sha256, "token: make a new one")
+    _check_own(bots, lambda bot: bot.comp_ids, "CompID: give each its own in comp_ids")
+    return KnownBots(bots)
+
+
+def _check_own(bots: Iterable[Bot], held: Callable[[Bot], Iterable[str]], what: str) -> None:
     seen: dict[str, str] = {}
     for bot in bots:
-        for token_sha256 in bot.token_sha256:
-            if (other := seen.setdefault(token_sha256, bot.name)) != bot.name:
-                raise ConfigError(f"{other} and {bot.name} have the same token: make a new one")
-    return KnownBots(bots)
+        for one in held(bot):
+            if (other := seen.setdefault(one, bot.name)) != bot.name:
+                raise ConfigError(f"{other} and {bot.name} have the same {what}")
 
 
 def write_entry(name: str, token_sha256: str) -> str:
@@ -143,12 +171,41 @@ def _bot(name: str, entry: dict[str, Any]) -> Bot:
         instruments=_positive(name, "instruments", int, entry),
         connections_per_s=_positive(name, "connections_per_s", float, entry),
     )
+    scopes = _words(name, "scopes", entry, (MARKET_DATA,))
+    if not SCOPES.issuperset(scopes):
+        raise ConfigError(f"scopes of {name} must be some of {', '.join(sorted(SCOPES))}")
+    comp_ids = _words(name, "comp_ids", entry, (name,))
+    fees = _fees(name, entry.pop("fees", None))
     if entry:
         raise ConfigError(
             f"{next(iter(entry))[:40]!r} of {name} means nothing here: there are token_sha256,"
-            " streams, instruments and connections_per_s"
+            " scopes, comp_ids, streams, instruments, connections_per_s and fees"
         )
-    return Bot(name, frozenset(one.lower() for one in given), quota)
+    return Bot(name, frozenset(one.lower() for one in given), quota, scopes, comp_ids, fees)
+
+
+def _fees(name: str, given: object) -> FeeTable | None:
+    if given is None:
+        return None
+    if not isinstance(given, Mapping) or not given:
+        raise ConfigError(f"fees of {name} must be a table {{venue = basis points}}")
+    try:
+        return FeeTable.of(given)
+    except FeeError as error:
+        raise ConfigError(f"fees of {name}: {error}") from None
+
+
+def _words(name: str, key: str, entry: dict[str, Any], default: tuple[str, ...]) -> frozenset[str]:
+    given: object = entry.pop(key, default)
+    if not isinstance(given, list | tuple) or not given or not all(map(_is_word, given)):
+        raise ConfigError(
+            f"{key} of {name} must be a list of 1 to 64 letters, digits, '.', '_' or '-' each"
+        )
+    return frozenset(given)
+
+
+def _is_word(one: object) -> bool:
+    return isinstance(one, str) and bool(_NAME.fullmatch(one))
 
 
 def _positive(name: str, key: str, kind: type[N], entry: dict[str, Any]) -> N | None:

@@ -1,9 +1,10 @@
-"""The venues: their states, and the instruments that they list. Pure."""
+"""The venues: their states, and the instruments that they list and follow. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
 from typing import Final
 
 from dragonfly_common.codec import unpack_markets
@@ -13,6 +14,7 @@ from dragonfly_common.messages import Instruments, ListedMarket, VenueStatus
 from dragonfly_common.printable import LONGEST_SENTENCE, printable
 from dragonfly_common.types import FeedState
 from dragonfly_protos import market_data_pb2 as pb
+from msgspec.structs import replace
 
 __all__ = ["VenueStatuses"]
 
@@ -45,6 +47,7 @@ class VenueStatuses:
         self._listed_at: dict[str, int] = {}
         self._encoded: bytes | None = None
         self._encoded_lists: dict[str, bytes] = {}
+        self._lots: dict[str, dict[str, Decimal]] = {}
         self.version = 0
         """Rises with each change of a venue's state."""
 
@@ -85,14 +88,17 @@ class VenueStatuses:
             self._grew_at = now
         reports = self._venues.setdefault(venue.venue, {})
         reports.pop(_GATEWAY, None)
+        before = reports.get(publisher)
         reports[publisher] = _Report(venue, ts_pub)
-        self._changed()
+        if before is None or replace(before.venue, feeds=venue.feeds) != venue:
+            self._changed()
 
     def on_instruments(self, listing: Instruments, ts_pub: int) -> None:
         """Take what a venue lists, as it was told at `ts_pub`."""
         self.listings.take(listing)
         self._listings[listing.venue] = listing
         self._encoded_lists.clear()
+        self._lots.clear()
         self._listed_at[listing.venue] = listing.ts_listed or ts_pub
 
     def on_lost(self, publisher: str, reason: str, now_ns: int) -> None:
@@ -104,7 +110,7 @@ class VenueStatuses:
             if not reports:
                 why = f"aggregator lost: {reason}"
                 reports[_GATEWAY] = _Report(
-                    VenueStatus(name, FeedState.DOWN, why, "", 0, 0, 0), now_ns
+                    VenueStatus(name, FeedState.DOWN, why, "", 0, 0, 0, now_ns), now_ns
                 )
 
     def newer_than(self, version: int) -> Callable[[], bool]:
@@ -119,6 +125,14 @@ class VenueStatuses:
         """Return the venues that list `instrument`, by name."""
         return sorted(venue for venue, names in self._lists.items() if instrument in names)
 
+    def markets(self, instrument: str) -> dict[str, ListedMarket]:
+        """Return what each venue that lists `instrument` tells of it; not those that tell none."""
+        return {
+            venue: market
+            for venue in self.listers(instrument)
+            for _, market in _markets(self._listings[venue], instrument)
+        }
+
     def is_listed_since(self, ts: int) -> bool:
         """Return whether each venue that can has told its list since `ts`."""
         return all(
@@ -126,6 +140,17 @@ class VenueStatuses:
             or (venue in self._venues and self._state_of(venue).venue.state is FeedState.DOWN)
             for venue, told in self._listed_at.items()
         )
+
+    def lots(self, instrument: str) -> Mapping[str, Decimal]:
+        """Return what amounts of `instrument` are multiples of, by venue that tells it."""
+        if instrument not in self._lots:
+            told = {
+                venue: _lot(market.lot)
+                for venue in self.listers(instrument)
+                for _, market in _markets(self._listings[venue], instrument)
+            }
+            self._lots[instrument] = {venue: lot for venue, lot in told.items() if lot}
+        return self._lots[instrument]
 
     def encode_instruments(self, venue: str = "", instrument: str = "") -> bytes:
         """Encode a dragonfly.v1.ListInstrumentsResponse of one venue or instrument, or of all.
@@ -151,11 +176,30 @@ class VenueStatuses:
                     markets.setdefault(name, []).append(_encode_market(listing.venue, market))
         return pb.ListInstrumentsResponse(
             instruments=[
-                pb.Instrument(instrument=name, venues=by_name[name], markets=markets.get(name))
+                pb.Instrument(
+                    instrument=name,
+                    venues=by_name[name],
+                    markets=markets.get(name),
+                    feeds=self._standings(name) if instrument else (),
+                )
                 for name in sorted(by_name)
             ],
             left_out={listing.venue: listing.left_out for listing in listings},
         ).SerializeToString()
+
+    def _standings(self, instrument: str) -> list[pb.FeedStanding]:
+        return [
+            pb.FeedStanding(
+                venue=venue,
+                state=f"STATE_{feed.state.name}",
+                since=feed.since,
+                audited_at=feed.audited_at,
+                audit_agreed=feed.agreed,
+            )
+            for venue in sorted(self._venues)
+            for feed in self._state_of(venue).venue.feeds
+            if feed.instrument == instrument
+        ]
 
     def has_list_of(self, venue: str) -> bool:
         """Return whether the instruments of `venue` are known; of any venue if it is empty."""
@@ -177,6 +221,14 @@ def _markets(listing: Instruments, instrument: str) -> list[tuple[str, ListedMar
         return list(unpack_markets(listing, instrument))
     except DecodeError:  # of a listener of another version
         return []
+
+
+def _lot(text: str | None) -> Decimal | None:
+    try:
+        lot = Decimal(text or 0)
+    except InvalidOperation:  # of a listener of another make
+        return None
+    return lot if lot.is_finite() and lot > 0 else None
 
 
 def _encode_market(venue: str, market: ListedMarket) -> pb.Market:
@@ -203,4 +255,5 @@ def _encode(report: _Report) -> pb.Venue:
         instruments=venue.instruments,
         instruments_live=venue.instruments_live,
         ts_pub=report.ts_pub,
+        since=venue.since,
     )

@@ -20,8 +20,10 @@ from typing import Final
 import structlog
 from dragonfly_common.bus import Delivery, Keys, PublisherLost, Subscriber
 from dragonfly_common.clock import Clock
+from dragonfly_common.counters import HOPS
 from dragonfly_common.equivalence import Equivalences
 from dragonfly_common.errors import DecodeError
+from dragonfly_common.hot_counters import Newest
 from dragonfly_common.messages import EncodedView, Gone, Instruments, VenueStatus
 from dragonfly_common.staleness import PauseDetector
 from dragonfly_common.topics import STATUS_PREFIX, ViewKind, parse_view_topic
@@ -29,18 +31,24 @@ from dragonfly_common.topics import STATUS_PREFIX, ViewKind, parse_view_topic
 from dragonfly_views import counters
 from dragonfly_views.accounts import Caller
 from dragonfly_views.condition import Condition
+from dragonfly_views.executable import PricedView, PriceQuestion
 from dragonfly_views.mailbox import Mail, Mailbox
 from dragonfly_views.refusals import CallRefusedError, RefusalCode
 from dragonfly_views.relay import Reader, Relay, ViewKey
 from dragonfly_views.venue_statuses import VenueStatuses
 from dragonfly_views.wire import SharedView, seal
 
-__all__ = ["Views", "sealed"]
+__all__ = ["PriceTeller", "Tell", "Views", "sealed"]
 
 PAUSE_S: Final = 0.5
 """The bus is drained much more often, unless the process stands still."""
 LIST_AGE_NS: Final = 60 * 10**9
 """Lists no older than this are the venues' last word; they are not asked more often."""
+
+_TO_GATEWAY: Final = HOPS.of("gateway")
+
+Tell = Callable[[Mail[ViewKey, SharedView], int], bytes | None]
+"""Makes of mail, at a time (ns), what one client is sent; None where that is nothing."""
 
 logger = structlog.get_logger()
 
@@ -95,6 +103,7 @@ class Views:
         self._patience_s = patience_s
         self._lists_command = lists_command
         self._complete = False
+        self._news = Newest()
         self.drained_at = clock.monotonic()
         """When all that the bus had brought was taken last."""
         self._pauses = PauseDetector(PAUSE_S, self.drained_at)
@@ -113,7 +122,7 @@ class Views:
 
     def current(self) -> bool:
         """Say whether what the bus brought was taken just now: mail may be sent."""
-        return not self._pauses.stood_still_s(self._clock.monotonic())
+        return self._clock.monotonic() - self._pauses.beat_at < PAUSE_S
 
     def look(self, now: float) -> None:
         """Do what is due by the time. Call it several times a second."""
@@ -152,8 +161,16 @@ class Views:
         return tuple(dict.fromkeys((key.instrument, *self._made_of(key.instrument))))
 
     async def get(
-        self, caller: Caller, key: ViewKey, depth: int, in_time_s: float = math.inf
+        self, caller: Caller, key: ViewKey, tell: Tell, in_time_s: float = math.inf
     ) -> bytes:
+        """Return what `tell` makes of the present state of one view: see `state`."""
+        state = await self.state(caller, key, in_time_s)
+        body = tell(Mail(key, state, 0), self._clock.now_ns())
+        if not body:
+            raise _unanswered(key, self._patience_s)
+        return body
+
+    async def state(self, caller: Caller, key: ViewKey, in_time_s: float = math.inf) -> SharedView:
         """Return the present state of one view, which an aggregator must have computed.
 
         A view that is not live is waited for: an instrument that nobody followed until now is
@@ -183,14 +200,9 @@ class Views:
             )
             if not live:
                 await changed.until(answered, max(0.0, self._patience_s - in_time_s))
-        body = newest and sealed(Mail(key, newest, 0), depth, self._clock.now_ns())
-        if not body:
-            raise CallRefusedError(
-                RefusalCode.UNAVAILABLE,
-                f"no aggregator answered for {key.instrument} within {self._patience_s:g} s:"
-                " try later",
-            )
-        return body
+        if newest is None:
+            raise _unanswered(key, self._patience_s)
+        return newest
 
     async def require_listed(self, market: str) -> None:
         """Refuse what is made of an instrument that no venue lists; wait for lists not there yet.
@@ -243,6 +255,7 @@ class Views:
 
     def _take(self, event: Delivery | PublisherLost, now: float) -> None:
         if isinstance(event, PublisherLost):
+            self._news.forget(event.publisher)
             now_ns = self._clock.now_ns()
             self.relay.on_lost(event.publisher, event.reason, now, now_ns)
             self.statuses.on_lost(event.publisher, event.reason, now_ns)
@@ -251,6 +264,8 @@ class Views:
         body = event.body
         if isinstance(body, EncodedView) and (key := _view_key(event.topic)):
             counters.VIEWS_HEARD.count += 1
+            if self._news.is_new(event.publisher, body.ts_agg):
+                _TO_GATEWAY.note(self._clock.now_ns() - body.ts_agg)
             self.relay.on_view(event.publisher, event.epoch, key, body, now)
         elif isinstance(body, Gone) and (key := _view_key(event.topic)):
             self.relay.on_gone(event.publisher, key, now, self._clock.now_ns())
@@ -276,6 +291,40 @@ def sealed(mail: Mail[ViewKey, SharedView], depth: int, now_ns: int) -> bytes | 
     except DecodeError:
         counters.UNREADABLE_VIEWS.inc()
         return None
+
+
+class PriceTeller:
+    """Tells one client what it asked of an instrument's levels, where the answer is another."""
+
+    def __init__(self, statuses: VenueStatuses, instrument: str, question: PriceQuestion) -> None:
+        self._statuses = statuses
+        self._instrument = instrument
+        self._question = question
+        self._said = b""
+        self._replaced = 0
+
+    def __call__(self, mail: Mail[ViewKey, SharedView], now_ns: int) -> bytes | None:
+        """Return an encoded dragonfly.v1.Executable; None if it says what the last one said."""
+        self._replaced += mail.replaced
+        try:
+            view = mail.state.form(PricedView)
+            said = view.answer(self._question, self._statuses.lots(self._instrument))
+        except DecodeError:
+            counters.UNREADABLE_VIEWS.inc()
+            return None
+        if said == self._said:
+            return None
+        replaced, self._replaced, self._said = self._replaced, 0, said
+        if replaced:
+            counters.REPLACED.inc(replaced)
+        return seal(view.book(now_ns) + said, replaced, now_ns)
+
+
+def _unanswered(key: ViewKey, patience_s: float) -> CallRefusedError:
+    return CallRefusedError(
+        RefusalCode.UNAVAILABLE,
+        f"no aggregator answered for {key.instrument} within {patience_s:g} s: try later",
+    )
 
 
 @lru_cache(maxsize=4096)

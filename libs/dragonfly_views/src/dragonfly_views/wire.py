@@ -9,7 +9,8 @@ protos/dragonfly/v1/market_data.proto; the tests read everything back with proto
 from __future__ import annotations
 
 import struct
-from typing import Final
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
 
 from dragonfly_common.errors import DecodeError
 from dragonfly_common.topics import ViewKind
@@ -17,6 +18,7 @@ from dragonfly_common.topics import ViewKind
 from dragonfly_views.placeholder import with_ages
 
 __all__ = ["SharedView", "cut", "seal", "wrap"]
+
 
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _FIXED_SIZES: Final = {_FIXED64: 8, _FIXED32: 4}
@@ -33,6 +35,8 @@ _UPDATE_TAGS: Final = {
 }
 _pack_ts_out: Final = struct.Struct("<2sq").pack
 _TS_OUT_TAG: Final = bytes.fromhex("f901")  # field 31, fixed 64 bits
+F = TypeVar("F")
+
 AGES_HOLD_NS: Final = 10_000_000
 """How far a view's ages may be behind its `ts_out`: one that goes out at once is not decoded."""
 
@@ -43,7 +47,16 @@ class SharedView:
     Its ages are true when they are told: they are computed anew where it rested since.
     """
 
-    __slots__ = ("_aged_at_ns", "_body", "_cuts", "_depth", "_kind", "from_aggregator", "live")
+    __slots__ = (
+        "_aged_at_ns",
+        "_body",
+        "_cuts",
+        "_depth",
+        "_forms",
+        "_kind",
+        "from_aggregator",
+        "live",
+    )
 
     def __init__(
         self,
@@ -70,6 +83,7 @@ class SharedView:
         self._depth = depth
         self._aged_at_ns = aged_at_ns
         self._cuts: dict[int, bytes] = {}
+        self._forms: dict[tuple[Callable[[bytes], Any], int | None], Any] = {}
         self.live = live
         self.from_aggregator = from_aggregator
 
@@ -83,8 +97,24 @@ class SharedView:
             self._body = with_ages(self._kind, self._body, now_ns)
             self._aged_at_ns = now_ns
             self._cuts.clear()
-        if depth >= self._depth:
-            return self._body
+        return self._body if depth >= self._depth else self._cut(depth)
+
+    def form(self, make: Callable[[bytes], F], depth: int | None = None) -> F:
+        """Return what `make` makes of the encoded view, at `depth` or whole: once for all who ask.
+
+        Its ages are those of when it came, or was told last.
+
+        Raises:
+            DecodeError: the aggregator's bytes are no protobuf message.
+        """
+        key = (make, depth)
+        if key not in self._forms:
+            known = self._depth if depth is None else depth
+            self._forms[key] = make(self._body if known >= self._depth else self._cut(known))
+        made: F = self._forms[key]
+        return made
+
+    def _cut(self, depth: int) -> bytes:
         found = self._cuts.get(depth)
         if found is None:
             found = self._cuts[depth] = cut(self._body, depth)

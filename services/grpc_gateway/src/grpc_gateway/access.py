@@ -7,6 +7,7 @@ from typing import Final
 
 from dragonfly_views.access import Access
 from dragonfly_views.accounts import Caller
+from dragonfly_views.tokens import MARKET_DATA, TRADE
 
 from grpc_gateway.context import Context
 
@@ -14,10 +15,15 @@ __all__ = ["admit"]
 
 COMMON_NAME: Final = "x509_common_name"
 SCHEME: Final = "bearer "
+_FOR: Final = {MARKET_DATA: "market data", TRADE: "orders"}
 
 
-def admit(context: Context, access: Access, *, certificates: bool) -> Caller:
+def admit(
+    context: Context, access: Access, *, certificates: bool, scope: str = MARKET_DATA
+) -> Caller:
     """Return who makes a call that begins; `certificates` says that bots must show one.
+
+    A token must be for `scope`.
 
     Raises:
         CallRefusedError: nobody whom this gateway knows, or a bot that opens calls too fast.
@@ -25,7 +31,14 @@ def admit(context: Context, access: Access, *, certificates: bool) -> Caller:
     peer = context.peer()
     name = _certified_name(context, access) if certificates else ""
     token = _token(context, access) if access.asks_tokens else ""
-    return access.admit(peer, token=token, name=name)
+    caller = access.admit(peer, token=token, name=name)
+    if access.asks_tokens and scope not in caller.scopes:
+        raise access.unknown(
+            peer,
+            "scope",
+            f"the token is not for {_FOR[scope]}: use another, or have {scope} added to its scopes",
+        )
+    return caller
 
 
 def _certified_name(context: Context, access: Access) -> str:

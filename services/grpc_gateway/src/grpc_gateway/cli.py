@@ -8,23 +8,24 @@ from typing import Final
 import click
 from dragonfly_common.bus import Keys, Role
 from dragonfly_common.equivalence import Equivalences
-from dragonfly_common.errors import ConfigError
 from dragonfly_common.options import (
     NumberRange,
     bots_options,
     curve_options,
     depth_option,
     equivalent_option,
+    fees_option,
     instrument_option,
     linger_option,
     upstream_option,
 )
 from dragonfly_common.runtime import RuntimeOptions, run_async, runtime_options
+from dragonfly_pricing.fees import parse_fees
+from dragonfly_views.tls_files import tls_files
 
 from grpc_gateway.requests import MAX_WINDOW
 from grpc_gateway.service import GatewayOptions, serve
 from grpc_gateway.servicer import BotLimits
-from grpc_gateway.tls import TlsFiles
 
 __all__ = ["gateway"]
 
@@ -90,8 +91,14 @@ MAX_STREAMS: Final = 1_000_000
     help="A connection is ended when its bot's library answers no ping for so long: the bot is"
     " frozen or gone.",
 )
+@click.option(
+    "--engine",
+    metavar="ADDRESS",
+    help="Where the execution engine takes orders (its --bind): bots may then liquidate.",
+)
 @curve_options(Role.GATEWAY)
 @bots_options
+@fees_option
 @runtime_options
 def gateway(
     *,
@@ -107,11 +114,13 @@ def gateway(
     window: int,
     ack_timeout_s: float,
     pong_timeout_s: float,
+    engine: str | None,
     keys: Keys | None,
     tls_cert: Path | None,
     tls_key: Path | None,
     tls_client_ca: Path | None,
     tokens: Path | None,
+    fees: tuple[str, ...],
     runtime: RuntimeOptions,
 ) -> None:
     """Serve the consolidated books to bots over gRPC.
@@ -132,18 +141,10 @@ def gateway(
         max_total_streams=max_total_streams,
         pong_within_s=pong_timeout_s,
         keys=keys,
-        tls=_tls_files(tls_cert, tls_key, tls_client_ca),
+        tls=tls_files(tls_cert, tls_key, tls_client_ca),
         tokens=tokens,
+        fees=parse_fees(fees) if fees else None,
         equivalences=equivalences,
+        engine=engine,
     )
     run_async("gateway", runtime, lambda process: serve(process, options))
-
-
-def _tls_files(cert: Path | None, key: Path | None, client_ca: Path | None) -> TlsFiles | None:
-    if cert is not None and key is not None:
-        return TlsFiles(cert, key, client_ca)
-    if cert is not None or key is not None:
-        raise ConfigError("--tls-cert and --tls-key belong together: give both or neither")
-    if client_ca is not None:
-        raise ConfigError("--tls-client-ca needs TLS: give --tls-cert and --tls-key too")
-    return None

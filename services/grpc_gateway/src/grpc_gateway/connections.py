@@ -11,7 +11,6 @@ They are found among this process's own descriptors. Two things are done to them
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import socket
 from collections import defaultdict
@@ -23,6 +22,7 @@ from urllib.parse import unquote
 
 import structlog
 from dragonfly_common.pace import SayOnce
+from dragonfly_views.places import network_of, normal_address
 
 from grpc_gateway import counters
 
@@ -40,7 +40,6 @@ LOOK_INTERVAL_S: Final = 0.5
 SAY_AGAIN_AFTER_S: Final = 10.0
 
 _DESCRIPTORS: Final = "/dev/fd"
-_IPV6_NETWORK_BITS: Final = 64
 
 logger = structlog.get_logger()
 
@@ -126,7 +125,7 @@ class Connections:
             if not stranger.called and now - stranger.since > CALL_WITHIN_S:
                 yield key
             elif now - stranger.since > GRACE_S:
-                of_address[_network(stranger.peer[0])].append(key)
+                of_address[network_of(stranger.peer[0])].append(key)
         for keys in of_address.values():
             yield from keys[: max(0, len(keys) - MOST_STRANGERS)]
 
@@ -192,24 +191,11 @@ def _peer_of(number: int, port: int) -> _Peer | None:
             return None
         with suppress(OSError):
             address, peer_port, *_ = end.getpeername()
-            return _normalised(address), peer_port
+            return normal_address(address), peer_port
     return None
 
 
 def _parse_peer(peer: str) -> _Peer:
     """Return the address and port of gRPC's `ipv4:127.0.0.1:40000` or `ipv6:%5B::1%5D:40000`."""
     address, _, port = unquote(peer).partition(":")[2].rpartition(":")
-    return _normalised(address.strip("[]")), int(port)
-
-
-def _normalised(address: str) -> str:
-    ip = ipaddress.ip_address(address)
-    mapped = ip.ipv4_mapped if isinstance(ip, ipaddress.IPv6Address) else None
-    return str(mapped or ip)
-
-
-def _network(address: str) -> str:
-    ip = ipaddress.ip_address(address)
-    if isinstance(ip, ipaddress.IPv4Address):
-        return address
-    return str(ipaddress.ip_network((int(ip), _IPV6_NETWORK_BITS), strict=False))
+    return normal_address(address.strip("[]")), int(port)

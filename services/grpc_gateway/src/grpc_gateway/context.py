@@ -18,6 +18,9 @@ STATUS: Final[Mapping[RefusalCode, StatusCode]] = {
     RefusalCode.UNKNOWN_CALLER: StatusCode.UNAUTHENTICATED,
     RefusalCode.UNAVAILABLE: StatusCode.UNAVAILABLE,
     RefusalCode.OVERDUE: StatusCode.DEADLINE_EXCEEDED,
+    RefusalCode.PRECONDITION: StatusCode.FAILED_PRECONDITION,
+    RefusalCode.OUT_OF_RANGE: StatusCode.OUT_OF_RANGE,
+    RefusalCode.UNKNOWN_OUTCOME: StatusCode.UNKNOWN,
     RefusalCode.STALLED: StatusCode.ABORTED,
 }
 """How gRPC says that a caller is refused."""

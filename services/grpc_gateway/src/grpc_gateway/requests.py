@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import math
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final, TypeVar
 
 from dragonfly_common.topics import ViewKind
+from dragonfly_common.types import OrderSide
+from dragonfly_pricing.fees import FREE, FeeError, FeeTable
+from dragonfly_pricing.offers import to_decimal
 from dragonfly_protos import market_data_pb2 as pb
+from dragonfly_views.executable import PriceQuestion
 from dragonfly_views.refusals import LONGEST_QUOTED, check_instrument, invalid
 from google.protobuf.message import DecodeError, Message
 
@@ -14,6 +19,7 @@ __all__ = [
     "MAX_WINDOW",
     "check_interval",
     "check_no_interval",
+    "check_question",
     "check_view",
     "check_window",
     "legacy_instrument",
@@ -23,6 +29,10 @@ __all__ = [
 
 MAX_WINDOW: Final = 1024
 MAX_INTERVAL_MS: Final = 60_000
+MAX_SIZES: Final = 16
+MAX_SIZE: Final = 1e15
+MIN_SIZE: Final = 1e-12
+MAX_VENUES: Final = 64
 INSTRUMENT_METADATA: Final = "instrument"
 INTERVAL_METADATA: Final = "min-interval-ms"
 
@@ -84,6 +94,49 @@ def check_no_interval(interval_ms: int) -> None:
     """Refuse an interval where there is but one message."""
     if interval_ms:
         raise invalid(f"min_interval_ms {interval_ms} of a get, which is one message: leave it out")
+
+
+_ORDER_SIDES: Final = {pb.SIDE_BUY: OrderSide.BUY, pb.SIDE_SELL: OrderSide.SELL}
+
+
+def check_question(
+    request: pb.ExecutableRequest, of_bot: FeeTable | None, of_gateway: FeeTable | None
+) -> PriceQuestion:
+    """Return what a request asks of an instrument, by the nearest table of fees that there is."""
+    side = _ORDER_SIDES.get(request.side)
+    if side is None:
+        raise invalid("no side: give SIDE_BUY or SIDE_SELL")
+    if not 1 <= len(request.sizes) <= MAX_SIZES:
+        raise invalid(f"{len(request.sizes)} sizes: give 1 to {MAX_SIZES}")
+    for size in request.sizes:
+        if math.isnan(size) or not MIN_SIZE <= size <= MAX_SIZE:
+            raise invalid(f"size {size:g} is out of range: give {MIN_SIZE:g} to {MAX_SIZE:g}")
+    if max(len(request.venues), len(request.fees)) > MAX_VENUES:
+        raise invalid(f"more than {MAX_VENUES} venues: name each once, or leave them out for all")
+    fees, source = _fees(request.fees, of_bot, of_gateway)
+    return PriceQuestion(
+        side,
+        tuple(map(to_decimal, request.sizes)),
+        request.in_quote,
+        tuple(sorted({*request.venues})),
+        fees,
+        source,
+    )
+
+
+def _fees(
+    given: Mapping[str, float], of_bot: FeeTable | None, of_gateway: FeeTable | None
+) -> tuple[FeeTable, pb.FeeSource]:
+    if given:
+        try:
+            return FeeTable.of(given), pb.FEE_SOURCE_REQUEST
+        except FeeError as error:
+            raise invalid(str(error)) from None
+    if of_bot is not None:
+        return of_bot, pb.FEE_SOURCE_BOT
+    if of_gateway is not None:
+        return of_gateway, pb.FEE_SOURCE_GATEWAY
+    return FREE, pb.FEE_SOURCE_NONE
 
 
 def legacy_instrument(

@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 import grpc
-from dragonfly_protos import market_data_pb2, orderbook_pb2
+from dragonfly_protos import execution_pb2, market_data_pb2, orderbook_pb2
 from dragonfly_views.refusals import CallRefusedError, RefusalCode
 from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from google.protobuf.message import Message
@@ -25,12 +25,13 @@ from grpc_gateway import counters
 from grpc_gateway.context import STATUS, Context
 from grpc_gateway.requests import parse
 
-__all__ = ["SERVICES", "Admit", "generic_handler"]
+__all__ = ["EXECUTION", "SERVICES", "Admit", "generic_handler"]
 
 SERVICES: Final[tuple[ServiceDescriptor, ...]] = (
     orderbook_pb2.DESCRIPTOR.services_by_name["OrderbookAggregator"],
     market_data_pb2.DESCRIPTOR.services_by_name["MarketData"],
 )
+EXECUTION: Final[ServiceDescriptor] = execution_pb2.DESCRIPTOR.services_by_name["Execution"]
 ABORT_WAIT_S: Final = 0.5
 REQUEST_WITHIN_S: Final = 3.0
 

@@ -2,37 +2,42 @@
 
 from __future__ import annotations
 
-import resource
+import asyncio
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 import grpc
 import grpc.aio
 import structlog
-from dragonfly_common.bus import Keys, drive
-from dragonfly_common.discovery import is_loopback
+from dragonfly_common.bus import End, Keys, drive
 from dragonfly_common.equivalence import Equivalences
 from dragonfly_common.errors import AddressError
 from dragonfly_common.runtime import Runtime
 from dragonfly_common.status import split_host_port
+from dragonfly_pricing.fees import FeeTable
 from dragonfly_views.access import Access
 from dragonfly_views.accounts import Caller
+from dragonfly_views.places import connections_within_limit, warn_of_open_doors
 from dragonfly_views.refusals import CallRefusedError, RefusalCode
+from dragonfly_views.tls_files import TlsFiles
+from dragonfly_views.tokens import MARKET_DATA, TRADE
 from dragonfly_views.views import Views
 
 from grpc_gateway.access import admit
 from grpc_gateway.connections import Connections, bound_unsent
 from grpc_gateway.context import Context
+from grpc_gateway.execution import ExecutionServicer
 from grpc_gateway.handshakes import HANDSHAKE_LIMIT_S, Handshakes
 from grpc_gateway.health import Health
 from grpc_gateway.reflection import Reflection
-from grpc_gateway.rpc import SERVICES, generic_handler
+from grpc_gateway.rpc import EXECUTION, SERVICES, generic_handler
 from grpc_gateway.servicer import BotLimits, Servicer
 from grpc_gateway.streams import Streams
-from grpc_gateway.tls import Certificates, TlsFiles
+from grpc_gateway.tls import Certificates
 
 __all__ = ["GatewayOptions", "serve"]
 
@@ -43,9 +48,6 @@ PING_INTERVAL_MS: Final = 1000
 LOOK_INTERVAL_S: Final = 0.1
 # Beyond the streams that count: refusals in the making and unary calls.
 SPARE_CALLS: Final = 256
-# For the bus, whose sockets are made anew when an aggregator is lost, and for files.
-OWN_DESCRIPTORS: Final = 256
-LEAST_CONNECTIONS: Final = 16
 OTHER_BIND: Final = "choose another --bind"
 TOKEN_REVOKED: Final = CallRefusedError(
     RefusalCode.UNKNOWN_CALLER, "the token holds no more: ask for a new one"
@@ -70,7 +72,11 @@ class GatewayOptions:
     keys: Keys | None = None
     tls: TlsFiles | None = None
     tokens: Path | None = None
+    fees: FeeTable | None = None
+    """The fees that bots without a table of their own pay at venues."""
     equivalences: Equivalences = field(default_factory=Equivalences)
+    engine: str | None = None
+    """Where the execution engine takes orders; None: the gateway takes none."""
 
 
 async def serve(runtime: Runtime, options: GatewayOptions) -> None:
@@ -83,7 +89,7 @@ async def serve(runtime: Runtime, options: GatewayOptions) -> None:
     gateway = _Gateway(runtime, options)
     try:
         await gateway.start()
-        await drive((gateway.views.subscriber,), gateway.on_activity)
+        await drive(gateway.ends, gateway.on_activity)
     finally:
         await gateway.stop()
 
@@ -121,9 +127,28 @@ class _Gateway:
             limits=options.limits,
             always=always,
             clock=clock,
+            fees=options.fees,
         )
+        self._execution = (
+            ExecutionServicer(
+                options.engine,
+                self._streams,
+                clock,
+                self._servicer.get_executable,
+                instance=runtime.instance,
+                asks_tokens=self._access.asks_tokens,
+                keys=options.keys,
+            )
+            if options.engine
+            else None
+        )
+        self.ends: tuple[End, ...] = (self.views.subscriber,)
+        if self._execution:
+            self.ends += (self._execution.channel,)
+        self._services = (*SERVICES, EXECUTION) if self._execution else SERVICES
         self._health = Health(
-            (service.full_name for service in SERVICES), most_watches=options.max_total_streams
+            (service.full_name for service in self._services),
+            most_watches=options.max_total_streams,
         )
         self._server = _new_server(options, self._handlers())
         self._told_version = -1
@@ -132,24 +157,22 @@ class _Gateway:
     async def start(self) -> None:
         credentials = self._certificates and self._certificates.credentials()
         address = _listen(self._server, self._options.bind, credentials)
-        self._warn_of_open_doors(address, encrypted=credentials is not None)
-        await self._server.start()
+        warn_of_open_doors(
+            self._runtime,
+            self._access,
+            address,
+            encrypted=credentials is not None,
+            asks_certificates=self._asks_certificates,
+        )
+        # Cancelled halfway, because another service of the process failed, it could not be stopped.
+        starting = asyncio.ensure_future(self._server.start())
+        try:
+            await asyncio.shield(starting)
+        finally:
+            await starting
         self._connections.port = port = int(address.rpartition(":")[2])
         bound_unsent(port)
         self._runtime.ready(address=address)
-
-    def _warn_of_open_doors(self, address: str, *, encrypted: bool) -> None:
-        asks = self._access.asks_tokens
-        if asks and not encrypted and not is_loopback(address):
-            logger.warning(
-                "tokens travel in the clear", remedy="serve with --tls-cert and --tls-key"
-            )
-        elif not encrypted:
-            risk = "everybody who reaches it is served, in the clear"
-            self._runtime.warn_if_open(address, risk, "give --tls-cert, --tls-key and --tokens")
-        elif not asks and not self._asks_certificates:
-            risk = "everybody who reaches it is served"
-            self._runtime.warn_if_open(address, risk, "give --tokens or --tls-client-ca")
 
     async def stop(self) -> None:
         """Say so to health and to every bot, then close; a bot that does not read is cut."""
@@ -159,10 +182,13 @@ class _Gateway:
         )
         await self._server.stop(STOP_GRACE_S)
         self.views.close()
+        if self._execution:
+            self._execution.close()
 
-    def on_activity(self) -> None:
+    def on_activity(self) -> float | None:
         """Take what the bus brought, and now and then look for what is due."""
         self._runtime.beat()
+        due_s = self._execution.turn() if self._execution else None
         if self.views.drain():
             self._streams.wake()
         if self.views.statuses.version != self._told_version:
@@ -175,18 +201,24 @@ class _Gateway:
             self._streams.look()
             self._connections.look(now)
             self._follow_files(now)
+        return due_s
 
     def _handlers(self) -> list[grpc.GenericRpcHandler]:
-        names = [service.full_name for service in (*SERVICES, Health.service, Reflection.service)]
+        names = [
+            service.full_name for service in (*self._services, Health.service, Reflection.service)
+        ]
+        trading = partial(self._admit, scope=TRADE)
         return [
             *(generic_handler(service, self._servicer, self._admit) for service in SERVICES),
+            *([generic_handler(EXECUTION, self._execution, trading)] if self._execution else []),
             generic_handler(Health.service, self._health, self._admit_anybody),
             generic_handler(Reflection.service, Reflection(names, self._streams), self._admit),
         ]
 
-    def _admit(self, context: Context) -> Caller:
+    def _admit(self, context: Context, scope: str = MARKET_DATA) -> Caller:
         self._note_call(context)
-        caller = admit(context, self._access, certificates=self._asks_certificates)
+        certificates = self._asks_certificates
+        caller = admit(context, self._access, certificates=certificates, scope=scope)
         self._connections.admitted(context.peer())
         return caller
 
@@ -242,29 +274,15 @@ def _server_options(options: GatewayOptions) -> list[tuple[str, int]]:
         ("grpc.server_handshake_timeout_ms", int(HANDSHAKE_LIMIT_S * 1000)),
         # A connection that wants nothing is not kept for ever; a bot's library opens it again.
         ("grpc.max_connection_idle_ms", int(IDLE_LIMIT_S * 1000)),
-        ("grpc.max_allowed_incoming_connections", _most_connections(options)),
+        (
+            "grpc.max_allowed_incoming_connections",
+            connections_within_limit(options.max_total_streams + SPARE_CALLS),
+        ),
         # Above the limit that refuses with a sentence: beyond this one a call waits unseen.
         ("grpc.max_concurrent_streams", options.max_streams + SPARE_CALLS),
         ("grpc.max_receive_message_length", 64 * 1024),
         ("grpc.max_send_message_length", 1024 * 1024),
     ]
-
-
-def _most_connections(options: GatewayOptions) -> int:
-    """Return how many connections bots may have, for which there are file descriptors then."""
-    wanted = options.max_total_streams + SPARE_CALLS
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    needed = wanted + OWN_DESCRIPTORS
-    if soft != resource.RLIM_INFINITY and soft < needed:
-        soft = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-        if soft < needed:
-            most = max(LEAST_CONNECTIONS, soft - OWN_DESCRIPTORS)
-            logger.warning(
-                "few file descriptors", limit=soft, connections=most, remedy=f"ulimit -n {needed}"
-            )
-            return most
-    return wanted
 
 
 def _listen(server: grpc.aio.Server, bind: str, credentials: grpc.ServerCredentials | None) -> str:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import AsyncIterator, Awaitable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from dragonfly_common.clock import Clock
 from dragonfly_common.topics import ViewKind
 from dragonfly_common.types import MAX_DEPTH
+from dragonfly_pricing.fees import FeeTable
 from dragonfly_protos import market_data_pb2 as pb
 from dragonfly_protos import orderbook_pb2
 from dragonfly_views.accounts import Caller
+from dragonfly_views.mailbox import Mail
 from dragonfly_views.refusals import (
     LONGEST_QUOTED,
     CallRefusedError,
@@ -24,14 +26,15 @@ from dragonfly_views.refusals import (
     check_market,
 )
 from dragonfly_views.relay import ViewKey
-from dragonfly_views.views import Views, sealed
-from dragonfly_views.wire import seal
+from dragonfly_views.views import PriceTeller, Tell, Views, sealed
+from dragonfly_views.wire import SharedView, seal
 
 from grpc_gateway.ack_window import AckWindow
 from grpc_gateway.context import Context
 from grpc_gateway.requests import (
     check_interval,
     check_no_interval,
+    check_question,
     legacy_instrument,
     legacy_interval,
     parse,
@@ -71,14 +74,19 @@ class Servicer:
         limits: BotLimits,
         always: tuple[str, ...],
         clock: Clock,
+        fees: FeeTable | None = None,
     ) -> None:
-        """`always` are the configured instruments, the first of them the legacy service's own."""
+        """`always` are the configured instruments, the first of them the legacy service's own.
+
+        `fees` are what bots pay at venues that neither say it nor have a table of their own.
+        """
         self._views = views
         self._venues = views.statuses
         self._streams = streams
         self._limits = limits
         self._always = always
         self._clock = clock
+        self._fees = fees
 
     def book_summary(
         self, request: orderbook_pb2.Empty, context: Context, caller: Caller
@@ -126,6 +134,20 @@ class Servicer:
     ) -> Awaitable[bytes]:
         name = check_market(request.instrument, self._venues.lists)
         return self._get_view(context, caller, {ViewKey(ViewKind.BBO, name): MAX_DEPTH})
+
+    def stream_executable(
+        self, request: pb.ExecutableRequest, context: Context, caller: Caller
+    ) -> Awaitable[None]:
+        interval_s = check_interval(request.min_interval_ms)
+        key, teller = self._priced(request, caller)
+        return self._stream(context, caller, (key,), teller, interval_s)
+
+    def get_executable(
+        self, request: pb.ExecutableRequest, context: Context, caller: Caller
+    ) -> Awaitable[bytes]:
+        check_no_interval(request.min_interval_ms)
+        key, teller = self._priced(request, caller)
+        return self._get(context, caller, key, teller)
 
     async def stream_venues(
         self, request: pb.VenuesRequest, context: Context, caller: Caller
@@ -204,6 +226,11 @@ class Servicer:
         key = ViewKey(kind, check_market(request.instrument, self._venues.lists))
         return {key: check_depth(request.depth, self._limits.depth)}
 
+    def _priced(self, request: pb.ExecutableRequest, caller: Caller) -> tuple[ViewKey, PriceTeller]:
+        name = check_market(request.instrument, self._venues.lists)
+        question = check_question(request, caller.account.fees, self._fees)
+        return ViewKey(ViewKind.LEVELS, name), PriceTeller(self._venues, name, question)
+
     def _stream_view(
         self,
         context: Context,
@@ -214,36 +241,54 @@ class Servicer:
         interval_s = check_interval(request.min_interval_ms)
         return self._stream_views(context, caller, self._wish(kind, request), interval_s)
 
-    async def _stream_views(
+    def _stream_views(
         self, context: Context, caller: Caller, wishes: Mapping[ViewKey, int], interval_s: float
+    ) -> Awaitable[None]:
+        """Send every state of some views, each at its depth."""
+
+        def tell(mail: Mail[ViewKey, SharedView], now_ns: int) -> bytes | None:
+            return sealed(mail, wishes[mail.key], now_ns)
+
+        return self._stream(context, caller, wishes, tell, interval_s)
+
+    async def _stream(
+        self,
+        context: Context,
+        caller: Caller,
+        keys: Collection[ViewKey],
+        tell: Tell,
+        interval_s: float,
     ) -> None:
-        """Send every state of some views, each at its depth, until the bot leaves.
+        """Send what `tell` makes of every state of some views, until the bot leaves.
 
         A bot that says how long it takes for a message is sent none sooner: its library would
         queue them, and nothing on the wire would tell.
         """
         clock = self._clock
         with self._streams.open(caller) as stream:
-            for key in wishes:
+            for key in keys:
                 await self._views.require_listed(key.instrument)
-            with self._views.following(caller, stream.mailbox, wishes):
+            with self._views.following(caller, stream.mailbox, keys):
                 while True:
                     while (mail := stream.take()) is not None:
-                        body = sealed(mail, wishes[mail.key], clock.now_ns())
+                        body = tell(mail, clock.now_ns())
                         if body is not None:
                             await stream.write(context, body, clock.monotonic())
                             if interval_s:
                                 await asyncio.sleep(interval_s)
                     await stream.woken()
 
-    async def _get_view(
+    def _get_view(
         self, context: Context, caller: Caller, wishes: Mapping[ViewKey, int]
-    ) -> bytes:
-        """Return the present state of one view, live if it is shortly before the deadline."""
+    ) -> Awaitable[bytes]:
         ((key, depth),) = wishes.items()
+        return self._get(context, caller, key, lambda mail, now_ns: sealed(mail, depth, now_ns))
+
+    async def _get(self, context: Context, caller: Caller, key: ViewKey, tell: Tell) -> bytes:
+        """Return the present state of one view, live if it is shortly before the deadline."""
         remaining_s = context.time_remaining()
         in_time_s = math.inf if remaining_s is None else remaining_s * SHARE_OF_DEADLINE
-        return await self._views.get(caller, key, depth, in_time_s)
+        return await self._views.get(caller, key, tell, in_time_s)
 
     async def _write(self, stream: BotStream, context: Context, payload: bytes) -> None:
         await stream.write(context, payload, self._now())

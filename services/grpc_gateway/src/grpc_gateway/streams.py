@@ -66,7 +66,9 @@ class BotStream:
 
         A process that stood still looks at the bus first: what waits is as old as its pause.
         """
-        return self.mailbox.take() if self._current() else None
+        if not self.mailbox.waiting or not self._current():
+            return None
+        return self.mailbox.take()
 
     async def write(self, context: Context, payload: bytes, now: float) -> None:
         """Send a message; waits while the transport is full because the bot does not read."""
