@@ -87,7 +87,8 @@ Levels = Sequence[tuple[float, float]]
 class FakeDecoder(Decoder):
     """Reads the fake venue's frames."""
 
-    def __init__(self, *, whole_books: bool = False) -> None:
+    def __init__(self, depth: int, *, whole_books: bool = False) -> None:
+        self._depth = depth
         self._whole_books = whole_books
         self.last: dict[str, tuple[object, object]] = {}
         self.seqs: dict[str, int] = {}
@@ -162,8 +163,8 @@ class FakeDecoder(Decoder):
         if self.last.get(symbol) == (told["b"], told["a"]):
             return Unchanged(symbol)
         self.last[symbol] = (told["b"], told["a"])
-        bids = tuple((p, a) for p, a in told["b"])
-        asks = tuple((p, a) for p, a in told["a"])
+        bids = tuple((p, a) for p, a in told["b"][: self._depth])
+        asks = tuple((p, a) for p, a in told["a"][: self._depth])
         return BookTop(symbol, told["seq"], told.get("ts"), bids, asks)
 
 
@@ -212,7 +213,7 @@ class FakeVenue(Venue):
         return [_frame(op=op, id=ask.request_id, symbols=list(ask.symbols), **told)]
 
     def _decoder(self, depth: int) -> Decoder:
-        made = FakeDecoder(whole_books=self.whole_books)
+        made = FakeDecoder(depth, whole_books=self.whole_books)
         self.decoders.append(made)
         return made
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from dragonfly_venues.binance.decoder import BinanceDecoder
 from dragonfly_venues.events import Bbo, BookTop, Event, FrameError, Unchanged
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 CAPTURES = Path(__file__).parents[4] / "shared" / "captures" / "binance"
@@ -103,7 +103,6 @@ def test_an_escaped_key_is_no_key() -> None:
     assert top.bids[0] == (0.07, 1.5)
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.data())
 def test_key_order_and_white_space_do_not_matter(data: st.DataObject) -> None:
     """The same run of books, laid out at random: bytes and full decode take turns."""

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from dragonfly_venues.bitstamp.decoder import BitstampDecoder
 from dragonfly_venues.events import BookTop, Event, FrameError, Unchanged
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 CAPTURES = Path(__file__).parents[4] / "shared" / "captures" / "bitstamp"
@@ -125,7 +125,6 @@ def test_bad_frames_are_refused_and_the_next_good_one_works(
     assert isinstance(one(decoder.decode(compact(book(STAMP + 2, BIDS[:1])))), BookTop)
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.data())
 def test_key_order_and_white_space_do_not_matter(data: st.DataObject) -> None:
     """The same run of books, laid out at random: bytes and full decode take turns."""

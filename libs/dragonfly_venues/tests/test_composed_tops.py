@@ -54,7 +54,7 @@ def test_what_a_book_proves_itself_is_all_there_is() -> None:
 
 
 def test_a_book_that_catches_up_stands_for_itself_also_where_it_is_as_it_was() -> None:
-    tops = ComposedTops(DEPTH)
+    tops = ComposedTops(DEPTH, DEPTH)
     assert tops.on_book(BOOK) is BOOK
     assert tops.on_best(best(5, (8.0, 1.0)), 5) is None  # not newer
     ahead = tops.on_best(best(7, (9.5, 1.0)), 5)
@@ -69,7 +69,7 @@ def test_a_book_that_catches_up_stands_for_itself_also_where_it_is_as_it_was() -
 
 
 def test_a_book_that_shows_what_was_shown_is_no_news() -> None:
-    tops = ComposedTops(DEPTH)
+    tops = ComposedTops(DEPTH, DEPTH)
     tops.on_book(BOOK)
     tops.on_best(best(7, (9.0, 2.0)), 5)
     assert tops.on_book(BookTop("x", 7, None, ((9.0, 2.0), *BIDS[1:]), ASKS)) is None
@@ -77,7 +77,7 @@ def test_a_book_that_shows_what_was_shown_is_no_news() -> None:
 
 
 def test_best_prices_wait_for_a_book() -> None:
-    tops = ComposedTops(DEPTH)
+    tops = ComposedTops(DEPTH, DEPTH)
     assert tops.on_best(best(7, (9.5, 1.0)), -1) is None
     tops.on_book(BOOK)
     tops.on_best(best(7, (9.5, 1.0)), 5)
@@ -97,13 +97,32 @@ def test_best_prices_wait_for_a_book() -> None:
 def test_best_prices_that_nothing_reaches_are_not_believed(
     late: Callable[[ComposedTops, int], BookTop | Broken | None],
 ) -> None:
-    tops = ComposedTops(DEPTH)
+    tops = ComposedTops(DEPTH, DEPTH)
     tops.on_book(BOOK)
     tops.on_best(best(1000, (9.5, 1.0)), 5)
     said = [late(tops, seq) for seq in range(6, 14)]
     assert isinstance(said[-1], Broken)
     assert not any(isinstance(one, Broken) for one in said[:-1])
     assert "1000" in said[-1].detail
+
+
+def test_a_book_is_shown_whole_though_the_price_moved_through_levels() -> None:
+    tops = ComposedTops(DEPTH, 2)
+    shown = BookTop("x", 5, 50, BIDS[:2], ASKS)
+    assert tops.on_book(BOOK) == shown
+    top = tops.on_best(best(6, (7.5, 2.0)), 5)
+    assert top == BookTop("x", 6, 60, ((7.5, 2.0), BIDS[2]), ASKS, None, 5)
+    top = tops.on_best(best(7, (6.0, 2.0)), 5)
+    assert top == BookTop("x", 7, 70, ((6.0, 2.0),), ASKS[:1], 1, 5)
+    assert tops.on_book(BookTop("x", 8, 80, BIDS, ASKS)) == BookTop("x", 8, 80, BIDS[:2], ASKS)
+
+
+def test_what_changes_below_the_levels_that_are_shown_is_no_news() -> None:
+    tops = ComposedTops(DEPTH, 2)
+    tops.on_book(BOOK)
+    assert tops.on_book(BookTop("x", 6, 60, (*BIDS[:3], (6.0, 2.0)), ASKS)) is None
+    # Where the venue counts anew it is told, whatever it shows.
+    assert tops.on_book(BookTop("x", 1, 70, BIDS, ASKS)) is not None
 
 
 class Truth(NamedTuple):
@@ -141,10 +160,13 @@ def model(best_of: Truth, book_of: Truth, depth: int) -> tuple[Side, Side]:
 
 
 def played(
-    states: Sequence[Truth], order: Sequence[tuple[bool, int]]
+    states: Sequence[Truth], order: Sequence[tuple[bool, int]], most: int
 ) -> Iterator[tuple[int, int, BookTop | None]]:
-    """Send states by both channels; yield how far each is, and the top that is shown then."""
-    tops = ComposedTops(DEPTH)
+    """Send states by both channels; yield how far each is, and the top that is shown then.
+
+    `most` levels are shown.
+    """
+    tops = ComposedTops(DEPTH, most)
     said: tuple[Side, Side] | None = None
     shown: BookTop | None = None
     book_at = best_at = -1
@@ -171,19 +193,19 @@ def played(
         yield book_at, best_at, shown
 
 
-@given(truths(), st.data())
+@given(truths(), st.integers(1, DEPTH), st.data())
 def test_any_order_of_both_channels_shows_the_newest_of_each(
-    states: list[Truth], data: st.DataObject
+    states: list[Truth], most: int, data: st.DataObject
 ) -> None:
     step = st.tuples(st.booleans(), st.integers(0, len(states) - 1))
     order = data.draw(st.lists(step, max_size=30).map(_seldom_late))
     before = (-1, -1)
-    for book_at, best_at, shown in played(states, order):
+    for book_at, best_at, shown in played(states, order, most):
         if book_at < 0:
             assert shown is None
             continue
         assert shown is not None
-        depth = DEPTH if shown.depth is None else shown.depth
+        depth = most if shown.depth is None else shown.depth
         newest = max(book_at, best_at)
         # What is shown may have been shown before already, under an older number.
         assert (shown.bids, shown.asks) == model(states[newest], states[book_at], depth)
@@ -202,7 +224,7 @@ def _seldom_late(steps: list[tuple[bool, int]]) -> list[tuple[bool, int]]:
 
 
 def test_a_venue_that_counts_anew_has_nothing_ahead() -> None:
-    tops = ComposedTops(DEPTH)
+    tops = ComposedTops(DEPTH, DEPTH)
     tops.on_book(BOOK)
     tops.on_best(best(7, (9.5, 1.0)), 5)
     anew = BookTop("x", 1, None, BIDS, ASKS)

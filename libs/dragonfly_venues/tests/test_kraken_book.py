@@ -9,7 +9,7 @@ import pytest
 from dragonfly_venues.decoding.printed_sides import PrintedLevel
 from dragonfly_venues.events import FrameError
 from dragonfly_venues.kraken.book import KrakenBook, RawLevel, read_changes
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 # The guide's example, docs.kraken.com/api/docs/guides/spot-ws-book-v2.
@@ -110,7 +110,6 @@ AMOUNTS = {0.0: "0.00", 0.5: "0.50", 5.0: "5.0", 50.0: "50"}
 """Some have the same digits, which are all that the checksum knows of them."""
 
 
-@settings(max_examples=60, deadline=None)
 @given(
     st.lists(
         st.lists(
@@ -140,7 +139,6 @@ def test_news_begin_where_it_says_and_the_checksum_is_that_of_the_whole(
         assert made.checksum() == book(bids, asks, depth=25).checksum()
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(st.booleans(), st.integers(1, 30), st.integers(0, 4)), max_size=60))
 def test_the_book_is_what_a_dictionary_would_hold(steps: list[tuple[bool, int, int]]) -> None:
     made = KrakenBook(1000)

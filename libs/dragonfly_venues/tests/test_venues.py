@@ -9,7 +9,7 @@ import pytest
 from dragonfly_common.errors import UserError
 from dragonfly_venues import registry
 from dragonfly_venues.events import FrameError
-from dragonfly_venues.registry import find_venue, venue_names
+from dragonfly_venues.registry import find_order_entry, find_venue, venue_names
 from dragonfly_venues.venue import Ask, Venue
 
 EVERY_VENUE = pytest.mark.parametrize("venue", [*map(find_venue, venue_names())], ids=venue_names())
@@ -81,3 +81,8 @@ def test_a_package_that_is_broken_is_named(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(registry, "entry_points", lambda **_: [broken])
     with pytest.raises(UserError, match=r"'lighthouse' \(lighthouse:Lighthouse\) cannot be loaded"):
         find_venue("lighthouse")
+
+
+def test_where_no_orders_can_be_placed_says_where_they_can() -> None:
+    with pytest.raises(UserError, match="'lighthouse' is not a venue at which orders can be"):
+        find_order_entry("lighthouse")

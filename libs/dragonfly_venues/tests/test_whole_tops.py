@@ -8,8 +8,8 @@ from math import inf, nan
 import msgspec
 import pytest
 from dragonfly_common.types import Side
+from dragonfly_venues.decoding.shapes import MAX_SEQ
 from dragonfly_venues.decoding.whole_tops import (
-    MAX_SEQ,
     MAX_SYMBOLS,
     OLDER_IN_A_ROW,
     SIDE_TEXT,
@@ -19,7 +19,7 @@ from dragonfly_venues.decoding.whole_tops import (
     usable,
 )
 from dragonfly_venues.events import FRAME_ERROR_REASONS, BookTop, Broken, FrameError, Unchanged
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 TextSide = list[tuple[str, str]]
@@ -57,7 +57,6 @@ class Frames:
 
 
 class TestNumbers:
-    @settings(max_examples=60, deadline=None)
     @given(DECIMALS)
     def test_a_level_is_the_double_nearest_to_its_text(self, text: str) -> None:
         ((price, _),) = SIDE_TEXT.decode(f'[["{text}","1"]]')
@@ -266,7 +265,6 @@ class TestSeed:
 
 
 class TestBothWays:
-    @settings(max_examples=60, deadline=None)
     @given(st.data())
     def test_bytes_say_what_a_full_decode_says(self, data: st.DataObject) -> None:
         """A run of random books, each seen both ways, one filter for each way."""

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import random
 from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from dragonfly_common.runtime import Runtime, RuntimeOptions
 from dragonfly_common.topics import RELIST_PREFIX, STATUS_PREFIX, book_interest, book_topic
 from dragonfly_common.types import FeedState
 from dragonfly_venues.transport import ClientOptions, build_client, fetch, trusted
+from dragonfly_venues.venue import FixKey, Venue
 from fake_venue import FakeServer, FakeVenue, eventually
 from feed_listener.connection.endpoint import locator
 from feed_listener.instrument_list import fetcher
@@ -147,7 +149,7 @@ async def listening(
     server: FakeServer,
     folder: Path,
     *,
-    venue: FakeVenue | None = None,
+    venue: Venue | None = None,
     instruments: Sequence[str] = (),
     linger_s: float = 0.0,
     clock: SkippingClock | None = None,
@@ -155,16 +157,22 @@ async def listening(
     audit_interval_s: float | None = None,
     list_interval_s: float = 60.0,
     endpoint_url: str | None = None,
+    fix: tuple[str, FixKey] | None = None,
 ) -> AsyncIterator[Consumer]:
     """Run a listener to `server`, and a consumer of what it publishes.
 
-    `endpoint_url` is the base address at which a venue that tells its socket is asked for it.
+    `endpoint_url` is the base address at which a venue that tells its socket is asked for it; `fix`
+    is where a venue is that is listened to by FIX, and the key for it.
     """
     clock = clock or SkippingClock()
     venue = venue or FakeVenue()
     runtime = Runtime("listener", RuntimeOptions(), clock)
     tls = trusted(ca_file)
-    client = build_client(server.ws_url, ClientOptions(tls, 2**16, compression=False))
+    url = fix[0] if fix is not None else server.ws_url
+    options = ClientOptions(tls, 2**16, compression=False)
+    if fix is not None and venue.fix is not None:
+        options = replace(options, fix=(venue.fix, fix[1]))
+    client = build_client(url, options)
     publisher = KeepingPublisher(f"ipc://{folder}/listener.ipc", "listener@test", clock)
     listener = Listener(
         runtime,
@@ -173,7 +181,7 @@ async def listening(
         venue,
         Following(instruments, 10, linger_s, audit_interval_s, list_interval_s),
         client,
-        locator(venue, server.ws_url, endpoint_url or server.rest_url, tls),
+        locator(venue, url, endpoint_url or server.rest_url, tls),
         fetcher(venue, client, server.ws_url, server.rest_url, tls),
         random.Random(1).random,
         lambda path, most: fetch(f"{server.rest_url}{path}", tls, most),

@@ -52,6 +52,27 @@ async def test_they_are_shown_until_a_book_has_come_as_far(
         assert places(consumer) == [(5, None), (6, 5), (7, None), (8, 7)]
 
 
+async def test_a_price_that_moves_through_levels_leaves_as_many_as_before(
+    server: FakeServer, tmp_path: Path
+) -> None:
+    venue = FakeVenue(best_prices=True)
+    async with listening(server, tmp_path, venue=venue, instruments=["ETH-BTC"]) as consumer:
+        consumer.want("ETH-BTC")
+        await server.book("ethbtc", 4, 50.0)
+        await consumer.live("ETH-BTC", 4)
+        bids, asks = ([[at + way * n, 1.0] for n in range(20)] for at, way in ((50, -1), (51, 1)))
+        book = {"t": "book", "s": "ethbtc", "ts": None, "b": bids, "a": asks}
+        await server.send(book | {"seq": 5}, "ethbtc")
+        first = await consumer.live("ETH-BTC", 5)
+        assert (len(first.bids), len(first.asks), first.depth) == (10, 10, 10)
+        await server.send(best(6, 47.0, 51.0), "ethbtc")
+        ahead = await shown(consumer, (6, 5))
+        assert ahead.bids == tuple((price, 1.0) for price in range(47, 37, -1))
+        assert ahead.depth == 10
+        await server.send(best(7, 46.0, 51.0), "ethbtc")
+        assert len((await shown(consumer, (7, 5))).bids) == 9  # more is not read
+
+
 async def test_nothing_of_them_is_left_when_the_book_is_asked_for_anew(
     server: FakeServer, tmp_path: Path
 ) -> None:

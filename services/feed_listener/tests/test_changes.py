@@ -34,7 +34,7 @@ class ChangesDecoder(DeltaDecoder):
 
     def __init__(self) -> None:
         super().__init__(lambda: DeltaBook(DEPTH, Ranges(), seeded=True), seed_levels=LEVELS)
-        self._control = FakeDecoder()
+        self._control = FakeDecoder(DEPTH)
 
     def decode(self, frame: bytes, _: WholeBook | None = None, /) -> Sequence[Event]:
         told = json.loads(frame)
@@ -72,7 +72,7 @@ def live_seqs(consumer: Consumer, instrument: str = "ETH-BTC") -> list[int]:
 
 
 def seeds() -> float:
-    return REGISTRY.get_sample_value("dragonfly_listener_seeds_total") or 0.0
+    return REGISTRY.get_sample_value("dragonfly_listener_seeds_total", {"venue": "fake"}) or 0.0
 
 
 @pytest.fixture(autouse=True)

@@ -47,6 +47,45 @@ def test_a_bad_option_is_said_in_a_sentence(
     assert result.exit_code == code
 
 
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--venue", "kraken", "--protocol", "fix"], "kraken cannot be listened to by fix"),
+        (["--venue", "binance", "--protocol", "fix"], "wants the key of an account"),
+        (["--venue", "binance", "--fix-key", "a.pem"], "the key a.pem is used by --protocol fix"),
+        (["--venue", "binance", "--fix-url", "fix://x"], "--fix-url fix://x is used by"),
+        (
+            ["--venue", "binance", "--protocol", "fix", "--ws-url", "wss://x"],
+            "--ws-url wss://x is not connected to by --protocol fix",
+        ),
+        (
+            ["--venue", "binance", "--protocol", "fix", "--fix-url", "fix://fix.example"],
+            "would show the API key to whoever is on the way",
+        ),
+        (
+            [
+                *("--venue", "binance", "--protocol", "fix"),
+                *("--fix-key", "/no/key", "--fix-api-key", "/no/name"),
+            ],
+            "--fix-key /no/key cannot be read: no such file",
+        ),
+    ],
+)
+def test_what_a_protocol_lacks_is_said_in_a_sentence(arguments: list[str], sentence: str) -> None:
+    result = run(*arguments)
+    assert sentence in result.output
+    assert "Traceback" not in result.output
+    assert result.exit_code == ExitCode.CONFIG
+
+
+def test_what_signs_is_loaded_by_who_asks_for_fix_alone() -> None:
+    loaded = "import sys, feed_listener.cli; print('cryptography' in sys.modules)"
+    said = subprocess.run(
+        [sys.executable, "-c", loaded], capture_output=True, text=True, check=True
+    )
+    assert said.stdout == "False\n"
+
+
 def test_a_bad_address_is_said_in_a_sentence() -> None:
     result = run("--venue", "kraken", bind="http://host")
     assert "is not a bus address" in result.output

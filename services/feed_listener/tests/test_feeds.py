@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 
 import pytest
 from dragonfly_common.clock import ManualClock
-from dragonfly_common.messages import Body, Book
+from dragonfly_common.messages import Body, Book, FeedStanding
 from dragonfly_common.types import FeedState
 from dragonfly_venues.events import TRADING, BookTop, Trading
 from feed_listener.audit.comparing import Result
@@ -218,6 +218,27 @@ def test_each_change_is_told(feeds: Feeds) -> None:
     sender.send(feeds, 8)
     feeds.set("ETH-BTC", FeedEvent.UNLISTED, "delisted")
     assert told == [FeedState.LIVE, FeedState.UNKNOWN]
+
+
+def test_a_state_lasts_from_when_it_was_entered(said: Said) -> None:
+    clock, sender = ManualClock(0), Sender()
+    feeds = Feeds("fake", 10, said, clock)
+    feeds.follow("ETH-BTC", "list awaited")
+    feeds.bind("ETH-BTC", "ethbtc")
+    assert feeds.standings() == (FeedStanding("ETH-BTC", FeedState.SYNCING, 0),)
+    clock.advance(2)
+    sender.send(feeds, 1)
+    clock.advance(1)
+    sender.send(feeds, 2)
+    feeds.audited(sender, "ethbtc", 0.0, agreed=True)
+    live = FeedStanding("ETH-BTC", FeedState.LIVE, 2 * 10**9, 3 * 10**9, agreed=True)
+    assert feeds.standings() == (live,)
+    clock.advance(1)
+    feeds.audited(sender, "ethbtc", 0.0, agreed=False)
+    feeds.report(sender, ["ethbtc"], FeedEvent.SILENT, "silent for 1 s")
+    feeds.report(sender, ["ethbtc"], FeedEvent.SILENT, "silent for 2 s")
+    stale = FeedStanding("ETH-BTC", FeedState.STALE, 4 * 10**9, 4 * 10**9, agreed=False)
+    assert feeds.standings() == (stale,)
 
 
 def test_a_feed_that_was_never_audited_has_no_score(feeds: Feeds, said: Said) -> None:

@@ -11,10 +11,11 @@ import pytest
 from dragonfly_common.codec import unpack_markets
 from dragonfly_common.messages import ListedMarket
 from dragonfly_common.types import FeedState
-from dragonfly_venues.venue import InstrumentSource
+from dragonfly_venues.venue import AuditSources, InstrumentSource
 from fake_venue import FakeServer, FakeVenue, eventually, listing
 from feed_listener import directory, listener
 from listening import SkippingClock, listening
+from msgspec.structs import replace
 
 SYNCING = FeedState.SYNCING
 LIVE = FeedState.LIVE
@@ -199,6 +200,23 @@ async def test_the_venue_says_how_it_is(server: FakeServer, tmp_path: Path) -> N
             1,
             1,
         )
+        (feed,) = busy.feeds
+        assert (feed.instrument, feed.state) == ("ETH-BTC", LIVE)
+        assert 0 < idle.since <= feed.since <= busy.since
+
+
+async def test_a_venue_is_told_again_when_its_books_were_audited(
+    server: FakeServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listener, "AUDITS_INTERVAL_S", 0.05)
+    await server.book("ethbtc", 1, 10.0)
+    venue = FakeVenue(audits=AuditSources(checksum=True))
+    async with listening(server, tmp_path, venue=venue, instruments=["ETH-BTC"]) as consumer:
+        live = await consumer.venue(lambda v: v.instruments_live == 1, "with a live instrument")
+        await server.book("ethbtc", 2, 10.0)
+        audited = await consumer.venue(lambda v: any(f.audited_at for f in v.feeds), "audited")
+        assert replace(audited, feeds=live.feeds) == live
+        assert audited.feeds[0].agreed
 
 
 async def test_foreign_subscriptions_are_ignored(server: FakeServer, tmp_path: Path) -> None:

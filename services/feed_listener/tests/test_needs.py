@@ -19,6 +19,7 @@ from dragonfly_venues.venue import EndpointSource
 from fake_venue import CALM, LIMITS, FakeServer, FakeVenue, eventually
 from feed_listener.connection.endpoint import check_endpoint
 from listening import listening
+from loopback import accepting
 from prometheus_client import REGISTRY
 from websockets.asyncio.server import ServerConnection
 from websockets.frames import Frame, Opcode
@@ -128,7 +129,7 @@ async def test_frames_carry_the_time_where_the_venue_wants_it(
 
 
 def not_gzip() -> float:
-    labels = {"reason": "not_gzip"}
+    labels = {"reason": "not_gzip", "venue": "fake"}
     return REGISTRY.get_sample_value("dragonfly_listener_malformed_total", labels) or 0.0
 
 
@@ -199,8 +200,8 @@ async def test_what_lost_frames_belonged_to_is_unknown_so_every_book_is_resynced
         for instrument in ("ETH-BTC", "BTC-USD"):
             void = await consumer.saying(instrument, "resyncing: lost (7 frames)")
             assert (void.state, void.bids) == (SYNCING, ())
-            await consumer.live(instrument, 1)
-            assert consumer.states(instrument) == [SYNCING, LIVE, SYNCING, LIVE]
+            course = [SYNCING, LIVE, SYNCING, LIVE]
+            await eventually(lambda: consumer.states(instrument) == course, instrument)  # noqa: B023
         assert server.opened == 1
 
 
@@ -237,9 +238,8 @@ class Endpoints:
 
     @contextlib.asynccontextmanager
     async def served(self) -> AsyncIterator[str]:
-        server = await asyncio.start_server(self._answer, "127.0.0.1", 0)
-        async with server:
-            yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        async with accepting(self._answer) as port:
+            yield f"http://127.0.0.1:{port}"
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = await reader.readuntil(b"\r\n\r\n")

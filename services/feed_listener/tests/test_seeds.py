@@ -31,7 +31,7 @@ def live_seqs(consumer: Consumer, instrument: str = "ETH-BTC") -> list[int]:
 
 
 def seeds() -> float:
-    return REGISTRY.get_sample_value("dragonfly_listener_seeds_total") or 0.0
+    return REGISTRY.get_sample_value("dragonfly_listener_seeds_total", {"venue": "fake"}) or 0.0
 
 
 @pytest.fixture(autouse=True)

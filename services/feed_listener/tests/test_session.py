@@ -205,7 +205,7 @@ async def test_of_whole_books_that_come_together_the_last_is_read(
         consumer.want("BTC-USD")
         await consumer.live("ETH-BTC", 1)
         await consumer.live("BTC-USD", 1)
-        before = counters.SUPERSEDED.count
+        before = counters.SUPERSEDED.labels("fake").count
         server.send_at_once(
             book_around(11.0, "ethbtc", 2),
             book_around(21.0, "btcusd", 2),
@@ -217,7 +217,7 @@ async def test_of_whole_books_that_come_together_the_last_is_read(
         await consumer.live("ETH-BTC", 4)
         seqs = [book.venue_seq for book in consumer.said("ETH-BTC") if book.state is LIVE]
         assert seqs == [1, 4]
-        assert counters.SUPERSEDED.count == before + 2
+        assert counters.SUPERSEDED.labels("fake").count == before + 2
 
 
 async def test_a_connection_that_sends_nothing_but_nonsense_is_replaced(

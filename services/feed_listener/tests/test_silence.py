@@ -39,7 +39,7 @@ async def has_rhythm(server: FakeServer, consumer: Consumer) -> None:
 
 
 def judged(result: str) -> float:
-    labels = {"audit": "silence", "result": result}
+    labels = {"audit": "silence", "result": result, "venue": "fake"}
     return REGISTRY.get_sample_value("dragonfly_listener_audits_total", labels) or 0.0
 
 

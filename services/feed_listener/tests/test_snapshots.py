@@ -35,7 +35,7 @@ SNAPSHOTS = SnapshotSource(path=lambda symbol: f"/book/{symbol}", parse=parse, p
 
 
 def counted(audit: Audit, result: Result) -> float:
-    labels: dict[str, str] = {"audit": audit, "result": result}
+    labels: dict[str, str] = {"audit": audit, "result": result, "venue": "fake"}
     return REGISTRY.get_sample_value("dragonfly_listener_audits_total", labels) or 0.0
 
 
@@ -191,7 +191,7 @@ async def test_a_snapshot_that_is_none_is_counted_and_harms_nothing(
     server: FakeServer, tmp_path: Path
 ) -> None:
     failures = "dragonfly_listener_snapshot_failures_total"
-    before = REGISTRY.get_sample_value(failures) or 0.0
+    before = REGISTRY.get_sample_value(failures, {"venue": "fake"}) or 0.0
     await server.book("ethbtc", 1, 10.0)
     server.snapshots["ethbtc"] = "no book"
     async with listening(
@@ -204,7 +204,8 @@ async def test_a_snapshot_that_is_none_is_counted_and_harms_nothing(
         consumer.want("ETH-BTC")
         await consumer.live("ETH-BTC", 1)
         await eventually(
-            lambda: (REGISTRY.get_sample_value(failures) or 0.0) > before + 1, "two failures"
+            lambda: (REGISTRY.get_sample_value(failures, {"venue": "fake"}) or 0.0) > before + 1,
+            "two failures",
         )
         assert consumer.states("ETH-BTC") == [SYNCING, LIVE]
         del server.snapshots["ethbtc"]

@@ -471,3 +471,21 @@ def test_who_was_refused_is_asked_for_again_at_once_where_that_may_help() -> Non
     asked.ask_again(["a", "b"], NOW + 1.0)
     assert asked.due_in(NOW + 1.0) == 0.0
     assert requests(asked, NOW + 1.0) == [("sub", ["a"])]
+
+
+def test_where_the_end_of_a_subscription_is_not_answered_it_is_over_when_it_is_said() -> None:
+    venue = FakeVenue(liveness=IMPATIENT)
+    venue.ends_answered = False
+    asked = VenueSubscriber(venue, depth=10)
+    asked.want(["a", "b"], NOW)
+    asked.turn(NOW)
+    asked.acked(Acked(1), NOW)
+    assert asked.booked("a", NOW)
+    assert asked.resync("a", NOW)
+    asked.unwant(["b"], NOW)
+    assert requests(asked, NOW + 1) == [("unsub", ["a", "b"])]
+    assert asked.wanted == ["a"]
+    assert requests(asked, NOW + 2) == [("sub", ["a"])]
+    asked.acked(Acked(3), NOW + 2)
+    assert asked.booked("a", NOW + 2)
+    assert asked.settled

@@ -1,4 +1,4 @@
-"""What every venue must do, case by case, each from LIVE books to LIVE books.
+"""The cases that every venue must pass, each from LIVE books to LIVE books.
 
 A case is a coroutine that takes a `Rig`; its name is the case's, its docstring says what must be.
 """
@@ -122,6 +122,19 @@ async def announced_close(rig: Rig) -> None:
     await _lost_and_back(rig, "announced_close", seconds=0.5)
 
 
+async def skipped_number(rig: Rig) -> None:
+    """A session of FIX in which a number is missing ends, and the books come back."""
+    await _lost_and_back(rig, "skipped_number")
+
+
+async def id_in_use(rig: Rig) -> None:
+    """While the venue takes our CompID for another's the books are out, and come back after it."""
+    with rig.during(FaultKind.ID_IN_USE):
+        rig.inject("close")
+        await _all_out(rig)
+    await rig.heals()
+
+
 async def silence(rig: Rig) -> None:
     """A socket that is open and says nothing leaves the book, and returns once it speaks."""
     with rig.during(FaultKind.SILENCE):
@@ -235,7 +248,7 @@ CASES: Final[dict[str, Case]] = {
     for case in (
         first_book, updates, deletion, number_formats, empty_side, crossed,
         gap, duplicate, reorder, malformed, bad_checksum,
-        closed, reset, announced_close, silence, dead_stream, liveness,
+        closed, reset, announced_close, skipped_number, id_in_use, silence, dead_stream, liveness,
         unlisted, halted, resumed_unheard, delisted, maintenance, unsubscribed, crowd,
     )
 }  # fmt: skip
@@ -248,6 +261,8 @@ def concerns(case: str, venue: Venue) -> bool:
     Of one that does not show a loss only an audit finds it; a stream's death is found where books
     are had elsewhere.
     """
+    if case in {skipped_number.__name__, id_in_use.__name__}:
+        return venue.fix is not None
     if case in {gap.__name__, reorder.__name__}:
         return venue.loss_shows
     return case != dead_stream.__name__ or venue.snapshots is not None

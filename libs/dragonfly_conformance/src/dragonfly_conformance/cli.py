@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from typing import Any, Final
 
 import click
 from dragonfly_common.errors import ConfigError
-from dragonfly_venues.registry import venue_names
+from dragonfly_venues.registry import WEBSOCKET, find_venue, venue_names
 
 from dragonfly_conformance.cases import CASES
 from dragonfly_conformance.suite import examine
@@ -28,6 +28,13 @@ WIDTH: Final = max(map(len, CASES)) + 2
     help="The venue; may be given again.  [default: every one that is installed]",
 )
 @click.option(
+    "--protocol",
+    type=click.Choice([WEBSOCKET, "fix"]),
+    default=WEBSOCKET,
+    show_default=True,
+    help="By which it is listened to.",
+)
+@click.option(
     "--case", "cases", multiple=True, metavar="NAME", help=f"Only this: {', '.join(CASES)}."
 )
 @click.option(
@@ -37,7 +44,9 @@ WIDTH: Final = max(map(len, CASES)) + 2
     show_default=True,
     help="Of the listener and the fake venue.",
 )
-def conformance(*, venues: tuple[str, ...], cases: tuple[str, ...], log_level: str) -> None:
+def conformance(
+    *, venues: tuple[str, ...], protocol: str, cases: tuple[str, ...], log_level: str
+) -> None:
     """Listen to a fake of a venue, let all go wrong that can, and judge each book.
 
     A venue of your own is two entry points of your package: `dragonfly.venues` and
@@ -50,7 +59,10 @@ def conformance(*, venues: tuple[str, ...], cases: tuple[str, ...], log_level: s
     unknown = [name for name in cases if name not in CASES]
     if unknown:
         raise ConfigError(f"{unknown[0][:60]!r} is no case: choose {', '.join(CASES)}")
-    failed = _run(_examine(venues or venue_names(), cases or tuple(CASES), log_level))
+    names = venues or [
+        name for name in venue_names() if protocol in {WEBSOCKET, *find_venue(name).protocols}
+    ]
+    failed = _run(_examine(names, cases or tuple(CASES), log_level, protocol))
     if failed:
         click.echo(f"{failed} failed", err=True)
         sys.exit(1)
@@ -60,11 +72,13 @@ def _run(main: Coroutine[Any, Any, int]) -> int:
     return asyncio.run(main)
 
 
-async def _examine(venues: tuple[str, ...], cases: tuple[str, ...], log_level: str) -> int:
+async def _examine(
+    venues: Sequence[str], cases: Sequence[str], log_level: str, protocol: str
+) -> int:
     failed = 0
     for venue in venues:
         click.secho(venue, bold=True)
-        async for verdict in examine(venue, cases, log_level):
+        async for verdict in examine(venue, cases, log_level, protocol):
             failed += bool(verdict.trouble)
             mark = click.style("✗", fg="red") if verdict.trouble else click.style("✓", fg="green")
             meant = verdict.trouble or (CASES[verdict.case].__doc__ or "").partition("\n")[0]

@@ -25,8 +25,8 @@ from dragonfly_common.replicas import ReplicaGroup
 from dragonfly_common.runtime import Runtime, RuntimeOptions
 from dragonfly_common.topics import book_interest, parse_book_topic
 from dragonfly_common.types import FeedState, Side
-from dragonfly_venues.registry import find_venue
-from dragonfly_venues.transport import ClientOptions, build_client, fetch, trusted
+from dragonfly_venues.registry import WEBSOCKET, find_venue
+from dragonfly_venues.transport import ClientOptions, build_client, fetch, read_fix_key, trusted
 from dragonfly_venues.venue import Venue
 from feed_listener.connection.endpoint import locator
 from feed_listener.instrument_list import fetcher
@@ -45,7 +45,7 @@ INSTRUMENTS: Final = ("BTC-USD", "ETH-BTC")
 DEPTH: Final = 10
 
 PATIENCE_S: Final = 60.0
-"""What must come may take so long on a slow machine: speed is no case."""
+"""Awaited frames may take so long on a slow machine: speed is no case."""
 POLL_S: Final = 0.005
 STEP_S: Final = 0.1
 TICK_S: Final = 0.02
@@ -285,14 +285,18 @@ class Rig:
 
 @contextlib.asynccontextmanager
 async def open_rig(
-    name: str, *, streams_per_connection: int | None = None, log_level: str = "error"
+    name: str,
+    protocol: str = WEBSOCKET,
+    *,
+    streams_per_connection: int | None = None,
+    log_level: str = "error",
 ) -> AsyncIterator[Rig]:
-    """Simulate the venue `name` and listen to it.
+    """Simulate the venue `name` and listen to it by `protocol`.
 
     Raises:
         ConfigError: no installed package has such a venue, or a fake of it.
     """
-    venue = _hurried(find_venue(name).at(DEPTH), streams_per_connection)
+    venue = _hurried(find_venue(name, protocol).at(DEPTH), streams_per_connection)
     if name not in FAKES:
         raise ConfigError(
             f"{name!r} has no fake to listen to: its package needs an entry point "
@@ -300,14 +304,24 @@ async def open_rig(
         )
     clock = SteadyClock()
     runtime = Runtime("listener", RuntimeOptions(log_level=log_level), clock)
-    options = SimulatorOptions(venues=(name,), keep_truth=True, faster=FASTER)
+    options = SimulatorOptions(
+        venues=(name,),
+        keep_truth=True,
+        faster=FASTER,
+        fix=None if venue.fix is None else "127.0.0.1:0",
+    )
     with TemporaryDirectory(prefix="dragonfly-") as folder:
         async with running_simulator(options, clock) as simulator:
             ws_url, rest_url = simulator.ws_url(name), simulator.rest_url(name)
             tls = trusted(None)
+            feed_url, fix = ws_url, None
+            if venue.fix is not None and simulator.fix is not None:
+                at = simulator.fix.facts
+                feed_url = at["fix"]
+                fix = venue.fix, read_fix_key(Path(at["fix_key"]), Path(at["fix_api_key"]))
+            limit = venue.limits.max_frame_bytes
             client = build_client(
-                ws_url,
-                ClientOptions(tls, venue.limits.max_frame_bytes, compression=venue.compression),
+                feed_url, ClientOptions(tls, limit, compression=venue.compression, fix=fix)
             )
             lists = build_client(
                 ws_url, ClientOptions(tls, venue.instruments.max_reply_bytes, compression=True)
@@ -321,7 +335,7 @@ async def open_rig(
                 venue,
                 Following((), DEPTH, 0.0, None, 4.0 / FASTER),
                 client,
-                locator(venue, ws_url, rest_url, tls),
+                locator(venue, feed_url, rest_url, tls),
                 fetcher(venue, lists, ws_url, rest_url, tls),
                 random.Random(1).random,  # noqa: S311 - no secret
                 lambda path, most: fetch(f"{rest_url}{path}", tls, most),

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
-from dragonfly_venues.registry import find_venue
+from dragonfly_venues.registry import WEBSOCKET, find_venue
 
 from dragonfly_conformance.cases import CASES, CROWD_PER_CONNECTION, concerns
 from dragonfly_conformance.rig import INSTRUMENTS, Rig, Violation, open_rig
@@ -22,11 +22,14 @@ class CaseResult:
     case: str
     seconds: float
     trouble: str = ""
-    """What was seen instead; "" where the case holds."""
+    """The observation that contradicts it; "" where the case holds."""
 
 
 async def examine(
-    venue: str, cases: Sequence[str] = tuple(CASES), log_level: str = "error"
+    venue: str,
+    cases: Sequence[str] = tuple(CASES),
+    log_level: str = "error",
+    protocol: str = WEBSOCKET,
 ) -> AsyncIterator[CaseResult]:
     """Run the cases that concern a venue, and yield each verdict as it is reached.
 
@@ -36,19 +39,24 @@ async def examine(
     async with AsyncExitStack() as stack:
         rig: Rig | None = None
         for name in cases:
-            if not concerns(name, find_venue(venue)):
+            if not concerns(name, find_venue(venue, protocol)):
                 continue
             started = time.monotonic()
             trouble = ""
             try:
                 if name == "crowd":
                     async with open_rig(
-                        venue, streams_per_connection=CROWD_PER_CONNECTION, log_level=log_level
+                        venue,
+                        protocol,
+                        streams_per_connection=CROWD_PER_CONNECTION,
+                        log_level=log_level,
                     ) as own:
                         await _run(name, own)
                 else:
                     if rig is None:
-                        rig = await stack.enter_async_context(open_rig(venue, log_level=log_level))
+                        rig = await stack.enter_async_context(
+                            open_rig(venue, protocol, log_level=log_level)
+                        )
                     await _run(name, rig)
             except Violation as violation:
                 trouble = str(violation)

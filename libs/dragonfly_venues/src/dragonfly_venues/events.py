@@ -1,4 +1,4 @@
-"""What a venue's frames say: the events that a decoder makes of them. Pure."""
+"""The events that a decoder makes of a venue's frames. Pure."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ __all__ = [
 
 
 class Trading(msgspec.Struct, frozen=True):
-    """Whether a venue, or a market of it, can be traded now."""
+    """The state of trading at a venue, or in a market of it."""
 
     halted: bool = False
     """Nobody can trade: no level of it may be shown."""

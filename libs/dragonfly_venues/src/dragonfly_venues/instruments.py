@@ -50,7 +50,7 @@ class Entry(msgspec.Struct, kw_only=True):
     restricted: ClassVar[Collection[str]] = ()
     """Those of markets that only some orders can trade; any other is a halt."""
     counts_decimals: ClassVar[bool] = False
-    """Whether `tick` and `lot` are numbers of decimals."""
+    """True where `tick` and `lot` are numbers of decimals."""
 
     symbol: str
     """As the venue's streams spell it."""
@@ -69,12 +69,12 @@ class Entry(msgspec.Struct, kw_only=True):
 
     @property
     def is_spot(self) -> bool:
-        """Whether it is a market of this product at all."""
+        """True for a market of this product."""
         return True
 
     @property
     def trading(self) -> Trading:
-        """Whether it can be traded."""
+        """The state of trading in it."""
         return trading(self.status, self.usual, self.restricted)
 
 

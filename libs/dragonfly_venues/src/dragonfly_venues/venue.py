@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 
 import msgspec
 
@@ -18,9 +19,11 @@ __all__ = [
     "AuditSources",
     "Decoder",
     "EndpointSource",
+    "FixKey",
     "InstrumentSource",
     "Limits",
     "Liveness",
+    "LogonTerms",
     "Market",
     "SeedRequest",
     "SnapshotSource",
@@ -55,7 +58,7 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
-    """What a venue allows one client; each figure from its documentation."""
+    """The limits that a venue sets one client; each figure from its documentation."""
 
     streams_per_connection: int
     symbols_per_request: int
@@ -98,7 +101,7 @@ class Liveness(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Market(msgspec.Struct, frozen=True, gc=False):
-    """What a venue lists of one instrument.
+    """One instrument as a venue lists it.
 
     Increments and minimums of an order are plain decimal text ("0.01"), None where the venue does
     not tell them; see `dragonfly_venues.instruments.Markets.add`.
@@ -190,7 +193,7 @@ class EndpointSource(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AuditSources(msgspec.Struct, frozen=True, kw_only=True):
-    """What a venue offers to hold its books against; see `feed_listener.audit.comparing`."""
+    """The sources that a venue's books are held against; see `feed_listener.audit.comparing`."""
 
     checksum: bool = False
     """Every book frame carries one, which the decoder verifies."""
@@ -200,8 +203,27 @@ class AuditSources(msgspec.Struct, frozen=True, kw_only=True):
     """`Venue.requests` can ask for best prices too, of which the decoder makes `Bbo`."""
 
 
+class FixKey:
+    """The key of an account, which a Logon is signed with. It is in no representation of itself."""
+
+    def __init__(self, api_key: bytes, sign: Callable[[bytes], bytes]) -> None:
+        self.api_key = api_key
+        self.sign = sign
+
+
+class LogonTerms(msgspec.Struct, frozen=True, kw_only=True):
+    """How a session of FIX begins, at a venue that is listened to by it."""
+
+    target: str
+    """The venue's CompID. Ours is of chance, of eight characters, and new on each connection: a
+    venue may hold the last one's to be in use for a while."""
+    heartbeat_s: int
+    fields: Callable[[FixKey, str, int, bytes], list[tuple[int, bytes]]]
+    """Of the Logon, from a key, our CompID, its MsgSeqNum (34) and its SendingTime (52)."""
+
+
 class Decoder(ABC):
-    """What the frames of one connection mean. One is made per connection and dies with it."""
+    """Decodes the frames of one connection. One is made per connection and dies with it."""
 
     @abstractmethod
     def decode(self, frame: bytes, book: WholeBook | None = None, /) -> Sequence[Event]:
@@ -256,7 +278,7 @@ class Venue:
     """Whose docstring holds the numbered rules by which its messages make a book, with their
     source. None: each message is the whole top of a book."""
     checked: str = ""
-    """What recording its decoder was held against, a sentence; "" where there is none."""
+    """The recording that its decoder was held against, a sentence; "" where there is none."""
     ws_url: str
     """Base address of the real venue, overridable."""
     rest_url: str
@@ -264,35 +286,49 @@ class Venue:
     liveness: Liveness
     instruments: InstrumentSource
     compression: bool = False
-    """Whether permessage-deflate is offered; chosen by measurement."""
+    """True where permessage-deflate is offered; chosen by measurement."""
     audits: AuditSources = AuditSources()
     snapshots: SnapshotSource | None = None
     """Where whole books are had over REST."""
     seed_request: SeedRequest | None = None
     """Where the connection is asked for first books; it answers (`first_book_timeout_s`)."""
     gzip: bool = False
-    """Whether each frame that it sends is a gzip member."""
+    """True where each frame that it sends is a gzip member."""
     best_prices: bool = False
-    """Whether best prices that come beside books (`Ask.bbo`) are shown where they are ahead: they
+    """True where best prices that come beside books (`Ask.bbo`) are shown while ahead: they
     are counted like the books, and come earlier."""
+    best_prices_apart: str = ""
+    """Why they are not, of a venue that has a channel of them that comes earlier."""
     endpoint: EndpointSource | None = None
     """Where the address of each connection is asked for; None: it is `ws_url` and `ws_path`."""
     greeting: Sequence[str] = ()
     """Frames that are sent first on each connection: what asks for more than books."""
     welcomes: bool = False
-    """Whether the venue speaks first (`Welcome`), and hears nothing before."""
+    """True where the venue speaks first (`Welcome`), and hears nothing before."""
 
     ends_by_handle: bool = False
-    """Whether a subscription is ended by what its acknowledgement called it (`Acked.handle`)."""
+    """True where the handle in its acknowledgement (`Acked.handle`) ends a subscription."""
+    ends_answered: bool = True
+    """True where the venue answers the end of a subscription; else it is over when it is said."""
+
+    protocols: Mapping[str, Callable[[], Venue]] = {}
+    """Other protocols than WebSocket that it can be listened to by, and the venue as it is then."""
+    fix: LogonTerms | None = None
+    """Of a venue as it is listened to by FIX: each frame is a message, and what is sent is its
+    fields from MsgType (35) on."""
 
     levels: int | None = None
     """Levels a side that its books have at most, and are shown of it whatever is asked for. None:
     as many as are asked for, or as each of them says (`BookTop.depth`)."""
 
+    windows: Sequence[int] = ()
+    """Levels a side that its channels of one kind keep, rising: the least that holds what is asked
+    for is listened to. () where there is one."""
+
     halts_show: bool = True
-    """Whether its list says of a market that it is halted; else it leaves the market out."""
+    """True where its list says of a market that it is halted; else the list leaves it out."""
     loss_shows: bool = True
-    """Whether what follows shows that a frame was lost on its way, or came late: by its number, a
+    """True where later frames show that one was lost on its way, or came late: by its number, a
     checksum, or because it is a whole book. Otherwise only audits find it."""
 
     ws_path: str = ""
@@ -314,7 +350,11 @@ class Venue:
 
         It differs where a deeper book comes by other channels, from other sources.
         """
-        return self
+        if not self.windows:
+            return self
+        venue = copy(self)
+        venue.levels = offered(depth, self.windows)
+        return venue
 
     def connect_url(self, base: str) -> str:
         """Return the URL of a market data connection below `base`, where none is asked for."""

@@ -82,7 +82,7 @@ class Directory:
         self._wake = asyncio.Event()
         self._doubted = False
         self._unseen = False
-        """Whether something is followed that was not looked at since it is."""
+        """True while a followed instrument was not looked at since it is followed."""
         self._wished = False
         self._told: dict[str, Trading] = {}
         """The words of connections on markets while a list was on its way."""

@@ -9,13 +9,15 @@ a new `feed_epoch`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from operator import itemgetter
 from typing import Protocol
 
 import structlog
 from dragonfly_common.clock import Clock
-from dragonfly_common.messages import Body, Book, Gone
+from dragonfly_common.messages import Body, Book, FeedStanding, Gone
 from dragonfly_common.printable import LONGEST_SENTENCE, printable
 from dragonfly_common.topics import book_topic
 from dragonfly_common.types import FeedState, Side
@@ -77,6 +79,8 @@ class Feed:
     """One instrument."""
 
     __slots__ = (
+        "audit_agreed",
+        "audited_ns",
         "book_seq",
         "epoch",
         "instrument",
@@ -85,6 +89,7 @@ class Feed:
         "reason",
         "rhythm",
         "score",
+        "since_ns",
         "source",
         "state",
         "symbol",
@@ -95,12 +100,14 @@ class Feed:
         "venue_seq",
     )
 
-    def __init__(self, instrument: str, topic: str, now: float) -> None:
+    def __init__(self, instrument: str, topic: str, now: float, now_ns: int) -> None:
         self.instrument = instrument
         self.topic = topic
         self.rhythm = Rhythm(now)
         self.symbol: str | None = None
         self.state = FeedState.SYNCING
+        self.since_ns = now_ns
+        """When it entered its state."""
         self.reason = ""
         self.trading = TRADING
         self.notice = ""
@@ -112,6 +119,9 @@ class Feed:
         self.ts_event: int | None = None
         self.ts_recv = 0
         self.score = Score()
+        self.audited_ns: int | None = None
+        """When its last audit was, None where nothing was compared yet."""
+        self.audit_agreed = False
         self.published_score: float | None = None
         """As it was published last."""
 
@@ -121,7 +131,8 @@ class Feeds:
 
     def __init__(self, venue: str, depth: int, outlet: Outlet, clock: Clock) -> None:
         """`depth` is how many levels a side a book has that says nothing else of itself."""
-        self._venue = venue
+        self.venue = venue
+        self._published = counters.PUBLISHED.labels(venue)
         self._depth = depth
         self._outlet = outlet
         self._clock = clock
@@ -157,8 +168,10 @@ class Feeds:
 
     def follow(self, instrument: str, reason: str) -> None:
         """Begin to publish `instrument`, SYNCING for `reason`."""
-        feed = Feed(instrument, self._topic(instrument), self._clock.monotonic())
+        now, now_ns = self._clock.monotonic(), self._clock.now_ns()
+        feed = Feed(instrument, self._topic(instrument), now, now_ns)
         self._feeds[instrument] = feed
+        counters.AGE.labels(self.venue, instrument).set_function(partial(self._age_s, feed))
         self._enter(feed, FeedState.SYNCING, reason)
 
     def release(self, instrument: str) -> None:
@@ -204,12 +217,6 @@ class Feeds:
         self._announced[source] = trading
         self._apply_venue_trading()
 
-    def heard(self, source: Source, symbol: str, now: float) -> None:
-        """Take note of a book frame of `source`, if it speaks for its feed."""
-        feed = self._by_symbol.get(symbol)
-        if feed is not None and feed.source is source:
-            feed.rhythm.heard(now)
-
     def silent(self, now: float) -> Sequence[Feed]:
         """Return the feeds that are LIVE and silent beyond their patience, the farthest first."""
         late = [
@@ -219,20 +226,28 @@ class Feeds:
         ]
         return [feed for _, feed in sorted(late, key=itemgetter(0), reverse=True)]
 
-    def changed(self, source: Source, symbol: str) -> None:
-        """Publish the top that `source` has of `symbol`, if it speaks for its feed."""
+    def changed(self, source: Source, symbol: str, frame_at: float | None = None) -> None:
+        """Publish the top that `source` has of `symbol`, if it speaks for its feed.
+
+        `frame_at` is when the frame of the book came that says so; None where that was none.
+        """
         feed = self._by_symbol.get(symbol)
         if feed is None:
             return
         top, ts_recv = source.tops[symbol]
         if feed.source is source or self._pass_to(source, feed, top):
             self._publish_top(feed, top, ts_recv)
+            if frame_at is not None:
+                feed.rhythm.heard(frame_at)
 
-    def same(self, source: Source, symbol: str) -> None:
+    def same(self, source: Source, symbol: str, frame_at: float | None = None) -> None:
         """Take note of a book that changes nothing: it is news where the feed was not LIVE."""
         feed = self._by_symbol.get(symbol)
-        if feed is not None and not (feed.source is source and feed.state is LIVE):
-            self.changed(source, symbol)
+        if feed is not None and feed.source is source and feed.state is LIVE:
+            if frame_at is not None:
+                feed.rhythm.heard(frame_at)
+        else:
+            self.changed(source, symbol, frame_at)
 
     def trust(self, source: Source) -> None:
         """Make the feeds of `source` LIVE with its books, which are of now again."""
@@ -278,6 +293,7 @@ class Feeds:
         feed = self._by_symbol.get(symbol)
         if feed is not None and feed.source is source:
             feed.score.note(now, agreed=agreed)
+            feed.audited_ns, feed.audit_agreed = self._clock.now_ns(), agreed
 
     def publish_scores(self, now: float) -> None:
         """Publish again each resting feed whose score changed since it was published last."""
@@ -294,10 +310,19 @@ class Feeds:
             else:
                 self._publish_again(feed)
         for instrument, share in scores.items():
-            counters.SCORE.labels(instrument).set(share)
+            counters.SCORE.labels(self.venue, instrument).set(share)
         for instrument in self._scored - scores.keys():
-            counters.SCORE.remove(instrument)
+            counters.SCORE.remove(self.venue, instrument)
         self._scored = set(scores)
+
+    def standings(self) -> tuple[FeedStanding, ...]:
+        """Return since when each feed is in its state, and how its last audit ended."""
+        return tuple(
+            FeedStanding(
+                feed.instrument, feed.state, feed.since_ns, feed.audited_ns, feed.audit_agreed
+            )
+            for feed in self._feeds.values()
+        )
 
     def _apply_venue_trading(self) -> None:
         for feed in self._by_symbol.values():
@@ -309,7 +334,7 @@ class Feeds:
         own, venue = feed.trading, self.trading
         by_venue = venue.halted or (bool(venue.word) and not own.halted)
         trading, what = (venue, "trading") if by_venue else (own, feed.instrument)
-        said = trading.said(self._venue, what)
+        said = trading.said(self.venue, what)
         if trading.halted:
             self._apply(feed, FeedEvent.HALT, said)
             return
@@ -318,7 +343,7 @@ class Feeds:
             self._note(feed, LIVE, feed.notice)
             self._publish_again(feed)
         elif feed.state is FeedState.HALTED:
-            traded = f"{self._venue} trades {feed.instrument} again; its book is awaited"
+            traded = f"{self.venue} trades {feed.instrument} again; its book is awaited"
             self._apply(feed, FeedEvent.RESUMED, traded)
             source, symbol = feed.source, feed.symbol or ""
             if source is not None and source.trusted and symbol in source.tops:
@@ -326,12 +351,17 @@ class Feeds:
 
     def _end(self, instrument: str) -> None:
         feed = self._feeds.pop(instrument, None)
-        if feed is not None and feed.symbol is not None:
-            self._by_symbol.pop(feed.symbol, None)
+        if feed is not None:
+            counters.AGE.remove(self.venue, instrument)
+            if feed.symbol is not None:
+                self._by_symbol.pop(feed.symbol, None)
         self.on_change()
 
+    def _age_s(self, feed: Feed) -> float:
+        return (self._clock.now_ns() - feed.ts_recv) / 1e9 if feed.ts_recv else math.nan
+
     def _topic(self, instrument: str) -> str:
-        return book_topic(instrument, self._venue)
+        return book_topic(instrument, self.venue)
 
     def _pass_to(self, source: Source, feed: Feed, top: BookTop) -> bool:
         if feed.source is not None and (
@@ -358,7 +388,7 @@ class Feeds:
             feed.rhythm.heard_at = self._clock.monotonic()
         depth = self._depth if top.depth is None else top.depth
         self._publish(feed, top.bids, top.asks, depth)
-        counters.PUBLISHED.count += 1
+        self._published.count += 1
 
     def _publish_again(self, feed: Feed) -> None:
         if feed.source is not None and (known := feed.source.tops.get(feed.symbol or "")):
@@ -399,6 +429,7 @@ class Feeds:
             logger.info(
                 "feed " + state.name.lower(), instrument=feed.instrument, reason=reason or None
             )
+            feed.since_ns = self._clock.now_ns()
         feed.state = state
         feed.reason = reason
         self.on_change()

@@ -31,7 +31,7 @@ from dragonfly_common.topics import (
     parse_book_interest,
     venue_topic,
 )
-from dragonfly_common.types import FeedState, is_instrument
+from dragonfly_common.types import MAX_DEPTH, FeedState, is_instrument
 from dragonfly_venues.transport import VenueClient
 from dragonfly_venues.venue import Market, Venue
 
@@ -52,7 +52,11 @@ MOST_FEEDS: Final = 4096
 """Instruments beyond this wait for room: nobody follows so many books in one process."""
 MOST_WANTED: Final = 1 << 16
 """Interest beyond this is refused: no venue lists so many instruments."""
+SPARE_LEVELS: Final = 3
+"""Read below those that are shown, where best prices ahead of a book may take levels away."""
 SCORES_INTERVAL_S: Final = 1.0
+AUDITS_INTERVAL_S: Final = 10.0
+"""Between two tellings of when feeds were audited, where no state changes: audits never end."""
 LIST_REPEAT_S: Final = 1.0
 """Halts within this time are told in one list: a venue that goes down halts all its markets."""
 MOST_MARKETS_BYTES: Final = 1 << 19
@@ -80,7 +84,7 @@ class Following:
     """How often the venue is asked whether what is followed can be traded, where it does not tell
     by itself."""
     best_prices: bool = True
-    """Whether best prices are shown that are ahead of their book, where the venue has such."""
+    """True where best prices that are ahead of their book are shown, if the venue has such."""
     replicas: int = 1
     """Listeners that divide the venue's budget for an address."""
 
@@ -107,7 +111,10 @@ class Listener:
         for first books and audits; `random` returns [0, 1).
         """
         clock = runtime.clock
-        depth = min(following.depth, venue.levels or following.depth)
+        best_prices = following.best_prices and venue.best_prices
+        most = venue.levels or MAX_DEPTH + SPARE_LEVELS
+        shown = min(following.depth, most)
+        depth = min(shown + SPARE_LEVELS * best_prices, most)
         self._runtime = runtime
         self._publisher = publisher
         self._peers = peers
@@ -117,7 +124,7 @@ class Listener:
         self._following = following
         self._clock = clock
         self._pauses = new_pause_detector(clock.monotonic())
-        self._feeds = Feeds(venue.name, depth, publisher, clock)
+        self._feeds = Feeds(venue.name, shown, publisher, clock)
         self._directory = Directory(
             venue.instruments,
             fetch,
@@ -145,6 +152,7 @@ class Listener:
         context = VenueContext(
             venue,
             depth,
+            shown,
             self._feeds,
             clock,
             self._pauses,
@@ -153,9 +161,10 @@ class Listener:
             on_unbooked=self._snapshots.wake if self._snapshots is not None else lambda: None,
             list_interval_s=following.list_interval_s,
             audit=following.audit_interval_s is not None,
-            best_prices=following.best_prices and venue.best_prices,
+            best_prices=best_prices,
         )
         self._scores_due = 0.0
+        self._audits_due = 0.0
         self._dialer = Dialer(context, client, locate, random)
         self._pool: ConnectionPool
         self._unwanted_since: dict[str, float] = {}
@@ -195,6 +204,9 @@ class Listener:
         if now >= self._scores_due:
             self._scores_due = now + SCORES_INTERVAL_S
             self._feeds.publish_scores(now)
+        if now >= self._audits_due:
+            self._audits_due = now + AUDITS_INTERVAL_S
+            self._status_due = True
         self._say_status()
         if now >= self._list_due:
             self._say_list()
@@ -223,7 +235,7 @@ class Listener:
             return
         instrument = parse_book_interest(interest.prefix)
         if instrument is None or not is_instrument(instrument):
-            counters.IGNORED_INTEREST.labels("foreign").inc()
+            counters.IGNORED_INTEREST.labels("foreign", self._venue.name).inc()
         elif not interest.wanted:
             self._asked.discard(instrument)
             self._unwanted_since.setdefault(instrument, now)
@@ -231,7 +243,7 @@ class Listener:
             self._asked.add(instrument)
             self._unwanted_since.pop(instrument, None)
         elif len(self._assignment.wanted) >= MOST_WANTED:
-            counters.IGNORED_INTEREST.labels("too_many").inc()
+            counters.IGNORED_INTEREST.labels("too_many", self._venue.name).inc()
         else:
             self._asked.add(instrument)
             self._assignment.want(instrument)
@@ -341,15 +353,14 @@ class Listener:
             self._snapshots.wake()
 
     def _say_status(self) -> None:
-        connections = self._pool.connections
-        known = self._status.connections if self._status is not None else -1
-        if not self._status_due and connections == known:
+        connections, said = self._pool.connections, self._status
+        if not self._status_due and said is not None and connections == said.connections:
             return
         self._status_due = False
         states = Counter(feed.state for feed in self._feeds)
         self._assignment.note_ready(feed.instrument for feed in self._feeds if feed.state in _READY)
         for state in FeedState:
-            counters.FEEDS.labels(state.name.lower()).set(states[state])
+            counters.FEEDS.labels(state.name.lower(), self._venue.name).set(states[state])
         state, reason = self._judge(states)
         status = messages.VenueStatus(
             self._venue.name,
@@ -359,8 +370,10 @@ class Listener:
             connections,
             len(self._feeds),
             states[FeedState.LIVE],
+            said.since if said is not None and said.state is state else self._clock.now_ns(),
+            self._feeds.standings(),
         )
-        if status != self._status:
+        if status != said:
             self._status = status
             self._publisher.publish(venue_topic(self._venue.name), status)
             self._say_readiness(status)

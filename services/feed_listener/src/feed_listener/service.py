@@ -12,7 +12,7 @@ from dragonfly_common.bus import Keys, Publisher
 from dragonfly_common.replicas import ReplicaGroup
 from dragonfly_common.runtime import Runtime
 from dragonfly_venues.transport import ClientOptions, Standing, Trust, build_client, fetch
-from dragonfly_venues.venue import Venue
+from dragonfly_venues.venue import FixKey, Venue
 
 from feed_listener.connection.endpoint import locator
 from feed_listener.instrument_list import fetcher
@@ -35,6 +35,8 @@ class ListenerOptions:
     """The file in which the venue's bans are kept."""
     replicas: Replicas = ALONE
     keys: Keys | None = None
+    fix_key: FixKey | None = None
+    """Of a venue that is listened to by FIX."""
 
 
 async def serve(runtime: Runtime, options: ListenerOptions) -> None:
@@ -47,11 +49,13 @@ async def serve(runtime: Runtime, options: ListenerOptions) -> None:
     limits, source = venue.limits, venue.instruments
     clock = runtime.clock
     trust, standing = options.trust, Standing(clock, options.bans)
+    fix = (venue.fix, options.fix_key) if venue.fix and options.fix_key else None
     book_client = build_client(
-        options.ws_url, ClientOptions(trust, limits.max_frame_bytes, venue.compression, standing)
+        options.ws_url,
+        ClientOptions(trust, limits.max_frame_bytes, venue.compression, standing, fix),
     )
     list_client = build_client(
-        options.ws_url, ClientOptions(trust, source.max_reply_bytes, True, standing)
+        options.ws_url, ClientOptions(trust, source.max_reply_bytes, True, standing, fix)
     )
     assignment = Assignment(
         runtime.instance, options.replicas.redundancy, options.replicas.handover_s, MOST_FEEDS

@@ -189,7 +189,7 @@ class Snapshots:
             self._seeding.put_off(wish.symbol, now)
             wish.connection.report_unbooked(wish.symbol, "its book does not join what is sent")
             return
-        counters.SEEDS.inc()
+        counters.SEEDS.labels(self._feeds.venue).inc()
         if feed is not None:
             self._due[feed.instrument] = now + CONFIRM_S
 
@@ -283,7 +283,7 @@ class Snapshots:
 
     def _fail(self, failure: Exception, symbol: str) -> None:
         """Put off the symbol or everybody, whomever the failure is about, and say why."""
-        counters.SNAPSHOT_FAILURES.inc()
+        counters.SNAPSHOT_FAILURES.labels(self._feeds.venue).inc()
         now = self._clock.monotonic()
         error = failure if isinstance(failure, FrameError) else foreseen(failure)
         bug = error.bug if isinstance(error, TransportError) else None

@@ -3,6 +3,6 @@
 Deeper books are made of the changes of whole books, joined with one that REST gives.
 """
 
-from dragonfly_venues.binance.venue import Binance, BinanceUs
+from dragonfly_venues.binance.venue import Binance, BinanceByFix, BinanceUs
 
-__all__ = ["Binance", "BinanceUs"]
+__all__ = ["Binance", "BinanceByFix", "BinanceUs"]

@@ -29,16 +29,10 @@ from dragonfly_venues.binance.control import (
 )
 from dragonfly_venues.binance.seed import SEED_LEVELS
 from dragonfly_venues.decoding.best_prices import BestPrices
-from dragonfly_venues.decoding.delta_books import (
-    Amount,
-    Change,
-    DeltaBook,
-    DeltaDecoder,
-    Price,
-    Ranges,
-)
+from dragonfly_venues.decoding.delta_books import Change, DeltaBook, DeltaDecoder, Ranges
 from dragonfly_venues.decoding.frames import read, symbol_of
-from dragonfly_venues.decoding.whole_tops import MAX_SEQ, Layout, UnfamiliarText, WholeTopDecoder
+from dragonfly_venues.decoding.shapes import NS_PER_MS, Changes, Seq, TimeMs
+from dragonfly_venues.decoding.whole_tops import Layout, UnfamiliarText, WholeTopDecoder
 from dragonfly_venues.events import Bbo, Event, WholeBook
 
 __all__ = ["BinanceChangesDecoder", "BinanceDecoder", "BinanceSequencer"]
@@ -48,11 +42,8 @@ _BBO: Final = f'{BBO_SUFFIX}"'.encode()
 _CHANGES: Final = f'{CHANGES_SUFFIX}"'.encode()
 _LOOK_BYTES: Final = 128
 """Where the name of the stream ends at the latest."""
-_NS_PER_MS: Final = 1_000_000
 
-_Id = Annotated[int, msgspec.Meta(ge=0, le=MAX_SEQ)]
 _Stream = Annotated[str, msgspec.Meta(max_length=64)]
-_Levels = tuple[tuple[Price, Amount], ...]
 
 
 class _Book(msgspec.Struct):
@@ -72,11 +63,11 @@ class _BestFrame(msgspec.Struct):
 
 
 class _Changes(msgspec.Struct):
-    E: Annotated[int, msgspec.Meta(ge=0, le=MAX_SEQ // _NS_PER_MS)]
-    U: _Id
-    u: _Id
-    b: _Levels
-    a: _Levels
+    E: TimeMs
+    U: Seq
+    u: Seq
+    b: Changes
+    a: Changes
 
 
 class _ChangesFrame(msgspec.Struct):
@@ -133,7 +124,7 @@ class BinanceChangesDecoder(DeltaDecoder):
             return (_best(frame),) if _BBO in frame else understand(frame)
         message = read(_CHANGES_FRAME, frame)
         data = message.data
-        change = Change(data.U, data.u, data.b, data.a, data.E * _NS_PER_MS)
+        change = Change(data.U, data.u, data.b, data.a, data.E * NS_PER_MS)
         return self.change(symbol_of(message.stream, suffix=CHANGES_SUFFIX), change)
 
 

@@ -16,7 +16,7 @@ from dragonfly_venues.decoding.seeds import NumberedBook, seed_parser
 __all__ = ["SEED_LEVELS", "parse", "path", "seed_path"]
 
 SEED_LEVELS: Final = 1000
-"""What changes go on from. A price leaves a hundred levels within about 90 s, as was measured."""
+"""Levels of a seed. A price leaves a hundred levels within about 90 s, as was measured."""
 
 
 class _Book(NumberedBook):

@@ -6,12 +6,13 @@ weights and pings are Binance's too. Source: binance-us/binance-us-api-docs, CHA
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from copy import copy
 from typing import Final
 
-from dragonfly_venues.binance import control, instruments, seed
+from dragonfly_venues.binance import control, fix_control, instruments, seed
 from dragonfly_venues.binance.decoder import BinanceChangesDecoder, BinanceDecoder, BinanceSequencer
+from dragonfly_venues.binance.fix_decoder import BinanceFixDecoder, BinanceFixSequencer
 from dragonfly_venues.venue import (
     Ask,
     AuditSources,
@@ -19,30 +20,29 @@ from dragonfly_venues.venue import (
     InstrumentSource,
     Limits,
     Liveness,
+    LogonTerms,
     SnapshotSource,
     Venue,
 )
 
-__all__ = ["Binance", "BinanceUs"]
+__all__ = ["Binance", "BinanceByFix", "BinanceUs"]
 
 _LIFETIME_S: Final = 23.5 * 3600
 """The venue cuts every connection at 24 h."""
 
 
-class Binance(Venue):
-    """The `Venue` of Binance Spot."""
+# A seed weighs 50 of the 6000 a minute that an address has: a quarter of them in the minute after a
+# start, a sixth later.
+_SEEDS: Final = SnapshotSource(
+    path=seed.seed_path, parse=seed.parse, levels=seed.SEED_LEVELS, per_minute=20.0, burst=10
+)
+
+
+class _Spot(Venue):
+    """The rules that hold by whatever protocol the books come."""
 
     name = "binance"
-    checked = "The books that REST gave and 178 messages of changes (2021-10) chain without a gap."
-    ws_url = "wss://stream.binance.com:9443"
-    ws_path = "/stream"
     rest_url = "https://api.binance.com"
-    levels: int | None = control.LEVELS
-    decoder: Callable[[int], Decoder] = BinanceDecoder
-    requests: Callable[[Ask], list[str]] = staticmethod(control.request)
-    # Measured on loopback: deflate saves 92 % of the bytes (1.1 kB to 0.1), and adds 1.7 µs of
-    # inflating and some 25 µs of median latency through the WebSocket layer. Latency decides.
-    compression = False
     # Any exchangeInfo weighs 20 of the 6000 a minute that an address has. To read the whole takes
     # 40 ms (3,200 markets, 6.4 MB), in which no book is read; a hundred markets take 0.4.
     instruments = InstrumentSource(
@@ -54,6 +54,48 @@ class Binance(Venue):
     audits = AuditSources(bbo=True)
     # They come in real time, books every 100 ms; all streams have one counter.
     best_prices = True
+
+
+class BinanceByFix(_Spot):
+    """The `Venue` of Binance Spot as it is listened to by FIX. Source: fix-api.md (2026-07)."""
+
+    ws_url = "fix+tls://fix-md.binance.com:9000"
+    rules = BinanceFixSequencer
+    decoder = BinanceFixDecoder
+    requests = staticmethod(fix_control.request)
+    ends_by_handle = True
+    ends_answered = False
+    fix = LogonTerms(target="SPOT", heartbeat_s=5, fields=fix_control.logon)
+    # A book begins with what the subscription is answered with; REST gives more of it where the
+    # price has gone far.
+    snapshots: SnapshotSource | None = _SEEDS
+    limits = Limits(
+        # 1000 streams, of which a symbol takes two where best prices are asked for too.
+        streams_per_connection=500,
+        symbols_per_request=control.SYMBOLS_PER_REQUEST,
+        # 2000 a minute, of which heartbeats and test requests take some.
+        requests_per_second=30.0,
+        # 300 in 5 min for an account, which replicas share; 100 at the same time.
+        connects_per_minute=30.0,
+        # A book of 1000 levels a side has some 100 kB.
+        max_frame_bytes=2**19,
+    )
+    liveness = Liveness(first_book_timeout_s=5.0)
+
+
+class Binance(_Spot):
+    """The `Venue` of Binance Spot."""
+
+    checked = "The books that REST gave and 178 messages of changes (2021-10) chain without a gap."
+    ws_url = "wss://stream.binance.com:9443"
+    ws_path = "/stream"
+    protocols: Mapping[str, Callable[[], Venue]] = {"fix": BinanceByFix}
+    levels: int | None = control.LEVELS
+    decoder: Callable[[int], Decoder] = BinanceDecoder
+    requests: Callable[[Ask], list[str]] = staticmethod(control.request)
+    # Measured on loopback: deflate saves 92 % of the bytes (1.1 kB to 0.1), and adds 1.7 µs of
+    # inflating and some 25 µs of median latency through the WebSocket layer. Latency decides.
+    compression = False
     # A snapshot weighs 5 of the 6000 a minute that an address has: a quarter of them in the minute
     # after a start, a fifth later.
     snapshots = SnapshotSource(path=seed.path, parse=seed.parse, per_minute=240.0, burst=60)
@@ -83,15 +125,7 @@ class Binance(Venue):
         deeper.levels = None
         deeper.decoder = BinanceChangesDecoder
         deeper.requests = control.request_changes
-        # A seed weighs 50 of the 6000 a minute that an address has: a quarter of them in the
-        # minute after a start, a sixth later.
-        deeper.snapshots = SnapshotSource(
-            path=seed.seed_path,
-            parse=seed.parse,
-            levels=seed.SEED_LEVELS,
-            per_minute=20.0,
-            burst=10,
-        )
+        deeper.snapshots = _SEEDS
         return deeper
 
 
@@ -99,5 +133,6 @@ class BinanceUs(Binance):
     """The `Venue` of Binance.US: markets of its own, by Binance's rules."""
 
     name = "binanceus"
+    protocols: Mapping[str, Callable[[], Venue]] = {}
     ws_url = "wss://stream.binance.us:9443"
     rest_url = "https://api.binance.us"

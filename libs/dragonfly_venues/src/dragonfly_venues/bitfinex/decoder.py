@@ -21,29 +21,26 @@ from dragonfly_common.types import Level
 from dragonfly_venues.bitfinex.checksum import CHECKSUM_LEVELS, checksum
 from dragonfly_venues.bitfinex.control import CHANNEL, LENGTHS, Control, read_control, say
 from dragonfly_venues.decoding.delta_books import (
-    MAX_NUMBER,
     Change,
     ConnectionSequence,
     DeltaBook,
     DeltaDecoder,
-    Price,
     Seed,
     Unlinked,
 )
 from dragonfly_venues.decoding.frames import read
-from dragonfly_venues.decoding.whole_tops import MAX_SEQ, MAX_SYMBOLS
+from dragonfly_venues.decoding.shapes import MAX_NUMBER, NS_PER_MS, Price, Seq, TimeMs
+from dragonfly_venues.decoding.whole_tops import MAX_SYMBOLS
 from dragonfly_venues.events import Broken, Event, FrameError, Heard, Verified, WholeBook
 from dragonfly_venues.venue import offered
 
 __all__ = ["BitfinexDecoder", "BitfinexSequence"]
 
-_NS_PER_MS: Final = 1_000_000
 _HEARD: Final = (Heard(),)
 _SEVERAL: Final = (b"[[", b"[]")
 
-_Number = Annotated[int, msgspec.Meta(ge=0, le=MAX_SEQ // _NS_PER_MS)]
 _Amount = Annotated[float, msgspec.Meta(ge=-MAX_NUMBER, le=MAX_NUMBER)]
-_Entry = tuple[Price, _Number, _Amount]
+_Entry = tuple[Price, Seq, _Amount]
 
 
 class BitfinexSequence(ConnectionSequence):
@@ -71,14 +68,14 @@ class _Push(msgspec.Struct, array_like=True, gc=False):
 
     channel: int
     content: msgspec.Raw
-    number: _Number
-    time_ms: _Number | None = None
+    number: Seq
+    time_ms: TimeMs | None = None
 
 
 class _Heartbeat(msgspec.Struct, array_like=True, gc=False):
     channel: int
     kind: Literal["hb"]
-    number: _Number
+    number: Seq
 
 
 class _Told(msgspec.Struct, array_like=True, gc=False):
@@ -87,7 +84,7 @@ class _Told(msgspec.Struct, array_like=True, gc=False):
     channel: int
     kind: str
     content: msgspec.Raw
-    number: _Number
+    number: Seq
 
 
 class _Channel:
@@ -98,7 +95,7 @@ class _Channel:
     def __init__(self, symbol: str) -> None:
         self.symbol = symbol
         self.begun = False
-        """Whether its snapshot has come."""
+        """True once its snapshot has come."""
         self.time_ms = 0
         """The latest that was told: a clock that is set back moves no book back."""
 
@@ -191,7 +188,7 @@ class BitfinexDecoder(DeltaDecoder):
         seq, ts_event = push.number, None
         if push.time_ms is not None:
             seq = channel.time_ms = max(channel.time_ms, push.time_ms)
-            ts_event = push.time_ms * _NS_PER_MS
+            ts_event = push.time_ms * NS_PER_MS
         if several and not channel.begun:
             channel.begun = True
             return self.snapshot(channel.symbol, Seed(seq, tuple(bids), tuple(asks)), ts_event)

@@ -7,21 +7,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Final, Literal
+from typing import Final, Literal
 
 import msgspec
 
 from dragonfly_venues.bitget.control import understand
 from dragonfly_venues.decoding.checksums import ChecksummedDecoder
-from dragonfly_venues.decoding.delta_books import (
-    Amount,
-    Change,
-    Links,
-    Price,
-    Seed,
-)
+from dragonfly_venues.decoding.delta_books import Change, Links, Seed
 from dragonfly_venues.decoding.frames import read
-from dragonfly_venues.decoding.whole_tops import MAX_SEQ
+from dragonfly_venues.decoding.shapes import NS_PER_MS, Changes, Seq, Symbol, TimeMs
 from dragonfly_venues.events import Event, WholeBook
 
 __all__ = ["WINDOW", "BitgetDecoder", "BitgetSequencer"]
@@ -30,10 +24,6 @@ WINDOW: Final = 500
 """Levels a side that the channel `books` keeps current."""
 
 _PUSH: Final = b'{"action":'
-_NS_PER_MS: Final = 1_000_000
-
-_Levels = tuple[tuple[Price, Amount], ...]
-_Number = Annotated[int, msgspec.Meta(ge=0, le=MAX_SEQ)]
 
 
 class BitgetSequencer(Links):
@@ -52,16 +42,16 @@ class BitgetSequencer(Links):
 
 
 class _Arg(msgspec.Struct, rename="camel"):
-    inst_id: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+    inst_id: Symbol
 
 
 class _Data(msgspec.Struct):
-    asks: _Levels
-    bids: _Levels
-    ts: Annotated[int, msgspec.Meta(ge=0, le=MAX_SEQ // _NS_PER_MS)]
+    asks: Changes
+    bids: Changes
+    ts: TimeMs
     """The matching engine's; that of the frame is of sending."""
-    seq: _Number = 0
-    pseq: _Number = 0
+    seq: Seq = 0
+    pseq: Seq = 0
     checksum: int = 0
 
 
@@ -86,7 +76,7 @@ class BitgetDecoder(ChecksummedDecoder):
             return understand(frame)
         push = read(_PUSHES, frame)
         symbol, data = push.arg.inst_id, push.data[0]
-        venue_seq, ts_event = data.seq or data.ts, data.ts * _NS_PER_MS
+        venue_seq, ts_event = data.seq or data.ts, data.ts * NS_PER_MS
         whole = push.action == "snapshot"
         if whole:
             seed = Seed(data.seq, data.bids, data.asks, venue_seq=venue_seq)

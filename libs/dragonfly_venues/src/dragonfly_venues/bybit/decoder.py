@@ -10,22 +10,14 @@ share, and is what the book is published by. Best prices are snapshots of the to
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Final, Literal
+from typing import Final, Literal
 
 import msgspec
 
 from dragonfly_venues.bybit.control import BEST, TOPIC, TOPICS, understand
-from dragonfly_venues.decoding.delta_books import (
-    Amount,
-    Change,
-    DeltaBook,
-    DeltaDecoder,
-    Price,
-    Ranges,
-    Seed,
-)
+from dragonfly_venues.decoding.delta_books import Change, DeltaBook, DeltaDecoder, Ranges, Seed
 from dragonfly_venues.decoding.frames import read
-from dragonfly_venues.decoding.whole_tops import MAX_SEQ
+from dragonfly_venues.decoding.shapes import NS_PER_MS, Changes, Seq, Symbol, TimeMs
 from dragonfly_venues.events import Bbo, Event, WholeBook
 from dragonfly_venues.venue import offered
 
@@ -36,11 +28,6 @@ RESTARTED: Final = 1
 
 _PUSH: Final = f'{{"topic":"{TOPIC}.'.encode()
 _BEST: Final = f'{{"topic":"{TOPIC}.{BEST}.'.encode()
-_NS_PER_MS: Final = 1_000_000
-
-_Levels = tuple[tuple[Price, Amount], ...]
-_Number = Annotated[int, msgspec.Meta(ge=0, le=MAX_SEQ)]
-_Time = Annotated[int, msgspec.Meta(ge=0, le=MAX_SEQ // _NS_PER_MS)]
 
 
 class BybitSequencer(Ranges):
@@ -58,18 +45,18 @@ class BybitSequencer(Ranges):
 
 
 class _Data(msgspec.Struct):
-    s: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
-    b: _Levels
-    a: _Levels
-    u: _Number
-    seq: _Number
+    s: Symbol
+    b: Changes
+    a: Changes
+    u: Seq
+    seq: Seq
 
 
 class _Push(msgspec.Struct):
     type: Literal["snapshot", "delta"]
-    ts: _Time
+    ts: TimeMs
     data: _Data
-    cts: _Time | None = None
+    cts: TimeMs | None = None
     """The matching engine's; `ts` is of sending."""
 
 
@@ -91,7 +78,7 @@ class BybitDecoder(DeltaDecoder):
         push = read(_PUSHES, frame)
         data = push.data
         best = self._is_deeper and frame.startswith(_BEST)
-        ts_event = (push.ts if push.cts is None else push.cts) * _NS_PER_MS
+        ts_event = (push.ts if push.cts is None else push.cts) * NS_PER_MS
         if best:
             bid, ask = (side[0] if side else None for side in (data.b, data.a))
             return (Bbo(data.s, data.seq, bid, ask, ts_event),)

@@ -30,6 +30,7 @@ class Bybit(Venue):
     ws_path = "/v5/public/spot"
     rest_url = "https://api.bybit.com"
     levels = control.DEEPEST
+    windows = control.TOPICS
     decoder = BybitDecoder
     best_prices = True
     requests = staticmethod(control.request)

@@ -13,26 +13,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, Final, Literal, TypeAlias
+from typing import Final, Literal
 
 import msgspec
 from dragonfly_common.types import Side
 
 from dragonfly_venues.coinbase.control import understand
-from dragonfly_venues.decoding.delta_books import (
-    Amount,
-    Change,
-    DeltaBook,
-    DeltaDecoder,
-    Price,
-    Seed,
-    Unlinked,
-)
+from dragonfly_venues.decoding.delta_books import Change, DeltaBook, DeltaDecoder, Seed, Unlinked
 from dragonfly_venues.decoding.frames import read
+from dragonfly_venues.decoding.shapes import Amount, Price, Symbol
 from dragonfly_venues.decoding.times import NS_PER_US, Time, stamp_us
 from dragonfly_venues.events import Broken, Event, FrameError, Heard, WholeBook
 
-__all__ = ["CoinbaseDecoder", "CoinbaseSequencer", "Product", "StampedDecoder"]
+__all__ = ["CoinbaseDecoder", "CoinbaseSequencer", "StampedDecoder"]
 
 _SNAPSHOT: Final = b'{"type":"snapshot"'
 _UPDATE: Final = b'{"type":"l2update"'
@@ -40,8 +33,6 @@ _HEARTBEAT: Final = b'{"type":"heartbeat"'
 
 HEARTBEATS_MISSING_US: Final = 3_000_000
 """Between the times of two heartbeats, of which then two are missing."""
-
-Product: TypeAlias = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
 
 
 class CoinbaseSequencer(Unlinked):
@@ -81,25 +72,25 @@ class StampedDecoder(DeltaDecoder):
 
 
 class _Snapshot(msgspec.Struct):
-    product_id: Product
+    product_id: Symbol
     bids: tuple[tuple[Price, Amount], ...]
     asks: tuple[tuple[Price, Amount], ...]
     time: Time | None = None
 
 
 class _Update(msgspec.Struct):
-    product_id: Product
+    product_id: Symbol
     changes: tuple[tuple[Literal["buy", "sell"], Price, Amount], ...]
     time: Time | None = None
 
 
 class _Heartbeat(msgspec.Struct):
-    product_id: Product
+    product_id: Symbol
     time: Time | None = None
 
 
 class _Named(msgspec.Struct):
-    product_id: Product
+    product_id: Symbol
 
 
 _SNAPSHOTS: Final = msgspec.json.Decoder(_Snapshot, strict=False)
@@ -115,7 +106,7 @@ class CoinbaseDecoder(StampedDecoder):
     def __init__(self, depth: int) -> None:
         super().__init__(depth)
         self._lost: Sequence[Event] = ()
-        """What is to be said of a frame that could not be read: it may have changed any book."""
+        """Return the loss that an unreadable frame is: it may have changed any book."""
         self._beats: dict[str, int] = {}
         """Times of the last heartbeats beside a book, µs."""
 

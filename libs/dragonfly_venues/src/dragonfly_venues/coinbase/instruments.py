@@ -22,7 +22,7 @@ _HALTS: Final = ("trading_disabled", "is_disabled", "view_only", "cancel_only", 
 
 
 class Product(Entry, kw_only=True):
-    """What both lists of Coinbase say of a product."""
+    """A product, as both lists of Coinbase have it."""
 
     status: str
     trading_disabled: bool = False
@@ -37,12 +37,12 @@ class Product(Entry, kw_only=True):
 
     @property
     def is_spot(self) -> bool:
-        """Whether it is a market at all."""
+        """True for a market."""
         return self.status != _DELISTED
 
     @property
     def trading(self) -> Trading:
-        """What status and flags mean: a halt before a restriction."""
+        """The meaning of status and flags: a halt before a restriction."""
         words = (word for word in (*_HALTS, *_RESTRICTIONS) if getattr(self, word))
         word = next(words, _ONLINE) if self.status == _ONLINE else self.status
         return trading(word, _ONLINE, _RESTRICTIONS)

@@ -11,7 +11,7 @@ from typing import Annotated, Final, TypeAlias
 import msgspec
 
 from dragonfly_venues.decoding.frames import read, write
-from dragonfly_venues.decoding.whole_tops import MAX_SEQ
+from dragonfly_venues.decoding.shapes import MAX_SEQ
 from dragonfly_venues.events import Acked, Event, FrameError, Heard, RequestRefused
 from dragonfly_venues.venue import Ask
 

@@ -13,10 +13,11 @@ from typing import Final, Literal
 import msgspec
 from dragonfly_common.types import Side
 
-from dragonfly_venues.coinbase.decoder import Product, StampedDecoder
+from dragonfly_venues.coinbase.decoder import StampedDecoder
 from dragonfly_venues.coinbase_advanced.control import Number, understand
-from dragonfly_venues.decoding.delta_books import Amount, ConnectionSequence, Price
+from dragonfly_venues.decoding.delta_books import ConnectionSequence
 from dragonfly_venues.decoding.frames import read
+from dragonfly_venues.decoding.shapes import Amount, Price, Symbol
 from dragonfly_venues.decoding.times import Time
 from dragonfly_venues.events import Event, WholeBook
 
@@ -43,7 +44,7 @@ class _Change(msgspec.Struct, gc=False):
 
 class _Book(msgspec.Struct):
     type: Literal["snapshot", "update"]
-    product_id: Product
+    product_id: Symbol
     updates: tuple[_Change, ...] = ()
 
 

@@ -27,7 +27,7 @@ _LONGEST_TEXT: Final = 200
 
 
 class Answer(msgspec.Struct):
-    """What every frame has, beside a result."""
+    """The fields of every frame, beside a result."""
 
     method: str = ""
     id: int | None = None

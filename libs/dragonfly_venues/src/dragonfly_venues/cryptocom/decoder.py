@@ -11,32 +11,22 @@ A level is price, amount and the count of its orders. What `cs` is the checksum 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Final
+from typing import Final
 
 import msgspec
 from dragonfly_common.types import Side
 
 from dragonfly_venues.cryptocom.control import DEPTHS, Answer, say
-from dragonfly_venues.decoding.delta_books import (
-    Amount,
-    Change,
-    DeltaBook,
-    DeltaDecoder,
-    Links,
-    Price,
-    Seed,
-)
+from dragonfly_venues.decoding.delta_books import Change, DeltaBook, DeltaDecoder, Links, Seed
 from dragonfly_venues.decoding.frames import read
-from dragonfly_venues.decoding.whole_tops import MAX_SEQ
+from dragonfly_venues.decoding.shapes import NS_PER_MS, Amount, Price, Seq, Symbol, TimeMs
 from dragonfly_venues.events import Event, FrameError, WholeBook
 from dragonfly_venues.venue import offered
 
 __all__ = ["CryptocomDecoder", "CryptocomSequencer"]
 
-_NS_PER_MS: Final = 1_000_000
 
 _Levels = tuple[tuple[Price, Amount, str], ...]
-_Number = Annotated[int, msgspec.Meta(ge=0, le=MAX_SEQ)]
 
 
 class CryptocomSequencer(Links):
@@ -58,15 +48,15 @@ class _Sides(msgspec.Struct):
 class _Data(_Sides, kw_only=True):
     """Of a snapshot the sides are its own, of a change they are in `update`."""
 
-    u: _Number
-    t: Annotated[int, msgspec.Meta(ge=0, le=MAX_SEQ // _NS_PER_MS)]
+    u: Seq
+    t: TimeMs
     """When it was sent; the time of the change grows old while a book rests."""
-    pu: _Number | None = None
+    pu: Seq | None = None
     update: _Sides | None = None
 
 
 class _Result(msgspec.Struct):
-    instrument_name: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+    instrument_name: Symbol
     channel: str
     data: tuple[_Data]
 
@@ -94,7 +84,7 @@ class CryptocomDecoder(DeltaDecoder):
         if result is None:
             return say(told)
         symbol, data = result.instrument_name, result.data[0]
-        ts_event = data.t * _NS_PER_MS
+        ts_event = data.t * NS_PER_MS
         if result.channel == "book.update" and data.update is not None and data.pu is not None:
             bids, asks = _levels(data.update.bids), _levels(data.update.asks)
             return self.change(symbol, Change(data.pu, data.u, bids, asks, ts_event))

@@ -8,12 +8,11 @@ A side that is empty is of price and amount 0, or of empty texts.
 from __future__ import annotations
 
 from math import inf
-from typing import Annotated
 
 import msgspec
 from dragonfly_common.types import Level
 
-from dragonfly_venues.decoding.whole_tops import MAX_SEQ
+from dragonfly_venues.decoding.shapes import Seq
 from dragonfly_venues.events import Bbo, FrameError
 
 __all__ = ["BestPrices"]
@@ -22,7 +21,7 @@ __all__ = ["BestPrices"]
 class BestPrices(msgspec.Struct):
     """The part of a frame that holds them."""
 
-    u: Annotated[int, msgspec.Meta(ge=0, le=MAX_SEQ)]
+    u: Seq
     b: str
     B: str
     a: str

@@ -11,6 +11,9 @@ is ahead shows by its number:
 Best prices that are ahead replace, on each side, the levels of the book that are no worse; all the
 levels below them stay those of the book. A book that has come as far as the best prices stands for
 itself. Nothing goes back: neither the best prices nor the levels below them.
+
+A price that moves through levels takes them away, so books are read a few levels deeper than they
+are shown.
 """
 
 from __future__ import annotations
@@ -47,9 +50,10 @@ class ComposedTops:
     changed nothing. What is returned is the new top; None where it is what was shown before.
     """
 
-    def __init__(self, depth: int) -> None:
-        """`depth` is that of books that say nothing of it themselves."""
+    def __init__(self, depth: int, shown: int) -> None:
+        """Show the best `shown` levels; `depth` have books that say nothing of it themselves."""
         self._depth = depth
+        self._shown_depth = shown
         self._books: dict[str, BookTop] = {}
         self._shown: dict[str, BookTop] = {}
         self._ahead: dict[str, _Ahead] = {}
@@ -68,12 +72,16 @@ class ComposedTops:
         symbol = top.symbol
         before = self._books.get(symbol)
         self._books[symbol] = top
-        if symbol in self._ahead and before is not None and before.venue_seq <= top.venue_seq:
+        if before is not None and top.venue_seq < before.venue_seq:
+            # The venue counts anew: nothing is ahead of it yet.
+            self._ahead.pop(symbol, None)
+            self._shown.pop(symbol, None)
+        if symbol in self._ahead:
             return self.on_same(symbol, top.venue_seq)
-        # Where it is less, the venue counts anew: nothing is ahead of it yet.
-        self._ahead.pop(symbol, None)
-        self._shown[symbol] = top
-        return top
+        if self._shown_depth == self._depth:
+            self._shown[symbol] = top
+            return top
+        return self._show(symbol, top.venue_seq)
 
     def on_same(self, symbol: str, seq: int) -> BookTop | Broken | None:
         """Take note that the book goes on to `seq` as it is known."""
@@ -108,13 +116,16 @@ class ComposedTops:
             known.pop(symbol, None)
 
     def _show(self, symbol: str, seq: int) -> BookTop | None:
-        book, ahead, shown = self._books[symbol], self._ahead.get(symbol), self._shown[symbol]
+        book, ahead, shown = self._books[symbol], self._ahead.get(symbol), self._shown.get(symbol)
         if book.venue_seq != seq:
             book = self._books[symbol] = replace(book, venue_seq=seq)
         top = book if ahead is None else composed(book, ahead.best, self._depth)
+        if self._shown_depth < self._depth:
+            top = _cut(top, self._shown_depth)
         self._shown[symbol] = top
-        same = (top.bids, top.asks, top.depth) == (shown.bids, shown.asks, shown.depth)
-        return None if same else top
+        if shown is None or top.bids != shown.bids or top.asks != shown.asks:
+            return top
+        return None if top.depth == shown.depth else top
 
 
 def composed(book: BookTop, best: Bbo, depth: int) -> BookTop:
@@ -135,6 +146,11 @@ def composed(book: BookTop, best: Bbo, depth: int) -> BookTop:
         None if proven == depth else proven,
         book.venue_seq,
     )
+
+
+def _cut(top: BookTop, depth: int) -> BookTop:
+    proven = top.depth if top.depth is not None and top.depth < depth else None
+    return replace(top, bids=top.bids[:depth], asks=top.asks[:depth], depth=proven)
 
 
 def _below(side: Side, best: Level | None, *, sign: float) -> Side:

@@ -25,7 +25,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
 from enum import Enum, auto
 from math import inf
-from typing import Annotated, Final, Protocol, TypeAlias
+from typing import Final, Protocol
 
 import msgspec
 from dragonfly_common.types import Level, Side
@@ -35,27 +35,18 @@ from dragonfly_venues.events import BookTop, Broken, Event, Lost, SeedWanted, Un
 from dragonfly_venues.venue import Decoder
 
 __all__ = [
-    "Amount",
     "Change",
     "ConnectionSequence",
     "DeltaBook",
     "DeltaDecoder",
     "Links",
     "Place",
-    "Price",
     "Progress",
     "Ranges",
     "Seed",
     "Sequencer",
     "Unlinked",
 ]
-
-MAX_NUMBER: Final = 1.7976931348623157e308
-"""The largest double: what exceeds it is no number."""
-Price: TypeAlias = Annotated[float, msgspec.Meta(gt=0.0, le=MAX_NUMBER)]
-"""A price as decoders ask msgspec for it."""
-Amount: TypeAlias = Annotated[float, msgspec.Meta(ge=0.0, le=MAX_NUMBER)]
-"""An amount likewise; 0 removes its price."""
 
 LEAST_OF_SEED: Final = 0.75
 """The part of a seed that may be left before another is due, whatever is shown of it."""
@@ -73,7 +64,7 @@ class Change(msgspec.Struct, frozen=True, gc=False):
     """One message of changes: amounts by price, 0 removes."""
 
     link: int
-    """What joins it to its predecessor: the first number it covers, or its predecessor's last."""
+    """It joins the change to the one before: the first number covered, or the last of that one."""
     last: int
     """The number of the book after it."""
     bids: Side
@@ -174,7 +165,7 @@ class ConnectionSequence:
 
 
 class Progress(Enum):
-    """What a message did to the book."""
+    """The effect of a message on the book."""
 
     NEWS = auto()
     """The best levels changed: read `DeltaBook.top`."""
@@ -191,7 +182,7 @@ class Progress(Enum):
 class _Levels:
     """One side; `_keys` rise towards the best price, which is therefore cheap to change."""
 
-    __slots__ = ("_bound", "_keys", "_levels", "_sign")
+    __slots__ = ("_bound", "_keys", "_levels", "_sign", "bounded")
 
     def __init__(self, sign: float) -> None:
         self._sign = sign
@@ -200,22 +191,19 @@ class _Levels:
         """That of each key, in the same order: the best are had without being made."""
         self._bound = -inf
         """Keys below it are unproven and not kept."""
+        self.bounded = False
+        """True where the side may go on beyond its known levels."""
 
     def __len__(self) -> int:
         return len(self._keys)
-
-    @property
-    def bounded(self) -> bool:
-        """Whether the side may go on beyond what is known of it."""
-        return self._bound > -inf
 
     def replace(self, levels: Iterable[Level], limit: int | None) -> None:
         """Set the side; one as long as `limit` proves nothing beyond its last level."""
         known = {self._sign * level[0]: level for level in levels if level[1] > 0.0}
         self._keys = sorted(known)
         self._levels = [known[key] for key in self._keys]
-        cut = limit is not None and len(self._keys) >= limit
-        self._bound = self._keys[0] if cut else -inf
+        self.bounded = limit is not None and len(self._keys) >= limit
+        self._bound = self._keys[0] if self.bounded else -inf
         self._forget()
 
     def apply(self, changes: Iterable[Level], depth: int) -> bool:
@@ -259,7 +247,7 @@ class _Levels:
         """Of too many levels, forget the worse half: what lies beyond the other is unproven."""
         if len(self._keys) > MOST_LEVELS:
             self.cut(MOST_LEVELS // 2)
-            self._bound = self._keys[0]
+            self._bound, self.bounded = self._keys[0], True
 
 
 class _Book:
@@ -272,7 +260,7 @@ class _Book:
         self.venue_seq = seed.seq if seed.venue_seq is None else seed.venue_seq
         self.limit = seed.limit
         self.continued = False
-        """Whether a change has joined it: the first may begin before it."""
+        """True once a change has joined it: the first may begin before it."""
         self.older = 0
         """Changes in a row that were older than the book, since one has joined it."""
         self.ts_event = ts_event
@@ -298,7 +286,7 @@ class _Book:
         return min(depth, len(self.asks)) if self.asks.bounded else depth
 
     def runs_low(self, depth: int) -> bool:
-        """Whether another seed is due, so that the best `depth` levels stay proven.
+        """True when another seed is due, so that the best `depth` levels stay proven.
 
         That is when fewer than twice as many are left; of a seed that had no more than those to
         begin with, when a quarter of it is gone.
@@ -328,7 +316,7 @@ class DeltaBook:
         self._window = window
         self._book: _Book | None = None
         self._buffer: list[Change] | None = [] if seeded else None
-        """What a seed will be joined with; None while none is awaited."""
+        """Changes that a seed will be joined with; None while none is awaited."""
         self._wanted = seeded
 
     @property
@@ -344,7 +332,7 @@ class DeltaBook:
 
     @property
     def venue_seq(self) -> int:
-        """What is published as the number of the book; -1 where there is none."""
+        """The number that the book is published by; -1 where there is none."""
         return -1 if self._book is None else self._book.venue_seq
 
     @property
@@ -354,7 +342,7 @@ class DeltaBook:
 
     @property
     def unconfirmed(self) -> bool:
-        """Whether the book stands as it was seeded: no change has joined it."""
+        """True while the book stands as it was seeded: no change has joined it."""
         return self._book is not None and not self._book.continued
 
     @property
@@ -533,7 +521,7 @@ class DeltaDecoder(Decoder):
             return (Broken(symbol, "gap", detail),)
         if progress is Progress.SPENT:
             known.said = None
-            detail = f"the price left all {self._seed_levels} levels that REST gave"
+            detail = f"the price left all {self._seed_levels} levels of the whole book"
             return (Broken(symbol, "spent", detail),)
         return self._say(known, progress)
 

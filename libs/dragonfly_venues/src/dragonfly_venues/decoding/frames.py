@@ -26,7 +26,7 @@ Choice: TypeAlias = Sequence[tuple[bytes, WholeBook | None]]
 
 
 class Decodes(Protocol[T_co]):
-    """What reads JSON of a known shape: msgspec's decoder, or `decoding.replies.Enveloped`."""
+    """A decoder of JSON of a known shape: msgspec's decoder, or `decoding.replies.Enveloped`."""
 
     def decode(self, text: bytes, /) -> T_co:
         """Return `text` decoded; raises as msgspec does, or `FrameError`."""

@@ -1,4 +1,4 @@
-"""What all venues' snapshots have in common."""
+"""Snapshots: the part of them that all venues share."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import msgspec
 from dragonfly_common.types import Side
 
 from dragonfly_venues.decoding.frames import Decodes, read
-from dragonfly_venues.decoding.whole_tops import MAX_SEQ, usable
+from dragonfly_venues.decoding.shapes import MAX_SEQ
+from dragonfly_venues.decoding.whole_tops import usable
 from dragonfly_venues.events import BookTop, FrameError
 
 __all__ = ["NumberedBook", "SeedParser", "best_of", "seed_parser"]

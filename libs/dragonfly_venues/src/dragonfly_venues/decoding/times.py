@@ -7,7 +7,7 @@ from typing import Annotated, Final, TypeAlias
 
 import msgspec
 
-from dragonfly_venues.decoding.whole_tops import MAX_SEQ
+from dragonfly_venues.decoding.shapes import MAX_SEQ
 
 __all__ = ["NS_PER_US", "Time", "stamp_us"]
 

@@ -22,11 +22,11 @@ from typing import Final
 import msgspec
 from dragonfly_common.types import Level, Side
 
+from dragonfly_venues.decoding.shapes import MAX_SEQ
 from dragonfly_venues.events import BookTop, Broken, Event, FrameError, Unchanged, WholeBook
 from dragonfly_venues.venue import Decoder
 
 __all__ = [
-    "MAX_SEQ",
     "MAX_SYMBOLS",
     "SIDE_TEXT",
     "ChangeFilter",
@@ -36,9 +36,6 @@ __all__ = [
     "WholeTopDecoder",
     "usable",
 ]
-
-MAX_SEQ: Final = 2**63 - 1
-"""Largest `venue_seq` that every contract downstream can carry."""
 
 MAX_SYMBOLS: Final = 4096
 """Symbols whose state one connection keeps: far above any venue's streams per connection, so that
@@ -95,30 +92,25 @@ def _sifted(levels: Side, depth: int, *, falling: bool) -> Side:
     return tuple(kept)
 
 
-def _first_levels(frame: bytes, start: int, count: int) -> bytes:
-    """Return the text of `count` levels from `start`, or of the whole side if it has fewer.
-
-    It ends in the bracket that ends the side, or in the comma before the next level.
-    """
-    if frame.startswith(b"]", start):
-        return b"]"
-    rest = frame[start:]
-    tail = rest.split(b"],", count)
-    text = rest[: len(rest) - len(tail[-1])] if len(tail) > count else rest
-    end = text.find(b"]]")
-    return text if end < 0 else text[: end + 2]
-
-
 def _read_side(frame: bytes, start: int, depth: int, *, falling: bool) -> tuple[bytes, Side]:
     """Return the prefix of the side at `start` that decides its best `depth` levels, and those.
+
+    The prefix ends in the bracket that ends the side, or in the comma before the next level.
 
     Raises:
         UnfamiliarText: the text is not laid out as this module expects it.
         FrameError: as in `usable`.
     """
+    if frame.startswith(b"]", start):
+        return b"]", ()
+    rest = frame[start:]
     count = depth
     while True:
-        text = _first_levels(frame, start, count)
+        tail = rest.split(b"],", count)
+        text = rest[: len(rest) - len(tail[-1])] if len(tail) > count else rest
+        end = text.find(b"]]")
+        if end >= 0:
+            text = text[: end + 2]
         try:
             levels = SIDE_TEXT.decode(b"[" + text[:-1] + b"]")
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
@@ -130,7 +122,7 @@ def _read_side(frame: bytes, start: int, depth: int, *, falling: bool) -> tuple[
 
 
 class ChangeFilter:
-    """What was last said of one symbol, against which each of its frames is held.
+    """The last levels of one symbol, against which each of its frames is held.
 
     Order: a book that differs and is not newer than the last is refused as `out_of_order`, and
     the last one stays; one that does not differ is harmless whatever its stamp. When the venue's
@@ -157,7 +149,7 @@ class ChangeFilter:
         self._seq = -1
         self._older = 0
         self._seeded = False
-        """Whether it stands as REST gave it: frames from before may still be on their way."""
+        """True while it stands as REST gave it: frames from before may still be on their way."""
         self._bids: Side | None = None
         self._asks: Side | None = None
         self._bids_text = self._asks_text = _NOTHING
@@ -174,7 +166,7 @@ class ChangeFilter:
 
     @property
     def seeded(self) -> bool:
-        """Whether the book stands as REST gave it."""
+        """True while the book stands as REST gave it."""
         return self._seeded
 
     def seed(self, book: BookTop) -> Sequence[Event]:
@@ -321,9 +313,9 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True):
     channel: bytes
     """Before the channel's name, which a quote ends."""
     channel_last: bool = False
-    """Whether it stands behind the levels: it is looked for from the end."""
+    """True where it stands behind the levels: it is looked for from the end."""
     certain: bytes = b""
-    """What a frame of books holds besides, towards its end."""
+    """Text that a frame of books holds besides, towards its end."""
     bids: bytes = b'"bids":['
     asks: bytes = b'"asks":['
     ns_per_seq: int | None = None

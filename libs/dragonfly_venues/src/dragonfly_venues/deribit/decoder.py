@@ -16,22 +16,15 @@ An action says no more than its amount: 0 removes.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Final, Literal
+from typing import Final, Literal
 
 import msgspec
 from dragonfly_common.types import Side
 
-from dragonfly_venues.decoding.delta_books import (
-    Amount,
-    Change,
-    DeltaBook,
-    DeltaDecoder,
-    Links,
-    Price,
-    Seed,
-)
+from dragonfly_venues.decoding.delta_books import Change, DeltaBook, DeltaDecoder, Links, Seed
 from dragonfly_venues.decoding.frames import read, symbol_of
-from dragonfly_venues.decoding.whole_tops import MAX_SEQ, Layout, UnfamiliarText, WholeTopDecoder
+from dragonfly_venues.decoding.shapes import NS_PER_MS, Amount, Price, Seq, TimeMs
+from dragonfly_venues.decoding.whole_tops import Layout, UnfamiliarText, WholeTopDecoder
 from dragonfly_venues.deribit.control import (
     CHANGES_SUFFIX,
     PREFIX,
@@ -44,9 +37,7 @@ __all__ = ["DeribitChangesDecoder", "DeribitDecoder", "DeribitSequencer"]
 
 _LAYOUT: Final = Layout(seq=b'"change_id":', seq_end=b",", channel=b'"channel":"')
 _PUSH: Final = f'{{"jsonrpc":"2.0","method":"subscription","params":{{"channel":"{PREFIX}'.encode()
-_NS_PER_MS: Final = 1_000_000
 
-_Number = Annotated[int, msgspec.Meta(ge=0, le=MAX_SEQ)]
 _Levels = tuple[tuple[Literal["new", "change", "delete"], Price, Amount], ...]
 
 
@@ -67,11 +58,11 @@ class _TopFrame(msgspec.Struct):
 
 class _Book(msgspec.Struct):
     type: Literal["snapshot", "change"]
-    timestamp: Annotated[int, msgspec.Meta(ge=0, le=MAX_SEQ // _NS_PER_MS)]
-    change_id: _Number
+    timestamp: TimeMs
+    change_id: Seq
     bids: _Levels
     asks: _Levels
-    prev_change_id: _Number | None = None
+    prev_change_id: Seq | None = None
 
 
 class _BookParams(msgspec.Struct):
@@ -128,7 +119,7 @@ class DeribitChangesDecoder(DeltaDecoder):
             return understand(frame)
         params = read(_BOOK_FRAME, frame).params
         symbol, data = symbol_of(params.channel, prefix=PREFIX, suffix=CHANGES_SUFFIX), params.data
-        ts_event = data.timestamp * _NS_PER_MS
+        ts_event = data.timestamp * NS_PER_MS
         bids, asks = _levels(data.bids), _levels(data.asks)
         if data.type == "snapshot":
             return self.snapshot(symbol, Seed(data.change_id, bids, asks), ts_event)

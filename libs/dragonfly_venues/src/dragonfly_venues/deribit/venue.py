@@ -32,8 +32,11 @@ class Deribit(Venue):
     greeting = control.GREETING
     probe = staticmethod(control.test)
     instruments = InstrumentSource(parse=instruments.parse, rest_path=instruments.REST_PATH)
+    best_prices_apart = (
+        "`quote` has a time in ms and no `change_id`: of two states of one ms none is the newer"
+    )
     # What a request costs is not in the docs of 2026: one a second is a third of what a
-    # subscription may cost. Its channel of best prices has no number.
+    # subscription may cost.
     snapshots = SnapshotSource(path=seed.path, parse=seed.parse, per_minute=60.0, burst=10)
     limits = Limits(
         # No limit is documented but that of a request: several hundred.

@@ -15,22 +15,14 @@ same numbers; a missing side has empty texts:
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Final
+from typing import Final
 
 import msgspec
 
 from dragonfly_venues.decoding.best_prices import BestPrices
-from dragonfly_venues.decoding.delta_books import (
-    Amount,
-    Change,
-    DeltaBook,
-    DeltaDecoder,
-    Price,
-    Ranges,
-    Seed,
-)
+from dragonfly_venues.decoding.delta_books import Change, DeltaBook, DeltaDecoder, Ranges, Seed
 from dragonfly_venues.decoding.frames import read
-from dragonfly_venues.decoding.whole_tops import MAX_SEQ
+from dragonfly_venues.decoding.shapes import NS_PER_MS, Changes, Seq, Symbol, TimeMs
 from dragonfly_venues.events import Bbo, Event, FrameError, WholeBook
 from dragonfly_venues.gateio.control import STREAM_PREFIX, WINDOWS, understand
 from dragonfly_venues.venue import offered
@@ -38,14 +30,8 @@ from dragonfly_venues.venue import offered
 __all__ = ["GateioDecoder", "GateioSequencer"]
 
 _STREAM: Final = f'"s":"{STREAM_PREFIX}'.encode()
-"""What only books have: answers name streams as well, elsewhere."""
+"""The mark of a book: answers name streams as well, elsewhere."""
 _BEST: Final = b'"B":"'
-_NS_PER_MS: Final = 1_000_000
-
-_Time = Annotated[int, msgspec.Meta(ge=0, le=MAX_SEQ // _NS_PER_MS)]
-_Symbol = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
-_Id = Annotated[int, msgspec.Meta(ge=0, le=MAX_SEQ)]
-_Levels = tuple[tuple[Price, Amount], ...]
 
 
 class GateioSequencer(Ranges):
@@ -60,18 +46,18 @@ class GateioSequencer(Ranges):
 
 
 class _Result(msgspec.Struct):
-    t: _Time
-    s: _Symbol
-    u: _Id
-    U: _Id | None = None
+    t: TimeMs
+    s: Symbol
+    u: Seq
+    U: Seq | None = None
     full: bool = False
-    b: _Levels = ()
-    a: _Levels = ()
+    b: Changes = ()
+    a: Changes = ()
 
 
 class _Best(BestPrices):
-    t: _Time
-    s: _Symbol
+    t: TimeMs
+    s: Symbol
 
 
 class _BestPush(msgspec.Struct):
@@ -102,7 +88,7 @@ class GateioDecoder(DeltaDecoder):
         symbol = result.s.removeprefix(STREAM_PREFIX).removesuffix(self._suffix)
         if not symbol or len(symbol) + len(STREAM_PREFIX + self._suffix) != len(result.s):
             raise FrameError("unknown_channel", result.s)
-        ts_event = result.t * _NS_PER_MS
+        ts_event = result.t * NS_PER_MS
         if result.full:
             return self.snapshot(symbol, Seed(result.u, result.b, result.a), ts_event)
         if result.U is None:
@@ -112,4 +98,4 @@ class GateioDecoder(DeltaDecoder):
 
 def _best(frame: bytes) -> Bbo:
     best = read(_BEST_PUSHES, frame).result
-    return best.bbo(best.s, best.t * _NS_PER_MS)
+    return best.bbo(best.s, best.t * NS_PER_MS)

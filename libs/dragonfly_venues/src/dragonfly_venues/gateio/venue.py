@@ -25,6 +25,7 @@ class Gateio(Venue):
     ws_path = "/ws/v4/"
     rest_url = "https://api.gateio.ws"
     levels = control.WINDOWS[-1]
+    windows = control.WINDOWS
     decoder = GateioDecoder
     requests = staticmethod(control.request)
     probe = staticmethod(control.ping)

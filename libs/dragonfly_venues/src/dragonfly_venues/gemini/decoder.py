@@ -15,24 +15,23 @@ first message of a subscription is the whole book, of which `U` and `u` are the 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Final
+from typing import Final
 
 import msgspec
 from dragonfly_common.types import Side
 
 from dragonfly_venues.decoding.best_prices import BestPrices
 from dragonfly_venues.decoding.delta_books import (
-    Amount,
     Change,
     DeltaBook,
     DeltaDecoder,
     Links,
     Place,
-    Price,
     Seed,
 )
 from dragonfly_venues.decoding.frames import read
-from dragonfly_venues.decoding.whole_tops import MAX_SEQ, Layout, UnfamiliarText, WholeTopDecoder
+from dragonfly_venues.decoding.shapes import Changes, Seq, Symbol
+from dragonfly_venues.decoding.whole_tops import Layout, UnfamiliarText, WholeTopDecoder
 from dragonfly_venues.events import Event, WholeBook
 from dragonfly_venues.gemini.control import understand
 
@@ -41,10 +40,6 @@ __all__ = ["GeminiChangesDecoder", "GeminiDecoder", "GeminiSequencer"]
 _LAYOUT: Final = Layout(seq=b'"lastUpdateId":', seq_end=b",", channel=b'"symbol":"')
 _BEST: Final = b'"B":"'
 _CHANGES: Final = b'"e":"depthUpdate"'
-
-_Id = Annotated[int, msgspec.Meta(ge=0, le=MAX_SEQ)]
-_Symbol = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
-_Levels = tuple[tuple[Price, Amount], ...]
 
 
 class _Book(msgspec.Struct):
@@ -55,17 +50,17 @@ class _Book(msgspec.Struct):
 
 
 class _Best(BestPrices):
-    E: _Id
-    s: _Symbol
+    E: Seq
+    s: Symbol
 
 
 class _Changes(msgspec.Struct):
-    E: _Id
-    s: _Symbol
-    U: _Id
-    u: _Id
-    b: _Levels
-    a: _Levels
+    E: Seq
+    s: Symbol
+    U: Seq
+    u: Seq
+    b: Changes
+    a: Changes
 
 
 _BOOK: Final = msgspec.json.Decoder(_Book, strict=False)

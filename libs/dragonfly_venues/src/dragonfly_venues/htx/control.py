@@ -7,13 +7,13 @@ request, in which we write the symbol too: a refusal names it nowhere else.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Final
+from typing import Final
 
 import msgspec
 
 from dragonfly_venues.decoding.frames import read, request_id, write
 from dragonfly_venues.decoding.replies import RestEnvelope
-from dragonfly_venues.decoding.whole_tops import MAX_SEQ
+from dragonfly_venues.decoding.shapes import Seq
 from dragonfly_venues.events import Acked, Event, FrameError, Heard, Reply, RequestRefused
 from dragonfly_venues.venue import Ask
 
@@ -43,13 +43,11 @@ SYMBOLS_PER_REQUEST: Final = 45
 """A frame each."""
 REST: Final = RestEnvelope(code="status", ok="ok", text="err-msg")
 
-_Time = Annotated[int, msgspec.Meta(ge=0, le=MAX_SEQ)]
-
 
 class _Control(msgspec.Struct, rename="kebab"):
     id: int | str | None = None
-    ping: _Time | None = None
-    pong: _Time | None = None
+    ping: Seq | None = None
+    pong: Seq | None = None
     status: str = ""
     subbed: str = ""
     unsubbed: str = ""

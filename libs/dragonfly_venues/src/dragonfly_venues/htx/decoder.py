@@ -19,23 +19,16 @@ Numbers are printed as Java does: 9.121E-7, 1.3640078E7, 0.0.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Final
+from typing import Final
 
 import msgspec
 from dragonfly_common.types import Side
 
-from dragonfly_venues.decoding.delta_books import (
-    Amount,
-    Change,
-    DeltaBook,
-    DeltaDecoder,
-    Links,
-    Place,
-    Price,
-)
+from dragonfly_venues.decoding.delta_books import Change, DeltaBook, DeltaDecoder, Links, Place
 from dragonfly_venues.decoding.frames import read, symbol_of
 from dragonfly_venues.decoding.seeds import best_of
-from dragonfly_venues.decoding.whole_tops import MAX_SEQ, Layout, UnfamiliarText, WholeTopDecoder
+from dragonfly_venues.decoding.shapes import NS_PER_MS, Changes, Seq, TimeMs
+from dragonfly_venues.decoding.whole_tops import Layout, UnfamiliarText, WholeTopDecoder
 from dragonfly_venues.events import Event, WholeBook
 from dragonfly_venues.htx.control import (
     CHANGES_SUFFIX,
@@ -52,10 +45,6 @@ _PUSH: Final = f'{{"ch":"{PREFIX}'.encode()
 _ANSWER: Final = b'"rep":"'
 _LOOK_BYTES: Final = 128
 """Where an answer names its topic at the latest."""
-_NS_PER_MS: Final = 1_000_000
-
-_Number = Annotated[int, msgspec.Meta(ge=0, le=MAX_SEQ)]
-_Levels = tuple[tuple[Price, Amount], ...]
 
 
 class _Top(msgspec.Struct, rename="camel"):
@@ -70,15 +59,15 @@ class _TopFrame(msgspec.Struct):
 
 
 class _Changes(msgspec.Struct, rename="camel"):
-    seq_num: _Number
-    prev_seq_num: _Number
-    bids: _Levels = ()
-    asks: _Levels = ()
+    seq_num: Seq
+    prev_seq_num: Seq
+    bids: Changes = ()
+    asks: Changes = ()
 
 
 class _ChangesFrame(msgspec.Struct):
     ch: str
-    ts: Annotated[int, msgspec.Meta(ge=0, le=MAX_SEQ // _NS_PER_MS)]
+    ts: TimeMs
     tick: _Changes
 
 
@@ -139,7 +128,7 @@ class HtxChangesDecoder(DeltaDecoder):
         """Return what `frame` says; see `Decoder`."""
         if frame.startswith(_PUSH):
             message = read(_CHANGES_FRAME, frame)
-            tick, ts_event = message.tick, message.ts * _NS_PER_MS
+            tick, ts_event = message.tick, message.ts * NS_PER_MS
             change = Change(tick.prev_seq_num, tick.seq_num, tick.bids, tick.asks, ts_event)
             return self.change(symbol_of(message.ch, prefix=PREFIX, suffix=CHANGES_SUFFIX), change)
         if frame.find(_ANSWER, 0, _LOOK_BYTES) < 0:

@@ -38,8 +38,10 @@ class Htx(Venue):
         rest_path=instruments.REST_PATH,
         other_rest_path=instruments.OTHER_REST_PATH,
     )
-    # 4000 requests in 5 min are allowed: 15 %. The channel of best prices counts by a `seqId` of
-    # which no relation to `seqNum` is documented.
+    best_prices_apart = (
+        "`bbo` comes at once, but no relation of its `seqId` to the books' `seqNum` is documented"
+    )
+    # 4000 requests in 5 min are allowed: 15 %.
     snapshots = SnapshotSource(path=seed.path, parse=seed.parse, per_minute=120.0, burst=30)
     limits = Limits(
         # None is published; so many passed [seen].

@@ -14,12 +14,13 @@ dropped.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Final
+from typing import Final
 
 import msgspec
 from dragonfly_common.types import Side
 
 from dragonfly_venues.decoding.frames import read
+from dragonfly_venues.decoding.shapes import Symbol
 from dragonfly_venues.decoding.times import NS_PER_US, Time, stamp_us
 from dragonfly_venues.decoding.whole_tops import MAX_SYMBOLS
 from dragonfly_venues.events import BookTop, Broken, Event, FrameError, Unchanged, WholeBook
@@ -38,7 +39,7 @@ __all__ = ["KrakenDecoder"]
 class _Message(msgspec.Struct):
     """One symbol's part of a book frame."""
 
-    symbol: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+    symbol: Symbol
     checksum: int
     bids: list[RawLevel] = []
     asks: list[RawLevel] = []

@@ -15,9 +15,9 @@ from typing import Annotated, Final
 import msgspec
 from dragonfly_common.types import Side
 
-from dragonfly_venues.decoding.delta_books import Amount, Change, DeltaBook, DeltaDecoder, Ranges
+from dragonfly_venues.decoding.delta_books import Change, DeltaBook, DeltaDecoder, Ranges
 from dragonfly_venues.decoding.frames import read
-from dragonfly_venues.decoding.whole_tops import MAX_SEQ
+from dragonfly_venues.decoding.shapes import NS_PER_MS, Amount, Seq, Symbol, TimeMs
 from dragonfly_venues.events import Event, WholeBook
 from dragonfly_venues.kucoin.control import TOPIC, understand
 from dragonfly_venues.kucoin.seed import LEVELS
@@ -26,11 +26,9 @@ __all__ = ["KucoinDecoder", "KucoinSequencer"]
 
 _PUSH: Final = f'"topic":"{TOPIC}'.encode()
 """First in a frame or last: KuCoin has sent both."""
-_NS_PER_MS: Final = 1_000_000
 
 _Price = Annotated[float, msgspec.Meta(ge=0.0)]
 _Levels = tuple[tuple[_Price, Amount, str], ...]
-_Number = Annotated[int, msgspec.Meta(ge=0, le=MAX_SEQ)]
 
 
 class KucoinSequencer(Ranges):
@@ -52,11 +50,11 @@ class _Changes(msgspec.Struct):
 
 
 class _Data(msgspec.Struct, rename="camel"):
-    symbol: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
-    sequence_start: _Number
-    sequence_end: _Number
+    symbol: Symbol
+    sequence_start: Seq
+    sequence_end: Seq
     changes: _Changes
-    time: Annotated[int, msgspec.Meta(ge=0, le=MAX_SEQ // _NS_PER_MS)] | None = None
+    time: TimeMs | None = None
 
 
 class _Push(msgspec.Struct):
@@ -79,7 +77,7 @@ class KucoinDecoder(DeltaDecoder):
         if _PUSH not in frame:
             return understand(frame)
         data = read(_PUSHES, frame).data
-        ts_event = None if data.time is None else data.time * _NS_PER_MS
+        ts_event = None if data.time is None else data.time * NS_PER_MS
         bids, asks = _levels(data.changes.bids), _levels(data.changes.asks)
         change = Change(data.sequence_start, data.sequence_end, bids, asks, ts_event)
         return self.change(data.symbol, change)

@@ -15,15 +15,9 @@ import msgspec
 from dragonfly_common.types import Side
 
 from dragonfly_venues.decoding.checksums import ChecksummedDecoder
-from dragonfly_venues.decoding.delta_books import (
-    Amount,
-    Change,
-    Links,
-    Price,
-    Seed,
-)
+from dragonfly_venues.decoding.delta_books import Change, Links, Seed
 from dragonfly_venues.decoding.frames import read
-from dragonfly_venues.decoding.whole_tops import MAX_SEQ
+from dragonfly_venues.decoding.shapes import MAX_SEQ, NS_PER_MS, Amount, Price, Seq, Symbol, TimeMs
 from dragonfly_venues.events import Event, WholeBook
 from dragonfly_venues.okx.control import understand
 
@@ -33,7 +27,6 @@ WINDOW: Final = 400
 """Levels a side that the channel keeps current."""
 
 _PUSH: Final = b'{"arg":{"channel":"books"'
-_NS_PER_MS: Final = 1_000_000
 
 _Levels = tuple[tuple[Price, Amount, str, str], ...]
 
@@ -55,14 +48,14 @@ class OkxSequencer(Links):
 
 class _Arg(msgspec.Struct, rename="camel"):
     channel: str
-    inst_id: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+    inst_id: Symbol
 
 
 class _Data(msgspec.Struct, rename="camel"):
     asks: _Levels
     bids: _Levels
-    ts: Annotated[int, msgspec.Meta(ge=0, le=MAX_SEQ // _NS_PER_MS)]
-    seq_id: Annotated[int, msgspec.Meta(ge=0, le=MAX_SEQ)]
+    ts: TimeMs
+    seq_id: Seq
     prev_seq_id: Annotated[int, msgspec.Meta(ge=-1, le=MAX_SEQ)]
     checksum: int = 0
 
@@ -88,7 +81,7 @@ class OkxDecoder(ChecksummedDecoder):
             return understand(frame)
         push = read(_PUSHES, frame)
         symbol, data = push.arg.inst_id, push.data[0]
-        ts_event = data.ts * _NS_PER_MS
+        ts_event = data.ts * NS_PER_MS
         bids, asks = _levels(data.bids), _levels(data.asks)
         whole = push.action == "snapshot"
         if whole:

@@ -31,8 +31,10 @@ class Okx(Venue):
     probe = staticmethod(ping)
     # Some 700 markets in 400 kB; 20 requests in 2 s are allowed.
     instruments = InstrumentSource(parse=instruments.parse, rest_path=instruments.REST_PATH)
-    # Its checksum has been 0 since June 2026; its channel of best prices counts by itself.
-    # 40 requests in 2 s are allowed.
+    best_prices_apart = (
+        "`bbo-tbt` comes every 10 ms, but `seqId`s are promised to agree within one channel alone"
+    )
+    # Its checksum has been 0 since June 2026. 40 requests in 2 s are allowed.
     snapshots = SnapshotSource(path=seed.path, parse=seed.parse, per_minute=240.0, burst=20)
     limits = Limits(
         # "Recommended: fewer than 30 book channels on a connection."

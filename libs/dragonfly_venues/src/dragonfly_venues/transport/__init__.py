@@ -5,12 +5,14 @@ from dragonfly_venues.transport.builder import (
     STREAM_SCHEMES,
     ClientOptions,
     build_client,
+    check_fix_url,
     check_url,
 )
 from dragonfly_venues.transport.connection import Connection, VenueClient
 from dragonfly_venues.transport.errors import (
     BannedError,
     ClosedError,
+    LogonRefusedError,
     ProxyError,
     RejectedError,
     TransportError,
@@ -21,7 +23,14 @@ from dragonfly_venues.transport.errors import (
     VenueProtocolError,
     foreseen,
 )
-from dragonfly_venues.transport.rest import fetch
+from dragonfly_venues.transport.fix_key import read_fix_key
+from dragonfly_venues.transport.rest import (
+    HttpReply,
+    HttpRequest,
+    KeptConnections,
+    exchange,
+    fetch,
+)
 from dragonfly_venues.transport.standing import Standing
 from dragonfly_venues.transport.tls import Trust, trusted
 
@@ -32,6 +41,10 @@ __all__ = [
     "ClientOptions",
     "ClosedError",
     "Connection",
+    "HttpReply",
+    "HttpRequest",
+    "KeptConnections",
+    "LogonRefusedError",
     "ProxyError",
     "RejectedError",
     "Standing",
@@ -44,8 +57,11 @@ __all__ = [
     "VenueClient",
     "VenueProtocolError",
     "build_client",
+    "check_fix_url",
     "check_url",
+    "exchange",
     "fetch",
     "foreseen",
+    "read_fix_key",
     "trusted",
 ]

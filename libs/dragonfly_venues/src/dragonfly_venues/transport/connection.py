@@ -1,4 +1,4 @@
-"""What every protocol's client offers; the layers above know nothing else of it."""
+"""A connection, as every protocol's client offers it; the layers above know nothing else of it."""
 
 from __future__ import annotations
 

@@ -5,6 +5,7 @@ TransportError               every one is worth another attempt, none sooner tha
 ├── ProxyError               a proxy is set that is of no use, or refuses us
 ├── VenueCertificateError    the venue's certificate could not be verified
 ├── RejectedError            the venue answered with an HTTP status that is not success
+├── LogonRefusedError        the venue does not let us log on to its FIX session
 ├── BannedError              the venue has told us to stay away, and that time is not over
 ├── VenueProtocolError       it answered, but not in the protocol of the URL
 ├── ClosedError              the connection is over
@@ -24,6 +25,7 @@ from dragonfly_common.printable import LONGEST_SENTENCE, printable
 __all__ = [
     "BannedError",
     "ClosedError",
+    "LogonRefusedError",
     "ProxyError",
     "RejectedError",
     "TransportError",
@@ -33,6 +35,7 @@ __all__ = [
     "VenueCertificateError",
     "VenueProtocolError",
     "foreseen",
+    "plain",
 ]
 
 PATIENT_RETRY_S: Final = 30.0
@@ -55,8 +58,10 @@ class TransportError(DragonflyError):
     """A counter label."""
     retry_after_s: float = 0.0
     """The least wait before another attempt."""
+    may_have_left = True
+    """True where the request may have reached the venue."""
     bug: BaseException | None = None
-    """What belongs into the log with its traceback."""
+    """The exception that belongs into the log with its traceback."""
 
     def __init__(self, message: str) -> None:
         super().__init__(printable(message, LONGEST_SENTENCE))
@@ -91,7 +96,7 @@ class RejectedError(TransportError):
         retry_after: The header's value: seconds, or a date.
         now_s: Seconds since the epoch, which a date is compared with.
         location: Where a redirect leads, which is not followed.
-        body: As much of it as there is; its first line is quoted.
+        body: As much of it as was read; its first line is quoted.
     """
 
     label = "rejected"
@@ -110,15 +115,23 @@ class RejectedError(TransportError):
         line = _first_line(body)
         super().__init__(f'{said}: "{line}"' if line else said)
         self.status = status
+        self.body = body
         asked_s = None if retry_after is None else _retry_after_s(retry_after, now_s)
         self.concerns_host = asked_s is not None or status in {BANNED, TOO_MANY_REQUESTS}
-        """Whether nothing else may be asked of the host either, before `retry_after_s` is over."""
+        """True where nothing else may be asked of the host before `retry_after_s` is over."""
         if asked_s is not None:
             self.retry_after_s = asked_s
         elif status == BANNED:
             self.retry_after_s = BAN_S
         elif status < 500:  # a server's trouble passes by itself; its judgement of us does not
             self.retry_after_s = PATIENT_RETRY_S
+
+
+class LogonRefusedError(TransportError):
+    """The venue refuses the key, its signature, or another session of the account."""
+
+    label = "logon"
+    retry_after_s = PATIENT_RETRY_S
 
 
 class BannedError(TransportError):
@@ -132,7 +145,7 @@ class BannedError(TransportError):
 
 
 class VenueProtocolError(TransportError):
-    """What answered does not speak the protocol, or broke its rules."""
+    """The other end does not speak the protocol, or broke its rules."""
 
     label = "protocol"
     retry_after_s = 1.0
@@ -170,6 +183,11 @@ def foreseen(error: BaseException) -> TransportError:
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return error if isinstance(error, TransportError) else UnforeseenError(error)
+
+
+def plain(error: BaseException) -> str:
+    """Return what a library's error says, without its number and class."""
+    return (getattr(error, "strerror", None) or str(error) or type(error).__name__).lower()
 
 
 def _meaning(status: int, location: str | None) -> str:

@@ -1,8 +1,8 @@
-"""Whether a venue is reached through a proxy. Pure: the environment is an argument.
+"""The proxy through which a venue is reached, if any. Pure: the environment is an argument.
 
 The libraries of HTTP and of WebSocket read the environment each in its own way, and raise what
-nobody expects where it names what they do not know. Here is one way for both. What is private is
-not meant by a proxy towards the internet, as for bots (`dragonfly_client._proxy`).
+nobody expects where it names what they do not know. Here is one way for both, and for FIX. What is
+private is not meant by a proxy towards the internet, as for bots (`dragonfly_client._proxy`).
 """
 
 from __future__ import annotations
@@ -17,13 +17,15 @@ from urllib.parse import quote, unquote, urlsplit
 
 from dragonfly_venues.transport.errors import ProxyError
 
-__all__ = ["Proxy", "proxy_of"]
+__all__ = ["Proxy", "is_private", "proxy_of"]
 
 VARIABLES: Final = {
     "https": ("https_proxy", "all_proxy"),
     "http": ("http_proxy", "all_proxy"),
     "wss": ("wss_proxy", "https_proxy", "all_proxy"),
     "ws": ("ws_proxy", "http_proxy", "all_proxy"),
+    "fix+tls": ("all_proxy",),
+    "fix": ("all_proxy",),
 }
 """The first that is set counts, in lower case before upper case; an empty one means no proxy."""
 EXCEPTIONS: Final = "no_proxy"
@@ -37,7 +39,9 @@ SCHEMES: Final = {"http": "http", "https": "https"} | dict.fromkeys(
 by the proxy: who needs one may not be able to."""
 PORTS: Final = {"http": 80, "https": 443, SOCKS: 1080}
 SOCKS_PACKAGES: Final = {"python-socks": "python_socks", "socksio": "socksio"}
-"""What websockets and httpx need for it: names to install, and to import."""
+"""Libraries that websockets and httpx need for it: names to install, and to import."""
+FIX_PACKAGES: Final = {"python-socks": "python_socks"}
+"""What FIX needs, by whichever proxy."""
 
 
 _LABEL: Final = "[a-z0-9_][a-z0-9_-]{0,62}"
@@ -55,7 +59,7 @@ class Proxy:
 
     @property
     def encrypted(self) -> bool:
-        """Whether the proxy itself is spoken with over TLS."""
+        """True where the proxy itself is spoken with over TLS."""
         return self.url.startswith("https:")
 
     @property
@@ -75,7 +79,7 @@ def proxy_of(
     """
     parts = urlsplit(url)
     host = (parts.hostname or "").lower()
-    if _is_private(host) or _is_excepted(host, parts.port, environ):
+    if is_private(host) or _is_excepted(host, parts.port, environ):
         return None
     for variable in VARIABLES.get(parts.scheme, ()):
         for name in (variable, variable.upper()):
@@ -109,10 +113,18 @@ def _proxy_named(url: str, name: str, value: str, installed: Callable[[str], obj
             f"{url} cannot be reached: {told} is none that can be used: write http://HOST:PORT,"
             " https://HOST:PORT or socks5://HOST:PORT, or take the venue out with NO_PROXY"
         )
-    missing = [package for package, module in SOCKS_PACKAGES.items() if not installed(module)]
-    if scheme == SOCKS and missing:
+    by_fix = url.startswith("fix")
+    if by_fix and scheme == "https":
         raise ProxyError(
-            f"{url} cannot be reached: {told} speaks SOCKS, for which something is missing:"
+            f"{url} cannot be reached: {told} is spoken with over TLS, which is not served for FIX:"
+            " write http://HOST:PORT or socks5://HOST:PORT, or take the venue out with NO_PROXY"
+        )
+    packages = FIX_PACKAGES if by_fix else SOCKS_PACKAGES if scheme == SOCKS else {}
+    missing = [package for package, module in packages.items() if not installed(module)]
+    if missing:
+        what = "leads to FIX" if by_fix else "speaks SOCKS"
+        raise ProxyError(
+            f"{url} cannot be reached: {told} {what}, for which something is missing:"
             f" pip install {' '.join(missing)}"
         )
     credentials = f"{quote(user, '')}:{quote(password, '')}@" if user or password else ""
@@ -120,7 +132,8 @@ def _proxy_named(url: str, name: str, value: str, installed: Callable[[str], obj
     return Proxy(f"{scheme}://{credentials}{shown_host}:{port or PORTS[scheme]}", told)
 
 
-def _is_private(host: str) -> bool:
+def is_private(host: str) -> bool:
+    """Say whether a host is of this machine or network, as far as its name shows."""
     try:
         return not ipaddress.ip_address(host).is_global
     except ValueError:

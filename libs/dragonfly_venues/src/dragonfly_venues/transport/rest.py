@@ -1,4 +1,4 @@
-"""One reply over HTTP: what a venue lists is asked for seldom and is large."""
+"""One reply over HTTP, over a connection of its own, or one that is kept for the next."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import asyncio
 import os
 import ssl
 import zlib
-from collections.abc import AsyncIterator, Iterator
-from contextlib import aclosing, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, aclosing, nullcontext, suppress
+from dataclasses import dataclass, field
 from typing import Final, Literal
 
 import httpx
@@ -25,7 +26,7 @@ from dragonfly_venues.transport.proxies import Proxy, proxy_of
 from dragonfly_venues.transport.standing import Standing
 from dragonfly_venues.transport.tls import Trust
 
-__all__ = ["fetch"]
+__all__ = ["HttpReply", "HttpRequest", "KeptConnections", "exchange", "fetch"]
 
 TIMEOUT_S: Final = 15.0
 """For connecting, and for each silence while the reply arrives."""
@@ -35,8 +36,64 @@ QUOTE_TIMEOUT_S: Final = 2.0
 """For the beginning of a refusal."""
 TIMEOUTS: Final = httpx.Timeout(TIMEOUT_S).as_dict()
 HEADERS: Final = {"Accept": "*/*", "Accept-Encoding": "gzip", "User-Agent": "DragonflyBot"}
+ABOUT_TO_SEND: Final = "http11.send_request_headers.started"
+"""The library's word for it, of a proxy's tunnel as well."""
+KEPT_S: Final = 20.0
+"""A connection that rested for so long is not used again: venues end what rests for longer."""
 PIECE_BYTES: Final = 1 << 18
 """Inflated at once: between two pieces others have their turn."""
+
+ONCE: Final = httpx.Limits(max_keepalive_connections=0)
+
+_Transport = AbstractAsyncContextManager[httpx.AsyncHTTPTransport]
+_Trace = Callable[[str, object], Awaitable[None]]
+
+
+@dataclass(frozen=True)
+class HttpRequest:
+    """A request. No representation shows more than the URL: the rest may be signed."""
+
+    url: str
+    method: Literal["GET", "POST"] = "GET"
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    body: bytes = field(default=b"", repr=False)
+    before_sending: Callable[[], None] = field(default=lambda: None, repr=False)
+    """Called when the connection is there and the request is about to leave: what it raises, a
+    `TransportError`, keeps it back."""
+
+
+@dataclass(frozen=True)
+class HttpReply:
+    """A successful reply: its body decompressed."""
+
+    body: bytes
+    headers: Mapping[str, str]
+    """By names in any case."""
+
+
+class KeptConnections:
+    """Connections that stay open after a reply, so that the next request need not open one.
+
+    One that its other end has closed is not used; where that happens just as a request leaves, the
+    request may have left, as with any that gets no reply.
+    """
+
+    def __init__(self) -> None:
+        self._transports: dict[tuple[ssl.SSLContext, str], httpx.AsyncHTTPTransport] = {}
+
+    def transport(self, tls: ssl.SSLContext, through: Proxy | None, trust: Trust) -> _Transport:
+        """Return the one for these, which stays open when it is left."""
+        key = (tls, through.url if through else "")
+        if key not in self._transports:
+            self._transports[key] = _transport(
+                tls, through, trust, httpx.Limits(keepalive_expiry=KEPT_S)
+            )
+        return nullcontext(self._transports[key])
+
+    async def close(self) -> None:
+        for transport in self._transports.values():
+            await transport.aclose()
+        self._transports.clear()
 
 
 async def fetch(
@@ -47,28 +104,75 @@ async def fetch(
     *,
     method: Literal["GET", "POST"] = "GET",
 ) -> bytes:
-    """Return the body of a successful reply, of at most `max_bytes` as sent and once decompressed.
+    """Return the body of a successful reply; see `exchange`. A POST has no body."""
+    request = HttpRequest(url, method)
+    return (await exchange(request, trust, max_bytes, standing)).body
 
-    A POST has no body. Redirects are not followed: they would let whoever answers choose what we
-    ask next, within our own network as well.
+
+async def exchange(
+    request: HttpRequest,
+    trust: Trust,
+    max_bytes: int,
+    standing: Standing | None = None,
+    *,
+    within_s: float | None = None,
+    kept: KeptConnections | None = None,
+) -> HttpReply:
+    """Return a successful reply, of at most `max_bytes` as sent and once decompressed.
+
+    It is asked once: nothing is repeated that may have left. Redirects are not followed: they would
+    let whoever answers choose what we ask next, within our own network as well.
 
     Raises:
-        TransportError: no such reply; the error says how soon to try again.
+        TransportError: no such reply; the error says how soon to try again, and whether the request
+            may have left.
     """
+    left = False
+
+    async def trace(step: str, _: object) -> None:
+        nonlocal left
+        if step == ABOUT_TO_SEND:
+            request.before_sending()
+            left = True
+
     standing = standing or Standing(SystemClock())
+    try:
+        return await _exchange(request, trust, max_bytes, standing, within_s, trace, kept)
+    except TransportError as failure:
+        failure.may_have_left = left
+        raise
+
+
+async def _exchange(
+    request: HttpRequest,
+    trust: Trust,
+    max_bytes: int,
+    standing: Standing,
+    within_s: float | None,
+    trace: _Trace,
+    kept: KeptConnections | None,
+) -> HttpReply:
+    url, within_s = request.url, within_s or WHOLE_TIMEOUT_S
     with standing.attempt(url):
         proxy = proxy_of(url, os.environ)
         said = f"{url} through {proxy.told}" if proxy else url
         try:
-            async with asyncio.timeout(WHOLE_TIMEOUT_S):
+            async with asyncio.timeout(within_s):
                 return await trust.verify(
                     said,
                     lambda tls: _get(
-                        method, url, said, _through(proxy, trust), tls, max_bytes, standing
+                        request,
+                        said,
+                        kept.transport(tls, proxy, trust)
+                        if kept
+                        else _transport(tls, proxy, trust),
+                        max_bytes,
+                        standing,
+                        trace,
                     ),
                 )
         except TimeoutError:
-            raise UnreachableError(f"{said} was not read within {WHOLE_TIMEOUT_S:g} s") from None
+            raise UnreachableError(f"{said} was not read within {within_s:g} s") from None
         except httpx.TimeoutException:
             raise UnreachableError(f"{said} did not answer within {TIMEOUT_S:g} s") from None
         except httpx.NetworkError as error:
@@ -86,25 +190,30 @@ async def fetch(
 
 
 async def _get(
-    method: str,
-    url: str,
+    asked: HttpRequest,
     said: str,
-    through: httpx.Proxy | None,
-    tls: ssl.SSLContext,
+    connections: _Transport,
     max_bytes: int,
     standing: Standing,
-) -> bytes:
+    trace: _Trace,
+) -> HttpReply:
     # Without the library's client, which reads where a redirect leads even if it is not to follow.
-    request = httpx.Request(method, url, headers=HEADERS, extensions={"timeout": TIMEOUTS})
+    request = httpx.Request(
+        asked.method,
+        asked.url,
+        headers={**HEADERS, **asked.headers},
+        content=asked.body or None,
+        extensions={"timeout": TIMEOUTS, "trace": trace},
+    )
     body = bytearray()
     async with (
-        httpx.AsyncHTTPTransport(verify=tls, trust_env=False, proxy=through) as transport,
+        connections as transport,
         aclosing(await _answer(transport, request)) as response,
     ):
         if response.is_success:
             async for piece in _pieces(said, response, max_bytes):
                 body += piece
-            return bytes(body)
+            return HttpReply(bytes(body), response.headers)
         with suppress(TimeoutError, httpx.HTTPError, VenueProtocolError):
             async with asyncio.timeout(QUOTE_TIMEOUT_S):
                 async for piece in _pieces(said, response, QUOTED_BYTES):
@@ -135,6 +244,13 @@ async def _answer(transport: httpx.AsyncHTTPTransport, request: httpx.Request) -
                 raise cause from None
             cause = cause.__cause__ or cause.__context__
         raise
+
+
+def _transport(
+    tls: ssl.SSLContext, proxy: Proxy | None, trust: Trust, limits: httpx.Limits = ONCE
+) -> httpx.AsyncHTTPTransport:
+    through = _through(proxy, trust)
+    return httpx.AsyncHTTPTransport(verify=tls, trust_env=False, proxy=through, limits=limits)
 
 
 def _through(proxy: Proxy | None, trust: Trust) -> httpx.Proxy | None:

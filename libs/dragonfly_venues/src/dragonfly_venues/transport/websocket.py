@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import re
 import ssl
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from email import message_from_bytes
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from websockets.asyncio.client import ClientConnection, connect
@@ -32,8 +32,10 @@ from dragonfly_venues.transport.errors import (
     TransportError,
     UnreachableError,
     VenueProtocolError,
+    plain,
 )
 from dragonfly_venues.transport.framing import Framing
+from dragonfly_venues.transport.inbox import Inbox
 from dragonfly_venues.transport.proxies import proxy_of
 from dragonfly_venues.transport.standing import Standing
 from dragonfly_venues.transport.tls import Trust
@@ -43,6 +45,9 @@ __all__ = ["WebSocketClient"]
 OPEN_TIMEOUT_S: Final = 5.0
 CLOSE_TIMEOUT_S: Final = 0.5
 HEAD_END: Final = b"\r\n\r\n"
+QUIET: Final = logging.getLogger("dragonfly_venues.websockets")
+"""For the library: at its level DEBUG it would write down whole frames, with keys and tokens."""
+QUIET.setLevel(logging.WARNING)
 STATUS: Final = re.compile(rb"HTTP/1\.\d (\d{3})\b")
 
 
@@ -96,6 +101,7 @@ class WebSocketClient:
                         # Liveness is judged by the session, by the venue's own rule.
                         ping_interval=None,
                         max_size=self._max_frame_bytes,
+                        logger=QUIET,
                         create_connection=make,  # type: ignore[arg-type] # any callable will do
                         **options,
                     )
@@ -128,33 +134,30 @@ class _Direct(ClientConnection):
 
     def __init__(self, *arguments: Any, max_frame_bytes: int, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self.inbox: deque[bytes] = deque()
-        """What nobody took yet."""
-        self.on_messages: Callable[[Sequence[bytes]], object] = self.inbox.extend
-        self.on_end: Callable[[], object] = lambda: None
-        """Called when the connection is over."""
+        self.inbox = Inbox()
         self._framing = Framing(max_frame_bytes)
         self._head = bytearray()
         """Of the reply to the handshake."""
+        self._open = False
+        """Whether messages may come: from the handshake until the library has read of an end."""
         self._message: bytearray | None = None
-        """What is here of a message in several frames."""
+        """The frames so far of a message in several."""
         self._arrived: list[bytes] = []
 
-    @property
-    def over(self) -> bool:
-        return self.protocol.state is State.CLOSED
-
     def data_received(self, data: bytes) -> None:
-        while data and self.protocol.state is State.CONNECTING:
-            data = self._read_reply(data)
+        if not self._open:
+            while data and self.protocol.state is State.CONNECTING:
+                data = self._read_reply(data)
+            self._open = self.protocol.state is State.OPEN
         for frame, begin in self._framing.cut(data):
-            if begin and self._message is None and self.protocol.state is State.OPEN:
+            if begin and self._message is None and self._open:
                 self._arrived.append(frame[begin:])
             else:
                 super().data_received(frame)
+                self._open = self.protocol.state is State.OPEN
         if self._arrived:
             arrived, self._arrived = self._arrived, []
-            self.on_messages(arrived)
+            self.inbox.put(arrived)
 
     def _read_reply(self, data: bytes) -> bytes:
         """Read one line of the reply to the handshake, and return what is behind it.
@@ -190,56 +193,19 @@ class _Direct(ClientConnection):
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
-        self.on_end()
+        self.inbox.end(_closure(self.protocol.close_exc))
 
 
 class _WebSocket:
     def __init__(self, connection: _Direct) -> None:
         self._connection = connection
+        self.receive, self.stream = connection.inbox.receive, connection.inbox.stream
 
     async def send(self, text: str) -> None:
         try:
             await self._connection.send(text)
         except ConnectionClosed as closed:
             raise _closure(closed) from None
-
-    async def receive(self) -> bytes:
-        connection, news = self._connection, asyncio.Event()
-
-        def keep(messages: Sequence[bytes]) -> None:
-            connection.inbox.extend(messages)
-            news.set()
-
-        connection.on_messages, connection.on_end = keep, news.set
-        while not connection.inbox:
-            if connection.over:
-                raise _closure(connection.protocol.close_exc)
-            news.clear()
-            await news.wait()
-        return connection.inbox.popleft()
-
-    async def stream(self, take: Callable[[Sequence[bytes]], None]) -> NoReturn:
-        connection = self._connection
-        failed: asyncio.Future[NoReturn] = asyncio.get_running_loop().create_future()
-
-        def deliver(messages: Sequence[bytes]) -> None:
-            if not failed.done():
-                try:
-                    take(messages)
-                except Exception as error:  # noqa: BLE001 - raised below
-                    failed.set_exception(error)
-
-        def end() -> None:
-            if not failed.done():
-                failed.set_exception(_closure(connection.protocol.close_exc))
-
-        if connection.inbox:
-            deliver([*connection.inbox])
-            connection.inbox.clear()
-        connection.on_messages, connection.on_end = deliver, end
-        if connection.over:
-            end()
-        await failed
 
     async def ping(self, on_answer: Callable[[], None]) -> None:
         try:
@@ -272,13 +238,13 @@ def _failure(url: str, error: Exception, now_s: float) -> TransportError:
         return ProxyError(f"{url} cannot be reached: {_proxy_trouble(error)}")
     if why := _why_unreachable(error):
         return UnreachableError(f"{url} {why}")
-    return VenueProtocolError(f"{url} does not speak WebSocket: {_plain(error)}")
+    return VenueProtocolError(f"{url} does not speak WebSocket: {plain(error)}")
 
 
 def _proxy_trouble(error: WebSocketProxyError) -> str:
     if isinstance(error, InvalidProxyStatus):
         return f"it answers: {error.response.status_code} {error.response.reason_phrase}"
-    return _plain(error.__cause__ or error)
+    return plain(error.__cause__ or error)
 
 
 def _why_unreachable(error: Exception) -> str | None:
@@ -287,7 +253,7 @@ def _why_unreachable(error: Exception) -> str | None:
     if isinstance(error, InvalidMessage) and isinstance(error.__cause__, EOFError):
         return "hung up before it answered"
     if isinstance(error, OSError) and not isinstance(error, ssl.SSLError):
-        return f"cannot be reached: {_plain(error)}"
+        return f"cannot be reached: {plain(error)}"
     return None
 
 
@@ -300,7 +266,3 @@ def _closure(closed: ConnectionClosed) -> ClosedError:
         why = f": {sent.reason}" if sent.reason else ""
         return ClosedError(f"the connection was closed with code {sent.code}{why}")
     return ClosedError("the connection was cut")
-
-
-def _plain(error: BaseException) -> str:
-    return (getattr(error, "strerror", None) or str(error) or type(error).__name__).lower()

@@ -33,6 +33,8 @@ class Score:
         "_disagreed",
         "_now",
         "_periods",
+        "recent",
+        "total",
     )
 
     def __init__(self) -> None:
@@ -40,16 +42,10 @@ class Score:
         self._now = _Period(-1)
         self._agreed = self._disagreed = 0
         self._all_agreed = self._all_disagreed = 0
-
-    @property
-    def recent(self) -> float | None:
+        self.recent: float | None = None
         """The share of the last ten minutes in [0, 1], None where nothing was compared."""
-        return _share(self._agreed, self._disagreed)
-
-    @property
-    def total(self) -> float | None:
+        self.total: float | None = None
         """The share since the feed is followed, None where nothing was ever compared."""
-        return _share(self._all_agreed, self._all_disagreed)
 
     def note(self, now: float, *, agreed: bool) -> None:
         """Count one comparison."""
@@ -62,6 +58,8 @@ class Score:
             self._now.disagreed += 1
             self._disagreed += 1
             self._all_disagreed += 1
+        self.recent = _share(self._agreed, self._disagreed)
+        self.total = _share(self._all_agreed, self._all_disagreed)
 
     def move(self, now: float) -> None:
         """Drop the audits that are older than the window."""
@@ -73,6 +71,7 @@ class Score:
             gone = self._periods.popleft()
             self._agreed -= gone.agreed
             self._disagreed -= gone.disagreed
+            self.recent = _share(self._agreed, self._disagreed)
         self._now = _Period(number)
         self._periods.append(self._now)
 

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 import structlog
+from dragonfly_common.hot_counters import Count
 from dragonfly_venues.events import Bbo, BookTop, Broken
 from dragonfly_venues.venue import Decoder
 
@@ -29,7 +30,7 @@ __all__ = ["Auditor"]
 QUESTIONS: Final = 2
 """Times that a silent book must disagree: what REST had first may have been on its way."""
 UNDER_WAY_S: Final = 0.3
-"""What a venue had in a reply is in its stream by then: channels wait 0.1 s at most for the next
+"""By then the state of a reply is in the venue's stream: channels wait 0.1 s at most for the next
 frame."""
 
 logger = structlog.get_logger()
@@ -56,8 +57,9 @@ class Auditor:
         self._audits = Audits()
         self._by_bbo = context.audit and context.venue.audits.bbo
         self._by_checksum = context.venue.audits.checksum
-        self._checksum_agreed = counters.AUDITS.labels(Audit.CHECKSUM, Result.AGREED)
-        self._checksum_disagreed = counters.AUDITS.labels(Audit.CHECKSUM, Result.DISAGREED)
+        self._venue = context.venue.name
+        self._checksum_agreed = self._count(Audit.CHECKSUM, Result.AGREED)
+        self._checksum_disagreed = self._count(Audit.CHECKSUM, Result.DISAGREED)
         self._watch: Watch | None = None
 
     def watches(self, symbol: str) -> bool:
@@ -131,9 +133,12 @@ class Auditor:
             feed.rhythm.rested(now)
         self.judged(symbol, Audit.SILENCE, verdict, now)
 
+    def _count(self, audit: Audit, result: Result) -> Count:
+        return counters.AUDITS.labels(audit, result, self._venue)
+
     def judged(self, symbol: str, audit: Audit, verdict: Verdict, now: float) -> None:
         """Count a verdict, tell of a disagreement, and report a book that is at fault."""
-        counters.AUDITS.labels(audit, verdict.result).count += 1
+        self._count(audit, verdict.result).count += 1
         if verdict.result is Result.NOT_COMPARABLE:
             return
         agreed = verdict.result is Result.AGREED

@@ -22,6 +22,9 @@ class VenueContext:
 
     venue: Venue
     depth: int
+    """Levels a side that are read."""
+    shown: int
+    """Levels a side that are published."""
     feeds: Feeds
     clock: Clock
     pauses: PauseDetector

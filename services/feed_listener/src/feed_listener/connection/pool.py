@@ -87,6 +87,7 @@ class ManagedConnection:
 
     def __init__(self, dialer: Dialer) -> None:
         self._dialer = dialer
+        self._venue = dialer.context.venue.name
         self._feeds = dialer.context.feeds
         self._clock = dialer.context.clock
         self._backoff = Backoff(dialer.random)
@@ -156,7 +157,7 @@ class ManagedConnection:
             session = await self._dialer.open_session(self._wake.set)
         except Exception as failure:  # noqa: BLE001 - what befalls one venue ends no other
             error = foreseen(failure)
-            counters.CONNECTION_FAILURES.labels(error.label).inc()
+            counters.CONNECTION_FAILURES.labels(error.label, self._venue).inc()
             if str(error) != self._failure:
                 logger.warning("connection failed", reason=str(error), kind=error.label)
             self._fail(error)
@@ -165,18 +166,18 @@ class ManagedConnection:
         self._failure = ""
         self._opened_at = self._clock.monotonic()
         self._sessions.append(session)
-        counters.CONNECTIONS.inc()
+        counters.CONNECTIONS.labels(self._venue).inc()
         session.want(self.symbols)
         group.create_task(self._serve(session))
 
     async def _serve(self, session: Session) -> None:
         try:
             error = await session.serve()
-            counters.CONNECTION_LOSSES.labels(error.label).inc()
+            counters.CONNECTION_LOSSES.labels(error.label, self._venue).inc()
             logger.info("connection ended", reason=str(error), kind=error.label)
             self._remove(session, error)
         finally:
-            counters.CONNECTIONS.dec()
+            counters.CONNECTIONS.labels(self._venue).dec()
             await session.close()
 
     def _remove(self, session: Session, error: TransportError) -> None:

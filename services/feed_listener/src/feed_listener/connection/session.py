@@ -80,11 +80,13 @@ class Session:
         self._connection = connection
         self._context = context
         self._venue = context.venue
+        self._frames = counters.FRAMES.labels(context.venue.name)
+        self._superseded = counters.SUPERSEDED.labels(context.venue.name)
         self._feeds = context.feeds
         self._clock = context.clock
         self._opened_at = now
         self._decoder = context.venue.decoder(context.depth)
-        self._composed = ComposedTops(context.depth)
+        self._composed = ComposedTops(context.depth, context.shown)
         self._best_prices = context.best_prices
         books = self._composed.books
         self._auditor = Auditor(context, self, self._decoder, books, self._mend)
@@ -132,7 +134,7 @@ class Session:
         ts_recv = self._clock.now_ns()
         now = self._clock.monotonic()
         self._upkeep.heard(now)
-        counters.FRAMES.count += len(frames)
+        self._frames.count += len(frames)
         if self._venue.gzip:
             frames = self._unpacked(frames, now)
         if len(frames) == 1:
@@ -167,7 +169,7 @@ class Session:
             self._nonsense_since = math.inf
             for event in events:
                 self._take(event, ts_recv, now)
-            counters.SUPERSEDED.count += len(choice) - number
+            self._superseded.count += len(choice) - number
             return
 
     def _take(self, event: Event, ts_recv: int, now: float) -> None:
@@ -178,10 +180,10 @@ class Session:
             if symbol in self.tops:
                 if self._best_prices and self._composed.is_ahead(symbol):
                     seq = self._decoder.seq(symbol)
-                    self._show(self._composed.on_same(symbol, seq), symbol, ts_recv, now)
+                    shown = self._composed.on_same(symbol, seq)
+                    self._show(shown, symbol, ts_recv, now, frame_at=now)
                 elif self._life.state is SERVING:
-                    self._feeds.same(self, symbol)
-                self._feeds.heard(self, symbol, now)
+                    self._feeds.same(self, symbol, now)
                 self._auditor.on_book(symbol, now)
         elif isinstance(event, BookTop):
             self._take_top(event, ts_recv, now)
@@ -202,8 +204,7 @@ class Session:
             )
         shown = self._composed.on_book(top)
         self._auditor.on_book(top.symbol, now)
-        self._show(shown, top.symbol, ts_recv, now)
-        self._feeds.heard(self, top.symbol, now)
+        self._show(shown, top.symbol, ts_recv, now, frame_at=now)
 
     def _take_best(self, best: Bbo, ts_recv: int, now: float) -> None:
         symbol, seq = best.symbol, self._decoder.seq(best.symbol)
@@ -212,16 +213,24 @@ class Session:
         if self._best_prices and symbol in self.tops:
             self._show(self._composed.on_best(best, seq), symbol, ts_recv, now)
 
-    def _show(self, top: BookTop | Broken | None, symbol: str, ts_recv: int, now: float) -> None:
-        """Publish the top of `symbol`, if it is another one now."""
+    def _show(
+        self,
+        top: BookTop | Broken | None,
+        symbol: str,
+        ts_recv: int,
+        now: float,
+        *,
+        frame_at: float | None = None,
+    ) -> None:
+        """Publish the top of `symbol`, if it is another one now; `frame_at` as `Feeds` has it."""
         if isinstance(top, Broken):
             self._mend(top, now)
         elif top is not None:
             self.tops[symbol] = (top, ts_recv)
             if self._life.state is SERVING:
-                self._feeds.changed(self, symbol)
+                self._feeds.changed(self, symbol, frame_at)
         elif self._life.state is SERVING:
-            self._feeds.same(self, symbol)
+            self._feeds.same(self, symbol, frame_at)
 
     def _take_rare(self, event: Event, now: float) -> None:
         match event:
@@ -243,7 +252,7 @@ class Session:
         """Ask anew for a book that can no longer be trusted."""
         if not self._upkeep.resync(broken.symbol, now):
             return
-        counters.BROKEN.labels(broken.cause).inc()
+        counters.BROKEN.labels(broken.cause, self._venue.name).inc()
         if broken.cause == "checksum":
             self._auditor.on_checksum(broken.symbol, now, agreed=False)
         detail = printable(broken.detail)
@@ -260,7 +269,7 @@ class Session:
         self._auditor.forget(symbol)
 
     def _malformed(self, error: FrameError, now: float) -> None:
-        counters.MALFORMED.labels(error.reason).inc()
+        counters.MALFORMED.labels(error.reason, self._venue.name).inc()
         self._nonsense_since = min(self._nonsense_since, now)
         if now - self._nonsense_since >= self._venue.liveness.stale_after_s:
             # It talks, and nothing of it can be used: what it said before grows old unseen.

@@ -271,7 +271,7 @@ class VenueSubscriber:
             if self._frames or self._ask(now):
                 frames.append(self._frames.popleft())
                 if not self._frames and self._request is not None:
-                    self._request.deadline = now + self._venue.liveness.ack_timeout_s
+                    self._said(self._request, now)
             elif (seed := self._ask_seed(now)) is not None:
                 frames.append(seed)
             else:
@@ -304,6 +304,14 @@ class VenueSubscriber:
         return self._begin(self._going(now), subscribes=False, now=now) or self._begin(
             self._joining(now), subscribes=True, now=now
         )
+
+    def _said(self, request: _Request, now: float) -> None:
+        """Await the answer to a request that is sent by now, if there is to be one."""
+        request.deadline = now + self._venue.liveness.ack_timeout_s
+        if not request.subscribes and not self._venue.ends_answered:
+            self._request = None
+            for name in request.symbols:
+                self._leave(name, now)
 
     def _ask_seed(self, now: float) -> str | None:
         """Return a request for the whole book of who has been due for longest, if one is."""

@@ -197,7 +197,7 @@ class Upkeep:
         self._feeds.report(self._source, symbols, event, reason)
 
     def _take_refusal(self, refusal: RequestRefused, now: float) -> None:
-        counters.REFUSALS.inc()
+        counters.REFUSALS.labels(self._venue.name).inc()
         why = printable(refusal.reason)
         logger.warning("request refused", symbols=refusal.symbols, reason=why)
         refused = self.subscriber.refused(refusal, now)
@@ -240,11 +240,11 @@ class Upkeep:
         turn = self.subscriber.turn(now)
         name = self._venue.name
         if turn.unacknowledged:
-            counters.ACK_TIMEOUTS.inc(len(turn.unacknowledged))
+            counters.ACK_TIMEOUTS.labels(name).inc(len(turn.unacknowledged))
             reason = f"{name} does not acknowledge the subscription; asking again"
             self._report(turn.unacknowledged, FeedEvent.ASKED, reason)
         if turn.bookless:
-            counters.FIRST_BOOK_TIMEOUTS.inc(len(turn.bookless))
+            counters.FIRST_BOOK_TIMEOUTS.labels(name).inc(len(turn.bookless))
             waited_s = self._venue.liveness.first_book_timeout_s
             reason = f"{name} sent no book for {waited_s or 0.0:g} s; asking again"
             self._report(turn.bookless, FeedEvent.ASKED, reason)
