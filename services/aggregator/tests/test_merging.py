@@ -126,6 +126,14 @@ def test_merging_who_moved_is_merging_all(
             assert merger.top(kind, depth) == top_of(kind, [*feeds.values()], depth)
 
 
+def test_all_levels_are_cut_nowhere(make_book: MakeBook) -> None:
+    levels: tuple[Side, Side] = (((3.0, 1.0), (2.0, 1.0), (1.0, 1.0)), ((4.0, 1.0), (5.0, 1.0)))
+    feeds = feeds_of({"a": levels, "b": levels}, make_book, 2)
+    top = top_of(ViewKind.LEVELS, feeds, 2)
+    assert [len(side) for side in top] == [4, 4]  # two of each venue
+    assert top_of(ViewKind.BOOK, feeds, 2) == (top[0][:2], top[1][:2])
+
+
 def test_the_spread_is_rounded_once(make_book: MakeBook) -> None:
     assert spread_between(make_book, 65.12, 65.13) == 0.01
 

@@ -6,13 +6,11 @@ from collections.abc import Callable
 import msgspec
 import pytest
 from aggregator.encoding import encode_feed_age
-from aggregator.venue_books import VenueBook, lost_book, take_book
+from aggregator.venue_books import lost_book, take_book
 from dragonfly_common.messages import Book
 from dragonfly_common.printable import LONGEST_SENTENCE
 from dragonfly_common.types import FeedState, Side
 from dragonfly_protos import market_data_pb2 as pb
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 MakeBook = Callable[..., Book]
 
@@ -20,8 +18,8 @@ MakeBook = Callable[..., Book]
 def test_a_live_book_brings_its_levels(make_book: MakeBook) -> None:
     feed = take_book("kraken", make_book(((2.0, 1.0), (1.0, 3.0)), ((3.0, 4.0),)), 7, depth=10)
     assert feed.state is FeedState.LIVE
-    assert [entry[:3] for entry in feed.bids] == [(-2.0, -1.0, "kraken"), (-1.0, -3.0, "kraken")]
-    assert [entry[:3] for entry in feed.asks] == [(3.0, -4.0, "kraken")]
+    assert feed.bids == ((2.0, 1.0), (1.0, 3.0))
+    assert feed.asks == ((3.0, 4.0),)
 
 
 def test_levels_beyond_the_depth_are_not_kept(make_book: MakeBook) -> None:
@@ -52,29 +50,6 @@ def test_what_a_listener_gives_as_reason_moves_no_cursor_and_is_short(make_book:
     reason = take_book("kraken", hostile, 7, 1).reason
     assert reason.startswith("\\x1b]0;")
     assert len(reason) <= LONGEST_SENTENCE
-
-
-SIDES = st.sampled_from([(), ((1.0, 5.0),), ((1.0, 6.0),), ((1.0, 5.0), (0.5, 1.0))])
-
-
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(books=st.lists(st.tuples(SIDES, st.sampled_from(FeedState)), min_size=1))
-def test_what_was_made_before_changes_nothing(
-    make_book: MakeBook, books: list[tuple[Side, FeedState]]
-) -> None:
-    before: VenueBook | None = None
-    for number, (bids, state) in enumerate(books):
-        book = make_book(bids, state=state, venue_seq=number)
-        feed = take_book("kraken", book, 7, 1, before)
-        assert feed == take_book("kraken", book, 7, 1)
-        before = lost_book(feed, "silent") if number % 3 == 2 else feed
-
-
-def test_a_side_that_did_not_change_is_used_again(make_book: MakeBook) -> None:
-    before = take_book("kraken", make_book(((1.0, 5.0),)), 7, 10)
-    feed = take_book("kraken", make_book(((1.0, 6.0),)), 8, 10, before)
-    assert feed.asks is before.asks
-    assert feed.bids[0][:2] == (-1.0, -6.0)
 
 
 @pytest.mark.parametrize("state", [state for state in FeedState if state is not FeedState.LIVE])

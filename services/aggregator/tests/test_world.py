@@ -6,8 +6,16 @@ from collections.abc import Callable
 from aggregator.world import Effects, World
 from dragonfly_common.assignment import Assignment, owners
 from dragonfly_common.equivalence import Equivalences
-from dragonfly_common.messages import Book, Claim, EncodedView, Gone, Instruments, VenueStatus
-from dragonfly_common.topics import ViewKind
+from dragonfly_common.messages import (
+    Book,
+    Claim,
+    EncodedView,
+    FeedStanding,
+    Gone,
+    Instruments,
+    VenueStatus,
+)
+from dragonfly_common.topics import ViewKind, view_topic
 from dragonfly_common.types import FeedState
 from dragonfly_protos import market_data_pb2 as pb
 from msgspec import structs
@@ -111,7 +119,8 @@ def test_each_view_is_told_only_of_its_own_changes(make_book: MakeBook) -> None:
     world.evaluate(0.0, NOW_NS)
     world.on_book("a", "ETH-BTC", "kraken", make_book(((2.0, 1.0), (1.0, 9.0)), ()), 1, 0.0)
     topics = [topic for topic, _ in world.evaluate(0.0, NOW_NS).publish]
-    assert topics == ["view.book.ETH-BTC.", "view.liquidity.ETH-BTC."]
+    kinds = (ViewKind.BOOK, ViewKind.LIQUIDITY, ViewKind.LEVELS)
+    assert topics == [view_topic(kind, "ETH-BTC") for kind in kinds]
 
 
 def test_a_state_alone_is_a_change(make_book: MakeBook) -> None:
@@ -132,7 +141,7 @@ def test_a_lost_listener_leaves_every_book_at_once(make_book: MakeBook) -> None:
         world.on_book("a", instrument, "kraken", make_book(), 1, 0.0)
         world.on_book("b", instrument, "binance", make_book(((0.9, 1.0),)), 1, 0.0)
     world.evaluate(0.0, NOW_NS)
-    world.on_lost("a", "silent", 0.0)
+    world.on_lost("a", "silent", 0.0, 5)
     effects = world.evaluate(0.0, NOW_NS)
     for instrument in ("ETH-BTC", "BTC-USD"):
         (book,) = books(effects, f"view.book.{instrument}.")
@@ -142,7 +151,23 @@ def test_a_lost_listener_leaves_every_book_at_once(make_book: MakeBook) -> None:
             ("kraken", pb.STATE_DOWN),
         }
     relayed = [body for _, body in effects.publish if isinstance(body, VenueStatus)]
-    assert [(status.venue, status.state) for status in relayed] == [("kraken", FeedState.DOWN)]
+    assert [(status.venue, status.state, status.since) for status in relayed] == [
+        ("kraken", FeedState.DOWN, 5)
+    ]
+
+
+def test_what_two_replicas_say_of_their_instruments_is_relayed_as_one() -> None:
+    world = new_world()
+    eth, btc = (FeedStanding(name, FeedState.LIVE, 3) for name in ("ETH-BTC", "BTC-USD"))
+    world.on_venue("a", structs.replace(venue("kraken", "a"), feeds=(eth,)))
+    world.on_venue("b", structs.replace(venue("kraken", "b"), feeds=(btc,)))
+    world.on_lost("b", "silent", 0.0, 5)
+    relayed = [body for _, body in world.evaluate(0.0, NOW_NS).publish]
+    assert [body.feeds for body in relayed if isinstance(body, VenueStatus)] == [
+        (eth,),
+        (eth, btc),
+        (eth,),
+    ]
 
 
 def test_a_lost_listener_shows_also_where_it_had_said_nothing_yet() -> None:
@@ -150,7 +175,7 @@ def test_a_lost_listener_shows_also_where_it_had_said_nothing_yet() -> None:
     world.on_venue("a", venue("kraken", "a"))
     world.want(ViewKind.BOOK, "ETH-BTC")
     world.evaluate(0.0, NOW_NS)
-    world.on_lost("a", "silent", 0.0)
+    world.on_lost("a", "silent", 0.0, 5)
     (feed,) = only_book(world.evaluate(0.0, NOW_NS)).venues
     assert (feed.state, feed.reason) == (pb.STATE_DOWN, "listener lost: silent")
 
@@ -159,7 +184,7 @@ def test_a_listener_that_is_back_is_believed_again(make_book: MakeBook) -> None:
     world = new_world()
     world.want(ViewKind.BOOK, "ETH-BTC")
     world.on_book("a", "ETH-BTC", "kraken", make_book(), 1, 0.0)
-    world.on_lost("a", "disconnected", 0.0)
+    world.on_lost("a", "disconnected", 0.0, 5)
     world.evaluate(0.0, NOW_NS)
     world.on_book("a", "ETH-BTC", "kraken", make_book(), 1, 0.0)
     assert only_book(world.evaluate(0.0, NOW_NS)).live
@@ -171,7 +196,7 @@ def test_a_standby_takes_over_when_the_first_listener_is_lost(make_book: MakeBoo
     world.on_book("a", "ETH-BTC", "kraken", make_book(((1.1, 1.0),), venue_seq=7), 1, 0.0)
     world.on_book("b", "ETH-BTC", "kraken", make_book(((1.2, 1.0),), venue_seq=6), 1, 0.0)
     assert [level.price for level in only_book(world.evaluate(0.0, NOW_NS)).bids] == [1.1]
-    world.on_lost("a", "silent", 0.0)
+    world.on_lost("a", "silent", 0.0, 5)
     assert world.evaluate(0.0, NOW_NS) == Effects()
     held_s = world.due_in(0.0)
     assert [feed.state for feed in only_book(world.evaluate(held_s, NOW_NS)).venues] == [
@@ -180,7 +205,7 @@ def test_a_standby_takes_over_when_the_first_listener_is_lost(make_book: MakeBoo
     world.on_book("b", "ETH-BTC", "kraken", make_book(((1.2, 1.0),), venue_seq=7), 1, 0.9)
     assert [level.price for level in only_book(world.evaluate(0.9, NOW_NS)).bids] == [1.2]
     world.on_book("c", "ETH-BTC", "kraken", make_book(((1.3, 1.0),), venue_seq=8), 1, 1.0)
-    world.on_lost("b", "silent", 1.0)
+    world.on_lost("b", "silent", 1.0, 5)
     assert [level.price for level in only_book(world.evaluate(1.0, NOW_NS)).bids] == [1.3]
 
 
@@ -244,7 +269,7 @@ def test_live_means_that_some_venue_is() -> None:
     for state in (FeedState.SYNCING, FeedState.LIVE):
         world.on_venue("a", venue("kraken", "a", state))
         heard.append(world.live)
-    world.on_lost("a", "bye", 0.0)
+    world.on_lost("a", "bye", 0.0, 5)
     assert [*heard, world.live] == [False, False, True, False]
 
 
@@ -257,8 +282,8 @@ def test_nothing_is_kept_of_what_came_and_went(make_book: MakeBook) -> None:
         world.want(ViewKind.BOOK, name)
         world.on_book(f"listener {turn}", name, "kraken", make_book(), 1, now)
         assert books(world.evaluate(now, NOW_NS), f"view.book.{name}.")
-        world.on_lost(f"listener {turn}", "silence", now)
-        world.on_lost(f"aggregator {turn}", "silence", now)
+        world.on_lost(f"listener {turn}", "silence", now, 5)
+        world.on_lost(f"aggregator {turn}", "silence", now, 5)
         world.unwant(ViewKind.BOOK, name, now)
         world.evaluate(now + LINGER_S, NOW_NS)
         sizes.append([len(kept) for kept in vars(world).values() if isinstance(kept, dict | set)])
@@ -320,7 +345,7 @@ def test_an_equivalence_takes_the_books_of_its_terms_and_conversions(make_book: 
     (by,) = book.conversions
     assert (by.instrument, by.bid, by.ask) == ("USDT-USD", 0.999, 1.001)
     assert [(feed.venue, feed.venue_seq) for feed in by.venues] == [("kraken", 7)]
-    world.on_lost("a", "silent", 1.0)
+    world.on_lost("a", "silent", 1.0, 5)
     (book,) = books(world.evaluate(1.0, NOW_NS), TOPIC)
     assert not book.live
     assert {feed.reason for feed in book.venues} == {"listener lost: silent"}
@@ -397,3 +422,33 @@ def test_a_market_may_be_asked_for_by_the_name_of_the_configuration(make_book: M
     assert (book.instrument, book.bids[0].instrument) == ("BTC-ANYUSD", "BTC-USDT")
     world.on_instruments(Instruments("okx", ("BTC-USD", "BTC-USDT", "ETH-USD")))
     assert world.unlisted() == ["no venue lists ETH-USDX"]
+
+
+def test_the_time_that_venues_cross_each_other_is_counted(make_book: MakeBook) -> None:
+    world = new_world()
+    world.want(ViewKind.BOOK, "ETH-BTC")
+    world.want(ViewKind.BBO, "ETH-BTC")
+    seq = iter(range(1, 100))
+
+    def crossed(venue: str, bid: float, ask: float, now: float) -> dict[str, float]:
+        book = make_book(((bid, 1.0),), ((ask, 1.0),), venue_seq=next(seq))
+        world.on_book(venue, "ETH-BTC", venue, book, 1, now)
+        return world.evaluate(now, NOW_NS).crossed
+
+    assert crossed("kraken", 10.0, 11.0, 0.0) == {"ETH-BTC": 0.0}  # to be read from the start
+    assert crossed("binance", 12.0, 13.0, 1.0) == {}
+    assert crossed("binance", 12.5, 13.0, 3.0) == {"ETH-BTC": 2.0}
+    assert crossed("binance", 10.5, 13.0, 3.5) == {"ETH-BTC": 0.5}
+    assert crossed("binance", 10.4, 13.0, 9.0) == {}
+
+
+def test_nothing_is_counted_while_nobody_looks(make_book: MakeBook) -> None:
+    world = new_world(always=("ETH-BTC",))
+    world.want(ViewKind.BOOK, "ETH-BTC")
+    for venue, bid, ask in (("kraken", 10.0, 11.0), ("binance", 12.0, 13.0)):
+        world.on_book(venue, "ETH-BTC", venue, make_book(((bid, 1.0),), ((ask, 1.0),)), 1, 0.0)
+    world.evaluate(0.0, NOW_NS)
+    world.unwant(ViewKind.BOOK, "ETH-BTC", 1.0)
+    assert world.evaluate(1.0 + LINGER_S, NOW_NS).crossed == {"ETH-BTC": 1.0 + LINGER_S}
+    world.want(ViewKind.BOOK, "ETH-BTC")
+    assert world.evaluate(100.0, NOW_NS).crossed == {}

@@ -75,28 +75,34 @@ class ReplicaArbiter:
         before = self.chosen
         source = self._newest() if len(self._books) > 1 else next(iter(self._books), None)
         newest = None if source is None else self._books[source]
-        if source is not None and newest is not None and self._is_behind(newest):
+        reached = (0, 0) if newest is None else newest.reached
+        behind = self._is_behind(reached)
+        if source is not None and newest is not None and behind:
             newest = self._books[source] = self._counted(newest)
+            reached = newest.reached
+            behind = self._is_behind(reached)
         self.look_at = None
         if newest is None or newest.state is not LIVE:
             self.chosen = newest
             self._succession.begin(now)
-        elif not self._is_behind(newest) or self._is_recounted(now):
+        elif not behind or self._is_recounted(now):
             self.chosen, self._source = newest, source
-            self._reached, self._succession.left_at = newest.reached, None
+            self._reached, self._succession.left_at = reached, None
         else:
             self._hold(newest, now, by_itself=source == self._source)
         return self.chosen is not before
 
-    def _is_behind(self, book: VenueBook) -> bool:
-        return any(at < reached for at, reached in zip(book.reached, self._reached, strict=True))
+    def _is_behind(self, reached: tuple[int, int]) -> bool:
+        (best, below), (shown_best, shown_below) = reached, self._reached
+        return best < shown_best or below < shown_below
 
     def _counted(self, behind: VenueBook) -> VenueBook:
         """Return a book that is behind, counted as what is shown if it has the same levels."""
         shown = self.chosen
         if shown is None or not (behind.state is shown.state is LIVE):
             return behind
-        return counted_book(behind, shown) if behind.sides == shown.sides else behind
+        same = behind.bids == shown.bids and behind.asks == shown.asks
+        return counted_book(behind, shown) if same else behind
 
     def _is_recounted(self, now: float) -> bool:
         return self._succession.stage(now) is Stage.RECOUNTED
@@ -116,7 +122,7 @@ class ReplicaArbiter:
             self._books,
             key=lambda name: (
                 self._books[name].state is LIVE,
-                not self._is_behind(self._books[name]),
+                not self._is_behind(self._books[name].reached),
                 self._books[name].reached,
                 name == self._source,
             ),

@@ -8,9 +8,9 @@ computed exactly in decimal, and rounded once.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Context, Decimal
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Final, NamedTuple
 
 from dragonfly_common.equivalence import Equivalence, Term
@@ -18,8 +18,8 @@ from dragonfly_common.topics import ViewKind
 from dragonfly_common.types import FeedState
 
 from aggregator.encoding import ASKS, BIDS, converted_level_encoder
-from aggregator.merging import Merger, Top, joined
-from aggregator.venue_books import Entry, VenueBook, converted_book
+from aggregator.merging import Makers, Merger, Top, joined, makers_with
+from aggregator.venue_books import Levels, VenueBook, converted_book
 
 __all__ = ["Converter", "Heard", "Rate"]
 
@@ -62,7 +62,7 @@ class Converter:
 
 
 class _Made(NamedTuple):
-    """What was made of a venue's book at a rate."""
+    """A venue's book as it was converted at a rate."""
 
     feed: VenueBook
     rate: Rate | None
@@ -75,7 +75,7 @@ class _Term:
     def __init__(self, term: Term) -> None:
         self.instrument = term.instrument
         self.by = term.conversion
-        self.merger = Merger()
+        self.merger = Merger(partial(_makers, term.instrument))
         self._price_by = term.scale
         self._amount_by = term.units or Decimal(1)
         self._made: dict[str, _Made] = {}
@@ -106,24 +106,28 @@ class _Term:
             return converted_book(feed, self.instrument, ((), ()), out)
         return converted_book(feed, self.instrument, (bids, asks))
 
-    def _side(
-        self, at: int, feed: VenueBook, rate: Rate, before: _Made | None
-    ) -> tuple[Entry, ...] | None:
+    def _side(self, at: int, feed: VenueBook, rate: Rate, before: _Made | None) -> Levels | None:
         """Return the converted bids (0) or asks (1); None if a number is none any more."""
-        if before and before.rate and before.rate[at] == rate[at]:
-            known = before.made
-            if known.sides[at] == feed.sides[at]:
-                return known.asks if at else known.bids
+        if (
+            before
+            and before.made.state is FeedState.LIVE
+            and before.rate
+            and before.rate[at] == rate[at]
+            and _side(before.feed, at) == _side(feed, at)
+        ):
+            return _side(before.made, at)
         price_by = _exact.multiply(self._price_by, _decimal(rate[at]))
-        encode = _encoders(feed.venue, self.instrument)[at]
-        sign = 1.0 if at else -1.0
-        entries: list[Entry] = []
-        for original, had in feed.sides[at]:
+        levels: list[tuple[float, ...]] = []
+        for original, had in _side(feed, at):
             price, amount = _product(original, price_by), _product(had, self._amount_by)
             if not (0.0 < price < math.inf and 0.0 < amount < math.inf):
                 return None
-            entries.append((sign * price, -amount, feed.venue, encode(price, amount, original)))
-        return tuple(entries)
+            levels.append((price, amount, original))
+        return tuple(levels)
+
+
+def _side(feed: VenueBook, at: int) -> Levels:
+    return feed.asks if at else feed.bids
 
 
 def _rate(top: Top) -> Rate | None:
@@ -141,10 +145,6 @@ def _decimal(number: float) -> Decimal:
 
 
 @lru_cache
-def _encoders(
-    venue: str, instrument: str
-) -> tuple[Callable[[float, float, float], bytes], Callable[[float, float, float], bytes]]:
-    return (
-        converted_level_encoder(BIDS, venue, instrument),
-        converted_level_encoder(ASKS, venue, instrument),
-    )
+def _makers(instrument: str, venue: str) -> Makers:
+    bid, ask = (converted_level_encoder(side, venue, instrument) for side in (BIDS, ASKS))
+    return makers_with(venue, bid, ask)

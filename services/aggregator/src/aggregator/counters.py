@@ -7,7 +7,13 @@ from typing import Final
 from dragonfly_common.hot_counters import Tally
 from prometheus_client import Counter
 
-__all__ = ["BOOKS_CONTRADICTORY", "FOREIGN_INTEREST", "MISPLACED_BODIES", "VIEWS_PUBLISHED"]
+__all__ = [
+    "BOOKS_CONTRADICTORY",
+    "CROSSED",
+    "FOREIGN_INTEREST",
+    "MISPLACED_BODIES",
+    "VIEWS_PUBLISHED",
+]
 
 VIEWS_PUBLISHED: Final = Tally(
     "dragonfly_aggregator_published_total", "Views and relayed states put on the bus."
@@ -24,4 +30,9 @@ MISPLACED_BODIES: Final = Counter(
 FOREIGN_INTEREST: Final = Counter(
     "dragonfly_aggregator_foreign_interest_total",
     "Subscriptions that name no view of an instrument.",
+)
+CROSSED: Final = Counter(
+    "dragonfly_aggregator_crossed_seconds_total",
+    "How long one venue bid more than another asked, counted when the book changes.",
+    ["instrument"],
 )

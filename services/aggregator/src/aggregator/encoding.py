@@ -1,7 +1,7 @@
 """The protobuf of dragonfly.v1.Book, Bbo and Liquidity, written piece by piece. Pure.
 
-Written by hand because it is the hot path: a level's bytes are made once, when its venue sends
-it, and a view joins what exists. The numbers are those of protos/dragonfly/v1/market_data.proto,
+Written by hand because it is the hot path: a level's bytes are made once, when it is merged, and a
+view joins what exists. The numbers are those of protos/dragonfly/v1/market_data.proto,
 and a test reads every message back with the generated code.
 
 A Bbo is a Book of one level: its `bid` and `ask` have the numbers of `bids` and `asks`.
@@ -34,10 +34,14 @@ ASKS: Final = 3
 
 _VARINT, _FIXED64, _BYTES = 0, 1, 2
 
+encode_feed_age: Final = struct.Struct("<q").pack
+"""Encodes the age in ns that completes `encode_feed`."""
+
+_AMOUNT_TAG: Final = bytes([3 << 3 | _FIXED64])
+
 _pack_double = struct.Struct("<d").pack
 _pack_spread = struct.Struct("<Bd").pack
 _pack_book_seq = struct.Struct("<BQ").pack
-_pack_signed = struct.Struct("<q").pack
 # venue_seq = 5, ts_event = 6, ts_recv = 7, ts_pub = 8
 _pack_stamps = struct.Struct("<BQBqBqBq").pack
 _pack_stamps_without_event = struct.Struct("<BQBqBq").pack
@@ -49,9 +53,8 @@ def level_encoder(side: int, venue: str) -> Callable[[float, float], bytes]:
     """Return what encodes (price, amount) of `venue` as one Level of `side`."""
     name = _text(1, venue)
     prefix = _tag(side, _BYTES) + _varint(len(name) + 18) + name + _tag(2, _FIXED64)
-    amount_tag = _tag(3, _FIXED64)
     pack = struct.Struct(f"<{len(prefix)}sdcd").pack
-    return lambda price, amount: pack(prefix, price, amount_tag, amount)
+    return lambda price, amount: pack(prefix, price, _AMOUNT_TAG, amount)
 
 
 def converted_level_encoder(
@@ -61,9 +64,11 @@ def converted_level_encoder(
     name, origin = _text(1, venue), _text(4, instrument)
     size = len(name) + len(origin) + 27
     prefix = _tag(side, _BYTES) + _varint(size) + name + _tag(2, _FIXED64)
-    amount_tag, origin = _tag(3, _FIXED64), origin + _tag(5, _FIXED64)
+    origin += _tag(5, _FIXED64)
     pack = struct.Struct(f"<{len(prefix)}sdcd{len(origin)}sd").pack
-    return lambda price, amount, original: pack(prefix, price, amount_tag, amount, origin, original)
+    return lambda price, amount, original: pack(
+        prefix, price, _AMOUNT_TAG, amount, origin, original
+    )
 
 
 def level_origin(level: bytes, venue: str) -> bytes:
@@ -105,11 +110,6 @@ def encode_feed(
     head = _feed_head(venue, state, reason)
     size = len(head) + len(stamps) + _AGE_BYTES
     return b"".join((_FEED_TAG, _varint(size), head, stamps, _AGE_TAG))
-
-
-def encode_feed_age(age_ns: int) -> bytes:
-    """Encode what completes `encode_feed`."""
-    return _pack_signed(age_ns)
 
 
 def encode_merged_level(

@@ -1,4 +1,4 @@
-"""Many venues' levels into one view: the book, the best prices, the liquidity. Pure.
+"""Many venues' levels into one view: book, best prices, liquidity, or all levels. Pure.
 
 Bids by (price falling, amount falling), asks by (price rising, amount falling), then by venue name,
 so that the same feeds always make the same book. Venues may cross each other: that is legal, and
@@ -7,51 +7,97 @@ the spread is then negative.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from bisect import bisect_left, insort
+from collections.abc import Callable, Collection, Iterable, Sequence
 from decimal import Decimal
 from functools import lru_cache
 from itertools import chain, groupby
 
 from dragonfly_common.topics import ViewKind
 
-from aggregator.encoding import ASKS, BIDS, encode_merged_level, level_origin
-from aggregator.venue_books import Entry, VenueBook
+from aggregator.encoding import ASKS, BIDS, encode_merged_level, level_encoder, level_origin
+from aggregator.venue_books import Levels, VenueBook
 
-__all__ = ["Merger", "Top", "encode_levels", "joined", "spread"]
+__all__ = ["Entry", "Makers", "Merger", "Top", "encode_levels", "joined", "makers_with", "spread"]
+
+Entry = tuple[float, float, str, bytes]
+"""A level as it sorts: (±price, -amount, venue, its encoding). Bids have -price: best is least."""
 
 Top = tuple[Sequence[Entry], Sequence[Entry]]
 """(bids, asks): exactly the levels that a view is made of."""
 
+Makers = tuple[Callable[..., Entry], Callable[..., Entry]]
+"""Make entries of the numbers of a venue's bid, and of its ask: see `venue_books.Levels`."""
+
+
+def makers_with(venue: str, bid: Callable[..., bytes], ask: Callable[..., bytes]) -> Makers:
+    """Return what makes entries of `venue` that `bid` and `ask` encode."""
+    return (
+        lambda price, amount, *more: (-price, -amount, venue, bid(price, amount, *more)),
+        lambda price, amount, *more: (price, -amount, venue, ask(price, amount, *more)),
+    )
+
+
+@lru_cache
+def _makers(venue: str) -> Makers:
+    return makers_with(venue, level_encoder(BIDS, venue), level_encoder(ASKS, venue))
+
 
 class Merger:
-    """All levels that venues have of one instrument, in order."""
+    """All levels that venues have of one instrument, in order.
 
-    def __init__(self) -> None:
-        self._feeds: dict[str, VenueBook] = {}
+    They are put in order when a view asks for them; the best prices are among the venues' first
+    levels, whatever their order below.
+    """
+
+    def __init__(self, makers: Callable[[str], Makers] = _makers) -> None:
+        """`makers` returns those of a venue."""
+        self._makers = makers
+        self._feeds: Collection[VenueBook] = ()
+        self._merged: dict[str, VenueBook] = {}
+        """By venue, what `_bids` and `_asks` are made of."""
         self._bids: list[Entry] = []
         self._asks: list[Entry] = []
+        self._first: object = None
+        """What `_best` is made of."""
+        self._best: Top = ((), ())
 
-    def take(self, feeds: Iterable[VenueBook]) -> None:
-        """Put each feed in the place of what its venue had; the same object costs nothing."""
-        bids: dict[str, Sequence[Entry]] = {}
-        asks: dict[str, Sequence[Entry]] = {}
-        for feed in feeds:
-            before = self._feeds.get(feed.venue)
-            if before is feed:
-                continue
-            self._feeds[feed.venue] = feed
-            if before is None or before.bids != feed.bids:
-                bids[feed.venue] = feed.bids
-            if before is None or before.asks != feed.asks:
-                asks[feed.venue] = feed.asks
-        if bids:
-            self._bids = _replaced(self._bids, bids)
-        if asks:
-            self._asks = _replaced(self._asks, asks)
+    def take(self, feeds: Collection[VenueBook]) -> None:
+        """Put what all venues have now in the place of what they had."""
+        self._feeds = feeds
 
     def top(self, kind: ViewKind, depth: int) -> Top:
-        """Return the levels of a view of `depth` levels a side (one, for a BBO)."""
-        return _cut(self._bids, kind, depth), _cut(self._asks, kind, depth)
+        """Return the levels of a view of `depth` levels a side (one, for a BBO; all, of LEVELS)."""
+        if kind is ViewKind.BBO:
+            return self._best_prices()
+        self._merge()
+        return _cut(self._bids, self._asks, kind, depth)
+
+    def _best_prices(self) -> Top:
+        feeds, makers = self._feeds, self._makers
+        bids = [(-f.bids[0][0], -f.bids[0][1], f.venue, f.bids[0]) for f in feeds if f.bids]
+        asks = [(f.asks[0][0], -f.asks[0][1], f.venue, f.asks[0]) for f in feeds if f.asks]
+        first = sorted(bids)[:1], sorted(asks)[:1]
+        if first != self._first:
+            self._first = first
+            self._best = (
+                [makers(venue)[0](*level) for _, _, venue, level in first[0]],
+                [makers(venue)[1](*level) for _, _, venue, level in first[1]],
+            )
+        return self._best
+
+    def _merge(self) -> None:
+        for feed in self._feeds:
+            before = self._merged.get(feed.venue)
+            if before is feed:
+                continue
+            self._merged[feed.venue] = feed
+            make_bid, make_ask = self._makers(feed.venue)
+            bids, asks = (before.bids, before.asks) if before else ((), ())
+            if bids != feed.bids:
+                _replace(self._bids, bids, feed.bids, make_bid)
+            if asks != feed.asks:
+                _replace(self._asks, asks, feed.asks, make_ask)
 
 
 def joined(tops: Sequence[Top], kind: ViewKind, depth: int) -> Top:
@@ -60,7 +106,7 @@ def joined(tops: Sequence[Top], kind: ViewKind, depth: int) -> Top:
         sorted(chain.from_iterable(top[side] for top in tops), key=lambda entry: entry[:3])
         for side in (0, 1)
     )
-    return _cut(bids, kind, depth), _cut(asks, kind, depth)
+    return _cut(bids, asks, kind, depth)
 
 
 def encode_levels(kind: ViewKind, top: Top) -> bytes:
@@ -77,19 +123,24 @@ def spread(top: Top) -> float:
     return _difference(-bids[0][0], asks[0][0]) if bids and asks else 0.0
 
 
-def _replaced(entries: list[Entry], moved: dict[str, Sequence[Entry]]) -> list[Entry]:
-    replaced = [entry for entry in entries if entry[2] not in moved]
-    for side in moved.values():
-        replaced += side
-    # What is there is sorted and so is each side: sorting merges the runs.
-    replaced.sort()
-    return replaced
+def _replace(
+    entries: list[Entry], before: Levels, after: Levels, make: Callable[..., Entry]
+) -> None:
+    """Put a venue's levels in the place of those that it had, of which most are the same."""
+    had, has = set(before), set(after)
+    for level in had - has:
+        del entries[bisect_left(entries, make(*level))]
+    for level in has - had:
+        insort(entries, make(*level))
 
 
-def _cut(entries: Sequence[Entry], kind: ViewKind, depth: int) -> Sequence[Entry]:
+def _cut(bids: Sequence[Entry], asks: Sequence[Entry], kind: ViewKind, depth: int) -> Top:
     if kind is ViewKind.LIQUIDITY:
-        return _best_prices(entries, depth)
-    return entries[: 1 if kind is ViewKind.BBO else depth]
+        return _best_prices(bids, depth), _best_prices(asks, depth)
+    if kind is ViewKind.LEVELS:
+        return bids[:], asks[:]
+    levels = 1 if kind is ViewKind.BBO else depth
+    return bids[:levels], asks[:levels]
 
 
 def _best_prices(entries: Sequence[Entry], depth: int) -> Sequence[Entry]:
@@ -102,7 +153,7 @@ def _best_prices(entries: Sequence[Entry], depth: int) -> Sequence[Entry]:
                 return entries[:index]
             prices += 1
             last = entry[0]
-    return entries
+    return entries[:]
 
 
 @lru_cache(maxsize=512)

@@ -24,7 +24,9 @@ from dragonfly_common.bus import (
     Waiter,
     drive,
 )
+from dragonfly_common.counters import HOPS
 from dragonfly_common.equivalence import Equivalences, is_market
+from dragonfly_common.hot_counters import Newest
 from dragonfly_common.messages import Book, Gone, Instruments, VenueStatus
 from dragonfly_common.replicas import ReplicaGroup
 from dragonfly_common.runtime import Runtime
@@ -46,6 +48,9 @@ LONGEST_WAIT_S: Final = 0.25
 LEAVING_WAIT_S: Final = 0.02
 LISTS_SETTLE_S: Final = 1.5
 """After the last list that came no other is expected."""
+
+_TO_BUS: Final = HOPS.of("listener")
+_TO_VIEW: Final = HOPS.of("aggregator")
 
 logger = structlog.get_logger()
 
@@ -119,6 +124,7 @@ class Aggregator:
             assignment,
             options.equivalences,
         )
+        self._news = Newest()
         self._live: bool | None = None
         self._check_always_at = math.inf
         self.endpoints: Sequence[Publisher | Subscriber] = (
@@ -136,14 +142,24 @@ class Aggregator:
         self._peers.turn()
         # Listeners before gateways: whoever subscribes is answered with last values, and after
         # this process stood still those hold only once its own silent listeners are voided.
-        now = runtime.clock.monotonic()
+        now, now_ns = runtime.clock.monotonic(), runtime.clock.now_ns()
+        published: list[int] = []
         for event in self._subscriber.drain():
-            _take_event(world, event, now)
-            if isinstance(event, Delivery) and isinstance(event.body, Instruments):
+            _take_event(world, event, now, now_ns)
+            if isinstance(event, PublisherLost):
+                self._news.forget(event.publisher)
+            elif isinstance(event.body, Instruments):
                 self._check_always_at = now + LISTS_SETTLE_S
+            elif isinstance(event.body, Book):
+                ts_recv = event.body.ts_recv
+                if self._news.is_new(event.publisher, ts_recv):
+                    _TO_BUS.note(event.ts_pub - ts_recv)
+                    published.append(event.ts_pub)
         if now >= self._check_always_at:
             self._check_always()
-        self._evaluate()
+        now_ns = self._evaluate()
+        for ts_pub in published:
+            _TO_VIEW.note(now_ns - ts_pub)
         if interests := self._publisher.drain():
             for interest in interests:
                 if interest.prefix == RELIST_PREFIX:
@@ -155,7 +171,7 @@ class Aggregator:
             self._live = world.live
             _say_readiness(runtime, live=self._live)
         longest_s = LEAVING_WAIT_S if self._peers.assignment.leaving else LONGEST_WAIT_S
-        return min(longest_s, max(0.0, world.due_in(runtime.clock.monotonic())))
+        return min(longest_s, max(0.0, world.due_in(now)))
 
     def _check_always(self) -> None:
         """Say which configured instruments no venue lists."""
@@ -181,10 +197,13 @@ class Aggregator:
     def close(self) -> None:
         self._opened.close()
 
-    def _evaluate(self) -> None:
+    def _evaluate(self) -> int:
+        """Do what the world wants done; return the `ts_agg` of its views."""
         clock = self._runtime.clock
-        effects = self._world.evaluate(clock.monotonic(), clock.now_ns())
+        now_ns = clock.now_ns()
+        effects = self._world.evaluate(clock.monotonic(), now_ns)
         _perform(effects, self._publisher, self._subscriber)
+        return now_ns
 
 
 def _take_interest(world: World, interest: Interest, now: float) -> None:
@@ -202,10 +221,10 @@ def _take_interest(world: World, interest: Interest, now: float) -> None:
         world.unwant(kind, name, now)
 
 
-def _take_event(world: World, event: Delivery | PublisherLost, now: float) -> None:
+def _take_event(world: World, event: Delivery | PublisherLost, now: float, now_ns: int) -> None:
     publisher = event.publisher
     if isinstance(event, PublisherLost):
-        world.on_lost(publisher, event.reason, now)
+        world.on_lost(publisher, event.reason, now, now_ns)
         return
     body = event.body
     if isinstance(body, Book) and (key := parse_book_topic(event.topic)):
@@ -234,6 +253,8 @@ def _perform(effects: Effects, publisher: Publisher, subscriber: Subscriber) -> 
     for topic in effects.forget:
         publisher.forget(topic)
     counters.VIEWS_PUBLISHED.count += len(effects.publish)
+    for name, seconds in effects.crossed.items():
+        counters.CROSSED.labels(name).inc(seconds)
 
 
 def _say_readiness(runtime: Runtime, *, live: bool) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from functools import lru_cache
 from operator import gt, lt
 
@@ -13,10 +12,10 @@ from dragonfly_common.printable import LONGEST_SENTENCE, printable
 from dragonfly_common.types import FeedState, Side
 from msgspec.structs import replace
 
-from aggregator.encoding import ASKS, BIDS, encode_feed, level_encoder
+from aggregator.encoding import encode_feed
 
 __all__ = [
-    "Entry",
+    "Levels",
     "Status",
     "VenueBook",
     "absent_book",
@@ -27,8 +26,8 @@ __all__ = [
     "take_book",
 ]
 
-Entry = tuple[float, float, str, bytes]
-"""A level as it sorts: (±price, -amount, venue, its encoding). Bids have -price: best is least."""
+Levels = tuple[tuple[float, ...], ...]
+"""A side, best first: (price, amount), and of a converted book the original price too."""
 
 Status = tuple[str, FeedState, str, float | None, int]
 """(venue, state, reason, score, levels a side that are proven: 0 unless it is LIVE and says it)."""
@@ -44,11 +43,9 @@ class VenueBook(msgspec.Struct, frozen=True, gc=False):
     ts_recv: int
     ts_pub: int
     status: Status
-    """What bots are told of it even where no level changed."""
-    bids: tuple[Entry, ...] = ()
-    asks: tuple[Entry, ...] = ()
-    sides: tuple[Side, Side] = ((), ())
-    """The sides of the book that `bids` and `asks` were made of."""
+    """The fields that bots are told even where no level changed."""
+    bids: Levels = ()
+    asks: Levels = ()
     score: float | None = None
     score_total: float | None = None
     book_seq: int | None = None
@@ -68,43 +65,27 @@ class VenueBook(msgspec.Struct, frozen=True, gc=False):
         return self.status[2]
 
 
-def take_book(
-    venue: str, book: Book, ts_pub: int, depth: int, before: VenueBook | None = None
-) -> VenueBook:
+def take_book(venue: str, book: Book, ts_pub: int, depth: int) -> VenueBook:
     """Judge a listener's book and prepare it for merging.
-
-    Of `before`, an earlier feed of the venue and depth, a side that did not change is used again.
 
     A book that contradicts itself (crossed, out of order, not a number) is STALE here whatever its
     listener says: no level of it is used, and its reason tells why.
     """
     state, reason, fault = book.state, book.reason, None
-    bids: tuple[Entry, ...] = ()
-    asks: tuple[Entry, ...] = ()
-    sides: tuple[Side, Side] = ((), ())
+    bids: Levels = ()
+    asks: Levels = ()
     proven = 0
     if state is FeedState.LIVE:
         if _is_sound(book.bids, book.asks):
             proven = min(depth, book.depth or 0)
             shown = depth if book.depth is None else proven
-            sides = (book.bids[:shown], book.asks[:shown])
-            encode_bid, encode_ask = _encoders(venue)
-            bids = (
-                before.bids
-                if before and before.sides[0] == sides[0]
-                else tuple([(-p, -a, venue, encode_bid(p, a)) for p, a in sides[0]])
-            )
-            asks = (
-                before.asks
-                if before and before.sides[1] == sides[1]
-                else tuple([(p, -a, venue, encode_ask(p, a)) for p, a in sides[1]])
-            )
+            bids, asks = book.bids[:shown], book.asks[:shown]
         else:
             state = FeedState.STALE
             fault, reason = _contradiction(book.bids, book.asks)
     if reason:
         reason = printable(reason, LONGEST_SENTENCE)  # a listener's key makes nobody trusted
-    return _feed(venue, state, reason, book, ts_pub, bids, asks, sides, fault, proven)
+    return _feed(venue, state, reason, book, ts_pub, bids, asks, fault, proven)
 
 
 def lost_book(feed: VenueBook, reason: str) -> VenueBook:
@@ -133,7 +114,6 @@ def counted_book(feed: VenueBook, newer: VenueBook) -> VenueBook:
         feed.ts_pub,
         feed.bids,
         feed.asks,
-        feed.sides,
         feed.fault,
         feed.status[4],
     )
@@ -142,7 +122,7 @@ def counted_book(feed: VenueBook, newer: VenueBook) -> VenueBook:
 def converted_book(
     feed: VenueBook,
     instrument: str,
-    sides: tuple[tuple[Entry, ...], tuple[Entry, ...]],
+    sides: tuple[Levels, Levels],
     without: tuple[FeedState, str] | None = None,
 ) -> VenueBook:
     """Return `feed`, of `instrument`, as it stands in an equivalence with its levels converted.
@@ -158,7 +138,6 @@ def converted_book(
         feed,
         feed.ts_pub,
         *sides,
-        feed.sides,
         feed.fault,
         feed.status[4],
         instrument,
@@ -177,9 +156,8 @@ def _feed(
     reason: str,
     said: Book | VenueBook,
     ts_pub: int,
-    bids: tuple[Entry, ...] = (),
-    asks: tuple[Entry, ...] = (),
-    sides: tuple[Side, Side] = ((), ()),
+    bids: Levels = (),
+    asks: Levels = (),
     fault: str | None = None,
     depth: int = 0,
     instrument: str = "",
@@ -210,20 +188,12 @@ def _feed(
         status,
         bids,
         asks,
-        sides,
         score,
         said.score_total,
         said.book_seq,
         encoded,
         fault,
     )
-
-
-@lru_cache
-def _encoders(
-    venue: str,
-) -> tuple[Callable[[float, float], bytes], Callable[[float, float], bytes]]:
-    return level_encoder(BIDS, venue), level_encoder(ASKS, venue)
 
 
 def _is_sound(bids: Side, asks: Side) -> bool:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import Final
 
-from dragonfly_common.assignment import Assignment
+from dragonfly_common.assignment import Assignment, Moves
 from dragonfly_common.equivalence import Equivalence, Equivalences
 from dragonfly_common.listings import Listings
 from dragonfly_common.messages import Body, Book, EncodedView, Gone, Instruments, VenueStatus
@@ -54,6 +54,8 @@ class Effects:
     unsubscribe: list[str] = field(default_factory=list)
     publish: list[tuple[str, Body]] = field(default_factory=list)
     forget: list[str] = field(default_factory=list)
+    crossed: dict[str, float] = field(default_factory=dict)
+    """How many seconds more each instrument was crossed; of equivalences nothing is counted."""
 
 
 @dataclass
@@ -63,9 +65,8 @@ class _Told:
     seq: int = 0
     top: Top | None = None
     states: Sequence[Status | Rate | None] = ()
-    """Of all that is shown; and what it was converted by."""
-    counts: Sequence[int] = ()
-    """The `venue_seq` of each venue."""
+    feeds: Sequence[VenueBook] = ()
+    conversions: Sequence[_Conversion] = ()
     at: float = -math.inf
 
 
@@ -92,6 +93,8 @@ class _Market:
     wanted: dict[ViewKind, _Told] = field(default_factory=dict)
     carried_since: float | None = None
     """None while another replica computes its views."""
+    crossed_since: float | None = None
+    """Until when it is counted; None while no venue bids more than another asks."""
 
 
 class World:
@@ -163,7 +166,7 @@ class World:
         if arbiter is None:
             arbiter = source.feeds[venue] = ReplicaArbiter()
             source.venues = ()
-        feed = take_book(venue, book, ts_pub, self._depth, arbiter.chosen)
+        feed = take_book(venue, book, ts_pub, self._depth)
         self._note(instrument, arbiter, now, changed=arbiter.on_book(publisher, feed, now))
         return feed.fault
 
@@ -199,8 +202,11 @@ class World:
         names = self._equivalences.instruments(self._always)
         return [self._listings.refusal(name) for name in self._listings.unlisted(names)]
 
-    def on_lost(self, publisher: str, why: str, now: float) -> None:
-        """Void all that a listener said: its levels leave every book with the next `evaluate`."""
+    def on_lost(self, publisher: str, why: str, now: float, now_ns: int) -> None:
+        """Void all that a listener said: its levels leave every book with the next `evaluate`.
+
+        `now_ns` is since when its venue is DOWN.
+        """
         reason = f"listener lost: {why}"
         for instrument, source in self._sources.items():
             for arbiter in source.feeds.values():
@@ -210,7 +216,7 @@ class World:
             if publisher in by_listener:
                 self._lost.add(publisher)
                 by_listener[publisher] = VenueStatus(
-                    venue, FeedState.DOWN, reason, publisher, 0, 0, 0
+                    venue, FeedState.DOWN, reason, publisher, 0, 0, 0, now_ns
                 )
                 if len(by_listener) > 1:
                     self._drop_lost(by_listener)
@@ -220,14 +226,17 @@ class World:
 
     def due_in(self, now: float) -> float:
         """Return seconds until `evaluate` has something to do whatever is heard."""
-        due = chain(self._lingering.values(), self._timers.values())
-        return min(due, default=math.inf) - now
+        if not (self._lingering or self._timers):
+            return math.inf
+        return min(chain(self._lingering.values(), self._timers.values())) - now
 
     def evaluate(self, now: float, now_ns: int) -> Effects:
         """Return all that follows from what was heard since the last call."""
         if self._lingering:
             self._drop_unwanted(now)
-        self._move(now)
+        moves = self._assignment.evaluate(now)
+        if moves.take or moves.release:
+            self._move(moves, now)
         if self._timers:
             self._look(now)
         for name in self._dirty:
@@ -249,12 +258,13 @@ class World:
             self._assignment.want(name)
         return market
 
-    def _move(self, now: float) -> None:
+    def _move(self, moves: Moves, now: float) -> None:
         """Begin to compute what has become ours, and end what other aggregators do by now."""
-        moves = self._assignment.evaluate(now)
         for name in moves.take:
             market = self._markets[name]
             market.carried_since = now
+            if not isinstance(market.merger, Converter):
+                self._effects.crossed[name] = 0.0  # there is something to read from now on
             for instrument in market.made_of.instruments:
                 source = self._sources[instrument]
                 if not source.subscribed:
@@ -264,6 +274,7 @@ class World:
         for name in moves.release:
             market = self._markets[name]
             market.carried_since = None
+            self._note_crossed(name, market, now, crossed=False)
             market.merger = _merger(market.made_of)
             self._unused.update(market.made_of.instruments)
             self._note_ready(name, ready=False)
@@ -313,35 +324,37 @@ class World:
         else:
             feeds = self._heard(market.made_of.terms[0].instrument)
             market.merger.take(feeds)
-        states: list[Status | Rate | None] = [feed.status for feed in feeds]
-        counts = [feed.venue_seq for feed in feeds]
-        for _, rate, by in conversions:
-            states += (rate, *(feed.status for feed in by))
-            counts += (feed.venue_seq for feed in by)
         live = FeedState.LIVE in [feed.state for feed in feeds]
-        self._note_ready(name, ready=live)
+        if live is not (name in self._ready):
+            self._note_ready(name, ready=live)
+        gap: float | None = None
         encoded_feeds: bytes | None = None
         encoded_conversions = b""
+        states = _states(feeds, conversions)
         for kind, told in market.wanted.items():
             top = market.merger.top(kind, self._depth)
             if top == told.top and states == told.states:
                 # Where another aggregator may take over, both must have come as far by the count.
-                if counts == told.counts or self._assignment.alone:
+                if self._assignment.alone or _counts(feeds, conversions) == _counts(
+                    told.feeds, told.conversions
+                ):
                     continue
                 if now < told.at + COUNTED_WITHIN_S:
                     self._look_at(name, told.at + COUNTED_WITHIN_S)
                     continue
-            told.top, told.states, told.seq = top, states, told.seq + 1
-            told.counts, told.at = counts, now
+            told.seq += 1
+            told.top, told.states, told.at = top, states, now
+            told.feeds, told.conversions = feeds, conversions
             if encoded_feeds is None:
                 encoded_feeds = _encode_feeds(feeds, now_ns)
                 encoded_conversions = b"".join(
                     encode_conversion(one, rate, _encode_feeds(by, now_ns))
                     for one, rate, by in conversions
                 )
+            gap = spread(top)
             body = encode_view(
                 name,
-                spread(top),
+                gap,
                 encode_levels(kind, top),
                 encoded_feeds,
                 live=live,
@@ -352,6 +365,14 @@ class World:
             )
             view = EncodedView(live, self._depth, body, now_ns)
             self._effects.publish.append((view_topic(kind, name), view))
+        if gap is not None and (gap < 0 or market.crossed_since is not None):
+            self._note_crossed(name, market, now, crossed=gap < 0)
+
+    def _note_crossed(self, name: str, market: _Market, now: float, *, crossed: bool) -> None:
+        if market.crossed_since is not None and not isinstance(market.merger, Converter):
+            so_far = self._effects.crossed.get(name, 0.0)
+            self._effects.crossed[name] = so_far + now - market.crossed_since
+        market.crossed_since = now if crossed else None
 
     def _heard(self, instrument: str) -> list[VenueBook]:
         """Return what each venue has of an instrument, in order."""
@@ -410,6 +431,7 @@ class World:
             connections=sum(status.connections for status in said),
             instruments=sum(status.instruments for status in said),
             instruments_live=sum(status.instruments_live for status in said),
+            feeds=tuple(feed for status in said for feed in status.feeds),
         )
 
     def _relay(self, venue: str) -> None:
@@ -422,7 +444,10 @@ class World:
             market = self._markets[name]
             self._dropped_seq = max(self._dropped_seq, market.wanted.pop(kind).seq)
             self._effects.forget.append(view_topic(kind, name))
-            if not market.wanted and name not in self._always:
+            if not market.wanted:
+                self._note_crossed(name, market, now, crossed=False)
+                if name in self._always:
+                    continue
                 del self._markets[name]
                 for instrument in market.made_of.instruments:
                     del self._sources[instrument].markets[name]
@@ -438,6 +463,21 @@ def _merger(made_of: Equivalence) -> Merger | Converter:
 def _encode_feeds(feeds: Iterable[VenueBook], now_ns: int) -> bytes:
     parts: list[bytes] = []
     for feed in feeds:
-        parts.append(feed.encoded)
-        parts.append(encode_feed_age(max(0, now_ns - feed.ts_recv) if feed.ts_recv else 0))
+        age_ns = now_ns - feed.ts_recv if feed.ts_recv else 0
+        parts += (feed.encoded, encode_feed_age(max(0, age_ns)))
     return b"".join(parts)
+
+
+def _states(
+    feeds: Iterable[VenueBook], conversions: Iterable[_Conversion]
+) -> Sequence[Status | Rate | None]:
+    """Return the status of each venue, and what was converted by."""
+    states: list[Status | Rate | None] = [feed.status for feed in feeds]
+    for _, rate, by in conversions:
+        states += (rate, *(feed.status for feed in by))
+    return states
+
+
+def _counts(feeds: Iterable[VenueBook], conversions: Iterable[_Conversion]) -> Sequence[int]:
+    """Return the `venue_seq` of each venue."""
+    return [feed.venue_seq for feed in chain(feeds, *(by for _, _, by in conversions))]
