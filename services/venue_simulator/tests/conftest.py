@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from venue_simulator.options import SimulatorOptions
 from venue_simulator.simulator import Simulator, running_simulator
+from venue_simulator.venues import VENUES
 
 # Tests are imported one by one (importlib), so what stands beside them has to be made findable.
 sys.path.insert(0, str(Path(__file__).parent))
@@ -29,5 +30,18 @@ async def simulate() -> AsyncIterator[Callable[..., Awaitable[Simulator]]]:
 
 
 @pytest.fixture
-async def simulator(simulate: Callable[..., Awaitable[Simulator]]) -> Simulator:
-    return await simulate()
+async def simulator(
+    simulate: Callable[..., Awaitable[Simulator]], request: pytest.FixtureRequest
+) -> Simulator:
+    """Return a simulator of all venues; of two, where a test or its file is about one of them.
+
+    To start sixteen takes eight times as long.
+    """
+    given = getattr(request.node, "callspec", None)
+    name = given.params.get("venue", "") if given else ""
+    name = name or request.path.stem.removeprefix("test_")
+    named = max((venue for venue in VENUES if name.startswith(venue)), key=len, default=None)
+    if named is None:
+        return await simulate()
+    other = next(venue for venue in VENUES if venue != named)
+    return await simulate(venues=(named, other))

@@ -9,6 +9,7 @@ from dialects import dialled
 from venue_client import Message, Wire, get, last_state, texts
 from venue_simulator.book import Listing
 from venue_simulator.simulator import Simulator
+from venue_simulator.trading.desk import MatchingDesk
 from venue_simulator.venue import Send
 from venue_simulator.venues.bitget import FakeBitget
 
@@ -149,6 +150,7 @@ class _Nothing:
     """A venue that lists nothing."""
 
     halted = post_only = False
+    desk: MatchingDesk
 
     def listings(self) -> list[Listing]:
         return []

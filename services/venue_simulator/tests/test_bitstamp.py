@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import pytest
 from venue_client import Wire, dial, get, last_state, texts
 from venue_simulator.simulator import Simulator
-from venue_simulator.venue import HangUp
+from venue_simulator.venue import Books, HangUp
 from venue_simulator.venues.bitstamp.session import BitstampSession
 
 HEARTBEAT = {"event": "bts:heartbeat"}
@@ -129,7 +131,7 @@ async def test_a_frame_over_512_bytes_closes_the_socket(simulator: Simulator) ->
 
 
 def test_the_1025th_channel_closes_the_socket() -> None:
-    session = BitstampSession()
+    session = BitstampSession(cast("Books", None))
     for number in range(1024):
         frame = f'{{"event":"bts:subscribe","data":{{"channel":"order_book_p{number}"}}}}'
         assert len(session.receive(frame.encode(), 0)) == 2

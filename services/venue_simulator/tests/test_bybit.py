@@ -10,6 +10,7 @@ from dialects import dialled
 from venue_client import Message, Wire, get, last_state, texts
 from venue_simulator.book import Listing
 from venue_simulator.simulator import Simulator
+from venue_simulator.trading.desk import MatchingDesk
 from venue_simulator.venue import Send
 from venue_simulator.venues.bybit import FakeBybit
 
@@ -121,6 +122,7 @@ class _Anything:
     """A venue that lists whatever is asked for."""
 
     halted = post_only = False
+    desk: MatchingDesk
 
     def listings(self) -> list[Listing]:
         return []

@@ -17,6 +17,7 @@ import click
 import pytest
 from click.testing import CliRunner
 from dragonfly_common.cli import main
+from loopback import accepting
 from patience import patiently
 from venue_client import dial, get
 from venue_simulator import cli
@@ -141,8 +142,8 @@ async def test_who_speaks_something_else_is_no_control_page(words: bytes) -> Non
         writer.write(words)
         writer.close()
 
-    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
-        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/control"
+    async with accepting(answer) as port:
+        url = f"http://127.0.0.1:{port}/control"
         arguments = ["fault", "--control", url, "kraken", "gap"]
         result = await asyncio.to_thread(CliRunner().invoke, main, arguments)
     assert result.exit_code == 78
@@ -172,14 +173,22 @@ async def spawn(*argv: str) -> asyncio.subprocess.Process:
     )
 
 
+async def first_said(process: asyncio.subprocess.Process) -> dict[str, Any]:
+    """Return what a process logs first, but for a pause that a busy machine gave it."""
+    assert process.stderr is not None
+    facts: dict[str, Any] = {"event": "process paused"}
+    async with patiently():
+        while facts["event"] == "process paused":
+            facts = json.loads(await process.stderr.readline())
+    return facts
+
+
 @asynccontextmanager
 async def running(*argv: str) -> AsyncIterator[tuple[asyncio.subprocess.Process, dict[str, Any]]]:
     """Run `dragonfly simulator` and yield it with the facts of its `ready`."""
     process = await spawn(*argv)
     try:
-        assert process.stderr is not None
-        async with patiently():
-            ready = json.loads(await process.stderr.readline())
+        ready = await first_said(process)
         assert ready["event"] == "ready"
         yield process, ready
     finally:
@@ -219,9 +228,7 @@ async def test_a_process_says_where_it_is_and_ends_when_asked(tmp_path: Path) ->
 async def test_a_simulator_that_others_reach_says_so(words: list[str], warned: bool) -> None:
     process = await spawn("--rate=0", *words)
     try:
-        assert process.stderr is not None
-        async with patiently():
-            first = json.loads(await process.stderr.readline())
+        first = await first_said(process)
     finally:
         process.kill()
         await process.communicate()

@@ -6,7 +6,7 @@ import contextlib
 
 import pytest
 from dragonfly_common.errors import UserError
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from venue_simulator.faults import (
     DEFAULT_SECONDS,
@@ -77,7 +77,6 @@ def test_a_mistake_is_named(text: str, named: str) -> None:
     assert "\n" not in str(raised.value)
 
 
-@settings(max_examples=200)
 @given(st.text(max_size=40))
 def test_no_text_is_more_than_a_mistake(text: str) -> None:
     with contextlib.suppress(UserError):
@@ -119,9 +118,9 @@ def test_what_is_armed_for_one_instrument_spares_the_others() -> None:
     faults.arm(FaultKind.GAP, "ETH-BTC")
     faults.arm(FaultKind.CROSSED, "ETH-BTC")
     assert not faults.on_frame("BTC-USD")
-    assert not faults.befalls_book(FaultKind.CROSSED, "BTC-USD")
-    assert faults.befalls_book(FaultKind.CROSSED, "ETH-BTC")
-    assert not faults.befalls_book(FaultKind.CROSSED, "ETH-BTC")
+    assert not faults.befalls(FaultKind.CROSSED, "BTC-USD")
+    assert faults.befalls(FaultKind.CROSSED, "ETH-BTC")
+    assert not faults.befalls(FaultKind.CROSSED, "ETH-BTC")
 
 
 def test_a_moment_has_no_seconds_and_a_state_has_some() -> None:

@@ -44,7 +44,7 @@ RECORDINGS = [
 @pytest.fixture
 def recordings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """Recordings that need no captures."""
-    monkeypatch.setattr(simulator_module, "load_recordings", lambda directory: RECORDINGS)
+    monkeypatch.setattr(simulator_module, "load_recordings", lambda *_: RECORDINGS)
     return tmp_path
 
 
@@ -139,7 +139,7 @@ async def test_a_folder_without_recordings_is_named(simulate: Simulate, tmp_path
 
 @pytest.mark.needs(CAPTURES)
 async def test_real_recordings_are_what_a_kraken_client_rebuilds(simulate: Simulate) -> None:
-    recorded = {r.symbol: r for r in load_recordings(CAPTURES) if r.venue == "kraken"}
+    recorded = {one.symbol: one for one in load_recordings(CAPTURES, ["kraken"])}
     simulator = await simulate(captures=CAPTURES, venues=("kraken",), speed=1e6)
     async with dial(simulator.ws_url("kraken") + "/v2") as wire:
         await wire.hear()

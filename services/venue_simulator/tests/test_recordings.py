@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from dragonfly_common.errors import ConfigError
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from venue_simulator.rebuilding import KEPT_LEVELS, Recording
 from venue_simulator.recordings import load_recordings
@@ -291,7 +291,6 @@ class TestKrakenV2:
 
 
 class TestBooks:
-    @settings(max_examples=60, deadline=None)
     @given(
         st.lists(
             st.tuples(st.integers(1, 250), st.integers(0, 3)).map(
@@ -545,6 +544,7 @@ class TestLoading:
 
         found = {(recording.venue, recording.instrument) for recording in load_recordings(tmp_path)}
         assert found == {("binance", "ETH-BTC"), ("kraken", "BTC-USD"), ("kraken", "MINA-GBP")}
+        assert {one.venue for one in load_recordings(tmp_path, ["kraken"])} == {"kraken"}
 
 
 @pytest.fixture(scope="module")

@@ -110,9 +110,10 @@ async def test_a_market_that_rests_moves_seldom_whatever_the_rate(simulate: Simu
     simulator = await simulate(instruments=(RESTING,), rate=200.0)
     moving = simulator.truth.states["kraken", "ETH-BTC"]
     await eventually(lambda: len(moving) >= 60, "60 states of another")
-    assert {len(simulator.truth.states[venue, RESTING]) for venue in VENUES} == {1}
+    resting = {venue: len(simulator.truth.states[venue, RESTING]) for venue in VENUES}
+    assert max(resting.values()) < 6
     simulator.step()
-    assert len(simulator.truth.states["kraken", RESTING]) == 2
+    assert len(simulator.truth.states["kraken", RESTING]) == resting["kraken"] + 1
 
 
 async def test_the_truth_is_known_before_the_frame(simulate: Simulate) -> None:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import Protocol
 
-__all__ = ["BookState", "Books", "Levels", "Listing", "TextLevel", "cross", "lie"]
+__all__ = ["BookState", "Levels", "Listing", "TextLevel", "cross", "lie", "pairs"]
 
 TextLevel = tuple[str, str]
 """(price, amount) as the venue prints them."""
@@ -68,28 +67,9 @@ class Listing:
         return {"BTC": "0.0001", "ETH": "0.002"}.get(self.quote, "5")
 
 
-class Books(Protocol):
-    """The market of a venue, as its protocol may know it."""
-
-    @property
-    def halted(self) -> bool:
-        """Nobody can trade anything."""
-        ...
-
-    @property
-    def post_only(self) -> bool:
-        """Only orders that rest are taken, in every market."""
-        ...
-
-    def listings(self) -> list[Listing]: ...
-
-    def listing(self, symbol: str) -> Listing | None:
-        """Return what the venue lists under its own name `symbol`, or None."""
-        ...
-
-    def state(self, symbol: str) -> BookState | None:
-        """Return the book of `symbol` as it stands, or None where it is not traded."""
-        ...
+def pairs(levels: Levels) -> str:
+    """Return `levels` as venues print them that write each as a pair of texts."""
+    return ",".join([f'["{price}","{amount}"]' for price, amount in levels])
 
 
 def cross(state: BookState) -> BookState:

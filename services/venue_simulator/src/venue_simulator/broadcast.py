@@ -12,9 +12,10 @@ from typing import Protocol
 
 from venue_simulator.book import BookState, lie
 from venue_simulator.faults import FaultKind
-from venue_simulator.venue import Address, BookStream, FakeVenue, Frame
+from venue_simulator.trading.orders import OrderEvent
+from venue_simulator.venue import Action, Address, BookStream, FakeVenue, Frame
 
-__all__ = ["Broadcast", "Follower"]
+__all__ = ["Broadcast", "Follower", "Member"]
 
 
 class Follower(Protocol):
@@ -25,6 +26,36 @@ class Follower(Protocol):
         ...
 
 
+class Member(Follower, Protocol):
+    """A connected client as its exchange sees it."""
+
+    def announce_close(self) -> None:
+        """Tell it, in the venue's own way, that its connection will be closed."""
+        ...
+
+    def announce_trading(self, symbol: str | None) -> None:
+        """Tell it, in the venue's own way, whether a market, or all, can be traded."""
+        ...
+
+    def describe_order(self, event: OrderEvent) -> Sequence[Action]:
+        """Return what tells it of an event of an order, nothing where it does not follow it."""
+        ...
+
+    def perform(self, actions: Iterable[Action]) -> None: ...
+
+    def skip_number(self) -> None:
+        """Leave out a number of its session, where the venue numbers what it sends to each."""
+        ...
+
+    def hang_up(self, code: int, reason: str) -> None:
+        """Close its connection properly."""
+        ...
+
+    def reset(self) -> None:
+        """Cut its connection with a TCP reset."""
+        ...
+
+
 class Broadcast:
     """Sends changes to those who know the book, and the whole book to those who wait for it."""
 
@@ -32,10 +63,10 @@ class Broadcast:
         self.stream = stream
         self.frames_sent = 0
         self.is_put_off = False
-        """Whether a tick of its interval is awaited, which sends what is then the newest state."""
+        """True while a tick of its interval is awaited, which sends the newest state then."""
         self._venue = venue
         self._state = state
-        """What its followers know, once all is sent that was to be sent."""
+        """The state that its followers have, once all is sent."""
         self._passed: tuple[dict[str, str], dict[str, str]] = ({}, {})
         """Prices of bids and asks of states that were held back since, each with no amount."""
         self._followers: set[Follower] = set()
@@ -51,7 +82,7 @@ class Broadcast:
 
     @property
     def is_awaited(self) -> bool:
-        """Whether somebody waits for the whole book."""
+        """True while somebody waits for the whole book."""
         return bool(self._waiting)
 
     def follow(self, follower: Follower, address: Address | None = None) -> None:

@@ -31,7 +31,7 @@ class Asset:
     """It moves seldom."""
     drift: float = DRIFT
     of: Asset | None = None
-    """What it is the same of in other units or money: its price follows that one's,"""
+    """The asset that it is the same as in other units or money: its price follows that one's,"""
     over: Asset | None = None
     """and is told in what this one prices."""
 

@@ -7,6 +7,7 @@ import json
 import ssl
 import urllib.error
 import urllib.request
+from decimal import Decimal
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlencode
@@ -21,8 +22,12 @@ from dragonfly_common.types import MAX_DEPTH, normalise_instrument
 
 from venue_simulator.control import HEADER
 from venue_simulator.faults import MAX_SECONDS, FaultKind, parse_planned_fault
-from venue_simulator.options import SimulatorOptions
+from venue_simulator.options import SimulatorOptions, trading_venues
+from venue_simulator.private_side import TradingSetup
 from venue_simulator.service import serve
+from venue_simulator.trading.accounts_file import load_accounts
+from venue_simulator.trading.delays import parse_delays
+from venue_simulator.trading.desk import DEFAULT_RESILIENCE
 from venue_simulator.truth import LOGGED_LEVELS
 from venue_simulator.venues import VENUES
 
@@ -88,8 +93,39 @@ _NO_CONTROL: Final = f"{{}} is no control page: give --control {_WHERE}"
     show_default=True,
     help="Levels a side of a state in that file: no fewer than the --depth that is judged by it.",
 )
+@click.option(
+    "--accounts",
+    type=click.Path(path_type=Path),
+    help="TOML of who may place orders at which venue, with which keys and balances.",
+)
+@click.option(
+    "--order-latency-ms",
+    default="0,0,0,0",
+    show_default=True,
+    metavar="REQUEST,ENGINE,REPLY,STREAM",
+    help="Median times of an order to the venue, its matching, the reply, and private events.",
+)
+@click.option(
+    "--resilience",
+    type=NumberRange(0, 1),
+    default=float(DEFAULT_RESILIENCE),
+    show_default=True,
+    help="The share of what orders took that each update of a book gives back.",
+)
 @click.option("--tls-cert", type=click.Path(path_type=Path), help="PEM; needs --tls-key.")
 @click.option("--tls-key", type=click.Path(path_type=Path), help="PEM; needs --tls-cert.")
+@click.option(
+    "--fix",
+    metavar="HOST:PORT",
+    help="Serve FIX here too, for venues that have it (Binance); over TLS with --tls-cert.",
+)
+@click.option(
+    "--fix-keys",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="FOLDER",
+    help="Who may log on: NAME.pem is the public key (Ed25519) of the API key NAME. An empty folder"
+    " gets a pair.  [default: a temporary folder; the log names it]",
+)
 @runtime_options
 def simulator(
     *,
@@ -105,8 +141,13 @@ def simulator(
     truth_log: Path | None,
     truth_levels: int,
     faults: tuple[str, ...],
+    accounts: Path | None,
+    order_latency_ms: str,
+    resilience: float,
     tls_cert: Path | None,
     tls_key: Path | None,
+    fix: str | None,
+    fix_keys: Path | None,
     runtime: RuntimeOptions,
 ) -> None:
     """Simulate venues that speak the real protocols.
@@ -130,8 +171,16 @@ def simulator(
         truth_log=truth_log,
         truth_levels=truth_levels,
         faults=tuple(parse_planned_fault(text, names) for text in faults),
+        trading=TradingSetup(
+            () if accounts is None else load_accounts(accounts, trading_venues(names)),
+            parse_delays(order_latency_ms),
+            Decimal(str(resilience)),
+            seed,
+        ),
         tls_cert=tls_cert,
         tls_key=tls_key,
+        fix=fix,
+        fix_keys=fix_keys,
     )
     run_async("simulator", runtime, lambda process: serve(process, options))
 

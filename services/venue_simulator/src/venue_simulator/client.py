@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 
 import structlog
 from websockets.exceptions import ConnectionClosed
@@ -12,8 +12,10 @@ from venue_simulator import counters
 from venue_simulator.connection import VenueConnection
 from venue_simulator.exchange import Exchange
 from venue_simulator.faults import FaultKind
+from venue_simulator.trading.orders import OrderEvent
 from venue_simulator.venue import (
     Action,
+    AskDesk,
     BookStream,
     Frame,
     HangUp,
@@ -61,7 +63,7 @@ class ConnectedClient:
         logger.info("client connected", venue=self._venue, clients=len(exchange.members))
         try:
             async with self._tasks:
-                self._perform(self._session.open(self._now_ns()))
+                self.perform(self._session.open(self._now_ns()))
                 self._keep_alive(exchange.liveness)
                 await self._receive()
                 self._leaving = True
@@ -81,12 +83,18 @@ class ConnectedClient:
             logger.warning("client dropped", venue=self._venue, reason="reads too slowly")
             self._connection.reset()
 
+    def describe_order(self, event: OrderEvent) -> Sequence[Action]:
+        return self._session.describe_order(event, self._now_ns())
+
     def announce_close(self) -> None:
         if frame := self._session.announce_close(self._now_ns()):
             self.push(frame)
 
     def announce_trading(self, symbol: str | None) -> None:
-        self._perform(self._session.announce_trading(symbol, self._now_ns()))
+        self.perform(self._session.announce_trading(symbol, self._now_ns()))
+
+    def skip_number(self) -> None:
+        """Nothing: no WebSocket of a venue numbers all that it sends."""
 
     def hang_up(self, code: int, reason: str) -> None:
         if not self._leaving:
@@ -100,14 +108,14 @@ class ConnectedClient:
             async for message in self._connection:
                 self._heard_from_client = self._loop.time()
                 frame = message.encode() if isinstance(message, str) else message
-                self._perform(self._session.receive(frame, self._now_ns()))
+                self.perform(self._session.receive(frame, self._now_ns()))
         except ConnectionClosed:
             return
 
     def _receive_control(self) -> None:
-        self._perform(self._session.receive_control(self._now_ns()))
+        self.perform(self._session.receive_control(self._now_ns()))
 
-    def _perform(self, actions: Iterable[Action]) -> None:
+    def perform(self, actions: Iterable[Action]) -> None:
         for action in actions:
             match action:
                 case Send(frame):
@@ -125,6 +133,9 @@ class ConnectedClient:
                     self._kept_alive_at = self._loop.time()
                 case Question():
                     self._question(action)
+                case AskDesk(request):
+                    assert self._exchange.private is not None
+                    self._exchange.private.ask(request, self.perform)
                 case Later(delay_s, make):
                     self._keep(self._perform_later(delay_s, make))
 
@@ -136,7 +147,7 @@ class ConnectedClient:
 
     async def _perform_later(self, delay_s: float, make: Callable[[int], Iterable[Action]]) -> None:
         await asyncio.sleep(delay_s)
-        self._perform(make(self._now_ns()))
+        self.perform(make(self._now_ns()))
 
     def _keep_alive(self, liveness: KeepaliveRules) -> None:
         if liveness.ping_interval_s is not None:
@@ -206,4 +217,4 @@ class ConnectedClient:
         self.hang_up(code, reason)
 
     def _now_ns(self) -> int:
-        return self._exchange.clock.now_ns()
+        return self._exchange.now_ns()

@@ -11,19 +11,17 @@ anything said to a web page (`Origin`), or under the name of a site that resolve
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, Final
+from typing import Final, Protocol
 
 import msgspec
 from dragonfly_common.errors import ConfigError, UserError
 from websockets.datastructures import Headers
 
+from venue_simulator.fault_injection import FaultInjection
 from venue_simulator.faults import parse_seconds
 from venue_simulator.venue import RestReply
-
-if TYPE_CHECKING:
-    from venue_simulator.simulator import Simulator
 
 __all__ = ["HEADER", "answer", "refusal"]
 
@@ -36,6 +34,19 @@ _CHANGES: Final = {"/fault", "/clear", "/step"}
 _JSON: Final = {"Content-Type": "application/json"}
 
 
+class Controlled(Protocol):
+    """The simulator, as far as it can be told what to do."""
+
+    faults: FaultInjection
+
+    @property
+    def venues(self) -> Iterable[str]: ...
+
+    def subscriptions(self, venue: str) -> Iterable[str]: ...
+
+    def step(self, count: int) -> None: ...
+
+
 def refusal(method: str, headers: Headers, path: str) -> RestReply | None:
     """Return the answer to what a web page may have sent, None where it cannot have."""
     if said := _forgery(headers):
@@ -45,7 +56,7 @@ def refusal(method: str, headers: Headers, path: str) -> RestReply | None:
     return None
 
 
-def answer(simulator: Simulator, path: str, query: Mapping[str, str]) -> RestReply:
+def answer(simulator: Controlled, path: str, query: Mapping[str, str]) -> RestReply:
     """Do what `path` says; a mistake is answered with 400 and one sentence."""
     try:
         match path:
@@ -81,7 +92,7 @@ def _forgery(headers: Headers) -> str | None:
     return None
 
 
-def _inject(simulator: Simulator, query: Mapping[str, str]) -> dict[str, object]:
+def _inject(simulator: Controlled, query: Mapping[str, str]) -> dict[str, object]:
     fault = simulator.faults.inject(
         query.get("venue", ""),
         query.get("kind", ""),

@@ -5,38 +5,31 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import Final
 
 from dragonfly_common.clock import Clock
 
 from venue_simulator import counters
 from venue_simulator.book import BookState, Levels, Listing, cross
-from venue_simulator.broadcast import Broadcast, Follower
+from venue_simulator.broadcast import Broadcast, Follower, Member
 from venue_simulator.faults import ActiveFaults, FaultKind
+from venue_simulator.private_side import PrivateSide, TradingSetup
+from venue_simulator.trading.accounts import TradingAccount
+from venue_simulator.trading.desk import MatchingDesk
+from venue_simulator.trading.orders import OrderEvent
 from venue_simulator.truth import Truth
-from venue_simulator.venue import BookStream, FakeVenue, FirstFrame, KeepaliveRules, Subscribe
+from venue_simulator.venue import (
+    BookStream,
+    FakeVenue,
+    FirstFrame,
+    KeepaliveRules,
+    Subscribe,
+    trading_rules,
+)
 
-__all__ = ["Exchange", "Member", "TradedBook"]
+__all__ = ["Exchange", "TradedBook"]
 
-
-class Member(Follower, Protocol):
-    """A connected client as its exchange sees it."""
-
-    def announce_close(self) -> None:
-        """Tell it, in the venue's own way, that its connection will be closed."""
-        ...
-
-    def announce_trading(self, symbol: str | None) -> None:
-        """Tell it, in the venue's own way, whether a market, or all, can be traded."""
-        ...
-
-    def hang_up(self, code: int, reason: str) -> None:
-        """Close its connection properly."""
-        ...
-
-    def reset(self) -> None:
-        """Cut its connection with a TCP reset."""
-        ...
+CLOCK_SKEW_NS: Final = 10_000_000_000
 
 
 @dataclass(eq=False)
@@ -45,6 +38,8 @@ class TradedBook:
 
     listing: Listing
     state: BookState | None = None
+    market: tuple[Levels, Levels] = ((), ())
+    """Bids and asks as the market brought them, where orders do not change them the state's own."""
     feeds: dict[BookStream, Broadcast] = field(default_factory=dict)
 
 
@@ -59,13 +54,14 @@ class Exchange:
         faster: float = 1.0,
         *,
         paced: bool = False,
+        trading: TradingSetup | None = None,
     ) -> None:
         """Open a venue that lists nothing yet, and whose own clock runs so many times faster.
 
         Where it is `paced`, a stream sends at its own intervals (`BookStream.interval_s`).
         """
         self.venue = venue
-        self._faster = faster
+        self.faster = faster
         self._paced = paced
         self.clock = clock
         self.faults = ActiveFaults()
@@ -84,6 +80,11 @@ class Exchange:
         self._books: dict[str, TradedBook] = {}
         self._states_counter = counters.STATES.labels(venue.name)
         self._frames_counter = counters.FRAMES_SENT.labels(venue.name)
+        self.private = (
+            None
+            if (rules := trading_rules(venue)) is None
+            else PrivateSide(self, rules, trading or TradingSetup())
+        )
 
     def add(self, listing: Listing) -> TradedBook:
         book = self._books[listing.symbol] = TradedBook(listing)
@@ -96,7 +97,18 @@ class Exchange:
     @property
     def liveness(self) -> KeepaliveRules:
         """The venue's pings and limits by its own clock, which may run faster than ours."""
-        return self.venue.liveness.faster(self._faster)
+        return self.venue.liveness.faster(self.faster)
+
+    @property
+    def desk(self) -> MatchingDesk:
+        if self.private is None:
+            raise LookupError(f"the private side of {self.venue.name} is not simulated")
+        return self.private.desk
+
+    def now_ns(self) -> int:
+        """Return the time by the venue's clock, ns since the epoch."""
+        skewed = self.faults.lasts(FaultKind.CLOCK_SKEW)
+        return self.clock.now_ns() + (CLOCK_SKEW_NS if skewed else 0)
 
     @property
     def halted(self) -> bool:
@@ -138,7 +150,7 @@ class Exchange:
             book.listing.instrument: len(book.feeds) for book in self._books.values() if book.feeds
         }
 
-    def subscribe(self, member: Member, request: Subscribe) -> None:
+    def subscribe(self, member: Follower, request: Subscribe) -> None:
         """Broadcast a stream to `member`; to one of an unknown symbol, nothing ever comes."""
         stream = request.stream
         state = self.state(stream.symbol)
@@ -155,7 +167,7 @@ class Exchange:
             feed.follow(member, request.address)
         self.want(book.listing.instrument)
 
-    def unsubscribe(self, member: Member, stream: BookStream) -> None:
+    def unsubscribe(self, member: Follower, stream: BookStream) -> None:
         book = self._books.get(stream.symbol)
         feed = None if book is None else book.feeds.get(stream)
         if book is None or feed is None:
@@ -170,13 +182,38 @@ class Exchange:
         """Make these levels the truth, write that down, then send it; not while it is halted."""
         if book.state is not None and self._is_halted(book):
             return
+        book.market = (bids, asks)
+        desk = None if self.private is None else self.private.desk
+        if desk is not None and desk.has_changed(book.listing.symbol):
+            desk.meet_market(book.listing.symbol, self.now_ns())
+            bids, asks = desk.shown(book.listing.symbol) or book.market
+        self._become(book, bids, asks, venue_seq)
+
+    def market_levels(self, symbol: str) -> tuple[Levels, Levels] | None:
+        """Return (bids, asks) as the market brought them last, None where nothing is traded."""
+        return None if self.state(symbol) is None else self._books[symbol].market
+
+    def show(self, symbol: str) -> None:
+        """Publish a book that orders have changed."""
+        levels = self.desk.shown(symbol)
+        if levels is not None:
+            self._become(self._books[symbol], *levels)
+
+    def note_order(self, event: OrderEvent, account: TradingAccount) -> None:
+        """Write down what befell an order, and what the account then has."""
+        instrument = self._books[event.order.ticket.symbol].listing.instrument
+        self._truth.note_order(self.venue.name, instrument, event, account)
+
+    def _become(
+        self, book: TradedBook, bids: Levels, asks: Levels, venue_seq: int | None = None
+    ) -> None:
         now_ns = self.clock.now_ns()
-        if venue_seq is None:
-            previous = 0 if book.state is None else book.state.venue_seq
+        previous = 0 if book.state is None else book.state.venue_seq
+        if venue_seq is None or venue_seq <= previous:
             venue_seq = self.venue.next_seq(previous, now_ns)
         state = BookState(venue_seq, now_ns, bids, asks)
         instrument = book.listing.instrument
-        if self.faults.befalls_book(FaultKind.CROSSED, instrument):
+        if self.faults.befalls(FaultKind.CROSSED, instrument):
             state = cross(state)
         book.state = state
         self.states_made += 1
@@ -201,7 +238,7 @@ class Exchange:
         self._send(book, due)
 
     def _puts_off(self, book: TradedBook, feed: Broadcast) -> bool:
-        interval_s = feed.stream.interval_s / self._faster
+        interval_s = feed.stream.interval_s / self.faster
         if not (self._paced and interval_s) or feed.is_awaited:
             return False
         if not feed.is_put_off:

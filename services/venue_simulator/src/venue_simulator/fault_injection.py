@@ -13,7 +13,8 @@ from dragonfly_common.clock import Clock
 from dragonfly_common.types import normalise_instrument
 
 from venue_simulator import counters
-from venue_simulator.exchange import Exchange, Member
+from venue_simulator.broadcast import Member
+from venue_simulator.exchange import Exchange
 from venue_simulator.faults import (
     DEFAULT_SECONDS,
     TRADING_FAULTS,
@@ -119,6 +120,9 @@ class FaultInjection:
             case Fault(kind=FaultKind.RESET):
                 for member in members:
                     member.reset()
+            case Fault(kind=FaultKind.SKIPPED_NUMBER):
+                for member in members:
+                    member.skip_number()
             case Fault(kind=FaultKind.ANNOUNCED_CLOSE):
                 for member in members:
                     member.announce_close()

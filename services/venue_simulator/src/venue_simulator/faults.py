@@ -2,14 +2,18 @@
 
 A fault is a moment or a state:
 
-    moments           close, reset, announced_close, list
+    moments           close, reset, announced_close, list, skipped_number
     states            silence, mute, not_accepting, unknown_symbol, halt, post_only, rest_429,
-                      rest_slow, http_302, http_403, http_404, http_418, http_451, http_503
+                      rest_slow, http_302, http_403, http_404, http_418, http_451, http_503,
+                      id_in_use, too_many_streams
     spoilt frames     malformed, gap, duplicate, reorder, bad_checksum, lying
     spoilt books      crossed
+    spoilt orders     request_lost, reply_lost, reply_late, reply_5xx, cancel_race, cancel_too_late
+    spoilt events     event_lost, event_twice, event_reordered, stream_closed
+    states of orders  orders_429, clock_skew, token_expired, orders_lag
 
-States last until they are ended. A spoilt frame or book without a duration is the next one alone;
-with a duration it is each one while that lasts.
+States last until they are ended. A spoilt frame, book, order or event without a duration is the
+next one alone; with a duration it is each one while that lasts.
 """
 
 from __future__ import annotations
@@ -25,9 +29,11 @@ from dragonfly_common.types import normalise_instrument
 
 __all__ = [
     "DEFAULT_SECONDS",
+    "EVENT_FAULTS",
     "FRAME_FAULTS",
     "MAX_SECONDS",
     "MOMENTS",
+    "REQUEST_FAULTS",
     "TRADING_FAULTS",
     "ActiveFaults",
     "Fault",
@@ -100,9 +106,45 @@ class FaultKind(StrEnum):
     """The book itself is crossed."""
     LYING = "lying"
     """A book frame shows another amount at the best bid than the book has; all else holds."""
+    REQUEST_LOST = "request_lost"
+    """An order, or a cancel, never reaches the venue's engine, and is not answered."""
+    REPLY_LOST = "reply_lost"
+    """An order, or a cancel, is done and never answered."""
+    REPLY_LATE = "reply_late"
+    """An order, or a cancel, is done; after 10 s the answer is that its outcome is unknown."""
+    REPLY_5XX = "reply_5xx"
+    """An order, or a cancel, is done; the answer is an internal error."""
+    CANCEL_RACE = "cancel_race"
+    """Half of what an order has left fills just before its cancel, which succeeds."""
+    CANCEL_TOO_LATE = "cancel_too_late"
+    """An order fills just before its cancel, which finds no such order."""
+    EVENT_LOST = "event_lost"
+    """An event of an order is sent to nobody."""
+    EVENT_TWICE = "event_twice"
+    """An event of an order is sent twice."""
+    EVENT_REORDERED = "event_reordered"
+    """An event of an order is sent after its successor."""
+    STREAM_CLOSED = "stream_closed"
+    """In place of a fill's event, the connections that would get it are closed."""
+    ORDERS_429 = "orders_429"
+    """Signed requests are too many; who does not wait as long as it is told is banned."""
+    CLOCK_SKEW = "clock_skew"
+    """The venue's clock is 10 s ahead of ours: what is signed by our time is refused."""
+    TOKEN_EXPIRED = "token_expired"  # noqa: S105 - a fault's name
+    """Tokens for private streams are refused (Bitstamp, Kraken; others have none)."""
+    ORDERS_LAG = "orders_lag"
+    """Queries show orders as they were a second ago."""
+    SKIPPED_NUMBER = "skipped_number"
+    """FIX: all sessions leave out a MsgSeqNum (34), as if a message were lost."""
+    ID_IN_USE = "id_in_use"
+    """FIX: the SenderCompID (49) of each new Logon is said to be in use."""
+    TOO_MANY_STREAMS = "too_many_streams"
+    """FIX: each new subscription is refused, as one too many for its connection."""
 
 
-MOMENTS: Final = frozenset({FaultKind.CLOSE, FaultKind.RESET, FaultKind.LIST})
+MOMENTS: Final = frozenset(
+    {FaultKind.CLOSE, FaultKind.RESET, FaultKind.LIST, FaultKind.SKIPPED_NUMBER}
+)
 """Faults that do not last."""
 TRADING_FAULTS: Final = frozenset(
     {FaultKind.HALT, FaultKind.POST_ONLY, FaultKind.UNKNOWN_SYMBOL, FaultKind.LIST}
@@ -118,10 +160,33 @@ FRAME_FAULTS: Final = frozenset(
         FaultKind.LYING,
     }
 )
-OF_A_BOOK: Final = FRAME_FAULTS | TRADING_FAULTS | {FaultKind.MUTE, FaultKind.CROSSED}
+EVENT_FAULTS: Final = frozenset(
+    {
+        FaultKind.EVENT_LOST,
+        FaultKind.EVENT_TWICE,
+        FaultKind.EVENT_REORDERED,
+        FaultKind.STREAM_CLOSED,
+    }
+)
+CANCEL_FAULTS: Final = frozenset({FaultKind.CANCEL_RACE, FaultKind.CANCEL_TOO_LATE})
+REQUEST_FAULTS: Final = frozenset(
+    {
+        FaultKind.REQUEST_LOST,
+        FaultKind.REPLY_LOST,
+        FaultKind.REPLY_LATE,
+        FaultKind.REPLY_5XX,
+    }
+)
+OF_A_BOOK: Final = (
+    FRAME_FAULTS
+    | TRADING_FAULTS
+    | EVENT_FAULTS
+    | CANCEL_FAULTS
+    | {FaultKind.MUTE, FaultKind.CROSSED, FaultKind.ORDERS_LAG}
+)
 """Faults that may be confined to one instrument."""
-ONE_SHOT: Final = FRAME_FAULTS | {FaultKind.CROSSED}
-"""Faults that without a duration spoil the next frame or book only."""
+ONE_SHOT: Final = FRAME_FAULTS | EVENT_FAULTS | CANCEL_FAULTS | REQUEST_FAULTS | {FaultKind.CROSSED}
+"""Faults that without a duration spoil the next frame, book, order or event only."""
 
 _RULE: Final = "write VENUE KIND [at=S] [for=S] [every=S] [instrument=BASE-QUOTE]"
 
@@ -260,8 +325,8 @@ class ActiveFaults:
         lasting = self._lasting
         return bool(lasting) and ((kind, None) in lasting or (kind, instrument) in lasting)
 
-    def befalls_book(self, kind: FaultKind, instrument: str) -> bool:
-        """Return whether it befalls the book's next state, and disarm it."""
+    def befalls(self, kind: FaultKind, instrument: str | None) -> bool:
+        """Return whether it befalls the next book, order or event of this, and disarm it."""
         armed = self._take(self._armed, (kind, instrument)) or self._take(self._armed, (kind, None))
         return armed or self.lasts(kind, instrument)
 

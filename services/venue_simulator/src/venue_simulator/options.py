@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import ssl
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from dragonfly_common.errors import ConfigError
 from dragonfly_common.secret_files import warn_if_exposed
 
 from venue_simulator.faults import PlannedFault
+from venue_simulator.private_side import TradingSetup
 from venue_simulator.truth import LOGGED_LEVELS
+from venue_simulator.venue import trading_rules
 from venue_simulator.venues import VENUES
 
-__all__ = ["SimulatorOptions", "tls_context"]
+__all__ = ["SimulatorOptions", "tls_context", "trading_venues"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,8 +43,18 @@ class SimulatorOptions:
     keep_truth: bool = False
     """Also in memory, without bound: for tests."""
     faults: tuple[PlannedFault, ...] = ()
+    trading: TradingSetup = field(default_factory=TradingSetup)
     tls_cert: Path | None = None
     tls_key: Path | None = None
+    fix: str | None = None
+    """HOST:PORT of the venue that speaks FIX too; over TLS where the WebSockets are."""
+    fix_keys: Path | None = None
+    """The folder of the API keys that may log on; None: one that is made, and goes at the end."""
+
+
+def trading_venues(names: Iterable[str]) -> list[str]:
+    """Return those of the simulated venues that take orders."""
+    return [name for name in names if trading_rules(VENUES[name]) is not None]
 
 
 def tls_context(options: SimulatorOptions) -> ssl.SSLContext | None:

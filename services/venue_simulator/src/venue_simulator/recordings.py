@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import chain
 from pathlib import Path
 
@@ -14,15 +15,15 @@ from venue_simulator.venues import VENUES
 __all__ = ["load_recordings"]
 
 
-def load_recordings(directory: Path) -> list[Recording]:
-    """Rebuild every book recorded under `directory`, a folder per venue.
+def load_recordings(directory: Path, venues: Iterable[str] = VENUES) -> list[Recording]:
+    """Rebuild every book of `venues` recorded under `directory`, a folder per venue.
 
     Raises:
         ConfigError: nothing is recorded there, or a recording contradicts itself.
     """
     try:
         recordings = list(
-            chain.from_iterable(venue.rebuild(directory / name) for name, venue in VENUES.items())
+            chain.from_iterable(VENUES[name].rebuild(directory / name) for name in venues)
         )
     except (msgspec.MsgspecError, LookupError, ValueError, RecursionError) as error:
         raise ConfigError(

@@ -13,6 +13,7 @@ import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from email.utils import formatdate
 from itertools import count
 from typing import Final
 from urllib.parse import parse_qsl, urlsplit
@@ -24,7 +25,7 @@ from websockets.datastructures import Headers
 from websockets.http11 import Request, Response
 
 from venue_simulator.client import ConnectedClient
-from venue_simulator.connection import VenueConnection
+from venue_simulator.connection import MAX_REQUEST_BYTES, VenueConnection
 from venue_simulator.exchange import Exchange
 from venue_simulator.faults import FaultKind
 from venue_simulator.refusals import refusal
@@ -33,7 +34,6 @@ from venue_simulator.venue import RestReply, RestRequest
 __all__ = ["Address", "Control", "serve_exchanges"]
 
 SLOW_REST_S: Final = 3.0
-MAX_REQUEST_BYTES: Final = 64 * 1024
 OPEN_TIMEOUT_S: Final = 60.0
 """Longer than any silence: a silent venue leaves a handshake unanswered."""
 CLOSE_TIMEOUT_S: Final = 0.5
@@ -101,6 +101,8 @@ async def serve_exchanges(
     finally:
         for exchange in exchanges.values():
             exchange.audible.set()
+            if exchange.private is not None:
+                exchange.private.close()
         server.close()
         await server.wait_closed()
 
@@ -135,8 +137,20 @@ class _Front:
             return _response(refused)
         upgrades = (value.lower() for value in request.headers.get_all("Upgrade"))
         answer = _open if "websocket" in upgrades else _rest
-        ws_base = f"{self._ws_scheme}://{request.headers.get('Host', '')}/{place}"
-        return await answer(exchange, path, request.method, ws_base)
+        assert isinstance(connection, VenueConnection)
+        return await answer(exchange, connection, self._read(request, place, path, connection.body))
+
+    def _read(self, request: Request, place: str, path: str, body: bytes) -> RestRequest:
+        parts = urlsplit(path)
+        return RestRequest(
+            parts.path,
+            dict(parse_qsl(parts.query)),
+            request.method,
+            f"{self._ws_scheme}://{request.headers.get('Host', '')}/{place}",
+            parts.query,
+            {name.lower(): value for name, value in request.headers.raw_items()},
+            body,
+        )
 
     async def serve_socket(self, connection: ServerConnection) -> None:
         assert isinstance(connection, VenueConnection)
@@ -147,27 +161,36 @@ class _Front:
         await ConnectedClient(connection, exchange, session).stay()
 
 
-async def _open(exchange: Exchange, path: str, _method: str, _ws_base: str) -> Response | None:
+async def _open(
+    exchange: Exchange, _connection: VenueConnection, asked: RestRequest
+) -> Response | None:
     await exchange.audible.wait()
+    path = f"{asked.path}?{asked.raw_query}" if asked.raw_query else asked.path
     if exchange.venue.accepts(path):
         return None
     return _not_found(f"{exchange.venue.name} has no WebSocket at {path!r}")
 
 
-async def _rest(exchange: Exchange, path: str, method: str, ws_base: str) -> Response:
-    """Answer as things stand now, even if that leaves late."""
+async def _rest(exchange: Exchange, connection: VenueConnection, asked: RestRequest) -> Response:
+    """Answer as things stand now, even if that leaves late; a signed request when it is done."""
     if exchange.faults.lasts(FaultKind.REST_429):
-        return _response(exchange.venue.rate_limited)
-    parts = urlsplit(path)
-    query = dict(parse_qsl(parts.query))
-    asked = RestRequest(parts.path, query, method, ws_base)
-    reply = exchange.venue.rest(asked, exchange, exchange.clock.now_ns())
+        return _response(exchange.venue.rate_limited, exchange.now_ns())
+    private = exchange.private
+    signed = None if private is None else exchange.venue.signed(asked, exchange)
+    if private is None or signed is None:
+        reply = exchange.venue.rest(asked, exchange, exchange.now_ns())
+    else:
+        answered = await private.wait_for(signed)
+        if answered is None:
+            return await _refuse(connection)
+        reply = answered
     if exchange.faults.lasts(FaultKind.REST_SLOW):
         await asyncio.sleep(SLOW_REST_S)
-    return _response(reply)
+    return _response(reply, exchange.now_ns())
 
 
 async def _refuse(connection: ServerConnection) -> Response:
+    """Cut the connection without an answer."""
     assert isinstance(connection, VenueConnection)
     connection.reset()
     await connection.lost()
@@ -187,8 +210,11 @@ def _split(path: str) -> tuple[str, str]:
     return place, below
 
 
-def _response(reply: RestReply) -> Response:
+def _response(reply: RestReply, now_ns: int | None = None) -> Response:
+    """Return a reply, dated by the venue's clock where that is given."""
     headers = Headers({**reply.headers, "Connection": "close"})
+    if now_ns is not None:
+        headers["Date"] = formatdate(now_ns / 1e9, usegmt=True)
     headers["Content-Length"] = str(len(reply.body))
     return Response(reply.status, http.HTTPStatus(reply.status).phrase, headers, reply.body)
 

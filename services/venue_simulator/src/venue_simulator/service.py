@@ -29,6 +29,10 @@ async def serve(runtime: Runtime, options: SimulatorOptions) -> None:
             "everybody who reaches it can make the venues fail",
             "leave out --host",
         )
+        if simulator.fix is not None:
+            runtime.warn_if_open(
+                simulator.fix.address, "everybody who reaches it can try keys", "change --fix"
+            )
         runtime.ready(**_facts(simulator))
         await beats
 
@@ -50,11 +54,15 @@ async def _beating(runtime: Runtime) -> AsyncIterator[asyncio.Task[None]]:
 
 
 def _facts(simulator: Simulator) -> dict[str, object]:
-    address = simulator.address
+    address, fix = simulator.address, simulator.fix
     return {
         "address": f"{address.host}:{address.port}",
         "venues": {
-            venue: {"ws": simulator.ws_url(venue), "rest": simulator.rest_url(venue)}
+            venue: {
+                "ws": simulator.ws_url(venue),
+                "rest": simulator.rest_url(venue),
+                **(fix.facts if fix is not None and fix.venue == venue else {}),
+            }
             for venue in simulator.venues
         },
         "control": simulator.control_url,

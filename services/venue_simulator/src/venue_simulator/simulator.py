@@ -10,8 +10,13 @@ async with running_simulator(SimulatorOptions(keep_truth=True)) as simulator:
 from __future__ import annotations
 
 import asyncio
+import pkgutil
+import ssl
+import tempfile
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AbstractContextManager, asynccontextmanager, closing
+from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager, closing
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 import structlog
@@ -30,11 +35,12 @@ from venue_simulator.recorded import RecordedDriver
 from venue_simulator.recordings import load_recordings
 from venue_simulator.seeded import SeededDriver
 from venue_simulator.server import Address, serve_exchanges
+from venue_simulator.trading.desk import MatchingDesk
 from venue_simulator.truth import Truth
-from venue_simulator.venue import RestReply
+from venue_simulator.venue import Books, RestReply
 from venue_simulator.venues import VENUES
 
-__all__ = ["Simulator", "running_simulator"]
+__all__ = ["FixPlace", "Simulator", "running_simulator"]
 
 logger = structlog.get_logger()
 
@@ -49,11 +55,25 @@ class Driver(Protocol):
     def close(self) -> None: ...
 
 
+@dataclass(frozen=True, slots=True)
+class FixPlace:
+    """Where a venue's FIX is, and the folder of the keys that may log on."""
+
+    venue: str
+    address: str
+    """HOST:PORT."""
+    keys: Path
+    facts: Mapping[str, str]
+    """Its URL, and the files that a listener logs on with, if there is such a pair."""
+
+
 class Simulator:
     """A running simulator, as tests and its own control page see it."""
 
     address: Address
     """Set once it listens, which is before anybody can ask."""
+    fix: FixPlace | None = None
+    """Where one was asked for."""
 
     def __init__(
         self,
@@ -105,6 +125,14 @@ class Simulator:
         exchange = self._exchanges[venue]
         exchange.advance(exchange.book(instrument), bids, asks)
 
+    def books(self, venue: str) -> Books:
+        """Return a venue as its protocol knows it."""
+        return self._exchanges[venue]
+
+    def desk(self, venue: str) -> MatchingDesk:
+        """Return the venue's order desk: its accounts, orders and fees."""
+        return self._exchanges[venue].desk
+
     def silence(self, venue: str) -> AbstractContextManager[None]:
         """Let nothing leave the venue while the context lasts; its sockets stay open."""
         return self.during(venue, FaultKind.SILENCE)
@@ -143,7 +171,14 @@ async def running_simulator(
     tls = tls_context(options)
     with closing(Truth(options.truth_log, options.keep_truth, options.truth_levels)) as truth:
         exchanges = {
-            name: Exchange(VENUES[name], clock, truth, options.faster, paced=options.paced)
+            name: Exchange(
+                VENUES[name],
+                clock,
+                truth,
+                options.faster,
+                paced=options.paced,
+                trading=options.trading,
+            )
             for name in options.venues
         }
         with (
@@ -151,10 +186,16 @@ async def running_simulator(
             closing(FaultInjection(exchanges, clock, truth)) as faults,
         ):
             simulator = Simulator(exchanges, driver, faults, truth)
-            async with serve_exchanges(
-                exchanges, simulator.answer_control, options.host, options.port, tls
-            ) as address:
+            async with (
+                serve_exchanges(
+                    exchanges, simulator.answer_control, options.host, options.port, tls
+                ) as address,
+                AsyncExitStack() as more,
+            ):
                 simulator.address = address
+                if options.fix is not None:
+                    place = _fix_place(options, options.fix, exchanges, tls)
+                    simulator.fix = await more.enter_async_context(place)
                 driver.start()
                 for planned in options.faults:
                     faults.plan(planned)
@@ -162,6 +203,42 @@ async def running_simulator(
                     yield simulator
                 finally:
                     _say_what_was_done(exchanges)
+
+
+@asynccontextmanager
+async def _fix_place(
+    options: SimulatorOptions,
+    address: str,
+    exchanges: Mapping[str, Exchange],
+    tls: ssl.SSLContext | None,
+) -> AsyncIterator[FixPlace]:
+    speakers = [name for name, exchange in exchanges.items() if exchange.venue.fix]
+    if not speakers:
+        known = ", ".join(name for name in VENUES if VENUES[name].fix)
+        raise ConfigError(
+            f"none of {', '.join(exchanges)} speaks FIX: leave out --fix, or add {known}"
+        )
+    try:
+        from venue_simulator.fix_keys import (  # noqa: PLC0415 - it needs an extra
+            API_KEY_FILE,
+            PRIVATE_KEY_FILE,
+            load_fix_keys,
+        )
+        from venue_simulator.fix_server import serve_fix  # noqa: PLC0415 - the same
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            f"--fix needs the package {error.name}, which is not installed: "
+            "install dragonflybot-venue-simulator[fix], or leave it out"
+        ) from None
+    exchange = exchanges[speakers[0]]
+    with tempfile.TemporaryDirectory(prefix="dragonfly-keys-") as made:
+        folder = options.fix_keys or Path(made)
+        desk = pkgutil.resolve_name(exchange.venue.fix)(load_fix_keys(folder).verify)
+        async with serve_fix(exchange, desk, address, tls) as bound:
+            files = {"fix_key": folder / PRIVATE_KEY_FILE, "fix_api_key": folder / API_KEY_FILE}
+            facts = {name: str(file) for name, file in files.items() if file.exists()}
+            facts["fix"] = f"{'fix+tls' if tls else 'fix'}://{bound}"
+            yield FixPlace(exchange.venue.name, bound, folder, facts)
 
 
 def _say_what_was_done(exchanges: Mapping[str, Exchange]) -> None:
@@ -174,7 +251,7 @@ def _say_what_was_done(exchanges: Mapping[str, Exchange]) -> None:
 async def _driver(options: SimulatorOptions, exchanges: Mapping[str, Exchange]) -> Driver:
     if options.captures is not None:
         # On a busy machine this may take longer than the event loop is allowed to stand still.
-        recordings = await asyncio.to_thread(load_recordings, options.captures)
+        recordings = await asyncio.to_thread(load_recordings, options.captures, options.venues)
         return RecordedDriver(exchanges, recordings, options.speed)
     instruments = dict.fromkeys((*ALWAYS_MOVING, *options.instruments))
     return SeededDriver(exchanges, instruments, options.seed, options.rate)

@@ -11,6 +11,8 @@ from dragonfly_common.errors import ConfigError
 
 from venue_simulator.book import BookState
 from venue_simulator.faults import Fault
+from venue_simulator.trading.accounts import TradingAccount
+from venue_simulator.trading.orders import OrderEvent
 
 __all__ = ["LOGGED_LEVELS", "Truth", "fault_line"]
 
@@ -31,6 +33,8 @@ class Truth:
     states: dict[tuple[str, str], list[BookState]] = field(default_factory=dict, init=False)
     """By (venue, instrument), only with `keep`."""
     faults: list[Fault] = field(default_factory=list, init=False)
+    orders: dict[str, list[OrderEvent]] = field(default_factory=dict, init=False)
+    """Events of orders, by venue, only with `keep`."""
 
     def __post_init__(self) -> None:
         self._file = None
@@ -60,6 +64,16 @@ class Truth:
             line["crossed"] = True
         self._file.write(_json.encode(line) + b"\n")
 
+    def note_order(
+        self, venue: str, instrument: str, event: OrderEvent, account: TradingAccount
+    ) -> None:
+        """Note an event of an order, its fill if it is one, and the account's balances after it."""
+        if self.keep:
+            self.orders.setdefault(venue, []).append(event)
+        if self._file is None:
+            return
+        self._file.write(_json.encode(_order_line(venue, instrument, event, account)) + b"\n")
+
     def note_fault(self, fault: Fault, now_ns: int) -> None:
         if self.keep:
             self.faults.append(fault)
@@ -70,6 +84,40 @@ class Truth:
     def close(self) -> None:
         if self._file is not None:
             self._file.close()
+
+
+def _order_line(
+    venue: str, instrument: str, event: OrderEvent, account: TradingAccount
+) -> dict[str, object]:
+    order, trade = event.order, event.trade
+    line: dict[str, object] = {
+        "order": event.kind,
+        "venue": venue,
+        "instrument": instrument,
+        "ts": order.updated_ns,
+        "account": account.key,
+        "number": order.number,
+        "client_id": order.ticket.client_id,
+        "side": order.ticket.side,
+        "price": order.ticket.price,
+        "amount": order.ticket.amount,
+        "filled": order.filled,
+        "stage": order.stage,
+        "balances": {
+            asset: {"free": account.free.get(asset, 0), "held": account.held.get(asset, 0)}
+            for asset in account.assets
+        },
+    }
+    if trade is not None:
+        line["trade"] = {
+            "number": trade.number,
+            "price": trade.price,
+            "amount": trade.amount,
+            "fee": trade.fee,
+            "fee_asset": trade.fee_asset,
+            "maker": trade.is_maker,
+        }
+    return line
 
 
 def fault_line(fault: Fault, now_ns: int) -> bytes:

@@ -12,15 +12,20 @@ from enum import Enum, auto
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
-from venue_simulator.book import Books, BookState, Levels, Listing
+from venue_simulator.book import BookState, Levels, Listing
 from venue_simulator.catalogue import Asset
 from venue_simulator.decimals import list_as_recorded
 from venue_simulator.rebuilding import Recording
+from venue_simulator.trading.desk import MatchingDesk, TradingRules
+from venue_simulator.trading.orders import OrderEvent
+from venue_simulator.trading.requests import SignedRequest
 
 __all__ = [
     "Action",
     "Address",
+    "AskDesk",
     "BookStream",
+    "Books",
     "FakeVenue",
     "FirstFrame",
     "Frame",
@@ -35,11 +40,45 @@ __all__ = [
     "Subscribe",
     "Unsubscribe",
     "VenueSession",
+    "trading_rules",
 ]
 
 
 Frame: TypeAlias = str | bytes
 """A frame that is sent: text, or binary."""
+
+
+class Books(Protocol):
+    """The market of a venue, as its protocol may know it."""
+
+    @property
+    def halted(self) -> bool:
+        """Nobody can trade anything."""
+        ...
+
+    @property
+    def post_only(self) -> bool:
+        """Only orders that rest are taken, in every market."""
+        ...
+
+    @property
+    def desk(self) -> MatchingDesk:
+        """Where orders are placed.
+
+        Raises:
+            LookupError: the venue's private side is not simulated.
+        """
+        ...
+
+    def listings(self) -> list[Listing]: ...
+
+    def listing(self, symbol: str) -> Listing | None:
+        """Return what the venue lists under its own name `symbol`, or None."""
+        ...
+
+    def state(self, symbol: str) -> BookState | None:
+        """Return the book of `symbol` as it stands, or None where it is not traded."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +167,14 @@ class Later:
     actions: Callable[[int], Sequence[Action]]
 
 
-Action = Send | Subscribe | Unsubscribe | HangUp | KeptAlive | Question | Later
+@dataclass(frozen=True, slots=True)
+class AskDesk:
+    """Bring a signed request to the venue's desk; its reply is what the client then gets."""
+
+    request: SignedRequest[Sequence[Action]]
+
+
+Action = Send | Subscribe | Unsubscribe | HangUp | KeptAlive | Question | Later | AskDesk
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +186,11 @@ class RestRequest:
     method: str = "GET"
     ws_base: str = ""
     """The URL below which the venue's WebSockets are, for whoever came by this way."""
+    raw_query: str = ""
+    """As it was sent."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Their names in lower case."""
+    body: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +267,10 @@ class VenueSession(Protocol):
         """
         return ()
 
+    def describe_order(self, event: OrderEvent, now_ns: int) -> Sequence[Action]:
+        """Return what tells the client of an event of an order; nothing to who does not follow."""
+        return ()
+
 
 class FakeVenue(Protocol):
     """One venue's protocol; what a venue does not do stands here."""
@@ -227,9 +282,19 @@ class FakeVenue(Protocol):
     def liveness(self) -> KeepaliveRules: ...
 
     @property
+    def trading(self) -> TradingRules | None:
+        """How the venue takes orders, None where its private side is not simulated."""
+        return None
+
+    @property
     def rate_limited(self) -> RestReply:
         """REST's answer to a client that asks too often."""
         ...
+
+    @property
+    def fix(self) -> str:
+        """The `FixDesk` of a venue that speaks FIX too, as `module:class`: it needs an extra."""
+        return ""
 
     def list_asset(self, asset: Asset) -> Listing:
         """Return how the venue lists an asset of the seeded market."""
@@ -274,5 +339,14 @@ class FakeVenue(Protocol):
         return frame
 
     def rest(self, request: RestRequest, books: Books, now_ns: int) -> RestReply:
-        """Answer a request."""
+        """Answer a request that anybody may make."""
         ...
+
+    def signed(self, request: RestRequest, books: Books) -> SignedRequest[RestReply] | None:
+        """Return what the venue's desk is to answer, None where anybody may ask it."""
+        return None
+
+
+def trading_rules(venue: FakeVenue) -> TradingRules | None:
+    """Return how a venue takes orders; a fake from outside may be older than that question."""
+    return getattr(venue, "trading", None)

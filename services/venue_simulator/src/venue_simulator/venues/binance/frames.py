@@ -10,7 +10,8 @@ import msgspec
 
 from venue_simulator.book import BookState, Levels
 from venue_simulator.changes import changed_levels
-from venue_simulator.venue import BookStream
+from venue_simulator.venue import BookStream, Frame
+from venue_simulator.venues.binance import fix_frames
 
 __all__ = ["BOOK_TICKER", "DIFF", "PARTIAL", "first_frame", "frame"]
 
@@ -21,12 +22,16 @@ BOOK_TICKER = "bookTicker"
 _json = msgspec.json.Encoder()
 
 
-def first_frame(stream: BookStream, state: BookState) -> str | None:
+def first_frame(stream: BookStream, state: BookState) -> Frame | None:
     """Return a whole book where the stream has them; a diff or ticker begins with a change."""
+    if stream.kind in fix_frames.KINDS:
+        return fix_frames.first_frame(stream, state)
     return _wrap(stream, _partial(stream, state)) if stream.kind == PARTIAL else None
 
 
-def frame(stream: BookStream, before: BookState, after: BookState) -> str | None:
+def frame(stream: BookStream, before: BookState, after: BookState) -> Frame | None:
+    if stream.kind in fix_frames.KINDS:
+        return fix_frames.frame(stream, before, after)
     if stream.kind == PARTIAL:
         payload: str | None = _partial(stream, after)
     elif stream.kind == DIFF:

@@ -26,6 +26,7 @@ from venue_simulator.venue import (
     VenueSession,
 )
 from venue_simulator.venues.binance import frames
+from venue_simulator.venues.binance.api_session import API_PATH
 
 __all__ = ["BinanceSession", "accepts"]
 
@@ -50,9 +51,9 @@ class _Identified(msgspec.Struct):
 
 
 def accepts(path: str) -> bool:
-    """Return whether `path` is `/stream`, `/ws` or `/ws/<stream>`."""
+    """Return whether `path` is `/stream`, `/ws`, `/ws/<stream>`, or the WebSocket API's."""
     bare = urlsplit(path).path
-    return bare in {"/stream", "/ws"} or bare.startswith("/ws/")
+    return bare in {"/stream", "/ws", API_PATH} or bare.startswith("/ws/")
 
 
 class BinanceSession(VenueSession):

@@ -10,8 +10,8 @@ from typing import Final
 
 import msgspec
 
-from venue_simulator.book import Books, Levels
-from venue_simulator.venue import RestReply, RestRequest
+from venue_simulator.book import Levels
+from venue_simulator.venue import Books, RestReply, RestRequest
 from venue_simulator.venues.bitfinex.frames import number
 from venue_simulator.venues.bitfinex.listing import CODES
 

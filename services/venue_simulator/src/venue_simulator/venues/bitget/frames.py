@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from venue_simulator.book import BookState, Levels
+from venue_simulator.book import BookState, Levels, pairs
 from venue_simulator.changes import changed_levels
 from venue_simulator.venue import BookStream
 
@@ -52,10 +52,6 @@ def _message(
     ts = state.ts_ns // 1_000_000
     return (
         f'{{"action":"{action}","arg":{{"instType":"SPOT","channel":"{stream.kind}",'
-        f'"instId":"{stream.symbol}"}},"data":[{{"asks":[{_text(asks)}],"bids":[{_text(bids)}],'
+        f'"instId":"{stream.symbol}"}},"data":[{{"asks":[{pairs(asks)}],"bids":[{pairs(bids)}],'
         f'"seq":{state.venue_seq},"pseq":{pseq},"ts":"{ts}"}}],"ts":{ts}}}'
     )
-
-
-def _text(levels: Levels) -> str:
-    return ",".join([f'["{price}","{amount}"]' for price, amount in levels])

@@ -1,12 +1,13 @@
-"""Bitstamp's public WebSocket v2 and REST v2."""
+"""Bitstamp's WebSocket v2 and REST v2, public and signed."""
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Final
 
-from venue_simulator.book import Books
-from venue_simulator.venue import FakeVenue, KeepaliveRules
-from venue_simulator.venues.bitstamp import frames, listing, recording, rest
+from venue_simulator.trading.desk import TradingRules
+from venue_simulator.venue import Books, FakeVenue, KeepaliveRules
+from venue_simulator.venues.bitstamp import frames, listing, private_rest, recording, rest
 from venue_simulator.venues.bitstamp.session import BitstampSession, accepts
 
 __all__ = ["FakeBitstamp"]
@@ -17,6 +18,13 @@ class FakeBitstamp(FakeVenue):
 
     name: Final = "bitstamp"
     liveness = KeepaliveRules(ping_interval_s=54.0)
+    trading = TradingRules(
+        Decimal("0.003"),
+        Decimal("0.004"),
+        fee_in_received=False,
+        most_orders=(400, 1.0),
+        ids_are_unique_for_ever=True,
+    )
     rate_limited = rest.RATE_LIMITED
 
     list_asset = staticmethod(listing.list_asset)
@@ -26,6 +34,7 @@ class FakeBitstamp(FakeVenue):
     first_frame = staticmethod(frames.first_frame)
     frame = staticmethod(frames.frame)
     rest = staticmethod(rest.answer)
+    signed = staticmethod(private_rest.signed)
 
     def session(self, path: str, books: Books, connection_id: int) -> BitstampSession:
-        return BitstampSession()
+        return BitstampSession(books)

@@ -9,8 +9,8 @@ from typing import Final
 
 import msgspec
 
-from venue_simulator.book import Books, Listing
-from venue_simulator.venue import RestReply, RestRequest
+from venue_simulator.book import Listing
+from venue_simulator.venue import Books, RestReply, RestRequest
 
 __all__ = ["RATE_LIMITED", "answer"]
 
@@ -42,7 +42,7 @@ def _market(listing: Listing) -> dict[str, object]:
         "market_symbol": listing.symbol,
         "market_type": "SPOT",
         "base_currency": listing.base,
-        "base_decimals": listing.amount_decimals,
+        "base_decimals": listing.lot_decimals,
         "counter_currency": listing.quote,
         "counter_decimals": listing.price_decimals,
         "minimum_order_value": listing.min_notional,
@@ -58,7 +58,7 @@ def _pair(listing: Listing) -> dict[str, object]:
     return {
         "name": f"{listing.base}/{listing.quote}",
         "url_symbol": listing.symbol,
-        "base_decimals": listing.amount_decimals,
+        "base_decimals": listing.lot_decimals,
         "counter_decimals": listing.price_decimals,
         "instant_order_counter_decimals": listing.price_decimals,
         "minimum_order": f"{listing.min_notional} {listing.quote}",

@@ -1,7 +1,7 @@
 """A client's conversation with Bitstamp. Source: bitstamp.net/websocket/v2.
 
-An unknown lower-case pair is acknowledged and stays silent for ever, as do the channels of orders
-and trades, which are not simulated.
+An unknown lower-case pair is acknowledged and stays silent for ever, as do the public channels of
+orders and trades, which are not simulated. Private channels of an account take a token of REST.
 """
 
 from __future__ import annotations
@@ -14,8 +14,10 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from venue_simulator.trading.orders import OrderEvent
 from venue_simulator.venue import (
     Action,
+    Books,
     BookStream,
     FirstFrame,
     HangUp,
@@ -24,7 +26,8 @@ from venue_simulator.venue import (
     Unsubscribe,
     VenueSession,
 )
-from venue_simulator.venues.bitstamp import frames
+from venue_simulator.venues.bitstamp import frames, private_channels
+from venue_simulator.venues.bitstamp.orders import user_id
 
 __all__ = ["BitstampSession", "accepts"]
 
@@ -37,8 +40,12 @@ _CHANNEL: Final = re.compile(
 )
 
 
+_PRIVATE: Final = re.compile(r"private-my_(?:orders|trades)_[a-z0-9.-]+-(?P<user>[0-9]{1,9})")
+
+
 class _Data(msgspec.Struct):
     channel: str
+    auth: str = ""
 
 
 class _Request(msgspec.Struct):
@@ -54,8 +61,10 @@ def accepts(path: str) -> bool:
 class BitstampSession(VenueSession):
     """One channel per frame, each acknowledged by its name."""
 
-    def __init__(self) -> None:
+    def __init__(self, books: Books) -> None:
+        self._books = books
         self._channels: dict[str, BookStream] = {}
+        self._private: set[str] = set()
 
     def receive(self, frame: bytes, now_ns: int) -> Sequence[Action]:
         if len(frame) > MAX_FRAME_BYTES:
@@ -66,21 +75,44 @@ class BitstampSession(VenueSession):
             return [_error("Bad subscription string.")]
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return [_error("Incorrect JSON format.")]
-        return self._perform(request)
+        return self._perform(request, now_ns)
+
+    def describe_order(self, event: OrderEvent, now_ns: int) -> Sequence[Action]:
+        if not self._private:
+            return ()
+        user = user_id(self._books, self._books.desk.accounts[event.order.account])
+        told = private_channels.describe(event, self._books, user)
+        return [Send(message) for channel, message in told if channel in self._private]
 
     def announce_close(self, now_ns: int) -> str:
         return _event("bts:request_reconnect", "", "")
 
-    def _perform(self, request: _Request) -> Sequence[Action]:
+    def _perform(self, request: _Request, now_ns: int) -> Sequence[Action]:
         match request:
             case _Request("bts:heartbeat"):
                 return [Send(_event("bts:heartbeat", "", {"status": "success"}))]
+            case _Request("bts:subscribe", _Data(channel, auth)) if channel.startswith("private-"):
+                return self._follow(channel, auth, now_ns)
             case _Request("bts:subscribe", _Data(channel)):
                 return self._subscribe(channel)
+            case _Request("bts:unsubscribe", _Data(channel)) if channel in self._private:
+                self._private.discard(channel)
+                return [Send(_event("bts:unsubscription_succeeded", channel, {}))]
             case _Request("bts:unsubscribe", _Data(channel)):
                 return self._unsubscribe(channel)
             case _:
                 return [_error("Bad subscription string.")]
+
+    def _follow(self, channel: str, token: str, now_ns: int) -> Sequence[Action]:
+        """Follow an account's channel, if the token is the account's."""
+        match, desk = _PRIVATE.fullmatch(channel), self._books.desk
+        if match is None:
+            return [_error("Invalid channel provided.")]
+        account = None if desk.tokens_are_refused else desk.tokens.find(token, now_ns)
+        if account is None or user_id(self._books, account) != int(match["user"]):
+            return [_error("Connection is unauthorized.", 4009)]
+        self._private.add(channel)
+        return [Send(_event("bts:subscription_succeeded", channel, {}))]
 
     def _subscribe(self, channel: str) -> Sequence[Action]:
         match = _CHANNEL.fullmatch(channel)
@@ -110,5 +142,5 @@ def _event(event: str, channel: str, data: object) -> str:
     return json.dumps(fields, separators=(",", ":"))
 
 
-def _error(message: str) -> Send:
-    return Send(_event("bts:error", "", {"code": None, "message": message}))
+def _error(message: str, code: int | None = None) -> Send:
+    return Send(_event("bts:error", "", {"code": code, "message": message}))

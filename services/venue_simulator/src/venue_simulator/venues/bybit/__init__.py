@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from venue_simulator.book import Books
-from venue_simulator.venue import FakeVenue, KeepaliveRules
+from venue_simulator.venue import Books, FakeVenue, KeepaliveRules
 from venue_simulator.venues.bybit import frames, listing, rest
 from venue_simulator.venues.bybit.session import BybitSession, accepts
 

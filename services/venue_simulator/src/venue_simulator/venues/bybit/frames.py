@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from venue_simulator.book import BookState, Levels
+from venue_simulator.book import BookState, Levels, pairs
 from venue_simulator.changes import changed_levels
 from venue_simulator.venue import Address, BookStream, Frame
 from venue_simulator.venues.bybit.listing import SEQS_A_MESSAGE
@@ -73,10 +73,6 @@ def _message(stream: BookStream, kind: str, state: BookState, bids: Levels, asks
     ts = state.ts_ns // 1_000_000
     return (
         f'{{"topic":"{stream.name}","ts":{ts},"type":"{kind}","data":{{"s":"{stream.symbol}",'
-        f'"b":[{_text(bids)}],"a":[{_text(asks)}],"u":{number(state, stream.depth)},'
+        f'"b":[{pairs(bids)}],"a":[{pairs(asks)}],"u":{number(state, stream.depth)},'
         f'"seq":{state.venue_seq}}},"cts":{ts}}}'
     )
-
-
-def _text(levels: Levels) -> str:
-    return ",".join([f'["{price}","{amount}"]' for price, amount in levels])

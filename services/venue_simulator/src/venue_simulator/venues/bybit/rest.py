@@ -10,8 +10,8 @@ from typing import Final
 
 import msgspec
 
-from venue_simulator.book import Books, Listing
-from venue_simulator.venue import RestReply, RestRequest
+from venue_simulator.book import Listing
+from venue_simulator.venue import Books, RestReply, RestRequest
 from venue_simulator.venues.bybit.frames import DEEPEST, number
 from venue_simulator.venues.bybit.listing import instrument_status
 

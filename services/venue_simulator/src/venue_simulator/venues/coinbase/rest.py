@@ -7,9 +7,9 @@ from typing import Final
 
 import msgspec
 
-from venue_simulator.book import Books, Listing
+from venue_simulator.book import Listing
 from venue_simulator.times import rfc3339
-from venue_simulator.venue import RestReply, RestRequest
+from venue_simulator.venue import Books, RestReply, RestRequest
 from venue_simulator.venues.coinbase.listing import whole_sides
 
 __all__ = ["RATE_LIMITED", "answer", "flags"]

@@ -14,10 +14,10 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from venue_simulator.book import Books
 from venue_simulator.times import rfc3339
 from venue_simulator.venue import (
     Action,
+    Books,
     BookStream,
     FirstFrame,
     Frame,

@@ -12,10 +12,10 @@ from typing import Final
 
 import msgspec
 
-from venue_simulator.book import Books
 from venue_simulator.times import rfc3339
 from venue_simulator.venue import (
     Action,
+    Books,
     BookStream,
     FirstFrame,
     Frame,

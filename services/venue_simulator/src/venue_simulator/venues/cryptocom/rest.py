@@ -7,8 +7,8 @@ from typing import Final
 
 import msgspec
 
-from venue_simulator.book import Books, Levels, Listing
-from venue_simulator.venue import RestReply, RestRequest
+from venue_simulator.book import Levels, Listing
+from venue_simulator.venue import Books, RestReply, RestRequest
 
 __all__ = ["RATE_LIMITED", "answer"]
 

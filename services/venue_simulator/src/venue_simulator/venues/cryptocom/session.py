@@ -15,10 +15,10 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from venue_simulator.book import Books
 from venue_simulator.venue import (
     Action,
     Address,
+    Books,
     BookStream,
     FirstFrame,
     Frame,

@@ -14,9 +14,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 
-from venue_simulator.book import Books
 from venue_simulator.venue import (
     Action,
+    Books,
     BookStream,
     FirstFrame,
     Send,

@@ -10,8 +10,8 @@ from typing import Final
 
 import msgspec
 
-from venue_simulator.book import Books, Listing
-from venue_simulator.venue import RestReply, RestRequest
+from venue_simulator.book import Listing
+from venue_simulator.venue import Books, RestReply, RestRequest
 from venue_simulator.venues.htx.frames import DEPTH_LEVELS, levels_text
 from venue_simulator.venues.htx.listing import instrument_state
 

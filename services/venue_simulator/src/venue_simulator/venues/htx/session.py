@@ -12,9 +12,10 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from venue_simulator.book import Books, BookState
+from venue_simulator.book import BookState
 from venue_simulator.venue import (
     Action,
+    Books,
     BookStream,
     FirstFrame,
     Frame,

@@ -8,10 +8,11 @@ from venue_simulator.book import Listing
 from venue_simulator.catalogue import Asset
 from venue_simulator.decimals import list_unpadded
 
-__all__ = ["list_asset", "next_seq", "pair_status", "rest_name"]
+__all__ = ["list_asset", "next_seq", "pair_status", "rest_asset", "rest_name"]
 
 QTY_DECIMALS: Final = 8
 
+_FIAT: Final = frozenset({"USD", "EUR", "GBP", "CHF"})
 _REST_NAMES: Final = {"BTC": "XBT", "DOGE": "XDG"}
 
 
@@ -34,3 +35,11 @@ def pair_status(listing: Listing) -> str:
 def rest_name(asset: str) -> str:
     """Return the name that REST and the first socket use (`BTC` → `XBT`)."""
     return _REST_NAMES.get(asset, asset)
+
+
+def rest_asset(asset: str) -> str:
+    """Return REST's own name: old assets carry an X, currencies a Z (`XXBT`, `ZUSD`)."""
+    short = rest_name(asset)
+    if asset in _FIAT:
+        return f"Z{short}"
+    return f"X{short}" if len(short) == 3 else short

@@ -7,15 +7,14 @@ from typing import Final
 
 import msgspec
 
-from venue_simulator.book import Books, Levels, Listing
+from venue_simulator.book import Levels, Listing
 from venue_simulator.times import rfc3339
-from venue_simulator.venue import RestReply, RestRequest
-from venue_simulator.venues.kraken.listing import pair_status, rest_name
+from venue_simulator.venue import Books, RestReply, RestRequest
+from venue_simulator.venues.kraken.listing import pair_status, rest_asset, rest_name
 
 __all__ = ["RATE_LIMITED", "answer"]
 
 _JSON: Final = {"Content-Type": "application/json; charset=utf-8"}
-_FIAT: Final = frozenset({"USD", "EUR", "GBP", "CHF"})
 
 RATE_LIMITED: Final = RestReply(
     b'{"error":["EGeneral:Too many requests"]}', 429, {**_JSON, "Retry-After": "1"}
@@ -43,9 +42,9 @@ def _pair(listing: Listing) -> dict[str, object]:
         "altname": f"{base}{quote}",
         "wsname": f"{base}/{quote}",
         "aclass_base": "currency",
-        "base": _asset(listing.base),
+        "base": rest_asset(listing.base),
         "aclass_quote": "currency",
-        "quote": _asset(listing.quote),
+        "quote": rest_asset(listing.quote),
         "pair_decimals": listing.price_decimals,
         "lot_decimals": listing.amount_decimals,
         "lot_multiplier": 1,
@@ -78,15 +77,7 @@ def _timed(levels: Levels, seconds: int) -> list[tuple[str, str, int]]:
 
 
 def _key(listing: Listing) -> str:
-    return _asset(listing.base) + _asset(listing.quote)
-
-
-def _asset(name: str) -> str:
-    """Return REST's own name: old assets carry an X, currencies a Z (`XXBT`, `ZUSD`)."""
-    short = rest_name(name)
-    if name in _FIAT:
-        return f"Z{short}"
-    return f"X{short}" if len(short) == 3 else short
+    return rest_asset(listing.base) + rest_asset(listing.quote)
 
 
 def _reply(result: object) -> RestReply:

@@ -1,7 +1,7 @@
 """A client's conversation with Kraken. Source: docs.kraken.com/api/docs/websocket-v2.
 
-Simulated are the channels `book`, `instrument` and `status`, and `ping`. A multi-symbol request is
-answered once per symbol; an unknown symbol is refused by name.
+Simulated are the channels `book`, `instrument` and `status`, `ping`, and what needs a token. A
+multi-symbol request is answered once per symbol; an unknown symbol is refused by name.
 """
 
 from __future__ import annotations
@@ -13,10 +13,12 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from venue_simulator.book import Books, Listing
+from venue_simulator.book import Listing
 from venue_simulator.times import rfc3339
+from venue_simulator.trading.orders import OrderEvent
 from venue_simulator.venue import (
     Action,
+    Books,
     BookStream,
     FirstFrame,
     Send,
@@ -26,6 +28,7 @@ from venue_simulator.venue import (
 )
 from venue_simulator.venues.kraken.frames import BOOK
 from venue_simulator.venues.kraken.listing import pair_status
+from venue_simulator.venues.kraken.private_session import PrivateConversation, is_private
 
 __all__ = ["HEARTBEAT", "KrakenSession", "accepts"]
 
@@ -61,11 +64,14 @@ class KrakenSession(VenueSession):
         self._connection_id = connection_id
         self._streams: dict[str, BookStream] = {}
         self._told_of_instruments = False
+        self._private = PrivateConversation(books)
 
     def open(self, now_ns: int) -> Sequence[Action]:
         return [Send(self._status(self._system))]
 
     def receive(self, frame: bytes, now_ns: int) -> Sequence[Action]:
+        if is_private(frame):
+            return self._private.receive(frame, now_ns)
         try:
             request = msgspec.json.decode(frame, type=_Request)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
@@ -81,6 +87,9 @@ class KrakenSession(VenueSession):
 
     def announce_close(self, now_ns: int) -> str:
         return self._status("maintenance")
+
+    def describe_order(self, event: OrderEvent, now_ns: int) -> Sequence[Action]:
+        return self._private.describe_order(event)
 
     def announce_trading(self, symbol: str | None, now_ns: int) -> Sequence[Action]:
         told: list[Action] = []

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from venue_simulator.book import Books
-from venue_simulator.venue import FakeVenue, KeepaliveRules, RestReply, RestRequest
+from venue_simulator.venue import Books, FakeVenue, KeepaliveRules, RestReply, RestRequest
 from venue_simulator.venues.kucoin import frames, listing, recording, rest
 from venue_simulator.venues.kucoin.session import KucoinSession
 from venue_simulator.venues.kucoin.tokens import Tokens

@@ -6,8 +6,8 @@ from typing import Final
 
 import msgspec
 
-from venue_simulator.book import Books, Listing
-from venue_simulator.venue import RestReply, RestRequest
+from venue_simulator.book import Listing
+from venue_simulator.venue import Books, RestReply, RestRequest
 from venue_simulator.venues.kucoin.tokens import ENDPOINT, Tokens
 
 __all__ = ["RATE_LIMITED", "answer"]

@@ -10,8 +10,8 @@ from typing import Final
 
 import msgspec
 
-from venue_simulator.book import Books, Levels, Listing
-from venue_simulator.venue import RestReply, RestRequest
+from venue_simulator.book import Levels, Listing
+from venue_simulator.venue import Books, RestReply, RestRequest
 from venue_simulator.venues.okx.listing import instrument_state
 
 __all__ = ["RATE_LIMITED", "answer"]

@@ -12,9 +12,9 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from venue_simulator.book import Books
 from venue_simulator.venue import (
     Action,
+    Books,
     BookStream,
     FirstFrame,
     Send,
