@@ -1,0 +1,1 @@
+"""Works big orders over many venues; the only writer of its journal."""
