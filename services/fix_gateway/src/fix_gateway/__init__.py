@@ -1,0 +1,1 @@
+"""Serves the consolidated books to customers over FIX 4.4."""
