@@ -1,0 +1,1 @@
+"""Serves the consolidated books to people and to whoever speaks JSON; a bot of the gRPC gateway."""
