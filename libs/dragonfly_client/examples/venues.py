@@ -25,7 +25,8 @@ def tell(event: Event) -> None:
 
 
 async def main(gateway: str, options: Options) -> None:
-    async with DragonflyClient(gateway, on_event=tell, **options) as client:
+    options["on_event"] = tell
+    async with DragonflyClient(gateway, **options) as client:
         async for venues in client.venues():
             for venue in venues:
                 print(

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from typing import Self
 
+from loopback import accepting
 from stub_gateway import StubGateway
 
 __all__ = ["Balancer"]
@@ -21,19 +22,16 @@ class Balancer:
             gateway: set() for gateway in gateways
         }
         self.address = ""
+        self._accepting = accepting(self._connect)
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._connect, "127.0.0.1", 0)
-        host, port = self._server.sockets[0].getsockname()
-        self.address = f"{host}:{port}"
+        self.address = f"127.0.0.1:{await self._accepting.__aenter__()}"
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        self._server.close()
         for gateway in self._gateways:
             self._cut(gateway)
-        # Connections that their handlers have not closed yet would be told of at the end.
-        await asyncio.sleep(0)
+        await self._accepting.__aexit__(None, None, None)
 
     async def die(self, gateway: StubGateway) -> None:
         """Cut the connections of a gateway, and hand it no new ones; the one before is back."""
@@ -55,6 +53,7 @@ class Balancer:
                 tasks.create_task(_copy(there_reader, writer))
         finally:
             self._connections[gateway] -= {writer, there}
+            there.transport.abort()
 
 
 async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -28,6 +28,7 @@ Message_ = pb.Book | pb.Bbo | pb.Liquidity
 Key = tuple[int, str]
 
 SERVICE: Final = "dragonfly.v1.MarketData"
+DEFAULT_WINDOW: Final = 8  # of a session that says none
 VIEWS: Final = {pb.Book: pb.VIEW_BOOK, pb.Bbo: pb.VIEW_BBO, pb.Liquidity: pb.VIEW_LIQUIDITY}
 FIELDS: Final[dict[int, str]] = {
     pb.VIEW_BOOK: "book",
@@ -76,6 +77,9 @@ class StubGateway:
         self.known = list(known)
         self.address = "127.0.0.1:0"
         self.venues = pb.Venues()
+        self.feeds: list[pb.FeedStanding] = []
+        self.executable = pb.Executable()
+        self.priced: list[pb.ExecutableRequest] = []
         self.newest: dict[Key, Message_] = {}
         self.sessions: set[_Session] = set()
         self.refuse_all: tuple[grpc.StatusCode, str] | None = None
@@ -159,6 +163,12 @@ class StubGateway:
             "StreamVenues": grpc.unary_stream_rpc_method_handler(
                 self._stream_venues, pb.VenuesRequest.FromString, pb.Venues.SerializeToString
             ),
+            "StreamExecutable": grpc.unary_stream_rpc_method_handler(
+                self._stream_executable,
+                pb.ExecutableRequest.FromString,
+                pb.Executable.SerializeToString,
+            ),
+            "GetExecutable": unary(self._get_executable, pb.ExecutableRequest),
             "GetBook": unary(self._get(pb.VIEW_BOOK), pb.BookRequest),
             "GetBbo": unary(self._get(pb.VIEW_BBO), pb.GetBboRequest),
             "GetLiquidity": unary(self._get(pb.VIEW_LIQUIDITY), pb.LiquidityRequest),
@@ -215,6 +225,23 @@ class StubGateway:
         finally:
             self._count("ended")
 
+    async def _get_executable(
+        self, request: pb.ExecutableRequest, context: grpc.aio.ServicerContext
+    ) -> pb.Executable:
+        await self._admit(context)
+        self.priced.append(request)
+        return self.executable
+
+    async def _stream_executable(
+        self, request: pb.ExecutableRequest, context: grpc.aio.ServicerContext
+    ) -> AsyncIterator[pb.Executable]:
+        self._count("opened")
+        try:
+            yield await self._get_executable(request, context)
+            await asyncio.Event().wait()
+        finally:
+            self._count("ended")
+
     async def _list_instruments(
         self, request: pb.ListInstrumentsRequest, context: grpc.aio.ServicerContext
     ) -> pb.ListInstrumentsResponse:
@@ -226,6 +253,7 @@ class StubGateway:
                     venues=[request.venue or "binance"],
                     markets=[pb.Market(venue=request.venue, symbol=name.lower(), tick="0.010")]
                     * bool(request.venue),
+                    feeds=self.feeds,
                 )
                 for name in self.known
                 if request.instrument in ("", name)
@@ -277,10 +305,10 @@ class _Session:
 
     async def read(self, requests: AsyncIterator[pb.SessionRequest]) -> None:
         async for request in requests:
+            if self._window is None and (request.window or request.WhichOneof("request") == "ack"):
+                self._window = request.window or DEFAULT_WINDOW
             match request.WhichOneof("request"):
                 case "ack":
-                    if self._window is None:
-                        self._window = request.window
                     self._acked = request.ack
                     self._gateway.acked = request.ack
                     self._gateway.calls["acks"] += 1
@@ -304,6 +332,7 @@ class _Session:
 
     async def updates(self) -> AsyncIterator[pb.SessionUpdate]:
         while True:
+            self.mailbox.changed.clear()  # first: what changes while a bot is written to is seen
             while self._refusals:
                 yield self._numbered(pb.SessionUpdate(refusal=self._refusals.pop()))
             if self.ended is not None:
@@ -313,7 +342,6 @@ class _Session:
                 update = pb.SessionUpdate()
                 getattr(update, FIELDS[view]).CopyFrom(message)
                 yield self._numbered(update)
-            self.mailbox.changed.clear()
             await self.mailbox.changed.wait()
 
     @property

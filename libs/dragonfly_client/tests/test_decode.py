@@ -18,7 +18,7 @@ from dragonfly_client._decode import (
 from dragonfly_client._printable import LONGEST_SENTENCE
 from dragonfly_client.errors import error_of_status, refusal_of_session
 from dragonfly_protos import market_data_pb2 as pb
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 HOSTILE = "\x1b]0;mine\x07\x9b2J\u202e" * 1000
@@ -137,7 +137,6 @@ def test_an_update_from_the_future_is_passed_over() -> None:
     assert decode_update(pb.SessionUpdate(number=3), 0) is None
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.binary(max_size=200))
 def test_any_bytes_are_a_message_or_a_protocol_error(payload: bytes) -> None:
     try:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,8 @@ EXPECTED = {
     "best_price.py": "ETH-BTC: sell at 0.0",
     "arbitrage_watch.py": "",
     "sync_book.py": "ETH-BTC spread",
+    "market_maker.py": "quote 0.0",
+    "ccxt_adapter.py": "ETH/BTC 20",
     "venues.py": "binance    LIVE     2/2 instruments live",
 }
 
@@ -32,3 +35,16 @@ def test_an_example_runs(name: str, stub_address: str) -> None:
     )
     assert (ran.returncode, ran.stderr) == (0, "")
     assert ran.stdout.startswith(EXPECTED[name])
+
+
+@pytest.mark.examples
+def test_the_notebook_runs(stub_address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    nbclient, nbformat = map(importlib.import_module, ("nbclient", "nbformat"))
+    monkeypatch.setenv("DRAGONFLY_GATEWAY", stub_address)
+    notebook = nbformat.read(EXAMPLES / "tables.ipynb", as_version=4)
+    assert all(not cell.outputs for cell in notebook.cells if cell.cell_type == "code")
+    nbclient.NotebookClient(notebook, timeout=PATIENCE_S, kernel_name="python3").execute()
+    told = [str(cell.outputs) for cell in notebook.cells if cell.cell_type == "code"]
+    assert "LIVE" in told[1]
+    assert "1000000: None" in told[2]
+    assert "ask_venue_00" in told[3]

@@ -6,7 +6,7 @@ from dragonfly_client._decode import decode_book
 from dragonfly_client._freshness import MOST_EPOCHS, PATIENCE_S, Freshness
 from dragonfly_client.messages import Book
 from dragonfly_protos import market_data_pb2 as pb
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 VENUES = ("binance", "kraken")
@@ -39,7 +39,6 @@ class Time:
         return self.now
 
 
-@settings(max_examples=80, deadline=None)
 @given(st.lists(said, max_size=30))
 def test_neither_a_venue_nor_an_aggregator_goes_back(
     said: Iterable[tuple[int, int, dict[str, int]]],

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 import pytest
 from dragonfly_client import DragonflyClient, SettingError, UnavailableError
 from dragonfly_client._proxy import proxy_of
+from loopback import accepting
 from stub_gateway import StubGateway, make_book
 
 DEAD = "http://user:secret@127.0.0.1:1"
@@ -39,7 +40,6 @@ AFAR = ["gateway.example:50051", "8.8.8.8:50051", "[2606:4700::1111]:443"]
 async def tunnel() -> AsyncIterator[tuple[str, list[str]]]:
     """An HTTP proxy; yields its URL and the addresses that it was asked to connect."""
     asked: list[str] = []
-    writers: list[asyncio.StreamWriter] = []
 
     async def copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while data := await reader.read(65536):
@@ -52,20 +52,16 @@ async def tunnel() -> AsyncIterator[tuple[str, list[str]]]:
         asked.append(address)
         host, _, port = address.rpartition(":")
         there_reader, there = await asyncio.open_connection(host, int(port))
-        writers.extend((writer, there))
         writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
-        await asyncio.gather(
-            copy(reader, there), copy(there_reader, writer), return_exceptions=True
-        )
+        try:
+            await asyncio.gather(
+                copy(reader, there), copy(there_reader, writer), return_exceptions=True
+            )
+        finally:
+            there.transport.abort()
 
-    server = await asyncio.start_server(connect, "127.0.0.1", 0)
-    try:
-        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", asked
-    finally:
-        server.close()
-        for writer in writers:
-            writer.transport.abort()
-        await asyncio.sleep(0)
+    async with accepting(connect) as port:
+        yield f"http://127.0.0.1:{port}", asked
 
 
 @pytest.mark.parametrize("target", BESIDE)

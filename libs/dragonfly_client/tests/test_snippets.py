@@ -16,7 +16,14 @@ from stub_gateway import StubGateway, make_bbo, make_book, make_liquidity, make_
 
 HERE: Final = Path(__file__).parent
 ROOT: Final = HERE.parents[2]
-EXAMPLES: Final = ("arbitrage_watch.py", "best_price.py", "sync_book.py", "venues.py")
+EXAMPLES: Final = (
+    "arbitrage_watch.py",
+    "best_price.py",
+    "ccxt_adapter.py",
+    "market_maker.py",
+    "sync_book.py",
+    "venues.py",
+)
 PAGES: Final = (
     ROOT / "README.md",
     HERE.parent / "README.md",
@@ -126,8 +133,15 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize(("place", "text"), snippets(), ids=[place for place, _ in snippets()])
+@pytest.mark.parametrize(
+    ("place", "text"),
+    [
+        pytest.param(*one, marks=[pytest.mark.examples] if "polars" in one[1] else [], id=one[0])
+        for one in snippets()
+    ],
+)
 async def test_a_snippet_survives(market: StubGateway, folder: Path, place: str, text: str) -> None:
+    publish(market, make_book())
     program = await start(["-c", text.replace(ADDRESS, market.address)], folder)
     if " for " in text and " in client." in text:
         await survive(market, program)

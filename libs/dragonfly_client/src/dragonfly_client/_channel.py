@@ -11,6 +11,7 @@ from typing import Any, Final, Self
 
 import grpc
 import grpc.aio
+from dragonfly_protos import execution_pb2
 from dragonfly_protos import market_data_pb2 as pb
 from google.protobuf.message import Message
 
@@ -39,7 +40,14 @@ _log: Final = logging.getLogger("dragonfly_client")
 _TARGET: Final = re.compile(r"([^\s:/\[\]]+|\[[0-9A-Fa-f:.]+\]):\d{1,5}|unix:\S+")
 
 
-_SERVICE: Final = pb.DESCRIPTOR.services_by_name["MarketData"]
+_METHODS: Final = {
+    method.name: f"/{service.full_name}/{method.name}"
+    for service in (
+        pb.DESCRIPTOR.services_by_name["MarketData"],
+        execution_pb2.DESCRIPTOR.services_by_name["Execution"],
+    )
+    for method in service.methods
+}
 
 
 def _is_of_this_machine(target: str) -> bool:
@@ -93,8 +101,8 @@ class GatewayConnection:
     def _begin(
         self, arity: str, method: str, kind: type[Message], *request: Message, **options: Any
     ) -> Any:
-        path = f"/{_SERVICE.full_name}/{_SERVICE.methods_by_name[method].name}"
-        call = getattr(self._channel, arity)(path, request_serializer=kind.SerializeToString)
+        begin = getattr(self._channel, arity)
+        call = begin(_METHODS[method], request_serializer=kind.SerializeToString)
         with noting_tasks(self._connector.tasks):
             return call(*request, metadata=self._connector.metadata, **options)
 

@@ -16,8 +16,13 @@ from dragonfly_client.messages import (
     Bbo,
     Book,
     Conversion,
+    Executable,
+    ExecutablePrice,
+    FeedStanding,
+    FeeSource,
     Instrument,
     Instruments,
+    LeftOut,
     Level,
     Liquidity,
     Market,
@@ -26,12 +31,14 @@ from dragonfly_client.messages import (
     State,
     Venue,
     VenueFeed,
+    VenuePart,
     View,
 )
 
 __all__ = [
     "decode_bbo",
     "decode_book",
+    "decode_executable",
     "decode_instruments",
     "decode_liquidity",
     "decode_update",
@@ -110,6 +117,35 @@ def decode_liquidity(message: pb.Liquidity, ts_in: int) -> Liquidity:
     )
 
 
+def decode_executable(message: pb.Executable, ts_in: int) -> Executable:
+    return Executable(
+        instrument=printable(message.instrument),
+        spread=message.spread,
+        venues=_feeds(message.venues),
+        was_live=message.live,
+        epoch=message.epoch,
+        seq=message.seq,
+        ts_agg=message.ts_agg,
+        replaced=message.replaced,
+        ts_out=message.ts_out,
+        ts_in=ts_in,
+        conversions=tuple(map(_conversion, message.conversions)),
+        side="sell" if message.side == pb.SIDE_SELL else "buy",
+        in_quote=message.in_quote,
+        prices=tuple(map(_price, message.prices)),
+        left_out=tuple(
+            LeftOut(
+                printable(one.venue),
+                printable(one.reason, LONGEST_SENTENCE),
+                printable(one.instrument),
+            )
+            for one in message.left_out
+        ),
+        mid=message.mid if message.HasField("mid") else None,
+        fee_source=FeeSource(message.fee_source),
+    )
+
+
 def decode_update(update: pb.SessionUpdate, ts_in: int) -> View | None:
     """Return the view of a session's update; None for a kind that this version does not know."""
     match update.WhichOneof("update"):
@@ -134,6 +170,7 @@ def decode_venues(message: pb.Venues) -> tuple[Venue, ...]:
             instruments=venue.instruments,
             instruments_live=venue.instruments_live,
             ts_pub=venue.ts_pub,
+            since=venue.since or None,
         )
         for venue in message.venues
     )
@@ -146,6 +183,7 @@ def decode_instruments(message: pb.ListInstrumentsResponse) -> Instruments:
                 printable(one.instrument),
                 tuple(map(printable, one.venues)),
                 tuple(map(_market, one.markets)),
+                tuple(map(_standing, one.feeds)),
             )
             for one in message.instruments
         ),
@@ -163,6 +201,17 @@ def _market(market: pb.Market) -> Market:
         lot=_decimal(market.lot),
         min_amount=_decimal(market.min_amount),
         min_notional=_decimal(market.min_notional),
+    )
+
+
+def _standing(feed: pb.FeedStanding) -> FeedStanding:
+    audited = feed.HasField("audited_at")
+    return FeedStanding(
+        venue=printable(feed.venue),
+        state=State(feed.state),
+        since=feed.since,
+        audited_at=feed.audited_at if audited else None,
+        audit_agreed=feed.audit_agreed if audited else None,
     )
 
 
@@ -192,6 +241,33 @@ def _share(share: pb.Share) -> Share:
         return Share(printable(share.venue), share.amount)
     origin = printable(share.instrument), share.original_price
     return Share(printable(share.venue), share.amount, *origin)
+
+
+def _price(price: pb.ExecutablePrice) -> ExecutablePrice:
+    return ExecutablePrice(
+        size=price.size,
+        complete=price.complete,
+        filled=price.filled,
+        money=price.money,
+        gross_avg=price.gross_avg if price.HasField("gross_avg") else None,
+        net_avg=price.net_avg if price.HasField("net_avg") else None,
+        worst=price.worst if price.HasField("worst") else None,
+        fee_total=price.fee_total,
+        cost_bps=price.cost_bps if price.HasField("cost_bps") else None,
+        parts=tuple(
+            VenuePart(
+                venue=printable(part.venue),
+                amount=part.amount,
+                gross_avg=part.gross_avg,
+                worst=part.worst,
+                fee=part.fee,
+                fee_bps=part.fee_bps,
+                exhausted=part.exhausted,
+                instrument=printable(part.instrument),
+            )
+            for part in price.parts
+        ),
+    )
 
 
 def _conversion(by: pb.Conversion) -> Conversion:

@@ -15,12 +15,14 @@ import asyncio
 import contextlib
 import random as random_module
 import time
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import partial
 from types import TracebackType
 from typing import Final, Generic, Self, TypeVar, cast
 
+from dragonfly_protos import execution_pb2
 from dragonfly_protos import market_data_pb2 as pb
 from google.protobuf.message import Message
 
@@ -29,6 +31,7 @@ from dragonfly_client._channel import Connector
 from dragonfly_client._decode import (
     decode_bbo,
     decode_book,
+    decode_executable,
     decode_instruments,
     decode_liquidity,
     decode_venues,
@@ -38,10 +41,21 @@ from dragonfly_client._follow import FollowPolicy, follow
 from dragonfly_client._freshness import Freshness
 from dragonfly_client._gets import Gets
 from dragonfly_client._liveness import StreamLiveness
+from dragonfly_client._orders import (
+    check_amount,
+    decode_engine,
+    decode_estimate,
+    decode_news,
+    decode_order,
+    encode_ticket,
+)
 from dragonfly_client._settings import (
     check_depth,
+    check_fees,
     check_instrument,
     check_seconds,
+    check_side,
+    check_sizes,
     check_tls,
     check_whole,
 )
@@ -52,7 +66,17 @@ from dragonfly_client.errors import (
 )
 from dragonfly_client.events import EventListener, Refused, log_event
 from dragonfly_client.latest import Latest
-from dragonfly_client.messages import Bbo, Book, Instruments, Liquidity, Venue, View
+from dragonfly_client.messages import (
+    Bbo,
+    Book,
+    Executable,
+    Instruments,
+    Liquidity,
+    TakeSide,
+    Venue,
+    View,
+)
+from dragonfly_client.orders import CostEstimate, EngineState, OrderNews, Ticket, WorkedOrder
 from dragonfly_client.tls import Tls
 
 __all__ = ["DEFAULT_TARGET", "DEFAULT_WINDOW", "DragonflyClient"]
@@ -63,6 +87,8 @@ DEFAULT_WINDOW: Final = 1
 
 ASK_AGAIN_S: Final = 5.0
 """How often a stream asks for one of its instruments that no venue listed."""
+
+Number = float | Decimal
 
 V = TypeVar("V", bound=View)
 
@@ -179,6 +205,44 @@ class DragonflyClient:
         """Stream the book whose equal prices are merged, with each venue's share."""
         return self._views(_LIQUIDITY, [instrument], depth)
 
+    def executable(
+        self,
+        instrument: str,
+        side: TakeSide,
+        sizes: Number | Sequence[Number],
+        *,
+        in_quote: bool = False,
+        venues: Sequence[str] = (),
+        fees: Mapping[str, Number] | None = None,
+        min_interval_ms: int = 0,
+    ) -> AsyncGenerator[Executable, None]:
+        """Stream what it costs to buy or sell each of `sizes` now, net of fees, when it changes.
+
+        Args:
+            instrument: BASE-QUOTE, or an equivalence.
+            side: "buy" or "sell".
+            sizes: one or up to 16, of the base currency.
+            in_quote: `sizes` are money with all fees: spent by a buy, received by a sell.
+            venues: only these; all by default.
+            fees: taker fees in basis points by venue, "*" for all others; by default this bot's
+                table at the gateway, or the gateway's own.
+            min_interval_ms: so long at least between two messages. What this bot's library reads
+                ahead (`lookahead_bytes`) waits unseen: a slow bot gives what it takes for one.
+        """
+        request = _question(instrument, side, sizes, in_quote, venues, fees)
+        check_whole("min_interval_ms", min_interval_ms, at_least=0)
+        request.min_interval_ms = min_interval_ms
+        liveness = StreamLiveness()
+
+        def decode(payload: bytes) -> Executable:
+            return decode_executable(parse(pb.Executable, payload), self._now_ns())
+
+        def connect() -> AsyncGenerator[View, None]:
+            return self._calls.server_stream("StreamExecutable", request, decode, liveness)
+
+        told = follow(f"executable {request.instrument}", connect, self._following)
+        return cast("AsyncGenerator[Executable, None]", _newest(told, liveness, self.latest))
+
     def venues(self) -> AsyncGenerator[tuple[Venue, ...], None]:
         """Stream the state of every venue, all of them at each change."""
 
@@ -213,6 +277,21 @@ class DragonflyClient:
         payload = await self._get("GetLiquidity", request)
         return decode_liquidity(parse(pb.Liquidity, payload), self._now_ns())
 
+    async def get_executable(
+        self,
+        instrument: str,
+        side: TakeSide,
+        sizes: Number | Sequence[Number],
+        *,
+        in_quote: bool = False,
+        venues: Sequence[str] = (),
+        fees: Mapping[str, Number] | None = None,
+    ) -> Executable:
+        """Return what it costs to buy or sell each of `sizes` at this moment; as `executable`."""
+        request = _question(instrument, side, sizes, in_quote, venues, fees)
+        payload = await self._get("GetExecutable", request)
+        return decode_executable(parse(pb.Executable, payload), self._now_ns())
+
     async def get_venues(self) -> tuple[Venue, ...]:
         """Return the state of every venue."""
         return decode_venues(parse(pb.Venues, await self._get("GetVenues", pb.VenuesRequest())))
@@ -226,6 +305,132 @@ class DragonflyClient:
         request = pb.ListInstrumentsRequest(venue=venue, instrument=name)
         payload = await self._get("ListInstruments", request)
         return decode_instruments(parse(pb.ListInstrumentsResponse, payload))
+
+    async def liquidate(self, ticket: Ticket) -> WorkedOrder:
+        """Have an order worked; return it as it was taken. `order_news` tells of its fills.
+
+        Raises:
+            UnknownOutcomeError: it may have been taken: send the same ticket again.
+            DuplicateError: its `client_id` names another order.
+        """
+        payload = await self._command("Liquidate", encode_ticket(ticket))
+        return decode_order(parse(execution_pb2.Order, payload))
+
+    async def estimate(self, ticket: Ticket) -> CostEstimate:
+        """Return what a ticket would do first, and what all of it would cost now."""
+        payload = await self._get("PreTrade", encode_ticket(ticket))
+        return decode_estimate(parse(execution_pb2.Estimate, payload), self._now_ns())
+
+    async def cancel(self, order_id: str = "", *, client_id: str = "") -> WorkedOrder:
+        """End an order: nothing more is sent. It is "cancelled" when all it sent is resolved."""
+        return await self._change("Cancel", order_id, client_id)
+
+    async def pause(self, order_id: str = "", *, client_id: str = "") -> WorkedOrder:
+        """Send nothing more for now."""
+        return await self._change("Pause", order_id, client_id)
+
+    async def resume(self, order_id: str = "", *, client_id: str = "") -> WorkedOrder:
+        """Go on, also after a restart of the engine, which pauses all orders."""
+        return await self._change("Resume", order_id, client_id)
+
+    async def resolve(
+        self,
+        order_id: str = "",
+        *,
+        client_id: str = "",
+        child_id: str,
+        filled: Decimal,
+        reason: str,
+    ) -> WorkedOrder:
+        """End the doubt about an order at a venue by your word.
+
+        Look at the venue's own lists first: `filled` is what they show of it, and must be what is
+        counted of it already.
+
+        Raises:
+            InvalidRequestError: the venue may still say what became of it, or `filled` is not what
+                is counted.
+        """
+        request = execution_pb2.ResolveRequest(
+            order_id=order_id,
+            client_id=client_id,
+            child_id=child_id,
+            filled=check_amount("filled", filled),
+            reason=reason,
+        )
+        return decode_order(parse(execution_pb2.Order, await self._command("Resolve", request)))
+
+    async def replace(
+        self,
+        order_id: str = "",
+        *,
+        client_id: str = "",
+        quantity: Decimal | None = None,
+        limit: Decimal | None = None,
+    ) -> WorkedOrder:
+        """Change an open order's total quantity, downwards, or its limit; what is None stays."""
+        request = execution_pb2.ReplaceRequest(
+            order_id=order_id,
+            client_id=client_id,
+            quantity=check_amount("quantity", quantity),
+            limit=check_amount("limit", limit),
+        )
+        return decode_order(parse(execution_pb2.Order, await self._command("Replace", request)))
+
+    async def order(self, order_id: str = "", *, client_id: str = "") -> WorkedOrder:
+        """Return an order, by the engine's id or by this bot's own."""
+        request = execution_pb2.OrderRequest(order_id=order_id, client_id=client_id)
+        return decode_order(parse(execution_pb2.Order, await self._get("Get", request)))
+
+    async def orders(self, *, everything: bool = False) -> tuple[WorkedOrder, ...]:
+        """Return this bot's open orders; with `everything`, those that are over, too."""
+        payload = await self._get("List", execution_pb2.ListRequest(all=everything))
+        listed = parse(execution_pb2.ListResponse, payload)
+        return tuple(map(decode_order, listed.orders))
+
+    def order_news(
+        self, order_id: str = "", *, after: Mapping[str, int] | None = None
+    ) -> AsyncGenerator[OrderNews, None]:
+        """Stream every fact of an order, or of all of this bot's, each once and in its order.
+
+        `after` names, by order, the last `seq` that the bot has: the facts before are not told.
+        The stream outlives its connections and the engine's restarts.
+        """
+        told = dict(after or {})
+        liveness = StreamLiveness()
+
+        def decode(payload: bytes) -> OrderNews:
+            return decode_news(parse(execution_pb2.Report, payload))
+
+        async def connect() -> AsyncGenerator[OrderNews, None]:
+            request = execution_pb2.ReportsRequest(order_id=order_id, after=told)
+            calls = self._calls.server_stream("StreamReports", request, decode, liveness)
+            async with contextlib.aclosing(calls) as stream:
+                async for news in stream:
+                    if news.seq > told.get(news.order_id, 0):
+                        told[news.order_id] = news.seq
+                        yield news
+
+        return follow(f"orders {order_id}".strip(), connect, self._following)
+
+    async def engine(self) -> EngineState:
+        """Return what the engine says of itself."""
+        payload = await self._get("GetEngine", execution_pb2.GetEngineRequest())
+        return decode_engine(parse(execution_pb2.Engine, payload))
+
+    async def kill(self, reason: str = "") -> EngineState:
+        """Stop everything, of every customer: all orders are cancelled, and none is taken."""
+        payload = await self._command("Kill", execution_pb2.KillRequest(reason=reason))
+        return decode_engine(parse(execution_pb2.Engine, payload))
+
+    async def revive(self) -> EngineState:
+        """Let the engine take orders again after a kill."""
+        payload = await self._command("Revive", execution_pb2.ReviveRequest())
+        return decode_engine(parse(execution_pb2.Engine, payload))
+
+    async def _change(self, method: str, order_id: str, client_id: str) -> WorkedOrder:
+        request = execution_pb2.OrderRequest(order_id=order_id, client_id=client_id)
+        return decode_order(parse(execution_pb2.Order, await self._command(method, request)))
 
     def _views(
         self, kind: _Kind[V], instruments: str | Sequence[str], depth: int = 0
@@ -265,9 +470,34 @@ class DragonflyClient:
                 return
 
     async def _get(self, method: str, request: Message) -> bytes:
+        self._check_open()
+        return await self._gets.ask(method, request)
+
+    async def _command(self, method: str, request: Message) -> bytes:
+        self._check_open()
+        return await self._gets.command(method, request)
+
+    def _check_open(self) -> None:
         if self._following.closed.is_set():
             raise ClientError("this client is closed")
-        return await self._gets.ask(method, request)
+
+
+def _question(
+    instrument: str,
+    side: TakeSide,
+    sizes: Number | Sequence[Number],
+    in_quote: bool,
+    venues: Sequence[str],
+    fees: Mapping[str, Number] | None,
+) -> pb.ExecutableRequest:
+    return pb.ExecutableRequest(
+        instrument=check_instrument(instrument),
+        side=pb.SIDE_BUY if check_side(side) == "buy" else pb.SIDE_SELL,
+        sizes=check_sizes(sizes),
+        in_quote=in_quote,
+        venues=[venues] if isinstance(venues, str) else venues,
+        fees=check_fees(fees),
+    )
 
 
 async def _newest(

@@ -3,14 +3,16 @@
 ClientError
 ├── UnavailableError        no gateway answers; streams that once worked reconnect instead
 │   ├── NotReadyError           the gateway is still starting
-│   └── CertificateError        a certificate is not accepted, or only the bot encrypts
+│   ├── CertificateError        a certificate is not accepted, or only the bot encrypts
+│   └── UnknownOutcomeError     an order or a change of one may have been carried out, or not
 ├── ProtocolError           the gateway sent bytes that mean nothing to this version
 ├── SettingError            an argument of the client that cannot be used
 └── RefusedError            the gateway says no, in one sentence; asking again will not help
     ├── InvalidRequestError     a malformed instrument, a depth out of range
     ├── NotFoundError           no venue lists the instrument
     ├── AccessError             a missing, wrong or insufficient token or certificate
-    ├── LimitError              too many streams or instruments for one bot
+    ├── LimitError              too many streams or instruments for one bot; a limit on orders
+    ├── DuplicateError          the client_id names another order
     └── UnsupportedError        the gateway does not offer this method
 """
 
@@ -27,6 +29,7 @@ __all__ = [
     "AccessError",
     "CertificateError",
     "ClientError",
+    "DuplicateError",
     "InvalidRequestError",
     "LimitError",
     "NotFoundError",
@@ -35,6 +38,7 @@ __all__ = [
     "RefusedError",
     "SettingError",
     "UnavailableError",
+    "UnknownOutcomeError",
     "UnsupportedError",
     "error_of_status",
     "refusal_of_session",
@@ -65,6 +69,10 @@ class CertificateError(UnavailableError):
     """The gateway's certificate is not to be trusted; the message says why."""
 
 
+class UnknownOutcomeError(UnavailableError):
+    """What was asked may have been carried out, or may be yet: ask again as it stands."""
+
+
 class ProtocolError(ClientError):
     """The gateway sent a message that cannot be decoded."""
 
@@ -93,6 +101,10 @@ class LimitError(RefusedError):
     """The bot asks for more than the gateway grants to one bot."""
 
 
+class DuplicateError(RefusedError):
+    """The `client_id` names another order."""
+
+
 class UnsupportedError(RefusedError):
     """The gateway does not offer the method."""
 
@@ -115,6 +127,7 @@ _REFUSALS: Final[dict[grpc.StatusCode, type[RefusedError]]] = {
     grpc.StatusCode.UNAUTHENTICATED: AccessError,
     grpc.StatusCode.PERMISSION_DENIED: AccessError,
     grpc.StatusCode.RESOURCE_EXHAUSTED: LimitError,
+    grpc.StatusCode.ALREADY_EXISTS: DuplicateError,
     grpc.StatusCode.UNIMPLEMENTED: UnsupportedError,
 }
 

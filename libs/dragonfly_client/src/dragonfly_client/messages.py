@@ -15,31 +15,44 @@ All is as it was sent, but for `live` and `age_s()`: they are true at the moment
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from decimal import Decimal
 from enum import IntEnum
-from typing import Generic, Self, TypeVar
+from typing import Generic, Literal, Self, TypedDict, TypeVar
 
 from dragonfly_client._liveness import HOLDS_S, StreamLiveness
+from dragonfly_client._settings import check_side, check_size, check_whole
 
 __all__ = [
     "Bbo",
     "Book",
+    "CcxtBook",
     "Conversion",
+    "Executable",
+    "ExecutablePrice",
+    "FeeSource",
+    "FeedStanding",
     "Hops",
     "Instrument",
     "Instruments",
+    "LeftOut",
     "Level",
     "Liquidity",
     "Market",
     "MergedLevel",
     "Share",
     "State",
+    "TakeSide",
     "Venue",
     "VenueFeed",
+    "VenuePart",
     "View",
 ]
+
+TakeSide = Literal["buy", "sell"]
+"""What an order does: a buy takes asks, and a sell takes bids."""
 
 
 class State(IntEnum):
@@ -277,6 +290,17 @@ class View(_Followed):
         )
 
 
+class CcxtBook(TypedDict):
+    """A book as ccxt has it; `timestamp` in milliseconds, levels as [price, amount]."""
+
+    symbol: str
+    timestamp: int
+    datetime: str
+    nonce: int
+    bids: list[list[float]]
+    asks: list[list[float]]
+
+
 L = TypeVar("L", Level, MergedLevel)
 
 
@@ -299,6 +323,48 @@ class _Ladder(View, Generic[L]):
     def mid(self) -> float | None:
         """Halfway between the best prices; None without both sides."""
         return _mid(self.best_bid, self.best_ask)
+
+    @property
+    def microprice(self) -> float | None:
+        """The mid, drawn to the side that has less at its best price; None without both sides."""
+        return _microprice(self.best_bid, self.best_ask)
+
+    def imbalance(self, levels: int = 1) -> float | None:
+        """Return (bids - asks) / (bids + asks) by the amounts of the first levels: 1 is bids alone.
+
+        None where neither side has anything.
+        """
+        check_whole("levels", levels, at_least=1)
+        bids, asks = (sum(one.amount for one in side[:levels]) for side in (self.bids, self.asks))
+        return (bids - asks) / (bids + asks) if bids + asks else None
+
+    def cost(self, side: TakeSide, amount: float) -> float | None:
+        """Return what buying `amount` costs now, or selling it brings, in the quote currency.
+
+        It walks the levels of this view, best first, without fees. None where they do not suffice:
+        `client.executable` looks deeper, and counts fees.
+        """
+        amount = check_size(amount)
+        money = taken = 0.0
+        for level in self.asks if check_side(side) == "buy" else self.bids:
+            if taken + level.amount >= amount:
+                return money + (amount - taken) * level.price
+            money += level.amount * level.price
+            taken += level.amount
+        return None
+
+    def to_ccxt(self) -> CcxtBook:
+        """Return the book as ccxt has it: one level a price, without venues; times of `ts_agg`."""
+        seconds, millis = divmod(self.ts_agg // 1_000_000, 1000)
+        at = datetime.fromtimestamp(seconds, UTC)
+        return {
+            "symbol": self.instrument.replace("-", "/"),
+            "timestamp": seconds * 1000 + millis,
+            "datetime": f"{at:%Y-%m-%dT%H:%M:%S}.{millis:03d}Z",
+            "nonce": self.seq,
+            "bids": _by_price(self.bids),
+            "asks": _by_price(self.asks),
+        }
 
     @property
     def crossed(self) -> bool:
@@ -327,6 +393,11 @@ class Bbo(View):
         return _mid(self.bid, self.ask)
 
     @property
+    def microprice(self) -> float | None:
+        """The mid, drawn to the side that has less at its best price; None without both sides."""
+        return _microprice(self.bid, self.ask)
+
+    @property
     def crossed(self) -> bool:
         """Whether one venue bids more than another asks."""
         return self.bid is not None and self.ask is not None and self.spread < 0
@@ -340,9 +411,103 @@ class Liquidity(_Ladder[MergedLevel]):
     """A book whose equal prices are merged, with each venue's share."""
 
 
+class FeeSource(IntEnum):
+    """Whose table of fees was used; numbers as in dragonfly.v1.FeeSource."""
+
+    UNSPECIFIED = 0
+    """One that this version of the client does not know."""
+    NONE = 1
+    """None is known: the prices are without fees."""
+    GATEWAY = 2
+    BOT = 3
+    """This bot's own, in the gateway's file of tokens."""
+    REQUEST = 4
+
+    @classmethod
+    def _missing_(cls, value: object) -> FeeSource:
+        return cls.UNSPECIFIED
+
+
+@dataclass(frozen=True, slots=True)
+class VenuePart:
+    """One venue's part of an order; prices are before fees, `fee` is in the quote currency.
+
+    `worst` is the limit price that takes it all. `exhausted` says that it is all that the venue
+    shows: it may have more, perhaps cheaper than what is taken elsewhere. `instrument` is the
+    venue's own in an equivalence; prices are converted.
+    """
+
+    venue: str
+    amount: float
+    gross_avg: float
+    worst: float
+    fee: float
+    fee_bps: float
+    exhausted: bool
+    instrument: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A venue that nothing could be taken of, and why."""
+
+    venue: str
+    reason: str
+    instrument: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutablePrice:
+    """What one size costs.
+
+    Where `complete` is False the levels that are shown do not suffice, and all is said of what
+    there is. `filled` is of the base currency; `money` is paid or received, with all fees. The
+    prices are of one unit and None where nothing is filled: `gross_avg` before fees, `net_avg`
+    after them, `worst` of the last level that is taken. `cost_bps` is how much worse than the mid
+    `net_avg` is, in ten-thousandths, negative where it is better.
+    """
+
+    size: float
+    complete: bool
+    filled: float
+    money: float
+    gross_avg: float | None
+    net_avg: float | None
+    worst: float | None
+    fee_total: float
+    cost_bps: float | None
+    parts: tuple[VenuePart, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Executable(View):
+    """What sizes cost now over the live venues, after fees, on the book of `epoch` and `seq`.
+
+    `prices` are in the order of the sizes that were asked. `mid` is halfway between the best prices
+    of all live venues, None without both sides.
+    """
+
+    side: TakeSide
+    in_quote: bool
+    prices: tuple[ExecutablePrice, ...]
+    left_out: tuple[LeftOut, ...]
+    mid: float | None
+    fee_source: FeeSource
+
+    def __str__(self) -> str:
+        told = "; ".join(
+            f"{one.size:g} at {one.net_avg!r}{'' if one.complete else f', only {one.filled:g}'}"
+            for one in self.prices
+        )
+        return f"{self.instrument} {self.side}: {told}"
+
+
 @dataclass(frozen=True, slots=True)
 class Venue(_Followed):
-    """A venue as its listener sees it; `instruments` are those followed at that moment."""
+    """A venue as its listener sees it; `instruments` are those followed at that moment.
+
+    It is in its state since `since`, in nanoseconds UTC; None where that is not told.
+    """
 
     venue: str
     state: State
@@ -352,6 +517,7 @@ class Venue(_Followed):
     instruments: int
     instruments_live: int
     ts_pub: int
+    since: int | None = None
 
     @property
     def live(self) -> bool:
@@ -387,15 +553,40 @@ class Market:
 
 
 @dataclass(frozen=True, slots=True)
+class FeedStanding:
+    """An instrument at a venue that follows it: in `state` since `since`, in nanoseconds UTC.
+
+    `audited_at` is when its book was last held against what else the venue says of it, and
+    `audit_agreed` whether both said the same; None where nothing was compared yet.
+    """
+
+    venue: str
+    state: State
+    since: int
+    audited_at: int | None = None
+    audit_agreed: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Instrument:
     """An instrument and the venues that list it.
 
-    `markets` are what they tell of it, where one venue or one instrument was asked for.
+    `markets` are what they tell of it, where one venue or one instrument was asked for; `feeds` how
+    it stands at those that follow it now, where the instrument was.
     """
 
     instrument: str
     venues: tuple[str, ...]
     markets: tuple[Market, ...] = ()
+    feeds: tuple[FeedStanding, ...] = ()
+
+    def standing(self, venue: str, state: State) -> FeedStanding | None:
+        """Return how it stands at `venue`, of two listeners by the word of one that says `state`.
+
+        It may be in another: the aggregator takes a book out by itself where its listener is lost.
+        """
+        said = (one for one in self.feeds if one.venue == venue)
+        return min(said, key=lambda one: one.state is not state, default=None)
 
 
 class Instruments(tuple[Instrument, ...]):
@@ -412,3 +603,16 @@ class Instruments(tuple[Instrument, ...]):
 
 def _mid(bid: Level | MergedLevel | None, ask: Level | MergedLevel | None) -> float | None:
     return None if bid is None or ask is None else (bid.price + ask.price) / 2
+
+
+def _microprice(bid: Level | MergedLevel | None, ask: Level | MergedLevel | None) -> float | None:
+    if bid is None or ask is None:
+        return None
+    return (bid.price * ask.amount + ask.price * bid.amount) / (bid.amount + ask.amount)
+
+
+def _by_price(levels: Sequence[Level] | Sequence[MergedLevel]) -> list[list[float]]:
+    amounts: dict[float, float] = {}
+    for level in levels:
+        amounts[level.price] = amounts.get(level.price, 0.0) + level.amount
+    return [[price, amount] for price, amount in amounts.items()]

@@ -9,14 +9,25 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator, Mapping, Sequence
+from decimal import Decimal
 from typing import Any, Final, Generic, Self, TypedDict, TypeVar, Unpack
 
-from dragonfly_client.client import DEFAULT_TARGET, DragonflyClient
+from dragonfly_client import data
+from dragonfly_client.client import DEFAULT_TARGET, DragonflyClient, Number
 from dragonfly_client.errors import ClientError
 from dragonfly_client.events import EventListener
 from dragonfly_client.latest import Latest
-from dragonfly_client.messages import Bbo, Book, Instruments, Liquidity, Venue
+from dragonfly_client.messages import (
+    Bbo,
+    Book,
+    Executable,
+    Instruments,
+    Liquidity,
+    TakeSide,
+    Venue,
+)
+from dragonfly_client.orders import CostEstimate, EngineState, OrderNews, Ticket, WorkedOrder
 from dragonfly_client.tls import Tls
 
 __all__ = ["Client", "Options", "Stream"]
@@ -86,6 +97,29 @@ class Client:
         """Iterate over the book whose equal prices are merged."""
         return self._stream(self._client.liquidity(instrument, depth=depth))
 
+    def executable(
+        self,
+        instrument: str,
+        side: TakeSide,
+        sizes: Number | Sequence[Number],
+        *,
+        in_quote: bool = False,
+        venues: Sequence[str] = (),
+        fees: Mapping[str, Number] | None = None,
+        min_interval_ms: int = 0,
+    ) -> Stream[Executable]:
+        """Iterate over what it costs to buy or sell each of `sizes`, net of fees."""
+        told = self._client.executable(
+            instrument,
+            side,
+            sizes,
+            in_quote=in_quote,
+            venues=venues,
+            fees=fees,
+            min_interval_ms=min_interval_ms,
+        )
+        return self._stream(told)
+
     def venues(self) -> Stream[tuple[Venue, ...]]:
         """Iterate over the state of every venue, all of them at each change."""
         return self._stream(self._client.venues())
@@ -102,6 +136,23 @@ class Client:
         """Return the merged book of this moment."""
         return self._run(self._client.get_liquidity(instrument, depth=depth))
 
+    def get_executable(
+        self,
+        instrument: str,
+        side: TakeSide,
+        sizes: Number | Sequence[Number],
+        *,
+        in_quote: bool = False,
+        venues: Sequence[str] = (),
+        fees: Mapping[str, Number] | None = None,
+    ) -> Executable:
+        """Return what it costs to buy or sell each of `sizes` at this moment, net of fees."""
+        return self._run(
+            self._client.get_executable(
+                instrument, side, sizes, in_quote=in_quote, venues=venues, fees=fees
+            )
+        )
+
     def get_venues(self) -> tuple[Venue, ...]:
         """Return the state of every venue."""
         return self._run(self._client.get_venues())
@@ -112,6 +163,81 @@ class Client:
         Where either is named, each has its `markets`: increments, minimums and trading status.
         """
         return self._run(self._client.instruments(venue, instrument))
+
+    def liquidate(self, ticket: Ticket) -> WorkedOrder:
+        """Have an order worked; return it as it was taken."""
+        return self._run(self._client.liquidate(ticket))
+
+    def estimate(self, ticket: Ticket) -> CostEstimate:
+        """Return what a ticket would do first, and what all of it would cost now."""
+        return self._run(self._client.estimate(ticket))
+
+    def cancel(self, order_id: str = "", *, client_id: str = "") -> WorkedOrder:
+        """End an order: nothing more is sent."""
+        return self._run(self._client.cancel(order_id, client_id=client_id))
+
+    def pause(self, order_id: str = "", *, client_id: str = "") -> WorkedOrder:
+        """Send nothing more for now."""
+        return self._run(self._client.pause(order_id, client_id=client_id))
+
+    def resume(self, order_id: str = "", *, client_id: str = "") -> WorkedOrder:
+        """Go on, also after a restart of the engine."""
+        return self._run(self._client.resume(order_id, client_id=client_id))
+
+    def resolve(
+        self,
+        order_id: str = "",
+        *,
+        client_id: str = "",
+        child_id: str,
+        filled: Decimal,
+        reason: str,
+    ) -> WorkedOrder:
+        """End the doubt about an order at a venue by your word."""
+        return self._run(
+            self._client.resolve(
+                order_id, client_id=client_id, child_id=child_id, filled=filled, reason=reason
+            )
+        )
+
+    def replace(
+        self,
+        order_id: str = "",
+        *,
+        client_id: str = "",
+        quantity: Decimal | None = None,
+        limit: Decimal | None = None,
+    ) -> WorkedOrder:
+        """Change an open order's total quantity, downwards, or its limit."""
+        return self._run(
+            self._client.replace(order_id, client_id=client_id, quantity=quantity, limit=limit)
+        )
+
+    def order(self, order_id: str = "", *, client_id: str = "") -> WorkedOrder:
+        """Return an order, by the engine's id or by this bot's own."""
+        return self._run(self._client.order(order_id, client_id=client_id))
+
+    def orders(self, *, everything: bool = False) -> tuple[WorkedOrder, ...]:
+        """Return this bot's open orders; with `everything`, those that are over, too."""
+        return self._run(self._client.orders(everything=everything))
+
+    def order_news(
+        self, order_id: str = "", *, after: Mapping[str, int] | None = None
+    ) -> Stream[OrderNews]:
+        """Iterate over every fact of an order, or of all of this bot's."""
+        return self._stream(self._client.order_news(order_id, after=after))
+
+    def engine(self) -> EngineState:
+        """Return what the engine says of itself."""
+        return self._run(self._client.engine())
+
+    def kill(self, reason: str = "") -> EngineState:
+        """Stop everything, of every customer."""
+        return self._run(self._client.kill(reason))
+
+    def revive(self) -> EngineState:
+        """Let the engine take orders again after a kill."""
+        return self._run(self._client.revive())
 
     def _stream(self, generator: AsyncGenerator[T, None]) -> Stream[T]:
         return Stream(generator, self._run)
@@ -146,6 +272,11 @@ class Stream(Iterator[T], Generic[T]):
 
     def __exit__(self, *error: object) -> None:
         self.close()
+
+    def collect(self, *, seconds: float | None = None, count: int | None = None) -> list[T]:
+        """Return what comes within `seconds`, or the first `count`; close the stream."""
+        told: list[T] = self._run(data.collect(self._generator, seconds=seconds, count=count))
+        return told
 
     def close(self) -> None:
         """End the stream now; the gateway sees the call cancelled."""
