@@ -38,6 +38,22 @@ from supervisor import cli, demonstration
         (["up", "--ca-file", "/no/such/file"], "/no/such/file", "does not exist"),
         (["up", "--simulated", "--ws-url", "kraken=ws://x"], "--simulated", "leave out"),
         (["up", "--ws-url", "kraken=ftp://x"], "ftp://x", "wss"),
+        (["up", "--protocol", "fix"], "--protocol 'fix'", "binance=fix"),
+        (["up", "--venue", "kraken", "--fix-key", "binance=a"], "binance=a", "--venue binance"),
+        (["up", "--simulated", "--fix-url", "binance=fix://x"], "--simulated", "leave out"),
+        (
+            ["up", "--simulated", "--venue", "kraken", "--protocol", "kraken=fix"],
+            "kraken",
+            "leave out --protocol",
+        ),
+        (["up", "--protocol", "kraken=fix"], "kraken", "leave out --protocol"),
+        (["up", "--simulated", "--accounts", __file__], "--accounts", "add --simulated"),
+        (["demo", "--accounts", __file__], "--accounts", "add --liquidate"),
+        (
+            ["up", "--simulated", "--engine", __file__, "--accounts", __file__],
+            "have forgotten",
+            "name a new --engine",
+        ),
         (["demo", "--fault", "kraken nonsense"], "nonsense", "silence"),
         (["demo", "--seconds", "0"], "--seconds", "x>0"),
         (["demo", "--rate", "-1"], "--rate", "0<=x<=1000"),
@@ -82,6 +98,15 @@ def test_what_is_of_simulated_venues_needs_them(words: list[str]) -> None:
     result = CliRunner().invoke(main, ["up", *words])
     assert result.exit_code == 78
     assert "--simulated" in the_error(result)
+
+
+def test_a_fix_gateway_that_may_not_be_open_is_one_sentence_and_the_end() -> None:
+    words = ["up", "--simulated", "--venue", "kraken", "--gateway", "127.0.0.1:0"]
+    result = CliRunner().invoke(main, [*words, "--fix", "0.0.0.0:0"])
+    assert result.exit_code == 78
+    sentence = the_error(result)
+    assert sentence.startswith("--fix 0.0.0.0:0 lets customers in from elsewhere")
+    assert sentence.endswith("or DRAGONFLY_FIX_GATEWAY_PLAIN=true if that is meant")
 
 
 def test_a_taken_gateway_port_is_one_sentence_and_the_end() -> None:
@@ -168,14 +193,6 @@ def test_a_signal_ends_up_and_leaves_nothing_behind(
     assert list(folder.iterdir()) == []
 
 
-def test_the_demo_with_its_usual_faults_ends_by_itself(folder: Path) -> None:
-    with run(folder, "demo", "--seconds", "0.2") as demo:
-        output, _ = demo.communicate(timeout=PATIENCE_S)
-    assert demo.returncode == 0, output
-    assert "books in 0.2 s" in output
-    assert list(folder.iterdir()) == []
-
-
 def test_a_demo_whose_reader_left_ends(folder: Path) -> None:
     with run(folder, "demo", "--seconds", "30") as demo:
         until(demo, "LIVE")
@@ -208,20 +225,28 @@ def test_up_runs_on_when_nobody_reads_it(folder: Path) -> None:
 
 
 def test_a_demo_is_where_bots_look_for_it_or_says_where_else(
-    monkeypatch: pytest.MonkeyPatch,
+    folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as other:
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    with (
+        socket.create_server(("127.0.0.1", 0)) as other,
+        socket.create_server(("127.0.0.1", 0)) as page,
+    ):
         usual = f"127.0.0.1:{other.getsockname()[1]}"
         for module in (cli, demonstration):
             monkeypatch.setattr(module, "USUAL_GATEWAY", usual)
+        monkeypatch.setattr(cli, "USUAL_WEB", f"127.0.0.1:{page.getsockname()[1]}")
         elsewhere = CliRunner().invoke(main, ["demo", "--seconds", "0.2"])
         named = CliRunner().invoke(main, ["demo", "--seconds", "0.2", "--gateway", usual])
     there = CliRunner().invoke(main, ["demo", "--seconds", "0.2"])
     assert f" ({usual} is taken), as long as this runs." in elsewhere.stdout
-    assert "books in 0.2 s" in elsewhere.stdout
+    assert " books in " in elsewhere.stdout
+    assert "The page is http://127.0.0.1:" in elsewhere.stdout
     assert named.exit_code == 78
     assert f"cannot serve bots on {usual}" in the_error(named)
     assert f"Bots of your own connect to {usual}, as long as this runs." in there.stdout
+    assert [ran.exit_code for ran in (elsewhere, there)] == [0, 0]
+    assert list(folder.iterdir()) == []
 
 
 def test_the_parts_are_told_what_up_was_told() -> None:
@@ -231,8 +256,11 @@ def test_the_parts_are_told_what_up_was_told() -> None:
         "simulator": ["--seed", "7", "--fault", "kraken-gap", "--fault", "x"],
         "listener": ["--linger-s", "3.0", "--no-audit", "--open"],
         "aggregator": ["--linger-s", "3.0", "--open"],
+        "engine": ["--linger-s", "3.0", "--open"],
         "together": ["--open"],
+        "fix-gateway": ["--tokens", "t", "--linger-s", "3.0", "--open"],
         "gateway": ["--tokens", "t", "--linger-s", "3.0", "--open"],
+        "web": ["--tokens", "t", "--open"],
     }
 
 

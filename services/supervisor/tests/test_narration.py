@@ -5,6 +5,7 @@ import json
 import threading
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from dragonfly_common.wording import command_name
@@ -17,6 +18,13 @@ from supervisor.supervision import LogLine
 OPTIONS = DeploymentOptions(
     venues=("kraken",), instruments=("ETH-BTC",), gateway="127.0.0.1:0", depth=10
 )
+
+
+@pytest.fixture(autouse=True)
+def no_machine_is_too_slow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let what is to be joined or printed wait for the test, however long that stands still."""
+    monkeypatch.setattr("supervisor.narration.GATHER_S", PATIENCE_S)
+    monkeypatch.setattr("supervisor.narration.LAST_LINES_LIMIT_S", PATIENCE_S)
 
 
 def narrated(narrator: Narrator, output: io.StringIO) -> list[str]:
@@ -98,6 +106,15 @@ def test_the_watch_that_it_tells_of_is_let_in() -> None:
     narrator.ready(replace(OPTIONS, more=more), "127.0.0.1:50051", None)
     text = "\n".join(narrated(narrator, output))
     assert "watch --ca-file CA --token-file FILE ETH-BTC" in text
+
+
+def test_where_there_is_an_engine_it_tells_how_to_order() -> None:
+    output = io.StringIO()
+    narrator = a_narrator(output)
+    narrator.ready(replace(OPTIONS, engine=Path("paper.journal")), "127.0.0.1:4711", None)
+    text = "\n".join(narrated(narrator, output))
+    assert "liquidate --gateway 127.0.0.1:4711 ETH-BTC sell 1 --plan" in text
+    assert "paper.journal" in text
 
 
 def test_a_person_is_told_what_matters_and_when() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from terminal.histogram import LONGEST_NS, OCTAVES, Histogram
 
@@ -17,7 +17,6 @@ durations = st.one_of(
 )
 
 
-@settings(max_examples=200)
 @given(st.lists(durations, min_size=1, max_size=1200))
 @example([1_000_003] * 1000)
 @example([*range(2049)])

@@ -9,7 +9,7 @@ import pytest
 from dragonfly_client import Book, Hops, Level
 from dragonfly_client._decode import decode_book
 from dragonfly_protos import market_data_pb2 as pb
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console
@@ -238,7 +238,6 @@ def test_a_terminal_that_has_no_room_for_a_price_is_told_so() -> None:
     assert text == "14 x 20 is too small for ETH-BTC: make it larger"
 
 
-@settings(max_examples=100, deadline=None)
 @given(levels, levels, st.integers(8, 180), st.integers(1, 60), st.integers(0, 70))
 def test_any_book_fits_any_terminal_and_no_price_is_cut(
     bids: tuple[Level, ...], asks: tuple[Level, ...], width: int, height: int, instruments: int

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from decimal import Decimal
 
 import pytest
+from click.testing import CliRunner, Result
 from dragonfly_client import Instrument, Instruments, Market
-from patience import PATIENCE_S
+from dragonfly_common.cli import main
 from rich.cells import cell_len
 from terminal.listing import joined, listed_as_json, rows_of, summary, table
 
@@ -102,16 +101,13 @@ def test_venues_lists_are_joined_by_instrument() -> None:
     assert whole.left_out == {"binance": 1, "kraken": 0}
 
 
-def run(gateway: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "dragonfly_common.cli", "instruments", "--gateway", gateway]
-    return subprocess.run(
-        [*command, *arguments], capture_output=True, text=True, timeout=PATIENCE_S, check=False
-    )
+def run(gateway: str, *arguments: str) -> Result:
+    return CliRunner().invoke(main, ["instruments", "--gateway", gateway, *arguments])
 
 
 def test_the_command_asks_each_venue(stub_address: str) -> None:
     ran = run(stub_address)
-    assert (ran.returncode, ran.stderr) == (0, "")
+    assert (ran.exit_code, ran.stderr) == (0, "")
     assert ran.stdout.splitlines() == [
         "venue    instrument  symbol    tick  lot  min amount  min notional  status",
         "binance  BTC-USD     btc-usd  0.010    -           -             -  trading",
@@ -125,6 +121,6 @@ def test_the_command_asks_each_venue(stub_address: str) -> None:
 
 def test_an_instrument_that_is_none_is_one_sentence(stub_address: str) -> None:
     ran = run(stub_address, "--instrument", "ethbtc")
-    assert (ran.returncode, ran.stdout) == (2, "")
+    assert (ran.exit_code, ran.stdout) == (2, "")
     assert "'ethbtc' is not an instrument" in ran.stderr
     assert "Traceback" not in ran.stderr

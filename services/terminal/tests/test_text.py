@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from terminal.text import (
     amount_text,
@@ -32,7 +32,6 @@ def test_durations(nanoseconds: int, text: str) -> None:
     assert duration_text(nanoseconds) == text
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.integers(0, 10**15))
 def test_a_duration_fits_its_column(nanoseconds: int) -> None:
     assert len(duration_text(nanoseconds)) <= 7
@@ -46,14 +45,12 @@ def test_decimals(prices: tuple[float, ...], decimals: int) -> None:
     assert decimals_of(prices) == decimals
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.decimals("0.00000001", "99999", places=8))
 def test_a_price_is_written_in_full(price: object) -> None:
     value = float(str(price))
     assert float(price_text(value, decimals_of([value])).replace(",", "")) == value
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.floats(1e-8, 1e8))
 def test_an_amount_fits_its_column(amount: float) -> None:
     assert len(amount_text(amount)) <= 11

@@ -14,15 +14,17 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner, Result
 from dragonfly_client import NotFoundError, UnavailableError
 from dragonfly_client.errors import error_of_status
+from dragonfly_common.cli import main
 from dragonfly_common.wording import command_name
 from dragonfly_protos import market_data_pb2 as pb
 from grpc import StatusCode
 from patience import PATIENCE_S, patiently
 from rich.console import Console
 from stub_gateway import StubGateway, make_book
-from terminal import cli, screens
+from terminal import cli, gateway, screens
 from terminal.latency import LatencyScreen, as_json
 from terminal.statistics import WatchSummary
 from terminal.watch import run_watch
@@ -222,17 +224,15 @@ async def test_no_gateway_ends_the_watch(
 
 def test_no_gateway_is_told_with_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("terminal.watch.CONNECT_TIMEOUT_S", 0.1)
-    with pytest.raises(cli.NoGatewayError) as told:
+    with pytest.raises(gateway.NoGatewayError) as told:
         cli.watch.main(["--gateway", "127.0.0.1:1"], standalone_mode=False)
     assert "no gateway at 127.0.0.1:1 within 0.1 s" in str(told.value)
     assert f"start one with `{command_name()} up`" in str(told.value)
     assert told.value.exit_code == 69
 
 
-def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*COMMAND, *arguments], capture_output=True, text=True, timeout=PATIENCE_S, check=False
-    )
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(main, ["watch", *arguments])
 
 
 @pytest.mark.parametrize(
@@ -248,15 +248,21 @@ def test_the_remedy_fits_what_went_wrong(details: str, remedy: str) -> None:
     async def fail() -> None:
         raise error_of_status(StatusCode.UNAVAILABLE, details)
 
-    with pytest.raises((cli.NoGatewayError, cli.RequestError)) as told:
-        cli._run(fail())
+    with pytest.raises((gateway.NoGatewayError, gateway.RequestError)) as told:
+        gateway.run_bot(fail())
     remedies = ["--tls,", "start one", "leave TLS", "--ca-file that"]
     assert remedy in str(told.value)
     assert sum(one in str(told.value) for one in remedies) == 1
 
 
 def test_the_command_prints_lines(stub_address: str) -> None:
-    ran = run("--gateway", stub_address, "--seconds", "0.5", "eth-btc", "BTC-USD")
+    ran = subprocess.run(
+        [*COMMAND, "--gateway", stub_address, "--seconds", "0.5", "eth-btc", "BTC-USD"],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
+    )
     assert (ran.returncode, ran.stderr) == (0, "")
     assert "ETH-BTC BTC-USD: " in ran.stdout
     assert "faults     none" in ran.stdout
@@ -283,21 +289,21 @@ async def test_a_token_comes_from_a_file_or_the_environment(tmp_path: Path, plac
 
 def test_an_unlisted_name_among_others_is_told_in_the_words_of_the_line(stub_address: str) -> None:
     ran = run("--gateway", stub_address, "--seconds", "0.5", "FOO-BAR", "ETH-BTC")
-    assert (ran.returncode, ran.stderr) == (0, "")
-    assert re.search(r"^no venue lists FOO-BAR: see `.*watch --list`$", ran.stdout, re.MULTILINE)
+    assert (ran.exit_code, ran.stderr) == (0, "")
+    assert re.search(r"^no venue lists FOO-BAR: see `.*instruments`$", ran.stdout, re.MULTILINE)
     assert "ETH-BTC    binance LIVE" in ran.stdout
 
 
 def test_the_command_lists(stub_address: str) -> None:
     ran = run("--gateway", stub_address, "--list")
-    assert ran.returncode == 0
+    assert ran.exit_code == 0
     assert ran.stdout.splitlines() == ["ETH-BTC        binance", "BTC-USD        binance"]
 
 
 @pytest.mark.parametrize(
     ("arguments", "code", "sentence"),
     [
-        (["FOO-BAR"], 2, "watch --list`"),
+        (["FOO-BAR"], 2, " instruments`"),
         (["nonsense"], 2, "'nonsense' is not an instrument"),
         (["--ca-file", "/nowhere.pem"], 2, "--ca-file '/nowhere.pem' cannot be read"),
         (["--cert-file", "/nowhere.pem"], 2, "--cert-file and --key-file belong together"),
@@ -312,7 +318,7 @@ def test_a_mistake_is_one_sentence(
     stub_address: str, arguments: list[str], code: int, sentence: str
 ) -> None:
     ran = run("--gateway", stub_address, *arguments)
-    assert ran.returncode == code
+    assert ran.exit_code == code
     assert sentence in ran.stderr
     assert "Traceback" not in ran.stderr
 

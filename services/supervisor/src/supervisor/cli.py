@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Collection, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from contextlib import nullcontext, suppress
+from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import click
@@ -22,6 +24,7 @@ from dragonfly_common.options import (
     bots_options,
     depth_option,
     equivalent_option,
+    fees_option,
     instrument_option,
     linger_option,
     market_options,
@@ -32,19 +35,31 @@ from dragonfly_venues.registry import venue_names
 from rich.console import Console
 
 from supervisor.awake import DEVICE, awake
+from supervisor.config_cli import config_option
 from supervisor.demonstration import (
     SECONDS_WITHOUT_TERMINAL,
     demonstrate,
     usual_faults,
 )
 from supervisor.narration import LEVELS, Narrator
-from supervisor.plan import USUAL_GATEWAY, DeploymentOptions
+from supervisor.plan import USUAL_GATEWAY, USUAL_WEB, DeploymentOptions
 from supervisor.session import running_system
 
 __all__ = ["demo", "up"]
 
 USUAL_VENUES: Final = ("binance", "bitstamp", "kraken")
 """The venues that are listened to where nothing else is asked for."""
+
+DEMO_FEES: Final = ("*=20", "binance=10", "bitstamp=30", "kraken=26")
+"""Taker fees in basis points, about what these venues ask of small customers."""
+
+FIX_EXAMPLES: Final = {
+    "--protocol": "fix",
+    "--fix-url": "fix+tls://host:9000",
+    "--fix-key": "key.pem",
+    "--fix-api-key": "key.txt",
+}
+"""Options of the listener of a venue by FIX, with an example of how each is written."""
 
 PASSED_ON: Final[Mapping[str, Collection[str]]] = {
     "simulator": ("rate", "seed", "faults"),
@@ -57,11 +72,17 @@ PASSED_ON: Final[Mapping[str, Collection[str]]] = {
         "open_",
     ),
     "aggregator": ("linger_s", "open_", "equivalences"),
+    "engine": ("linger_s", "open_", "fees"),
     "together": ("open_",),
-    "gateway": (
+    "fix-gateway": (
         *("linger_s", "open_", "equivalences"),
         *("tls_cert", "tls_key", "tls_client_ca", "tokens"),
     ),
+    "gateway": (
+        *("linger_s", "open_", "equivalences"),
+        *("tls_cert", "tls_key", "tls_client_ca", "tokens", "fees"),
+    ),
+    "web": ("open_", "tls_cert", "tls_key", "tokens"),
 }
 """Which options of `up` are its parts' own, by their parameters' names."""
 
@@ -81,12 +102,23 @@ def _venue_option(command: Any) -> Any:
     )(command)
 
 
+def _accounts_option(goes_with: str) -> Callable[[Any], Any]:
+    return click.option(
+        "--accounts",
+        metavar="FILE",
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        help=f"With {goes_with}: have the engine trade at the simulated venues by their own"
+        " protocols, with the accounts of this file (docs/execution.md). Else fills are assumed.",
+    )
+
+
 _instrument_option: Final = instrument_option(
     "Always followed; the first is the gateway's default; may be repeated.", ("ETH-BTC",)
 )
 
 
 @click.command(cls=LoggedCommand)
+@config_option
 @_venue_option
 @_instrument_option
 @equivalent_option
@@ -98,7 +130,26 @@ _instrument_option: Final = instrument_option(
     metavar="HOST:PORT",
     help="Where bots connect.",
 )
+@click.option(
+    "--fix",
+    metavar="HOST:PORT",
+    help="Where customers connect over FIX.  [default: nowhere]",
+)
+@click.option(
+    "--web",
+    metavar="HOST:PORT",
+    help="Where browsers find a page, and whoever speaks JSON the books.  [default: nowhere]",
+)
+@click.option(
+    "--engine",
+    metavar="JOURNAL",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Take orders, on paper unless its variables say otherwise, with this file as the engine's"
+    " journal; as --apart.",
+)
+@_accounts_option("--simulated and --engine")
 @bots_options
+@fees_option
 @linger_option("How long an instrument is kept after the last bot left it.")
 @audit_options
 @click.option(
@@ -127,6 +178,28 @@ _instrument_option: Final = instrument_option(
 )
 @click.option(
     "--rest-url", "rest_urls", multiple=True, metavar="VENUE=URL", help="Another REST address."
+)
+@click.option(
+    "--protocol",
+    "protocols",
+    multiple=True,
+    metavar="VENUE=fix",
+    help="By which a venue's books come, where that is not WebSocket.",
+)
+@click.option("--fix-url", "fix_urls", multiple=True, metavar="VENUE=URL", help="Its address.")
+@click.option(
+    "--fix-key",
+    "fix_keys",
+    multiple=True,
+    metavar="VENUE=FILE",
+    help="The Ed25519 private key that signs our Logon there; mode 0600.",
+)
+@click.option(
+    "--fix-api-key",
+    "fix_api_keys",
+    multiple=True,
+    metavar="VENUE=FILE",
+    help="The API key that the venue gave for it; mode 0600.",
 )
 @click.option(
     "--ca-file",
@@ -164,12 +237,20 @@ def up(
     equivalences: Equivalences,
     depth: int,
     gateway: str,
+    fix: str | None,
+    web: str | None,
+    engine: Path | None,
+    accounts: Path | None,
     apart: bool,
     status: str | None,
     keep_awake: bool,
     simulated: bool,
     ws_urls: tuple[str, ...],
     rest_urls: tuple[str, ...],
+    protocols: tuple[str, ...],
+    fix_urls: tuple[str, ...],
+    fix_keys: tuple[str, ...],
+    fix_api_keys: tuple[str, ...],
     ca_file: Path | None,
     state_dir: Path | None,
     log_level: str | None,
@@ -178,19 +259,33 @@ def up(
 ) -> None:
     """Run the whole system on this machine, and start again what dies.
 
-    Any other option of a service is given by its variable, such as DRAGONFLY_GATEWAY_MAX_STREAMS.
+    Any other option of a service is given by its variable, such as DRAGONFLY_GATEWAY_MAX_STREAMS,
+    or in its table of the file.
 
     \b
     Example:
       dragonfly up --simulated
       dragonfly up --venue binance --venue bitstamp --instrument ETH-BTC
+      dragonfly up --config dragonfly.toml
     """
     split_host_port(gateway)
-    if simulated and (ws_urls or rest_urls or ca_file):
+    for address in filter(None, (fix, web)):
+        split_host_port(address)
+    if simulated and (ws_urls or rest_urls or ca_file or fix_urls or fix_keys or fix_api_keys):
         raise ConfigError(
-            "--simulated venues are where the simulator puts them: "
-            "leave out --simulated, or --ws-url, --rest-url and --ca-file"
+            "--simulated venues are where the simulator puts them, and it makes the keys: "
+            "leave out --simulated, or --ws-url, --rest-url, --ca-file and --fix-…"
         )
+    if accounts is not None:
+        _check_accounts(engine, simulated=simulated)
+    by_fix = {
+        "--protocol": protocols,
+        "--fix-url": fix_urls,
+        "--fix-key": fix_keys,
+        "--fix-api-key": fix_api_keys,
+    }
+    # An engine has a life of its own: what ends another service must not end it.
+    apart = apart or engine is not None
     more = {part: _given_words(context, names) for part, names in PASSED_ON.items()}
     if more["simulator"] and not simulated:
         raise ConfigError(
@@ -198,8 +293,9 @@ def up(
         )
     if apart and status:
         raise ConfigError(
-            f"--apart leaves no one process whose status {status} could serve: leave out one of "
-            "them, or say where a service's is as DRAGONFLY_GATEWAY_STATUS"
+            f"--apart leaves no one process whose status {status} could serve, and --engine is"
+            " apart too: leave out one of them, or say where a service's is as"
+            " DRAGONFLY_GATEWAY_STATUS"
         )
     options = DeploymentOptions(
         venues=_venues(venues),
@@ -208,10 +304,18 @@ def up(
         depth=depth,
         ws_urls=_by_venue("--ws-url", ws_urls, venues),
         rest_urls=_by_venue("--rest-url", rest_urls, venues),
+        by_fix={
+            option: _by_venue(option, pairs, venues, FIX_EXAMPLES[option])
+            for option, pairs in by_fix.items()
+        },
         ca_file=ca_file,
         state_dir=state_dir or (None if simulated else _usual_state_dir()),
         apart=apart,
         equivalences=equivalences,
+        fix=fix,
+        web=web,
+        engine=engine,
+        accounts=accounts,
         status=status,
         more=more,
     )
@@ -220,6 +324,17 @@ def up(
     narrator = Narrator(console, log_level, as_json=not for_people)
     with awake() if keep_awake else nullcontext():
         _run(_up(options, narrator, simulated=simulated))
+
+
+def _check_accounts(engine: Path | None, *, simulated: bool) -> None:
+    if engine is None or not simulated:
+        raise ConfigError(
+            "--accounts are of simulated venues, for an engine: add --simulated and --engine"
+        )
+    if engine.exists():
+        raise ConfigError(
+            f"{engine} has orders of simulated venues that have forgotten them: name a new --engine"
+        )
 
 
 def _usual_state_dir() -> Path | None:
@@ -241,6 +356,11 @@ def _usual_state_dir() -> Path | None:
     help=f"Where bots connect.  [default: {USUAL_GATEWAY}, or another port where that is taken]",
 )
 @click.option(
+    "--web",
+    metavar="HOST:PORT",
+    help=f"Where the page is.  [default: {USUAL_WEB}, or another port where that is taken]",
+)
+@click.option(
     "--seconds",
     type=NumberRange(min=0, min_open=True),
     help=f"End so long after the first book.  [default: at Ctrl-C; "
@@ -249,9 +369,17 @@ def _usual_state_dir() -> Path | None:
 @market_options
 @click.option("--no-faults", is_flag=True, help="Let nothing go wrong.")
 @click.option(
+    "--liquidate",
+    "liquidates",
+    is_flag=True,
+    help="Instead of a ladder: sell 20 of the first instrument in half a minute, on paper, and show"
+    " what it cost.",
+)
+@_accounts_option("--liquidate")
+@click.option(
     "--svg",
     type=click.Path(dir_okay=False, writable=True, path_type=Path),
-    help="Leave a picture of the last ladder in this file.",
+    help="Leave a picture of the last ladder, or of what the order cost, in this file.",
 )
 def demo(
     *,
@@ -259,11 +387,14 @@ def demo(
     instruments: tuple[str, ...],
     depth: int,
     gateway: str | None,
+    web: str | None,
     seconds: float | None,
     rate: float,
     seed: int,
     faults: tuple[str, ...],
     no_faults: bool,
+    liquidates: bool,
+    accounts: Path | None,
     svg: Path | None,
 ) -> None:
     """Run the whole system against simulated venues, and show a live ladder.
@@ -274,10 +405,13 @@ def demo(
     \b
     Example:
       dragonfly demo --seconds 20 --fault "kraken silence at=5 for=3"
+      dragonfly demo --liquidate
     """
+    if accounts is not None and not liquidates:
+        raise ConfigError("--accounts are for an order: add --liquidate, or leave them out")
     venues = _venues(venues)
-    if gateway is not None:
-        split_host_port(gateway)
+    for address in filter(None, (gateway, web)):
+        split_host_port(address)
     if no_faults:
         faults = ()
     elif not faults:
@@ -288,9 +422,18 @@ def demo(
         instruments=instruments,
         gateway=gateway or USUAL_GATEWAY,
         depth=depth,
+        web=web or USUAL_WEB,
         more={"simulator": [*simulator, *(word for spec in faults for word in ("--fault", spec))]},
     )
-    _run(demonstrate(options, seconds, svg, moves=gateway is None))
+    free = {option for option, at in (("gateway", gateway), ("web", web)) if at is None}
+    with TemporaryDirectory(prefix="dragonfly-demo-") as folder:
+        if liquidates:
+            fees = ["--fees", ",".join(DEMO_FEES)]
+            more = {**options.more, "gateway": fees, "engine": fees}
+            journal = Path(folder) / "journal"
+            options = replace(options, engine=journal, accounts=accounts, apart=True, more=more)
+        scene = "liquidation" if liquidates else "ladder"
+        _run(demonstrate(options, seconds, svg, scene=scene, moves=free))
 
 
 async def _up(options: DeploymentOptions, narrator: Narrator, *, simulated: bool) -> None:
@@ -299,7 +442,7 @@ async def _up(options: DeploymentOptions, narrator: Narrator, *, simulated: bool
         async with running_system(
             options, simulated=simulated, on_log=narrator.log, on_notice=narrator.notice
         ) as system:
-            narrator.ready(options, system.gateway, system.control)
+            narrator.ready(options, system.gateway, system.control, system.fix, system.web)
             await system.until_refused()
 
 
@@ -347,17 +490,21 @@ def _venues(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
-def _by_venue(option: str, pairs: Sequence[str], venues: Sequence[str]) -> dict[str, str]:
-    """Return {venue: url} of `binance=wss://…` words; the listener judges the URL itself."""
+def _by_venue(
+    option: str, pairs: Sequence[str], venues: Sequence[str], example: str = "wss://host"
+) -> dict[str, str]:
+    """Return {venue: value} of `binance=wss://…` words; the listener judges the value itself."""
     found = {}
     for pair in pairs:
-        venue, equals, url = pair.partition("=")
-        if not equals or not url:
-            raise ConfigError(f"{option} {pair!r} is not VENUE=URL: write binance=wss://host")
+        venue, equals, value = pair.partition("=")
+        if not equals or not value:
+            raise ConfigError(
+                f"{option} {pair!r} does not say of which venue: write {option} binance={example}"
+            )
         if venue not in venues:
             raise ConfigError(
                 f"{option} {pair!r} names a venue that is not run: add --venue {venue}, "
                 f"or name one of {', '.join(venues)}"
             )
-        found[venue] = url
+        found[venue] = value
     return found

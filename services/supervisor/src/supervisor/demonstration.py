@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from importlib.metadata import entry_points
@@ -24,8 +24,9 @@ __all__ = [
     "usual_faults",
 ]
 
+ANY_PORT: Final = "127.0.0.1:0"
 ENTRY_POINT: Final = "dragonfly.demo"
-"""Where the terminal registers its ladder: no service imports another."""
+"""Where the terminal registers its scenes: no service imports another."""
 
 SECONDS_WITHOUT_TERMINAL: Final = 30.0
 
@@ -39,8 +40,8 @@ _USUAL_FAULTS: Final = (
 )
 
 
-class PrepareLadder(Protocol):
-    """Return what shows the ladder of the gateway at an address; both raise a `UserError`."""
+class PrepareScene(Protocol):
+    """Return what shows something of the gateway at an address; both raise a `UserError`."""
 
     def __call__(
         self,
@@ -59,20 +60,27 @@ def usual_faults(venues: Sequence[str]) -> list[str]:
 
 
 async def demonstrate(
-    options: DeploymentOptions, seconds: float | None, svg: Path | None, *, moves: bool = False
+    options: DeploymentOptions,
+    seconds: float | None,
+    svg: Path | None,
+    *,
+    scene: str = "ladder",
+    moves: Collection[str] = (),
 ) -> None:
     """Run the system of `options` and watch it: `seconds`, or until cancelled in a terminal.
 
-    Where it `moves`, bots connect to another port if the one of `options` is taken.
+    `scene` is what is shown: the ladder, or a liquidation, which ends by itself.
+
+    What `moves` (the gateway, the web) has another port if the one of `options` is taken.
 
     Raises:
         UserError: a process cannot run as it was told to, or refused the bot.
     """
     console = Console(highlight=False)
-    if seconds is None and not console.is_terminal:
+    if seconds is None and not console.is_terminal and scene == "ladder":
         seconds = SECONDS_WITHOUT_TERMINAL
     ticker = Ticker()
-    show_ladder = _find_ladder()(
+    show = _find_scene(scene)(
         options.instruments,
         seconds=seconds,
         console=console,
@@ -88,33 +96,45 @@ async def demonstrate(
             )
             return await running.enter_async_context(system)
 
-        try:
-            system = await run(options)
-        except StartupError as error:
-            if not moves or options.gateway not in str(error):
-                raise
-            system = await run(replace(options, gateway="127.0.0.1:0"))
-        console.print(_where(options, system.gateway), style="dim", soft_wrap=True)
-        await _while_it_runs(system, asyncio.ensure_future(show_ladder(system.gateway)))
+        asked, moving = options, {*moves}
+        while True:
+            try:
+                system = await run(asked)
+                break
+            except StartupError as error:
+                taken = next((one for one in moving if getattr(asked, one) in str(error)), None)
+                if taken is None:
+                    raise
+                moving.discard(taken)
+                asked = (
+                    replace(asked, gateway=ANY_PORT)
+                    if taken == "gateway"
+                    else replace(asked, web=ANY_PORT)
+                )
+        console.print(_where(options, system), style="dim", soft_wrap=True)
+        await _while_it_runs(system, asyncio.ensure_future(show(system.gateway)))
 
 
-def _find_ladder() -> PrepareLadder:
+def _find_scene(name: str) -> PrepareScene:
     try:
-        (found,) = entry_points(group=ENTRY_POINT, name="ladder")
-        prepare: PrepareLadder = found.load()
+        (found,) = entry_points(group=ENTRY_POINT, name=name)
+        prepare: PrepareScene = found.load()
     except (ValueError, ModuleNotFoundError) as error:
         missing = getattr(error, "name", None) or "dragonflybot-terminal"
         raise ConfigError(
-            f"`demo` shows a ladder and needs the package {missing}, which is not installed: "
+            f"`demo` shows a {name} and needs the package {missing}, which is not installed: "
             "install it, or run `up --simulated`"
         ) from None
     return prepare
 
 
-def _where(options: DeploymentOptions, gateway: str) -> str:
-    moved = options.gateway == USUAL_GATEWAY != gateway
+def _where(options: DeploymentOptions, system: System) -> str:
+    moved = options.gateway == USUAL_GATEWAY != system.gateway
     taken = f" ({USUAL_GATEWAY} is taken)" if moved else ""
-    return f"Bots of your own connect to {gateway}{taken}, as long as this runs."
+    return (
+        f"The page is {system.web}\n"
+        f"Bots of your own connect to {system.gateway}{taken}, as long as this runs."
+    )
 
 
 async def _while_it_runs(system: System, watching: asyncio.Future[object]) -> None:

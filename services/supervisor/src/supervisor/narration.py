@@ -27,7 +27,7 @@ from dragonfly_common.wording import command_name
 from rich.console import Console
 from rich.text import Text
 
-from supervisor.plan import USUAL_GATEWAY, DeploymentOptions
+from supervisor.plan import USUAL_GATEWAY, DeploymentOptions, from_here
 from supervisor.supervision import LogLine
 
 __all__ = ["LEVELS", "Narrator", "News", "Story", "Ticker"]
@@ -181,20 +181,35 @@ class Narrator:
         if not self._as_json:
             self._tell(Text(f"Starting the services, with {whose} venues …", style="dim"))
 
-    def ready(self, options: DeploymentOptions, gateway: str, control: str | None) -> None:
+    def ready(
+        self,
+        options: DeploymentOptions,
+        gateway: str,
+        control: str | None,
+        fix: str | None = None,
+        web: str | None = None,
+    ) -> None:
         """Print where everything is, and what to do next."""
         if self._as_json:
             facts = {"gateway": gateway, "control": control, "instruments": [*options.instruments]}
-            self._tell(Text(log.line("info", "up", "up", **facts, venues=[*options.venues])))
+            more = {key: at for key, at in (("fix", fix), ("web", web)) if at}
+            told = log.line("info", "up", "up", **facts, **more, venues=[*options.venues])
+            self._tell(Text(told))
             return
-        name, near = command_name(), _from_here(gateway)
+        name, near = command_name(), from_here(gateway)
         at = "" if near == USUAL_GATEWAY else f" --gateway {near}"
+        bot = f"{at}{_credentials(options)} {options.instruments[0]}"
         rows = {
+            **({"people": web} if web else {}),
             "bots": gateway,
+            **({"FIX": fix} if fix else {}),
             "venues": ", ".join(options.venues) + (" (simulated)" if control else ""),
             "instruments": ", ".join(options.instruments),
-            "watch it": f"{name} watch{at}{_credentials(options)} {options.instruments[0]}",
+            **({"journal": str(options.engine)} if options.engine else {}),
+            "watch it": f"{name} watch{bot}",
         }
+        if options.engine:
+            rows["trade on it"] = f"{name} liquidate{bot} sell 1 --plan"
         if control:
             fault = f"{name} fault --control {control}"
             rows["break it"] = f"{fault} {options.venues[-1]} silence --seconds 5"
@@ -302,12 +317,6 @@ def _facts(line: LogLine) -> str:
         if key not in _SAID | {"reason", "detail", "remedy"} and value is not None
     ]
     return (f" ({', '.join(others)})" if others else "") + "".join(f"; {one}" for one in story)
-
-
-def _from_here(gateway: str) -> str:
-    """Return where a bot of this machine finds a gateway that listens at all its addresses."""
-    host, _, port = gateway.rpartition(":")
-    return f"127.0.0.1:{port}" if host in {"", "0.0.0.0", "[::]"} else gateway  # noqa: S104
 
 
 def _credentials(options: DeploymentOptions) -> str:

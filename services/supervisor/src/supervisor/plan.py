@@ -4,7 +4,10 @@
     services            all of the following in one process, unless they are to be apart
     listener.<venue>    one per venue
     aggregator          connects to every listener
+    engine?             connects to the aggregator; always a process of its own, as all are then
+    fix-gateway?        connects to the aggregator; customers connect to it
     gateway             connects to the aggregator; bots connect to it
+    web?                a bot of the gateway, always a process of its own; browsers connect to it
 
 Order matters only for the simulator, whose address the listeners need: the bus waits for whoever is
 not there yet.
@@ -17,39 +20,56 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Final, TypedDict
+from typing import Final, NotRequired, TypedDict
 from urllib.parse import urlsplit
 
 from dragonfly_common.equivalence import Equivalences
 
 __all__ = [
+    "ENGINE",
     "USUAL_GATEWAY",
+    "USUAL_WEB",
     "DeploymentOptions",
     "Facts",
     "Process",
+    "from_here",
     "plan_services",
     "plan_simulator",
+    "plan_web",
 ]
 
 USUAL_GATEWAY: Final = "127.0.0.1:50051"
 """Where bots look for a gateway that they are told nothing of."""
 
+USUAL_WEB: Final = "127.0.0.1:50080"
+"""Where the demo's page is."""
+
 SIMULATOR: Final = "simulator"
 GATEWAY: Final = "gateway"
+ENGINE: Final = "engine"
+FIX_GATEWAY: Final = "fix-gateway"
+WEB: Final = "web"
 TOGETHER: Final = "services"
 
 
 class VenueAddresses(TypedDict):
-    """Where a simulated venue is."""
+    """Where a simulated venue is, and the files of who may log on to it by FIX."""
 
     ws: str
     rest: str
+    fix: NotRequired[str]
+    fix_key: NotRequired[str]
+    fix_api_key: NotRequired[str]
 
 
 class Facts(TypedDict, total=False):
     """The facts that a process tells when it is ready."""
 
     address: str
+    fix: str
+    """The address of the FIX gateway."""
+    web: str
+    """The address of the page, as browsers take it."""
     venues: dict[str, VenueAddresses]
     control: str
 
@@ -64,17 +84,34 @@ class DeploymentOptions:
     depth: int
     ws_urls: Mapping[str, str] = field(default_factory=dict)
     rest_urls: Mapping[str, str] = field(default_factory=dict)
+    by_fix: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Options of venues that are listened to by FIX: values by option and venue."""
     ca_file: Path | None = None
     state_dir: Path | None = None
     """Where listeners keep what must outlive a restart."""
     apart: bool = False
     """Each service has a process of its own."""
     equivalences: Equivalences = field(default_factory=Equivalences)
-    """What of the instruments has a name of its own; listeners are told what it is made of."""
+    """Equivalences that have a name of their own; listeners are told the instruments of them."""
+    fix: str | None = None
+    """Where customers connect over FIX."""
+    web: str | None = None
+    """Where browsers connect."""
+    engine: Path | None = None
+    """The journal of an execution engine, which needs services that are apart; what customers are
+    told of orders by FIX is kept beside it."""
+    accounts: Path | None = None
+    """The file of accounts at simulated venues, at which the engine then trades."""
     status: str | None = None
     """Where the one process serves its status."""
     more: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    """What else a part is told: words of each service's, and of `together`."""
+    """Further words of each part's command line, and of `together`."""
+
+    @property
+    def venues_by_fix(self) -> Sequence[str]:
+        """Those that are listened to by FIX."""
+        protocols = self.by_fix.get("--protocol", {})
+        return [venue for venue, protocol in protocols.items() if protocol == "fix"]
 
 
 @dataclass(frozen=True)
@@ -87,9 +124,16 @@ class Process:
     def pinned(self, facts: Facts) -> Process:
         """Return what to start after a death: at the very address that others know by now."""
         if self.name == SIMULATOR and "control" in facts:
-            return self._with("--port", str(urlsplit(facts["control"]).port))
+            # One venue at most has an address for FIX.
+            by_fix = [at["fix"] for at in facts.get("venues", {}).values() if "fix" in at]
+            fix = [("--fix", urlsplit(address).netloc) for address in by_fix]
+            return self._with(("--port", str(urlsplit(facts["control"]).port)), *fix)
         if self.name == GATEWAY and "address" in facts:
-            return self._with("--bind", facts["address"])
+            return self._with(("--bind", facts["address"]))
+        if self.name == FIX_GATEWAY and "fix" in facts:
+            return self._with(("--bind", facts["fix"]))
+        if self.name == WEB and "web" in facts:
+            return self._with(("--bind", urlsplit(facts["web"]).netloc))
         if self.name == TOGETHER and "address" in facts:
             argv = [self.argv[0]]
             for option, word in pairwise(self.argv):
@@ -99,22 +143,31 @@ class Process:
         return self
 
     def in_words_of_up(self, sentence: str) -> str:
-        """Return `sentence` with the option of `up` that this process's `--bind` comes from."""
-        return sentence if self.name == SIMULATOR else sentence.replace("--bind", "--gateway")
+        """Return `sentence` with the option of `up` that this process's own comes from."""
+        if self.name == SIMULATOR:
+            return sentence.replace("--fix ", "--protocol ").replace("--fix,", "--protocol,")
+        # Only the FIX gateway has customers.
+        option = "--web" if self.name == WEB else "--gateway"
+        # `--plain` is no option of `up`.
+        sentence = sentence.replace("--plain", "DRAGONFLY_FIX_GATEWAY_PLAIN=true")
+        return sentence.replace("--bind", "--fix" if "customers" in sentence else option)
 
-    def _with(self, option: str, value: str) -> Process:
+    def _with(self, *given: tuple[str, str]) -> Process:
         argv = list(self.argv)
-        argv[argv.index(option) + 1] = value
+        for option, value in given:
+            argv[argv.index(option) + 1] = value
         return replace(self, argv=tuple(argv))
 
 
-def plan_simulator(options: DeploymentOptions) -> Process:
-    """Return the simulator, on a port of the machine's choice.
+def plan_simulator(options: DeploymentOptions, keys: Path | None) -> Process:
+    """Return the simulator, on ports of the machine's choice; it serves FIX where it has `keys`.
 
     What is followed is not named to it: it would list whatever a person mistyped.
     """
     argv = [
         *("simulator", "--port", "0"),
+        *(("--fix", "127.0.0.1:0", "--fix-keys", str(keys)) if keys else ()),
+        *_given("--accounts", options.accounts),
         *_each("--venue", options.venues),
         *options.more.get("simulator", ()),
     ]
@@ -136,6 +189,11 @@ def plan_services(options: DeploymentOptions, folder: Path | None) -> list[Proce
                 *("listener", "--venue", venue, "--bind", address),
                 *_given("--ws-url", options.ws_urls.get(venue)),
                 *_given("--rest-url", options.rest_urls.get(venue)),
+                *(
+                    word
+                    for option, values in options.by_fix.items()
+                    for word in _given(option, values.get(venue))
+                ),
                 *_given("--ca-file", options.ca_file),
                 *_given("--state-dir", options.state_dir),
                 *common,
@@ -146,16 +204,41 @@ def plan_services(options: DeploymentOptions, folder: Path | None) -> list[Proce
         for venue, address in listeners.items()
     ]
     merge = ["aggregator", "--bind", aggregator, *_each("--upstream", listeners.values())]
-    serve = ["gateway", "--bind", options.gateway, "--upstream", aggregator]
+    serve = ("--upstream", aggregator)
+    engine = f"{joint}engine"
+    if options.engine:
+        work = [ENGINE, "--bind", engine, "--journal", str(options.engine), *serve, *followed]
+        processes.append(_process(ENGINE, [*work, *options.more.get(ENGINE, ())]))
+    orders = ("--engine", engine) if options.engine else ()
+    store = ("--order-store", f"{options.engine}.fix-orders") if options.engine else ()
+    customers = [FIX_GATEWAY, "--bind", str(options.fix), *serve, *orders, *store]
+    # The gateway is the last: its address is the system's.
+    others = [
+        ("aggregator", merge),
+        *([(FIX_GATEWAY, customers)] if options.fix else []),
+        (GATEWAY, [GATEWAY, "--bind", options.gateway, *serve, *orders]),
+    ]
     processes += [
         _process(name, [*argv, *common, *markets, *options.more.get(name, ())])
-        for name, argv in (("aggregator", merge), (GATEWAY, serve))
+        for name, argv in others
     ]
     if options.apart:
         return processes
     services = _each("--service", (shlex.join(process.argv) for process in processes))
     more = (*_given("--status", options.status), *options.more.get("together", ()))
     return [_process(TOGETHER, ["together", *services, *more])]
+
+
+def plan_web(options: DeploymentOptions, bind: str, gateway: str) -> Process:
+    """Return the web gateway, apart from the others: what people look at delays no quote."""
+    more = (*_each("--instrument", options.instruments), *options.more.get(WEB, ()))
+    return _process(WEB, [WEB, "--bind", bind, "--gateway", from_here(gateway), *more])
+
+
+def from_here(gateway: str) -> str:
+    """Return where a bot of this machine finds a gateway that listens at all its addresses."""
+    host, _, port = gateway.rpartition(":")
+    return f"127.0.0.1:{port}" if host in {"", "0.0.0.0", "[::]"} else gateway  # noqa: S104
 
 
 def _part(text: str) -> Process:

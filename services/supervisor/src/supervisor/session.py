@@ -5,25 +5,45 @@ from __future__ import annotations
 import asyncio
 import os
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from supervisor.plan import DeploymentOptions, Facts, Process, plan_services, plan_simulator
+from supervisor.accounts import account_keys
+from supervisor.plan import (
+    ENGINE,
+    DeploymentOptions,
+    Facts,
+    Process,
+    plan_services,
+    plan_simulator,
+    plan_web,
+)
 from supervisor.supervision import LogLine, Supervisor
 
 __all__ = ["System", "running_system"]
 
 LONGEST_FOLDER_BYTES: Final = 107 - len("/dragonfly-12345678/aggregator")
+FIX_FACTS: Final = {"--fix-url": "fix", "--fix-key": "fix_key", "--fix-api-key": "fix_api_key"}
+"""Facts about a venue's simulated FIX, by the listener's option for each."""
 
 
 class System:
     """A system that is running: where bots connect, and what ends when something is refused."""
 
-    def __init__(self, gateway: str, control: str | None, failed: asyncio.Future[None]) -> None:
+    def __init__(
+        self,
+        gateway: str,
+        fix: str | None,
+        web: str | None,
+        control: str | None,
+        failed: asyncio.Future[None],
+    ) -> None:
         self.gateway = gateway
+        self.fix = fix
+        self.web = web
         self.control = control
         self._failed = failed
 
@@ -55,17 +75,28 @@ async def running_system(
         tasks.append(task)
         return ready
 
-    with _sockets(options) as folder:
+    with (
+        _folder(wanted=options.apart) as folder,
+        # Kept over the simulator's restarts, so that it knows the same key again.
+        _folder(wanted=simulated and bool(options.venues_by_fix)) as keys,
+    ):
         supervisor = Supervisor(on_log, on_notice, folder)
         try:
             control = None
             if simulated:
-                facts = await _unless(failed, await start(plan_simulator(options)))
+                facts = await _unless(failed, await start(plan_simulator(options, keys)))
                 control = facts["control"]
                 options = _at_simulator(options, facts)
+                if folder is not None and options.accounts is not None:
+                    options = _with_accounts(options, facts, account_keys(options.accounts, folder))
             readies = [await start(process) for process in plan_services(options, folder)]
-            *_, gateway = [await _unless(failed, ready) for ready in readies]
-            yield System(gateway["address"], control, failed)
+            told = [await _unless(failed, ready) for ready in readies]
+            fix = next((facts["fix"] for facts in told if "fix" in facts), None)
+            gateway, web = told[-1]["address"], None
+            if options.web:
+                facts = await _unless(failed, await start(plan_web(options, options.web, gateway)))
+                web = facts["web"]
+            yield System(gateway, fix, web, control, failed)
         finally:
             await supervisor.stop()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -74,9 +105,9 @@ async def running_system(
 
 
 @contextmanager
-def _sockets(options: DeploymentOptions) -> Iterator[Path | None]:
-    """Yield the folder of the sockets that join services, None where they share a process."""
-    if not options.apart:
+def _folder(*, wanted: bool) -> Iterator[Path | None]:
+    """Yield a folder that goes at the end, None where none is wanted."""
+    if not wanted:
         yield None
         return
     with tempfile.TemporaryDirectory(prefix="dragonfly-", dir=_short_folder()) as folder:
@@ -93,11 +124,36 @@ def _short_folder() -> str:
 
 def _at_simulator(options: DeploymentOptions, facts: Facts) -> DeploymentOptions:
     venues = facts["venues"]
+    by_fix = dict(options.by_fix)
+    for option, fact in FIX_FACTS.items():
+        told = {venue: venues[venue].get(fact) for venue in options.venues_by_fix}
+        by_fix[option] = {venue: str(value) for venue, value in told.items() if value}
     return replace(
         options,
-        ws_urls={venue: at["ws"] for venue, at in venues.items()},
+        ws_urls={
+            venue: at["ws"] for venue, at in venues.items() if venue not in options.venues_by_fix
+        },
         rest_urls={venue: at["rest"] for venue, at in venues.items()},
+        by_fix=by_fix,
     )
+
+
+def _with_accounts(
+    options: DeploymentOptions, facts: Facts, keys: Mapping[str, Path]
+) -> DeploymentOptions:
+    """Have the engine trade at the simulated venues of which it has keys."""
+    words = [
+        word
+        for venue, at in facts["venues"].items()
+        if venue in keys
+        for word in (
+            f"--paper={venue}",
+            f"--key-file={venue}={keys[venue]}",
+            f"--ws-url={venue}={at['ws']}",
+            f"--rest-url={venue}={at['rest']}",
+        )
+    ]
+    return replace(options, more={**options.more, ENGINE: (*options.more.get(ENGINE, ()), *words)})
 
 
 def _fail(failed: asyncio.Future[None], done: asyncio.Task[None]) -> None:

@@ -1,191 +1,126 @@
-"""`dragonfly watch`, `latency` and `instruments`: bots that show what they receive."""
+"""`dragonfly watch`, `status`, `explain`, `latency`, `price`, `instruments`: bots."""
 
 from __future__ import annotations
 
-import asyncio
-import os
-import re
-import signal
 import sys
-from collections.abc import Callable, Coroutine
+import time
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Literal, TypeVar
 
 import click
-from dragonfly_client.client import DEFAULT_TARGET, DragonflyClient
-from dragonfly_client.errors import (
-    WANTS_TLS,
-    CertificateError,
-    ClientError,
-    NotReadyError,
-    SettingError,
-    UnavailableError,
-)
-from dragonfly_client.tls import Tls, warn_if_exposed
+from dragonfly_client.errors import NotFoundError
+from dragonfly_client.explaining import explain as explanations_of
+from dragonfly_client.messages import FeedStanding, Instrument, Venue, View
 from dragonfly_common.equivalence import normalise_market
-from dragonfly_common.errors import ExitCode, UserError
-from dragonfly_common.options import NumberRange
 from dragonfly_common.types import normalise_instrument
-from dragonfly_common.wording import command_name
+from dragonfly_pricing.fees import parse_fees
 from rich.console import Console
+from rich.live import Live
 
+from terminal.board import CSV_COLUMNS, BoardScreen, RecordScreen, csv_record
+from terminal.gateway import GatewayToAsk, for_the_line, gateway_options, run_bot, seconds_option
 from terminal.latency import LatencyScreen, as_json
 from terminal.listing import joined, listed_as_json, rows_of, summary, table
+from terminal.pricing import priced_as_lines
+from terminal.reporting import explained_as_lines, status_as_lines
+from terminal.text import told_as_json
 from terminal.watch import run_watch
 
-__all__ = ["instruments", "latency", "watch"]
+__all__ = ["explain", "instruments", "latency", "price", "status", "watch"]
 
-FILE: Final = click.Path(dir_okay=False, path_type=Path)
-TOKEN_VARIABLE: Final = "DRAGONFLY_WATCH_TOKEN"  # noqa: S105 - the name, not the token
-
-
-TLS_OPTIONS: Final = ("ca_file", "cert_file", "key_file", "server_name")
-_ARGUMENT: Final = re.compile(rf"\b(?:{'|'.join(TLS_OPTIONS)}|token_file)\b")
-_TOKEN_TO_SEND: Final = re.compile(r"send metadata `authorization[^`]*`")
-
-
-class NoGatewayError(UserError):
-    """Nothing answers at the address, or nothing is behind it yet."""
-
-    exit_code = ExitCode.UNAVAILABLE
-
-
-class RequestError(UserError):
-    """The gateway, or the client itself, says no; the message is its sentence."""
-
-    exit_code = ExitCode.USAGE
-
-
-@dataclass(frozen=True)
-class _GatewayOptions:
-    """The gateway to ask: its address, and what it wants to see."""
-
-    target: str
-    tls: Tls | None
-    token: str | None
-    proxy: str | None
-
-    def client(self) -> DragonflyClient:
-        return DragonflyClient(self.target, tls=self.tls, token=self.token, proxy=self.proxy)
-
+REDRAW_INTERVAL_MS: Final = 100
+"""Of prices on a terminal: faster nobody reads."""
 
 R = TypeVar("R")
 
 
-def _gateway_options(command: Callable[..., R]) -> Callable[..., R]:
-    """Give `command` every bot's options; it is called with `_GatewayOptions`."""
-
-    @click.option(
-        "--gateway",
-        default=DEFAULT_TARGET,
-        show_default=True,
-        metavar="HOST:PORT",
-        help="The gateway to ask.",
-    )
-    @click.option(
-        "--proxy",
-        metavar="http://HOST:PORT",
-        help="Go through this proxy.  [default: that of the environment, for public addresses]",
-    )
-    @click.option("--tls", "encrypt", is_flag=True, help="Encrypt; implied by the files of TLS.")
-    @click.option(
-        "--ca-file", type=FILE, help="PEM file of the authority that signed the gateway's."
-    )
-    @click.option("--cert-file", type=FILE, help="PEM file of the certificate to show.")
-    @click.option("--key-file", type=FILE, help="PEM file of its key.")
-    @click.option("--server-name", metavar="NAME", help="Whom the gateway's certificate is for.")
-    @click.option(
-        "--token-file",
-        type=FILE,
-        help=f"File that holds the token to show.  [default: the value of {TOKEN_VARIABLE}]",
-    )
-    @wraps(command)
-    def with_gateway(**given: Any) -> R:
-        target, encrypt, token_file = map(given.pop, ("gateway", "encrypt", "token_file"))
-        proxy = given.pop("proxy")
-        of_tls = {name: given.pop(name) for name in TLS_OPTIONS}
-        try:
-            tls = Tls(**of_tls) if encrypt or any(of_tls.values()) else None
-            gateway = _GatewayOptions(target, tls, _token(token_file), proxy)
-        except SettingError as error:
-            raise RequestError(_for_the_line(error)) from None
-        return command(gateway, **given)
-
-    return with_gateway
-
-
 def _bot_options(command: Callable[..., R]) -> Callable[..., R]:
-    """Give `command` what `_gateway_options` does, and instruments."""
+    """Give `command` what `gateway_options` does, and instruments."""
 
     @click.argument("instruments", nargs=-1, metavar="[INSTRUMENT]...")
-    @_gateway_options
+    @gateway_options
     @wraps(command)
-    def with_names(gateway: _GatewayOptions, *, instruments: tuple[str, ...], **given: Any) -> R:
+    def with_names(gateway: GatewayToAsk, *, instruments: tuple[str, ...], **given: Any) -> R:
         names = [normalise_market(name) for name in instruments or ("ETH-BTC",)]
         return command(gateway, names, **given)
 
     return with_names
 
 
-_seconds = click.option(
-    "--seconds",
-    type=NumberRange(min=0, min_open=True),
-    help="End so long after the first book.  [default: at Ctrl-C]",
-)
-
-
 @click.command()
 @_bot_options
-@_seconds
+@seconds_option
 @click.option("--list", "list_all", is_flag=True, help="List every instrument and its venues.")
+@click.option("--json", "record", flag_value="json", help="Print each book, an object a line.")
+@click.option("--csv", "record", flag_value="csv", help="Print each book's best prices, as CSV.")
 @click.option(
     "--svg",
     type=click.Path(dir_okay=False, writable=True, path_type=Path),
     help="Leave a picture of the last ladder in this file.",
 )
 def watch(
-    gateway: _GatewayOptions,
+    gateway: GatewayToAsk,
     names: list[str],
     *,
     seconds: float | None,
     list_all: bool,
+    record: str | None,
     svg: Path | None,
 ) -> None:
     """Show the consolidated book of INSTRUMENT, live.
 
-    In a terminal a ladder; elsewhere a line when the best prices move, at most ten a second. Of
-    several instruments the first has the ladder, the others a line each beneath it.
+    In a terminal a ladder, or of several instruments a table of their best prices; elsewhere a line
+    when the best prices move, at most ten a second. With --json or --csv every book that comes is a
+    record, times in nanoseconds, and all else goes to standard error.
 
     \b
     Example:
       dragonfly watch ETH-BTC BTC-USD
+      dragonfly watch ETH-BTC --csv --seconds 60 > eth-btc.csv
     """
     if list_all:
-        _run(_list(gateway))
+        run_bot(_list(gateway))
         return
-    _run(
+    console = Console(highlight=False)
+    run_bot(
         run_watch(
             gateway.target,
             names,
             seconds=seconds,
-            console=Console(highlight=False),
+            console=console,
             tls=gateway.tls,
             token=gateway.token,
             proxy=gateway.proxy,
             svg=svg,
-            wording=_for_the_line,
+            screen=_screen(console, record, several=len(names) > 1),
+            wording=for_the_line,
         )
     )
 
 
+def _screen(
+    console: Console, record: str | None, *, several: bool
+) -> BoardScreen | RecordScreen | None:
+    """Return what shows books, where it is not what shows one instrument's."""
+    beside = Console(stderr=True, highlight=False)
+    if record == "csv":
+        return RecordScreen(console, beside, csv_record, ",".join(CSV_COLUMNS))
+    if record == "json":
+        return RecordScreen(console, beside, told_as_json)
+    redraws = console.is_terminal and not console.is_dumb_terminal
+    return BoardScreen(console) if several and redraws else None
+
+
 @click.command()
 @_bot_options
-@_seconds
+@seconds_option
 @click.option("--json", "prints_json", is_flag=True, help="Print JSON, in nanoseconds, at the end.")
 def latency(
-    gateway: _GatewayOptions, names: list[str], *, seconds: float | None, prints_json: bool
+    gateway: GatewayToAsk, names: list[str], *, seconds: float | None, prints_json: bool
 ) -> None:
     """Show where the time goes of quotes of INSTRUMENT on their way to this bot.
 
@@ -200,7 +135,7 @@ def latency(
     """
     console = Console(highlight=False)
     screen = LatencyScreen(console, as_json if prints_json else None)
-    _run(
+    run_bot(
         run_watch(
             gateway.target,
             names,
@@ -210,21 +145,104 @@ def latency(
             token=gateway.token,
             proxy=gateway.proxy,
             screen=screen,
-            wording=_for_the_line,
+            wording=for_the_line,
         )
     )
 
 
 @click.command()
-@_gateway_options
+@click.argument("instrument")
+@click.argument("side", type=click.Choice(["buy", "sell"]))
+@click.argument("sizes", nargs=-1, required=True, type=float, metavar="SIZE...")
+@gateway_options
+@click.option(
+    "--fees",
+    multiple=True,
+    metavar="VENUE=BPS,…",
+    help="Your taker fees in basis points, such as binance=10,kraken=26; * stands for all other"
+    " venues.  [default: the gateway's table for this bot, or for all]",
+)
+@click.option(
+    "--venue", "venues", multiple=True, metavar="NAME", help="Only at this one; may be repeated."
+)
+@click.option("--quote", "in_quote", is_flag=True, help="SIZE is money with all fees.")
+@click.option("--watch", "follows", is_flag=True, help="Go on with each change, until Ctrl-C.")
+@click.option(
+    "--json", "prints_json", is_flag=True, help="Print JSON; with --watch an object a line."
+)
+def price(
+    gateway: GatewayToAsk,
+    *,
+    instrument: str,
+    side: Literal["buy", "sell"],
+    sizes: tuple[float, ...],
+    fees: tuple[str, ...],
+    venues: tuple[str, ...],
+    in_quote: bool,
+    follows: bool,
+    prints_json: bool,
+) -> None:
+    """Show what it costs to buy or sell SIZE of INSTRUMENT now, after fees.
+
+    The size is split over all live venues so that it costs least after fees; a row for each says
+    how much, at which prices. Where the levels that venues show do not suffice, that is said, and
+    nothing is guessed. Several sizes are priced on the same book.
+
+    \b
+    Example:
+      dragonfly price ETH-BTC buy 50 --fees binance=10,kraken=26,bitstamp=30
+      dragonfly price BTC-USD sell 100000 --quote --watch
+    """
+    name = normalise_market(instrument)
+    table = {venue: float(bps) for venue, bps in parse_fees(fees).bps} if fees else None
+    asked = _Asked(name, side, sizes, in_quote, [one.strip().lower() for one in venues], table)
+    shown = _watch_price if follows else _show_price
+    run_bot(shown(gateway, asked, prints_json=prints_json))
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What is to be priced."""
+
+    instrument: str
+    side: Literal["buy", "sell"]
+    sizes: Sequence[float]
+    in_quote: bool
+    venues: Sequence[str]
+    fees: dict[str, float] | None
+
+
+async def _show_price(gateway: GatewayToAsk, asked: _Asked, *, prints_json: bool) -> None:
+    async with gateway.client() as client:
+        told = await client.get_executable(**vars(asked))
+    for line in [told_as_json(told, indent=2)] if prints_json else priced_as_lines(told):
+        click.echo(line)
+
+
+async def _watch_price(gateway: GatewayToAsk, asked: _Asked, *, prints_json: bool) -> None:
+    console = Console(highlight=False)
+    redraws = console.is_terminal and not console.is_dumb_terminal and not prints_json
+    interval_ms = REDRAW_INTERVAL_MS if redraws else 0
+    async with gateway.client() as client:
+        answers = client.executable(**vars(asked), min_interval_ms=interval_ms)
+        with Live(console=console, auto_refresh=False) if redraws else nullcontext() as live:
+            async for told in answers:
+                if prints_json:
+                    click.echo(told_as_json(told))
+                elif live:
+                    live.update("\n".join(priced_as_lines(told)), refresh=True)
+                else:
+                    click.echo("\n".join((*priced_as_lines(told), "")))
+
+
+@click.command()
+@gateway_options
 @click.option("--venue", default="", metavar="NAME", help="Only what this venue lists.")
 @click.option(
     "--instrument", default="", metavar="BASE-QUOTE", help="Only this one, at each venue."
 )
 @click.option("--json", "prints_json", is_flag=True, help="Print JSON, numbers as decimal text.")
-def instruments(
-    gateway: _GatewayOptions, *, venue: str, instrument: str, prints_json: bool
-) -> None:
+def instruments(gateway: GatewayToAsk, *, venue: str, instrument: str, prints_json: bool) -> None:
     """Show what venues list: symbols, increments, least orders, and what is halted.
 
     A row for each instrument and venue. Prices are multiples of the tick, amounts of the lot; a
@@ -237,11 +255,86 @@ def instruments(
       dragonfly instruments --instrument BTC-USD --json
     """
     name = normalise_instrument(instrument) if instrument else ""
-    _run(_show_instruments(gateway, venue.strip().lower(), name, prints_json=prints_json))
+    run_bot(_show_instruments(gateway, venue.strip().lower(), name, prints_json=prints_json))
+
+
+@click.command()
+@click.argument("instruments", nargs=-1, metavar="[INSTRUMENT]...")
+@gateway_options
+@click.option("--json", "prints_json", is_flag=True, help="Print JSON, in nanoseconds.")
+def status(gateway: GatewayToAsk, *, instruments: tuple[str, ...], prints_json: bool) -> None:
+    """Show who feeds the gateway: each venue's listener, its state, and why.
+
+    Of each INSTRUMENT that is named, also each venue's state in its book. "for" is how long the
+    state lasts, "changed" and "audited" are how long ago that was. `dragonfly explain` says more
+    of one.
+
+    \b
+    Example:
+      dragonfly status ETH-BTC BTC-USD
+    """
+    names = list(dict.fromkeys(map(normalise_market, instruments)))
+    run_bot(_show_status(gateway, names, prints_json=prints_json))
+
+
+@dataclass(frozen=True)
+class _Status:
+    """What `status --json` prints."""
+
+    gateway: str
+    venues: tuple[Venue, ...]
+    instruments: tuple[View, ...]
+    feeds: dict[str, tuple[FeedStanding, ...]]
+
+
+async def _show_status(gateway: GatewayToAsk, names: Sequence[str], *, prints_json: bool) -> None:
+    async with gateway.client() as client:
+        venues = await client.get_venues()
+        views = tuple([await client.get_bbo(name) for name in names])
+        listed: dict[str, Instrument] = {}
+        for name in names:
+            with suppress(NotFoundError):  # of an equivalence nobody has a list
+                listed |= {one.instrument: one for one in await client.instruments("", name)}
+    if prints_json:
+        feeds = {name: one.feeds for name, one in listed.items()}
+        click.echo(told_as_json(_Status(gateway.target, venues, views, feeds), indent=2))
+        return
+    for line in status_as_lines(gateway.target, venues, views, listed, time.time_ns()):
+        click.echo(line)
+
+
+@click.command()
+@click.argument("instrument")
+@gateway_options
+@click.option("--venue", default="", metavar="NAME", help="Only of this venue.")
+@click.option("--json", "prints_json", is_flag=True, help="Print an object a line, a venue each.")
+def explain(gateway: GatewayToAsk, *, instrument: str, venue: str, prints_json: bool) -> None:
+    """Say why each venue is in the book of INSTRUMENT, or is not, and what would bring it back.
+
+    Whether the venue lists it and under which name, who listens, since when it is in its state,
+    how old its last change is, and how many audits of its book agreed with what the venue says
+    elsewhere, the last one among them.
+
+    \b
+    Example:
+      dragonfly explain ETH-BTC --venue kraken
+    """
+    name = normalise_market(instrument)
+    run_bot(_show_explanation(gateway, name, venue.strip().lower(), prints_json=prints_json))
+
+
+async def _show_explanation(
+    gateway: GatewayToAsk, name: str, venue: str, *, prints_json: bool
+) -> None:
+    async with gateway.client() as client:
+        told = await explanations_of(client, name, venue)
+    lines = explained_as_lines(told, time.time_ns())
+    for line in map(told_as_json, told) if prints_json else lines:
+        click.echo(line)
 
 
 async def _show_instruments(
-    gateway: _GatewayOptions, venue: str, instrument: str, *, prints_json: bool
+    gateway: GatewayToAsk, venue: str, instrument: str, *, prints_json: bool
 ) -> None:
     async with gateway.client() as client:
         listed = await client.instruments(venue, instrument)
@@ -259,62 +352,7 @@ async def _show_instruments(
         click.echo(line)
 
 
-def _for_the_line(error: ClientError | str) -> str:
-    """Return what a bot's program would be told, in the words of the command line."""
-    sentence = _ARGUMENT.sub(lambda found: f"--{found[0].replace('_', '-')}", str(error))
-    sentence = _TOKEN_TO_SEND.sub(f"give --token-file FILE, or set {TOKEN_VARIABLE}", sentence)
-    return sentence.replace("ListInstruments", f"`{command_name()} watch --list`")
-
-
-def _token(file: Path | None) -> str | None:
-    """Return the token to show. A command's arguments are seen by all who may list processes."""
-    if file is None:
-        return os.environ.get(TOKEN_VARIABLE)
-    try:
-        token = file.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not text"
-        raise SettingError(f"token_file {str(file)!r} cannot be read: {reason}") from None
-    warn_if_exposed("token_file", file)
-    return token
-
-
-async def _list(gateway: _GatewayOptions) -> None:
+async def _list(gateway: GatewayToAsk) -> None:
     async with gateway.client() as client:
         for one in await client.instruments():
             click.echo(f"{one.instrument:<14} {' '.join(one.venues)}")
-
-
-def _run(main: Coroutine[Any, Any, object]) -> None:
-    """Run `main` until it ends, or a signal ends it.
-
-    Raises:
-        NoGatewayError: the gateway cannot be reached.
-        RequestError: the gateway refused.
-    """
-    try:
-        asyncio.run(_until_signal(main))
-    except asyncio.CancelledError:
-        pass  # Asked to stop: the summary has been printed.
-    except CertificateError as error:
-        raise RequestError(_for_the_line(error)) from None
-    except NotReadyError as error:
-        raise NoGatewayError(str(error)) from None
-    except UnavailableError as error:
-        if WANTS_TLS in str(error):
-            raise NoGatewayError(
-                f"{error}: give --tls, --ca-file or --cert-file, or name another with --gateway"
-            ) from None
-        raise NoGatewayError(
-            f"{error}: start one with `{command_name()} up`, or name another with --gateway"
-        ) from None
-    except ClientError as error:
-        raise RequestError(_for_the_line(error)) from None
-
-
-async def _until_signal(main: Coroutine[Any, Any, object]) -> None:
-    task = asyncio.current_task()
-    assert task is not None
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
-    await main

@@ -102,7 +102,7 @@ def summary_lines(summary: WatchSummary) -> Iterable[str]:
         waited = _latency(summary.waited)
         yield f"  waited     {waited}  for this command itself, not in the latency"
     yield f"  reconnects {summary.reconnects}"
-    if not summary.faults:
+    if summary.counts_faults and not summary.faults:
         yield "  faults     none"
     for fault in summary.faults:
         reason = f" ({fault.reason})" if fault.reason else ""

@@ -9,9 +9,8 @@ from decimal import Decimal
 from typing import Final, TypeAlias
 
 from dragonfly_client.messages import Instrument, Instruments, Market
-from rich.cells import cell_len
 
-from terminal.text import GAP, fitting
+from terminal.text import UNTOLD, aligned, count_text, fitting
 
 __all__ = ["Row", "joined", "listed_as_json", "rows_of", "summary", "table"]
 
@@ -25,10 +24,9 @@ COLUMNS: Final = (
     "min notional",
     "status",
 )
-NUMBERS: Final = slice(3, 7)
+NUMBERS: Final = range(3, 7)
 SACRIFICES: Final = ("min notional", "min amount", "symbol", "lot", "tick")
 """Which columns give way first where not all fit."""
-UNTOLD: Final = "-"
 
 
 Row: TypeAlias = tuple[str, ...]
@@ -65,14 +63,8 @@ def table(rows: Sequence[Row], width: int | None) -> Iterator[str]:
     """
     lines = [COLUMNS, *rows]
     shown, left_out = fitting(lines, SACRIFICES, width)
-    widths = [max(cell_len(line[place]) for line in lines) for place in range(len(COLUMNS))]
-    numbers = range(len(COLUMNS))[NUMBERS]
-    for line in lines:
-        cells = []
-        for place in shown:
-            blank = " " * (widths[place] - cell_len(line[place]))
-            cells.append(blank + line[place] if place in numbers else line[place] + blank)
-        yield GAP.join(cells).rstrip()
+    numbers = [at for at, place in enumerate(shown) if place in NUMBERS]
+    yield from aligned([[line[place] for place in shown] for line in lines], numbers)
     if left_out:
         yield f"no room for {', '.join(left_out)}"
 
@@ -80,11 +72,11 @@ def table(rows: Sequence[Row], width: int | None) -> Iterator[str]:
 def summary(rows: Sequence[Row], left_out: Mapping[str, int]) -> Iterator[str]:
     """Yield how many there are, and how many entries of the venues' lists are not among them."""
     venues = {row[0] for row in rows}
-    yield f"{_count(len(rows), 'market')} at {_count(len(venues), 'venue')}"
+    yield f"{count_text(len(rows), 'market')} at {count_text(len(venues), 'venue')}"
     for venue, count in sorted(left_out.items()):
         if count:
             yield (
-                f"left out of the list of {venue}: {_count(count, 'market')} that could not be"
+                f"left out of the list of {venue}: {count_text(count, 'market')} that could not be"
                 " read or named"
             )
 
@@ -107,7 +99,3 @@ def _row(instrument: str, venue: str, market: Market | None) -> Row:
 
 def _number(number: Decimal | None) -> str:
     return UNTOLD if number is None else format(number, "f")
-
-
-def _count(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'s' * (count != 1)}"

@@ -6,7 +6,7 @@ import time
 from collections import deque
 from dataclasses import replace
 from textwrap import wrap
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
 
 from dragonfly_client.events import Disconnected, Event, Reconnected, Refused
 from dragonfly_client.messages import Book
@@ -14,11 +14,11 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from terminal.ladder import LOWEST, draw
+from terminal.ladder import LOWEST, Frame, draw
 from terminal.lines import BookChanges, added, summary_lines
-from terminal.state import WatchState
+from terminal.statistics import WatchSummary
 
-__all__ = ["LadderScreen", "LineScreen", "Screen"]
+__all__ = ["LadderScreen", "LineScreen", "Screen", "Watched"]
 
 PICTURE_PERIOD_S: Final = 0.125
 LINE_PERIOD_S: Final = 0.1
@@ -28,7 +28,20 @@ PATIENCE_S: Final = 1.0
 """How long a missing gateway goes unmentioned."""
 
 
-class Screen(Protocol):
+class Watched(Protocol):
+    """What a screen shows."""
+
+    @property
+    def target(self) -> str: ...
+    def frame(self) -> Frame: ...
+    def notices(self) -> list[str]: ...
+    def summary(self) -> WatchSummary: ...
+
+
+W_contra = TypeVar("W_contra", contravariant=True)
+
+
+class Screen(Protocol[W_contra]):
     """The interface of a screen to the watch."""
 
     period_s: float
@@ -38,8 +51,8 @@ class Screen(Protocol):
     def __exit__(self, *error: object) -> None: ...
     def observe(self, book: Book) -> None: ...
     def on_event(self, event: Event) -> None: ...
-    def show(self, watch: WatchState) -> None: ...
-    def end(self, watch: WatchState) -> None: ...
+    def show(self, watch: W_contra) -> None: ...
+    def end(self, watch: W_contra) -> None: ...
 
 
 class LadderScreen:
@@ -65,12 +78,12 @@ class LadderScreen:
     def on_event(self, event: Event) -> None:
         """Do nothing: the next picture's header says it."""
 
-    def show(self, watch: WatchState) -> None:
+    def show(self, watch: Watched) -> None:
         self._tape.extend(self._changes.take())
         frame = replace(watch.frame(), tape=self._tape)
         self._live.update(draw(frame, *self._console.size), refresh=True)
 
-    def end(self, watch: WatchState) -> None:
+    def end(self, watch: Watched) -> None:
         # Without what was told before: the summary is beneath, and both are to be seen at once.
         summary = [
             part
@@ -88,11 +101,13 @@ class LineScreen:
 
     period_s = LINE_PERIOD_S
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, *, books: bool = True) -> None:
+        """Without `books` only what is said beside them: notices and reconnections."""
         self._console = console
         self._changes = BookChanges()
         self._noticed: list[str] = []
-        self._impatient_at: float | None = time.monotonic() + PATIENCE_S
+        self._books = books
+        self._impatient_at = time.monotonic() + PATIENCE_S if books else None
 
     def __enter__(self) -> object:
         return self
@@ -102,7 +117,8 @@ class LineScreen:
 
     def observe(self, book: Book) -> None:
         self._impatient_at = None
-        self._changes.observe(book)
+        if self._books:
+            self._changes.observe(book)
 
     def on_event(self, event: Event) -> None:
         match event:
@@ -113,7 +129,7 @@ class LineScreen:
             case Refused(_, _, reason):
                 self._print(reason)
 
-    def show(self, watch: WatchState) -> None:
+    def show(self, watch: Watched) -> None:
         if self._impatient_at is not None and time.monotonic() > self._impatient_at:
             self._impatient_at = None
             self._print(f"waiting for the first book from {watch.target} …")
@@ -122,7 +138,7 @@ class LineScreen:
             self._print(line)
         self._noticed = notices
 
-    def end(self, watch: WatchState) -> None:
+    def end(self, watch: Watched) -> None:
         self.show(watch)
         for line in summary_lines(watch.summary()):
             self._print(line)

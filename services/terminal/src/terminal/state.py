@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from dragonfly_client.events import Disconnected, Event, Reconnected, Refused
@@ -88,6 +88,16 @@ class WatchState:
             outage=self._outage(),
             decimals=self._decimals,
         )
+
+    @property
+    def books(self) -> Mapping[str, Book]:
+        """The newest book of each instrument that has one."""
+        return self._books
+
+    def since_ns(self, book: Book) -> int:
+        """Return how long ago a venue last changed `book`, by this machine's clock."""
+        youngest = min((feed.age_ns for feed in book.venues if feed.ts_recv), default=0)
+        return youngest + time.time_ns() - book.ts_out
 
     @property
     def hop_times(self) -> HopTimes:

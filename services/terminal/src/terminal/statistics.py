@@ -58,6 +58,7 @@ class WatchSummary:
     waited: Percentiles | None
     faults: tuple[FeedFault, ...]
     reconnects: int
+    counts_faults: bool = True
 
 
 class Recent:

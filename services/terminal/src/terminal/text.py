@@ -2,28 +2,40 @@
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
+from dataclasses import asdict
 from decimal import Decimal
-from typing import Final, Protocol
+from enum import Enum
+from typing import TYPE_CHECKING, Final, Protocol
 
 from rich.cells import cell_len
 
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
 __all__ = [
     "GAP",
+    "UNTOLD",
+    "aligned",
     "amount_text",
     "basis_points",
+    "count_text",
     "decimals_of",
     "duration_text",
     "fitting",
     "price_text",
     "share_text",
+    "told_as_json",
     "whose",
 ]
 
 MAX_DECIMALS: Final = 10
 GAP: Final = "  "
 """Between two columns of a table."""
+UNTOLD: Final = "-"
+"""The cell of what nobody tells."""
 
 
 def decimals_of(prices: Iterable[float], at_least: int = 2) -> int:
@@ -77,6 +89,10 @@ def share_text(share: float) -> str:
     return f"{math.floor(share * 10_000) / 100:.2f} %"
 
 
+def count_text(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'s' * (count != 1)}"
+
+
 class OfVenue(Protocol):
     """A level or feed."""
 
@@ -94,6 +110,27 @@ def whose(one: OfVenue) -> str:
 def basis_points(spread: float, mid: float | None) -> float | None:
     """Return the spread in ten-thousandths of the mid price; None without one."""
     return spread / mid * 10_000 if mid else None
+
+
+def told_as_json(told: DataclassInstance, indent: int | None = None) -> str:
+    """Return one JSON object: the message as the client has it."""
+    return json.dumps(asdict(told, dict_factory=_named), indent=indent, ensure_ascii=False)
+
+
+def _named(fields: Iterable[tuple[str, object]]) -> dict[str, object]:
+    return {name: one.name if isinstance(one, Enum) else one for name, one in fields}
+
+
+def aligned(lines: Sequence[Sequence[str]], numbers: Container[int]) -> Iterator[str]:
+    """Yield a table's headings and rows; the columns at `numbers` end flush."""
+    widths = [max(map(cell_len, column)) for column in zip(*lines, strict=True)]
+    for line in lines:
+        blanks = (" " * (width - cell_len(cell)) for cell, width in zip(line, widths, strict=True))
+        cells = (
+            blank + cell if place in numbers else cell + blank
+            for place, (cell, blank) in enumerate(zip(line, blanks, strict=True))
+        )
+        yield GAP.join(cells).rstrip()
 
 
 def fitting(

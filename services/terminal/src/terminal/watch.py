@@ -43,7 +43,7 @@ async def run_watch(
     token: str | None = None,
     proxy: str | None = None,
     svg: Path | None = None,
-    screen: Screen | None = None,
+    screen: Screen[WatchState] | None = None,
     wording: Callable[[str], str] = str,
 ) -> WatchSummary:
     """Show the books of `instruments` until `seconds` after the first one, or until cancelled.
@@ -103,7 +103,7 @@ def picture(frame: Frame) -> str:
     return canvas.export_svg(title=f"dragonfly watch {frame.instrument}")
 
 
-async def _follow(client: DragonflyClient, watch: WatchState, screen: Screen) -> None:
+async def _follow(client: DragonflyClient, watch: WatchState, screen: Screen[WatchState]) -> None:
     async with contextlib.aclosing(client.books(watch.instruments)) as books:
         async for book in books:
             watch.observe(book)
@@ -111,7 +111,7 @@ async def _follow(client: DragonflyClient, watch: WatchState, screen: Screen) ->
             watch.observed()
 
 
-async def _show(watch: WatchState, screen: Screen, seconds: float | None) -> None:
+async def _show(watch: WatchState, screen: Screen[WatchState], seconds: float | None) -> None:
     while True:
         wait_s = screen.period_s
         if seconds is not None and watch.started_s is not None:
@@ -147,7 +147,7 @@ def _leaving_at(svg: Path) -> Iterator[None]:
         raise SettingError(f"no picture can be left at {str(svg)!r}: {reason}") from None
 
 
-def _finish(watch: WatchState, screen: Screen, svg: Path | None) -> None:
+def _finish(watch: WatchState, screen: Screen[WatchState], svg: Path | None) -> None:
     screen.end(watch)
     if svg is not None:
         with _leaving_at(svg):
