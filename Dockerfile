@@ -23,13 +23,22 @@ RUN python -m venv --without-pip /opt/dragonfly
 COPY deploy/bill_of_materials.py deploy/install ./
 
 FROM build AS build-listener
-RUN ./install listener
+RUN ./install listener,fix
 
 FROM build AS build-aggregator
 RUN ./install aggregator
 
 FROM build AS build-gateway
 RUN ./install gateway
+
+FROM build AS build-fix-gateway
+RUN ./install fix-gateway
+
+FROM build AS build-engine
+RUN ./install engine
+
+FROM build AS build-web
+RUN ./install web
 
 FROM build AS build-simulator
 RUN ./install simulator
@@ -50,6 +59,8 @@ LABEL org.opencontainers.image.title="DragonflyBot" \
       org.opencontainers.image.revision="${REVISION}" \
       org.opencontainers.image.source="${SOURCE}"
 ENV PATH=/opt/dragonfly/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
+# What must outlive a container: a volume that is mounted here is the user's own.
+RUN install -d -o 10001 -g 10001 -m 700 /var/lib/dragonfly
 USER 10001:10001
 HEALTHCHECK --interval=2s --timeout=5s --retries=3 --start-period=20s CMD ["dragonfly-health"]
 ENTRYPOINT ["dragonfly"]
@@ -69,6 +80,23 @@ COPY --from=build-gateway /opt/dragonfly /opt/dragonfly
 ENV DRAGONFLY_GATEWAY_STATUS=127.0.0.1:9100 DRAGONFLY_GATEWAY_BIND=0.0.0.0:50051
 EXPOSE 50051
 CMD ["gateway"]
+
+FROM runtime AS fix-gateway
+COPY --from=build-fix-gateway /opt/dragonfly /opt/dragonfly
+ENV DRAGONFLY_FIX_GATEWAY_STATUS=127.0.0.1:9100 DRAGONFLY_FIX_GATEWAY_BIND=0.0.0.0:9878
+EXPOSE 9878
+CMD ["fix-gateway"]
+
+FROM runtime AS engine
+COPY --from=build-engine /opt/dragonfly /opt/dragonfly
+ENV DRAGONFLY_ENGINE_STATUS=127.0.0.1:9100
+CMD ["engine"]
+
+FROM runtime AS web
+COPY --from=build-web /opt/dragonfly /opt/dragonfly
+ENV DRAGONFLY_WEB_STATUS=127.0.0.1:9100 DRAGONFLY_WEB_BIND=0.0.0.0:50080
+EXPOSE 50080
+CMD ["web"]
 
 FROM runtime AS simulator
 COPY --from=build-simulator /opt/dragonfly /opt/dragonfly

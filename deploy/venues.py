@@ -95,6 +95,10 @@ def secured(venue: str) -> str:
     return f"  {service_of(venue)}: *listener\n"
 
 
+def scraped(venue: str) -> str:
+    return f"          - {service_of(venue)}.bus\n"
+
+
 def example(venue: str) -> str:
     """Return what `.env.example` says of a venue that runs on demand."""
     return (
@@ -137,8 +141,22 @@ SECTION: Final = """\
 | limits kept | {limits} |
 | checked against | {checked} |
 
-{rules}
+{rules}{protocols}
 """
+
+
+PROTOCOL: Final = """
+
+With `--protocol {protocol}`:
+
+| | |
+|---|---|
+| address | `{url}` |
+| subscribed by | `{requests}` |
+| first book | {first} |
+| limits kept | {limits} |
+
+{rules}"""
 
 
 def page() -> str:
@@ -196,14 +214,25 @@ def _section(venue: Venue) -> str:
         requests=_both(venue, lambda one: f"`{one.requests(SAMPLE)[0]}`"),
         first=_both(venue, _first_of),
         audits=_both(venue, _audits_of),
-        best_prices=(
-            "shown where they are ahead of the book"
-            if venue.best_prices
-            else "not shown apart from the book"
-        ),
+        best_prices=_best_prices_of(venue),
         quiet=_both(venue, _quiet_of),
         limits=_limits_of(venue),
         checked=venue.checked or "nothing recorded",
+        rules=_rules_of(venue),
+        protocols="".join(_protocol(*one) for one in venue.protocols.items()),
+    )
+
+
+def _protocol(name: str, make: Callable[[], Venue]) -> str:
+    """Return what differs where it is listened to by another protocol."""
+    venue = make()
+    request = venue.requests(SAMPLE)[0].replace("\x01", "|").replace("|", "\\|")
+    return PROTOCOL.format(
+        protocol=name,
+        url=venue.ws_url,
+        requests=request,
+        first=_both(venue, _first_of),
+        limits=_limits_of(venue),
         rules=_rules_of(venue),
     )
 
@@ -233,11 +262,20 @@ def _list_of(venue: Venue) -> str:
 def _first_of(venue: Venue) -> str:
     if venue.seed_request is not None:
         return "asked for on the socket"
+    if venue.fix is not None:
+        return "sent upon subscribing; REST gives more of it where the price has gone far"
     if venue.snapshots is not None and venue.snapshots.levels is not None:
         return f"REST, {venue.snapshots.levels} levels"
     if venue.liveness.first_book_timeout_s is None:
         return "REST, where the market rests"
     return "sent upon subscribing"
+
+
+def _best_prices_of(venue: Venue) -> str:
+    if venue.best_prices:
+        return "shown where they are ahead of the book"
+    why = f": {venue.best_prices_apart}" if venue.best_prices_apart else ""
+    return f"not shown apart from the book{why}"
 
 
 def _quiet_of(venue: Venue) -> str:
@@ -282,6 +320,7 @@ REGIONS: Final[dict[str, tuple[Callable[[str], str], str]]] = {
     "deploy/swarm/stack.yaml": (swarm, "\n"),
     "deploy/swarm/stack.sim.yaml": (swarm_simulated, "\n"),
     "deploy/swarm/stack.secure.yaml": (secured, ""),
+    "deploy/prometheus/prometheus.compose.yaml": (scraped, ""),
     ".env.example": (example, ""),
 }
 """How a file tells a venue, and what stands between two of them."""
