@@ -15,11 +15,18 @@ import structlog
 from hypothesis import HealthCheck, settings
 
 SPANNING = Path(__file__).parent / "tests"
+WAITING = {"test_acceptance.py", "test_cli.py", "test_conformance.py", "test_runtime.py"}
+"""Tests of a package that start processes or wait for time, too."""
 
 # Machines that run the tests may be slow: how long an example takes, or its making,
 # says nothing about it.
-settings.register_profile("dragonfly", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("dragonfly")
+for _name, _examples in (("short", 25), ("long", 400)):
+    settings.register_profile(
+        _name,
+        max_examples=_examples,
+        deadline=None,
+        suppress_health_check=[HealthCheck.too_slow],
+    )
 
 
 # Everything here is on loopback, which gRPC and others would look for behind a developer's proxy.
@@ -36,6 +43,20 @@ os.environ["XDG_STATE_HOME"] = os.devnull
 A_DAY_S = 86_400.0
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--long", action="store_true", help="run in full what is cut short otherwise")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    settings.load_profile("long" if config.getoption("--long") else "short")
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Mark what has a long form, before anybody chooses by it."""
+    if "long" in getattr(item, "fixturenames", ()):
+        item.add_marker("long")
+
+
 @pytest.hookimpl(trylast=True)  # after the shuffling
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Offer no test of what is not here: most have neither our recordings nor kustomize.
@@ -50,13 +71,24 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if lacking:
         config.hook.pytest_deselected(items=lacking)
         items[:] = [item for item in items if item not in lacking]
-    items.sort(key=lambda item: item.path.parent != SPANNING)
+    items.sort(key=lambda item: item.path.parent != SPANNING and item.path.name not in WAITING)
+
+
+def pytest_collection_finish() -> None:
+    """Leave all that was imported to the end: each look for cycles would pass through it anew."""
+    gc.freeze()
 
 
 def pytest_unconfigure() -> None:
     """Leave no empty folder of pytest's own."""
     with suppress(OSError):
         (Path(tempfile.gettempdir()) / f"pytest-of-{getpass.getuser()}").rmdir()
+
+
+@pytest.fixture(scope="session")
+def long(pytestconfig: pytest.Config) -> bool:
+    """Return whether a test that has a long form is to take it."""
+    return bool(pytestconfig.getoption("--long"))
 
 
 @pytest.fixture(autouse=True)

@@ -11,13 +11,10 @@ import pytest
 # With importlib mode nobody else finds the targets of fuzzing.
 sys.path.insert(0, str(Path(__file__).parent / "fuzz"))
 
-from system import System
+from forked import launch_forked
+from system import Process, System
 
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption(
-        "--long", action="store_true", help="run the seeded market for the full 60 s with faults"
-    )
+Process.launch = staticmethod(launch_forked)
 
 
 @pytest.fixture

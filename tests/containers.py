@@ -99,7 +99,7 @@ class Compose:
 
     def down(self) -> None:
         """End and remove all, also what others started under this name."""
-        words = ("down", "--volumes", "--remove-orphans", "--timeout=2")
+        words = ("--profile=*", "down", "--volumes", "--remove-orphans", "--timeout=2")
         try:
             self.run(*words)
         except AssertionError:

@@ -46,7 +46,8 @@ class Manifests:
                 at(one, "spec.template.metadata.labels"),
                 at(one, "spec.template.spec"),
             )
-            for one in self.of("Deployment")
+            for kind in ("Deployment", "StatefulSet")
+            for one in self.of(kind)
         ]
         self._namespaces = {
             one["metadata"]["name"]: one["metadata"].get("labels", {})

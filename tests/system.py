@@ -18,11 +18,12 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import IO, ClassVar, Final, Self, cast
+from typing import IO, ClassVar, Final, Protocol, Self, cast
 from urllib.parse import urlencode
 from urllib.request import Request, urlopen
 
 from dragonfly_client import Book, DragonflyClient, Event, State, Tls
+from dragonfly_views.tokens import hash_token
 from patience import PATIENCE_S, eventually
 
 __all__ = [
@@ -46,11 +47,42 @@ ANY_PORT: Final = "--bind=127.0.0.1:0"
 Facts = dict[str, object]
 
 
+class Running(Protocol):
+    """As much of a `subprocess.Popen` as a `Process` needs."""
+
+    @property
+    def pid(self) -> int: ...
+
+    @property
+    def returncode(self) -> int | None: ...
+
+    def poll(self) -> int | None: ...
+
+    def send_signal(self, sig: int, /) -> None: ...
+
+    def kill(self) -> None: ...
+
+    def wait(self) -> object: ...
+
+
+def launch_python(
+    command: Sequence[str], output: IO[bytes], environment: Mapping[str, str]
+) -> Running:
+    """Start a command line as it is."""
+    return subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=environment
+    )
+
+
 class Process:
     """A running `dragonfly` command; its log is a file of JSON lines."""
 
     program: ClassVar[Sequence[str]] = ("-m", "dragonfly_common.cli")
     """What Python runs."""
+    launch: ClassVar[staticmethod[[Sequence[str], IO[bytes], Mapping[str, str]], Running]] = (
+        staticmethod(launch_python)
+    )
+    """Starts a command line, with a file for what it prints, and all that is set for it."""
 
     def __init__(
         self,
@@ -66,22 +98,18 @@ class Process:
         self.log = log
         self._output: IO[bytes] = log.open("ab")
         self._began = self._output.tell()
-        self._popen = subprocess.Popen(
-            [python, *self.program, *arguments],
-            stdin=subprocess.DEVNULL,
-            stdout=self._output,
-            stderr=self._output,
-            env={k: v for k, v in os.environ.items() if not k.startswith("DRAGONFLY_")}
-            | dict(environment or {}),
+        own = {k: v for k, v in os.environ.items() if not k.startswith("DRAGONFLY_")}
+        self._running = self.launch(
+            [python, *self.program, *arguments], self._output, own | dict(environment or {})
         )
 
     @property
     def pid(self) -> int:
-        return self._popen.pid
+        return self._running.pid
 
     @property
     def running(self) -> bool:
-        return self._popen.poll() is None
+        return self._running.poll() is None
 
     def events(self) -> Iterator[Facts]:
         """Yield what this process logged so far."""
@@ -106,19 +134,21 @@ class Process:
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to this very process."""
-        self._popen.send_signal(number)
+        self._running.send_signal(number)
 
     def kill(self) -> None:
         """End it at once, as kill -9 does."""
-        self._popen.kill()
-        self._popen.wait()
+        self._running.kill()
+        self._running.wait()
         self._output.close()
 
     async def ended(self, *, within_s: float = PATIENCE_S) -> int:
         """Return its exit code, waiting for its end."""
         await eventually(lambda: not self.running, within_s=within_s, what=f"{self.name} ended")
         self._output.close()
-        return self._popen.returncode
+        code = self._running.returncode
+        assert code is not None
+        return code
 
 
 class System:
@@ -166,7 +196,7 @@ class System:
 
         The arguments are options for each layer; `together`, they are one process.
         """
-        await self.start_simulator(*simulator)
+        await self.start_simulator(*simulator, venues=venues)
         if together:
             await self.start_together(
                 venues, listener=listener, aggregator=aggregator, gateway=gateway
@@ -189,8 +219,10 @@ class System:
 
             await eventually(known, "the venues' instruments")
 
-    async def start_simulator(self, *options: str) -> None:
-        arguments = ("simulator", "--truth-log", str(self.truth_log), *options)
+    async def start_simulator(self, *options: str, venues: Sequence[str] = VENUES) -> None:
+        """Start a simulator of `venues`, and of no other, which would move and be logged too."""
+        simulated = [f"--venue={venue}" for venue in venues]
+        arguments = ("simulator", "--truth-log", str(self.truth_log), *simulated, *options)
         self.simulated = await self._ready("simulator", arguments)
 
     async def start_listener(self, venue: str, *options: str, name: str = "") -> None:
@@ -214,6 +246,56 @@ class System:
             ("gateway", f"--upstream={self.address('aggregator')}", ANY_PORT, *options),
         )
         self.gateway_address = str(facts["address"])
+
+    async def start_fix_gateway(self, *options: str) -> str:
+        """Start a FIX gateway, and return its address."""
+        upstream = f"--upstream={self.address('aggregator')}"
+        facts = await self._ready("fix-gateway", ("fix-gateway", upstream, ANY_PORT, *options))
+        return str(facts["fix"])
+
+    async def start_engine(self, *options: str) -> None:
+        """Start an execution engine, on paper, that may trade whatever a test asks of it."""
+        limits = self.folder / "limits.toml"
+        # A machine under tests may be slow: no book is too old here, which unit tests look at.
+        limits.write_text(
+            "book_age_s = 600\norders_per_second = 50\n[instruments.ETH-BTC]\n"
+            'child_notional = "1000"\nparent_notional = "10000"\nday_notional = "100000"\n'
+        )
+        places = [
+            f"--upstream={self.address('aggregator')}",
+            f"--bind={self.address('engine')}",
+            f"--journal={self.folder}/journal",
+        ]
+        await self._ready("engine", ("engine", *places, f"--limits={limits}", *options))
+
+    async def start_web(self, *options: str) -> str:
+        """Start a web gateway, and return where its page is."""
+        arguments = ("web", f"--gateway={self.gateway_address}", ANY_PORT, *options)
+        return str((await self._ready("web", arguments))["web"])
+
+    async def start_trading(self, bots: Mapping[str, Sequence[str]], *, depth: int = 10) -> str:
+        """Start all layers, an engine and a web gateway, and return where its page is.
+
+        Each of `bots` has its own name for a token, and these scopes; one is called screen.
+        """
+        tokens = self.folder / "tokens.toml"
+        tokens.write_text(
+            "".join(
+                f'[bots.{name}]\ntoken_sha256 = "{hash_token(name)}"\nscopes = {[*scopes]}\n'
+                for name, scopes in bots.items()
+            )
+        )
+        tokens.chmod(0o600)
+        deep = f"--depth={depth}"
+        await self.start_simulator("--rate=5", "--seed=4")
+        await asyncio.gather(
+            *(self.start_listener(venue, deep) for venue in VENUES), self.start_aggregator(deep)
+        )
+        await self.start_engine()
+        engine = f"--engine={self.address('engine')}"
+        await self.start_gateway(engine, f"--tokens={tokens}", deep)
+        self.environments["web"] = {"DRAGONFLY_WEB_TOKEN": "screen"}
+        return await self.start_web(f"--tokens={tokens}")
 
     async def start_together(
         self,
@@ -283,6 +365,10 @@ class System:
         said = {"venue": venue, "kind": kind, "seconds": seconds, "instrument": instrument}
         given = {name: value for name, value in said.items() if value is not None}
         await asyncio.to_thread(self._control, f"/fault?{urlencode(given)}")
+
+    async def step(self) -> None:
+        """Move every open book at the simulated venues on."""
+        await asyncio.to_thread(self._control, "/step")
 
     async def clear(self) -> None:
         """End all that goes wrong at the simulated venues."""

@@ -19,11 +19,13 @@ import dragonfly_conformance.cli
 import pytest
 import supervisor.cli
 import terminal.cli
+import terminal.fix_command
+import terminal.order_commands
 from dragonfly_common.cli import main
 from dragonfly_common.errors import ConfigError, UserError
 from dragonfly_common.runtime import gather
 from dragonfly_common.wording import write_what_can_be
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 NO_SERVICE: Final = "a command that runs no service cannot run beside others"
@@ -31,11 +33,19 @@ NO_SERVICE: Final = "a command that runs no service cannot run beside others"
 # With these words a command gets as far as its work.
 SOUND: Final = {
     "aggregator": ["--upstream=ipc://x", "--bind=ipc://y"],
+    "engine": ["--upstream=ipc://x", "--bind=ipc://y", "--journal=journal"],
+    "completion": ["bash"],
+    "config check": ["/dev/null"],
+    "config show": ["/dev/null"],
+    "explain": ["ETH-BTC"],
     "fault": ["--control=http://127.0.0.1:1/control", "kraken", "gap"],
+    "fix-gateway": ["--upstream=ipc://x"],
     "gateway": ["--upstream=ipc://x"],
     "health": ["--status=127.0.0.1:1"],
     "keys new": ["folder"],
     "listener": ["--venue=kraken", "--bind=ipc://y"],
+    "liquidate": ["ETH-BTC", "sell", "120", "--twap=20m"],
+    "price": ["ETH-BTC", "buy", "50"],
     "together": ["--service=gateway --upstream inproc://x"],
     "token new": ["bot"],
 }
@@ -150,7 +160,7 @@ def lines(draw: st.DrawFn) -> tuple[list[str], dict[str, str]]:
 def nowhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Take all work from the commands, the network, and what they would write elsewhere."""
 
-    def forget(main: Coroutine[Any, Any, object]) -> None:
+    def forget(main: Coroutine[Any, Any, object], **_: object) -> None:
         main.close()
 
     def look_up(host: object, *rest: object, **options: object) -> object:
@@ -162,7 +172,9 @@ def nowhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path_factory.mktemp("nowhere"))
         patch.setattr(supervisor.cli, "_run", forget)
-        patch.setattr(terminal.cli, "_run", forget)
+        patch.setattr(terminal.cli, "run_bot", forget)
+        patch.setattr(terminal.fix_command, "run_bot", forget)
+        patch.setattr(terminal.order_commands, "run_bot", forget)
         patch.setattr(dragonfly_conformance.cli, "_run", forget)
         patch.setattr(socket, "getaddrinfo", look_up)
         for name in [name for name in os.environ if name.startswith("DRAGONFLY_")]:
@@ -182,7 +194,6 @@ def say(sentence: str) -> bytes:
 
 
 @pytest.mark.usefixtures("nowhere")
-@settings(max_examples=300, deadline=None)
 @given(lines())
 def test_no_word_and_no_variable_is_a_traceback(line: tuple[list[str], dict[str, str]]) -> None:
     typed, environment = line

@@ -3,58 +3,23 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from multiprocessing.connection import wait
-from pathlib import Path
-from threading import Lock
+from collections.abc import Iterator, Mapping
 
 import pytest
-from dragonfly_common import cli
+from click.testing import CliRunner
+from dragonfly_common.cli import main
 from patience import PATIENCE_S
 
-AT_ONCE = 3
 
-# Each command is a process of its own, forked from one that has imported the program: starting
-# Python and importing it is most of what refusing a mistake takes.
-PROCESSES = multiprocessing.get_context("forkserver")
-STARTING = Lock()
-PARTS = "aggregator feed_listener grpc_gateway supervisor terminal venue_simulator"
-PROCESSES.set_forkserver_preload([*(f"{part}.cli" for part in PARTS.split()), "pytest"])
-
-
-def run(
-    arguments: Sequence[str], output: Path, environment: Mapping[str, str] | None = None
-) -> tuple[int | None, str]:
+def run(*arguments: str, environment: Mapping[str, str] | None = None) -> tuple[int, str]:
     """Run a `dragonfly` command that should refuse; return its exit code and what it printed."""
-    output.touch()
-    process = PROCESSES.Process(target=_command, args=(arguments, output, environment or {}))
-    with STARTING:  # each start looks after the others' ends
-        process.start()
-    ready = wait([process.sentinel], PATIENCE_S)
-    with STARTING:
-        if not ready:
-            process.kill()
-        process.join()
-        code = process.exitcode if ready else None
-    return code, output.read_text()
-
-
-def _command(arguments: Sequence[str], output: Path, environment: Mapping[str, str]) -> None:
-    for name in [name for name in os.environ if name.startswith("DRAGONFLY_")]:
-        del os.environ[name]
-    os.environ.update(environment)
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    said = os.open(output, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)
-    for ours, theirs in ((nothing, 0), (said, 1), (said, 2)):
-        os.dup2(ours, theirs)
-    sys.argv = ["dragonfly", *arguments]
-    cli.main()
+    unset = dict.fromkeys(name for name in os.environ if name.startswith("DRAGONFLY_"))
+    ended = CliRunner().invoke(main, arguments, env=unset | dict(environment or {}))
+    return ended.exit_code, ended.output
 
 
 LISTENER = ("listener", "--venue=binance", "--bind=tcp://127.0.0.1:0")
@@ -119,6 +84,8 @@ MISTAKES: list[tuple[tuple[str, ...], str]] = [
     (("up", "--venue=binance", "--ws-url=binance=http://x"), "http://x"),
     (("up", "--apart", "--status=127.0.0.1:9100"), "--apart"),
     (("demo", "--seconds=-5"), "seconds"),
+    (("gateway", "--upstream=ipc://x", "--fees=kraken"), "kraken"),
+    (("price", "ETH-BTC", "buy", "1", "--fees=kraken=x"), "kraken"),
     (("watch", "--gateway=nowhere", "--seconds=1"), "nowhere"),
     (("watch", "ETHBTC", "--seconds=1"), "ETHBTC"),
     (("watch", "--seconds=1e18"), "seconds"),
@@ -139,34 +106,13 @@ PORTS_IN_USE: list[tuple[str, ...]] = [
 ]
 
 
-class Refusals:
-    """What the commands answered: all were started beforehand, several at a time."""
-
-    def __init__(self, taken: int, folder: Path) -> None:
-        self.taken = str(taken)
-        commands = [arguments for arguments, _ in MISTAKES]
-        commands += [self.fill(arguments) for arguments in PORTS_IN_USE]
-        outputs = [folder / str(number) for number in range(len(commands))]
-        with ThreadPoolExecutor(AT_ONCE) as pool:
-            self._answers = dict(zip(commands, pool.map(run, commands, outputs), strict=True))
-
-    def fill(self, arguments: Sequence[str]) -> tuple[str, ...]:
-        return tuple(text.format(taken=self.taken) for text in arguments)
-
-    def of(self, arguments: tuple[str, ...]) -> tuple[int | None, str]:
-        return self._answers[arguments]
+@pytest.fixture
+def taken() -> Iterator[str]:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        yield str(listening.getsockname()[1])
 
 
-@pytest.fixture(scope="module")
-def refusals(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Refusals]:
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        listening.listen()
-        yield Refusals(listening.getsockname()[1], tmp_path_factory.mktemp("refusals"))
-
-
-def assert_one_sentence(code: int | None, output: str, word: str) -> None:
-    assert code is not None, f"still running after {PATIENCE_S:g} s:\n{output}"
+def assert_one_sentence(code: int, output: str, word: str) -> None:
     errors = [line for line in output.splitlines() if line.startswith("Error: ")]
     # `up` logs, and what nobody looks on at is JSON.
     logged = [json.loads(line) for line in output.splitlines() if line.startswith("{")]
@@ -180,10 +126,8 @@ def assert_one_sentence(code: int | None, output: str, word: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "word"), MISTAKES, ids=[" ".join(arguments) for arguments, _ in MISTAKES]
 )
-def test_a_mistake_gets_one_sentence(
-    refusals: Refusals, arguments: tuple[str, ...], word: str
-) -> None:
-    assert_one_sentence(*refusals.of(arguments), word)
+def test_a_mistake_gets_one_sentence(arguments: tuple[str, ...], word: str) -> None:
+    assert_one_sentence(*run(*arguments), word)
 
 
 @pytest.mark.parametrize(
@@ -210,16 +154,16 @@ def test_it_does_as_a_person_starts_it(arguments: tuple[str, ...], word: str) ->
 
 
 @pytest.mark.parametrize("arguments", PORTS_IN_USE, ids=" ".join)
-def test_a_port_in_use_is_named(refusals: Refusals, arguments: tuple[str, ...]) -> None:
-    assert_one_sentence(*refusals.of(refusals.fill(arguments)), refusals.taken)
+def test_a_port_in_use_is_named(taken: str, arguments: tuple[str, ...]) -> None:
+    assert_one_sentence(*run(*(word.format(taken=taken) for word in arguments)), taken)
 
 
-def test_a_mistake_in_the_environment_gets_the_same_sentence(tmp_path: Path) -> None:
-    answer = run(LISTENER, tmp_path / "said", {"DRAGONFLY_LISTENER_DEPTH": "101"})
+def test_a_mistake_in_the_environment_gets_the_same_sentence() -> None:
+    answer = run(*LISTENER, environment={"DRAGONFLY_LISTENER_DEPTH": "101"})
     assert_one_sentence(*answer, "'DRAGONFLY_LISTENER_DEPTH'")
 
 
-def test_a_setting_that_one_process_cannot_have_is_refused(tmp_path: Path) -> None:
+def test_a_setting_that_one_process_cannot_have_is_refused() -> None:
     status = "127.0.0.1:9100"
-    answer = run(("up", "--simulated"), tmp_path / "said", {"DRAGONFLY_GATEWAY_STATUS": status})
+    answer = run("up", "--simulated", environment={"DRAGONFLY_GATEWAY_STATUS": status})
     assert_one_sentence(*answer, status)

@@ -11,6 +11,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from loopback import accepting
 from patience import eventually
 
 CONFIGURATION = Path(__file__).parents[1] / "deploy" / "compose" / "haproxy.cfg"
@@ -35,40 +36,41 @@ async def balancer(tmp_path: Path) -> AsyncIterator[int]:
         await reader.read()
         writer.close()
 
-    gateway = await asyncio.start_server(hold, "127.0.0.1", 0)
-    port, target = free_port(), gateway.sockets[0].getsockname()[1]
-    text = CONFIGURATION.read_text()
-    for pattern, here in (
-        (r"bind :50051", f"bind 127.0.0.1:{port}"),
-        (r"bind 127.0.0.1:9100", f"bind 127.0.0.1:{free_port()}"),
-        (r"^resolvers docker\n(    .*\n)*", ""),
-        (r"^    (default-server|server-template) .*\n", ""),
-        (r"^backend gateways\n", f"backend gateways\n    server gateway 127.0.0.1:{target}\n"),
-        (r"inspect-delay 5s", "inspect-delay 200ms"),
-    ):
-        text, count = re.subn(pattern, here, text, flags=re.MULTILINE)
-        assert count, pattern
-    (tmp_path / "haproxy.cfg").write_text(text)
-    assert HAPROXY is not None
-    running = await asyncio.create_subprocess_exec(HAPROXY, "-db", "-f", tmp_path / "haproxy.cfg")
+    port = free_port()
+    async with accepting(hold) as target:
+        text = CONFIGURATION.read_text()
+        for pattern, here in (
+            (r"bind :50051", f"bind 127.0.0.1:{port}"),
+            (r"bind 127.0.0.1:9100", f"bind 127.0.0.1:{free_port()}"),
+            (r"^resolvers docker\n(    .*\n)*", ""),
+            (r"^    (default-server|server-template) .*\n", ""),
+            (r"^backend gateways\n", f"backend gateways\n    server gateway 127.0.0.1:{target}\n"),
+            (r"inspect-delay 5s", "inspect-delay 200ms"),
+        ):
+            text, count = re.subn(pattern, here, text, flags=re.MULTILINE)
+            assert count, pattern
+        (tmp_path / "haproxy.cfg").write_text(text)
+        assert HAPROXY is not None
+        running = await asyncio.create_subprocess_exec(
+            HAPROXY, "-db", "-f", tmp_path / "haproxy.cfg"
+        )
 
-    def listens() -> bool:
-        with ExitStack() as stack:
-            try:
-                stack.enter_context(socket.create_connection(("127.0.0.1", port)))
-            except ConnectionRefusedError:
-                assert running.returncode is None
-                return False
-            return True
+        def listens() -> bool:
+            with ExitStack() as stack:
+                try:
+                    stack.enter_context(socket.create_connection(("127.0.0.1", port)))
+                except ConnectionRefusedError:
+                    assert running.returncode is None
+                    return False
+                return True
 
-    try:
-        await eventually(listens, "the balancer listens")
-        yield port
-    finally:
-        if running.returncode is None:
-            running.kill()
-        await running.wait()
-        gateway.close()
+        try:
+            await eventually(listens, "the balancer listens")
+            yield port
+        finally:
+            if running.returncode is None:
+                running.kill()
+            await running.wait()
 
 
 def is_open(end: socket.socket) -> bool:

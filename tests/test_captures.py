@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from dragonfly_client import Level
 from oracle import Oracle
+from system import VENUES as SHORT
 from system import Bot, System
 from truth import Truth
 from venue_simulator.book import TextLevel
@@ -42,8 +43,11 @@ def recordings() -> list[Recording]:
 
 
 async def test_every_book_is_the_merge_of_the_truth(
-    system: System, recordings: list[Recording]
+    system: System, recordings: list[Recording], *, long: bool
 ) -> None:
+    """With `--long` of all venues, otherwise of those that each system of the tests has."""
+    if not long:
+        recordings = [one for one in recordings if one.venue in SHORT]
     last = {one.instrument: merged(one.instrument, recordings) for one in recordings}
     # A recording plays from its first subscriber on, and nobody subscribes before the bot asks.
     await system.start(
@@ -73,7 +77,7 @@ async def test_every_book_is_the_merge_of_the_truth(
 
 async def test_the_truth_is_what_was_recorded(system: System, recordings: list[Recording]) -> None:
     """The log that all else is judged by begins with the first recorded states."""
-    await system.start_simulator("--captures", str(CAPTURES))
+    await system.start_simulator("--captures", str(CAPTURES), venues=tuple(VENUES))
     truth = Truth(system.truth_log.read_bytes().splitlines())
     for one in recordings:
         first = one.states[0]

@@ -12,10 +12,12 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import Final
 
+import httpx
 import pytest
 from containers import Compose, docker, why_no_engine
 from dragonfly_client import Book
 from oracle import Oracle
+from patience import eventually
 from system import VENUES, Bot, live_venues, outages
 from truth import Truth
 
@@ -45,6 +47,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Compose]:
         tmp_path_factory.mktemp("truth"),
         DRAGONFLY_INSTRUMENTS=" ".join(INSTRUMENTS),
         DRAGONFLY_TAG="test",
+        DRAGONFLY_WEB_PUBLISH="127.0.0.1:0",
     )
     try:
         compose.run("build", "--quiet")
@@ -131,6 +134,25 @@ async def test_images_hold_only_what_their_service_needs_and_nobody_is_root(
 async def test_the_book_is_watched_from_a_container(compose: Compose) -> None:
     said = compose.run("run", "--rm", "--no-TTY", "watch", "--seconds=1", "ETH-BTC")
     assert "reconnects 0" in said
+
+
+async def test_the_page_and_the_book_come_from_a_container(compose: Compose) -> None:
+    compose.run("--profile=web", "up", "--detach", "--wait", "web")
+    address = compose.run("--profile=web", "port", "web", "50080").strip()
+    async with httpx.AsyncClient(base_url=f"http://{address}/", trust_env=False) as browser:
+
+        async def has_the_book() -> bool:
+            answer = await browser.get("v1/book/ETH-BTC")
+            venues = answer.json().get("venues", ())
+            return {one["venue"] for one in venues if one["state"] == "LIVE"} == set(VENUES)
+
+        await eventually(has_the_book, "the book of all venues")
+        page = await browser.get("")
+    assert page.text.startswith("<!doctype html>")
+    (container,) = compose.containers("web")
+    facts = compose.inspect(container)
+    assert facts["Config"]["User"] == "10001:10001"
+    assert facts["HostConfig"]["ReadonlyRootfs"]
 
 
 async def test_from_the_host_only_the_published_port_answers(compose: Compose) -> None:

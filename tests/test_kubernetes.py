@@ -11,7 +11,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -24,7 +24,14 @@ from dragonfly_common.cli import main
 from manifests import Manifest, Manifests, Pod, at, matches
 
 KUBERNETES: Final = Path(__file__).parents[1] / "deploy" / "kubernetes"
-OVERLAYS: Final = ("base", "overlays/simulated", "overlays/secured")
+OVERLAYS: Final = (
+    "base",
+    "overlays/simulated",
+    "overlays/secured",
+    "overlays/real-orders",
+    "overlays/page",
+)
+README: Final = KUBERNETES / "README.md"
 OLDEST_VERSION: Final = "1.30"
 """The README says so: `preStop.sleep` is in no older one."""
 
@@ -70,7 +77,23 @@ def with_secrets(tmp_path_factory: pytest.TempPathFactory) -> Path:
         assert made.exit_code == 0, made.output
     for name in ("tls.crt", "tls.key"):
         (secrets / name).write_text("what an authority made")
+    add_overlay(folder / "overlays", "real-orders", "orders", ("binance.keys", "limits.toml"))
+    add_overlay(folder / "overlays", "page", "page", ("ca.crt", "web.token"))
     return folder
+
+
+def add_overlay(overlays: Path, name: str, snippet: str, files: Sequence[str]) -> None:
+    """Make an overlay of `secured`, with what the README's `snippet` says."""
+    folder = overlays / name
+    shutil.copytree(overlays / "secured", folder)
+    for file in files:
+        (folder / "secrets" / file).write_text("what a person wrote")
+    overlay = yaml.safe_load((folder / "kustomization.yaml").read_text())
+    text = README.read_text().partition(f"```yaml\n# {snippet}\n")[2].partition("```")[0]
+    more = yaml.safe_load(text)
+    overlay["components"] = more.pop("components") + overlay["components"]
+    overlay["secretGenerator"] += more.pop("secretGenerator")
+    (folder / "kustomization.yaml").write_text(yaml.safe_dump(overlay | more))
 
 
 @pytest.fixture(
@@ -110,7 +133,7 @@ def test_everything_is_in_the_namespace(manifests: Manifests) -> None:
 def test_every_selector_selects_pods_and_only_its_own(manifests: Manifests) -> None:
     selectors_by_name = [
         (one["metadata"]["name"], at(one, "spec.selector"))
-        for kind in ("Deployment", "PodDisruptionBudget")
+        for kind in ("Deployment", "StatefulSet", "PodDisruptionBudget")
         for one in manifests.of(kind)
     ] + [
         (one["metadata"]["name"], {"matchLabels": at(one, "spec.selector")})
@@ -197,11 +220,15 @@ def test_every_address_is_a_service_that_may_be_reached(manifests: Manifests) ->
         | {("aggregator", one) for one in listeners}
         | {("grpc-gateway", "aggregator")}
     )
+    if any(manifests.of("StatefulSet")):
+        assert reached >= {("grpc-gateway", "engine"), ("engine", "aggregator")}
+    if any(manifests.of("PersistentVolumeClaim")):
+        assert reached >= {("fix-gateway", "engine"), ("fix-gateway", "aggregator")}
 
 
 def test_names_on_the_bus_lead_to_all_pods(manifests: Manifests) -> None:
     for pod in manifests.pods:
-        if "bus" in pod.ports:
+        if pod.ports.keys() & {"bus", "orders"}:
             service = manifests.named("Service", pod.workload)
             assert at(service, "spec.clusterIP") == "None"
             assert at(service, "spec.publishNotReadyAddresses") is True
@@ -213,7 +240,7 @@ def test_nobody_else_reaches_a_pod(manifests: Manifests) -> None:
         for port in target.ports.values():
             assert not manifests.may_reach(stranger, target, port)
             assert not manifests.may_reach(manifests.pod("grpc-gateway"), target, port) or (
-                (target.workload, port) == ("aggregator", 5561)
+                (target.workload, port) in {("aggregator", 5561), ("engine", 5571)}
             )
     gateway = manifests.pod("grpc-gateway")
     namespace = {"name": "elsewhere", "labels": {"dragonfly-bots": "allowed"}}
@@ -227,9 +254,10 @@ def test_every_secret_file_is_mounted(manifests: Manifests) -> None:
     for pod in manifests.pods:
         mounted = set(manifests.secret_files(pod))
         named = {
-            value
+            path
             for name, value in manifests.environment(pod).items()
-            if name.startswith(prefix(pod)) and value.startswith("/run/secrets/")
+            if name.startswith(prefix(pod))
+            for path in re.findall(r"/run/secrets/\S+", value)
         }
         assert named == mounted
 
@@ -254,9 +282,25 @@ def test_pods_can_do_nothing_but_their_work(manifests: Manifests) -> None:
 
 def test_updates_make_before_they_break(manifests: Manifests) -> None:
     for one in manifests.of("Deployment"):
-        strategy = at(one, "spec.strategy.rollingUpdate")
-        assert strategy == {"maxUnavailable": 0, "maxSurge": 1}
+        strategy = at(one, "spec.strategy")
+        volumes = at(one, "spec.template.spec.volumes")
+        if any("persistentVolumeClaim" in volume for volume in volumes):
+            # But for what has a store, which has one writer.
+            assert (strategy, at(one, "spec.replicas")) == ({"type": "Recreate"}, 1)
+        else:
+            assert strategy == {"rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}}
         assert at(one, "spec.minReadySeconds") > 30, "for so long a name may be cached"
+
+
+def test_an_engine_is_one_and_keeps_its_journal(manifests: Manifests) -> None:
+    for one in manifests.of("StatefulSet"):
+        assert at(one, "spec.replicas") == 1
+        (claim,) = at(one, "spec.volumeClaimTemplates")
+        assert at(claim, "spec.accessModes") == ["ReadWriteOncePod"]
+        pod = manifests.pod(one["metadata"]["name"])
+        mounts = {each["name"]: each["mountPath"] for each in pod.container["volumeMounts"]}
+        journal = Path(manifests.environment(pod)["DRAGONFLY_ENGINE_JOURNAL"])
+        assert mounts[claim["metadata"]["name"]] == str(journal.parent)
 
 
 def commands() -> Mapping[str, click.Command]:
@@ -277,4 +321,4 @@ def command_of(pod: Pod) -> str:
 
 
 def prefix(pod: Pod) -> str:
-    return f"DRAGONFLY_{command_of(pod).upper()}_"
+    return f"DRAGONFLY_{command_of(pod).upper().replace('-', '_')}_"

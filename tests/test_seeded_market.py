@@ -60,9 +60,8 @@ async def keep(views: AsyncGenerator[View, None], kept: list[View]) -> None:
 
 @pytest.mark.parametrize("together", [False, True], ids=["processes", "one process"])
 async def test_no_view_is_wrong_while_everything_fails(
-    system: System, pytestconfig: pytest.Config, *, together: bool
+    system: System, *, together: bool, long: bool
 ) -> None:
-    long = pytestconfig.getoption("--long")
     duration_s = LONG_S if long else SHORT_S
     faults = [again(f, later) for f in FAULTS for later in range(0, int(duration_s) - 9, AGAIN_S)]
     await system.start(

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from dragonfly_client import NotFoundError
 from oracle import Oracle
+from order_accounts import SECRETS, accounts_file
+from order_desk_customer import OrderCustomer
 from system import VENUES, Bot, Process, System, eventually, live_venues, patient_client
 from truth import Truth
 
@@ -35,16 +37,16 @@ def sockets_of(pid: int) -> list[Path]:
     return [Path(word.removeprefix("ipc://")) for word in words if word.startswith("ipc://")]
 
 
-async def gateway_of(up: Process) -> str:
-    """Return where bots connect, as `up` logs it."""
+async def gateway_of(up: Process, what: str = "gateway") -> str:
+    """Return where bots connect, or customers over `fix`, as `up` logs it."""
     found: list[str] = []
 
     def printed() -> bool:
         assert up.running, up.log.read_text()
-        found.extend(re.findall(r'"gateway": "(127\.0\.0\.1:\d+)"', up.log.read_text()))
+        found.extend(re.findall(rf'"{what}": "(127\.0\.0\.1:\d+)"', up.log.read_text()))
         return bool(found)
 
-    await eventually(printed, what="`up` says where bots connect")
+    await eventually(printed, what=f"`up` says where its {what} is")
     return found[0]
 
 
@@ -135,6 +137,48 @@ async def test_an_orphan_ends_itself(system: System, options: Sequence[str], cou
         what="every orphan ended",
     )
     assert [folder for folder in sockets if folder.exists()] == []
+
+
+async def test_a_simulated_venue_by_fix_comes_back_with_its_address_and_keys(
+    system: System,
+) -> None:
+    up = system.run(
+        *("up", "--simulated", "--venue=binance", "--protocol=binance=fix", "--rate=20"),
+        "--gateway=127.0.0.1:0",
+    )
+    async with Bot(await gateway_of(up), "ETH-BTC") as bot:
+        await bot.until(lambda book: live_venues(book) == {"binance"}, what="binance live")
+        os.kill(children(up)["simulator"], signal.SIGKILL)
+        await bot.until(lambda book: not live_venues(book), what="binance gone")
+        await bot.until(lambda book: live_venues(book) == {"binance"}, what="binance live again")
+    up.signal(signal.SIGTERM)
+    assert await up.ended() == 0
+    assert "the FIX session is over" in up.log.read_text()
+
+
+async def test_orders_by_fix_are_worked_at_a_simulated_venue(
+    system: System, tmp_path: Path
+) -> None:
+    up = system.run(
+        *("up", "--simulated", "--venue=binance", "--gateway=127.0.0.1:0", "--fix=127.0.0.1:0"),
+        f"--engine={tmp_path}/journal",
+        f"--accounts={accounts_file(tmp_path, ['binance'])}",
+    )
+    customer = OrderCustomer("ACME", await gateway_of(up, "fix"))
+    async with customer.line(reset=True):
+        order = "11=one|55=ETH-BTC|54=2|38=1|40=1|847=1000|848=max_slippage_bps=100;rounds=1000"
+
+        async def taken() -> bool:
+            return (
+                await customer.ask("D", order.replace("one", f"o{len(customer.received)}"))
+            ).get(39) == b"0"
+
+        await eventually(taken, what="the order is taken")
+        fill = await customer.having(39, "2")
+    assert (fill.get(30), fill.get(14)) == (b"BINANCE", b"1")
+    up.signal(signal.SIGTERM)
+    assert await up.ended() == 0
+    assert not any(secret in up.log.read_text() for secret in SECRETS.values())
 
 
 @pytest.mark.parametrize("options", [(), ("--apart",)])

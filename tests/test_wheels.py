@@ -33,13 +33,20 @@ SERVED_BY: Final = {
     "aggregator": {"aggregator"},
     "client": set[str](),
     "conformance": {"conformance", "fault", "listener", "simulator"},
+    "engine": {"engine"},
     "fix": set[str](),
+    "fix-gateway": {"fix-gateway"},
     "gateway": {"gateway"},
     "listener": {"listener"},
     "simulator": {"simulator", "fault"},
     "socks": set[str](),
-    "supervisor": {"aggregator", "demo", "gateway", "listener", "up"},
-    "terminal": {"instruments", "latency", "watch"},
+    "supervisor": {
+        *("aggregator", "demo", "engine", "fix-gateway", "gateway", "listener", "up", "web"),
+    },
+    "terminal": {
+        *("fix-client", "instruments", "kill", "latency", "liquidate", "orders", "price", "watch"),
+    },
+    "web": {"web"},
 }
 """The commands that must come with each extra; with `all` every one there is."""
 ABOUT: Final = """\

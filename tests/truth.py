@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import mmap
 from array import array
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
-from itertools import pairwise
 from pathlib import Path
 from typing import Final, NamedTuple, Self
 
@@ -22,7 +21,7 @@ READ_STATES: Final = 20_000
 
 
 class _TruthLine(msgspec.Struct):
-    """A line of the truth log: a state of a venue's book, or a fault that was injected."""
+    """A line of the truth log: a state of a venue's book, a fault, or what befell an order."""
 
     venue: str
     instrument: str | None
@@ -31,6 +30,7 @@ class _TruthLine(msgspec.Struct):
     bids: msgspec.Raw = msgspec.Raw(b"[]")
     asks: msgspec.Raw = msgspec.Raw(b"[]")
     fault: str | None = None
+    order: str | None = None
     seconds: float | None = None
 
 
@@ -87,20 +87,14 @@ class Truth:
         """Return how many states the book went through."""
         return len(self._states.get((venue, instrument), _States()).seqs)
 
-    def lasting(self, venue: str, instrument: str, depth: int, least_ns: int) -> list[int]:
-        """Return the `venue_seq` of the states that changed the top and stood for `least_ns`."""
+    def changes(self, venue: str, instrument: str, depth: int) -> list[int]:
+        """Return the `venue_seq` of the states that changed the top."""
         states = self._states.get((venue, instrument), _States())
         tops = [self._levels(venue, start, depth) for start in states.starts]
-        changed = [
-            at
-            for at, (top, before) in enumerate(zip(tops, [None, *tops], strict=False))
-            if top != before
-        ]
-        stood = pairwise(changed)
         return [
-            states.seqs[at]
-            for at, after in stood
-            if states.stamps[after] - states.stamps[at] >= least_ns
+            seq
+            for seq, top, before in zip(states.seqs, tops, [None, *tops], strict=False)
+            if top != before
         ]
 
     def levels(
@@ -135,6 +129,19 @@ class Truth:
         if states is not None and at is not None:
             first = at if book_seq else at + 1
             yield from zip(states.seqs[first:], states.stamps[first:], strict=True)
+
+    def between(self, venue: str, instrument: str, venue_seq: int | None, until: int) -> list[int]:
+        """Return the `venue_seq` of a state and of all behind it that came before a time.
+
+        Of all states of the book without one.
+        """
+        states = self._states.get((venue, instrument), _States())
+        first = 0 if venue_seq is None else bisect_left(states.seqs, venue_seq)
+        return [
+            seq
+            for seq, ts in zip(states.seqs[first:], states.stamps[first:], strict=True)
+            if ts <= until
+        ]
 
     def superseded(
         self, venue: str, instrument: str, venue_seq: int, depth: int, book_seq: int = 0
@@ -173,7 +180,7 @@ class Truth:
             if line.fault is not None:
                 fault = Fault(line.fault, line.venue, line.instrument, line.ts, line.seconds)
                 self.faults.append(fault)
-            elif line.instrument is not None:
+            elif line.instrument is not None and line.order is None:
                 states = self._states.setdefault((line.venue, line.instrument), _States())
                 states.add(line.venue_seq, line.ts, start)
             start = end + 1

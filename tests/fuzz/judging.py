@@ -21,9 +21,12 @@ def counted(counter: Counter) -> float:
 
 
 def by_label(counter: Counter) -> dict[str, float]:
-    """Return a counter's values by its only label."""
+    """Return a counter's values by its first label."""
     children: Any = counter._metrics
-    return {labels[0]: child._value.get() for labels, child in children.items()}
+    found: dict[str, float] = {}
+    for labels, child in children.items():
+        found[labels[0]] = found.get(labels[0], 0.0) + child._value.get()
+    return found
 
 
 def judge_side(side: Sequence[tuple[float, float]], depth: int, *, falling: bool) -> None:

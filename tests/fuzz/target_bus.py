@@ -25,6 +25,7 @@ from dragonfly_common.messages import (
     Book,
     Claim,
     EncodedView,
+    FeedStanding,
     Gone,
     Heartbeat,
     Instruments,
@@ -49,13 +50,14 @@ TURNS_TO_HEAL: Final = 80
 SIDE: Final = tuple((100.0 - number, 0.5 + number) for number in range(DEPTH))
 ASKS: Final = tuple((101.0 + number, 0.5 + number) for number in range(DEPTH))
 LIVE: Final = FeedState.LIVE
+STANDING: Final = FeedStanding("ETH-BTC", LIVE, 1, 2, agreed=True)
 MARKET: Final = ListedMarket("ETH/BTC", False, "post_only", "0.01", "1", None, None)
 MESSAGES: Final[tuple[tuple[str, Body], ...]] = (
     ("book.ETH-BTC.kraken.", Book(LIVE, "", EPOCH, 7, None, EPOCH, SIDE, ASKS)),
     ("book.ETH-BTC.binance.", Book(LIVE, "", EPOCH, 7, 5, EPOCH, SIDE[1:], ASKS[1:])),
     ("book.ETH-BTC.kraken.", Book(FeedState.STALE, "silent", EPOCH, 7, 5, EPOCH, (), ())),
     ("book.ETH-BTC.kraken.", Gone()),
-    ("status.venue.kraken.", VenueStatus("kraken", LIVE, "", PUBLISHER, 1, 2, 1)),
+    ("status.venue.kraken.", VenueStatus("kraken", LIVE, "", PUBLISHER, 1, 2, 1, 3, (STANDING,))),
     (
         "status.instruments.kraken.",
         Instruments("kraken", ("BTC-USD", "ETH-BTC"), codec.pack_markets([MARKET] * 2), 1, 2),
@@ -231,10 +233,10 @@ class Aggregator(Target):
         )
 
     def _settle(self, events: Iterable[Delivery | PublisherLost]) -> None:
-        now = self._wire.clock.monotonic()
+        now, now_ns = self._wire.clock.monotonic(), self._wire.clock.now_ns()
         for event in events:
-            _take_event(self._world, event, now)
-        effects = self._world.evaluate(now, self._wire.clock.now_ns())
+            _take_event(self._world, event, now, now_ns)
+        effects = self._world.evaluate(now, now_ns)
         for topic, body in effects.publish:
             again = codec.decode_body(codec.encode_body(body))
             self._said[topic] = again
@@ -246,6 +248,7 @@ _KINDS: Final[dict[str, type[pb.Book | pb.Bbo | pb.Liquidity]]] = {
     "book": pb.Book,
     "bbo": pb.Bbo,
     "liquidity": pb.Liquidity,
+    "levels": pb.Book,
 }
 
 

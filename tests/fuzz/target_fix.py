@@ -6,20 +6,28 @@ right length and checksum. What is no such array is sent as it is.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from typing import Any, Final
 
 import msgspec
+from dragonfly_common.clock import ManualClock
 from dragonfly_fix.codec import FixDecoder, FixMessage, encode, encode_fields
 from dragonfly_fix.fix44 import FIX44
-from dragonfly_fix.session import Acceptor, LogonAdmitted, Received
+from dragonfly_fix.session import Acceptor, LogonAdmitted, LogonRefused, Received
 from dragonfly_fix.session_state import SessionState
 from dragonfly_fix.store import MemoryStore
 from dragonfly_fix.timestamps import format_timestamp
 from fuzzing import Target
 from mutation import Form
+from venue_simulator.exchange import Exchange
+from venue_simulator.seeded import SeededDriver
+from venue_simulator.truth import Truth
+from venue_simulator.venue import Send
+from venue_simulator.venues import VENUES
+from venue_simulator.venues.binance.fix import BinanceFix
 
-__all__ = ["TARGETS"]
+__all__ = ["BODIES", "EPOCH", "ORDER", "TARGETS", "fields", "framed", "numbered", "wire"]
 
 EPOCH: Final = 1_790_000_000_000_000_000
 NOW: Final = format_timestamp(EPOCH).decode()
@@ -52,7 +60,7 @@ class FixCodec(Target):
     name = "fix.codec"
 
     def seeds(self) -> Sequence[bytes]:
-        return [_framed(_fields(text, 2)) * 2 for text in BODIES]
+        return [framed(fields(text, 2)) * 2 for text in BODIES]
 
     def feed(self, data: bytes) -> str:
         decoder = FixDecoder(longest=1 << 12)
@@ -63,8 +71,8 @@ class FixCodec(Target):
             kinds.add(type(each).__name__)
             if isinstance(each, FixMessage) and all(value for _, value in each.fields):
                 again = encode(each.type, encode_fields(each.fields), b"")
-                read = FixMessage(each.type, each.fields)
-                assert list(FixDecoder().feed(again)) == [read]
+                [read] = FixDecoder().feed(again)
+                assert read[:2] == each[:2]
         return " ".join(sorted(kinds)) or "nothing"
 
     def mend(self, data: bytes) -> bytes:
@@ -94,9 +102,9 @@ class LoggedOnSession(Target):
     weight = 20
 
     def seeds(self) -> Sequence[bytes]:
-        turns = [[_fields(text, 2)] for text in BODIES]
-        turns.append([_fields(f"35=D|{ORDER}", number) for number in range(2, 8)])
-        turns.append([_fields(text, 2 + number) for number, text in enumerate(BODIES[:6])])
+        turns = [[fields(text, 2)] for text in BODIES]
+        turns.append([fields(f"35=D|{ORDER}", number) for number in range(2, 8)])
+        turns.append([fields(text, 2 + number) for number, text in enumerate(BODIES[:6])])
         return [msgspec.msgpack.encode(messages) for messages in turns]
 
     def reset(self) -> None:
@@ -114,22 +122,16 @@ class LoggedOnSession(Target):
         if self._session.state is not SessionState.ACTIVE:
             self._connect()
         before = self._delivered
-        answered = self._hear(_wire(data))
+        kinds = {each.type.decode() for each in self._hear(wire(data))}
         self._session.tick(self._now, EPOCH)
-        answered += self._read()
-        kinds = {f"{each.type.decode()}" for each in answered}
+        kinds |= {each.type.decode() for each in self._read()}
         if self._delivered != before:
             kinds.add("delivered")
         return " ".join([self._session.state.name, *sorted(kinds)])
 
     def mend(self, data: bytes) -> bytes:
         """Let the messages have the numbers that are expected."""
-        messages = _messages(data)
-        for number, message in enumerate(messages, self._store.next_in):
-            for field in message:
-                if field[0] == 34:
-                    field[1] = str(number)
-        return msgspec.msgpack.encode(messages) if messages else data
+        return numbered(data, self._store.next_in)
 
     def check(self) -> None:
         self._connect()
@@ -141,15 +143,15 @@ class LoggedOnSession(Target):
         self._session = Acceptor(lambda _: LogonAdmitted(self._store), self._now)
         reset = "|141=Y" if self._store.next_in > HUGE else ""
         number = 1 if reset else self._store.next_in
-        answer, *_ = self._hear(_framed(_fields(f"35=A|98=0|108=10{reset}", number)))
+        answer, *_ = self._hear(framed(fields(f"35=A|98=0|108=10{reset}", number)))
         assert answer.type == b"A"
         assert self._session.state is SessionState.ACTIVE
 
     def _is_sent_again(self) -> None:
         last = self._store.next_out - 1
-        request = _fields("35=2|7=1|16=0", self._store.next_in)
+        request = fields("35=2|7=1|16=0", self._store.next_in)
         covered = 1
-        for each in self._hear(_framed(request)):
+        for each in self._hear(framed(request)):
             if each.get(43) == b"Y" and covered <= last:
                 number = int(each.get(34) or 0)
                 assert number == covered
@@ -164,17 +166,17 @@ class LoggedOnSession(Target):
     def _asks_for_what_it_lacks(self) -> None:
         expected = self._store.next_in
         numbers = [expected + 2, expected, expected + 1]
-        frames = [_framed(_fields(f"35=D|{ORDER}", number)) for number in numbers]
+        frames = [framed(fields(f"35=D|{ORDER}", number)) for number in numbers]
         [asked] = self._hear(frames[0])
         assert (asked.type, asked.get(7)) == (b"2", b"%d" % expected)
         answers = self._hear(b"".join(frames[1:]))
         assert [each.get(148) for each in answers] == [b"%d" % number for number in sorted(numbers)]
 
-    def _hear(self, data: bytes) -> list[FixMessage]:
+    def _hear(self, data: bytes) -> Iterator[FixMessage]:
         for event in self._session.receive(data, self._now, EPOCH):
             if isinstance(event, Received):
                 self._deliver(event.message)
-        return self._read()
+        yield from self._read()
 
     def _deliver(self, message: FixMessage) -> None:
         number = int(message.get(34) or 0)
@@ -185,14 +187,14 @@ class LoggedOnSession(Target):
             body = encode_fields([(148, b"%d" % number), (33, b"1"), (58, b"x")])
             self._session.send(b"B", body, self._now, EPOCH)
 
-    def _read(self) -> list[FixMessage]:
-        """Return what the session wrote, which is right."""
-        written = list(FixDecoder().feed(self._session.output()))
-        answers = list[FixMessage]()
+    def _read(self) -> Iterator[FixMessage]:
+        """Yield what the session wrote, which is right; a replay is made as it is read."""
+        decoder = FixDecoder()
+        written = chain.from_iterable(map(decoder.feed, iter(self._session.output, b"")))
         for each in written:
             assert isinstance(each, FixMessage), each
             FIX44.check(each, strict=True)
-            answers.append(each)
+            yield each
             if each.get(43) == b"Y":
                 continue
             number = int(each.get(34) or 0)
@@ -203,16 +205,85 @@ class LoggedOnSession(Target):
             self._newest = number
             if each.type in {b"B", b"j"}:
                 self._said[number] = (each.type, each.get(148))
-        return answers
 
 
-def _fields(text: str, number: int) -> list[list[Any]]:
+class SimulatedVenue(Target):
+    """What Binance's simulated market data does with a client's Logon, requests and lists.
+
+    Whoever it lets in is told something, or followed; and a good request is served afterwards.
+    """
+
+    name = "fix.simulator"
+    form = Form.MSGPACK
+    weight = 5
+
+    def seeds(self) -> Sequence[bytes]:
+        book = "267=2|269=0|269=1|146=1|55=ETHBTC"
+        texts = (
+            f"35=V|262=d|263=1|264=10|266=Y|{book}",
+            f"35=V|262=t|263=1|264=1|{book}|25000=5",
+            "35=V|262=d|263=2",
+            "35=x|320=l|559=4",
+            "35=x|320=l|559=0|55=ETHBTC",
+        )
+        return [msgspec.msgpack.encode([fields(text, 2, "SPOT")]) for text in texts]
+
+    def reset(self) -> None:
+        clock = ManualClock()
+        exchange = Exchange(VENUES["binance"], clock, Truth())
+        SeededDriver({"binance": exchange}, [], seed=1, rate=0.0)
+        desk = BinanceFix(lambda _key, _signature, _signed: True)
+        self._rules, self._exchange, self._desk = desk.rules, exchange, desk
+        self._now = 0.0
+        self._connect()
+
+    def feed(self, data: bytes) -> str:
+        if self._session.state is not SessionState.ACTIVE:
+            self._connect()
+        return self._hear(wire(data))
+
+    def mend(self, data: bytes) -> bytes:
+        return numbered(data, self._store.next_in)
+
+    def check(self) -> None:
+        self._connect()
+        asked = fields("35=x|320=l|559=0|55=ETHBTC", self._store.next_in, "SPOT")
+        assert self._hear(framed(asked)).split()[-1] == "y"
+
+    def _connect(self) -> None:
+        self._now += 2.0  # one account may try 300 times in 300 s
+        self._store = MemoryStore(keeps=False)
+        self._session = Acceptor(self._admit, self._now, self._rules)
+        self._conversation = self._desk.converse(self._exchange, lambda: False)
+        self._hear(framed(fields("35=A|98=0|108=30|141=Y|95=1|96==|553=K|25035=1", 1, "SPOT")))
+        assert self._session.state is SessionState.ACTIVE, self._session.reason
+
+    def _admit(self, logon: FixMessage) -> LogonAdmitted | LogonRefused:
+        refused = self._desk.admit(logon, self._now, EPOCH, in_use=False)
+        self._desk.release(logon, self._now, clean=True)
+        return refused or LogonAdmitted(self._store, self._desk.greeting)
+
+    def _hear(self, data: bytes) -> str:
+        kinds = []
+        for event in self._session.receive(data, self._now, EPOCH):
+            if isinstance(event, Received):
+                for action in self._conversation.receive(event.message, EPOCH):
+                    kinds.append(type(action).__name__)
+                    if isinstance(action, Send):
+                        assert isinstance(action.frame, bytes)
+                        kinds[-1] = action.frame[3:4].decode()
+        written = list(FixDecoder().feed(b"".join(iter(self._session.output, b""))))
+        assert all(isinstance(each, FixMessage) for each in written)
+        return " ".join([self._session.state.name, *kinds])
+
+
+def fields(text: str, number: int, target: str = "YOU") -> list[list[Any]]:
     kind, *rest = (field.split("=", 1) for field in text.split("|"))
-    header = [[34, str(number)], [49, "ME"], [52, NOW], [56, "YOU"]]
+    header = [[34, str(number)], [49, "ME"], [52, NOW], [56, target]]
     return [[35, kind[1]], *header, *([int(tag), value] for tag, value in rest)]
 
 
-def _framed(message: Iterable[Any]) -> bytes:
+def framed(message: Iterable[Any]) -> bytes:
     inside = b"".join(b"%b=%b\x01" % tuple(map(_text, field)) for field in message)
     return _enclosed(inside) if inside else b""
 
@@ -235,9 +306,18 @@ def _messages(data: bytes) -> list[Any]:
     return [[list(field) for field in message] for message in found]
 
 
-def _wire(data: bytes) -> bytes:
+def numbered(data: bytes, first: int) -> bytes:
     messages = _messages(data)
-    return b"".join(map(_framed, messages)) if messages else data
+    for number, message in enumerate(messages, first):
+        for field in message:
+            if field[0] == 34:
+                field[1] = str(number)
+    return msgspec.msgpack.encode(messages) if messages else data
 
 
-TARGETS: Final = (FixCodec, LoggedOnSession)
+def wire(data: bytes) -> bytes:
+    messages = _messages(data)
+    return b"".join(map(framed, messages)) if messages else data
+
+
+TARGETS: Final = (FixCodec, LoggedOnSession, SimulatedVenue)

@@ -222,6 +222,9 @@ class Calls(_WithGateway):
             pb.SessionRequest(ack=1),
             pb.SessionRequest(unsubscribe=book),
         ]
+        priced = pb.ExecutableRequest(
+            instrument="ETH-BTC", side=pb.SIDE_BUY, sizes=[1, 2.5], fees={"kraken": 26, "*": 30}
+        )
         payloads: dict[str, list[Message]] = {
             "BookSummary": [],
             "StreamBook": [pb.BookRequest(instrument="ETH-BTC", depth=3)],
@@ -230,6 +233,8 @@ class Calls(_WithGateway):
             "GetLiquidity": [pb.LiquidityRequest(instrument="ETH-BTC")],
             "StreamBbo": [pb.BboRequest(instruments=["ETH-BTC", "BTC-USD"])],
             "GetBbo": [pb.GetBboRequest(instrument="ETH-BTC")],
+            "StreamExecutable": [priced],
+            "GetExecutable": [priced],
             "ListInstruments": [pb.ListInstrumentsRequest(venue="kraken", instrument="ETH-BTC")],
             "Session": [*requests],
         }
@@ -359,7 +364,10 @@ class Client(Target):
         refusal = pb.SessionUpdate(refusal=pb.Refusal(message="no", code=3), number=2)
         venues = pb.Venues(venues=[pb.Venue(venue="kraken", state=pb.STATE_LIVE)])
         market = pb.Market(venue="kraken", symbol="ETH/BTC", tick="0.01", min_amount="1e-8")
-        listed = pb.Instrument(instrument="ETH-BTC", venues=["kraken"], markets=[market])
+        feed = pb.FeedStanding(venue="kraken", state=pb.STATE_LIVE, since=1, audited_at=2)
+        listed = pb.Instrument(
+            instrument="ETH-BTC", venues=["kraken"], markets=[market], feeds=[feed]
+        )
         instruments = pb.ListInstrumentsResponse(instruments=[listed], left_out={"kraken": 1})
         rest = [part.SerializeToString() for part in (update, refusal, venues, instruments)]
         return [*books, *rest]

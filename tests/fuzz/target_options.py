@@ -193,7 +193,7 @@ class TrustFiles(_File):
         self._now = 0.0
 
     def seeds(self) -> Sequence[bytes]:
-        keys = [new_pair()[0] for _ in range(3)]
+        keys = [new_pair()[0] for _ in Role]
         return [
             b"\n".join(
                 b"%s %s host" % pair for pair in zip(map(str.encode, Role), keys, strict=True)

@@ -237,6 +237,7 @@ class Frames(Target):
         self._around = VenueContext(
             venue,
             DEPTH,
+            DEPTH,
             self._feeds,
             self._clock,
             self._pauses,

@@ -8,7 +8,7 @@ from random import Random
 import msgspec
 import pytest
 from fuzzing import Failure, Target, fuzz, replay
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from mutation import LARGEST, Form, mutate
 from targets import TARGETS
@@ -81,7 +81,6 @@ def test_what_hangs_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "processor's time" in str(failed[1])
 
 
-@settings(max_examples=50)
 @given(st.integers(), st.sampled_from(Form), st.lists(st.binary(), min_size=1))
 def test_a_seed_makes_the_same_inputs(seed: int, form: Form, corpus: list[bytes]) -> None:
     once, again = (mutate(Random(seed), form, corpus) for _ in range(2))

@@ -2,6 +2,7 @@
 
 python -m simulation --seeds 10000       seeds 0 to 9999; exit code 1 if one is violated
 python -m simulation --seed 4711         one seed, told event by event
+python -m simulation --fix …             the same of two FIX sessions
 """
 
 from __future__ import annotations
@@ -13,13 +14,14 @@ import multiprocessing
 import os
 import sys
 import time
-from collections.abc import Iterable, Iterator, MutableMapping
+from collections.abc import Callable, Iterable, Iterator, MutableMapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 import structlog
 
-from simulation.run import Outcome, simulate
+from simulation import fix_sessions, run
+from simulation.run import Outcome
 from simulation.variants import VARIANTS
 from simulation.virtual import running_process
 
@@ -38,11 +40,13 @@ def main() -> int:
         os.execv(sys.executable, [sys.executable, "-m", "simulation", *sys.argv[1:]])
     if options.variant:
         VARIANTS[options.variant]()
+    simulate = fix_sessions.simulate if options.fix else run.simulate
     if options.seed is not None:
-        return _tell_one(options.seed)
+        return _tell_one(simulate, options.seed)
     if options.seeds > MANY:
         os.nice(NICENESS)
-    return _run_many(range(options.first, options.first + options.seeds), options)
+    seeds = range(options.first, options.first + options.seeds)
+    return _run_many(simulate, seeds, options)
 
 
 def _parse() -> argparse.Namespace:
@@ -50,6 +54,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--seeds", type=int, default=200, help="how many to run  [200]")
     parser.add_argument("--first", type=int, default=0, help="the first of them  [0]")
     parser.add_argument("--seed", type=int, help="run this one only, and tell what happens")
+    parser.add_argument("--fix", action="store_true", help="simulate two FIX sessions")
     parser.add_argument("--jobs", type=int, default=1, help="processes to run them in  [1]")
     parser.add_argument("--keep-going", action="store_true", help="do not end at a violation")
     parser.add_argument(
@@ -58,7 +63,7 @@ def _parse() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _tell_one(seed: int) -> int:
+def _tell_one(simulate: Callable[..., Outcome], seed: int) -> int:
     def say(at: float, who: str, what: str) -> None:
         print(f"{at:9.4f}  {who:<20}  {what}")
 
@@ -77,7 +82,7 @@ def _tell_one(seed: int) -> int:
     for violation in outcome.violations:
         print(f"\nVIOLATION {violation}")
     print(
-        f"\nseed {seed}: {outcome.virtual_s:.1f} virtual s, {outcome.judged} views judged, whole "
+        f"\nseed {seed}: {outcome.virtual_s:.1f} virtual s, {outcome.judged} judged, whole "
         f"{outcome.whole_after_s:.2f} s after healing, {len(outcome.violations)} violations, "
         f"digest {outcome.digest}"
     )
@@ -108,19 +113,19 @@ class _Tally:
         spent_s = time.monotonic() - self.began
         return (
             f"{self.count} seeds in {spent_s:.0f} s ({self.count / spent_s:.1f} a second): "
-            f"{self.virtual_s / 3600:.2f} virtual hours, {self.judged} views judged, slowest whole "
+            f"{self.virtual_s / 3600:.2f} virtual hours, {self.judged} judged, slowest whole "
             f"after {self.slowest_s:.2f} s, oldest live for {self.stalest_s:.2f} s, "
             f"{self.violated} violated"
         )
 
 
-def _run_many(seeds: range, options: argparse.Namespace) -> int:
+def _run_many(simulate: Callable[[int], Outcome], seeds: range, options: argparse.Namespace) -> int:
     tally = _Tally(time.monotonic())
     shown = tally.began
-    for outcome in _outcomes(seeds, options.jobs):
+    for outcome in _outcomes(simulate, seeds, options.jobs):
         tally.add(outcome)
         if outcome.violations:
-            _show(outcome, options.variant)
+            _show(outcome, options)
             if not options.keep_going:
                 break
         if time.monotonic() - shown >= PROGRESS_EVERY_S:
@@ -130,7 +135,9 @@ def _run_many(seeds: range, options: argparse.Namespace) -> int:
     return int(bool(tally.violated))
 
 
-def _outcomes(seeds: Iterable[int], jobs: int) -> Iterator[Outcome]:
+def _outcomes(
+    simulate: Callable[[int], Outcome], seeds: Iterable[int], jobs: int
+) -> Iterator[Outcome]:
     _quieten()
     # What lives through all seeds is not looked at again and again.
     gc.freeze()
@@ -149,10 +156,11 @@ def _quieten() -> None:
     )
 
 
-def _show(outcome: Outcome, variant: str | None) -> None:
+def _show(outcome: Outcome, options: argparse.Namespace) -> None:
     for violation in outcome.violations:
         print(f"seed {outcome.seed}: {violation[:SHOWN_CHARACTERS]}")
-    extra = f" --variant {variant}" if variant else ""
+    extra = " --fix" * options.fix
+    extra += f" --variant {options.variant}" if options.variant else ""
     print(f'to see it again: make simulate ARGS="--seed {outcome.seed}{extra}"', flush=True)
 
 

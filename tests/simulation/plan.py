@@ -11,6 +11,7 @@ from functools import partial
 from random import Random
 from typing import Final
 
+from dragonfly_common.assignment import owners
 from dragonfly_common.topics import ViewKind
 from dragonfly_venues.registry import find_venue, venue_names
 from venue_simulator.catalogue import RESTING
@@ -35,6 +36,8 @@ QUOTES_SHARE: Final = 0.2
 """Of the seeds in which bots take what is quoted in dollars and in tethers for one market."""
 HANDOVER_S: Final = 3.0
 """For so long who leaves a view to another still has it."""
+HIDDEN_S: Final = 1.0
+"""What no bot may notice makes nothing older than this."""
 HEALED_AT_S: Final = 16.0
 """By then everything that is broken is whole again, and nothing more goes wrong."""
 
@@ -106,6 +109,8 @@ class Deed:
 class Plan:
     shape: Shape
     deeds: tuple[Deed, ...]
+    hidden: bool = False
+    """Whether no bot may notice what goes wrong: another replica has all that it shows."""
 
     @property
     def live_for_s(self) -> float:
@@ -115,6 +120,8 @@ class Plan:
         publisher may be silent for 0.7 s, and its word is held for 0.5 s where others speak too;
         each is rounded up to the next look, and the network has delays of its own.
         """
+        if self.hidden:
+            return HIDDEN_S
         silent_s = 3.25 if any(deed.silences for deed in self.deeds) else 0.0
         holds = (self.shape.listeners > 1) + (self.shape.aggregators > 1)
         return silent_s + 2 * 0.95 + holds * 0.55 + 0.5
@@ -142,8 +149,11 @@ def draw_plan(seed: int) -> Plan:
         deeds += _draw_fault(random, shape)
     scene = Random(f"scene/{seed}")
     is_scene = scene.random() < SCENE_SHARE
+    hidden = False
     if is_scene:
-        shape, deeds = scene.choice(SCENES)(scene, shape)
+        draw = scene.choice(SCENES)
+        hidden = draw is _draw_one_lags
+        shape, deeds = draw(scene, shape)
     if any("supersede" in deed.text for deed in deeds):
         shape = replace(shape, elsewhere=True)
     if not is_scene and Random(f"rests/{seed}").random() < RESTING_SHARE:
@@ -157,7 +167,7 @@ def draw_plan(seed: int) -> Plan:
         # Some come late, into a market that is there, or into one that is broken.
         at_s = random.choice((0.0, 0.0, random.uniform(0.0, HEALED_AT_S)))
         deeds.append(Deed(at_s, f"start bot-{number}", partial(_start, f"bot-{number}")))
-    return Plan(shape, tuple(sorted(deeds, key=lambda deed: deed.at_s)))
+    return Plan(shape, tuple(sorted(deeds, key=lambda deed: deed.at_s)), hidden)
 
 
 def _draw_shape(random: Random, seed: int) -> Shape:
@@ -334,21 +344,36 @@ def _draw_one_behind(random: Random, shape: Shape) -> tuple[Shape, list[Deed]]:
     return shape, deeds
 
 
+def _draw_one_lags(random: Random, shape: Shape) -> tuple[Shape, list[Deed]]:
+    """Let one of two replicas fall behind."""
+    shape = replace(shape, listeners=2, redundancy=2, rate=8.0, weather=Weather())
+    at_s = random.uniform(6.0, 9.0)
+    name = f"listener-{shape.venues[0]}-{random.randrange(2)}"
+    return shape, _cut("venues", name, at_s, at_s + 2.5)
+
+
 def _draw_moved_back(random: Random, shape: Shape) -> tuple[Shape, list[Deed]]:
-    """Let a view at rest move back to an aggregator: nothing newer replaces what the other said."""
+    """Let what rests move back to a replica: nothing newer replaces what the other said."""
     shape = replace(
         shape,
         venues=shape.venues[:1],
-        aggregators=2,
+        listeners=1,
+        aggregators=1,
         redundancy=1,
         instruments=(RESTING,),
         bots=shape.bots[:1],
     )
-    at_s = random.uniform(1.0, 2.0)
-    back_s = at_s + random.uniform(0.1, 0.8)
-    halts_s = back_s + HANDOVER_S + random.uniform(0.5, 2.0)
+    if random.random() < 0.5:
+        shape, layer = replace(shape, aggregators=2), "aggregator"
+    else:
+        shape, layer = replace(shape, listeners=2), f"listener-{shape.venues[0]}"
+    (owner,) = owners(RESTING, [f"{layer}-0", f"{layer}-1"], redundancy=1)
+    at_s = random.uniform(1.5, 2.0)
+    back_s = at_s + random.uniform(0.1, 2.0)
+    halts_s = back_s + HANDOVER_S + random.uniform(0.5, 1.5)
     return shape, [
-        *_kill(f"aggregator-{random.randrange(2)}", at_s, back_s),
+        Deed(0.0, "start bot-0", partial(_start, "bot-0")),
+        *_kill(owner, at_s, back_s),
         *_trade(shape, shape.venues[0], FaultKind.HALT, None, halts_s, HEALED_AT_S),
     ]
 
@@ -360,7 +385,26 @@ def _draw_stood_still(random: Random, shape: Shape) -> tuple[Shape, list[Deed]]:
     return replace(shape, listeners=1, rate=8.0), _pause(name, at_s, at_s + random.uniform(5, 8))
 
 
-SCENES: Final = (_draw_one_behind, _draw_moved_back, _draw_stood_still)
+def _draw_only_the_slow(random: Random, shape: Shape) -> tuple[Shape, list[Deed]]:
+    """Leave a gateway that starts anew only the aggregator that is behind what bots have."""
+    venue = shape.venues[0]
+    shape = replace(shape, venues=(venue,), listeners=2, aggregators=2, redundancy=2, rate=8.0)
+    at_s = random.uniform(5.0, 7.0)
+    return shape, [
+        *_cut(f"listener-{venue}-0", "aggregator-1", at_s - 2.0, at_s + 6.0),
+        *_cut("venues", f"listener-{venue}-1", at_s, at_s + 2.8),
+        *_cut("aggregator-0", "gateway", at_s + 0.4, at_s + 6.0),
+        *_kill("gateway", at_s + 0.5, at_s + 0.6),
+    ]
+
+
+SCENES: Final = (
+    _draw_one_behind,
+    _draw_one_lags,
+    _draw_moved_back,
+    _draw_stood_still,
+    _draw_only_the_slow,
+)
 """What chance alone brings about once in thousands of seeds."""
 
 FAULTS: Final = (

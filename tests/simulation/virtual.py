@@ -15,7 +15,14 @@ from collections.abc import Callable, Coroutine, Mapping
 from heapq import heappop, heappush
 from typing import Any, Final, TypeVar, TypeVarTuple, cast
 
-__all__ = ["Process", "Schedule", "VirtualLoop", "current_process", "running_process"]
+__all__ = [
+    "Process",
+    "Schedule",
+    "VirtualClock",
+    "VirtualLoop",
+    "current_process",
+    "running_process",
+]
 
 START_NS: Final = 1_700_000_000_000_000_000
 LEAST_WAIT_S: Final = 1e-5
@@ -48,6 +55,19 @@ class Schedule:
             self.now, _, call = heappop(due)
             call()
         self.now = until
+
+
+class VirtualClock:
+    """The schedule's time."""
+
+    def __init__(self, schedule: Schedule) -> None:
+        self._schedule = schedule
+
+    def now_ns(self) -> int:
+        return START_NS + round(self._schedule.now * 1e9)
+
+    def monotonic(self) -> float:
+        return self._schedule.now
 
 
 class Process:
