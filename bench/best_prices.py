@@ -105,7 +105,7 @@ async def measure(venue: str, rate: float, depth: int, seconds: float) -> tuple[
     with tempfile.TemporaryDirectory() as folder, System(Path(folder)) as system:
         # Not quite the round number: each state is another part of an interval.
         pace = f"--rate={rate * 1.03:g}"
-        await system.start_simulator(f"--venue={venue}", "--paced", pace, "--truth-levels=1")
+        await system.start_simulator("--paced", pace, "--truth-levels=1", venues=[venue])
         for option in OPTIONS:
             given = (option, f"--instrument={INSTRUMENT}", f"--depth={depth}")
             await system.start_listener(venue, *given, name=option)

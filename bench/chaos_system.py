@@ -52,11 +52,10 @@ class Joined(System):
     async def start_joined(self, rate: float) -> None:
         """Start all; `rate` is updates a second of all venues together."""
         moving = [f"--instrument={name}" for name in self.instruments]
-        venues = [f"--venue={venue}" for venue in self.cast.venues]
         each = rate / len(self.cast.venues) / len(self.instruments)
         # At intervals, best prices are ahead of books; at once, more of each state is seen.
         paced = ["--paced"] if self.seed % 2 == 0 else []
-        await self.start_simulator(f"--rate={each:g}", *moving, *venues, *paced)
+        await self.start_simulator(f"--rate={each:g}", *moving, *paced, venues=self.cast.venues)
         for (_, publisher), proxy in self.proxies.items():
             if publisher in self.cast.venues:
                 proxy.target = ("127.0.0.1", urlsplit(self.urls(publisher)["ws"]).port or 0)

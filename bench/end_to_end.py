@@ -133,6 +133,7 @@ class EndToEnd:
                 address = asyncio.run(self._start(stack, ca_file))
             else:
                 address = self._start_peer(self._peer, stack, ca_file)
+            self.address = address
             self._bots = [
                 stack.enter_context(Worker(run_bots, address, INSTRUMENT))
                 for _ in range(BOT_PROCESSES)

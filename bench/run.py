@@ -54,6 +54,20 @@ BENCHMARKS: Final = {
         ("serving.py", "--seconds=3", "--repeat=1"),
         ("serving.py", "--seconds=4", "--repeat=3"),
     ),
+    "executable": (
+        ("executable.py", "--seconds=4", "--repeat=3"),
+        ("executable.py", "--seconds=10", "--repeat=5"),
+    ),
+    "many venues": (
+        ("many_venues.py", "--seconds=4", "--repeat=1"),
+        ("many_venues.py", "--seconds=6", "--repeat=5"),
+    ),
+    "web": (("web.py", "--seconds=4", "--repeat=1"), ("web.py", "--seconds=5", "--repeat=3")),
+    "execution": (("execution.py", "--repeat=3"), ("execution.py", "--repeat=7")),
+    "execution cost": (
+        ("execution_cost.py", "--minutes=10"),
+        ("execution_cost.py", "--minutes=30"),
+    ),
     "merging": (("merging.py", "10000"), ("merging.py", "40000")),
     "cold": (("cold.py", "2"), ("cold.py", "6")),
     "idle": (("idle.py", "10"), ("idle.py", "30")),

@@ -17,7 +17,7 @@ import tempfile
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -80,12 +80,19 @@ def views() -> list[bytes]:
 class Served:
     """A server's process, and how to make it serve."""
 
-    def __init__(self, pid: int, address: str, speaker: Worker, stack: ExitStack) -> None:
+    def __init__(
+        self,
+        pid: int,
+        address: str,
+        speaker: Worker,
+        stack: ExitStack,
+        bots: Callable[[Connection, str, str], None] = run_bots,
+    ) -> None:
         self.address = address
         self._pid = pid
         self._speaker = speaker
         self._bots = [
-            stack.enter_context(Worker(run_bots, address, INSTRUMENT)) for _ in range(BOT_PROCESSES)
+            stack.enter_context(Worker(bots, address, INSTRUMENT)) for _ in range(BOT_PROCESSES)
         ]
 
     def say(self, rate: float, seconds: float) -> None:

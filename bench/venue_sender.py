@@ -8,7 +8,7 @@ As a worker (see `measuring`) `run_sender` answers `("send", rate, seconds)` wit
 venue, which sends `rate` frames a second, each at a random moment of its slot. `("repeat", rate,
 seconds)` sends the last frame again and again, under a new sequence: no news. `("flood", frames,
 news)` sends frames of either kind as fast as they are taken. `("followed",)` answers how many
-instruments are followed. Instruments take turns.
+instruments are followed, `("connected",)` how many connections were opened. Instruments take turns.
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from itertools import count
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Final
@@ -34,6 +33,7 @@ from venue_simulator.book import BookState, Listing, lie
 from venue_simulator.catalogue import Asset
 from venue_simulator.market import BookWalk
 from venue_simulator.times import rfc3339
+from venue_simulator.trading.desk import MatchingDesk
 from venue_simulator.venue import (
     BookStream,
     FakeVenue,
@@ -107,6 +107,7 @@ class _Feed:
         self.connections: list[ServerConnection] = []
         self._has_time = venue.name == "kraken"
         self._has_range = stream.kind == binance.DIFF
+        self._follows = venue.name == "okx"
         if whole:
             states = [replace(one, bids=one.bids[:whole], asks=one.asks[:whole]) for one in states]
         self._frames = []
@@ -114,12 +115,12 @@ class _Feed:
             nothing = replace(before, bids=(), asks=())
             text = venue.frame(stream, nothing if whole else before, after)
             assert isinstance(text, str)
-            marks = self._marks(before.venue_seq, after.venue_seq)
+            marks = self._marks(before.venue_seq, after.venue_seq, after.ts_ns)
             self._frames.append(_Frame(text, marks))
 
     def fill(self, at: int, before: int, seq: int) -> bytearray:
         """Return the bytes of a frame, until it is filled again."""
-        return self._frames[at].fill(self._marks(before, seq))
+        return self._frames[at].fill(self._marks(before, seq, time.time_ns()))
 
     def write(self, data: bytes | bytearray) -> None:
         for connection in [*self.connections]:
@@ -129,9 +130,12 @@ class _Feed:
             except OSError:  # who is too far behind hangs up, and comes back
                 self.connections.remove(connection)
 
-    def _marks(self, before: int, seq: int) -> Sequence[str]:
+    def _marks(self, before: int, seq: int, now_ns: int) -> Sequence[str]:
         if self._has_time:
             return (rfc3339(seq),)
+        if self._follows:
+            ms = now_ns // 1_000_000
+            return f'"ts":"{ms}"', f'"prevSeqId":{before}', f'"seqId":{seq}'
         return (str(before + 1), str(seq)) if self._has_range else (str(seq),)
 
 
@@ -193,6 +197,8 @@ class _Book:
 class _Venue:
     """One venue: its protocol, instruments and server."""
 
+    desk: MatchingDesk
+
     def __init__(
         self,
         protocol: FakeVenue,
@@ -206,7 +212,8 @@ class _Venue:
         self._assets = {name: Asset(name, 0.0702) for name in instruments}
         self._listings = [protocol.list_asset(asset) for asset in self._assets.values()]
         self._books: dict[str, _Book] = {}
-        self._connections = count()
+        self.connected = 0
+        """How many connections were opened so far."""
         self._lock = threading.Lock()
         self._turn = 0
         self._seq = 0
@@ -274,7 +281,9 @@ class _Venue:
 
     def _serve(self, connection: ServerConnection) -> None:
         assert connection.request is not None
-        session = self._protocol.session(connection.request.path, self, next(self._connections))
+        with self._lock:
+            self.connected += 1
+            session = self._protocol.session(connection.request.path, self, self.connected)
         with suppress(ConnectionClosed):
             actions = session.open(time.time_ns())
             while True:
@@ -299,7 +308,9 @@ class _Venue:
             if stream.symbol not in self._books:
                 asset = self._assets[listing.instrument]
                 ring = max(SHORTEST_RING, RING // len(self._assets))
-                self._books[stream.symbol] = _Book(self._protocol, asset, self._whole, ring)
+                book = _Book(self._protocol, asset, self._whole, ring)
+                self._books[stream.symbol] = book
+                self._seq = max(self._seq, book.state.venue_seq)
             first = self._books[stream.symbol].join(stream, connection)
             if first is not None:
                 connection.send(first)
@@ -349,6 +360,8 @@ def run_sender(
         match pipe.recv():
             case ("followed",):
                 pipe.send(sum(venue.followed for venue in open_venues.values()))
+            case ("connected",):
+                pipe.send(sum(venue.connected for venue in open_venues.values()))
             case ("flood", int(frames), bool(news)):
                 for venue in open_venues.values():
                     venue.flood(frames, news=news)
