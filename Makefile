@@ -9,9 +9,19 @@ PACKAGES := $(patsubst %/pyproject.toml,%,$(wildcard libs/*/pyproject.toml servi
 MANIFESTS := $(addsuffix /pyproject.toml,$(PACKAGES)) constraints.txt
 EDITABLE := $(foreach package,$(PACKAGES),-e ./$(package))
 BUILD := hatchling editables
-DEV := grpcio-tools hypothesis import-linter kubernetes-validate matplotlib mypy pytest \
+DEV := cryptography grpcio-tools hypothesis import-linter kubernetes-validate matplotlib mypy pytest \
        pytest-asyncio pytest-randomly pytest-timeout pytest-xdist python-socks ruff socksio trustme \
        types-protobuf types-PyYAML
+# What makes the site of the documentation, apart from it too.
+DOCS := $(VENV)/docs
+SITE := build/site
+# What the examples need besides: tables and notebooks.
+EXAMPLES := -e './libs/dragonfly_client[data]' ipykernel nbclient
+# Clients of others that judge ours, with all that they bring, are kept apart from it.
+JUDGES := $(VENV)/judges
+
+# What Python compiles is kept, whatever the environment says: each process of the tests would do it anew.
+export PYTHONDONTWRITEBYTECODE :=
 
 # Builds get what is installed instead of an environment of their own, whose versions nothing would pin.
 PIP_INSTALL := python -m pip install --disable-pip-version-check --no-build-isolation
@@ -34,18 +44,28 @@ define pin
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test docker-test install-test simulate chaos soak fuzz bench check format venues protos constraints dist clean
+.PHONY: help demo test long-test browser-test rest-test docker-test docs examples monitoring-test fix-interop install-test simulate simulate-engine kill-engine chaos soak fuzz bench check format venues protos constraints dist clean
 
 help:
-	@echo "make demo         three simulated venues, the whole system, a live ladder"
+	@echo "make demo         three simulated venues, the whole system, a live ladder, a page"
 	@echo "make test         the tests"
+	@echo "make long-test    in full what \`make test\` cuts short: more examples, seeds, damage"
+	@echo "make browser-test the page in Chromium; skipped where that is not installed"
+	@echo "make rest-test    REST, examined by schemathesis; fetches it"
 	@echo "make docker-test  the tests of what runs in containers; needs a Docker engine"
+	@echo "make docs         the documentation as a site, in build/site/html, every link checked"
+	@echo "make examples     tables, the notebook, the examples in Node and Go: fetches what they need"
+	@echo "make monitoring-test  each alert fires and ends, each panel shows something; needs Prometheus"
+	@echo "make fix-interop  engines of FIX that others wrote follow our gateway; fetches them"
 	@echo "make install-test the wheels of make dist, installed where nothing else is, and the demo out of them"
 	@echo "make simulate     all of it in one process: a seed a system, a network, its faults"
+	@echo "make simulate-engine  the execution engine: a seed is venues with faults, customers, crashes"
+	@echo "make kill-engine  the engine at venues by their own protocols: 500 kills during 200 orders"
 	@echo "make chaos        two minutes of faults of every kind, every book judged"
 	@echo "make soak         an hour with a fault a minute: memory, latency, right books"
 	@echo "make bench        latency, cost per message and how both grow, in fourteen minutes"
 	@echo "make fuzz         hostile input for every parser, the bus and the gateway"
+	@echo "make judges       the venues' own clients, by which tests judge ours"
 	@echo "make check        format, lint, types, imports, and whether generated code is current"
 	@echo "make format       mend format and lint where a tool can"
 	@echo "make protos       generate the Python of protos/"
@@ -58,11 +78,33 @@ help:
 demo: $(VENV)/.installed
 	@$(BIN)/dragonfly demo $(ARGS)
 
+# Six at a time for two cores: much of it waits.
 test: $(VENV)/.tools
-	@$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder $(ARGS)
+	@$(BIN)/python -m pytest -n 6 --dist loadfile --no-loadscope-reorder $(ARGS)
+
+long-test: $(VENV)/.tools
+	@$(BIN)/python -m pytest -n 4 --long -m "hypothesis or long" $(ARGS)
+
+docs: $(VENV)/.installed
+	@test -x $(DOCS)/bin/zensical || $(PYTHON) -m venv $(DOCS)
+	@$(DOCS)/bin/python -m pip install -q --disable-pip-version-check --no-deps -r docs/requirements.txt
+	$(BIN)/python deploy/site_pages.py lay $(SITE)/pages
+	$(DOCS)/bin/zensical build --strict
+	$(BIN)/python deploy/site_pages.py check $(SITE)/html
+
+# Tables and notebooks are large, and only these tests need them.
+examples: $(VENV)/.tools
+	$(call install,what the examples need,$(EXAMPLES))
+	@$(BIN)/python -m pytest -m examples libs/dragonfly_client/tests tests/test_documented_commands.py $(ARGS)
+
+monitoring-test: $(VENV)/.tools
+	@$(BIN)/python -m pytest -m monitoring tests/test_monitoring.py $(ARGS)
+
+fix-interop: $(VENV)/.tools
+	@$(BIN)/python -m pytest -n 2 --dist loadfile -rP -m fix_interop tests/fix_interop $(ARGS)
 
 docker-test: $(VENV)/.tools
-	@$(BIN)/python -m pytest -m docker $(ARGS)
+	@$(BIN)/python -m pytest -m docker tests $(ARGS)
 
 # The tests ask no index: what others made is fetched here, in the pinned versions.
 install-test: $(VENV)/.tools $(WHEELS)/.fetched dist
@@ -70,6 +112,12 @@ install-test: $(VENV)/.tools $(WHEELS)/.fetched dist
 
 simulate: $(VENV)/.tools
 	@PYTHONPATH=tests $(BIN)/python -m simulation $(ARGS)
+
+simulate-engine: $(VENV)/.tools
+	@PYTHONPATH=tests $(BIN)/python services/execution_engine/tests/engine_simulation.py $(ARGS)
+
+kill-engine: $(VENV)/.tools
+	@PYTHONPATH=tests $(BIN)/python tests/engine_at_venues.py $(ARGS)
 
 chaos: $(VENV)/.tools
 	@$(BIN)/python bench/chaos.py $(ARGS)
@@ -83,11 +131,26 @@ soak: $(VENV)/.tools
 fuzz: $(VENV)/.tools
 	@$(BIN)/python tests/fuzz $(ARGS)
 
+# What drives a browser is large, and few need it. The browser itself is the machine's.
+browser-test: $(VENV)/.tools
+	@$(BIN)/python -m pip install -q --no-deps axe-playwright-python==0.1.8 greenlet==3.5.6 playwright==1.65.2 pyee==13.0.1
+	@$(BIN)/python -m pytest -m browser tests/test_page_in_browser.py $(ARGS)
+
+# It brings thirty packages that nothing else here needs.
+rest-test: $(VENV)/.tools
+	@test -x $(VENV)/schemathesis/bin/st || $(PYTHON) -m venv $(VENV)/schemathesis
+	@$(VENV)/schemathesis/bin/python -m pip install -q --disable-pip-version-check schemathesis==4.32.5
+	@$(BIN)/python -m pytest -m rest tests/test_rest_by_schemathesis.py $(ARGS)
+
+judges: $(VENV)/.tools
+	$(PYTHON) -m venv $(JUDGES)
+	$(JUDGES)/bin/python -m pip install -q -c constraints.txt binance-fix-connector==1.2.0 simplefix==1.0.17
+
 check: $(VENV)/.tools
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	for part in $(PACKAGES); do $(BIN)/mypy $$part/src $$part/tests || exit 1; done
-	$(BIN)/mypy conftest.py protos/generate.py deploy/pin_hashes.py deploy/bill_of_materials.py deploy/venues.py tests bench
+	$(BIN)/mypy conftest.py protos/generate.py deploy/pin_hashes.py deploy/bill_of_materials.py deploy/dashboards.py deploy/moving_picture.py deploy/site_pages.py deploy/prometheus/webhook.py deploy/venues.py tests bench
 	$(BIN)/mypy tests/conftest.py
 	$(BIN)/lint-imports
 	$(BIN)/python protos/generate.py --check
@@ -106,7 +169,7 @@ protos: $(VENV)/.tools
 constraints:
 	rm -rf $(FRESH)
 	$(PYTHON) -m venv $(FRESH)
-	$(FRESH)/bin/python -m pip install -q --upgrade setuptools $(BUILD) $(EDITABLE) $(DEV)
+	$(FRESH)/bin/python -m pip install -q --upgrade setuptools $(BUILD) $(EDITABLE) $(DEV) $(EXAMPLES)
 	$(FRESH)/bin/python -m pip freeze --all --exclude-editable | grep -v '^pip==' >constraints.all
 	rm -rf $(FRESH)
 	$(PYTHON) -m venv $(FRESH)
@@ -115,8 +178,9 @@ constraints:
 	: >$(FRESH)/before
 	echo '# Every version that is installed, written by `make constraints`.' >constraints.new
 	$(call pin,To build the packages,$(BUILD))
-	$(call pin,To run them,$(EDITABLE))
+	$(call pin,To run them,$(EDITABLE) cryptography)
 	$(call pin,To test and check them,$(DEV))
+	$(call pin,To run the examples,$(EXAMPLES))
 	mv constraints.new constraints.txt
 	$(FRESH)/bin/python deploy/pin_hashes.py
 	rm -rf $(FRESH)
