@@ -160,8 +160,8 @@ async def liveness(rig: Rig) -> None:
     since = {name: rig.published(name) for name in INSTRUMENTS}
     await asyncio.sleep(1.5 * rig.longest_span_s)
     for name in INSTRUMENTS:
-        if set(rig.states(name, since[name])) - {FeedState.LIVE}:
-            raise Violation(f"{name} was not left LIVE by a venue that was quiet: {rig.told()}")
+        if reasons := rig.reasons(name, since[name]):
+            raise Violation(f"{name} was not left LIVE by a venue that was quiet: {reasons}")
     await rig.live()
 
 

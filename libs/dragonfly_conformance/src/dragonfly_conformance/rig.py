@@ -9,7 +9,6 @@ import random
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractContextManager
 from decimal import Decimal
-from itertools import groupby
 from operator import lt
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -190,13 +189,17 @@ class Rig:
         books = self._judge.books.get(instrument)
         return books[-1] if books else None
 
-    def states(self, instrument: str, since: int = 0) -> list[FeedState]:
-        """Return the states that an instrument went through, each change once."""
+    def reasons(self, instrument: str, since: int) -> list[str]:
+        """Return why an instrument was not LIVE, in order, in what was published since."""
         books = self._judge.books.get(instrument, [])[since:]
-        return [state for state, _ in groupby(book.state for book in books)]
+        return [
+            f"{book.state.name}: {book.reason}"
+            for book in books
+            if book.state is not FeedState.LIVE
+        ]
 
     def published(self, instrument: str) -> int:
-        """Return how often an instrument was published: a place for `states` to begin."""
+        """Return how often an instrument was published: a place for `reasons` to begin."""
         return len(self._judge.books.get(instrument, []))
 
     async def live(self, *instruments: str) -> None:

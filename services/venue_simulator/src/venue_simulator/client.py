@@ -43,6 +43,7 @@ class ConnectedClient:
         self._connection = connection
         self._exchange = exchange
         self._session = session
+        session.faster = exchange.faster
         self._venue = exchange.venue.name
         self._loop = asyncio.get_running_loop()
         self._streams: set[BookStream] = set()

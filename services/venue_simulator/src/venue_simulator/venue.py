@@ -241,6 +241,9 @@ class KeepaliveRules:
 class VenueSession(Protocol):
     """One client's conversation with the venue; what a venue does not do stands here."""
 
+    faster: float = 1.0
+    """How many times faster the venue's own clock runs, by which it counts messages."""
+
     def open(self, now_ns: int) -> Sequence[Action]:
         """Return what happens upon connecting."""
         return ()

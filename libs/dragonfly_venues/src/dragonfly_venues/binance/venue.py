@@ -103,8 +103,8 @@ class Binance(_Spot):
         # 1024, of which a symbol takes two where best prices are asked for too.
         streams_per_connection=512,
         symbols_per_request=control.SYMBOLS_PER_REQUEST,
-        # 5 a second in all, and pongs count: one is left for them.
-        requests_per_second=4.0,
+        # 5 a second in all, and pings and pongs count: two are left for them.
+        requests_per_second=3.0,
         # 300 in 5 min for an address, which replicas share.
         connects_per_minute=30.0,
         max_frame_bytes=2**18,

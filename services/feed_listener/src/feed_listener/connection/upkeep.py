@@ -70,6 +70,7 @@ class Upkeep:
         self._wake = asyncio.Event()
         self._silence_timer = SilenceTimer(context.venue.liveness, now)
         self._ping_lag = PingLag(context.venue.liveness.stale_after_s, now)
+        self._pinged_at = -math.inf
         keepalive_s = context.venue.liveness.keepalive_s
         self._keepalive_s = math.inf if keepalive_s is None else keepalive_s
         self._keepalive_at = math.inf if context.venue.welcomes else now + self._keepalive_s
@@ -298,6 +299,10 @@ class Upkeep:
             await self._say(request, now)
 
     async def _ping(self, now: float) -> None:
+        """Ping, once a turn, for whatever reasons: venues count pings."""
+        if now == self._pinged_at:
+            return
+        self._pinged_at = now
         self.subscriber.spend(now)
         self._ping_lag.asked(now)
         await self._connection.ping(partial(self._answered, now))

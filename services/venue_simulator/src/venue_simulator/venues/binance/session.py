@@ -75,7 +75,7 @@ class BinanceSession(VenueSession):
         return self._subscribe(name for name in names if name)
 
     def receive(self, frame: bytes, now_ns: int) -> Sequence[Action]:
-        if self._messages.exceeded(now_ns):
+        if self._is_too_much(now_ns):
             return [HangUp(1008, "Too many requests")]
         try:
             request = msgspec.json.decode(frame, type=_Request)
@@ -86,11 +86,14 @@ class BinanceSession(VenueSession):
         return self._perform(request)
 
     def receive_control(self, now_ns: int) -> Sequence[Action]:
-        return [HangUp(1008, "Too many requests")] if self._messages.exceeded(now_ns) else []
+        return [HangUp(1008, "Too many requests")] if self._is_too_much(now_ns) else []
 
     def announce_close(self, now_ns: int) -> str:
         event = f'{{"e":"serverShutdown","E":{now_ns // 1_000_000}}}'
         return f'{{"stream":"!serverShutdown","data":{event}}}' if self._combined else event
+
+    def _is_too_much(self, now_ns: int) -> bool:
+        return self._messages.exceeded(round(now_ns * self.faster))
 
     def _perform(self, request: _Request) -> Sequence[Action]:
         names = [name for name in request.params if isinstance(name, str)]
