@@ -47,6 +47,7 @@ from chaos_plan import (
 from chaos_report import Done, Timings, as_json, table
 from chaos_system import Joined
 from dragonfly_venues.registry import venue_names
+from live_line import LiveLine, clock
 from oracle import Excuse, Rules, Run, judge_folder, read_run
 from proxy import Proxy
 from truth import Truth
@@ -69,6 +70,7 @@ UNASKABLE: Final = ("rest_429", "rest_slow", "not_accepting", "silence")
 LATENCY_S: Final = 0.2
 SLOW_BYTES_PER_S: Final = 20_000.0
 BURST: Final = 50
+LIVE_LINE: Final = LiveLine(every_s=15.0)
 
 
 class Chaos:
@@ -293,23 +295,13 @@ class Chaos:
             now = time.monotonic() - self._began
             size = sum(file.stat().st_size for file in self.system.books.glob("*s"))
             last = self.done[-1] if self.done else None
-            _show(
-                f"{_clock(now)} of {_clock(seconds)} · {len(self.done)} of {planned} faults"
+            LIVE_LINE.show(
+                f"{clock(now)} of {clock(seconds)} · {len(self.done)} of {planned} faults"
                 f" · {size / 1e6:.0f} MB received · load {os.getloadavg()[0]:.1f}"
-                f" · {f'last: {last.kind} {last.target}' if last else ''}"
+                f" · {f'last: {last.kind} {last.target}' if last else ''}",
+                now,
             )
-            await asyncio.sleep(1.0 if sys.stderr.isatty() else 15.0)
-
-
-def _show(line: str) -> None:
-    if sys.stderr.isatty():
-        print(f"\r\x1b[K{line[: shutil.get_terminal_size().columns - 1]}", end="", file=sys.stderr)
-    else:
-        print(line, file=sys.stderr, flush=True)
-
-
-def _clock(seconds: float) -> str:
-    return f"{int(seconds // 60):02}:{int(seconds % 60):02}"
+            await asyncio.sleep(1.0)
 
 
 async def cause(
@@ -420,7 +412,7 @@ def main(
     names = ["ETH-BTC", RESTING, "BTC-USD", *coins][:instruments]
     folder = Path(tempfile.mkdtemp(prefix="chaos-"))
     chaos, facts = uvloop.run(cause(folder, plan, options, names))
-    _show("judging\n")
+    LIVE_LINE.end("judging")
     truth = Truth.from_file(folder / "truth.ndjson")
     states = sum(truth.count(venue, name) for venue in cast.venues for name in names)
     facts["messages_per_s"] = states / float(str(facts["seconds"]))

@@ -34,6 +34,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from dragonfly_client import Book
 from histories import read_history
+from live_line import LiveLine, clock
 from oracle import Oracle
 from replicated import Replicated
 from soak_report import Latency, Results, Sample, draw, table
@@ -53,6 +54,7 @@ REMEMBERED_S: Final = 120.0
 REPLICAS: Final = ("listener-binance", "aggregator", "gateway", "bots")
 HARMED: Final = tuple(f"{service}-2" for service in REPLICAS)
 VENUE_FAULTS: Final = ("close", "reset", "silence")
+LIVE_LINE: Final = LiveLine(every_s=60.0)
 
 
 class Bots(Process):
@@ -283,30 +285,15 @@ class Soak:
     def _say(self) -> None:
         latency = self.results.latencies[-1] if self.results.latencies else None
         fault = self.results.faults[-1][1] if self.results.faults else "none so far"
+        now = self._now()
         words = [
-            f"{_clock(self._now())} of {_clock(self.seconds)}",
+            f"{clock(now)} of {clock(self.seconds)}",
             f"{self.judge.right:,} books, {len(self.judge.wrong)} wrong",
             f"p99 {latency.p99_ms:.1f} ms" if latency else "no books",
             f"{sum(life.samples[-1].rss_mib for life in self.results.newest()):.0f} MiB",
             f"fault {len(self.results.faults)}: {fault}",
         ]
-        show(" · ".join(words))
-
-
-_minutes_said: set[str] = set()
-
-
-def show(line: str) -> None:
-    """Replace the live line; elsewhere than on a terminal print one a minute."""
-    if sys.stderr.isatty():
-        print(f"\r\x1b[K{line[: shutil.get_terminal_size().columns - 1]}", end="", file=sys.stderr)
-    elif line[:2] not in _minutes_said:
-        _minutes_said.add(line[:2])
-        print(line, file=sys.stderr, flush=True)
-
-
-def _clock(seconds: float) -> str:
-    return f"{int(seconds // 60):02}:{int(seconds % 60):02}"
+        LIVE_LINE.show(" · ".join(words), now)
 
 
 def read_sample(pid: int, at_s: float) -> Sample:
@@ -344,7 +331,7 @@ async def soak(
         loop.add_signal_handler(number, this.cancel)
     names = [RESTING, *(f"COIN{number}-USD" for number in range(INSTRUMENTS))]
     with tempfile.TemporaryDirectory() as folder, Soaked(Path(folder), names) as system:
-        show("00:00 starting")
+        LIVE_LINE.show("00:00 starting", 0.0)
         try:
             await system.start_soaked(rate)
             await Soak(

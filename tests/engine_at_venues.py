@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -36,6 +36,7 @@ from dragonfly_orders.messages import (
     OrderStatus,
     Sweep,
 )
+from live_line import LiveLine, clock
 from order_accounts import accounts_file, key_file
 from system import VENUES, System, eventually
 
@@ -55,6 +56,7 @@ SHARE_AT_WORK, MOST_WAIT_S = 0.8, 10.0
 """Of the kills so many come soon after a report, for which is waited so long."""
 AT_ONCE: Final = 4
 """Orders at the same time."""
+PROGRESS_EVERY_S: Final = 10.0
 
 Fill = tuple[str, str, Decimal, Decimal]
 """Its venue, child, price and amount."""
@@ -149,10 +151,12 @@ async def trade(
     venues: Sequence[str] = VENUES,
     quantity: Decimal = Decimal(3),
     within_s: float,
+    on_progress: Callable[[Verdict], None] = lambda _verdict: None,
 ) -> Verdict:
     """Have orders worked while things go wrong, wait until all is at rest, and judge it.
 
     There are `parents` orders, and more for as long as it takes to kill the engine so often.
+    `on_progress` is told many times a second how it stands.
     """
     chance, verdict = random.Random(seed), Verdict()
     open_orders: set[str] = set()
@@ -198,6 +202,7 @@ async def trade(
     deadline = time.monotonic() + within_s
     try:
         while open_orders or is_wanted():
+            on_progress(verdict)
             await place_what_fits()
             told = await statuses(desk)
             open_orders = {name for name in open_orders if not is_over(told[name])}
@@ -328,6 +333,15 @@ async def _main(arguments: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory(prefix="dragonfly-kills-") as folder:
         async with trading_system(Path(folder), "--resume", seed=arguments.seed) as (system, desk):
             began = time.monotonic()
+            live_line = LiveLine(PROGRESS_EVERY_S)
+
+            def progress(verdict: Verdict) -> str:
+                return (
+                    f"{clock(time.monotonic() - began)} · {verdict.kills} of {arguments.kills}"
+                    f" kills · {verdict.orders} orders"
+                    f" · slowest recovery {verdict.quantile(1.0):.2f} s"
+                )
+
             verdict = await trade(
                 system,
                 desk,
@@ -335,7 +349,9 @@ async def _main(arguments: argparse.Namespace) -> int:
                 kills=arguments.kills,
                 seed=arguments.seed,
                 within_s=arguments.minutes * 60,
+                on_progress=lambda verdict: live_line.show(progress(verdict), time.monotonic()),
             )
+            live_line.end(progress(verdict))
     sys.stdout.write(
         f"in {time.monotonic() - began:.0f} s: {verdict}\n"
         f"commands are answered {verdict.quantile(0.5):.2f} s after a kill (median),"
