@@ -14,7 +14,9 @@ from dragonfly_common.bus.subscriber import Subscriber
 from dragonfly_common.bus.transport import Message, Upstream
 from dragonfly_common.sequencing import BusSequencer
 from dragonfly_common.staleness import PauseDetector, SilenceWatch
+from dragonfly_fix import outgoing
 from dragonfly_fix.codec import FixMessage
+from dragonfly_fix.outgoing import Outgoing
 from dragonfly_fix.session import FixEvent, FixSession
 from dragonfly_venues.decoding import composed_tops
 from dragonfly_venues.decoding.composed_tops import ComposedTops
@@ -81,14 +83,14 @@ def _keep_best(self: ComposedTops, symbol: str, seq: int) -> BookTop | Broken | 
     return self._show(symbol, seq) if symbol in self._ahead else None
 
 
-_frame: Final = FixSession._frame
+_frame: Final = outgoing._frame
 _take_in_turn: Final = FixSession._take_in_turn
 _ask: Final = FixSession._ask
 
 
-def _frame_as_new(self: FixSession, *parts: Any, poss_dup: bool = False) -> bytes:
+def _frame_as_new(*parts: Any, poss_dup: bool = False) -> bytes:
     """What is sent again does not say so."""
-    return _frame(self, *parts)
+    return _frame(*parts)
 
 
 def _pass_before_delivering(
@@ -105,7 +107,7 @@ def _ask_once(self: FixSession, end: int, *, again: bool) -> None:
         _ask(self, end, again=again)
 
 
-def _fill_all_gaps(self: FixSession, first: int, last: int) -> Iterator[bytes]:
+def _fill_all_gaps(self: Outgoing, first: int, last: int) -> Iterator[bytes]:
     """Nothing is sent again."""
     yield self._gap_fill(first, last + 1)
 
@@ -128,8 +130,8 @@ VARIANTS: Final[dict[str, Callable[[], None]]] = {
     "best-prices-unsaid": _set(composed_tops, "composed", _compose_unsaid),
     "best-prices-stay": _set(ComposedTops, "on_same", _keep_best),
     "bot-takes-anything": _set(Freshness, "admit", lambda self, view: True),
-    "fix-no-poss-dup": _set(FixSession, "_frame", _frame_as_new),
+    "fix-no-poss-dup": _set(outgoing, "_frame", _frame_as_new),
     "fix-passed-early": _set(FixSession, "_take_in_turn", _pass_before_delivering),
     "fix-asked-once": _set(FixSession, "_ask", _ask_once),
-    "fix-never-sent-again": _set(FixSession, "_replay", _fill_all_gaps),
+    "fix-never-sent-again": _set(Outgoing, "_replay", _fill_all_gaps),
 }

@@ -22,7 +22,19 @@ from dragonfly_fix.session_state import SessionState
 from dragonfly_fix.store import MemoryStore, Store
 from dragonfly_fix.timestamps import format_timestamp
 
-__all__ = ["BODY", "EPOCH_NS", "SCRIPTS", "SPECIFICATION", "Line", "Peer", "app", "drawn", "frame"]
+__all__ = [
+    "BODY",
+    "EPOCH_NS",
+    "NEWS",
+    "SCRIPTS",
+    "SPECIFICATION",
+    "Line",
+    "Peer",
+    "app",
+    "drawn",
+    "frame",
+    "logged_on",
+]
 
 SCRIPTS: Final = Path(__file__).parents[4] / "shared" / "fix44"
 """QuickFIX's acceptance scripts for FIX 4.4."""
@@ -31,6 +43,8 @@ SPECIFICATION: Final = SCRIPTS / "FIX44.xml"
 EPOCH_NS: Final = 1_790_000_000_000_000_000
 BODY: Final = encode_fields([(148, b"news"), (33, b"1"), (58, b"x")])
 """Of a News (B): an application message."""
+NEWS: Final = "148=news|33=1|58=x"
+"""The same, as documents draw it."""
 HEARTBEAT_S: Final = 10
 
 
@@ -110,6 +124,14 @@ class Peer:
     def is_sent(self) -> list[str]:
         self.session.send(b"B", BODY, self.now, self.now_ns)
         return drawn(self.session.output())
+
+
+def logged_on(store: Store | None = None, rules: Rules | None = None) -> Peer:
+    """Return a peer with which an acceptor is logged on."""
+    peer = Peer(store, rules=rules)
+    assert peer.logs_on(peer.store.next_in) == [f"35=A|34={peer.store.next_out - 1}|98=0|108=10"]
+    assert peer.is_in(SessionState.ACTIVE)
+    return peer
 
 
 class Line:

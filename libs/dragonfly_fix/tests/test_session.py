@@ -4,7 +4,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from dragonfly_fix.codec import Garbled, encode_fields
+from dragonfly_fix.codec import Garbled
 from dragonfly_fix.dictionary import InvalidMessageError, RejectReason
 from dragonfly_fix.gaps import MOST_EARLY, MOST_TIMES
 from dragonfly_fix.session import (
@@ -17,24 +17,15 @@ from dragonfly_fix.session import (
     Received,
     Rejected,
     Rules,
-    keep_for_later,
 )
 from dragonfly_fix.session_state import SessionState
 from dragonfly_fix.sqlite_store import SqliteFile, SqliteStore
 from dragonfly_fix.store import MemoryStore
-from fix_world import BODY, EPOCH_NS, Line, Peer, app, drawn
+from fix_world import BODY, EPOCH_NS, NEWS, Line, Peer, app, drawn, logged_on
 from hypothesis import given
 from hypothesis import strategies as st
 
-NEWS = "148=news|33=1|58=x"
 ASKED_FROM_2 = ["35=2|34=2|7=2|16=0"]
-
-
-def logged_on(store: MemoryStore | SqliteStore | None = None, rules: Rules | None = None) -> Peer:
-    peer = Peer(store, rules=rules)
-    assert peer.logs_on(peer.store.next_in) == [f"35=A|34={peer.store.next_out - 1}|98=0|108=10"]
-    assert peer.is_in(SessionState.ACTIVE)
-    return peer
 
 
 # Logging on.
@@ -276,38 +267,6 @@ def test_two_sides_that_miss_something_serve_each_other_first() -> None:
     assert peer.store.next_in == 5
 
 
-def test_a_replay_is_as_it_was_and_uses_up_no_number() -> None:
-    peer = logged_on()
-    at = peer.clock()
-    peer.session.send(b"B", BODY, peer.now, peer.now_ns, poss_resend=True)
-    peer.session.output()
-    peer.says("1", 2, "112=a")
-    peer.now += 1
-    now = peer.clock()
-    assert peer.says("2", 3, "7=1|16=0") == [
-        f"35=4|34=1|43=Y|122={now}|36=2|123=Y",
-        f"35=B|34=2|43=Y|97=Y|122={at}|{NEWS}",
-        f"35=4|34=3|43=Y|122={now}|36=4|123=Y",
-    ]
-    assert peer.store.next_out == 4
-
-
-def test_quotes_are_not_sent_again() -> None:
-    peer = logged_on(MemoryStore(keeps=False))
-    peer.is_sent()
-    [fill] = peer.says("2", 2, "7=1|16=0")
-    assert fill.endswith("36=3|123=Y")
-
-
-@pytest.mark.parametrize("asked", ["7=0|16=0", "7=9|16=0", "7=2|16=1"])
-def test_what_was_never_sent_cannot_be_asked_for(asked: str) -> None:
-    peer = logged_on()
-    peer.is_sent()
-    [reject] = peer.says("2", 2, asked)
-    assert reject.endswith("|371=7|372=2|373=5")
-    assert peer.store.next_in == 3
-
-
 def test_a_number_that_was_used_ends_the_session_unless_it_says_so() -> None:
     peer = logged_on()
     assert peer.says("0", 1, "43=Y|122=20260101-00:00:00") == []
@@ -316,21 +275,6 @@ def test_a_number_that_was_used_ends_the_session_unless_it_says_so() -> None:
     assert peer.says("0", 2) == []
     peer.waits(2.0)
     assert peer.is_in(SessionState.ENDED)
-
-
-def test_a_number_is_in_the_store_before_its_bytes_leave() -> None:
-    class Full(MemoryStore):
-        def save(self, number: int, frame: bytes | None) -> None:
-            if frame is not None:
-                raise OSError("no space left")
-            super().save(number, frame)
-
-    peer = Peer(Full())
-    peer.logs_on()
-    with pytest.raises(OSError, match="no space"):
-        peer.is_sent()
-    assert peer.session.output() == b""
-    assert peer.store.next_out == 2
 
 
 def test_what_the_application_did_not_finish_comes_again() -> None:
@@ -355,51 +299,7 @@ def test_a_session_goes_on_after_a_restart(tmp_path: Path) -> None:
         assert [one[:14] for one in answer] == ["35=B|34=2|43=Y"]
 
 
-def test_what_was_kept_for_a_peer_that_was_away_is_sent_when_it_asks() -> None:
-    store = MemoryStore()
-    assert keep_for_later(store, (b"ME", b"YOU"), b"B", encode_fields([(148, b"x")]), 0) == 1
-    peer = logged_on(store)
-    assert peer.says("2", 2, "7=1|16=1")[0].startswith("35=B|34=1|43=Y")
-
-
 # What a side that is broken, or means harm, can make us do.
-
-
-def test_the_same_is_sent_again_so_many_times_and_no_more() -> None:
-    peer = logged_on()
-    peer.is_sent()
-    for number in range(2, 2 + MOST_TIMES):
-        assert len(peer.says("2", number, "7=2|16=0")) == 1
-    [logout] = peer.says("2", 2 + MOST_TIMES, "7=1|16=0")
-    assert logout == "35=5|34=3|58=ResendRequest from 1: all of it was sent 20 times"
-    assert peer.is_in(SessionState.CLOSING)
-
-
-def test_all_is_sent_again_so_many_times_and_no_more() -> None:
-    peer = logged_on()
-    for _ in range(99):
-        peer.is_sent()
-    answers = [peer.says("2", number, f"7={number}|16=0") for number in range(2, 50)]
-    assert peer.is_in(SessionState.CLOSING)
-    assert sum(map(len, answers)) <= MOST_TIMES * 100 + 1
-
-
-def test_a_side_that_asks_part_by_part_or_for_each_gap_is_answered() -> None:
-    peer = logged_on()
-    for number in range(2, 102):
-        peer.is_sent()
-        assert len(peer.says("2", number, f"7={number}|16={number}")) == 1
-
-
-def test_a_long_replay_is_made_as_it_is_taken() -> None:
-    peer = logged_on()
-    for _ in range(2000):
-        peer.is_sent()
-    first = peer.says("2", 2, "7=2|16=0")
-    assert len(first) < 1000
-    assert peer.is_sent()[0].startswith(f"35=B|34={len(first) + 2}|43=Y")
-    rest = drawn(b"".join(iter(peer.session.output, b"")))
-    assert [one[:14] for one in rest[-2:]] == ["35=B|34=2001|4", "35=B|34=2002|1"]
 
 
 def test_what_never_comes_is_asked_for_so_many_times() -> None:

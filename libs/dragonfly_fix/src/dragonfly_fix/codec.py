@@ -121,6 +121,11 @@ class FixMessage(NamedTuple):
                 return value
         return None
 
+    def number(self, tag: int) -> int | None:
+        """Return the value of `tag` as a number; None of what is none, or of over 18 digits."""
+        value = self.get(tag)
+        return int(value) if value and value.isdigit() and len(value) <= 18 else None
+
 
 class Garbled(NamedTuple):
     """Bytes that are no message were dropped."""

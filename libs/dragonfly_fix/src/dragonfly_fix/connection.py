@@ -20,8 +20,9 @@ import asyncio
 from typing import Final, NamedTuple, Protocol, cast
 
 from dragonfly_fix.codec import FixMessage
-from dragonfly_fix.session import CUT_AFTER, FixEvent, FixSession
+from dragonfly_fix.sequencing import CUT_AFTER, FixSession
 from dragonfly_fix.session_state import SessionState
+from dragonfly_fix.session_terms import FixEvent
 
 __all__ = ["FixApplication", "FixClock", "FixConnection", "Reading"]
 
