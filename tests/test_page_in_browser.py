@@ -167,6 +167,7 @@ async def test_a_gateway_that_dies_is_said_and_the_next_one_found(
     system.processes["together"].kill()
     assert "gateway" in (await page.until_trust("none"))
     assert await page.knows("model.book.bids.length") == 0
+    assert await page.page.inner_text("output.spread") == "\N{EN DASH}"
     await page.picture("none")
     await system.restart("together")
     await page.until_trust("good")

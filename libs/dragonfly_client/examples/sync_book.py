@@ -20,7 +20,8 @@ def main(gateway: str, options: Options, instrument: str, seconds: float | None)
     with Client(gateway, **options) as client:
         for book in client.book(instrument, depth=3):
             states = " ".join(f"{feed.venue}={feed.state.name}" for feed in book.venues)
-            print(f"{book.instrument} spread {book.spread:g} replaced {book.replaced} {states}")
+            spread = "-" if book.mid is None else f"{book.spread:g}"
+            print(f"{book.instrument} spread {spread} replaced {book.replaced} {states}")
             for bid, ask in zip(book.bids, book.asks, strict=False):
                 print(
                     f"{bid.amount:>12} {bid.price:>14} {bid.venue:<9}"

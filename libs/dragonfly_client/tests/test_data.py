@@ -68,6 +68,7 @@ def test_a_row_is_a_view_with_its_levels_side_by_side() -> None:
     assert first["ask_px_09"] == books[0].asks[9].price
     assert (short["bid_sz_02"], short["bid_sz_03"]) == (books[1].bids[2].amount, None)
     assert (nothing["live"], nothing["bid_px_00"], nothing["bid_venue_00"]) == (False, None, None)
+    assert (first["spread"], nothing["spread"]) == (books[0].spread, None)
     assert to_arrow(books, depth=1).column_names == HEAD + WIDE
 
 

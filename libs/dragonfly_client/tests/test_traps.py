@@ -202,7 +202,9 @@ def test_every_view_prints_as_one_short_line() -> None:
     )
     assert str(decode_book(pb.Book(instrument="ETH-BTC"), 0)).endswith("(none is known)")
     del sent.bids[:]
-    assert str(decode_book(sent, sent.ts_agg)).startswith("ETH-BTC: no bid | ")
+    one_sided = str(decode_book(sent, sent.ts_agg))
+    assert one_sided.startswith("ETH-BTC: no bid | ")
+    assert ", spread -, " in one_sided
     assert str(decode_book(sent, 0)).endswith("3 of 3 venues live, no longer so")
 
 

@@ -67,7 +67,9 @@ def test_a_record_has_the_best_prices_or_nothing_in_their_place() -> None:
     assert best is not None
     assert (eth["live"], eth["ts_in"]) == ("true", "5")
     assert (eth["bid_px_00"], eth["bid_venue_00"]) == (repr(best.price), best.venue)
+    assert eth["spread"] == repr(BOOKS["ETH-BTC"].spread)
     assert (btc["live"], btc["bid_px_00"], btc["ask_venue_00"]) == ("false", "", "")
+    assert btc["spread"] == ""
 
 
 async def test_the_table_stays_with_the_summary_beneath(gateway: StubGateway) -> None:

@@ -27,7 +27,7 @@ def test_a_line_says_the_best_prices() -> None:
 
 
 def test_a_line_without_a_side_or_without_anybody() -> None:
-    assert "ask none" in price_line(replace(book_of(), asks=(), spread=0.0), 8)
+    assert "ask none  spread -  3/3 live" in price_line(replace(book_of(), asks=(), spread=0.0), 8)
     assert price_line(replace(book_of(), was_live=False), 8).endswith("no venue is live")
 
 

@@ -34,7 +34,22 @@ async def test_a_subscription_is_granted_and_brings_the_newest(tab: Tab) -> None
         ("binance", "bitstamp", "kraken"), "LIVE"
     )
     assert book["bids"][0].keys() == {"venue", "price", "amount"}
-    assert book["mid"] == (book["bids"][0]["price"] + book["asks"][0]["price"]) / 2
+    best = book["asks"][0]["price"], book["bids"][0]["price"]
+    assert book["mid"] == sum(best) / 2
+    assert book["spread"] == pytest.approx(best[0] - best[1])
+
+
+async def test_without_a_side_there_is_no_mid_and_no_spread(tab: Tab, stub: StubGateway) -> None:
+    sent = make_book(seq=5)
+    del sent.asks[:]
+    sent.spread = 0.0
+    stub.publish(sent)
+    await tab.subscribe("book", instrument="ETH-BTC")
+    while (book := await tab.state())["asks"]:
+        pass
+    assert book["live"]
+    assert book["bids"]
+    assert (book["mid"], book["spread"]) == (None, None)
 
 
 async def test_large_integers_are_text(tab: Tab) -> None:

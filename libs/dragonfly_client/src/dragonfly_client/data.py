@@ -138,7 +138,8 @@ def _head(view: Book | Bbo) -> tuple[object, ...]:
     moved = view.moved
     origin = (moved.ts_event, moved.ts_recv, moved.ts_pub) if moved else (None, None, None)
     times = (view.ts_agg, view.ts_out, view.ts_in)
-    told = (view.instrument, view.was_live, view.spread, view.epoch, view.seq, view.replaced)
+    spread = None if view.mid is None else view.spread
+    told = (view.instrument, view.was_live, spread, view.epoch, view.seq, view.replaced)
     return *origin, *times, *told
 
 

@@ -284,8 +284,9 @@ class View(_Followed):
             why = "; ".join(f"{one.venue} {one.state.name}: {one.reason}" for one in self.venues)
             return f"{self.instrument}: no venue is live ({why or 'none is known'})"
         live = sum(one.state is State.LIVE for one in self.venues)
+        spread = repr(self.spread) if bid and ask else "-"
         return (
-            f"{self.instrument}: {bid or 'no bid'} | {ask or 'no ask'}, spread {self.spread!r},"
+            f"{self.instrument}: {bid or 'no bid'} | {ask or 'no ask'}, spread {spread},"
             f" {live} of {len(self.venues)} venues live{'' if self.live else ', no longer so'}"
         )
 

@@ -163,7 +163,7 @@ def csv_record(book: Book) -> str:
     times = (moved.ts_event, moved.ts_recv, moved.ts_pub) if moved else (None, None, None)
     fields = (
         *(*times, book.ts_agg, book.ts_out, book.ts_in),
-        *(book.instrument, str(book.was_live).lower(), book.spread),
+        *(book.instrument, str(book.was_live).lower(), None if book.mid is None else book.spread),
         *(book.epoch, book.seq, book.replaced),
         *(*_side(book.best_bid), *_side(book.best_ask)),
     )

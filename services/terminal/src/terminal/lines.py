@@ -9,7 +9,7 @@ from typing import Final
 from dragonfly_client.messages import Book, Level, State
 
 from terminal.statistics import Percentiles, WatchSummary
-from terminal.text import amount_text, decimals_of, duration_text, price_text, whose
+from terminal.text import UNTOLD, amount_text, decimals_of, duration_text, price_text, whose
 
 __all__ = ["BookChanges", "added", "price_line", "summary_lines"]
 
@@ -81,11 +81,12 @@ def price_line(book: Book, decimals: int) -> str:
     live = sum(feed.state is State.LIVE for feed in book.venues)
     if not book.was_live:
         return f"{book.instrument:<10} {clock}  no venue is live"
+    spread = UNTOLD if book.mid is None else price_text(book.spread, decimals)
     crossed = " CROSSED" if book.crossed else ""
     return (
         f"{book.instrument:<10} {clock}"
         f"  bid {_side(book.best_bid, decimals)}  ask {_side(book.best_ask, decimals)}"
-        f"  spread {price_text(book.spread, decimals)}{crossed}  {live}/{len(book.venues)} live"
+        f"  spread {spread}{crossed}  {live}/{len(book.venues)} live"
     )
 
 

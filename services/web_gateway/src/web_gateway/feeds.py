@@ -13,11 +13,11 @@ import structlog
 from dragonfly_client.client import DragonflyClient
 from dragonfly_client.errors import ClientError, UnavailableError
 from dragonfly_client.events import Disconnected, Event
-from dragonfly_client.messages import TakeSide, Venue, View
+from dragonfly_client.messages import TakeSide, Venue
 from dragonfly_views.refusals import CallRefusedError, RefusalCode
 
 from web_gateway import counters
-from web_gateway.forms import form_of, orders_form, venue_form
+from web_gateway.forms import FormedView, form_of, orders_form, venue_form
 from web_gateway.orders import OrdersTold, follow_orders
 from web_gateway.refusing import refusal_of
 
@@ -33,7 +33,7 @@ AGAIN_S: Final = 1.0
 
 logger = structlog.get_logger()
 
-Said: TypeAlias = View | tuple[Venue, ...] | OrdersTold
+Said: TypeAlias = FormedView | tuple[Venue, ...] | OrdersTold
 
 
 class MakeClient(Protocol):
@@ -122,7 +122,7 @@ class WebFeed:
 
     def _form(self) -> object:
         reason = self.lost or None
-        if isinstance(self.said, View):
+        if isinstance(self.said, FormedView):
             return form_of(self.said, reason=reason, group=self.question.group)
         if self.question.channel == "orders":
             told = self.said if isinstance(self.said, OrdersTold) else None

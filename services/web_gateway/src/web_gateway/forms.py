@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from typing import TypeAlias
 
 import msgspec
 from dragonfly_client.explaining import Explanation
@@ -38,6 +39,7 @@ __all__ = [
     "ExecutableForm",
     "ExplanationForm",
     "FeedForm",
+    "FormedView",
     "HistoryForm",
     "InstrumentForm",
     "LevelForm",
@@ -105,6 +107,10 @@ class FeedForm(msgspec.Struct, frozen=True, omit_defaults=True):
     instrument: str = ""
 
 
+FormedView: TypeAlias = Book | Bbo | Liquidity | Executable
+"""The views that have a form."""
+
+
 class HopsForm(msgspec.Struct, frozen=True):
     """Where the time of the venue heard last went."""
 
@@ -116,12 +122,16 @@ class HopsForm(msgspec.Struct, frozen=True):
 
 
 class ViewForm(msgspec.Struct, frozen=True, kw_only=True):
-    """What every view says. Where `live` is false the sides are empty, and `reason` says why."""
+    """What every view says. Where `live` is false the sides are empty, and `reason` says why.
+
+    `mid` and `spread` are null where a side is empty.
+    """
 
     instrument: str
     live: bool
     reason: str
-    spread: float
+    mid: float | None
+    spread: float | None
     epoch: str
     seq: str
     ts_agg: str
@@ -134,7 +144,6 @@ class ViewForm(msgspec.Struct, frozen=True, kw_only=True):
 class BookForm(ViewForm, frozen=True, kw_only=True):
     """Bids by price falling, asks by price rising, each level its venue's."""
 
-    mid: float | None
     crossed: bool
     bids: list[LevelForm]
     asks: list[LevelForm]
@@ -143,7 +152,6 @@ class BookForm(ViewForm, frozen=True, kw_only=True):
 class BboForm(ViewForm, frozen=True, kw_only=True):
     """The best prices across venues."""
 
-    mid: float | None
     crossed: bool
     bid: LevelForm | None
     ask: LevelForm | None
@@ -152,7 +160,6 @@ class BboForm(ViewForm, frozen=True, kw_only=True):
 class LiquidityForm(ViewForm, frozen=True, kw_only=True):
     """A book whose equal prices are merged."""
 
-    mid: float | None
     crossed: bool
     bids: list[MergedForm]
     asks: list[MergedForm]
@@ -199,7 +206,6 @@ class ExecutableForm(ViewForm, frozen=True, kw_only=True):
 
     side: str
     in_quote: bool
-    mid: float | None
     fee_source: str
     prices: list[PriceForm]
     left_out: list[LeftOutForm]
@@ -391,7 +397,7 @@ class OrdersForm(msgspec.Struct, frozen=True):
 
 
 def form_of(
-    view: View, *, reason: str | None = None, group: float = 0.0
+    view: FormedView, *, reason: str | None = None, group: float = 0.0
 ) -> BookForm | BboForm | LiquidityForm | ExecutableForm:
     """Return the form of `view`; with a `reason` of one that holds no more.
 
@@ -401,11 +407,13 @@ def form_of(
     if reason is None and not live:
         told = (f"{feed.venue} is {feed.state.name}: {feed.reason}" for feed in view.venues)
         reason = "; ".join(told) or "no venue is known"
+    mid = view.mid if live else None
     common = {
         "instrument": view.instrument,
         "live": live,
         "reason": reason or "",
-        "spread": view.spread if live else 0.0,
+        "mid": mid,
+        "spread": None if mid is None else view.spread,
         "epoch": str(view.epoch),
         "seq": str(view.seq),
         "ts_agg": str(view.ts_agg),
@@ -417,7 +425,6 @@ def form_of(
     match view:
         case Book():
             return BookForm(
-                mid=view.mid if live else None,
                 crossed=live and view.crossed,
                 bids=_levels(view.bids, live=live),
                 asks=_levels(view.asks, live=live),
@@ -425,7 +432,6 @@ def form_of(
             )
         case Bbo():
             return BboForm(
-                mid=view.mid if live else None,
                 crossed=live and view.crossed,
                 bid=_level(view.bid) if live and view.bid else None,
                 ask=_level(view.ask) if live and view.ask else None,
@@ -433,7 +439,6 @@ def form_of(
             )
         case Liquidity():
             return LiquidityForm(
-                mid=view.mid if live else None,
                 crossed=live and view.crossed,
                 bids=_merged(view.bids if live else (), group, ROUND_FLOOR),
                 asks=_merged(view.asks if live else (), group, ROUND_CEILING),
@@ -443,7 +448,6 @@ def form_of(
             return ExecutableForm(
                 side=view.side,
                 in_quote=view.in_quote,
-                mid=view.mid if live else None,
                 fee_source=view.fee_source.name,
                 prices=[_price(price) for price in view.prices] if live else [],
                 left_out=[
@@ -451,7 +455,6 @@ def form_of(
                 ],
                 **common,  # type: ignore[arg-type]
             )
-    raise TypeError(f"{type(view).__name__} has no form")
 
 
 def venue_form(venue: Venue) -> VenueForm:

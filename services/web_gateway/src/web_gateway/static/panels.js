@@ -54,6 +54,7 @@ export function Verdict({ model, now }) {
   const trust = model.trust();
   const places = book ? decimals(book) : 2;
   const holds = model.linked && book && !book.lost;
+  const mid = model.linked && book?.mid;
   const listed = book?.venues.filter((feed) => feed.state !== "UNKNOWN") ?? [];
   const live = holds ? listed.filter((feed) => feed.state === "LIVE") : [];
   const age = live.length ? lasting(Math.min(...live.map((feed) => feed.age_ns / 1e6)) + now - model.bookAt) : "–";
@@ -68,8 +69,8 @@ export function Verdict({ model, now }) {
       ${best("bid", "▲ best bid", model.linked && book?.bids[0])}
       <div class="between">
         <span class="label">spread</span>
-        <output class="spread">${book?.mid ? book.spread.toFixed(places) : "–"}</output>
-        <span class="label">${book?.mid ? `${((book.spread / book.mid) * 10_000).toFixed(2)} bp · mid ${book.mid.toFixed(places + 1)}` : ""}</span>
+        <output class="spread">${mid ? book.spread.toFixed(places) : "–"}</output>
+        <span class="label">${mid ? `${((book.spread / mid) * 10_000).toFixed(2)} bp · mid ${mid.toFixed(places + 1)}` : ""}</span>
       </div>
       ${best("ask", "▼ best ask", model.linked && book?.asks[0])}
       <div class="facts">
