@@ -248,6 +248,7 @@ async def test_orders_are_given_and_ended_by_who_has_a_token_for_them(system: Sy
         await eventually(taken, "the engine knows the markets, and takes the order")
         assert questions[0] == "buy 3 of ETH-BTC without a limit, within 10 minutes, on paper?"
         await tab.click("text=parts")
+        await tab.wait_for_selector(".p-orders td:has-text('mid at arrival')")
         found = await axe.Axe().run(tab)
         assert found.violations_count == 0, found.generate_report()
         await page.picture("orders")

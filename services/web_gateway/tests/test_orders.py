@@ -16,6 +16,7 @@ from dragonfly_protos import execution_pb2 as pb
 from google.protobuf.message import Message
 from patience import patiently
 from web_gateway import orders
+from web_gateway.forms import IntervalForm, orders_form
 from web_gateway.orders import OrdersTold, follow_orders
 
 SERVICE = "dragonfly.v1.Execution"
@@ -28,6 +29,7 @@ class Engine:
         self.order = pb.Order(
             order_id="order-1", quantity="2", filled="0", leaves="2", reserved="0", last_seq=1
         )
+        self.order.interval.MergeFrom(pb.IntervalMid(mid="0.0510", seen_ns=3, whole_ns=2**60))
         self.order.state = pb.ORDER_STATE_RUNNING
         self.calls: Counter[str] = Counter()
         self.after: dict[str, int] = {}
@@ -99,6 +101,13 @@ async def test_news_of_an_order_is_looked_at_and_nothing_is_asked_before(
         assert (await looking).orders[0].filled == 1
         assert engine.after == {"order-1": 1}, "what is known already is not told again"
         assert engine.calls == {"List": 2, "GetEngine": 2}
+
+
+async def test_an_order_says_where_the_market_stood_meanwhile() -> None:
+    engine = Engine()
+    async with following(engine) as told:
+        [order] = orders_form(await anext(told)).orders
+        assert order.interval == IntervalForm("0.0510", "3", str(2**60))
 
 
 async def test_where_no_news_can_be_had_it_looks_all_the_same(

@@ -27,7 +27,7 @@ from dragonfly_client.messages import (
     VenueFeed,
     View,
 )
-from dragonfly_client.orders import EngineState, VenueFill, VenueOrder, WorkedOrder
+from dragonfly_client.orders import EngineState, IntervalMid, VenueFill, VenueOrder, WorkedOrder
 
 from web_gateway.orders import OrdersTold, WorkedDetail
 from web_gateway.past import Past
@@ -42,6 +42,7 @@ __all__ = [
     "FormedView",
     "HistoryForm",
     "InstrumentForm",
+    "IntervalForm",
     "LevelForm",
     "LiquidityForm",
     "MergedForm",
@@ -332,8 +333,16 @@ class EngineForm(msgspec.Struct, frozen=True):
     venues: list[str]
 
 
+class IntervalForm(msgspec.Struct, frozen=True):
+    """The mid while an order was worked, weighted by the time for which there was one."""
+
+    mid: str
+    seen_ns: str
+    whole_ns: str
+
+
 class OrderForm(msgspec.Struct, frozen=True):
-    """An order as it stands; money is decimal text."""
+    """An order as it stands; money is decimal text. `interval` is null while there was no mid."""
 
     order_id: str
     client_id: str
@@ -353,6 +362,7 @@ class OrderForm(msgspec.Struct, frozen=True):
     unknown: int
     last_seq: str
     arrival_mid: str | None
+    interval: IntervalForm | None
 
 
 class ChildForm(msgspec.Struct, frozen=True):
@@ -548,7 +558,12 @@ def order_form(order: WorkedOrder) -> OrderForm:
         order.unknown,
         str(order.last_seq),
         _money_if(order.arrival_mid),
+        _interval(order.interval) if order.interval else None,
     )
+
+
+def _interval(one: IntervalMid) -> IntervalForm:
+    return IntervalForm(_money(one.mid), str(one.seen_ns), str(one.whole_ns))
 
 
 def orders_form(told: OrdersTold | None, lost: str = "") -> OrdersForm:

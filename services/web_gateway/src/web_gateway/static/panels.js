@@ -242,6 +242,20 @@ export function Explain({ model, view, of }) {
   <//>`;
 }
 
+const price = (text) => (text ? Number(text).toPrecision(7) : "–");
+
+/** Where the market stood when an order arrived and since, and its average against that. */
+function standing({ side, average, arrival_mid: arrival, interval }) {
+  const { mid, seen_ns: seen, whole_ns: whole } = interval ?? {};
+  const worse = (average / mid - 1) * (side === "buy" ? 10_000 : -10_000);
+  return [
+    `mid at arrival ${price(arrival)}`,
+    `by time since ${price(mid)}`,
+    whole - seen >= 5e7 && `${lasting((whole - seen) / 1e6)} of ${lasting(whole / 1e6)} not seen`,
+    average && mid && `average ${Math.abs(worse).toFixed(1)} bp ${worse > 0 ? "worse" : "better"}, before fees`,
+  ].filter(Boolean).join(" · ");
+}
+
 const ORDER_HEADS = [["order"], ["what"], ["how"], ["state"], ["filled", "n"], ["average", "n"], [unseen("do")]];
 
 export function Orders({ model, view, of, signed }) {
@@ -257,9 +271,9 @@ export function Orders({ model, view, of, signed }) {
       <td>${one.algorithm}</td>
       <td>${one.state}${one.unknown ? html` <em>${one.unknown} in doubt</em>` : ""}<br /><small>${one.reason}</small></td>
       <td class="n">${one.filled}<br /><small>${Math.round((100 * one.filled) / one.quantity)} %</small></td>
-      <td class="n">${one.average ? Number(one.average).toPrecision(7) : "–"}</td>
+      <td class="n">${price(one.average)}</td>
       <td class="n"><button class="quiet" aria-expanded=${open} onClick=${() => of.detail(one)}>parts</button>${signed && !one.over && html` <button class="quiet" onClick=${() => of.cancel(one)}>cancel …</button>`}</td>
-    </tr>${open && html`<tr><td colspan="7"><ul class="parts">${detail.children.length === 0 && html`<li class="label">Nothing at a venue so far.</li>`}
+    </tr>${open && html`<tr><td colspan="7"><p class="label">${standing(one)}</p><ul class="parts">${detail.children.length === 0 && html`<li class="label">Nothing at a venue so far.</li>`}
       ${[...detail.children].reverse().map((part) => html`<li><b>${part.venue}</b> ${part.amount} at ${part.limit}: ${part.state}, ${part.filled} filled <small>${part.text}</small></li>`)}</ul></td></tr>`}`;
   };
   return html`<${Panel} title="Orders" id="orders" tools=${engine && html`<span class="tools">
