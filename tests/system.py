@@ -22,7 +22,7 @@ from typing import IO, ClassVar, Final, Protocol, Self, cast
 from urllib.parse import urlencode
 from urllib.request import Request, urlopen
 
-from dragonfly_client import Book, DragonflyClient, Event, State, Tls
+from dragonfly_client import Book, DragonflyClient, Event, State, Tls, UnavailableError
 from dragonfly_views.tokens import hash_token
 from patience import PATIENCE_S, eventually
 
@@ -209,13 +209,16 @@ class System:
             )
         await self.listed(venues)
 
-    async def listed(self, venues: Sequence[str] = VENUES) -> None:
+    async def listed(self, venues: Sequence[str] = VENUES, *, token: str | None = None) -> None:
         """Wait until the gateway knows what each of `venues` lists."""
-        async with patient_client(self.gateway_address) as client:
+        async with patient_client(self.gateway_address, token=token) as client:
 
             async def known() -> bool:
-                found = {venue for one in await client.instruments() for venue in one.venues}
-                return found >= set(venues)
+                try:
+                    listed = await client.instruments()
+                except UnavailableError:  # it knows no list so far, and has less patience
+                    return False
+                return {venue for one in listed for venue in one.venues} >= set(venues)
 
             await eventually(known, "the venues' instruments")
 
@@ -276,7 +279,8 @@ class System:
     async def start_trading(self, bots: Mapping[str, Sequence[str]], *, depth: int = 10) -> str:
         """Start all layers, an engine and a web gateway, and return where its page is.
 
-        Each of `bots` has its own name for a token, and these scopes; one is called screen.
+        Each of `bots` has its own name for a token, and these scopes; one is called screen, and
+        may read.
         """
         tokens = self.folder / "tokens.toml"
         tokens.write_text(
@@ -294,6 +298,7 @@ class System:
         await self.start_engine()
         engine = f"--engine={self.address('engine')}"
         await self.start_gateway(engine, f"--tokens={tokens}", deep)
+        await self.listed(token="screen")
         self.environments["web"] = {"DRAGONFLY_WEB_TOKEN": "screen"}
         return await self.start_web(f"--tokens={tokens}")
 

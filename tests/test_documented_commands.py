@@ -169,7 +169,9 @@ async def started(system: System) -> Running:
     system.environments["up-0"] = {"DRAGONFLY_UP_GATEWAY": "127.0.0.1:0"}
     up = system.run(*start[1:])
     facts = await up.event("up")
-    return Running(str(facts["gateway"]), str(facts["control"]), system.folder)
+    system.gateway_address = str(facts["gateway"])
+    await system.listed()
+    return Running(system.gateway_address, str(facts["control"]), system.folder)
 
 
 def environment(running: Running, verb: str) -> dict[str, str]:

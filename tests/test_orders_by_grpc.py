@@ -32,7 +32,7 @@ SWEEP = Ticket("one", "ETH-BTC", "sell", Decimal(3), rounds=1000)
 
 
 @asynccontextmanager
-async def running(folder: Path, *gateway: str) -> AsyncIterator[System]:
+async def running(folder: Path, *gateway: str, token: str | None = None) -> AsyncIterator[System]:
     with System(folder) as system:
         await system.start_simulator("--rate=5", "--seed=4")
         await asyncio.gather(
@@ -40,6 +40,7 @@ async def running(folder: Path, *gateway: str) -> AsyncIterator[System]:
         )
         await system.start_engine()
         await system.start_gateway(f"--engine={system.address('engine')}", "--fees=*=10", *gateway)
+        await system.listed(token=token)
         yield system
 
 
@@ -237,7 +238,7 @@ async def test_each_bot_has_its_own_orders_and_the_kill_switch_ends_all(tmp_path
         )
     )
     file.chmod(0o600)
-    async with running(tmp_path, f"--tokens={file}") as system:
+    async with running(tmp_path, f"--tokens={file}", token="alice") as system:
         alice, bob, carol = (DragonflyClient(system.gateway_address, token=name) for name in scopes)
         async with alice, bob, carol:
             end_ns = Ticket.ending_in(3600)

@@ -14,6 +14,7 @@ from fix_gateway.service import FixGatewayOptions
 sys.path.insert(0, str(Path(__file__).parent))
 
 from customer_world import Customer, Running, running
+from patience import PATIENCE_S
 from view_world import Aggregator
 
 LISTED = ("BTC-USD", "ETH-BTC", "LTC-BTC")
@@ -34,7 +35,7 @@ def fix_options(upstream: str) -> FixGatewayOptions:
         limits=CustomerLimits(depth=10, max_instruments=3, max_requests=4),
         linger_s=0.1,
         max_sessions=3,
-        patience_s=0.4,
+        patience_s=PATIENCE_S,
         settles_after_s=0.1,
     )
 

@@ -14,6 +14,7 @@ from grpc_gateway.servicer import BotLimits
 sys.path.insert(0, str(Path(__file__).parent))
 
 from gateway_world import Bot, RunningGateway, running
+from patience import PATIENCE_S
 from view_world import Aggregator
 
 LISTED = ("BTC-USD", "ETH-BTC", "LTC-BTC")
@@ -25,7 +26,13 @@ def upstream(tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def options(upstream: str) -> GatewayOptions:
+def patience_s() -> float:
+    """How long a request waits for what is not there yet: what a test says is on its way."""
+    return PATIENCE_S
+
+
+@pytest.fixture
+def options(upstream: str, patience_s: float) -> GatewayOptions:
     """What the gateway of these tests is told: limits small enough to reach."""
     return GatewayOptions(
         upstreams=(upstream,),
@@ -36,7 +43,7 @@ def options(upstream: str) -> GatewayOptions:
             max_instruments=3,
             window=4,
             acknowledge_within_s=0.5,
-            patience_s=0.4,
+            patience_s=patience_s,
             settles_after_s=0.1,
         ),
         linger_s=0.1,

@@ -17,10 +17,13 @@ from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 from grpc_gateway.service import GatewayOptions, serve
-from patience import patiently
+from patience import eventually, patiently
 from view_world import until
 
 M = TypeVar("M", bound=Message)
+
+IMPATIENT: Final = pytest.mark.parametrize("patience_s", [0.4])
+"""Of tests in which something never comes, and that is said."""
 
 _METHODS: Final[dict[str, MethodDescriptor]] = {
     method.name: method
@@ -140,6 +143,15 @@ class Bot:
         async with patiently():
             code: grpc.StatusCode = await call.code()
         return code
+
+    async def listed(self, venue: str) -> None:
+        """Wait until the gateway knows what a venue lists, however impatient it is itself."""
+        request = pb.ListInstrumentsRequest(venue=venue).SerializeToString()
+
+        async def known() -> bool:
+            return await self.status("ListInstruments", request) is grpc.StatusCode.OK
+
+        await eventually(known, f"the list of {venue}")
 
     def _track(self, call: grpc.aio.Call) -> Call:
         self._calls.append(call)

@@ -5,7 +5,7 @@ import random
 import pytest
 from dragonfly_protos import market_data_pb2 as pb
 from dragonfly_views.refusals import RefusalCode
-from gateway_world import Bot
+from gateway_world import IMPATIENT, Bot
 from grpc import StatusCode
 from grpc_gateway.context import STATUS
 from grpc_gateway.rpc import SERVICES, generic_handler
@@ -41,6 +41,7 @@ def test_both_contracts_are_served() -> None:
     ]
 
 
+@IMPATIENT
 async def test_arbitrary_bytes_are_answered_or_refused_and_the_next_request_works(
     aggregator: Aggregator, bot: Bot
 ) -> None:

@@ -16,7 +16,7 @@ from dragonfly_protos import market_data_pb2 as pb
 from dragonfly_protos import orderbook_pb2
 from dragonfly_views import views
 from dragonfly_views.relay import ViewKey
-from gateway_world import READ_LITTLE_AHEAD, Bot, RunningGateway, running
+from gateway_world import IMPATIENT, READ_LITTLE_AHEAD, Bot, RunningGateway, running
 from google.protobuf.message import Message
 from grpc import StatusCode
 from grpc_gateway.service import GatewayOptions
@@ -153,19 +153,15 @@ async def test_a_get_waits_for_the_first_view(aggregator: Aggregator, bot: Bot) 
     assert book.live
 
 
-async def test_a_get_waits_for_the_first_live_view(
-    aggregator: Aggregator, options: GatewayOptions
-) -> None:
-    limits = replace(options.limits, patience_s=PATIENCE_S)
-    async with running(replace(options, limits=limits)) as gateway, gateway.bot() as bot:
-        request = pb.BookRequest(instrument="LTC-BTC")
-        getting = asyncio.create_task(bot.get("GetBook", request))
-        await until(lambda: LTC_BOOK in aggregator.wanted)
-        stream = bot.stream("StreamBook", request)
-        aggregator.say(make_book("LTC-BTC", live=False))
-        assert not (await stream.read(pb.Book)).live
-        said = aggregator.say(make_book("LTC-BTC"))
-        book = await getting
+async def test_a_get_waits_for_the_first_live_view(aggregator: Aggregator, bot: Bot) -> None:
+    request = pb.BookRequest(instrument="LTC-BTC")
+    getting = asyncio.create_task(bot.get("GetBook", request))
+    await until(lambda: LTC_BOOK in aggregator.wanted)
+    stream = bot.stream("StreamBook", request)
+    aggregator.say(make_book("LTC-BTC", live=False))
+    assert not (await stream.read(pb.Book)).live
+    said = aggregator.say(make_book("LTC-BTC"))
+    book = await getting
     assert isinstance(book, pb.Book)
     assert (book.live, book.seq) == (True, said.seq)
 
@@ -206,7 +202,9 @@ async def test_a_book_that_rested_says_its_age_as_of_the_answer(
     assert feed.age_ns == book.ts_out - feed.ts_recv > 20_000_000_000
 
 
+@IMPATIENT
 async def test_a_get_that_no_aggregator_answers_says_so(aggregator: Aggregator, bot: Bot) -> None:
+    await bot.listed("kraken")
     assert await bot.refusal("GetBook", pb.BookRequest(instrument="LTC-BTC")) == (
         StatusCode.UNAVAILABLE,
         "no aggregator answered for LTC-BTC within 0.4 s: try later",
@@ -285,6 +283,8 @@ async def test_what_is_not_listed_is_refused_in_a_sentence(
 ) -> None:
     aggregator.say_instruments("BNB-BTC", venue="binance")
     aggregator.say_venue("binance")
+    for lister in ("binance", "kraken"):
+        await bot.listed(lister)
     request = pb.ListInstrumentsRequest(venue=venue, instrument=instrument)
     refused, said = await bot.refusal("ListInstruments", request)
     assert refused is code
@@ -399,7 +399,7 @@ async def test_before_any_list_an_unconfigured_instrument_is_waited_for(
 async def test_what_only_a_venue_lists_that_appears_later_is_waited_for(
     options: GatewayOptions, aggregator: Aggregator
 ) -> None:
-    patient = replace(options.limits, patience_s=10.0, settles_after_s=10.0)
+    patient = replace(options.limits, settles_after_s=10.0)
     async with running(replace(options, limits=patient)) as gateway, gateway.bot() as bot:
         await bot.get("GetVenues")
         stream = bot.stream("StreamBook", pb.BookRequest(instrument="XRP-EUR"))
@@ -415,7 +415,7 @@ async def test_a_coin_that_is_listed_meanwhile_is_found_by_a_new_look_at_the_lis
 ) -> None:
     monkeypatch.setattr(views, "LIST_AGE_NS", 0)
     aggregator.on_relist = lambda: aggregator.say_instruments("ETH-BTC", "NEW-USD")
-    patient = replace(options.limits, patience_s=10.0, settles_after_s=0.0)
+    patient = replace(options.limits, settles_after_s=0.0)
     async with running(replace(options, limits=patient)) as gateway, gateway.bot() as bot:
         aggregator.say(make_book("NEW-USD"))
         request = pb.BookRequest(instrument="NEW-USD")
@@ -430,7 +430,7 @@ async def test_a_coin_that_is_listed_meanwhile_is_found_by_a_new_look_at_the_lis
 async def test_lists_that_are_new_are_not_waited_for_again(
     options: GatewayOptions, aggregator: Aggregator
 ) -> None:
-    patient = replace(options.limits, patience_s=10.0, settles_after_s=0.0)
+    patient = replace(options.limits, settles_after_s=0.0)
     async with running(replace(options, limits=patient)) as gateway, gateway.bot() as bot:
         refusals = [
             bot.refusal("GetBook", pb.BookRequest(instrument=f"NEW{number}-USD"))
@@ -449,7 +449,7 @@ async def test_a_new_look_that_finds_nothing_is_a_refusal_with_the_name_that_was
 ) -> None:
     monkeypatch.setattr(views, "LIST_AGE_NS", 0)
     aggregator.on_relist = lambda: aggregator.say_instruments("ETH-BTC", "DOGE-USD")
-    patient = replace(options.limits, patience_s=10.0, settles_after_s=0.0)
+    patient = replace(options.limits, settles_after_s=0.0)
     async with running(replace(options, limits=patient)) as gateway, gateway.bot() as bot:
         assert await bot.refusal("GetBook", pb.BookRequest(instrument="XDG-USD")) == (
             StatusCode.NOT_FOUND,
@@ -480,6 +480,7 @@ async def test_a_configured_instrument_that_no_venue_lists_is_refused_too(
         assert said.count(refusal) == 1
 
 
+@IMPATIENT
 async def test_without_any_list_it_is_said_what_is_missing(bot: Bot) -> None:
     request = pb.BookRequest(instrument="LTC-BTC")
     refusals = await asyncio.gather(
@@ -497,11 +498,13 @@ async def test_without_any_list_it_is_said_what_is_missing(bot: Bot) -> None:
     ]
 
 
+@IMPATIENT
 async def test_venues_that_have_sent_no_list_yet_are_named(upstream: str, bot: Bot) -> None:
     aggregator = Aggregator(upstream)
     aggregator.say_venue("kraken")
     aggregator.say_venue("binance")
     aggregator.say_instruments("ETH-BTC", venue="binance")
+    await bot.listed("binance")
     request = pb.BookRequest(instrument="LTC-BTC")
     assert await bot.refusal("StreamBook", request) == (
         StatusCode.UNAVAILABLE,
@@ -512,6 +515,7 @@ async def test_venues_that_have_sent_no_list_yet_are_named(upstream: str, bot: B
     await aggregator.close()
 
 
+@IMPATIENT
 async def test_no_list_at_all_is_not_an_unknown_venue(upstream: str, bot: Bot) -> None:
     aggregator = Aggregator(upstream)
     aggregator.say_venue("kraken")
