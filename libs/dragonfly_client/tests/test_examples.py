@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import asyncio
 import importlib
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from patience import PATIENCE_S
+from patience import PATIENCE_S, patiently
+from stub_gateway import StubGateway, make_book
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
@@ -35,6 +37,20 @@ def test_an_example_runs(name: str, stub_address: str) -> None:
     )
     assert (ran.returncode, ran.stderr) == (0, "")
     assert ran.stdout.startswith(EXPECTED[name])
+
+
+async def test_of_a_book_without_a_side_no_spread_is_shown(gateway: StubGateway) -> None:
+    book = make_book(seq=1)
+    del book.asks[:]
+    book.spread = 0.0
+    gateway.publish(book)
+    words = (EXAMPLES / "sync_book.py", "--gateway", gateway.address, "--seconds", "0")
+    program = await asyncio.create_subprocess_exec(
+        sys.executable, *words, stdout=asyncio.subprocess.PIPE
+    )
+    async with patiently():
+        said, _ = await program.communicate()
+    assert said.startswith(b"ETH-BTC spread - replaced 0 ")
 
 
 @pytest.mark.examples
