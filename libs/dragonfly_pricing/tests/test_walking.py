@@ -9,9 +9,9 @@ import pytest
 from dragonfly_common.types import OrderSide
 from dragonfly_pricing.offers import Offer
 from dragonfly_pricing.walking import Execution, walk
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
-from pricing_world import SIDES, offers_of, sorted_walk, worth
+from pricing_world import SIDES, defined, offers_of, orders, sorted_walk, worth
 
 SIZES = st.integers(1, 400).map(lambda tenths: Decimal(tenths) / 10)
 BOOKS = SIDES.flatmap(lambda side: st.tuples(st.just(side), offers_of(side)))
@@ -82,6 +82,22 @@ def test_amounts_are_whole_lots_and_the_last_venue_takes_the_rest() -> None:
     assert told.filled == Decimal("1.23")
 
 
+ODD = [(100.0, 1.0), (101.0, 0.5), (102.0, 0.7), (103.0, 0.2)]
+LOTS = Offer("lots", ODD, Decimal(10), lot=Decimal(1))
+
+
+@given(orders())
+@example((OrderSide.BUY, [LOTS], [Decimal(3)], False, None)).via("a level of no whole lot")
+@example((OrderSide.BUY, [LOTS], [Decimal(130)], True, None)).via("money for no whole lot")
+def test_it_is_the_definition_digit_for_digit(
+    order: tuple[OrderSide, list[Offer], list[Decimal], bool, Decimal | None],
+) -> None:
+    side, offers, sizes, in_quote, mid = order
+    assert walk(side, offers, sizes, in_quote=in_quote, mid=mid) == [
+        defined(side, offers, size, in_quote=in_quote, mid=mid) for size in sizes
+    ]
+
+
 @given(BOOKS, st.lists(SIZES, min_size=1, max_size=6))
 def test_it_is_what_the_sorted_levels_cost(
     book: tuple[OrderSide, list[Offer]], sizes: list[Decimal]
@@ -121,9 +137,9 @@ def test_more_is_never_cheaper(book: tuple[OrderSide, list[Offer]], sizes: list[
 def test_a_tiny_size_has_the_best_price_after_fees(book: tuple[OrderSide, list[Offer]]) -> None:
     side, offers = book
     best = [
-        side.sign * Fraction(repr(offer.levels[0][0])) * Fraction(offer.factor(side))
+        side.sign * Fraction(repr(price)) * Fraction(offer.factor(side))
         for offer in offers
-        if offer.levels
+        for price, _ in offer.levels
     ]
     (told,) = walk(side, offers, [Decimal("1e-9")])
     if best:

@@ -71,6 +71,31 @@ def test_an_answer_is_the_walk_over_the_live_venues_and_names_its_book() -> None
     ]
 
 
+def test_of_a_deep_book_no_more_is_read_than_the_sizes_take() -> None:
+    view = make_view()
+    asks = [(100 + n / 8, 1.0 + n % 3, ("binance", "kraken")[n % 7 > 2]) for n in range(400)]
+    del view.asks[:]
+    view.asks.extend(pb.Level(venue=venue, price=p, amount=a) for p, a, venue in asks)
+    view.asks.add(venue="kraken", price=float("nan"), amount=1.0)
+    priced = PricedView(view.SerializeToString())
+    offers = [
+        Offer(venue, [(p, a) for p, a, of in asks if of == venue], fee)
+        for venue, fee in (("binance", Decimal(10)), ("kraken", Decimal(26)))
+    ]
+    for size in map(Decimal, (1, 300, 50, 600)):
+        question = PriceQuestion(OrderSide.BUY, (size,), False, (), FEES, pb.FEE_SOURCE_REQUEST)
+        (said,) = pb.Executable.FromString(priced.answer(question, {})).prices
+        (price,) = walk(OrderSide.BUY, offers, [size])
+        assert said.complete
+        assert said.net_avg == float(price.net_avg or 0)
+        assert [(part.amount, part.exhausted) for part in said.parts] == [
+            (float(fill.amount), fill.exhausted) for fill in price.fills
+        ]
+    for _ in range(2):  # it stays a bad one
+        with pytest.raises(DecodeError, match="bad_view: a level nan"):
+            priced.answer(question._replace(sizes=(Decimal(10_000),)), {})
+
+
 def test_who_is_left_out_is_named_with_the_reason() -> None:
     fees = FeeTable.of({"binance": 10})
     left_out = [(one.venue, one.reason) for one in ask(make_view(), fees=fees).left_out]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
+from functools import cached_property
 from typing import Final
 
 from dragonfly_common.errors import ExitCode, UserError
@@ -40,8 +41,11 @@ class FeeTable:
 
     def of_venue(self, venue: str) -> Decimal | None:
         """Return the venue's basis points, None where the table has none for it."""
-        fees = dict(self.bps)
-        return fees.get(venue, fees.get(OTHERS))
+        return self._by_venue.get(venue, self._by_venue.get(OTHERS))
+
+    @cached_property
+    def _by_venue(self) -> dict[str, Decimal]:
+        return dict(self.bps)
 
     def __str__(self) -> str:
         return ",".join(f"{venue}={fee.normalize():f}" for venue, fee in self.bps)

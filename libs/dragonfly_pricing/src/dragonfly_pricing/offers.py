@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from decimal import Context, Decimal
 from functools import lru_cache
 from typing import Final, NamedTuple
@@ -28,13 +28,14 @@ The key is the price after the fee, of a sell times -1. Of equal keys the larges
 class Offer(NamedTuple):
     """What one venue shows of the side that an order takes.
 
-    `levels` are (price, amount), best first. `fee_bps` is the taker fee in basis points of what is
-    traded. Amounts are multiples of `lot`; an order is of `min_amount` and `min_notional` (price
-    times amount) at least. None: the venue has no such rule.
+    `levels` are (price, amount), best first: who walks goes through them once, and no further than
+    it must. `fee_bps` is the taker fee in basis points of what is traded. Amounts are multiples of
+    `lot`; an order is of `min_amount` and `min_notional` (price times amount) at least. None: the
+    venue has no such rule.
     """
 
     venue: str
-    levels: Sequence[tuple[Number, Number]]
+    levels: Iterable[tuple[Number, Number]]
     fee_bps: Decimal = Decimal(0)
     instrument: str = ""
     """The venue's own, where the order's is an equivalence."""
@@ -47,16 +48,19 @@ class Offer(NamedTuple):
         return 1 + side.sign * self.fee_bps * _BPS
 
     def steps(self, side: OrderSide, at: int) -> Iterator[Step]:
-        """Yield the levels in order, a step each; together they are never but whole lots."""
-        by = EXACT.multiply(self.factor(side), side.sign)
+        """Yield the levels in order, a step each; together they are never but whole lots.
+
+        The context in which this goes on has to be EXACT.
+        """
+        by, lot = side.sign + self.fee_bps * _BPS, self.lot
         held = whole = Decimal(0)
         for price, amount in self.levels:
             exact, size = to_decimal(price), to_decimal(amount)
-            if self.lot is not None:
-                held = EXACT.add(held, size)
-                before, whole = whole, floored(held, self.lot)
+            if lot is not None:
+                held += size
+                before, whole = whole, floored(held, lot)
                 size = whole - before
-            yield EXACT.multiply(exact, by), -size, at, exact
+            yield exact * by, -size, at, exact
 
 
 def floored(amount: Decimal, step: Decimal | None) -> Decimal:

@@ -51,7 +51,8 @@ def best_split(side: OrderSide, offers: Sequence[Offer], quantity: Decimal) -> S
     """Return how much of `quantity`, of base currency, to order of each of `offers`.
 
     Amounts are whole lots, and orders no less than each venue takes. A least notional is kept at
-    every price that the venue shows, so that the order's own limit price does not matter.
+    every price that the venue shows, so that the order's own limit price does not matter. The
+    levels are gone through more than once.
     """
     with localcontext(EXACT):
         amounts, proven = _search(side, offers, quantity)
@@ -156,8 +157,8 @@ def _cost(steps: Sequence[Sequence[Step]], amounts: Sequence[Decimal]) -> Decima
 def _least(offer: Offer) -> Decimal:
     """Return the least amount of an order that is any, a multiple of the lot."""
     least = offer.min_amount or Decimal(0)
-    if offer.min_notional and offer.levels:
-        lowest = min(to_decimal(price) for price, _ in offer.levels)
+    lowest = min((to_decimal(price) for price, _ in offer.levels), default=None)
+    if offer.min_notional and lowest:
         least = max(least, offer.min_notional / lowest)
     return _ceiled(least, offer.lot or FINEST_AMOUNT)
 

@@ -12,7 +12,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, Context, Decimal, localcontext
-from heapq import merge
+from heapq import heapify, heappop, heapreplace
+from itertools import count, islice
 from typing import Final, NamedTuple
 
 from dragonfly_common.types import OrderSide
@@ -69,27 +70,10 @@ class Execution(NamedTuple):
     fills: tuple[Fill, ...]
 
 
-class _Taken:
-    """What was taken of each offer so far: the prefix sums of its levels."""
+_Taken = tuple[Decimal, Decimal, Decimal, bool]
+"""Of an offer, so far: (amount, its price before fees, the worst level's price, exhausted)."""
 
-    def __init__(self, offers: int) -> None:
-        self.amounts = [_NOTHING] * offers
-        self.gross = [_NOTHING] * offers
-        self.worst = [_NOTHING] * offers
-        self.levels = [0] * offers
-
-    def take(self, at: int, price: Decimal, amount: Decimal) -> None:
-        """Take more of an offer, of its next level."""
-        self.amounts[at] += amount
-        self.gross[at] += amount * price
-        if amount:
-            self.worst[at] = price
-
-    def copy(self) -> _Taken:
-        copied = _Taken(0)
-        copied.amounts, copied.gross = self.amounts.copy(), self.gross.copy()
-        copied.worst, copied.levels = self.worst.copy(), self.levels.copy()
-        return copied
+_UNTAKEN: Final[_Taken] = (_NOTHING, _NOTHING, _NOTHING, False)
 
 
 def walk(
@@ -107,82 +91,93 @@ def walk(
     a size of base currency as it is.
     """
     answers: dict[int, Execution] = {}
-    waiting = sorted(range(len(sizes)), key=lambda place: sizes[place], reverse=True)
+    # The last one is the smallest.
+    waiting = sorted(zip(sizes, count()), reverse=True)
     with localcontext(EXACT):
-        taken = _Taken(len(offers))
+        steps = [offer.steps(side, at) for at, offer in enumerate(offers)]
+        heap = [first for one in steps for first in islice(one, 1)]
+        heapify(heap)
+        taken = [_UNTAKEN] * len(offers)
         reached = _NOTHING
-        for key, less, at, price in merge(*(one.steps(side, at) for at, one in enumerate(offers))):
-            if not waiting:
-                break
-            amount = -less
-            end = reached + (amount * abs(key) if in_quote else amount)
-            while waiting and sizes[waiting[-1]] <= end:
-                place = waiting.pop()
-                size, part = sizes[place], sizes[place] - reached
+        while heap and waiting:
+            key, less, at, price = heap[0]
+            following = next(steps[at], None)
+            if following is None:
+                heappop(heap)
+            else:
+                heapreplace(heap, following)
+            amount, gross, worst, _ = taken[at]
+            end = reached - (less * abs(key) if in_quote else less)
+            while waiting and waiting[-1][0] <= end:
+                size, place = waiting.pop()
+                part = size - reached
                 if in_quote:
                     part = floored(part / abs(key), offers[at].lot or FINEST_AMOUNT)
-                upto = taken.copy()
-                upto.take(at, price, min(part, amount))
-                upto.levels[at] += part >= amount
-                answers[place] = _answer(side, offers, upto, size, mid, complete=True)
+                all_of_it = following is None and part == -less
+                taken[at] = amount + part, gross + part * price, price if part else worst, all_of_it
+                answers[place] = _answer(side, offers, taken, size, mid, complete=True)
+            taken[at] = amount - less, gross - less * price, price if less else worst, not following
             reached = end
-            taken.take(at, price, amount)
-            taken.levels[at] += 1
-        for place in waiting:
-            answers[place] = _answer(side, offers, taken, sizes[place], mid, complete=False)
+        for size, place in waiting:
+            answers[place] = _answer(side, offers, taken, size, mid, complete=False)
     return [answers[place] for place in range(len(sizes))]
 
 
 def _answer(
     side: OrderSide,
     offers: Sequence[Offer],
-    taken: _Taken,
+    taken: Sequence[_Taken],
     size: Decimal,
     mid: Decimal | None,
     *,
     complete: bool,
 ) -> Execution:
     """Return what was taken as the answer for `size`."""
-    used = [at for at, amount in enumerate(taken.amounts) if amount]
+    filled = gross = fee = _NOTHING
+    used = []
+    for offer, (amount, money, worst, exhausted) in zip(offers, taken, strict=True):
+        filled += amount
+        gross += money
+        if amount:
+            exact = money * offer.fee_bps / 10_000
+            fee += exact
+            used.append((offer, amount, money, worst, exhausted, exact))
     if not used:
         return Execution(size, False, _NOTHING, _NOTHING, None, None, None, _NOTHING, None, ())
-    filled = sum(taken.amounts, _NOTHING)
-    gross = sum(taken.gross, _NOTHING)
-    fees = [taken.gross[at] * offers[at].fee_bps / 10_000 for at in used]
-    fee_total = _UP.plus(sum(fees, _NOTHING))
-    net = gross + side.sign * sum(fees, _NOTHING)
-    net_avg = net / filled
-    cost = None if mid is None else (net_avg - mid) * side.sign / mid * 10_000
-    against = _UP if side is OrderSide.BUY else _DOWN
-    worse = max if side is OrderSide.BUY else min
-    fills = [
-        Fill(
-            venue=offers[at].venue,
-            instrument=offers[at].instrument,
-            amount=taken.amounts[at],
-            gross_avg=against.divide(taken.gross[at], taken.amounts[at]),
-            worst=taken.worst[at],
-            fee=fee,
-            fee_bps=offers[at].fee_bps,
-            exhausted=taken.levels[at] == len(offers[at].levels),
+    against, worse, sign = (_UP, max, 1) if side is OrderSide.BUY else (_DOWN, min, -1)
+    net = gross + fee * sign
+    left = fee_total = _UP.plus(fee)
+    fills: list[Fill] = []
+    for offer, amount, money, worst, exhausted, exact in used:
+        # The last one takes the remainder.
+        last = len(fills) + 1 == len(used)
+        share = left if last else exact.quantize(fee_total, ROUND_DOWN)
+        left -= share
+        fills.append(
+            Fill(
+                venue=offer.venue,
+                instrument=offer.instrument,
+                amount=amount,
+                gross_avg=against.divide(money, amount),
+                worst=worst,
+                fee=share,
+                fee_bps=offer.fee_bps,
+                exhausted=exhausted,
+            )
         )
-        for at, fee in zip(used, _shares(fees, fee_total), strict=True)
-    ]
+    cost = None
+    if mid is not None:
+        at_mid = mid * filled
+        cost = ((net - at_mid) * (10_000 * sign) / at_mid).quantize(BPS_STEP, ROUND_CEILING)
     return Execution(
         size=size,
         complete=complete,
         filled=filled,
         money=against.plus(net),
         gross_avg=against.divide(gross, filled),
-        net_avg=against.plus(net_avg),
-        worst=worse(taken.worst[at] for at in used),
+        net_avg=against.divide(net, filled),
+        worst=worse([fill.worst for fill in fills]),
         fee_total=fee_total,
-        cost_bps=None if cost is None else cost.quantize(BPS_STEP, ROUND_CEILING),
+        cost_bps=cost,
         fills=tuple(fills),
     )
-
-
-def _shares(exact: Sequence[Decimal], total: Decimal) -> list[Decimal]:
-    """Return parts of `total` near to `exact`, of which the last one takes the remainder."""
-    shares = [fee.quantize(total, ROUND_DOWN) for fee in exact[:-1]]
-    return [*shares, total - sum(shares, _NOTHING)][: len(exact)]

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
+from functools import cached_property
+from itertools import count
 from typing import Final, NamedTuple
 
 from dragonfly_common.errors import DecodeError
 from dragonfly_common.types import OrderSide
 from dragonfly_pricing.fees import FeeTable
 from dragonfly_pricing.offers import EXACT, Offer, to_decimal
-from dragonfly_pricing.walking import Execution, Fill, walk
+from dragonfly_pricing.walking import Execution, walk
 from dragonfly_protos import market_data_pb2 as pb
 from google.protobuf.message import DecodeError as ProtobufDecodeError
 
@@ -20,10 +22,10 @@ from dragonfly_views.placeholder import set_ages
 
 __all__ = ["PriceQuestion", "PricedView"]
 
-_SIDES: Final = {OrderSide.BUY: pb.SIDE_BUY, OrderSide.SELL: pb.SIDE_SELL}
+_Level = tuple[float, float]
 
-_Levels = dict[tuple[str, str], list[tuple[float, float]]]
-"""By (venue, instrument), best first."""
+READ_AT_ONCE: Final = 32
+"""So many levels are read off a message when one is asked for."""
 
 
 class PriceQuestion(NamedTuple):
@@ -36,6 +38,44 @@ class PriceQuestion(NamedTuple):
     """Only these; empty means all."""
     fees: FeeTable
     fee_source: pb.FeeSource
+
+
+class _Side:
+    """One side's levels, read off the message no further than somebody goes."""
+
+    def __init__(self, levels: Sequence[pb.Level]) -> None:
+        self._levels = levels
+        self._read: defaultdict[tuple[str, str], list[_Level]] = defaultdict(list)
+        self._count = 0
+
+    def of(self, venue: str, instrument: str) -> list[_Level] | Iterator[_Level]:
+        """Return what a venue offers, best first: an empty list where that is nothing.
+
+        Raises:
+            DecodeError: `bad_view`, where a level is none; to go through them raises it too.
+        """
+        read = self._read[venue, instrument]
+        while not read and self._count < len(self._levels):
+            self._read_on()
+        return read if self._count == len(self._levels) else self._go_on(read)
+
+    def _go_on(self, read: list[_Level]) -> Iterator[_Level]:
+        for at in count():
+            while at == len(read):
+                if self._count == len(self._levels):
+                    return
+                self._read_on()
+            yield read[at]
+
+    def _read_on(self) -> None:
+        """Read more levels, of whatever venues."""
+        read, most = self._read, math.inf
+        for level in self._levels[self._count : self._count + READ_AT_ONCE]:
+            price, amount = level.price, level.amount
+            if not (0.0 < price < most and 0.0 < amount < most):
+                raise DecodeError("bad_view", f"a level {price} x {amount}")
+            read[level.venue, level.instrument].append((price, amount))
+            self._count += 1
 
 
 class PricedView:
@@ -51,7 +91,6 @@ class PricedView:
             self._book = pb.Book.FromString(body)
         except ProtobufDecodeError:
             raise DecodeError("bad_view", "no book") from None
-        self._levels: dict[OrderSide, _Levels] = {}
         self._answers: dict[PriceQuestion, bytes] = {}
 
     def answer(self, question: PriceQuestion, lots: Mapping[str, Decimal]) -> bytes:
@@ -60,7 +99,7 @@ class PricedView:
         `lots` are the venues'. Equal answers are equal bytes, whatever book they are of.
 
         Raises:
-            DecodeError: `bad_view`, where a level is none.
+            DecodeError: `bad_view`, where a level that it looks at is none.
         """
         said = self._answers.get(question)
         if said is None:
@@ -84,49 +123,44 @@ class PricedView:
         return told.SerializeToString()
 
     def _answer(self, question: PriceQuestion, lots: Mapping[str, Decimal]) -> bytes:
-        levels = self._side(question.side)
-        offers: list[Offer] = []
-        left_out: list[pb.LeftOut] = []
-        for feed in self._book.venues:
-            offered = levels.get((feed.venue, feed.instrument), [])
-            fee = question.fees.of_venue(feed.venue)
-            reason = _reason(question, feed, offered=bool(offered), has_fee=fee is not None)
-            if reason:
-                left_out.append(
-                    pb.LeftOut(venue=feed.venue, reason=reason, instrument=feed.instrument)
-                )
-            elif fee is not None:
-                # An equivalence's amounts are in units of its own.
-                lot = None if feed.instrument else lots.get(feed.venue)
-                offers.append(Offer(feed.venue, offered, fee, feed.instrument, lot))
-        known = {feed.venue for feed in self._book.venues}
-        left_out += [
-            pb.LeftOut(venue=venue, reason="no venue of this system")
-            for venue in question.venues
-            if venue not in known
-        ]
-        mid = self._mid()
-        prices = walk(question.side, offers, question.sizes, in_quote=question.in_quote, mid=mid)
-        return pb.Executable(
-            side=_SIDES[question.side],
-            in_quote=question.in_quote,
-            prices=map(_price, prices),
-            left_out=left_out,
-            mid=None if mid is None else float(mid),
+        side, in_quote = question.side, question.in_quote
+        buys = side is OrderSide.BUY
+        told = pb.Executable(
+            side=pb.SIDE_BUY if buys else pb.SIDE_SELL,
+            in_quote=in_quote,
             fee_source=question.fee_source,
-        ).SerializeToString()
+        )
+        levels = self._asks if buys else self._bids
+        offers: list[Offer] = []
+        for feed in self._book.venues:
+            venue, instrument = feed.venue, feed.instrument
+            fee = question.fees.of_venue(venue)
+            reason = _reason(question, feed, has_fee=fee is not None)
+            offered = None if reason else levels.of(venue, instrument)
+            if offered and fee is not None:
+                # An equivalence's amounts are in units of its own.
+                lot = None if instrument else lots.get(venue)
+                offers.append(Offer(venue, offered, fee, instrument, lot))
+            else:
+                reason = reason or "nothing on this side"
+                told.left_out.add(venue=venue, reason=reason, instrument=instrument)
+        for venue in question.venues:
+            if all(venue != feed.venue for feed in self._book.venues):
+                told.left_out.add(venue=venue, reason="no venue of this system")
+        mid = self._mid()
+        if mid is not None:
+            told.mid = float(mid)
+        for price in walk(side, offers, question.sizes, in_quote=in_quote, mid=mid):
+            _add(told, price)
+        return told.SerializeToString()
 
-    def _side(self, side: OrderSide) -> _Levels:
-        found = self._levels.get(side)
-        if found is None:
-            found = defaultdict(list)
-            for level in self._book.asks if side is OrderSide.BUY else self._book.bids:
-                price, amount = level.price, level.amount
-                if not (0.0 < price < math.inf and 0.0 < amount < math.inf):
-                    raise DecodeError("bad_view", f"a level {price} x {amount}")
-                found[level.venue, level.instrument].append((price, amount))
-            self._levels[side] = found
-        return found
+    @cached_property
+    def _asks(self) -> _Side:
+        return _Side(self._book.asks)
+
+    @cached_property
+    def _bids(self) -> _Side:
+        return _Side(self._book.bids)
 
     def _mid(self) -> Decimal | None:
         bids, asks = self._book.bids, self._book.asks
@@ -136,20 +170,18 @@ class PricedView:
         return EXACT.divide(both, 2)
 
 
-def _reason(question: PriceQuestion, feed: pb.VenueFeed, *, offered: bool, has_fee: bool) -> str:
-    """Say why nothing can be taken of a venue; empty where something can."""
+def _reason(question: PriceQuestion, feed: pb.VenueFeed, *, has_fee: bool) -> str:
+    """Say why nothing may be taken of a venue; empty where something may."""
     if question.venues and feed.venue not in question.venues:
         return "not asked for"
     if feed.state != pb.STATE_LIVE:
         state = pb.State.Name(feed.state).removeprefix("STATE_")
         return f"{state}: {feed.reason}" if feed.reason else state
-    if not has_fee:
-        return "no fee of it in the table"
-    return "" if offered else "nothing on this side"
+    return "" if has_fee else "no fee of it in the table"
 
 
-def _price(of: Execution) -> pb.ExecutablePrice:
-    return pb.ExecutablePrice(
+def _add(told: pb.Executable, of: Execution) -> None:
+    price = told.prices.add(
         size=float(of.size),
         complete=of.complete,
         filled=float(of.filled),
@@ -159,21 +191,18 @@ def _price(of: Execution) -> pb.ExecutablePrice:
         worst=_float(of.worst),
         fee_total=float(of.fee_total),
         cost_bps=_float(of.cost_bps),
-        parts=map(_part, of.fills),
     )
-
-
-def _part(of: Fill) -> pb.VenuePart:
-    return pb.VenuePart(
-        venue=of.venue,
-        amount=float(of.amount),
-        gross_avg=float(of.gross_avg),
-        worst=float(of.worst),
-        fee=float(of.fee),
-        fee_bps=float(of.fee_bps),
-        exhausted=of.exhausted,
-        instrument=of.instrument,
-    )
+    for fill in of.fills:
+        price.parts.add(
+            venue=fill.venue,
+            amount=float(fill.amount),
+            gross_avg=float(fill.gross_avg),
+            worst=float(fill.worst),
+            fee=float(fill.fee),
+            fee_bps=float(fill.fee_bps),
+            exhausted=fill.exhausted,
+            instrument=fill.instrument,
+        )
 
 
 def _float(number: Decimal | None) -> float | None:

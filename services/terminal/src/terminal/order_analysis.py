@@ -90,7 +90,7 @@ def analyse(progress: OrderProgress, end_mid: Decimal | None) -> OrderAnalysis:
     offers = _offers(order)
     if arrival is not None and offers:
         best = min if side == "buy" else max
-        touch = best(to_decimal(one.levels[0][0]) for one in offers)
+        touch = best(to_decimal(price) for one in offers for price, _ in one.levels)
         half = worse_bps(side, touch, arrival)
         to_the_end = worse_bps(side, _raw(order, offers).gross_avg, arrival)
         impact = None if half is None or to_the_end is None else to_the_end - half
