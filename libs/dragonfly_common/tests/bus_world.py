@@ -21,7 +21,7 @@ from dragonfly_common.bus import (
 )
 from dragonfly_common.bus.zmq_sockets import new_publisher
 from dragonfly_common.bus.zmq_transport import ZmqEndpoint
-from dragonfly_common.clock import Clock, SystemClock
+from dragonfly_common.clock import Clock, SteadyClock
 from dragonfly_common.discovery import LookUp, look_up
 from dragonfly_common.errors import AddressError
 from dragonfly_common.messages import Body, EncodedView, Heartbeat
@@ -158,7 +158,7 @@ class World:
     """Makes the ends, drives them in one thread, and closes them."""
 
     def __init__(self, folder: Path) -> None:
-        self.clock: Clock = SystemClock()
+        self.clock: Clock = SteadyClock()
         self._folder = folder
         self._names = 0
         self._open: dict[Voice | Ear | HandMade, None] = {}

@@ -15,6 +15,7 @@ from dragonfly_common.clock import Clock, ManualClock, SystemClock
 from dragonfly_common.errors import AddressError
 from dragonfly_common.messages import Heartbeat
 from dragonfly_common.topics import heartbeat_topic
+from patience import PATIENCE_S
 
 
 def _counted_at_least(metric: str, number: float) -> bool:
@@ -30,8 +31,8 @@ def _last_is(ear: Ear, topic: str, number: int) -> bool:
 
 
 def arrived(ear: Ear) -> bool:
-    """Say whether something waits in a socket."""
-    return bool(select.select([ear.subscriber], [], [], 0.0)[0])
+    """Wait until something is in a socket, and leave it there."""
+    return bool(select.select([ear.subscriber], [], [], PATIENCE_S)[0])
 
 
 def deliveries_after_a_loss(events: list[object]) -> list[object]:
@@ -462,7 +463,7 @@ def test_after_standing_still_nothing_older_is_handed_on(world: World) -> None:
     for seq in range(2, 50):
         peer.send("a.", seq, say(seq))
     # It is all in the socket when the process goes on.
-    world.until(lambda: arrived(ear))
+    assert arrived(ear)
     clock.advance(5.0)
     world.until(lambda: ear.losses == [("p", "silent")])
     world.until(lambda: peer.asked.count(b"\x01a.") == 2)
@@ -494,8 +495,7 @@ def test_wherever_it_stands_still_nothing_older_is_handed_on(world: World, readi
     peer.send("a.", 1, say(1))
     world.until(ear.heard)
     peer.send("a.", 2, say(2))
-    while not arrived(ear):
-        pass
+    assert arrived(ear)
     clock._left = reading
     ear.events += ear.subscriber.drain()
     ear.events += ear.subscriber.drain()

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import Final
 
-from dragonfly_common.clock import SystemClock
+from dragonfly_common.clock import Clock, SteadyClock, SystemClock
 from dragonfly_common.runtime import Runtime, RuntimeOptions
 from dragonfly_fix.codec import Field, FixMessage, decode_fields, encode_fields
 from dragonfly_fix.connection import FixConnection
@@ -189,8 +189,8 @@ class Running:
 
 
 class _NotingRuntime(Runtime):
-    def __init__(self, level: str) -> None:
-        super().__init__("fix-gateway", RuntimeOptions("fix-gateway.test", log_level=level))
+    def __init__(self, level: str, clock: Clock | None = None) -> None:
+        super().__init__("fix-gateway", RuntimeOptions("fix-gateway.test", log_level=level), clock)
         self.facts: Mapping[str, object] = {}
 
     def ready(self, **facts: object) -> None:
@@ -200,8 +200,10 @@ class _NotingRuntime(Runtime):
 
 @asynccontextmanager
 async def running(options: FixGatewayOptions, log_level: str = "error") -> AsyncIterator[Running]:
-    """Run a gateway."""
-    runtime = _NotingRuntime(log_level)
+    """Run a gateway. What the machine takes from this process is nobody's silence."""
+    clock = SteadyClock()
+    runtime = _NotingRuntime(log_level, clock)
+    ticking = asyncio.create_task(clock.keep_running())
     task = asyncio.create_task(serve(runtime, options))
     await until(lambda: "fix" in runtime.facts or task.done())
     if task.done():
@@ -211,3 +213,4 @@ async def running(options: FixGatewayOptions, log_level: str = "error") -> Async
         yield gateway
     finally:
         await gateway.stop()
+        ticking.cancel()

@@ -10,6 +10,7 @@ from typing import Final, Self, TypeVar
 import grpc
 import grpc.aio
 import pytest
+from dragonfly_common.clock import SteadyClock
 from dragonfly_common.runtime import Runtime, RuntimeOptions
 from dragonfly_protos import execution_pb2, orderbook_pb2
 from dragonfly_protos import market_data_pb2 as pb
@@ -193,8 +194,10 @@ class _NotingRuntime(Runtime):
 async def running(
     options: GatewayOptions, log_level: str = "error"
 ) -> AsyncIterator[RunningGateway]:
-    """Run a gateway."""
-    runtime = _NotingRuntime("gateway", RuntimeOptions("gateway.test", log_level=log_level))
+    """Run a gateway. What the machine takes from this process is nobody's silence."""
+    clock = SteadyClock()
+    runtime = _NotingRuntime("gateway", RuntimeOptions("gateway.test", log_level=log_level), clock)
+    ticking = asyncio.create_task(clock.keep_running())
     task = asyncio.create_task(serve(runtime, options))
     await until(lambda: bool(runtime.address) or task.done())
     gateway = RunningGateway(runtime.address, task)
@@ -202,6 +205,7 @@ async def running(
         yield gateway
     finally:
         await gateway.stop()
+        ticking.cancel()
 
 
 def _path(method: str) -> str:

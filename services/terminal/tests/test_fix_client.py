@@ -179,14 +179,14 @@ async def test_what_is_refused_for_now_is_asked_again(monkeypatch: pytest.Monkey
 
 
 async def test_a_gateway_without_tls(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fix_client, "CONNECT_TIMEOUT_S", 1.0)
+    monkeypatch.setattr(fix_client, "GIVES_UP_AFTER_S", 0.0)
     async with StubFixGateway() as gateway:
         with pytest.raises(FixRefusedError, match="does not let us in: it answers no TLS"):
             await run_fix_client(logon(gateway, ssl.create_default_context()), REQUEST)
 
 
 async def test_nobody_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fix_client, "CONNECT_TIMEOUT_S", 0.5)
+    monkeypatch.setattr(fix_client, "GIVES_UP_AFTER_S", 0.5)
     monkeypatch.setattr(fix_client, "LEAST_PAUSE_S", 0.1)
     async with StubFixGateway() as gateway:
         pass

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from dragonfly_common.clock import SteadyClock
 from dragonfly_common.runtime import Runtime, RuntimeOptions
 from patience import eventually, patiently
 from web_gateway.service import WebGatewayOptions, serve
@@ -103,7 +104,9 @@ async def running(
     **more: Any,
 ) -> AsyncIterator[RunningWeb]:
     """Run a web gateway; `more` are options of its own, `trust` is what its clients go by."""
-    runtime = _NotingRuntime("web", RuntimeOptions("web.test", log_level="error"))
+    clock = SteadyClock()
+    runtime = _NotingRuntime("web", RuntimeOptions("web.test", log_level="error"), clock)
+    ticking = asyncio.create_task(clock.keep_running())
     options = WebGatewayOptions(
         "127.0.0.1:0", gateway, tokens=tokens, origins=origins, max_feeds=max_feeds, **more
     )
@@ -116,3 +119,4 @@ async def running(
         await web.http.aclose()
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
+        ticking.cancel()

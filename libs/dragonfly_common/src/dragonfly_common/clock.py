@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import Final, Protocol
 
@@ -9,6 +10,7 @@ __all__ = ["Clock", "ManualClock", "SteadyClock", "SystemClock"]
 
 MOST_AT_ONCE_S: Final = 0.05
 """Between two looks at a `SteadyClock`: what is longer, the machine took."""
+LOOK_EVERY_S: Final = 0.02
 
 
 class Clock(Protocol):
@@ -45,6 +47,12 @@ class SteadyClock(SystemClock):
         self._passed_s += min(now - self._read_at, MOST_AT_ONCE_S)
         self._read_at = now
         return self._passed_s
+
+    async def keep_running(self) -> None:
+        """Look at it until cancelled: while nobody does, it takes that for a standstill."""
+        while True:
+            self.monotonic()
+            await asyncio.sleep(LOOK_EVERY_S)
 
 
 class ManualClock:

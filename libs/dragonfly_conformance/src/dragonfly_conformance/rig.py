@@ -47,7 +47,6 @@ PATIENCE_S: Final = 60.0
 """Awaited frames may take so long on a slow machine: speed is no case."""
 POLL_S: Final = 0.005
 STEP_S: Final = 0.1
-TICK_S: Final = 0.02
 FASTER: Final = 20.0
 """The venue's clocks run so many times faster here, and its budgets refill so much sooner."""
 
@@ -351,7 +350,7 @@ async def open_rig(
             tasks = [
                 asyncio.create_task(listener.run()),
                 asyncio.create_task(drive([subscriber], drain)),
-                asyncio.create_task(_keep_running(clock)),
+                asyncio.create_task(clock.keep_running()),
             ]
             try:
                 yield Rig(venue, simulator, publisher.judge, subscriber)
@@ -361,13 +360,6 @@ async def open_rig(
                 await asyncio.gather(*tasks, return_exceptions=True)
                 subscriber.close()
                 publisher.close()
-
-
-async def _keep_running(clock: SteadyClock) -> None:
-    """Look at the clock while nobody else does: it would take that for the machine's standstill."""
-    while True:
-        clock.monotonic()
-        await asyncio.sleep(TICK_S)
 
 
 def _hurried(venue: Venue, streams_per_connection: int | None) -> Venue:

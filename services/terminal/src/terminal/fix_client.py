@@ -43,8 +43,10 @@ from terminal.text import decimals_of
 
 __all__ = ["FixLogon", "FixRefusedError", "FixRequest", "Frames", "run_fix_client"]
 
+GIVES_UP_AFTER_S: Final = 10.0
+"""How long a client tries anew: a gateway may be starting."""
 CONNECT_TIMEOUT_S: Final = 10.0
-"""How long a client waits for a gateway that is still starting."""
+"""How long one attempt may take."""
 HANDSHAKE_LIMIT_S: Final = 8.0
 """More than a gateway lets somebody wait who failed before."""
 LEAST_PAUSE_S: Final = 0.25
@@ -341,7 +343,7 @@ class _Client:
             if self._up_since_s is None and self._lost is None:
                 if self._last_word:
                     raise FixRefusedError(f"{self.target} refused the Logon: {self._last_word}")
-                if now_s - began_s > CONNECT_TIMEOUT_S:
+                if now_s - began_s > GIVES_UP_AFTER_S:
                     if self._answered:
                         raise FixRefusedError(f"{self.target} does not let us in: {reason}")
                     raise UnavailableError(f"nobody lets us in at {self.target}: {reason}")
