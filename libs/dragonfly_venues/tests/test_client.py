@@ -375,7 +375,7 @@ async def test_a_refusal_that_names_its_headers_twice_is_one_all_the_same() -> N
 async def test_a_refused_handshake_is_one_however_its_body_ends(
     length: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(websocket, "OPEN_TIMEOUT_S", 0.5)
+    monkeypatch.setattr(websocket, "OPEN_TIMEOUT_S", 3.0)
     ended = asyncio.Event()
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

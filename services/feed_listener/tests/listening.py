@@ -12,7 +12,7 @@ from pathlib import Path
 
 from dragonfly_common.assignment import Assignment
 from dragonfly_common.bus import Delivery, Publisher, PublisherLost, Subscriber, drive
-from dragonfly_common.clock import Clock, SystemClock
+from dragonfly_common.clock import Clock, SteadyClock
 from dragonfly_common.messages import Body, Book, Instruments, VenueStatus
 from dragonfly_common.replicas import ReplicaGroup
 from dragonfly_common.runtime import Runtime, RuntimeOptions
@@ -46,7 +46,7 @@ class Consumer:
 
     def __init__(self, publisher: KeepingPublisher) -> None:
         self._publisher = publisher
-        self._subscriber = Subscriber([publisher.address], SystemClock())
+        self._subscriber = Subscriber([publisher.address], SteadyClock())
         self._subscriber.subscribe(STATUS_PREFIX)
         self.books: dict[str, list[Book]] = {}
         self.venues: list[VenueStatus] = []

@@ -22,7 +22,7 @@ from grpc_gateway import connections, counters, rpc, service
 from grpc_gateway.service import GatewayOptions
 from grpc_health.v1 import health_pb2
 from papers import TOKEN, Authority
-from patience import PATIENCE_S
+from patience import PATIENCE_S, eventually
 from view_world import Aggregator, make_book, until, write_tokens
 
 ETH = pb.BookRequest(instrument="ETH-BTC")
@@ -219,9 +219,16 @@ async def test_strangers_of_one_address_do_not_take_the_bots_places(
             strangers = connect(gateway.address, 42, HTTP2, stack)
             async with gateway.bot(token=TOKEN) as bot:
                 await until(lambda: len(still_open(strangers)) <= connections.MOST_STRANGERS)
-                # The bot has all the time that its handshake may need here.
+                # The bot has all the time that its handshake may need here, and comes again as
+                # long as gRPC has not seen the strangers' end.
                 monkeypatch.setattr(connections, "GRACE_S", PATIENCE_S)
-                await bot.stream("StreamBook", ETH).read(pb.Book)
+
+                async def is_served() -> bool:
+                    with suppress(grpc.aio.AioRpcError):
+                        return (await bot.stream("StreamBook", ETH).read(pb.Book)).live
+                    return False
+
+                await eventually(is_served, "the bot's book")
 
 
 @pytest.mark.parametrize(

@@ -102,6 +102,14 @@ class _Gateway:
         always = options.instruments
         self._runtime = runtime
         self._options = options
+        self._connections = Connections()
+        self._handshakes = Handshakes(clock.monotonic)
+        # What may not be as it is named comes before what is open then.
+        self._certificates = (
+            Certificates(options.tls, self._handshakes.begun) if options.tls else None
+        )
+        self._asks_certificates = options.tls is not None and options.tls.client_ca is not None
+        self._access = Access(options.tokens, options.max_streams, clock)
         self.views = Views(
             options.upstreams,
             clock,
@@ -114,13 +122,6 @@ class _Gateway:
             equivalences=options.equivalences,
         )
         self._streams = Streams(options.max_total_streams, clock, self.views.current)
-        self._connections = Connections()
-        self._handshakes = Handshakes(clock.monotonic)
-        self._certificates = (
-            Certificates(options.tls, self._handshakes.begun) if options.tls else None
-        )
-        self._asks_certificates = options.tls is not None and options.tls.client_ca is not None
-        self._access = Access(options.tokens, options.max_streams, clock)
         self._servicer = Servicer(
             self.views,
             self._streams,
