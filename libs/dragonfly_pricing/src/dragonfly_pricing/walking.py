@@ -155,14 +155,14 @@ def _answer(
         left -= share
         fills.append(
             Fill(
-                venue=offer.venue,
-                instrument=offer.instrument,
-                amount=amount,
-                gross_avg=against.divide(money, amount),
-                worst=worst,
-                fee=share,
-                fee_bps=offer.fee_bps,
-                exhausted=exhausted,
+                offer.venue,
+                offer.instrument,
+                amount,
+                against.divide(money, amount),
+                worst,
+                share,
+                offer.fee_bps,
+                exhausted,
             )
         )
     cost = None
@@ -170,14 +170,14 @@ def _answer(
         at_mid = mid * filled
         cost = ((net - at_mid) * (10_000 * sign) / at_mid).quantize(BPS_STEP, ROUND_CEILING)
     return Execution(
-        size=size,
-        complete=complete,
-        filled=filled,
-        money=against.plus(net),
-        gross_avg=against.divide(gross, filled),
-        net_avg=against.divide(net, filled),
-        worst=worse([fill.worst for fill in fills]),
-        fee_total=fee_total,
-        cost_bps=cost,
-        fills=tuple(fills),
+        size,
+        complete,
+        filled,
+        against.plus(net),
+        against.divide(gross, filled),
+        against.divide(net, filled),
+        worse([fill.worst for fill in fills]),
+        fee_total,
+        cost,
+        tuple(fills),
     )

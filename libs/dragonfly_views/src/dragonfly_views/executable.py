@@ -6,7 +6,6 @@ import math
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
-from functools import cached_property
 from itertools import count
 from typing import Final, NamedTuple
 
@@ -91,6 +90,7 @@ class PricedView:
             self._book = pb.Book.FromString(body)
         except ProtobufDecodeError:
             raise DecodeError("bad_view", "no book") from None
+        self._asks, self._bids = _Side(self._book.asks), _Side(self._book.bids)
         self._answers: dict[PriceQuestion, bytes] = {}
 
     def answer(self, question: PriceQuestion, lots: Mapping[str, Decimal]) -> bytes:
@@ -154,14 +154,6 @@ class PricedView:
             _add(told, price)
         return told.SerializeToString()
 
-    @cached_property
-    def _asks(self) -> _Side:
-        return _Side(self._book.asks)
-
-    @cached_property
-    def _bids(self) -> _Side:
-        return _Side(self._book.bids)
-
     def _mid(self) -> Decimal | None:
         bids, asks = self._book.bids, self._book.asks
         if not (bids and asks):
@@ -181,29 +173,26 @@ def _reason(question: PriceQuestion, feed: pb.VenueFeed, *, has_fee: bool) -> st
 
 
 def _add(told: pb.Executable, of: Execution) -> None:
+    size, complete, filled, money, gross_avg, net_avg, worst, fee_total, cost_bps, fills = of
     price = told.prices.add(
-        size=float(of.size),
-        complete=of.complete,
-        filled=float(of.filled),
-        money=float(of.money),
-        gross_avg=_float(of.gross_avg),
-        net_avg=_float(of.net_avg),
-        worst=_float(of.worst),
-        fee_total=float(of.fee_total),
-        cost_bps=_float(of.cost_bps),
+        size=float(size),
+        complete=complete,
+        filled=float(filled),
+        money=float(money),
+        gross_avg=None if gross_avg is None else float(gross_avg),
+        net_avg=None if net_avg is None else float(net_avg),
+        worst=None if worst is None else float(worst),
+        fee_total=float(fee_total),
+        cost_bps=None if cost_bps is None else float(cost_bps),
     )
-    for fill in of.fills:
+    for venue, instrument, amount, average, limit, fee, fee_bps, exhausted in fills:
         price.parts.add(
-            venue=fill.venue,
-            amount=float(fill.amount),
-            gross_avg=float(fill.gross_avg),
-            worst=float(fill.worst),
-            fee=float(fill.fee),
-            fee_bps=float(fill.fee_bps),
-            exhausted=fill.exhausted,
-            instrument=fill.instrument,
+            venue=venue,
+            amount=float(amount),
+            gross_avg=float(average),
+            worst=float(limit),
+            fee=float(fee),
+            fee_bps=float(fee_bps),
+            exhausted=exhausted,
+            instrument=instrument,
         )
-
-
-def _float(number: Decimal | None) -> float | None:
-    return None if number is None else float(number)
