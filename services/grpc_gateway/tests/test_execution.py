@@ -157,7 +157,6 @@ async def bot(
 @pytest.fixture
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(front_end, "RESEND_INTERVAL_S", 0.02)
-    monkeypatch.setattr(front_end, "PATIENCE_S", 0.3)
 
 
 async def test_an_order_goes_to_the_engine_in_its_own_words(bot: Bot, engine: StubEngine) -> None:
@@ -245,14 +244,16 @@ async def test_a_command_without_an_answer_is_sent_again_under_its_id(
 ) -> None:
     engine.deaf_to = 2
     await bot.get("Liquidate", SELL)
-    assert len(engine.commands) == 3
+    # Its answer may be under way while it is asked once more.
+    assert len(engine.commands) >= 3
     assert len({command.id for command in engine.commands}) == 1
 
 
 @pytest.mark.usefixtures("hasty")
 async def test_an_outcome_that_is_not_known_is_said_to_be_unknown(
-    bot: Bot, engine: StubEngine
+    bot: Bot, engine: StubEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(front_end, "PATIENCE_S", 0.3)
     engine.deaf_to = 10**6
     code, sentence = await bot.refusal("Liquidate", SELL)
     assert code is StatusCode.UNKNOWN

@@ -152,7 +152,7 @@ async def test_what_is_no_grpc_is_hung_up_on(
 async def test_who_connects_and_says_nothing_is_hung_up_on(
     options: GatewayOptions, aggregator: Aggregator, logged: Logged, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(service, "HANDSHAKE_LIMIT_S", 0.5)
+    monkeypatch.setattr(service, "HANDSHAKE_LIMIT_S", 2.0)
     async with running(options) as gateway, unharmed(aggregator, gateway):
         with ExitStack() as stack:
             await closed(connect(gateway.address, 100, b"", stack))
@@ -165,7 +165,7 @@ async def test_half_open_tls_handshakes_are_hung_up_on(
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> None:
-    monkeypatch.setattr(service, "HANDSHAKE_LIMIT_S", 0.5)
+    monkeypatch.setattr(service, "HANDSHAKE_LIMIT_S", 2.0)
     authority = Authority()
     tls = replace(options, tls=authority.write(tmp_path))
     async with (
