@@ -96,12 +96,12 @@ class Process:
         self.name = name
         self.arguments = tuple(arguments)
         self.log = log
-        self._output: IO[bytes] = log.open("ab")
-        self._began = self._output.tell()
         own = {k: v for k, v in os.environ.items() if not k.startswith("DRAGONFLY_")}
-        self._running = self.launch(
-            [python, *self.program, *arguments], self._output, own | dict(environment or {})
-        )
+        with log.open("ab") as output:
+            self._began = output.tell()
+            self._running = self.launch(
+                [python, *self.program, *arguments], output, own | dict(environment or {})
+            )
 
     @property
     def pid(self) -> int:
@@ -140,12 +140,10 @@ class Process:
         """End it at once, as kill -9 does."""
         self._running.kill()
         self._running.wait()
-        self._output.close()
 
     async def ended(self, *, within_s: float = PATIENCE_S) -> int:
         """Return its exit code, waiting for its end."""
         await eventually(lambda: not self.running, within_s=within_s, what=f"{self.name} ended")
-        self._output.close()
         code = self._running.returncode
         assert code is not None
         return code

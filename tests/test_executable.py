@@ -16,7 +16,7 @@ from typing import Final
 
 from dragonfly_client import DragonflyClient, Executable, ExecutablePrice, FeeSource, State
 from patience import patiently
-from system import UNTIL_CLEARED_S, VENUES, System, patient_client
+from system import UNTIL_CLEARED_S, VENUES, Bot, System, live_venues, patient_client
 from truth import Truth
 
 FEES: Final = {"binance": 10.0, "bitstamp": 30.0, "kraken": 26.0}
@@ -200,17 +200,19 @@ async def test_the_command_shows_it(system: System) -> None:
             out, error = await process.communicate()
         return process.returncode or 0, out.decode(), error.decode()
 
-    code, out, error = await price("eth-btc", "buy", "2", "--fees", "*=10", "--json")
-    assert (code, error) == (0, "")
-    said = json.loads(out)
-    assert (said["prices"][0]["filled"], said["fee_source"]) == (2, "REQUEST")
-    code, out, _ = await price("ETH-BTC", "sell", "0.1", "--quote", "--venue", "kraken")
-    assert code == 0
-    assert out.startswith("sell 0.1 BTC on ETH-BTC\n")
-    assert "left out: binance, not asked for" in out
-    code, out, error = await price("ETH-BTC", "buy", "2", "--fees", "kraken")
-    assert (code, out) == (2, "")
-    assert error.startswith("Error: 'kraken' is no fee: write VENUE=BASIS_POINTS")
-    code, _, error = await price("ETH-BTC", "buy", "0")
-    assert code == 2
-    assert "size 0 is out of range" in error
+    async with Bot(system.gateway_address, "ETH-BTC") as bot:
+        await bot.until(lambda book: live_venues(book) == set(VENUES), what="all venues live")
+        code, out, error = await price("eth-btc", "buy", "2", "--fees", "*=10", "--json")
+        assert (code, error) == (0, "")
+        said = json.loads(out)
+        assert (said["prices"][0]["filled"], said["fee_source"]) == (2, "REQUEST")
+        code, out, _ = await price("ETH-BTC", "sell", "0.1", "--quote", "--venue", "kraken")
+        assert code == 0
+        assert out.startswith("sell 0.1 BTC on ETH-BTC\n")
+        assert "left out: binance, not asked for" in out
+        code, out, error = await price("ETH-BTC", "buy", "2", "--fees", "kraken")
+        assert (code, out) == (2, "")
+        assert error.startswith("Error: 'kraken' is no fee: write VENUE=BASIS_POINTS")
+        code, _, error = await price("ETH-BTC", "buy", "0")
+        assert code == 2
+        assert "size 0 is out of range" in error

@@ -49,7 +49,6 @@ def options(upstream: str, patience_s: float) -> GatewayOptions:
         linger_s=0.1,
         max_streams=4,
         max_total_streams=6,
-        pong_within_s=0.9,
     )
 
 

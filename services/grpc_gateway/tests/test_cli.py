@@ -16,7 +16,7 @@ import pytest
 from click.testing import CliRunner
 from dragonfly_common.cli import main
 from dragonfly_protos import market_data_pb2 as pb
-from gateway_world import READ_LITTLE_AHEAD, Bot, RunningGateway, running
+from gateway_world import READ_LITTLE_AHEAD, Bot, running
 from grpc import StatusCode
 from grpc_gateway import counters
 from grpc_gateway.cli import gateway as gateway_command
@@ -149,10 +149,13 @@ async def test_a_gateway_that_stood_still_sends_no_book_of_before(
 
 @pytest.mark.parametrize("end", [signal.SIGSTOP, signal.SIGKILL])
 async def test_a_bot_that_is_frozen_or_killed_is_noticed(
-    aggregator: Aggregator, gateway: RunningGateway, end: signal.Signals
+    aggregator: Aggregator, options: GatewayOptions, end: signal.Signals
 ) -> None:
     aggregator.say(make_book())
-    async with process(sys.executable, str(BOT_PROGRAM), gateway.address) as bot:
+    async with (
+        running(replace(options, pong_within_s=0.9)) as gateway,
+        process(sys.executable, str(BOT_PROGRAM), gateway.address) as bot,
+    ):
         assert bot.stdout is not None
         async with patiently():
             assert await bot.stdout.readline() == b"reading\n"
@@ -165,9 +168,8 @@ async def test_a_bot_that_stands_still_for_a_while_keeps_its_stream(
     aggregator: Aggregator, options: GatewayOptions
 ) -> None:
     aggregator.say(make_book())
-    by_default = replace(options, pong_within_s=GatewayOptions.pong_within_s)
     async with (
-        running(by_default) as gateway,
+        running(options) as gateway,
         process(sys.executable, str(BOT_PROGRAM), gateway.address) as bot,
     ):
         assert bot.stdout is not None

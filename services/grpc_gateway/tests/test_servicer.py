@@ -596,7 +596,7 @@ async def test_a_line_that_stops_holds_little_and_the_newest_comes_after_it(
 ) -> None:
     line = Proxy()
     async with (
-        running(replace(options, pong_within_s=PATIENCE_S)) as gateway,
+        running(options) as gateway,
         line.serving(),
         Bot(f"127.0.0.1:{line.port}") as far,
         gateway.bot() as near,
