@@ -66,16 +66,17 @@ class Lag:
         self._before = math.inf
         self._late_since: float | None = None
         self.excess_s = 0.0
-        """How late the last message was."""
+        """How late the last message was; less than 0 where it was faster than the baseline."""
 
     def observe(self, now: float, stamp_ns: int) -> bool:
         """Take a message's stamp; return True once all have been late for the whole patience."""
         lag = now + self._wall_minus_monotonic - stamp_ns / 1e9
         if not -self._plausible_s < lag < self._plausible_s:
             return False
-        self._baseline = min(self._baseline, max(lag, self._before))
+        if lag < self._baseline and self._before < self._baseline:
+            self._baseline = max(lag, self._before)
         self._before = lag
-        self.excess_s = max(0.0, lag - self._baseline)
+        self.excess_s = lag - self._baseline
         if self.excess_s <= self._limit_s:
             self._late_since = None
             return False

@@ -20,7 +20,7 @@ class PrintedLevel(msgspec.Struct, frozen=True, gc=False):
 class PrintedSide:
     """One side, best first; `_keys` rise (bids by the negative price) for bisection."""
 
-    __slots__ = ("_keys", "_sign", "levels", "news_at", "texts")
+    __slots__ = ("_keys", "_sign", "levels", "texts")
 
     def __init__(self, sign: float) -> None:
         """Make an empty side: `sign` is -1.0 of bids and 1.0 of asks."""
@@ -28,30 +28,27 @@ class PrintedSide:
         self._keys: list[float] = []
         self.levels: list[Level] = []
         self.texts: list[bytes] = []
-        self.news_at = 0
-        """The levels before this place are as they were."""
 
-    def apply(self, change: PrintedLevel) -> None:
-        """Set the amount of a price; 0 removes it."""
+    def apply(self, change: PrintedLevel) -> int:
+        """Set the amount of a price; 0 removes it. Levels before the returned place stay."""
         price, amount = change.level
-        key = self._sign * price
-        at = bisect_left(self._keys, key)
-        known = at < len(self._keys) and self._keys[at] == key
-        if known:
-            if self.levels[at] == change.level and self.texts[at] == change.text:
-                return
+        keys, key = self._keys, self._sign * price
+        at = bisect_left(keys, key)
+        if at < len(keys) and keys[at] == key:
+            if amount == 0.0:
+                del keys[at], self.levels[at], self.texts[at]
+            elif self.levels[at] == change.level and self.texts[at] == change.text:
+                return len(keys)
+            else:
+                self.levels[at] = change.level
+                self.texts[at] = change.text
         elif amount == 0.0:
-            return
-        self.news_at = min(self.news_at, at)
-        if amount == 0.0:
-            del self._keys[at], self.levels[at], self.texts[at]
-        elif known:
-            self.levels[at] = change.level
-            self.texts[at] = change.text
+            return len(keys)
         else:
-            self._keys.insert(at, key)
+            keys.insert(at, key)
             self.levels.insert(at, change.level)
             self.texts.insert(at, change.text)
+        return at
 
     def cut(self, depth: int) -> None:
         """Drop what lies beyond the best `depth` levels."""

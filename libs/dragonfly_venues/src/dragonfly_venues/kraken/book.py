@@ -88,14 +88,11 @@ class KrakenBook:
 
     def apply(self, bids: Sequence[PrintedLevel], asks: Sequence[PrintedLevel]) -> None:
         """Apply all of one message, then cut (rules 2 and 3)."""
-        self._bids.news_at = self._asks.news_at = self._depth
-        for change in bids:
-            self._bids.apply(change)
-        for change in asks:
-            self._asks.apply(change)
+        places = [self._bids.apply(change) for change in bids]
+        places += [self._asks.apply(change) for change in asks]
         self._bids.cut(self._depth)
         self._asks.cut(self._depth)
-        self.news_at = min(self._bids.news_at, self._asks.news_at)
+        self.news_at = min(places, default=self._depth)
         if self.news_at < CHECKSUM_LEVELS:
             self._checksum = None
 
