@@ -54,6 +54,7 @@ class ComposedTops:
         """Show the best `shown` levels; `depth` have books that say nothing of it themselves."""
         self._depth = depth
         self._shown_depth = shown
+        self._uncut = shown == depth
         self._books: dict[str, BookTop] = {}
         self._shown: dict[str, BookTop] = {}
         self._ahead: dict[str, _Ahead] = {}
@@ -70,6 +71,9 @@ class ComposedTops:
     def on_book(self, top: BookTop) -> BookTop | Broken | None:
         """Take a changed book."""
         symbol = top.symbol
+        if self._uncut and symbol not in self._ahead:
+            self._books[symbol] = self._shown[symbol] = top
+            return top
         before = self._books.get(symbol)
         self._books[symbol] = top
         if before is not None and top.venue_seq < before.venue_seq:
@@ -78,10 +82,7 @@ class ComposedTops:
             self._shown.pop(symbol, None)
         if symbol in self._ahead:
             return self.on_same(symbol, top.venue_seq)
-        if self._shown_depth == self._depth:
-            self._shown[symbol] = top
-            return top
-        return self._show(symbol, top.venue_seq)
+        return self._news(top)
 
     def on_same(self, symbol: str, seq: int) -> BookTop | Broken | None:
         """Take note that the book goes on to `seq` as it is known."""
@@ -116,13 +117,19 @@ class ComposedTops:
             known.pop(symbol, None)
 
     def _show(self, symbol: str, seq: int) -> BookTop | None:
-        book, ahead, shown = self._books[symbol], self._ahead.get(symbol), self._shown.get(symbol)
+        book, ahead = self._books[symbol], self._ahead.get(symbol)
         if book.venue_seq != seq:
             book = self._books[symbol] = replace(book, venue_seq=seq)
-        top = book if ahead is None else composed(book, ahead.best, self._depth)
-        if self._shown_depth < self._depth:
-            top = _cut(top, self._shown_depth)
-        self._shown[symbol] = top
+        return self._news(book if ahead is None else composed(book, ahead.best, self._depth))
+
+    def _news(self, top: BookTop) -> BookTop | None:
+        """Return what is shown of `top`, if that is not what was shown before."""
+        if not self._uncut:
+            depth = self._shown_depth
+            proven = top.depth if top.depth is not None and top.depth < depth else None
+            top = replace(top, bids=top.bids[:depth], asks=top.asks[:depth], depth=proven)
+        shown = self._shown.get(top.symbol)
+        self._shown[top.symbol] = top
         if shown is None or top.bids != shown.bids or top.asks != shown.asks:
             return top
         return None if top.depth == shown.depth else top
@@ -146,11 +153,6 @@ def composed(book: BookTop, best: Bbo, depth: int) -> BookTop:
         None if proven == depth else proven,
         book.venue_seq,
     )
-
-
-def _cut(top: BookTop, depth: int) -> BookTop:
-    proven = top.depth if top.depth is not None and top.depth < depth else None
-    return replace(top, bids=top.bids[:depth], asks=top.asks[:depth], depth=proven)
 
 
 def _below(side: Side, best: Level | None, *, sign: float) -> Side:

@@ -67,10 +67,10 @@ def usable(levels: Side, depth: int, *, falling: bool) -> Side:
         FrameError: `bad_level` (not finite, negative amount) or `unsorted` (not strictly).
     """
     best = levels[:depth]
-    last = inf if falling else 0.0
-    for price, amount in best:
-        in_order = 0.0 < price < last if falling else last < price < inf
-        if not (in_order and 0.0 < amount < inf):
+    last = inf
+    for price, amount in best if falling else best[::-1]:
+        # Single comparisons: Python has an instruction for each of them, and for no chain.
+        if not (price < last and price > 0.0 and amount > 0.0 and amount < inf):
             return _sifted(levels, depth, falling=falling)
         last = price
     return best
@@ -137,42 +137,29 @@ class ChangeFilter:
         "_depth",
         "_older",
         "_same",
-        "_seeded",
-        "_seq",
-        "_symbol",
+        "seeded",
+        "seq",
+        "symbol",
     )
 
     def __init__(self, symbol: str, depth: int) -> None:
-        self._symbol = symbol
+        self.symbol = symbol
+        """Whose frames these are."""
+        self.seq = -1
+        """The sequence of the last frame; -1 at first."""
+        self.seeded = False
+        """True while it stands as REST gave it: frames from before may still be on their way."""
         self._depth = depth
         self._same = (Unchanged(symbol),)
-        self._seq = -1
         self._older = 0
-        self._seeded = False
-        """True while it stands as REST gave it: frames from before may still be on their way."""
         self._bids: Side | None = None
         self._asks: Side | None = None
         self._bids_text = self._asks_text = _NOTHING
 
-    @property
-    def symbol(self) -> str:
-        """Whose frames these are."""
-        return self._symbol
-
-    @property
-    def seq(self) -> int:
-        """The sequence of the last frame; -1 at first."""
-        return self._seq
-
-    @property
-    def seeded(self) -> bool:
-        """True while the book stands as REST gave it."""
-        return self._seeded
-
     def seed(self, book: BookTop) -> Sequence[Event]:
         """Take a book that REST gave; a frame of the same sequence or a newer one replaces it."""
-        self._seq, self._bids, self._asks = book.venue_seq, book.bids, book.asks
-        self._seeded = True
+        self.seq, self._bids, self._asks = book.venue_seq, book.bids, book.asks
+        self.seeded = True
         return (book,)
 
     def compare(
@@ -189,8 +176,8 @@ class ChangeFilter:
         bids_same = frame.startswith(bids_text, bids_at)
         asks_same = frame.startswith(asks_text, asks_at)
         if bids_same and asks_same:
-            if seq > self._seq:
-                self._seq = seq
+            if seq > self.seq:
+                self.seq = seq
                 self._older = 0
             return self._same
         try:
@@ -200,7 +187,7 @@ class ChangeFilter:
                 asks_text, asks = _read_side(frame, asks_at, self._depth, falling=False)
             events = self._judge(bids, asks, seq, ts_event)
         except FrameError as error:
-            error.symbol = self._symbol
+            error.symbol = self.symbol
             raise
         if bids == self._bids and asks == self._asks:
             self._bids_text, self._asks_text = bids_text, asks_text
@@ -223,30 +210,30 @@ class ChangeFilter:
                 ts_event,
             )
         except FrameError as error:
-            error.symbol = self._symbol
+            error.symbol = self.symbol
             raise
 
     def _judge(self, bids: Side, asks: Side, seq: int, ts_event: int | None) -> Sequence[Event]:
         changed = bids != self._bids or asks != self._asks
-        if seq < self._seq or (seq == self._seq and not self._seeded):
+        if seq < self.seq or (seq == self.seq and not self.seeded):
             return self._not_newer(seq) if changed else self._same
-        self._seq = seq
+        self.seq = seq
         self._older = 0
-        self._seeded = False
+        self.seeded = False
         if not changed:
             return self._same
         self._bids, self._asks = bids, asks
         self._bids_text = self._asks_text = _NOTHING
-        return (BookTop(self._symbol, seq, ts_event, bids, asks),)
+        return (BookTop(self.symbol, seq, ts_event, bids, asks),)
 
     def _not_newer(self, seq: int) -> Sequence[Event]:
         self._older += 1
         if self._older < OLDER_IN_A_ROW:
-            if self._seeded:
+            if self.seeded:
                 return self._same
-            raise FrameError("out_of_order", f"{seq} after {self._seq}")
+            raise FrameError("out_of_order", f"{seq} after {self.seq}")
         self._older = 0
-        return (Broken(self._symbol, "reset", f"its sequence fell from {self._seq} to {seq}"),)
+        return (Broken(self.symbol, "reset", f"its sequence fell from {self.seq} to {seq}"),)
 
 
 class ChangeFilters:
