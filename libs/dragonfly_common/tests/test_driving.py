@@ -294,3 +294,45 @@ def test_a_plain_loop_waits_no_longer_than_it_was_told(
     waiter.wait(0.01)
     waiter.wait(NEVER_S)
     assert waited == [0.01, driving.LONGEST_WAIT_S]
+
+
+class Sender:
+    """An end that sends, and has something to drain where `taken` says so."""
+
+    on_pending: Callable[[], None] | None = None
+    on_sent: Callable[[], None] | None = None
+    taken = False
+
+    def fileno(self) -> int | None:
+        return None
+
+    def tick(self) -> float:
+        return 0.0 if self.taken else 10.0
+
+
+@pytest.mark.parametrize("taken", [True, False])
+def test_what_sends_took_is_drained_after_them(runner: asyncio.Runner, *, taken: bool) -> None:
+    sender, turns = Sender(), 0
+
+    def turn() -> None:
+        nonlocal turns
+        turns += 1
+        sender.taken = False
+        assert sender.on_sent is not None
+        sender.on_sent()  # is looked after by the turn itself
+
+    async def scenario() -> None:
+        driving = asyncio.create_task(drive([sender], turn))
+        await asyncio.sleep(0)
+        assert turns == 1
+        assert sender.on_sent is not None
+        sender.taken = taken
+        for _ in range(3):
+            sender.on_sent()
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert turns == 1 + taken
+        driving.cancel()
+        await asyncio.gather(driving, return_exceptions=True)
+
+    runner.run(scenario())

@@ -44,6 +44,7 @@ class ChannelServer:
     """The bound end, to which any number of clients connect."""
 
     on_pending: Callable[[], None] | None = None
+    on_sent: Callable[[], None] | None = None
 
     def __init__(self, address: str, clock: Clock, *, keys: Keys | None = None) -> None:
         """Bind `address`; with `keys`, tcp is encrypted, and only those get in whom they trust.
@@ -129,6 +130,7 @@ class ChannelClient:
     """The connecting end."""
 
     on_pending: Callable[[], None] | None = None
+    on_sent: Callable[[], None] | None = None
 
     def __init__(
         self, address: str, clock: Clock, *, keys: Keys | None = None, role: Role = Role.ENGINE

@@ -18,6 +18,8 @@ class End(Protocol):
     """An end of the bus, or of a channel."""
 
     on_pending: Callable[[], None] | None
+    on_sent: Callable[[], None] | None
+    """Called where a send may have taken what arrived: `tick` tells of it, `fileno` no more."""
 
     def fileno(self) -> int | None:
         """Return the descriptor to wait on; None where `on_pending` is all there is."""
@@ -61,7 +63,7 @@ async def drive(ends: Sequence[End], on_activity: Callable[[], float | None]) ->
     for number in numbers:
         loop.add_reader(number, driver.turn)
     for end in ends:
-        end.on_pending = driver.turn_soon
+        end.on_pending, end.on_sent = driver.turn_soon, driver.look_soon
     try:
         driver.turn()
         await driver.over
@@ -70,7 +72,7 @@ async def drive(ends: Sequence[End], on_activity: Callable[[], float | None]) ->
         for number in numbers:
             loop.remove_reader(number)
         for end in ends:
-            end.on_pending = None
+            end.on_pending = end.on_sent = None
 
 
 class _RunQueue:
@@ -115,7 +117,7 @@ class _Driver:
         # Who publishes within this process calls for the turn, and must not be named in its log.
         self._context = copy_context()
         self.take: Callable[[], None] = partial(self._context.run, self.turn)
-        self._soon = False
+        self._soon = self._looks = False
         self._next: asyncio.TimerHandle | None = None
         self._next_at = 0.0
 
@@ -123,6 +125,7 @@ class _Driver:
         if self.over.done():
             return
         self._soon = False
+        self._looks = True  # at the ends, below
         try:
             wait_s = self._on_activity()
             due_s = LONGEST_WAIT_S if wait_s is None else min(wait_s, LONGEST_WAIT_S)
@@ -131,6 +134,7 @@ class _Driver:
         except Exception as error:  # noqa: BLE001 - raised where `over` is awaited
             self.over.set_exception(error)
             return
+        self._looks = False
         at = self.loop.time() + max(0.0, due_s)
         if self._next is None or at < self._next_at:  # most turns leave the timer as it is
             self._turn_by(at)
@@ -142,6 +146,21 @@ class _Driver:
             due.append(self)
             if len(due) == 1:
                 self.loop.call_soon(self._queue.take)
+
+    def look_soon(self) -> None:
+        """Take a turn after all that the loop does now, if there is something to drain then."""
+        if not self._looks:
+            self._looks = True
+            self.loop.call_soon(self._look, context=self._context)
+
+    def _look(self) -> None:
+        self._looks = False
+        if self.over.done():
+            return
+        for end in self._ends:
+            if end.tick() <= 0.0:
+                self.turn()
+                return
 
     def end(self) -> None:
         self.over.cancel()

@@ -61,6 +61,8 @@ class Publisher:
         self.epoch = clock.now_ns()
         self.on_pending: Callable[[], None] | None = None
         """Called when subscriptions wait of which `fileno` tells no more."""
+        self.on_sent: Callable[[], None] | None = None
+        """Called when it may be so, after a send over a socket."""
         self._clock = clock
         self._last: dict[str, Any] = {}
         self._topics: list[str] = []
@@ -72,7 +74,7 @@ class Publisher:
         self._endpoint: Endpoint = (
             LocalEndpoint(address, self._tell_pending)
             if address.startswith(SCHEME)
-            else ZmqEndpoint(address, look_up or OwnAddresses(), keys, clock, self._tell_pending)
+            else ZmqEndpoint(address, look_up or OwnAddresses(), keys, clock, self._tell_sent)
         )
 
         if address.startswith("tcp://"):
@@ -178,3 +180,7 @@ class Publisher:
     def _tell_pending(self) -> None:
         if self.on_pending is not None:
             self.on_pending()
+
+    def _tell_sent(self) -> None:
+        if self.on_sent is not None:
+            self.on_sent()

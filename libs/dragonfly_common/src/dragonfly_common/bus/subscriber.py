@@ -76,6 +76,7 @@ class Subscriber:
         """
         self.on_pending: Callable[[], None] | None = None
         """Called when there is more to drain than `fileno` tells of."""
+        self.on_sent: Callable[[], None] | None = None
         self._clock = clock
         self._prefixes = {HEARTBEAT_PREFIX}
         self._poller: SocketPoller[Upstream] = SocketPoller()
