@@ -373,6 +373,8 @@ def _hurried(venue: Venue, streams_per_connection: int | None) -> Venue:
         symbols_per_request=min(limits.symbols_per_request, streams_per_connection or 2**20),
         # Pings, which come more often here, take two or three a second.
         requests_per_second=max(limits.requests_per_second, 5.0),
+        subscriptions_per_hour=limits.subscriptions_per_hour
+        and round(limits.subscriptions_per_hour * FASTER),
         connects_per_minute=limits.connects_per_minute * FASTER,
         pause_after_connect_s=limits.pause_after_connect_s / FASTER,
     )

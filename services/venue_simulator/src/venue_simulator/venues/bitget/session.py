@@ -68,7 +68,8 @@ class BitgetSession(VenueSession):
         self._subscriptions = Allowance(SUBSCRIPTIONS_PER_HOUR, 3600.0)
 
     def receive(self, frame: bytes, now_ns: int) -> Sequence[Action]:
-        if self._messages.exceeded(round(now_ns * self.faster)):
+        now_ns = round(now_ns * self.faster)
+        if self._messages.exceeded(now_ns):
             return [HangUp(1008, "too many requests")]
         if frame == b"ping":
             return [Send("pong"), KeptAlive()]
