@@ -111,9 +111,27 @@ def test_one_that_leaves_does_not_wait_for_ever(replicas: Replicas) -> None:
     b.assignment.note_ready(())
     began = a.clock.monotonic()
     a.peers.leave()
+    # What it carried before the two shared may be its last word until now.
+    replicas.until(lambda: not a.assignment.handed_over)
     replicas.until(a.peers.may_end)
     assert not a.assignment.handed_over
     assert a.clock.monotonic() - began >= LEAVE_LIMIT_S
+
+
+def test_one_that_leaves_waits_for_another_that_has_all_no_more(replicas: Replicas) -> None:
+    a, b = replicas.start("a"), replicas.start("b")
+    replicas.until_shared()
+    a.peers.leave()
+    replicas.until(lambda: a.assignment.handed_over)
+    assert not a.peers.may_end()
+    b.able = False
+    b.assignment.note_ready(())
+    replicas.until(lambda: not a.assignment.handed_over)
+    assert not a.peers.may_end()
+    b.able = True
+    replicas.until(lambda: a.assignment.handed_over)
+    assert not a.peers.may_end()  # it has been so for a moment only
+    replicas.until(a.peers.may_end)
 
 
 def test_a_lone_one_may_end_at_once(replicas: Replicas) -> None:

@@ -89,7 +89,9 @@ class ReplicaGroup:
         now = self._clock.monotonic()
         if self._leaving_since is None or self.assignment.alone:
             return True
-        if self.assignment.handed_over and self._over_since is None:
+        if not self.assignment.handed_over:
+            self._over_since = None
+        elif self._over_since is None:
             self._over_since = now
         return (
             self._over_since is not None and now - self._over_since >= LAST_S
