@@ -138,6 +138,8 @@ class _EngineService:
         self._engine.ledger.on_report = self._outbox.on_report
         self._mailbox: Reader = Mailbox(lambda: None)
         self._followed: set[str] = set()
+        self._assets: set[str] = set()
+        """Of all that was followed so far: an account on paper has some of each."""
         self._acks: dict[str, dict[str, int]] = {}
         self._awaiting: dict[tuple[str, str], tuple[bytes, Command, Liquidate, float]] = {}
         """Orders whose instrument has no book so far: from whom, and until when."""
@@ -242,6 +244,7 @@ class _EngineService:
 
     def _follow(self, instrument: str) -> None:
         self._followed.add(instrument)
+        self._assets.update(instrument.split("-"))
         now = self._runtime.clock.monotonic()
         self.views.relay.join(self._mailbox, ViewKey(ViewKind.LEVELS, instrument), now)
         self._take_lists(instrument)
@@ -287,7 +290,7 @@ class _EngineService:
             (self._options.fees.of_venue(venue) or NO_FEE) / BPS,
             self._options.latency_s,
             top_of=partial(self._top_of, venue),
-            assets=lambda: {part for name in self._followed for part in name.split("-")},
+            assets=lambda: self._assets,
             later=loop.call_later,
             now_ns=self._runtime.clock.now_ns,
             on_event=on_event,
