@@ -252,8 +252,14 @@ def test_best_prices_replace_their_side() -> None:
 # Everything else.
 
 
+def test_a_connection_with_a_subscription_that_was_given_up_is_left_for_a_new_one() -> None:
+    text = "Similar subscription is already active on this connection. Symbol='BNBBTC'"
+    (said,) = begun().decode(message(f"Y|262=D12-BNBBTC|281=2|25016=-1191|58={text}"))
+    assert said == Closing(f"{text} (code -1191)")
+
+
 def test_a_refusal_names_its_symbol() -> None:
-    text = "Similar subscription is already active on this connection."
+    text = "Too many subscriptions."
     (said,) = begun().decode(message(f"Y|262=T12-BNBBTC|281=2|25016=-1191|58={text}"))
     assert said == RequestRefused(12, (SYMBOL,), f"{text} (code -1191)")
     (said,) = begun().decode(message("Y|262=D12-BNBBTC|281=1"))

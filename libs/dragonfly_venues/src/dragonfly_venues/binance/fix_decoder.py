@@ -35,6 +35,7 @@ OFFER: Final = b"1"
 DELETE: Final = b"2"
 MOST_HELD: Final = 2**17
 """Entries of a message in parts; Binance's longest side has a fraction of them."""
+ALREADY_ACTIVE: Final = "Similar subscription is already active"
 
 _HEARD: Final = (Heard(),)
 
@@ -104,7 +105,11 @@ class BinanceFixDecoder(DeltaDecoder):
                 error.symbol = stream.symbol
                 raise
         if kind in {b"Y", b"3"}:
-            return (refusal(first),)
+            refused = refusal(first)
+            if ALREADY_ACTIVE in refused.reason:
+                # The venue sends by a request that was given up here: a new connection has none.
+                return (Closing(refused.reason),)
+            return (refused,)
         if kind == b"B":
             return (Closing(first.get(148, b"News")[:200].decode(errors="replace")),)
         raise FrameError("unknown_channel", repr(kind))
