@@ -29,7 +29,16 @@ async def over(desk: Desk, orders: Sequence[str]) -> list[OrderStatus]:
 
 
 async def test_a_sweep_over_three_venues_that_fail(tmp_path: Path) -> None:
-    async with trading_system(tmp_path) as (system, desk):
+    async with trading_system(tmp_path, "--log-level=debug") as (system, desk):
+
+        def all_may_be_used() -> bool:
+            return desk.front_end.engine is not None and {*desk.front_end.engine.venues} == {
+                *VENUES
+            }
+
+        await eventually(all_may_be_used, "all accounts are ready")
+        # To the venue that is a request as an order is: a reply that gets lost would be its own.
+        await system.processes["engine"].event("dead man's switch armed")
         for venue in VENUES:
             await system.fault(venue, "reply_lost")
             await system.fault(venue, "event_lost")

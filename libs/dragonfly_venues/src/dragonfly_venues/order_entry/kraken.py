@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import ClassVar, Final
 from urllib.parse import urlencode
 
+import structlog
 from dragonfly_common.clock import Clock
 from dragonfly_common.errors import ConfigError
 
@@ -47,6 +48,8 @@ TRADES_AT_ONCE: Final = 20
 FEES_LAST_S: Final = 3600.0
 GENERAL_SYMBOL: Final = "BTC/USD"
 """Whose fee is taken for that of what was not traded yet."""
+
+logger = structlog.get_logger()
 
 
 class KrakenEntry(LineEntry):
@@ -83,8 +86,7 @@ class KrakenEntry(LineEntry):
         self._volume_until = 0.0
 
     def arm_dead_man(self) -> None:
-        params: dict[str, object] = {"timeout": DEAD_MAN_S}
-        self._ask("dead man's switch", lambda: self._method("cancel_all_orders_after", params))
+        self._ask("dead man's switch", self._arm)
 
     def query(self, child: ChildOrder) -> None:
         self._symbols.add(child.venue_symbol)
@@ -177,6 +179,10 @@ class KrakenEntry(LineEntry):
         return result
 
     # Questions
+
+    async def _arm(self) -> None:
+        await self._method("cancel_all_orders_after", {"timeout": DEAD_MAN_S})
+        logger.debug("dead man's switch armed", venue=self.venue, seconds=DEAD_MAN_S)
 
     async def _cancel(self, child: ChildOrder) -> None:
         await self._method("cancel_order", {"cl_ord_id": [child.child_id]})
