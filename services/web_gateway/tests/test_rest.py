@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import socket
 from pathlib import Path
+from typing import cast
 
 import pytest
+from dragonfly_client.client import DragonflyClient
+from dragonfly_client.errors import UnavailableError
+from dragonfly_client.messages import Instrument
 from dragonfly_protos import market_data_pb2 as pb
 from dragonfly_views.tokens import hash_token, write_entry
 from patience import eventually
 from stub_gateway import StubGateway, make_bbo, make_book
+from web_gateway.instruments import Listed
 from web_world import RunningWeb, running
 
 
@@ -88,6 +95,38 @@ async def test_a_gateway_that_cannot_be_reached_is_said(web: RunningWeb, stub: S
     status, answer = await web.get("/v1/venues")
     assert status == 503
     assert answer["code"] == 14
+
+
+async def test_all_who_wait_for_the_list_share_one_question() -> None:
+    class Unanswered:
+        def __init__(self) -> None:
+            self.asked = 0
+            self.fails = asyncio.Event()
+
+        async def instruments(self) -> list[Instrument]:
+            self.asked += 1
+            await self.fails.wait()
+            raise UnavailableError("no gateway")
+
+    gateway = Unanswered()
+    listed = Listed(cast("DragonflyClient", gateway))
+    waiting = [asyncio.create_task(listed.newest()) for _ in range(3)]
+    await eventually(lambda: bool(gateway.asked), "the gateway is asked")
+    listed.refresh()  # as the service does four times a second: nobody waits
+    gateway.fails.set()
+    told = await asyncio.gather(*waiting, return_exceptions=True)
+    assert [type(one) for one in told] == [UnavailableError] * 3
+    assert gateway.asked == 1
+
+
+async def test_a_gateway_that_is_silent_stops_nothing() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # takes connections, says nothing
+        async with running(f"127.0.0.1:{silent.getsockname()[1]}") as web:
+            beats = web.beats()
+            book = asyncio.create_task(web.get("/v1/book/ETH-BTC"))
+            await eventually(lambda: web.beats() > beats + 2, "the service goes on")
+            assert not book.done()
+            assert (await book)[0] == 503
 
 
 async def test_health_says_whether_any_venue_is_live(web: RunningWeb) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -66,8 +66,12 @@ class Tab:
 class RunningWeb:
     """A web gateway's address."""
 
-    def __init__(self, url: str, trust: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self, url: str, trust: ssl.SSLContext | None = None, beats: Callable[[], int] = int
+    ) -> None:
         self.url = url
+        self.beats = beats
+        """How often its process beat."""
         self.trust = trust
         verify = trust or False
         self.http = httpx.AsyncClient(base_url=url, timeout=60, trust_env=False, verify=verify)
@@ -87,6 +91,11 @@ class RunningWeb:
 
 class _NotingRuntime(Runtime):
     url = ""
+    beats = 0
+
+    def beat(self) -> None:
+        self.beats += 1
+        super().beat()
 
     def ready(self, **facts: object) -> None:
         self.url = str(facts.get("web", self.url))
@@ -112,7 +121,7 @@ async def running(
     )
     task = asyncio.create_task(serve(runtime, options))
     await eventually(lambda: bool(runtime.url) or task.done(), "the web gateway is ready")
-    web = RunningWeb(runtime.url, trust)
+    web = RunningWeb(runtime.url, trust, lambda: runtime.beats)
     try:
         yield web
     finally:

@@ -7,7 +7,6 @@ import time
 from typing import Final
 
 from dragonfly_client.client import DragonflyClient
-from dragonfly_client.errors import ClientError
 from dragonfly_client.messages import Instrument
 
 __all__ = ["Listed"]
@@ -21,7 +20,7 @@ class Listed:
     def __init__(self, client: DragonflyClient) -> None:
         self._client = client
         self._asked_at = -HOLDS_S
-        self._asking = asyncio.Lock()
+        self._asking: asyncio.Task[None] | None = None
         self._all: tuple[Instrument, ...] = ()
         self.names: frozenset[str] = frozenset()
 
@@ -31,16 +30,20 @@ class Listed:
         Raises:
             ClientError: as of any call.
         """
-        async with self._asking:
-            if time.monotonic() - self._asked_at > HOLDS_S:
-                self._all = tuple(await self._client.instruments())
-                self.names = frozenset(one.instrument for one in self._all)
-                self._asked_at = time.monotonic()
+        self.refresh()
+        if self._asking is not None:
+            await asyncio.shield(self._asking)
         return self._all
 
-    async def refresh(self) -> None:
-        """Ask where it is time, if the gateway can say."""
-        try:
-            await self.newest()
-        except ClientError:
-            return
+    def refresh(self) -> None:
+        """Ask where it is time and nobody does; whoever waits meanwhile shares the answer."""
+        asks = self._asking is not None and not self._asking.done()
+        if not asks and time.monotonic() - self._asked_at > HOLDS_S:
+            self._asking = asyncio.create_task(self._ask())
+            # Where nobody waits, a failure is of no consequence.
+            self._asking.add_done_callback(lambda asked: asked.cancelled() or asked.exception())
+
+    async def _ask(self) -> None:
+        self._all = tuple(await self._client.instruments())
+        self.names = frozenset(one.instrument for one in self._all)
+        self._asked_at = time.monotonic()

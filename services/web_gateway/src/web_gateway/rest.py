@@ -157,11 +157,10 @@ class Rest:
         return {"venues": [venue_form(one) for one in await self._client.get_venues()]}
 
     async def _book(self, request: Request) -> object:
-        name = await self._market(request)
+        name = self._market(request)
         return form_of(await self._client.get_book(name, depth=_depth(request)))
 
     async def _bbo(self, request: Request) -> object:
-        await self._listed.refresh()
         names = check_instruments(
             request.query_params.getlist("instrument"),
             MOST_NAMES,
@@ -170,13 +169,12 @@ class Rest:
         return {"bbo": [form_of(await self._client.get_bbo(name)) for name in names]}
 
     async def _liquidity(self, request: Request) -> object:
-        name = await self._market(request)
+        name = self._market(request)
         group = check_group(_number(request, "group", float, 0.0, 0.0, math.inf))
         return form_of(await self._client.get_liquidity(name, depth=_depth(request)), group=group)
 
     async def _executable(self, request: Request) -> object:
         query = request.query_params
-        await self._listed.refresh()
         name = check_market(query.get("instrument", ""), self._listed.names.__contains__)
         side = query.get("side", "")
         if side not in {"buy", "sell"}:
@@ -200,13 +198,13 @@ class Rest:
         )
 
     async def _explain(self, request: Request) -> object:
-        name = await self._market(request)
+        name = self._market(request)
         why = await explain(self._client, name, request.query_params.get("venue", ""))
         past = self._histories.known(name)
         return {"instrument": name, "venues": [explanation_form(one, past) for one in why]}
 
     async def _history(self, request: Request) -> object:
-        name = await self._market(request)
+        name = self._market(request)
         return history_form(name, self._histories.ask(name), time.time_ns())
 
     async def _engine(self, request: Request) -> object:
@@ -265,8 +263,7 @@ class Rest:
     async def _openapi(self, _: Request) -> Response:
         return answer_json(document())
 
-    async def _market(self, request: Request) -> str:
-        await self._listed.refresh()
+    def _market(self, request: Request) -> str:
         text: str = request.path_params["instrument"]
         return check_market(text, self._listed.names.__contains__)
 

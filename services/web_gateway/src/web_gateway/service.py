@@ -88,6 +88,7 @@ class _WebGateway:
         self._options = options
         self._access = Access(options.tokens, options.max_sockets, runtime.clock)
         self._context = server_context(options.tls) if options.tls else None
+        self._lost = False
 
     def wake(self) -> None:
         """Take note that the venues changed, which is looked at in any case."""
@@ -121,7 +122,7 @@ class _WebGateway:
                 while not serving.done():
                     self._runtime.beat()
                     self._say_health(venues)
-                    await listed.refresh()
+                    listed.refresh()
                     histories.refresh()
                     if self._access.refresh(self._runtime.clock.monotonic()):
                         for session in [*app.state.sessions]:
@@ -166,8 +167,16 @@ class _WebGateway:
 
     def _say_health(self, venues: WebFeed) -> None:
         said = venues.said if isinstance(venues.said, tuple) else ()
-        if venues.lost:
-            self._runtime.not_ready(venues.lost)
+        lost = venues.refused.sentence if venues.refused else venues.lost
+        if venues.answered.is_set() and bool(lost) != self._lost:
+            self._lost = bool(lost)
+            gateway = self._options.gateway
+            if lost:
+                logger.warning("gateway lost", gateway=gateway, reason=lost)
+            else:
+                logger.info("gateway found", gateway=gateway)
+        if lost:
+            self._runtime.not_ready(lost)
         elif any(venue.state is State.LIVE for venue in said):
             self._runtime.ready()
         else:
