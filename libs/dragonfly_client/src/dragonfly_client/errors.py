@@ -135,6 +135,8 @@ _REFUSALS: Final[dict[grpc.StatusCode, type[RefusedError]]] = {
 def error_of_status(code: grpc.StatusCode, details: str | None) -> ClientError:
     """Return what a gRPC status means to a bot; `details` is the gateway's sentence."""
     sentence = details or code.name
+    if code is grpc.StatusCode.UNIMPLEMENTED:  # which gRPC says by itself, in words of its own
+        sentence = "the gateway does not offer that: for orders, start it with --engine"
     refusal = _REFUSALS.get(code)
     if refusal is not None:
         return refusal(sentence)

@@ -49,6 +49,7 @@ _CODES: Final[dict[type[ClientError], RefusalCode]] = {
     InvalidRequestError: RefusalCode.INVALID,
     SettingError: RefusalCode.INVALID,
     NotFoundError: RefusalCode.NOT_FOUND,
+    UnsupportedError: RefusalCode.NOT_FOUND,
     LimitError: RefusalCode.OVER_LIMIT,
     DuplicateError: RefusalCode.DUPLICATE,
     UnknownOutcomeError: RefusalCode.UNKNOWN_OUTCOME,
@@ -60,11 +61,6 @@ def refusal_of(error: ClientError) -> CallRefusedError:
 
     What the gateway holds against ourselves is no fault of theirs.
     """
-    if isinstance(error, UnsupportedError):
-        return CallRefusedError(
-            RefusalCode.NOT_FOUND,
-            "the gateway does not offer that: for orders, start it with --engine",
-        )
     if isinstance(error, AccessError):
         return CallRefusedError(
             RefusalCode.UNAVAILABLE, f"the gateway refuses this web gateway: {error}"
