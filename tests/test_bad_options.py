@@ -28,7 +28,7 @@ GATEWAY = ("gateway", "--upstream=tcp://127.0.0.1:1", "--bind=127.0.0.1:0")
 
 # The command, and a word of the sentence that says which input is meant.
 MISTAKES: list[tuple[tuple[str, ...], str]] = [
-    (("lisener",), "lisener"),
+    (("lisener",), "Did you mean 'listener'"),
     (("listener", "--bind=tcp://127.0.0.1:0"), "--venue"),
     (("listener", "--venue=binance"), "--bind"),
     (("listener", "--venue=mtgox", "--bind=tcp://127.0.0.1:0"), "mtgox"),
@@ -86,6 +86,7 @@ MISTAKES: list[tuple[tuple[str, ...], str]] = [
     (("demo", "--seconds=-5"), "seconds"),
     (("gateway", "--upstream=ipc://x", "--fees=kraken"), "kraken"),
     (("price", "ETH-BTC", "buy", "1", "--fees=kraken=x"), "kraken"),
+    (("web", "--cors-origin=https://desk.example/"), "https://desk.example/"),
     (("watch", "--gateway=nowhere", "--seconds=1"), "nowhere"),
     (("watch", "ETHBTC", "--seconds=1"), "ETHBTC"),
     (("watch", "--seconds=1e18"), "seconds"),

@@ -48,6 +48,16 @@ class _InstalledCommands(click.Group):
         _name_variables(command, cmd_name)
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.exceptions.NoSuchCommand as error:
+            raise click.exceptions.NoSuchCommand(
+                error.command_name, possibilities=_installed(), ctx=ctx
+            ) from None
+
     def invoke(self, ctx: click.Context) -> Any:
         words = list(ctx.args)
         try:

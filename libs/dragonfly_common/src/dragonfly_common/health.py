@@ -29,7 +29,7 @@ def ask(status_address: str) -> str | None:
     try:
         head, _, text = _get(host.strip("[]"), int(port)).partition("\r\n\r\n")
     except (OSError, OverflowError) as error:
-        return f"nothing answers at {status_address}: {error}"
+        return f"nothing answers at {status_address}: {getattr(error, 'strerror', None) or error}"
     if head.partition("\r\n")[0].split(" ")[1:2] == ["200"]:
         return None
     return printable(text.strip(), LONGEST_SENTENCE) or f"no sensible answer from {status_address}"

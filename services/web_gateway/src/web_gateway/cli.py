@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Final
 
@@ -23,6 +24,7 @@ __all__ = ["web"]
 FILE: Final = click.Path(dir_okay=False, path_type=Path)
 TOKEN_VARIABLE: Final = "DRAGONFLY_WEB_TOKEN"  # noqa: S105 - the name, not the token
 MOST: Final = 100_000
+_ORIGIN: Final = re.compile(r"https?://([a-z0-9.-]+|\[[0-9a-f:.]+\])(:\d{1,5})?")
 
 
 @click.command()
@@ -121,6 +123,12 @@ def web(
       dragonfly web --gateway 127.0.0.1:50051
     """
     split_host_port(gateway)
+    for origin in origins:
+        if not _ORIGIN.fullmatch(origin):
+            raise ConfigError(
+                f"--cors-origin {origin!r} is no origin: write it as browsers do, without a path"
+                " and in lower case, for example https://desk.example"
+            )
     try:
         encrypts = gateway_tls or gateway_ca or gateway_name
         tls = Tls(ca_file=gateway_ca, server_name=gateway_name or None) if encrypts else None
