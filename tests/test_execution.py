@@ -18,6 +18,7 @@ from dragonfly_orders.messages import (
     AnswerCode,
     Cancel,
     CommandAnswer,
+    FinalStatusOf,
     Liquidate,
     OrderState,
     ReportKind,
@@ -29,6 +30,7 @@ from dragonfly_orders.messages import (
 )
 from execution_engine.journal import Journal
 from execution_engine.rows import ChildIntended, ParentOpened
+from proxy import Proxy
 from system import VENUES, System, eventually
 
 INSTRUMENT = "ETH-BTC"
@@ -89,6 +91,27 @@ async def test_an_order_that_waits_for_its_book_is_not_denied(tmp_path: Path) ->
         order, found = answers
         assert found.code is AnswerCode.ACCEPTED
         assert found.order_id == order.order_id
+
+
+async def test_an_order_that_comes_after_it_was_denied_is_not_taken(tmp_path: Path) -> None:
+    async with running(tmp_path) as (system, desk):
+        await desk.order(sweep("first", "1"))  # the engine knows the markets
+        old = Proxy(Path(system.address("engine").removeprefix("ipc://")))
+        async with old.serving(), desk_at(f"tcp://127.0.0.1:{old.port}") as line:
+            await eventually(lambda: line.front_end.engine is not None, "the engine")
+            old.hold()
+            late = asyncio.create_task(line.ask(sweep("one", "3")))
+            # A question by another line changes places with it.
+            denied = await desk.ask(FinalStatusOf("one"))
+            assert denied.code is AnswerCode.NOT_FOUND
+            assert not late.done()
+            old.resume()
+            assert (await late).code is AnswerCode.FAILED_PRECONDITION
+        system.processes["engine"].kill()
+        await system.restart("engine")
+        refused = await desk.ask(sweep("one", "3"))
+        assert "was denied for good before its order came" in refused.text
+        await desk.order(sweep("two", "3"))
 
 
 async def test_an_order_survives_kill_9_and_goes_on_when_it_is_told_to(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ ARGS="--seeds 20000"` runs many; `--seed 7` tells one. What is judged, by the ve
     fills of an order are never more than its quantity, at any moment
     no fill is worse than the order's limit, nor a child's limit than the collar and slippage bound
     nothing is placed after the answer to a cancel or kill, nor of an order that is over
+    an order whose customer was told for good that it had not come is not taken when it comes
     no child is placed twice, and each that arrives at a venue is in the journal already
     at rest the engine has the venues' fills, each once, and each is reported once
     base, quote and fees are conserved between the venues' balances and the engine's fills
@@ -39,6 +40,7 @@ from dragonfly_orders.messages import (
     Command,
     CommandAnswer,
     CommandBody,
+    FinalStatusOf,
     ImplementationShortfall,
     Kill,
     Liquidate,
@@ -52,6 +54,7 @@ from dragonfly_orders.messages import (
     Sweep,
     Twap,
     Urgency,
+    order_id,
 )
 from dragonfly_venues.orders import ChildFill, ChildOrder, OrderEvent
 from execution_engine.engine import Engine
@@ -73,6 +76,8 @@ BOOK_INTERVAL_S = 0.4
 TICK_S = 0.1
 HEALED_AT_S = 60.0
 LONGEST_S = 240.0
+PATIENCE_S = 10.0
+"""Then a customer whose order was not answered asks, by another line, whether it came."""
 ROUNDED_NS = 10
 UNSEEN_S = 3.0
 """Of an interval, at most: what a crash forgets of it, and until the next life has a book."""
@@ -121,6 +126,7 @@ class World:
         self.moments = 0
         self.say = say or (lambda _, __: None)
         self._chance = chance = random.Random(seed)
+        self._lines = random.Random(f"{seed} lines")
         self._schedule = schedule = Schedule()
         self._clock = VirtualClock(schedule)
         self._journal = Journal(None, self._at)
@@ -139,6 +145,7 @@ class World:
         self._filled: Counter[str] = Counter()
         self._sums: dict[str, Decimal] = {}
         self._customers: dict[str, Customer] = {}
+        self._denied: set[str] = set()
         self._unanswered: dict[str, Command] = {}
         self._commands = 0
         self._killed = False
@@ -385,9 +392,31 @@ class World:
         customer = Customer(command, order, limit=order.limit, quantity=order.quantity)
         customer.loosest = order.limit
         self._customers[command.id] = customer
-        self._send(command)
+        if self._faulty and self._lines.random() < 0.3:
+            self._send_by_a_line_that_breaks(customer)
+        else:
+            self._send(command)
         if chance.random() < 0.3:
             self._later(chance.uniform(0.1, 10.0), lambda: self._change(customer))
+
+    def _send_by_a_line_that_breaks(self, customer: Customer) -> None:
+        """Send it twice: a copy may come after the later question, or while no engine is there."""
+        given_up = False
+
+        def arrive() -> None:
+            answer = self._call(lambda engine: engine.on_command(customer.command))
+            if answer is not None and not given_up:
+                self._take_answer(customer.command, answer)
+
+        def ask() -> None:
+            nonlocal given_up
+            given_up = True
+            if not customer.id:
+                self._send(self._command(FinalStatusOf(customer.order.client_id)))
+
+        for _ in range(2):
+            self._later(self._lines.uniform(0, 3 * PATIENCE_S), arrive)
+        self._later(PATIENCE_S, ask)
 
     def _change(self, customer: Customer) -> None:
         chance = self._chance
@@ -425,9 +454,17 @@ class World:
         self.say(self._schedule.now, f"{command.body} -> {answer.code} {answer.text}")
         self._unanswered.pop(command.id, None)
         self.verdict.counts[f"{type(command.body).__name__} {answer.code}"] += 1
+        body = command.body
+        if isinstance(body, FinalStatusOf):
+            (customer,) = (
+                c for c in self._customers.values() if c.order.client_id == body.client_id
+            )
+            if answer.code is AnswerCode.NOT_FOUND:
+                self._denied.add(order_id(command.owner, body.client_id))
+                customer.ended = True
+            customer.id = answer.order_id
         if answer.code is not AnswerCode.ACCEPTED:
             return
-        body = command.body
         by_id = {customer.id: customer for customer in self._customers.values()}
         match body:
             case Liquidate():
@@ -575,6 +612,8 @@ class World:
         )
         if reported.keys() != told.keys() or any(count != 1 for count in reported.values()):
             self._violate("fills are not reported once each")
+        for denied in self._denied & engine.orders.parents.keys():
+            self._violate(f"{denied} was denied, and was taken all the same")
         for parent in engine.orders.parents.values():
             self.verdict.counts[f"parent {parent.state}"] += 1
             last = self._reports[parent.id][-1]

@@ -12,6 +12,8 @@ from dragonfly_orders.messages import (
     AnswerCode,
     Cancel,
     ChildState,
+    Command,
+    FinalStatusOf,
     IntervalMid,
     Kill,
     Liquidate,
@@ -21,6 +23,7 @@ from dragonfly_orders.messages import (
     Resolve,
     Resume,
     Revive,
+    StatusOf,
     Sweep,
     Twap,
 )
@@ -304,6 +307,38 @@ def test_a_command_has_one_answer_and_its_id_is_not_anothers() -> None:
     assert rig.ask(Cancel(parent.id), "x") == cancel
     other = rig.ask(Resume(parent.id), "x")
     assert (other.code, other.order_id) == (AnswerCode.ALREADY_EXISTS, "")
+
+
+def test_an_order_that_was_denied_for_good_is_not_taken_when_it_comes() -> None:
+    rig = Rig()
+    question = FinalStatusOf("one")
+    order = Liquidate("one", INSTRUMENT, OrderSide.BUY, D(5), Sweep())
+    for _ in range(3):
+        assert rig.ask(question).code is AnswerCode.NOT_FOUND
+        late = rig.ask(order)
+        assert (late.code, late.text) == (
+            AnswerCode.FAILED_PRECONDITION,
+            "client_id 'one' was denied for good before its order came: give a new one",
+        )
+        assert not rig.engine.orders.parents
+        rig = rig.again()
+    assert rig.ask(replace_fields(order, client_id="two")).code is AnswerCode.ACCEPTED
+
+
+def test_an_order_that_came_is_told_and_runs_on_and_a_mere_question_denies_none() -> None:
+    rig = Rig()
+    assert rig.ask(StatusOf(client_id="one")).code is AnswerCode.NOT_FOUND
+    parent = rig.order("5")
+    answer = rig.ask(FinalStatusOf("one"))
+    assert (answer.code, answer.order_id) == (AnswerCode.ACCEPTED, parent.id)
+    assert [status.client_id for status in answer.orders] == ["one"]
+    assert rig.order("5") is parent
+
+
+def test_an_owner_denies_no_order_of_another() -> None:
+    rig = Rig()
+    rig.engine.on_command(Command("c", "bob", FinalStatusOf("one")))
+    assert rig.order("5").opened.owner == "alice"
 
 
 def test_the_answer_to_a_cancel_is_durable_with_it() -> None:

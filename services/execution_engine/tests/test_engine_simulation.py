@@ -21,7 +21,7 @@ from execution_engine.interval import IntervalWatch
 from execution_engine.journal import Journal
 from execution_engine.ledger import Ledger
 from execution_engine.orders import IN_FLIGHT, Child, Orders, Parent
-from execution_engine.rows import FillCounted
+from execution_engine.rows import FillCounted, OrderDenied
 from msgspec.structs import replace
 
 SEEDS = 100
@@ -158,6 +158,20 @@ def _lose_reports(patch: pytest.MonkeyPatch) -> None:
     )
 
 
+def _take_what_was_denied(patch: pytest.MonkeyPatch) -> None:
+    nothing = property(lambda _: set(), lambda *_: None)
+    patch.setattr(Orders, "denied", nothing, raising=False)
+
+
+def _forget_the_denials_of_a_crash(patch: pytest.MonkeyPatch) -> None:
+    append = Journal.append
+    patch.setattr(
+        Journal,
+        "append",
+        lambda journal, rows: append(journal, [r for r in rows if not isinstance(r, OrderDenied)]),
+    )
+
+
 def _count_what_was_not_seen(patch: pytest.MonkeyPatch) -> None:
     due = IntervalWatch.due
 
@@ -190,6 +204,8 @@ def _forget_the_interval_of_a_crash(patch: pytest.MonkeyPatch) -> None:
         (_pass_over_the_limits, "is worse than the limit"),
         (_send_an_unknown_child_again, "is placed twice"),
         (_lose_reports, "does not say how it ended"),
+        (_take_what_was_denied, "was denied, and was taken"),
+        (_forget_the_denials_of_a_crash, "was denied, and was taken"),
         (_count_what_was_not_seen, "is seen for longer than the engine lived"),
         (_forget_the_interval_of_a_crash, "an interval is seen for"),
     ],

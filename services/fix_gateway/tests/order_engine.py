@@ -14,6 +14,7 @@ from dragonfly_orders.messages import (
     CommandAnswer,
     EngineHello,
     FillNews,
+    FinalStatusOf,
     FrontEndHello,
     Liquidate,
     OrderState,
@@ -21,7 +22,6 @@ from dragonfly_orders.messages import (
     Report,
     ReportAck,
     ReportKind,
-    StatusOf,
     decode_from_front_end,
     encode,
     order_id,
@@ -86,7 +86,7 @@ class Engine:
             case Cancel():
                 self._tell(ReportKind.STATE, OrderState.CANCELLING)
                 self._tell(ReportKind.STATE, OrderState.CANCELLED)
-            case StatusOf() if not self.reports:
+            case FinalStatusOf() if not self.reports:
                 return CommandAnswer(command.id, AnswerCode.NOT_FOUND, "no such order")
         return CommandAnswer(command.id, AnswerCode.ACCEPTED, "", self._id)
 

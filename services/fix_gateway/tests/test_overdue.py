@@ -88,7 +88,7 @@ async def test_an_order_that_the_engine_never_had_is_refused_and_not_sent_late(
     refused = await customer.having(150, "8")
     assert shown(refused, 11, 14, 39, 151) == "35=8|11=one|14=0|39=8|151=0"
     assert refused.get(58) == b"the engine did not take it in time, and will not"
-    assert engine.carried["Liquidate"] == 0
+    assert engine.carried == {"FinalStatusOf": 1}
 
 
 @pytest.mark.parametrize(
@@ -121,4 +121,4 @@ async def test_a_change_is_pending_until_the_engine_answers(
     )
     engine.deaf = engine.mute = False
     assert shown(await customer.having(150, done[0]), 11, 39, 41, 151) == done[1]
-    assert engine.carried.total() - engine.carried["StatusOf"] == 2
+    assert engine.carried.total() - engine.carried["FinalStatusOf"] == 2

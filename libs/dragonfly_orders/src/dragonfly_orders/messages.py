@@ -34,6 +34,7 @@ __all__ = [
     "CommandBody",
     "EngineHello",
     "FillNews",
+    "FinalStatusOf",
     "FromEngine",
     "FromFrontEnd",
     "FrontEndHello",
@@ -210,6 +211,20 @@ class StatusOf(msgspec.Struct, frozen=True, tag="status", forbid_unknown_fields=
     order_id: str = ""
     client_id: str = ""
 
+    def wanted(self, owner: str) -> str:
+        """Return the id of the order that `owner` asks for."""
+        return self.order_id or order_id(owner, self.client_id)
+
+
+class FinalStatusOf(msgspec.Struct, frozen=True, tag="final_status", forbid_unknown_fields=True):
+    """Ask whether an order came, once and for all: after NOT_FOUND it is refused when it does."""
+
+    client_id: Id
+
+    def wanted(self, owner: str) -> str:
+        """Return the id of the order that `owner` asks for."""
+        return order_id(owner, self.client_id)
+
 
 class ListOrders(msgspec.Struct, frozen=True, tag="list", forbid_unknown_fields=True):
     """Ask for all orders of the front end; of all owners with `everyone`."""
@@ -219,7 +234,17 @@ class ListOrders(msgspec.Struct, frozen=True, tag="list", forbid_unknown_fields=
 
 
 CommandBody = (
-    Liquidate | Cancel | Replace | Pause | Resume | Resolve | Kill | Revive | StatusOf | ListOrders
+    Liquidate
+    | Cancel
+    | Replace
+    | Pause
+    | Resume
+    | Resolve
+    | Kill
+    | Revive
+    | StatusOf
+    | FinalStatusOf
+    | ListOrders
 )
 
 
@@ -320,7 +345,7 @@ class OrderStatus(msgspec.Struct, frozen=True):
     interval: IntervalMid | None = None
     """None: not known, as no live book was seen so far."""
     arrival: tuple[ArrivalTop, ...] = ()
-    """In the answer to `StatusOf` alone."""
+    """In the answers to `StatusOf` and `FinalStatusOf` alone."""
 
 
 class AnswerCode(StrEnum):

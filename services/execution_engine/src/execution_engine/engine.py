@@ -30,6 +30,7 @@ from dragonfly_orders.messages import (
     ChildState,
     Command,
     CommandAnswer,
+    FinalStatusOf,
     Kill,
     Liquidate,
     ListOrders,
@@ -80,6 +81,7 @@ from execution_engine.rows import (
     ChildDoubted,
     CommandAnswered,
     KillSwitched,
+    OrderDenied,
     ParentOpened,
     ParentReplaced,
 )
@@ -265,11 +267,8 @@ class Engine:
                     and not (body.open_only and parent.final)
                 )
                 return CommandAnswer(command.id, AnswerCode.ACCEPTED, orders=found)
-            case StatusOf():
-                wanted = body.order_id or order_id(command.owner, body.client_id)
-                parent = self._parent(command, wanted)
-                status = msgspec.structs.replace(parent.status(), arrival=parent.arrival)
-                return CommandAnswer(command.id, AnswerCode.ACCEPTED, "", wanted, (status,))
+            case StatusOf() | FinalStatusOf():
+                return self._status(command, body)
         parent = self._parent(command, body.order_id)
         # A child may come into doubt again when its order is over.
         if parent.final and not isinstance(body, Resolve):
@@ -291,6 +290,15 @@ class Engine:
             case Resolve():
                 self._resolve(parent, body, command.owner)
         return CommandAnswer(command.id, AnswerCode.ACCEPTED, "", parent.id)
+
+    def _status(self, command: Command, body: StatusOf | FinalStatusOf) -> CommandAnswer:
+        wanted, orders = body.wanted(command.owner), self.orders
+        is_known = wanted in orders.parents or wanted in orders.denied
+        if isinstance(body, FinalStatusOf) and not is_known:
+            self.ledger.note(OrderDenied(wanted, self._clock.now_ns()))
+        parent = self._parent(command, wanted)
+        status = msgspec.structs.replace(parent.status(), arrival=parent.arrival)
+        return CommandAnswer(command.id, AnswerCode.ACCEPTED, "", wanted, (status,))
 
     def _parent(self, command: Command, wanted: str) -> Parent:
         parent = self.orders.parents.get(wanted)
@@ -324,6 +332,12 @@ class Engine:
             raise CommandRefusedError(
                 AnswerCode.ALREADY_EXISTS,
                 f"client_id {order.client_id!r} names another order: give a new one",
+            )
+        if wanted in self.orders.denied:
+            raise CommandRefusedError(
+                AnswerCode.FAILED_PRECONDITION,
+                f"client_id {order.client_id!r} was denied for good before its order came: give a"
+                " new one",
             )
         self._require_alive()
         opened = accept(
@@ -462,4 +476,5 @@ class Engine:
 
 def _only_asks(command: Command) -> bool:
     body = command.body
-    return isinstance(body, StatusOf | ListOrders) or (isinstance(body, Liquidate) and body.dry_run)
+    asks = isinstance(body, StatusOf | FinalStatusOf | ListOrders)
+    return asks or (isinstance(body, Liquidate) and body.dry_run)

@@ -37,6 +37,7 @@ from execution_engine.rows import (
     FillCounted,
     IntervalSeen,
     KillSwitched,
+    OrderDenied,
     ParentMoved,
     ParentOpened,
     ParentReplaced,
@@ -223,6 +224,8 @@ class Orders:
 
     def __init__(self) -> None:
         self.parents: dict[str, Parent] = {}
+        self.denied: set[str] = set()
+        """Ids of orders that are not taken any more."""
         self.children: dict[str, Child] = {}
         self.answers: dict[tuple[str, str], CommandAnswered] = {}
         self.fills: dict[tuple[str, str, str], FillCounted] = {}
@@ -241,6 +244,8 @@ class Orders:
             case ParentOpened():
                 order = row.order
                 self.parents[row.order_id] = Parent(row, order.quantity, order.limit)
+            case OrderDenied():
+                self.denied.add(row.order_id)
             case ParentMoved():
                 parent = self.parents[row.order_id]
                 parent.state, parent.reason, parent.moved_ns = row.state, row.reason, row.ts

@@ -33,6 +33,7 @@ __all__ = [
     "FillCounted",
     "IntervalSeen",
     "KillSwitched",
+    "OrderDenied",
     "ParentMoved",
     "ParentOpened",
     "ParentReplaced",
@@ -68,6 +69,13 @@ class ParentOpened(msgspec.Struct, frozen=True, tag="parent"):
     arrival_mid: Decimal | None
     arrival: tuple[ArrivalTop, ...] = ()
     """Of each live venue of the engine; empty where no book had come."""
+
+
+class OrderDenied(msgspec.Struct, frozen=True, tag="denied"):
+    """A front end was told for good that its order had not come: it is not taken any more."""
+
+    order_id: str
+    ts: int
 
 
 class ParentMoved(msgspec.Struct, frozen=True, tag="moved"):
@@ -188,6 +196,7 @@ class Reported(msgspec.Struct, frozen=True, tag="report"):
 Row = (
     CommandAnswered
     | ParentOpened
+    | OrderDenied
     | ParentMoved
     | ParentReplaced
     | ChildIntended

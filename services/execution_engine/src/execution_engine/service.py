@@ -20,6 +20,7 @@ from dragonfly_common.topics import ViewKind
 from dragonfly_orders.messages import (
     Command,
     EngineHello,
+    FinalStatusOf,
     FrontEndHello,
     Liquidate,
     ReportAck,
@@ -346,14 +347,14 @@ class _EngineService:
                 if now < until:
                     self._awaiting[command.owner, command.id] = (peer, command, body, until)
                     return
-        elif isinstance(body, StatusOf) and self._is_undecided(command.owner, body):
+        elif isinstance(body, StatusOf | FinalStatusOf) and self._is_undecided(command.owner, body):
             return  # "no such order" would be a proof; it is asked again
         self._awaiting.pop((command.owner, command.id), None)
         self._send(peer, self._engine.on_command(command))
 
-    def _is_undecided(self, owner: str, asked: StatusOf) -> bool:
+    def _is_undecided(self, owner: str, asked: StatusOf | FinalStatusOf) -> bool:
         """Say whether an order that is asked for has come, and waits for its book."""
-        wanted = asked.order_id or order_id(owner, asked.client_id)
+        wanted = asked.wanted(owner)
         return any(
             order_id(command.owner, order.client_id) == wanted
             for _, command, order, _ in self._awaiting.values()

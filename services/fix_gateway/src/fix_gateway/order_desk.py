@@ -33,11 +33,11 @@ from dragonfly_orders.messages import (
     Cancel,
     Command,
     CommandAnswer,
+    FinalStatusOf,
     Liquidate,
     OrderState,
     Report,
     Resume,
-    StatusOf,
     order_id,
     owner_by_fix,
 )
@@ -427,7 +427,7 @@ class OrderDesk:
         """Ask until there is an answer; those of one order one after the other.
 
         An order that was not answered in time is not sent again, which could be much later than its
-        customer means: the engine is asked whether it has it.
+        customer means: the engine is asked whether it has it, and takes none that it denied.
         """
         if self._failure is not None:
             return  # it may not be kept
@@ -435,13 +435,13 @@ class OrderDesk:
         told = False
         async with lock:
             while True:
-                is_new = isinstance(command.body, Liquidate)
+                body = command.body
                 try:
-                    if doubts and is_new:
-                        body = StatusOf(order_id=order.order_id)
-                        answer = await self._front_end.ask(command.owner, body)
+                    if doubts and isinstance(body, Liquidate):
+                        question = FinalStatusOf(body.client_id)
+                        answer = await self._front_end.ask(command.owner, question)
                     else:
-                        answer = await self._front_end.ask(command.owner, command.body, command.id)
+                        answer = await self._front_end.ask(command.owner, body, command.id)
                     break
                 except AnswerOverdueError:
                     doubts = True
