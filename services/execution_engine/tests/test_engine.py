@@ -190,6 +190,35 @@ def test_what_its_venue_has_denied_is_resolved_by_a_persons_word_and_no_sooner()
     assert rig.ask(word).code is AnswerCode.FAILED_PRECONDITION
 
 
+def test_what_its_venue_forgot_is_known_and_an_alarm_in_each_life() -> None:
+    rig = Rig()
+    parent = rig.order("5", Sweep(rounds=1000))
+    (child,) = rig.placed
+    rig.tell(ChildAccepted(child.child_id, "v1"))
+    rig.tell(EntryDisconnected("cut"))
+    rig.ready("kraken")
+    rig.deny(child, 5)
+    again = rig.again(resume=True)
+    assert again.ask(Resume(parent.id)).code is AnswerCode.ACCEPTED
+    again.deny(child)
+    assert again.child(child).denials == 3
+    found = again.engine.orders.parents[parent.id]
+    assert (found.state, "does not know it" in found.reason) == (OrderState.PAUSED, True)
+    word = Resolve(parent.id, child.child_id, D(0), "not in its lists")
+    assert again.again().ask(word).code is AnswerCode.ACCEPTED
+
+
+def test_a_doubt_that_comes_anew_is_denied_anew() -> None:
+    rig = Rig()
+    rig.order()
+    (child,) = rig.placed
+    rig.tell(ChildUnresolved(child.child_id, "timeout"))
+    rig.deny(child, 2)
+    rig.tell(ChildAccepted(child.child_id, "v1"))
+    rig.deny(child)
+    assert rig.child(child).denials == 1
+
+
 def test_a_persons_word_that_was_wrong_is_taken_back() -> None:
     rig = Rig()
     parent = rig.order("5", Sweep(rounds=1000))

@@ -34,9 +34,9 @@ class Doubt:
     """Monotonic: when it was sent, or when this process found it in its journal."""
     next_query: float
     pause_s: float = FIRST_QUERY_S
-    unknown_times: int = 0
-    """Answers in a row, after the venue's time had passed, that the venue never had it."""
     counted_at: float = -math.inf
+    """When a denial counted last."""
+    alarmed: bool = False
     asked_late: bool = False
     """Whether the child could not come to its venue any more when that was asked last."""
 

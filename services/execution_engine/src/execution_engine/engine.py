@@ -16,6 +16,7 @@ orders, its trades since the last that is known, and its balances.
 
 from __future__ import annotations
 
+import math
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -147,7 +148,9 @@ class Engine:
         now = self._clock.monotonic()
         desk = self.desks[venue] = Desk(entry)
         for child in self.orders.at_venue(venue):
-            desk.doubts[child.intent.child_id] = Doubt(now, now)
+            # How long ago its last denial counted is not known: at this moment, at the latest.
+            counted_at = now if child.denials else -math.inf
+            desk.doubts[child.intent.child_id] = Doubt(now, now, counted_at=counted_at)
 
     @property
     def killed(self) -> bool:

@@ -26,7 +26,7 @@ from execution_engine import counters
 from execution_engine.desks import Desk, Doubt
 from execution_engine.ledger import Ledger
 from execution_engine.orders import Child
-from execution_engine.rows import ChildAnswered, ChildDoubted, FillCounted
+from execution_engine.rows import ChildAnswered, ChildDenied, ChildDoubted, FillCounted
 
 __all__ = ["Fates"]
 
@@ -164,7 +164,6 @@ class Fates:
         if not event.known:
             self._take_denial(child, now)
         elif event.open:
-            self._doubt_of(child).unknown_times = 0
             self.accepted(ChildAccepted(event.child_id, event.venue_order_id))
             self.cancel(child)  # what is immediate or cancel never rests
         else:
@@ -215,7 +214,7 @@ class Fates:
 
     def is_denied(self, child: Child) -> bool:
         """Say whether its venue has denied a child often, and late, enough."""
-        return self._doubt_of(child).unknown_times >= PROOFS_NEEDED
+        return child.denials >= PROOFS_NEEDED
 
     def trades_since(self, venue: str, symbol: str) -> tuple[str, int]:
         """Return the last trade that is known of a symbol, and a time before which all are."""
@@ -277,12 +276,16 @@ class Fates:
             self.doubt(child.intent.child_id, "its venue does not know it any more")
         if child.state is not ChildState.UNKNOWN or now - doubt.counted_at < PROOF_INTERVAL_S:
             return
-        doubt.unknown_times += 1
         doubt.counted_at = now
-        if doubt.unknown_times == PROOFS_NEEDED and child.was_there:
-            self._alarm("vanished", child, "its venue had it, and does not know it any more")
-        elif doubt.unknown_times >= PROOFS_NEEDED and not child.was_there:
+        if not self.is_denied(child):
+            self._ledger.note(ChildDenied(child.intent.child_id, self._clock.now_ns()))
+        if not self.is_denied(child):
+            return
+        if not child.was_there:
             self._ledger.end(child, ChildState.NOT_ACCEPTED, ZERO, "the venue never had it")
+        elif not doubt.alarmed:
+            doubt.alarmed = True
+            self._alarm("vanished", child, "its venue had it, and does not know it any more")
 
     def _doubt_of(self, child: Child) -> Doubt:
         now = self._clock.monotonic()

@@ -30,6 +30,7 @@ from dragonfly_orders.messages import (
 
 from execution_engine.rows import (
     ChildAnswered,
+    ChildDenied,
     ChildDoubted,
     ChildEnded,
     ChildIntended,
@@ -64,6 +65,8 @@ class Child:
     """The venue's own cumulative amount, once it is over."""
     accepted: bool = False
     """Its venue said once that it has it: silence never proves the contrary any more."""
+    denials: int = 0
+    """By its venue, since it came into doubt last, over all lives of the engine."""
     reason: str = ""
     ended_ns: int = 0
 
@@ -264,7 +267,10 @@ class Orders:
             case ChildDoubted():
                 child = self.children[row.child_id]
                 child.state, child.reason = ChildState.UNKNOWN, row.reason
+                child.denials = 0
                 self._settle(child)
+            case ChildDenied():
+                self.children[row.child_id].denials += 1
             case ChildEnded():
                 child = self.children[row.child_id]
                 child.state, child.reason = row.state, row.reason

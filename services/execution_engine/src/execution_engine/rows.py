@@ -26,6 +26,7 @@ from dragonfly_venues.orders import ChildOrder
 
 __all__ = [
     "ChildAnswered",
+    "ChildDenied",
     "ChildDoubted",
     "ChildEnded",
     "ChildIntended",
@@ -144,6 +145,13 @@ class ChildDoubted(msgspec.Struct, frozen=True, tag="doubted"):
     ts: int
 
 
+class ChildDenied(msgspec.Struct, frozen=True, tag="child_denied"):
+    """The venue does not know the child, at a time when it could not be on its way any more."""
+
+    child_id: str
+    ts: int
+
+
 class ChildEnded(msgspec.Struct, frozen=True, tag="ended"):
     """The child is over at its venue. Fills may still follow."""
 
@@ -202,6 +210,7 @@ Row = (
     | ChildIntended
     | ChildAnswered
     | ChildDoubted
+    | ChildDenied
     | ChildEnded
     | FillCounted
     | IntervalSeen
