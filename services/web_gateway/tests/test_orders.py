@@ -16,7 +16,7 @@ from dragonfly_protos import execution_pb2 as pb
 from google.protobuf.message import Message
 from patience import patiently
 from web_gateway import orders
-from web_gateway.forms import IntervalForm, orders_form
+from web_gateway.order_forms import IntervalForm, orders_form
 from web_gateway.orders import OrdersTold, follow_orders
 
 SERVICE = "dragonfly.v1.Execution"

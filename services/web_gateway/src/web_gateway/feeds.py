@@ -17,7 +17,8 @@ from dragonfly_client.messages import TakeSide, Venue
 from dragonfly_views.refusals import CallRefusedError, RefusalCode
 
 from web_gateway import counters
-from web_gateway.forms import FormedView, form_of, orders_form, venue_form
+from web_gateway.forms import FormedView, form_of, venue_form
+from web_gateway.order_forms import orders_form
 from web_gateway.orders import OrdersTold, follow_orders
 from web_gateway.refusing import refusal_of
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
-from typing import TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import msgspec
 from dragonfly_client.explaining import Explanation
@@ -16,51 +16,40 @@ from dragonfly_client.messages import (
     Bbo,
     Book,
     Executable,
-    ExecutablePrice,
     Instrument,
-    Level,
     Liquidity,
     Market,
     MergedLevel,
-    Share,
     Venue,
     VenueFeed,
     View,
 )
-from dragonfly_client.orders import EngineState, IntervalMid, VenueFill, VenueOrder, WorkedOrder
 
-from web_gateway.orders import OrdersTold, WorkedDetail
 from web_gateway.past import Past
 
 __all__ = [
     "BboForm",
     "BookForm",
-    "EngineForm",
     "ExecutableForm",
     "ExplanationForm",
     "FeedForm",
     "FormedView",
-    "HistoryForm",
     "InstrumentForm",
-    "IntervalForm",
     "LevelForm",
     "LiquidityForm",
     "MergedForm",
-    "OrderDetailForm",
-    "OrderForm",
-    "OrdersForm",
     "VenueForm",
     "ViewForm",
-    "detail_form",
-    "engine_form",
+    "decimal_text",
     "explanation_form",
     "form_of",
-    "history_form",
     "instrument_form",
-    "order_form",
-    "orders_form",
+    "int_text",
+    "money",
     "venue_form",
 ]
+
+T = TypeVar("T")
 
 
 class LevelForm(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -274,138 +263,6 @@ class ExplanationForm(msgspec.Struct, frozen=True):
     remedy: str
 
 
-class SpanForm(msgspec.Struct, frozen=True):
-    """A state since `ts`, until the next one's; LOST while no gateway told of it."""
-
-    ts: str
-    state: str
-    reason: str
-
-
-class VenuePastForm(msgspec.Struct, frozen=True):
-    """What one venue went through."""
-
-    venue: str
-    states: list[SpanForm]
-
-
-class PriceAtForm(msgspec.Struct, frozen=True):
-    """The best prices at a moment."""
-
-    ts: str
-    bid: float | None
-    ask: float | None
-
-
-class CrossingForm(msgspec.Struct, frozen=True):
-    """While one venue bid more than another asked; `until` is null while it lasts.
-
-    Prices and amount are those of its best moment, at the best level alone.
-    """
-
-    ts: str
-    until: str | None
-    bid_venue: str
-    ask_venue: str
-    bid: float
-    ask: float
-    amount: float
-
-
-class HistoryForm(msgspec.Struct, frozen=True):
-    """The last quarter of an hour of states, and five minutes of prices; kept since `since`."""
-
-    instrument: str
-    since: str
-    time_out: str
-    venues: list[VenuePastForm]
-    prices: list[PriceAtForm]
-    crossings: list[CrossingForm]
-    epochs: list[str]
-
-
-class EngineForm(msgspec.Struct, frozen=True):
-    """The execution engine: `paper` fills are assumed, `killed` takes no orders."""
-
-    engine: str
-    paper: bool
-    killed: bool
-    venues: list[str]
-
-
-class IntervalForm(msgspec.Struct, frozen=True):
-    """The mid while an order was worked, weighted by the time for which there was one."""
-
-    mid: str
-    seen_ns: str
-    whole_ns: str
-
-
-class OrderForm(msgspec.Struct, frozen=True):
-    """An order as it stands; money is decimal text. `interval` is null while there was no mid."""
-
-    order_id: str
-    client_id: str
-    instrument: str
-    side: str
-    quantity: str
-    limit: str | None
-    algorithm: str
-    state: str
-    reason: str
-    over: bool
-    filled: str
-    leaves: str
-    reserved: str
-    average: str | None
-    fees: dict[str, str]
-    unknown: int
-    last_seq: str
-    arrival_mid: str | None
-    interval: IntervalForm | None
-
-
-class ChildForm(msgspec.Struct, frozen=True):
-    """An order at one venue, part of a larger one."""
-
-    child_id: str
-    venue: str
-    state: str
-    amount: str
-    limit: str
-    filled: str
-    text: str
-
-
-class FillForm(msgspec.Struct, frozen=True):
-    """One fill."""
-
-    venue: str
-    trade_id: str
-    price: str
-    amount: str
-    fee: str
-    fee_asset: str
-    ts_event: str | None
-
-
-class OrderDetailForm(msgspec.Struct, frozen=True):
-    """An order with its newest orders at venues and fills."""
-
-    order: OrderForm
-    children: list[ChildForm]
-    fills: list[FillForm]
-
-
-class OrdersForm(msgspec.Struct, frozen=True):
-    """The engine and its customer's orders, newest first; `reason` says why `live` is false."""
-
-    live: bool
-    reason: str
-    engine: EngineForm | None
-    orders: list[OrderForm]
-
-
 def form_of(
     view: FormedView, *, reason: str | None = None, group: float = 0.0
 ) -> BookForm | BboForm | LiquidityForm | ExecutableForm:
@@ -436,15 +293,15 @@ def form_of(
         case Book():
             return BookForm(
                 crossed=live and view.crossed,
-                bids=_levels(view.bids, live=live),
-                asks=_levels(view.asks, live=live),
+                bids=_alike(view.bids if live else (), list[LevelForm]),
+                asks=_alike(view.asks if live else (), list[LevelForm]),
                 **common,  # type: ignore[arg-type]
             )
         case Bbo():
             return BboForm(
                 crossed=live and view.crossed,
-                bid=_level(view.bid) if live and view.bid else None,
-                ask=_level(view.ask) if live and view.ask else None,
+                bid=_alike(view.bid, LevelForm) if live and view.bid else None,
+                ask=_alike(view.ask, LevelForm) if live and view.ask else None,
                 **common,  # type: ignore[arg-type]
             )
         case Liquidity():
@@ -459,10 +316,8 @@ def form_of(
                 side=view.side,
                 in_quote=view.in_quote,
                 fee_source=view.fee_source.name,
-                prices=[_price(price) for price in view.prices] if live else [],
-                left_out=[
-                    LeftOutForm(one.venue, one.reason, one.instrument) for one in view.left_out
-                ],
+                prices=_alike(view.prices if live else (), list[PriceForm]),
+                left_out=_alike(view.left_out, list[LeftOutForm]),
                 **common,  # type: ignore[arg-type]
             )
 
@@ -477,7 +332,7 @@ def venue_form(venue: Venue) -> VenueForm:
         venue.instruments,
         venue.instruments_live,
         str(venue.ts_pub),
-        _text(venue.since),
+        int_text(venue.since),
     )
 
 
@@ -494,11 +349,11 @@ def explanation_form(why: Explanation, past: Past | None = None) -> ExplanationF
         why.followed,
         why.state.name,
         why.reason,
-        _text(why.since or (past.entered(why.venue, why.state.name) if past else None)),
-        _text(why.age_ns),
+        int_text(why.since or (past.entered(why.venue, why.state.name) if past else None)),
+        int_text(why.age_ns),
         why.score,
         why.score_total,
-        _text(why.audited_at),
+        int_text(why.audited_at),
         why.audit_agreed,
         why.depth,
         why.listener,
@@ -508,95 +363,21 @@ def explanation_form(why: Explanation, past: Past | None = None) -> ExplanationF
     )
 
 
-def history_form(instrument: str, past: Past, now: int) -> HistoryForm:
-    return HistoryForm(
-        instrument,
-        str(past.since),
-        str(now),
-        [
-            VenuePastForm(venue, [SpanForm(str(one.ts), one.state, one.reason) for one in spans])
-            for venue, spans in past.spans.items()
-        ],
-        [PriceAtForm(str(one.ts), one.bid, one.ask) for one in past.prices],
-        [
-            CrossingForm(
-                str(one.ts),
-                _text(one.until),
-                one.bid_venue,
-                one.ask_venue,
-                one.bid,
-                one.ask,
-                one.amount,
-            )
-            for one in past.crossings
-        ],
-        [str(ts) for ts in past.epochs],
-    )
+def int_text(number: int | None) -> str | None:
+    return None if number is None else str(number)
 
 
-def engine_form(engine: EngineState) -> EngineForm:
-    return EngineForm(engine.engine, engine.paper, engine.killed, [*engine.venues])
+def decimal_text(number: Decimal | None) -> str | None:
+    return None if number is None else money(number)
 
 
-def order_form(order: WorkedOrder) -> OrderForm:
-    return OrderForm(
-        order.order_id,
-        order.client_id,
-        order.instrument,
-        order.side,
-        _money(order.quantity),
-        _money_if(order.limit),
-        order.algorithm,
-        order.state,
-        order.reason,
-        order.over,
-        _money(order.filled),
-        _money(order.leaves),
-        _money(order.reserved),
-        _money_if(order.average),
-        {asset: _money(fee) for asset, fee in order.fees.items()},
-        order.unknown,
-        str(order.last_seq),
-        _money_if(order.arrival_mid),
-        _interval(order.interval) if order.interval else None,
-    )
-
-
-def _interval(one: IntervalMid) -> IntervalForm:
-    return IntervalForm(_money(one.mid), str(one.seen_ns), str(one.whole_ns))
-
-
-def orders_form(told: OrdersTold | None, lost: str = "") -> OrdersForm:
-    return OrdersForm(
-        told is not None and not lost,
-        lost,
-        engine_form(told.engine) if told else None,
-        [order_form(one) for one in told.orders] if told else [],
-    )
-
-
-def detail_form(told: WorkedDetail) -> OrderDetailForm:
-    return OrderDetailForm(
-        order_form(told.order), [*map(_child, told.children)], [*map(_fill, told.fills)]
-    )
-
-
-def _child(one: VenueOrder) -> ChildForm:
-    money = (_money(one.amount), _money(one.limit), _money(one.filled))
-    return ChildForm(one.child_id, one.venue, one.state, *money, one.text)
-
-
-def _fill(one: VenueFill) -> FillForm:
-    money = (_money(one.price), _money(one.amount), _money(one.fee))
-    return FillForm(one.venue, one.trade_id, *money, one.fee_asset, _text(one.ts_event))
-
-
-def _money(amount: Decimal) -> str:
+def money(amount: Decimal) -> str:
     return f"{amount:f}"
 
 
-def _money_if(amount: Decimal | None) -> str | None:
-    return None if amount is None else _money(amount)
+def _alike(told: Any, form: type[T]) -> T:
+    """Return the form of what has the same fields."""
+    return msgspec.convert(told, form, from_attributes=True)
 
 
 def _market(one: Market) -> MarketForm:
@@ -605,25 +386,16 @@ def _market(one: Market) -> MarketForm:
         one.symbol,
         one.halted,
         one.status,
-        *(None if each is None else f"{each:f}" for each in (one.tick, one.lot)),
-        *(None if each is None else f"{each:f}" for each in (one.min_amount, one.min_notional)),
+        decimal_text(one.tick),
+        decimal_text(one.lot),
+        decimal_text(one.min_amount),
+        decimal_text(one.min_notional),
     )
-
-
-def _levels(levels: Iterable[Level], *, live: bool) -> list[LevelForm]:
-    return [_level(one) for one in levels] if live else []
-
-
-def _level(one: Level) -> LevelForm:
-    return LevelForm(one.venue, one.price, one.amount, one.instrument, one.original_price)
 
 
 def _merged(levels: Iterable[MergedLevel], group: float, rounding: str) -> list[MergedForm]:
     if not group:
-        return [
-            MergedForm(one.price, one.amount, [_share(share) for share in one.shares])
-            for one in levels
-        ]
+        return _alike(levels, list[MergedForm])
     step = Decimal(repr(group))
     steps: dict[Decimal, list[MergedLevel]] = {}
     for one in levels:
@@ -641,10 +413,6 @@ def _merged(levels: Iterable[MergedLevel], group: float, rounding: str) -> list[
     return grouped
 
 
-def _share(one: Share) -> ShareForm:
-    return ShareForm(one.venue, one.amount, one.instrument, one.original_price)
-
-
 def _feed(feed: VenueFeed) -> FeedForm:
     return FeedForm(
         feed.venue,
@@ -652,9 +420,9 @@ def _feed(feed: VenueFeed) -> FeedForm:
         str(feed.age_ns),
         str(feed.venue_seq),
         feed.reason,
-        _text(feed.ts_event),
-        _text(feed.ts_recv),
-        _text(feed.ts_pub),
+        int_text(feed.ts_event),
+        int_text(feed.ts_recv),
+        int_text(feed.ts_pub),
         feed.score,
         feed.score_total,
         feed.depth,
@@ -674,34 +442,3 @@ def _hops(view: View) -> HopsForm | None:
         str(hops.gateway_ns),
         str(hops.bot_ns),
     )
-
-
-def _price(price: ExecutablePrice) -> PriceForm:
-    return PriceForm(
-        price.size,
-        price.complete,
-        price.filled,
-        price.money,
-        price.gross_avg,
-        price.net_avg,
-        price.worst,
-        price.fee_total,
-        price.cost_bps,
-        [
-            PartForm(
-                part.venue,
-                part.amount,
-                part.gross_avg,
-                part.worst,
-                part.fee,
-                part.fee_bps,
-                part.exhausted,
-                part.instrument,
-            )
-            for part in price.parts
-        ],
-    )
-
-
-def _text(number: int | None) -> str | None:
-    return None if number is None else str(number)

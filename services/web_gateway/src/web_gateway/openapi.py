@@ -12,17 +12,14 @@ from dragonfly_client.orders import Ticket
 from web_gateway.forms import (
     BboForm,
     BookForm,
-    EngineForm,
     ExecutableForm,
     ExplanationForm,
-    HistoryForm,
     InstrumentForm,
     LiquidityForm,
-    OrderDetailForm,
-    OrderForm,
-    OrdersForm,
     VenueForm,
 )
+from web_gateway.history_forms import HistoryForm
+from web_gateway.order_forms import EngineForm, OrderDetailForm, OrderForm, OrdersForm
 from web_gateway.orders import KillBody
 
 __all__ = ["ErrorForm", "document"]

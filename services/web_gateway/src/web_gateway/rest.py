@@ -30,20 +30,12 @@ from web_gateway import counters
 from web_gateway.access import admit, check_trades, peer_of, token_of
 from web_gateway.dialogue import check_group
 from web_gateway.feeds import MakeClient, WebFeed
-from web_gateway.forms import (
-    detail_form,
-    engine_form,
-    explanation_form,
-    form_of,
-    history_form,
-    instrument_form,
-    order_form,
-    orders_form,
-    venue_form,
-)
+from web_gateway.forms import explanation_form, form_of, instrument_form, venue_form
 from web_gateway.history import Histories
+from web_gateway.history_forms import history_form
 from web_gateway.instruments import Listed
 from web_gateway.openapi import document
+from web_gateway.order_forms import detail_form, engine_form, order_form, orders_form
 from web_gateway.orders import OrdersTold, order_detail, parse_kill, parse_ticket
 from web_gateway.refusing import NUMBERS, STATUSES, refusal_of
 
