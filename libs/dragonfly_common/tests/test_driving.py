@@ -28,8 +28,6 @@ from patience import PATIENCE_S, patiently
 
 NEVER_S = 3600.0
 
-LoopFactory = Callable[[], asyncio.AbstractEventLoop]
-
 
 @pytest.fixture(params=[asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
 def runner(request: pytest.FixtureRequest) -> Iterator[asyncio.Runner]:

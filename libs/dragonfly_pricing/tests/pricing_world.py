@@ -21,7 +21,6 @@ from hypothesis import strategies as st
 
 SIDES = st.sampled_from(OrderSide)
 FEES = st.sampled_from(["0", "-1", "7.5", "10", "26", "30"]).map(Decimal)
-CENT = Decimal("0.01")
 
 
 @st.composite

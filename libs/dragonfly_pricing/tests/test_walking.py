@@ -137,7 +137,7 @@ def test_more_is_never_cheaper(book: tuple[OrderSide, list[Offer]], sizes: list[
 def test_a_tiny_size_has_the_best_price_after_fees(book: tuple[OrderSide, list[Offer]]) -> None:
     side, offers = book
     best = [
-        side.sign * Fraction(repr(price)) * Fraction(offer.factor(side))
+        side.sign * Fraction(repr(price)) * (1 + side.sign * Fraction(offer.fee_bps) / 10_000)
         for offer in offers
         for price, _ in offer.levels
     ]

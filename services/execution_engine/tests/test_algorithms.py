@@ -15,7 +15,6 @@ from dragonfly_orders.messages import (
     Twap,
     Urgency,
 )
-from execution_engine.algorithms import participation
 from execution_engine.algorithms.almgren_chriss import Costs, kappa, shape, trades
 from execution_engine.algorithms.schedules import schedule_of, sliced
 from execution_engine.rows import ParentOpened
@@ -123,9 +122,3 @@ def test_implementation_shortfall_sends_more_at_first() -> None:
     slices = [b - a for a, b in zip((Decimal(0), *cumulative), cumulative, strict=False)]
     assert slices == sorted(slices, reverse=True)
     assert cumulative[-1] == 120
-
-
-def test_participation_counts_its_own_fills_as_volume() -> None:
-    due = participation.due(Decimal("0.2"), Decimal(100), own=Decimal(20))
-    assert due == 20
-    assert participation.due(Decimal("0.2"), Decimal(0), own=Decimal(5)) == 0

@@ -43,10 +43,6 @@ class Offer(NamedTuple):
     min_amount: Decimal | None = None
     min_notional: Decimal | None = None
 
-    def factor(self, side: OrderSide) -> Decimal:
-        """Return by what the fee makes a price dearer, or less worth."""
-        return 1 + side.sign * self.fee_bps * _BPS
-
     def steps(self, side: OrderSide, at: int) -> Iterator[Step]:
         """Yield the levels in order, a step each; together they are never but whole lots.
 

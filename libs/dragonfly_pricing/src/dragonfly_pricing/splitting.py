@@ -18,8 +18,8 @@ from typing import Final
 
 from dragonfly_common.types import OrderSide
 
-from dragonfly_pricing.offers import EXACT, Number, Offer, Step, floored, to_decimal
-from dragonfly_pricing.walking import FINEST_AMOUNT, Execution, walk
+from dragonfly_pricing.offers import EXACT, Offer, Step, floored, to_decimal
+from dragonfly_pricing.walking import FINEST_AMOUNT
 
 __all__ = ["Split", "best_split"]
 
@@ -31,15 +31,12 @@ MOST_PLANS: Final = 20_000
 class Split:
     """An order's parts. `rest` is what of it no allowed order fills.
 
-    `execution` is what the parts cost on the book as it stands, None where there are none; its
-    fills are `exhausted`, for each part is taken whole.
     `proven` says that no other split fills more, or as much for less.
     """
 
     amounts: tuple[Decimal, ...]
     """Of each offer, in their order; 0 where nothing is to be ordered."""
     rest: Decimal
-    execution: Execution | None
     proven: bool
 
 
@@ -56,14 +53,7 @@ def best_split(side: OrderSide, offers: Sequence[Offer], quantity: Decimal) -> S
     """
     with localcontext(EXACT):
         amounts, proven = _search(side, offers, quantity)
-        parts = [
-            offer._replace(levels=_upto(offer, amount))
-            for offer, amount in zip(offers, amounts, strict=True)
-            if amount
-        ]
-        total = sum(amounts, Decimal(0))
-        execution = walk(side, parts, [total])[0] if parts else None
-        return Split(amounts, quantity - total, execution, proven)
+        return Split(amounts, quantity - sum(amounts), proven)
 
 
 def _search(
@@ -178,19 +168,6 @@ def _raised(offer: Offer, least: Decimal, amount: Decimal) -> Decimal:
 
 def _ceiled(amount: Decimal, step: Decimal | None) -> Decimal:
     return amount if step is None else (amount / step).to_integral_value(ROUND_CEILING) * step
-
-
-def _upto(offer: Offer, amount: Decimal) -> list[tuple[Number, Number]]:
-    """Return the levels that an order of `amount` takes, as far as needed."""
-    taken: list[tuple[Number, Number]] = []
-    left = amount
-    for price, size in offer.levels:
-        if left <= 0:
-            break
-        part = min(to_decimal(size), left)
-        taken.append((price, part))
-        left -= part
-    return taken
 
 
 def _common_step(lots: Sequence[Decimal]) -> Decimal | None:

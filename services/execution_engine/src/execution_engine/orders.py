@@ -68,7 +68,6 @@ class Child:
     denials: int = 0
     """By its venue, since it came into doubt last, over all lives of the engine."""
     reason: str = ""
-    ended_ns: int = 0
 
     @property
     def reserved(self) -> Decimal:
@@ -274,7 +273,7 @@ class Orders:
             case ChildEnded():
                 child = self.children[row.child_id]
                 child.state, child.reason = row.state, row.reason
-                child.told_filled, child.ended_ns = max(child.told_filled, row.filled), row.ts
+                child.told_filled = max(child.told_filled, row.filled)
                 self.parent_of(child).ended_ns = row.ts
                 self.ended_ns[child.intent.venue, child.intent.instrument] = row.ts
                 self._settle(child)

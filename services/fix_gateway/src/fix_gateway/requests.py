@@ -16,7 +16,6 @@ from fix_gateway.market_data import ASKS, BIDS
 __all__ = [
     "LONGEST_ID",
     "SNAPSHOT",
-    "SUBSCRIBE",
     "UNSUBSCRIBE",
     "FixBody",
     "MarketDataRefusedError",
@@ -31,7 +30,6 @@ FixBody = tuple[bytes, bytes]
 """The MsgType (35) and the body of a message of ours."""
 
 SNAPSHOT: Final = b"0"
-SUBSCRIBE: Final = b"1"
 UNSUBSCRIBE: Final = b"2"
 """SubscriptionRequestType (263)."""
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-import structlog
 from dragonfly_common.bus import End, Keys, drive
 from dragonfly_common.discovery import is_loopback
 from dragonfly_common.equivalence import Equivalences
@@ -37,8 +36,6 @@ SPARE_CONNECTIONS: Final = 256
 """Beyond customers: of those who have not logged on yet."""
 STOPPING: Final = "gateway is stopping: connect to another"
 REVOKED: Final = "the token holds no more: ask for a new one"
-
-logger = structlog.get_logger()
 
 
 @dataclass(frozen=True)

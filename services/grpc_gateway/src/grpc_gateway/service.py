@@ -12,7 +12,6 @@ from typing import Final
 
 import grpc
 import grpc.aio
-import structlog
 from dragonfly_common.bus import End, Keys, drive
 from dragonfly_common.equivalence import Equivalences
 from dragonfly_common.errors import AddressError
@@ -52,8 +51,6 @@ OTHER_BIND: Final = "choose another --bind"
 TOKEN_REVOKED: Final = CallRefusedError(
     RefusalCode.UNKNOWN_CALLER, "the token holds no more: ask for a new one"
 )
-
-logger = structlog.get_logger()
 
 
 @dataclass(frozen=True)

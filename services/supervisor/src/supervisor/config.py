@@ -49,7 +49,6 @@ _TOML_TYPES: Final[Mapping[str, tuple[tuple[type, ...], str]]] = {
 class ConfigFile:
     """The settings of a file: values by table and by option."""
 
-    path: Path
     tables: Mapping[str, Mapping[str, Any]]
 
     def defaults(self, up: click.Command) -> dict[str, Any]:
@@ -101,7 +100,7 @@ def read_config(path: Path, find: Find) -> ConfigFile:
                 hint = f"did you mean {near[0]}?" if near else "`dragonfly config schema` has all"
                 at.refuse(f"{name!r} is no option here: {hint}", name)
             _check(option, value, command, at)
-    return ConfigFile(path, tables)
+    return ConfigFile(tables)
 
 
 def options_of(table: str, command: click.Command) -> Iterator[click.Option]:

@@ -30,7 +30,6 @@ class SeededDriver:
         self._seed = seed
         self._rate = rate
         self._always = tuple(instruments)
-        self._exchanges = exchanges
         self._books: dict[str, list[tuple[Exchange, TradedBook, Asset]]] = {}
         self._walks: dict[str, list[Callable[[], None]]] = {}
         self._paces: list[_Pace] = []

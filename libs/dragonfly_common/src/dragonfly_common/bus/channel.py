@@ -12,7 +12,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-import structlog
 import zmq
 
 from dragonfly_common import counters
@@ -37,8 +36,6 @@ REOPEN_INTERVAL_S: Final = 1.0
 LONGEST_WAIT_S: Final = 0.25
 MOST_AT_ONCE: Final = 1000
 
-logger = structlog.get_logger()
-
 
 class ChannelServer:
     """The bound end, to which any number of clients connect."""
@@ -52,7 +49,7 @@ class ChannelServer:
         Raises:
             AddressError: the address is malformed, taken, or cannot be bound here.
         """
-        self._given = check_address(address)
+        check_address(address)
         self._clock = clock
         self._keys = keys if address.startswith("tcp://") else None
         if address.startswith("ipc://"):

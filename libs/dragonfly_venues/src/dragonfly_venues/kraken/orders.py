@@ -94,14 +94,12 @@ _USUAL_NAMES: Final = {
 class KrakenMessage(msgspec.Struct):
     """A frame: the reply to the request `req_id`, or of a channel."""
 
-    method: str = ""
     req_id: int | None = None
     success: bool | None = None
     error: str | None = None
     channel: str = ""
     data: Raw = Raw(b"[]")
     result: Raw = Raw(b"{}")
-    time_in: Time | None = None
     time_out: Time | None = None
 
     @property

@@ -454,7 +454,7 @@ class MatchingDesk:
             self.market_balances[asset] = self.market_balances.get(asset, _ZERO) - signed
         account.add(fee_asset, -fee)
         self.fees[fee_asset] = self.fees.get(fee_asset, _ZERO) + fee
-        trade = OrderTrade(number, order.number, price, amount, fee, fee_asset, is_maker, now_ns)
+        trade = OrderTrade(number, price, amount, fee, fee_asset, is_maker, now_ns)
         stage = OrderStage.FILLED if amount == order.left else OrderStage.PARTIAL
         whose.order = replace(order, trades=(*order.trades, trade), stage=stage, updated_ns=now_ns)
         self._tell(whose, OrderEventKind.TRADE, trade)

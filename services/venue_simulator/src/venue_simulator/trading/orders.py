@@ -71,7 +71,6 @@ class OrderTrade:
 
     number: int
     """The venue's trade id; two accounts that trade with each other share it."""
-    order: int
     price: Decimal
     amount: Decimal
     fee: Decimal

@@ -27,7 +27,6 @@ __all__ = [
 
 DELTAS: Final = "book"
 QUOTE: Final = "quote"
-GROUPED: Final = "none"
 PLAIN: Final = range(-4, 3)
 """Powers of ten that it writes without one: 2.2e3."""
 REPEATED: Final = 7
