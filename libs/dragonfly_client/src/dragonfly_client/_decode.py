@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from contextlib import suppress
 from decimal import Decimal, InvalidOperation
-from typing import TypeVar
+from typing import TypedDict, TypeVar
 
 from dragonfly_protos import market_data_pb2 as pb
 from google.protobuf.message import DecodeError, Message
@@ -65,17 +65,7 @@ def parse(kind: type[M], payload: bytes) -> M:
 
 def decode_book(message: pb.Book, ts_in: int) -> Book:
     return Book(
-        instrument=printable(message.instrument),
-        spread=message.spread,
-        venues=_feeds(message.venues),
-        was_live=message.live,
-        epoch=message.epoch,
-        seq=message.seq,
-        ts_agg=message.ts_agg,
-        replaced=message.replaced,
-        ts_out=message.ts_out,
-        ts_in=ts_in,
-        conversions=tuple(map(_conversion, message.conversions)),
+        **_view(message, ts_in),
         bids=tuple(map(_level, message.bids)),
         asks=tuple(map(_level, message.asks)),
     )
@@ -83,17 +73,7 @@ def decode_book(message: pb.Book, ts_in: int) -> Book:
 
 def decode_bbo(message: pb.Bbo, ts_in: int) -> Bbo:
     return Bbo(
-        instrument=printable(message.instrument),
-        spread=message.spread,
-        venues=_feeds(message.venues),
-        was_live=message.live,
-        epoch=message.epoch,
-        seq=message.seq,
-        ts_agg=message.ts_agg,
-        replaced=message.replaced,
-        ts_out=message.ts_out,
-        ts_in=ts_in,
-        conversions=tuple(map(_conversion, message.conversions)),
+        **_view(message, ts_in),
         bid=_level(message.bid) if message.HasField("bid") else None,
         ask=_level(message.ask) if message.HasField("ask") else None,
     )
@@ -101,17 +81,7 @@ def decode_bbo(message: pb.Bbo, ts_in: int) -> Bbo:
 
 def decode_liquidity(message: pb.Liquidity, ts_in: int) -> Liquidity:
     return Liquidity(
-        instrument=printable(message.instrument),
-        spread=message.spread,
-        venues=_feeds(message.venues),
-        was_live=message.live,
-        epoch=message.epoch,
-        seq=message.seq,
-        ts_agg=message.ts_agg,
-        replaced=message.replaced,
-        ts_out=message.ts_out,
-        ts_in=ts_in,
-        conversions=tuple(map(_conversion, message.conversions)),
+        **_view(message, ts_in),
         bids=tuple(map(_merged, message.bids)),
         asks=tuple(map(_merged, message.asks)),
     )
@@ -119,17 +89,7 @@ def decode_liquidity(message: pb.Liquidity, ts_in: int) -> Liquidity:
 
 def decode_executable(message: pb.Executable, ts_in: int) -> Executable:
     return Executable(
-        instrument=printable(message.instrument),
-        spread=message.spread,
-        venues=_feeds(message.venues),
-        was_live=message.live,
-        epoch=message.epoch,
-        seq=message.seq,
-        ts_agg=message.ts_agg,
-        replaced=message.replaced,
-        ts_out=message.ts_out,
-        ts_in=ts_in,
-        conversions=tuple(map(_conversion, message.conversions)),
+        **_view(message, ts_in),
         side="sell" if message.side == pb.SIDE_SELL else "buy",
         in_quote=message.in_quote,
         prices=tuple(map(_price, message.prices)),
@@ -144,6 +104,38 @@ def decode_executable(message: pb.Executable, ts_in: int) -> Executable:
         mid=message.mid if message.HasField("mid") else None,
         fee_source=FeeSource(message.fee_source),
     )
+
+
+class _ViewFields(TypedDict):
+    """The fields of a `View`."""
+
+    instrument: str
+    spread: float
+    venues: tuple[VenueFeed, ...]
+    was_live: bool
+    epoch: int
+    seq: int
+    ts_agg: int
+    replaced: int
+    ts_out: int
+    ts_in: int
+    conversions: tuple[Conversion, ...]
+
+
+def _view(message: pb.Book | pb.Bbo | pb.Liquidity | pb.Executable, ts_in: int) -> _ViewFields:
+    return {
+        "instrument": printable(message.instrument),
+        "spread": message.spread,
+        "venues": _feeds(message.venues),
+        "was_live": message.live,
+        "epoch": message.epoch,
+        "seq": message.seq,
+        "ts_agg": message.ts_agg,
+        "replaced": message.replaced,
+        "ts_out": message.ts_out,
+        "ts_in": ts_in,
+        "conversions": tuple(map(_conversion, message.conversions)),
+    }
 
 
 def decode_update(update: pb.SessionUpdate, ts_in: int) -> View | None:

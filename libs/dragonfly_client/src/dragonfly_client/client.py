@@ -7,6 +7,8 @@ client ──▶ _follow   a stream that outlives its connections
              │
              ▼
           _channel   address, credentials, transport options
+
+Its methods of orders are in `_order_client`.
 """
 
 from __future__ import annotations
@@ -22,9 +24,7 @@ from functools import partial
 from types import TracebackType
 from typing import Final, Generic, Self, TypeVar, cast
 
-from dragonfly_protos import execution_pb2
 from dragonfly_protos import market_data_pb2 as pb
-from google.protobuf.message import Message
 
 from dragonfly_client._calls import Calls, UntilListed
 from dragonfly_client._channel import Connector
@@ -41,14 +41,7 @@ from dragonfly_client._follow import FollowPolicy, follow
 from dragonfly_client._freshness import Freshness
 from dragonfly_client._gets import Gets
 from dragonfly_client._liveness import StreamLiveness
-from dragonfly_client._orders import (
-    check_amount,
-    decode_engine,
-    decode_estimate,
-    decode_news,
-    decode_order,
-    encode_ticket,
-)
+from dragonfly_client._order_client import OrderClient
 from dragonfly_client._settings import (
     check_depth,
     check_fees,
@@ -76,7 +69,6 @@ from dragonfly_client.messages import (
     Venue,
     View,
 )
-from dragonfly_client.orders import CostEstimate, EngineState, OrderNews, Ticket, WorkedOrder
 from dragonfly_client.tls import Tls
 
 __all__ = ["DEFAULT_TARGET", "DEFAULT_WINDOW", "DragonflyClient"]
@@ -93,7 +85,7 @@ Number = float | Decimal
 V = TypeVar("V", bound=View)
 
 
-class DragonflyClient:
+class DragonflyClient(OrderClient):
     """A connection to a gateway, for one event loop.
 
         async with DragonflyClient("127.0.0.1:50051") as client:
@@ -155,11 +147,14 @@ class DragonflyClient:
         self.latest: Final = Latest()
         """The newest of what this client's streams brought."""
         self._window = window
-        self._now_ns = now_ns
-        self._calls = Calls(self._connector, now_ns)
-        self._gets = Gets(self._connector, request_timeout_s, random)
-        self._following = FollowPolicy(
+        following = FollowPolicy(
             self._connector.place, connect_timeout_s, random, on_event, closed=asyncio.Event()
+        )
+        super().__init__(
+            Calls(self._connector, now_ns),
+            Gets(self._connector, request_timeout_s, random),
+            following,
+            now_ns,
         )
 
     @property
@@ -306,132 +301,6 @@ class DragonflyClient:
         payload = await self._get("ListInstruments", request)
         return decode_instruments(parse(pb.ListInstrumentsResponse, payload))
 
-    async def liquidate(self, ticket: Ticket) -> WorkedOrder:
-        """Have an order worked; return it as it was taken. `order_news` tells of its fills.
-
-        Raises:
-            UnknownOutcomeError: it may have been taken: send the same ticket again.
-            DuplicateError: its `client_id` names another order.
-        """
-        payload = await self._command("Liquidate", encode_ticket(ticket))
-        return decode_order(parse(execution_pb2.Order, payload))
-
-    async def estimate(self, ticket: Ticket) -> CostEstimate:
-        """Return what a ticket would do first, and what all of it would cost now."""
-        payload = await self._get("PreTrade", encode_ticket(ticket))
-        return decode_estimate(parse(execution_pb2.Estimate, payload), self._now_ns())
-
-    async def cancel(self, order_id: str = "", *, client_id: str = "") -> WorkedOrder:
-        """End an order: nothing more is sent. It is "cancelled" when all it sent is resolved."""
-        return await self._change("Cancel", order_id, client_id)
-
-    async def pause(self, order_id: str = "", *, client_id: str = "") -> WorkedOrder:
-        """Send nothing more for now."""
-        return await self._change("Pause", order_id, client_id)
-
-    async def resume(self, order_id: str = "", *, client_id: str = "") -> WorkedOrder:
-        """Go on, also after a restart of the engine, which pauses all orders."""
-        return await self._change("Resume", order_id, client_id)
-
-    async def resolve(
-        self,
-        order_id: str = "",
-        *,
-        client_id: str = "",
-        child_id: str,
-        filled: Decimal,
-        reason: str,
-    ) -> WorkedOrder:
-        """End the doubt about an order at a venue by your word.
-
-        Look at the venue's own lists first: `filled` is what they show of it, and must be what is
-        counted of it already.
-
-        Raises:
-            InvalidRequestError: the venue may still say what became of it, or `filled` is not what
-                is counted.
-        """
-        request = execution_pb2.ResolveRequest(
-            order_id=order_id,
-            client_id=client_id,
-            child_id=child_id,
-            filled=check_amount("filled", filled),
-            reason=reason,
-        )
-        return decode_order(parse(execution_pb2.Order, await self._command("Resolve", request)))
-
-    async def replace(
-        self,
-        order_id: str = "",
-        *,
-        client_id: str = "",
-        quantity: Decimal | None = None,
-        limit: Decimal | None = None,
-    ) -> WorkedOrder:
-        """Change an open order's total quantity, downwards, or its limit; what is None stays."""
-        request = execution_pb2.ReplaceRequest(
-            order_id=order_id,
-            client_id=client_id,
-            quantity=check_amount("quantity", quantity),
-            limit=check_amount("limit", limit),
-        )
-        return decode_order(parse(execution_pb2.Order, await self._command("Replace", request)))
-
-    async def order(self, order_id: str = "", *, client_id: str = "") -> WorkedOrder:
-        """Return an order, by the engine's id or by this bot's own."""
-        request = execution_pb2.OrderRequest(order_id=order_id, client_id=client_id)
-        return decode_order(parse(execution_pb2.Order, await self._get("Get", request)))
-
-    async def orders(self, *, everything: bool = False) -> tuple[WorkedOrder, ...]:
-        """Return this bot's open orders; with `everything`, those that are over, too."""
-        payload = await self._get("List", execution_pb2.ListRequest(all=everything))
-        listed = parse(execution_pb2.ListResponse, payload)
-        return tuple(map(decode_order, listed.orders))
-
-    def order_news(
-        self, order_id: str = "", *, after: Mapping[str, int] | None = None
-    ) -> AsyncGenerator[OrderNews, None]:
-        """Stream every fact of an order, or of all of this bot's, each once and in its order.
-
-        `after` names, by order, the last `seq` that the bot has: the facts before are not told.
-        The stream outlives its connections and the engine's restarts.
-        """
-        told = dict(after or {})
-        liveness = StreamLiveness()
-
-        def decode(payload: bytes) -> OrderNews:
-            return decode_news(parse(execution_pb2.Report, payload))
-
-        async def connect() -> AsyncGenerator[OrderNews, None]:
-            request = execution_pb2.ReportsRequest(order_id=order_id, after=told)
-            calls = self._calls.server_stream("StreamReports", request, decode, liveness)
-            async with contextlib.aclosing(calls) as stream:
-                async for news in stream:
-                    if news.seq > told.get(news.order_id, 0):
-                        told[news.order_id] = news.seq
-                        yield news
-
-        return follow(f"orders {order_id}".strip(), connect, self._following)
-
-    async def engine(self) -> EngineState:
-        """Return what the engine says of itself."""
-        payload = await self._get("GetEngine", execution_pb2.GetEngineRequest())
-        return decode_engine(parse(execution_pb2.Engine, payload))
-
-    async def kill(self, reason: str = "") -> EngineState:
-        """Stop everything, of every customer: all orders are cancelled, and none is taken."""
-        payload = await self._command("Kill", execution_pb2.KillRequest(reason=reason))
-        return decode_engine(parse(execution_pb2.Engine, payload))
-
-    async def revive(self) -> EngineState:
-        """Let the engine take orders again after a kill."""
-        payload = await self._command("Revive", execution_pb2.ReviveRequest())
-        return decode_engine(parse(execution_pb2.Engine, payload))
-
-    async def _change(self, method: str, order_id: str, client_id: str) -> WorkedOrder:
-        request = execution_pb2.OrderRequest(order_id=order_id, client_id=client_id)
-        return decode_order(parse(execution_pb2.Order, await self._command(method, request)))
-
     def _views(
         self, kind: _Kind[V], instruments: str | Sequence[str], depth: int = 0
     ) -> AsyncGenerator[V, None]:
@@ -468,18 +337,6 @@ class DragonflyClient:
             with contextlib.suppress(ClientError):
                 await self._get("GetBbo", request)
                 return
-
-    async def _get(self, method: str, request: Message) -> bytes:
-        self._check_open()
-        return await self._gets.ask(method, request)
-
-    async def _command(self, method: str, request: Message) -> bytes:
-        self._check_open()
-        return await self._gets.command(method, request)
-
-    def _check_open(self) -> None:
-        if self._following.closed.is_set():
-            raise ClientError("this client is closed")
 
 
 def _question(

@@ -15,6 +15,7 @@ All is as it was sent, but for `live` and `age_s()`: they are true at the moment
 from __future__ import annotations
 
 import time
+from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -279,17 +280,6 @@ class View(_Followed):
         clock_behind_ns = max(0, self.ts_out - self.ts_in)
         return (now_ns + clock_behind_ns - self.ts_agg) / 1e9
 
-    def _text(self, bid: object, ask: object) -> str:
-        if not self.was_live:
-            why = "; ".join(f"{one.venue} {one.state.name}: {one.reason}" for one in self.venues)
-            return f"{self.instrument}: no venue is live ({why or 'none is known'})"
-        live = sum(one.state is State.LIVE for one in self.venues)
-        spread = repr(self.spread) if bid and ask else "-"
-        return (
-            f"{self.instrument}: {bid or 'no bid'} | {ask or 'no ask'}, spread {spread},"
-            f" {live} of {len(self.venues)} venues live{'' if self.live else ', no longer so'}"
-        )
-
 
 class CcxtBook(TypedDict):
     """A book as ccxt has it; `timestamp` in milliseconds, levels as [price, amount]."""
@@ -305,8 +295,48 @@ class CcxtBook(TypedDict):
 L = TypeVar("L", Level, MergedLevel)
 
 
+class _Quoted(View):
+    """A view that has a best bid and a best ask."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def _best(self) -> tuple[Level | MergedLevel | None, Level | MergedLevel | None]: ...
+
+    @property
+    def mid(self) -> float | None:
+        """Halfway between the best prices; None without both sides."""
+        bid, ask = self._best()
+        return None if bid is None or ask is None else (bid.price + ask.price) / 2
+
+    @property
+    def microprice(self) -> float | None:
+        """The mid, drawn to the side that has less at its best price; None without both sides."""
+        bid, ask = self._best()
+        if bid is None or ask is None:
+            return None
+        return (bid.price * ask.amount + ask.price * bid.amount) / (bid.amount + ask.amount)
+
+    @property
+    def crossed(self) -> bool:
+        """Whether one venue bids more than another asks."""
+        return None not in self._best() and self.spread < 0
+
+    def __str__(self) -> str:
+        if not self.was_live:
+            why = "; ".join(f"{one.venue} {one.state.name}: {one.reason}" for one in self.venues)
+            return f"{self.instrument}: no venue is live ({why or 'none is known'})"
+        bid, ask = self._best()
+        live = sum(one.state is State.LIVE for one in self.venues)
+        spread = repr(self.spread) if bid and ask else "-"
+        return (
+            f"{self.instrument}: {bid or 'no bid'} | {ask or 'no ask'}, spread {spread},"
+            f" {live} of {len(self.venues)} venues live{'' if self.live else ', no longer so'}"
+        )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Ladder(View, Generic[L]):
+class _Ladder(_Quoted, Generic[L]):
     """Two sides of levels: bids by price falling, asks by price rising."""
 
     bids: tuple[L, ...]
@@ -320,15 +350,8 @@ class _Ladder(View, Generic[L]):
     def best_ask(self) -> L | None:
         return self.asks[0] if self.asks else None
 
-    @property
-    def mid(self) -> float | None:
-        """Halfway between the best prices; None without both sides."""
-        return _mid(self.best_bid, self.best_ask)
-
-    @property
-    def microprice(self) -> float | None:
-        """The mid, drawn to the side that has less at its best price; None without both sides."""
-        return _microprice(self.best_bid, self.best_ask)
+    def _best(self) -> tuple[L | None, L | None]:
+        return self.best_bid, self.best_ask
 
     def imbalance(self, levels: int = 1) -> float | None:
         """Return (bids - asks) / (bids + asks) by the amounts of the first levels: 1 is bids alone.
@@ -367,14 +390,6 @@ class _Ladder(View, Generic[L]):
             "asks": _by_price(self.asks),
         }
 
-    @property
-    def crossed(self) -> bool:
-        """Whether one venue bids more than another asks."""
-        return bool(self.bids and self.asks) and self.spread < 0
-
-    def __str__(self) -> str:
-        return self._text(self.best_bid, self.best_ask)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Book(_Ladder[Level]):
@@ -382,29 +397,14 @@ class Book(_Ladder[Level]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Bbo(View):
+class Bbo(_Quoted):
     """The best bid and ask across venues; a side is None when no live venue has it."""
 
     bid: Level | None
     ask: Level | None
 
-    @property
-    def mid(self) -> float | None:
-        """Halfway between the best prices; None without both sides."""
-        return _mid(self.bid, self.ask)
-
-    @property
-    def microprice(self) -> float | None:
-        """The mid, drawn to the side that has less at its best price; None without both sides."""
-        return _microprice(self.bid, self.ask)
-
-    @property
-    def crossed(self) -> bool:
-        """Whether one venue bids more than another asks."""
-        return self.bid is not None and self.ask is not None and self.spread < 0
-
-    def __str__(self) -> str:
-        return self._text(self.bid, self.ask)
+    def _best(self) -> tuple[Level | None, Level | None]:
+        return self.bid, self.ask
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -600,16 +600,6 @@ class Instruments(tuple[Instrument, ...]):
         made = super().__new__(cls, listed)
         made.left_out = left_out
         return made
-
-
-def _mid(bid: Level | MergedLevel | None, ask: Level | MergedLevel | None) -> float | None:
-    return None if bid is None or ask is None else (bid.price + ask.price) / 2
-
-
-def _microprice(bid: Level | MergedLevel | None, ask: Level | MergedLevel | None) -> float | None:
-    if bid is None or ask is None:
-        return None
-    return (bid.price * ask.amount + ask.price * bid.amount) / (bid.amount + ask.amount)
 
 
 def _by_price(levels: Sequence[Level] | Sequence[MergedLevel]) -> list[list[float]]:
