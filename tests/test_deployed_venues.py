@@ -11,7 +11,7 @@ import pytest
 import yaml
 from dragonfly_venues.registry import venue_names
 from supervisor.cli import USUAL_VENUES
-from terminal.ladder import VENUE_COLOURS
+from terminal.colours import VENUE_COLOURS
 from venue_simulator.venues import VENUES as SIMULATED
 
 ROOT: Final = Path(__file__).parents[1]

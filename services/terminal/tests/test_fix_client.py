@@ -16,7 +16,8 @@ from patience import eventually
 from rich.console import Console
 from stub_fix_gateway import StubFixGateway
 from terminal import fix_client, fix_command
-from terminal.fix_client import FixLogon, FixRefusedError, FixRequest, Frames, run_fix_client
+from terminal.fix_client import FixRefusedError, run_fix_client
+from terminal.fix_session import FixLogon, FixRequest, Frames
 
 BOOK = "269=0|270=99.5|271=0.4|282=KRAKEN|299=7|269=1|270=100|271=2|282=BINANCE|299=3"
 REQUEST = FixRequest(["A-B"], 10)

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console
 from stub_gateway import make_book
-from terminal.ladder import LOWEST, Frame, VenueRow, draw, venue_style
+from terminal.colours import venue_style
+from terminal.ladder import LOWEST, Frame, VenueRow, draw
 from terminal.statistics import Percentiles
 from terminal.text import amount_text
 

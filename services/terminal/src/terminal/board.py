@@ -12,7 +12,7 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
-from terminal.ladder import ASK, BRIGHT, FAINT, WARN
+from terminal.colours import ASK, BRIGHT, FAINT, WARN
 from terminal.lines import summary_lines
 from terminal.screens import PICTURE_PERIOD_S
 from terminal.state import WatchState

@@ -11,8 +11,7 @@ import os
 import re
 import ssl
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Final
 
 from dragonfly_client.errors import ClientError, UnavailableError
@@ -20,28 +19,27 @@ from dragonfly_client.events import Disconnected, Reconnected
 from dragonfly_client.messages import Book
 from dragonfly_common.clock import SystemClock
 from dragonfly_common.printable import LONGEST_SENTENCE, printable
-from dragonfly_fix.codec import Field, FixMessage, Garbled, encode_fields
-from dragonfly_fix.connection import FixClock, FixConnection
+from dragonfly_fix.codec import FixMessage, Garbled, encode_fields
+from dragonfly_fix.connection import FixConnection
 from dragonfly_fix.session import (
     FixEvent,
     FixSession,
-    Initiator,
     LoggedOn,
     LoggedOut,
     Received,
     Rejected,
 )
-from dragonfly_fix.store import MemoryStore
 from rich.console import Console
 from rich.text import Text
 
 from terminal.fix_books import FixBooks, entries, text_of
+from terminal.fix_session import ClientSession, FixLogon, FixRequest
 from terminal.ladder import Frame, VenueRow
 from terminal.screens import LadderScreen, LineScreen, Screen, Watched
 from terminal.statistics import Rates, WatchSummary
 from terminal.text import decimals_of
 
-__all__ = ["FixLogon", "FixRefusedError", "FixRequest", "Frames", "run_fix_client"]
+__all__ = ["FixRefusedError", "run_fix_client"]
 
 GIVES_UP_AFTER_S: Final = 10.0
 """How long a client tries anew: a gateway may be starting."""
@@ -59,107 +57,11 @@ STEADY_AFTER_S: Final = 5.0
 """A session that lasted so long was a good one: the next pause is the shortest again."""
 TAPE: Final = "FIX"
 
-_END: Final = re.compile(rb"\x0110=[0-9]{3}\x01")
 _ERRNO: Final = re.compile(r"\[Errno (\d+)\]")
-_SECRET: Final = re.compile(rb"\x01(554|925|96)=[^\x01]*")
 
 
 class FixRefusedError(ClientError):
     """The gateway does not let this client log on, or serves nothing that it asks for; why."""
-
-
-@dataclass(frozen=True)
-class FixLogon:
-    """Where to log on, and as whom."""
-
-    host: str
-    port: int
-    tls: ssl.SSLContext | None
-    server_name: str | None
-    sender: str
-    target: str
-    name: str
-    token: str | None
-    heartbeat_s: int
-
-    @property
-    def address(self) -> str:
-        return f"{self.host}:{self.port}"
-
-    def credentials(self, _number: int, _sent_at: bytes) -> list[Field]:
-        fields = [(553, self.name.encode()), (554, (self.token or "").encode())]
-        return [field for field in fields if field[1]]
-
-
-@dataclass(frozen=True)
-class FixRequest:
-    """What is asked for, of each instrument."""
-
-    instruments: Sequence[str]
-    depth: int
-    """Levels a side; 1 asks for the best prices across venues."""
-    merged: bool = False
-    incremental: bool = False
-    lists: bool = False
-    """Ask for what venues list, and for nothing else."""
-
-    def messages(self) -> Iterator[tuple[bytes, list[Field]]]:
-        """Yield type and fields of each message to send."""
-        if self.lists:
-            yield b"x", [(320, b"list"), (559, b"4")]
-            return
-        for place, name in enumerate(self.instruments, start=1):
-            symbol = [(55, name.encode())]
-            status = [(324, b"s%d" % place), *symbol, (263, b"1")]
-            yield b"e", status
-            wanted = [(262, b"m%d" % place), (263, b"1"), (264, b"%d" % self.depth)]
-            wanted += [(265, b"%d" % self.incremental), (266, b"Y" if self.merged else b"N")]
-            wanted += [(267, b"2"), (269, b"0"), (269, b"1"), (146, b"1"), *symbol]
-            yield b"V", wanted
-
-
-class Frames:
-    """Cuts bytes that pass into messages, as people read them: `|` for SOH, and no secret."""
-
-    def __init__(self, mark: str, say: Callable[[str], None]) -> None:
-        self._mark, self._say = mark, say
-        self._rest = b""
-
-    def take(self, data: bytes) -> None:
-        """Say the messages that are complete now."""
-        self._rest += data
-        while found := _END.search(self._rest):
-            frame, self._rest = self._rest[: found.end()], self._rest[found.end() :]
-            masked = _SECRET.sub(b"\x01\\1=***", frame).replace(b"\x01", b"|")
-            self._say(f"{self._mark} {printable(masked.decode(errors='replace'), len(masked))}")
-
-
-class _Session(Initiator):
-    """A session of which each message is said, where `say` is there."""
-
-    def __init__(self, logon: FixLogon, clock: FixClock, say: Callable[[str], None] | None) -> None:
-        self._taps = (Frames("<", say), Frames(">", say)) if say else None
-        super().__init__(
-            logon.sender,
-            logon.target,
-            MemoryStore(keeps=False),
-            clock.monotonic(),
-            clock.now_ns(),
-            heartbeat_s=logon.heartbeat_s,
-            reset=True,
-            credentials=logon.credentials,
-        )
-
-    def receive(self, data: bytes, now: float, now_ns: int) -> Iterator[FixEvent]:
-        if self._taps:
-            self._taps[0].take(data)
-        return super().receive(data, now, now_ns)
-
-    def output(self) -> bytes:
-        data = super().output()
-        if self._taps:
-            self._taps[1].take(data)
-        return data
 
 
 async def run_fix_client(
@@ -308,7 +210,7 @@ class _Client:
     def on_connected(self, connection: FixConnection) -> FixSession:
         self._connection = connection
         self._answered = True
-        return _Session(self._logon, self._clock, self._say if self._raw else None)
+        return ClientSession(self._logon, self._clock, self._say if self._raw else None)
 
     def on_event(self, event: FixEvent) -> None:
         match event:

@@ -14,7 +14,8 @@ from dragonfly_common.equivalence import normalise_market
 from dragonfly_common.errors import ConfigError
 from dragonfly_common.status import split_host_port
 
-from terminal.fix_client import FixLogon, FixRequest, run_fix_client
+from terminal.fix_client import run_fix_client
+from terminal.fix_session import FixLogon, FixRequest
 from terminal.gateway import FILE, RequestError, for_the_line, run_bot, seconds_option, token_of
 
 __all__ = ["fix_client"]

@@ -1,8 +1,7 @@
 """The ladder: one picture of one moment. Pure: a `Frame` in, something that rich can draw out.
 
 header      what is watched, where, how fast
-ladder      bids and asks back to back, or asks above bids where that is too wide; a bar per level
-            in its venue's colour
+ladder      bids and asks, each a bar in its venue's colour (`levels.py`)
 venues      state, age, rate, latency, and the reason where a venue is not live
 footer      latency by hop, other instruments, notices, and what was told before where there is room
 
@@ -12,23 +11,23 @@ levels, venues, instruments and notices it is said how many there are beyond tho
 
 from __future__ import annotations
 
-import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import zip_longest
 from typing import Final
 
-from dragonfly_client.messages import Book, Hops, Level, State, VenueFeed
+from dragonfly_client.messages import Book, Hops, State, VenueFeed
 from rich import box
 from rich.console import Group, RenderableType
 from rich.panel import Panel
 from rich.text import Text
 
+from terminal.colours import ACCENT, ASK, BID, BRIGHT, FAINT, LINE, WARN, venue_style
+from terminal.levels import VENUE_WIDTH, LevelLayout, level_layout
 from terminal.statistics import Percentiles
 from terminal.text import (
-    amount_text,
     basis_points,
+    cut_name,
     decimals_of,
     duration_text,
     price_text,
@@ -36,52 +35,16 @@ from terminal.text import (
     whose,
 )
 
-__all__ = ["LOWEST", "Frame", "VenueRow", "draw", "venue_style"]
+__all__ = ["LOWEST", "Frame", "VenueRow", "draw"]
 
-RIGHTWARDS: Final = ("", "▏", "▎", "▍", "▌", "▋", "▊", "▉")
-LEFTWARDS: Final = ("", "▕", "▕", "▐", "▐", "▐", "▐", "█")
-"""The end of a bar by eighths of a cell: Unicode has fewer blocks that begin at the right."""
-
-VENUE_WIDTH: Final = 12
-INSTRUMENT_WIDTH: Final = 10
-"""Of a level's own instrument behind its venue, in an equivalence."""
 LEAST_BESIDE_NAME: Final = 40
 """Cells that a venue's row needs beside a long name: mark, state, age, rate and a latency."""
-LEAST_AMOUNT: Final = 6
 USUAL_DEPTH: Final = 10
 LEAST_ROWS: Final = 6
 """Of the ladder, before lines beneath it give way."""
 LOWEST: Final = 6
 NARROWEST: Final = 32
 LEAST_TAPE: Final = 3
-
-BID: Final = "#2ebd85"
-ASK: Final = "#f6465d"
-WARN: Final = "#f0b90b"
-BRIGHT: Final = "#e6edf3"
-FAINT: Final = "#7d8590"
-LINE: Final = "#30363d"
-ACCENT: Final = "#39c5cf"
-
-VENUE_COLOURS: Final = {
-    "binance": "#f0b90b",
-    "binanceus": "#d9a441",
-    "bitfinex": "#9ccc65",
-    "bitget": "#00d6e6",
-    "bitstamp": "#3fa796",
-    "bybit": "#ff9f1c",
-    "coinbase": "#4d8dff",
-    "coinbase_advanced": "#82aaff",
-    "cryptocom": "#5c7cfa",
-    "deribit": "#4fd1c5",
-    "gateio": "#ef6c8f",
-    "gemini": "#26c6ff",
-    "htx": "#2f9bff",
-    "kraken": "#8b7cf6",
-    "kucoin": "#24ae8f",
-    "okx": "#c9d1d9",
-}
-OTHER_COLOURS: Final = ("#58a6ff", "#ff7b72", "#d2a8ff", "#7ee787", "#ffa657", "#79c0ff")
 
 STATE_STYLES: Final = {
     State.LIVE: f"bold {BID}",
@@ -123,15 +86,9 @@ class Frame:
     decimals: int = 2
 
 
-def venue_style(venue: str) -> str:
-    """Return the venue's colour: its own, or one that its name decides."""
-    known = VENUE_COLOURS.get(venue)
-    return known or OTHER_COLOURS[zlib.crc32(venue.encode()) % len(OTHER_COLOURS)]
-
-
 def draw(frame: Frame, width: int, height: int) -> RenderableType:
     """Return the picture of `frame` for a terminal of `width` by `height` cells."""
-    layout = _layout(frame, width - 4)
+    layout = level_layout(frame.book, frame.decimals, width - 4)
     if layout is None or width < NARROWEST or height < LOWEST:
         return Text(f"{width} x {height} is too small for {frame.instrument}: make it larger", WARN)
     depth = USUAL_DEPTH if frame.book is None else _depth(frame.book)
@@ -167,7 +124,7 @@ def _header(frame: Frame, width: int) -> Text:
     return left
 
 
-def _panel(frame: Frame, layout: _Layout, levels: int, width: int) -> Panel:
+def _panel(frame: Frame, layout: LevelLayout, levels: int, width: int) -> Panel:
     book = frame.book
     crossed = book is not None and book.crossed and frame.outage is None
     title = Text.assemble(("bids", BID), ("  ·  ", FAINT), ("asks", ASK))
@@ -219,7 +176,7 @@ def _depth(book: Book) -> int:
     return max(len(book.bids), len(book.asks))
 
 
-def _rows(frame: Frame, layout: _Layout, levels: int) -> Text:
+def _rows(frame: Frame, layout: LevelLayout, levels: int) -> Text:
     book = frame.book
     if book is None:
         words = (f"waiting for the first book of {frame.instrument} …", FAINT)
@@ -234,148 +191,6 @@ def _rows(frame: Frame, layout: _Layout, levels: int) -> Text:
     line.truncate(layout.width, overflow="ellipsis")
     rows = levels if book and _depth(book) else min(levels, USUAL_DEPTH)
     return line.append("\n" * (layout.rows_for(rows) - 1))
-
-
-@dataclass(frozen=True, slots=True)
-class _Layout:
-    """The layout of levels: two sides back to back, or asks above bids; and the columns."""
-
-    width: int
-    stacked: bool
-    side: _SideLayout
-
-    def rows_for(self, levels: int) -> int:
-        return max(1, 2 * levels if self.stacked else levels)
-
-    def levels_in(self, rows: int) -> int:
-        return max(1, rows // 2 if self.stacked else rows)
-
-    def rows_of(self, depth: int, most: int) -> int:
-        """Return how many rows whole levels take, of up to `depth` levels and `most` rows."""
-        return self.rows_for(min(max(1, depth), self.levels_in(most)))
-
-    @property
-    def without(self) -> str:
-        """The columns that there is no room for."""
-        side = self.side
-        names = {"venues": side.venue_width, "amounts": side.amount_width}
-        return " and ".join(name for name, width in names.items() if not width)
-
-    def draw(self, bids: Sequence[Level], asks: Sequence[Level]) -> Text:
-        side = self.side
-        text = Text(no_wrap=True, overflow="crop")
-        if self.stacked:
-            rows = [
-                Text("ask ", FAINT) + side.ask(level, best=level is asks[0])
-                for level in reversed(asks)
-            ]
-            rows += [
-                Text("bid ", FAINT) + side.ask(level, best=level is bids[0], colour=BID)
-                for level in bids
-            ]
-        else:
-            rows = [
-                side.bid(bid, best=place == 0) + Text(" │ ", LINE) + side.ask(ask, best=place == 0)
-                for place, (bid, ask) in enumerate(zip_longest(bids, asks))
-            ]
-        return text + Text("\n").join(rows)
-
-
-def _layout(frame: Frame, width: int) -> _Layout | None:
-    """Return the first layout that has room; None where not even a price has."""
-    book = frame.book
-    levels = (*book.bids, *book.asks) if book is not None else ()
-    venues = set(map(whose, book.venues)) if book is not None else set()
-    price_width = max((len(price_text(one.price, frame.decimals)) for one in levels), default=1)
-    names = venues | set(map(whose, levels))
-    converted = any(level.instrument for level in levels)
-    most = VENUE_WIDTH + INSTRUMENT_WIDTH * converted
-    venue_width = min(most, max(map(len, names), default=1))
-    amount_width = max((len(amount_text(level.amount)) for level in levels), default=1)
-    for stacked, venue, amount in (
-        (False, venue_width, LEAST_AMOUNT),
-        (True, venue_width, LEAST_AMOUNT),
-        (True, 0, LEAST_AMOUNT),
-        (False, 0, 0),
-        (True, 0, 0),
-    ):
-        side_width = width - len("ask ") if stacked else (width - len(" │ ")) // 2
-        room = side_width - price_width - (venue and venue + 1) - (amount and 1)
-        if room >= amount:
-            side = _SideLayout(
-                side_width,
-                venue_width=venue,
-                amount_width=amount and min(amount_width, room),
-                price_width=price_width,
-                largest=max((level.amount for level in levels), default=1.0),
-                decimals=frame.decimals,
-            )
-            return _Layout(width, stacked, side)
-    return None
-
-
-@dataclass(frozen=True, slots=True)
-class _SideLayout:
-    """Half a row: venue, amount, bar and price, mirrored for asks; no width, no column."""
-
-    width: int
-    venue_width: int
-    amount_width: int
-    price_width: int
-    largest: float
-    decimals: int
-
-    def bid(self, level: Level | None, *, best: bool) -> Text:
-        if level is None:
-            return Text(" " * self.width)
-        text = Text()
-        if self.venue_width:
-            name = _name(whose(level), self.venue_width)
-            text.append(f"{name:<{self.venue_width}} ", venue_style(level.venue))
-        if self.amount_width:
-            text.append(f"{self._amount(level)} ")
-        bar = self._bar(level, LEFTWARDS)
-        # Blanks apart: some who draw SVG drop those that begin a coloured text.
-        text.append(" " * (self._bar_width - len(bar)))
-        text.append(bar[::-1], venue_style(level.venue))
-        price = price_text(level.price, self.decimals)
-        return text.append(f"{price:>{self.width - text.cell_len}}", _price_style(BID, best))
-
-    def ask(self, level: Level | None, *, best: bool, colour: str = ASK) -> Text:
-        if level is None:
-            return Text("")
-        price = price_text(level.price, self.decimals)
-        text = Text().append(f"{price:>{self.price_width}}", _price_style(colour, best))
-        if self._bar_width:
-            bar = self._bar(level, RIGHTWARDS)
-            text.append(" ").append(bar, venue_style(level.venue))
-            text.append(" " * (self._bar_width - len(bar)))
-        if self.amount_width:
-            text.append(f" {self._amount(level)}")
-        if self.venue_width:
-            name = _name(whose(level), self.venue_width)
-            text.append(f" {name}", venue_style(level.venue))
-        return text
-
-    def _amount(self, level: Level) -> str:
-        return f"{amount_text(level.amount, self.amount_width):>{self.amount_width}}"
-
-    @property
-    def _bar_width(self) -> int:
-        texts = self.price_width + 1
-        texts += self.venue_width and self.venue_width + 1
-        texts += self.amount_width and self.amount_width + 1
-        return max(0, self.width - texts)
-
-    def _bar(self, level: Level, ends: Sequence[str]) -> str:
-        # The smallest level still shows: an eighth of a cell.
-        eighths = max(1, round(level.amount / self.largest * self._bar_width * 8))
-        full, part = divmod(eighths, 8)
-        return f"{'█' * full}{ends[part]}"[: self._bar_width]
-
-
-def _price_style(colour: str, best: bool) -> str:
-    return f"bold {colour}" if best else colour
 
 
 _Sections = dict[str, list[Text]]
@@ -430,14 +245,9 @@ def _tape(frame: Frame, width: int, room: int) -> Iterator[Text]:
         yield Text(f" {line}", FAINT)
 
 
-def _name(venue: str, width: int) -> str:
-    """Return the venue's name, with a sign where it is cut."""
-    return venue if len(venue) <= width else f"{venue[: width - 1]}…"
-
-
 def _venue(row: VenueRow, frame: Frame, names: int, width: int) -> Text:
     feed = row.feed
-    name = f"{_name(whose(feed), names - 1):<{names}}"
+    name = f"{cut_name(whose(feed), names - 1):<{names}}"
     if frame.outage is not None:
         return Text().append(f" ○ {name}—", FAINT)
     text = Text.assemble((f" ● {name}", venue_style(feed.venue)))

@@ -22,6 +22,7 @@ __all__ = [
     "amount_text",
     "basis_points",
     "count_text",
+    "cut_name",
     "decimals_of",
     "duration_text",
     "fitting",
@@ -105,6 +106,11 @@ class OfVenue(Protocol):
 def whose(one: OfVenue) -> str:
     """Return the venue; in an equivalence with its own instrument."""
     return f"{one.venue} {one.instrument}" if one.instrument else one.venue
+
+
+def cut_name(venue: str, width: int) -> str:
+    """Return the venue's name, with a sign where it is cut."""
+    return venue if len(venue) <= width else f"{venue[: width - 1]}…"
 
 
 def basis_points(spread: float, mid: float | None) -> float | None:
