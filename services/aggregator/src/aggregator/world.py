@@ -25,13 +25,13 @@ from dragonfly_common.topics import (
     view_topic,
 )
 from dragonfly_common.types import FeedState
-from msgspec.structs import replace
 
 from aggregator.arbiter import ReplicaArbiter
 from aggregator.converting import Converter, Rate
 from aggregator.encoding import encode_conversion, encode_feed_age, encode_view
 from aggregator.merging import Merger, Top, encode_levels, spread
 from aggregator.venue_books import Status, VenueBook, absent_book, take_book
+from aggregator.venue_statuses import VenueStatuses
 
 __all__ = ["Effects", "World"]
 
@@ -124,9 +124,8 @@ class World:
         self._unused: set[str] = set()
         """Instruments of which a market was computed, and perhaps none is any more."""
         self._markets: dict[str, _Market] = {}
-        self._venues: dict[str, dict[str, VenueStatus]] = {}
+        self._statuses = VenueStatuses()
         self._listings = Listings()
-        self._lost: set[str] = set()
         self._ready: set[str] = set()
         self._lingering: dict[tuple[ViewKind, str], float] = {}
         """Views nobody wants any more → when they are dropped."""
@@ -178,12 +177,8 @@ class World:
 
     def on_venue(self, publisher: str, status: VenueStatus) -> None:
         """Take what a listener says of its venue, and relay it."""
-        self._lost.discard(publisher)
-        known = status.venue in self._venues
-        by_listener = self._venues.setdefault(status.venue, {})
-        by_listener[publisher] = status
-        if len(by_listener) > 1:
-            self._drop_lost(by_listener)
+        known = status.venue in self._statuses.venues
+        self._statuses.on_venue(publisher, status)
         self._relay(status.venue)
         if not known:
             for source in self._sources.values():
@@ -197,7 +192,7 @@ class World:
 
     def unlisted(self) -> list[str]:
         """Return a sentence for each configured instrument that no venue lists, once."""
-        if not self._listings.names.keys() >= self._venues.keys():
+        if not self._listings.names.keys() >= self._statuses.venues:
             return []
         names = self._equivalences.instruments(self._always)
         return [self._listings.refusal(name) for name in self._listings.unlisted(names)]
@@ -212,17 +207,10 @@ class World:
             for arbiter in source.feeds.values():
                 changed = arbiter.on_lost(publisher, reason, now)
                 self._note(instrument, arbiter, now, changed=changed)
-        for venue, by_listener in self._venues.items():
-            if publisher in by_listener:
-                self._lost.add(publisher)
-                by_listener[publisher] = VenueStatus(
-                    venue, FeedState.DOWN, reason, publisher, 0, 0, 0, now_ns
-                )
-                if len(by_listener) > 1:
-                    self._drop_lost(by_listener)
-                self._relay(venue)
-                # Also where it had said nothing yet: what stands for it there is the venue's state.
-                self._dirty.update(dict.fromkeys(self._markets))
+        for venue in self._statuses.on_lost(publisher, reason, now_ns):
+            self._relay(venue)
+            # Also where it had said nothing yet: what stands for it there is the venue's state.
+            self._dirty.update(dict.fromkeys(self._markets))
 
     def due_in(self, now: float) -> float:
         """Return seconds until `evaluate` has something to do whatever is heard."""
@@ -378,7 +366,7 @@ class World:
         """Return what each venue has of an instrument, in order."""
         source = self._sources[instrument]
         if not source.venues:
-            source.venues = sorted({*source.feeds, *self._venues})
+            source.venues = sorted(source.feeds.keys() | self._statuses.venues)
         return [
             ((arbiter := source.feeds.get(venue)) and arbiter.chosen) or self._absent(venue)
             for venue in source.venues
@@ -392,9 +380,9 @@ class World:
             return False
         complete_at = market.carried_since + COMPLETE_WITHIN_S
         answered = all(
-            self._venue_state(venue).state is FeedState.DOWN
+            self._statuses.of(venue).state is FeedState.DOWN
             or all(venue in self._sources[one].feeds for one in market.made_of.instruments)
-            for venue in self._venues
+            for venue in self._statuses.venues
         )
         if answered or now >= complete_at:
             return False
@@ -408,35 +396,14 @@ class World:
 
     def _absent(self, venue: str) -> VenueBook:
         # A replica may let an instrument go before its word on the venue itself is here.
-        status = self._venue_state(venue) if venue in self._venues else None
+        status = self._statuses.of(venue) if venue in self._statuses.venues else None
         if status and status.state is FeedState.DOWN:
             return absent_book(venue, FeedState.DOWN, status.reason)
         return absent_book(venue, FeedState.SYNCING, SYNCING_REASON)
 
-    def _drop_lost(self, by_listener: dict[str, VenueStatus]) -> None:
-        # What a lost listener left behind is kept only while nobody else speaks for the venue.
-        for publisher in self._lost & by_listener.keys():
-            del by_listener[publisher]
-            self._lost.discard(publisher)
-
-    def _venue_state(self, venue: str) -> VenueStatus:
-        """Return what all replicas of a venue's listener say of it, as one."""
-        said = self._venues[venue].values()
-        if len(said) == 1:
-            return next(iter(said))
-        best = max(said, key=lambda status: status.state is FeedState.LIVE)
-        return replace(
-            best,
-            listener=", ".join(sorted(status.listener for status in said)),
-            connections=sum(status.connections for status in said),
-            instruments=sum(status.instruments for status in said),
-            instruments_live=sum(status.instruments_live for status in said),
-            feeds=tuple(feed for status in said for feed in status.feeds),
-        )
-
     def _relay(self, venue: str) -> None:
-        self._effects.publish.append((venue_topic(venue), self._venue_state(venue)))
-        self.live = any(self._venue_state(one).state is FeedState.LIVE for one in self._venues)
+        self._effects.publish.append((venue_topic(venue), self._statuses.of(venue)))
+        self.live = self._statuses.is_live()
 
     def _drop_unwanted(self, now: float) -> None:
         for kind, name in [view for view, at in self._lingering.items() if at <= now]:
