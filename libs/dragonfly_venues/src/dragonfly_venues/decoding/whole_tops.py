@@ -14,8 +14,10 @@ the whole frame with a JSON decoder instead, and gets the same result.
 
 from __future__ import annotations
 
+import re
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
+from functools import cache
 from math import inf, isfinite
 from typing import Final
 
@@ -103,22 +105,26 @@ def _read_side(frame: bytes, start: int, depth: int, *, falling: bool) -> tuple[
     """
     if frame.startswith(b"]", start):
         return b"]", ()
-    rest = frame[start:]
     count = depth
     while True:
-        tail = rest.split(b"],", count)
-        text = rest[: len(rest) - len(tail[-1])] if len(tail) > count else rest
-        end = text.find(b"]]")
-        if end >= 0:
-            text = text[: end + 2]
+        if first := _levels(count)(frame, start):
+            end = first.end()
+        elif (end := frame.find(b"]]", start) + 2) < 2:
+            raise UnfamiliarText
         try:
-            levels = SIDE_TEXT.decode(b"[" + text[:-1] + b"]")
+            levels = SIDE_TEXT.decode(frame[start - 1 : end - 1] + b"]")
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             raise UnfamiliarText from None
         side = usable(levels, depth, falling=falling)
-        if len(side) == depth or text.endswith(b"]"):
-            return text, side
+        if len(side) == depth or first is None:
+            return frame[start:end], side
         count *= 2  # some levels were unusable, so the ones behind them count
+
+
+@cache
+def _levels(count: int) -> Callable[[bytes, int], re.Match[bytes] | None]:
+    """Return what finds so many levels, each with the comma before the next one."""
+    return re.compile(rb"(?:[^\]]*+\],){%d}" % count).match
 
 
 class ChangeFilter:
