@@ -414,7 +414,7 @@ class CrossingDecoder(DeltaDecoder):
     """Books of three levels whose snapshots come in the stream."""
 
     def __init__(self) -> None:
-        super().__init__(lambda: DeltaBook(3, Ranges(), seeded=False))
+        super().__init__(3, Ranges())
 
     def decode(self, frame: bytes, _: WholeBook | None = None, /) -> Sequence[Event]:
         raise AssertionError("its books are told their changes, not frames")

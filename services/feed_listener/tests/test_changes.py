@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 from dragonfly_common.types import FeedState
-from dragonfly_venues.decoding.delta_books import Change, DeltaBook, DeltaDecoder, Ranges
+from dragonfly_venues.decoding.delta_books import Change, DeltaDecoder, Ranges
 from dragonfly_venues.events import Event, WholeBook
 from dragonfly_venues.venue import Decoder, SnapshotSource
 from fake_venue import CALM, FakeDecoder, FakeServer, FakeVenue, eventually
@@ -33,7 +33,7 @@ class ChangesDecoder(DeltaDecoder):
     """Reads changes of the fake venue, and what else it says."""
 
     def __init__(self) -> None:
-        super().__init__(lambda: DeltaBook(DEPTH, Ranges(), seeded=True), seed_levels=LEVELS)
+        super().__init__(DEPTH, Ranges(), seeded=True, seed_levels=LEVELS)
         self._control = FakeDecoder(DEPTH)
 
     def decode(self, frame: bytes, _: WholeBook | None = None, /) -> Sequence[Event]:

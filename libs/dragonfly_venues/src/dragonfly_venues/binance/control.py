@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from dragonfly_venues.decoding.frames import read, write
+from dragonfly_venues.decoding.frames import Refusal, read, reason, write
 from dragonfly_venues.events import Acked, Closing, Event, FrameError, RequestRefused
 from dragonfly_venues.venue import Ask
 
@@ -37,11 +37,6 @@ SYMBOLS_PER_REQUEST: Final = 50
 """No limit is documented; the hundred streams of so many make a frame of about 3 kB."""
 
 
-class _Refusal(msgspec.Struct):
-    code: int
-    msg: str = ""
-
-
 class _Notice(msgspec.Struct):
     e: str = ""
 
@@ -51,7 +46,7 @@ class _Control(msgspec.Struct):
 
     id: int | str | None = None
     result: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
-    error: _Refusal | None = None
+    error: Refusal | None = None
     code: int | None = None
     msg: str = ""
     e: str = ""
@@ -96,15 +91,11 @@ def understand(frame: bytes) -> Sequence[Event]:
     if "serverShutdown" in (control.e, control.data.e if control.data else ""):
         return (Closing("serverShutdown"),)
     if control.error is not None:
-        return (RequestRefused(request_id, (), _reason(control.error.code, control.error.msg)),)
+        return (RequestRefused(request_id, (), control.error.reason),)
     if control.code is not None:
-        return (RequestRefused(request_id, (), _reason(control.code, control.msg)),)
+        return (RequestRefused(request_id, (), reason(control.msg, control.code)),)
     if control.result is not msgspec.UNSET:
         return (Acked(request_id),)
     if control.stream is not None:
         raise FrameError("unknown_channel", control.stream[:60])
     raise FrameError("bad_shape", "neither a book nor an answer")
-
-
-def _reason(code: int, message: str) -> str:
-    return f"{message[:200]} (code {code})"

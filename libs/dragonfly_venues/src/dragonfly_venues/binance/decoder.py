@@ -29,11 +29,11 @@ from dragonfly_venues.binance.control import (
 )
 from dragonfly_venues.binance.seed import SEED_LEVELS
 from dragonfly_venues.decoding.best_prices import BestPrices
-from dragonfly_venues.decoding.delta_books import Change, DeltaBook, DeltaDecoder, Ranges
+from dragonfly_venues.decoding.delta_books import Change, DeltaDecoder, Ranges
 from dragonfly_venues.decoding.frames import read, symbol_of
 from dragonfly_venues.decoding.shapes import NS_PER_MS, Changes, Seq, TimeMs
-from dragonfly_venues.decoding.whole_tops import Layout, UnfamiliarText, WholeTopDecoder
-from dragonfly_venues.events import Bbo, Event, WholeBook
+from dragonfly_venues.decoding.whole_tops import Layout, WholeTopDecoder
+from dragonfly_venues.events import Event, WholeBook
 
 __all__ = ["BinanceChangesDecoder", "BinanceDecoder", "BinanceSequencer"]
 
@@ -84,13 +84,7 @@ class BinanceDecoder(WholeTopDecoder):
     """The decoder of one connection to Binance."""
 
     def __init__(self, depth: int) -> None:
-        super().__init__(depth, _LAYOUT, suffix=STREAM_SUFFIX)
-
-    def other(self, frame: bytes) -> Sequence[Event]:
-        """Return best prices, or what the venue answers."""
-        if b'"lastUpdateId"' in frame:
-            raise UnfamiliarText
-        return (_best(frame),) if _BBO in frame else understand(frame)
+        super().__init__(depth, _LAYOUT, _other, suffix=STREAM_SUFFIX)
 
     def in_full(self, frame: bytes) -> tuple[str, int, Side, Side]:
         """Return what a book holds; see `WholeTopDecoder`."""
@@ -114,20 +108,20 @@ class BinanceChangesDecoder(DeltaDecoder):
     """The decoder of one connection to Binance that carries changes of whole books."""
 
     def __init__(self, depth: int) -> None:
-        super().__init__(
-            lambda: DeltaBook(depth, BinanceSequencer(), seeded=True), seed_levels=SEED_LEVELS
-        )
+        super().__init__(depth, BinanceSequencer(), seeded=True, seed_levels=SEED_LEVELS)
 
     def decode(self, frame: bytes, _: WholeBook | None = None, /) -> Sequence[Event]:
         """Return what `frame` says; see `Decoder`."""
         if frame.find(_CHANGES, 0, _LOOK_BYTES) < 0:
-            return (_best(frame),) if _BBO in frame else understand(frame)
+            return _other(frame)
         message = read(_CHANGES_FRAME, frame)
         data = message.data
         change = Change(data.U, data.u, data.b, data.a, data.E * NS_PER_MS)
         return self.change(symbol_of(message.stream, suffix=CHANGES_SUFFIX), change)
 
 
-def _best(frame: bytes) -> Bbo:
-    message = read(_BEST_FRAME, frame)
-    return message.data.bbo(symbol_of(message.stream, suffix=BBO_SUFFIX))
+def _other(frame: bytes) -> Sequence[Event]:
+    if _BBO not in frame:
+        return understand(frame)
+    best = read(_BEST_FRAME, frame)
+    return (best.data.bbo(symbol_of(best.stream, suffix=BBO_SUFFIX)),)

@@ -23,7 +23,7 @@ from dragonfly_fix.timestamps import parse_timestamp
 from dragonfly_venues.binance.decoder import BinanceSequencer
 from dragonfly_venues.binance.fix_control import DEPTH, Followed, refusal, stream_named
 from dragonfly_venues.binance.seed import SEED_LEVELS
-from dragonfly_venues.decoding.delta_books import Change, DeltaBook, DeltaDecoder, Place, Seed
+from dragonfly_venues.decoding.delta_books import Change, DeltaDecoder, Place, Seed
 from dragonfly_venues.decoding.shapes import MAX_SEQ
 from dragonfly_venues.decoding.whole_tops import MAX_SYMBOLS
 from dragonfly_venues.events import Acked, Bbo, Closing, Event, FrameError, Heard, WholeBook
@@ -79,9 +79,7 @@ class BinanceFixDecoder(DeltaDecoder):
     """The decoder of one session with Binance."""
 
     def __init__(self, depth: int) -> None:
-        super().__init__(
-            lambda: DeltaBook(depth, BinanceFixSequencer(), seeded=False), seed_levels=SEED_LEVELS
-        )
+        super().__init__(depth, BinanceFixSequencer(), seed_levels=SEED_LEVELS)
         self._sides: dict[str, _Sides] = {}
 
     def forget(self, symbol: str) -> None:

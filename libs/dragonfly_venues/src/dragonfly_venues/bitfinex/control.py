@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from dragonfly_venues.decoding.frames import read, write
+from dragonfly_venues.decoding.frames import read, reason, write
 from dragonfly_venues.events import (
     TRADING,
     Acked,
@@ -129,7 +129,7 @@ def say(control: Control, symbol: str | None) -> Sequence[Event]:
 
 
 def _refused(control: Control, symbols: tuple[str, ...]) -> Sequence[Event]:
-    refused = RequestRefused(None, symbols, f"{control.msg[:_LONGEST_TEXT]} (code {control.code})")
+    refused = RequestRefused(None, symbols, reason(control.msg, control.code))
     if control.code == DUPLICATE:
         return (refused, Closing("it holds a subscription that was not acknowledged"))
     return (refused,)

@@ -23,7 +23,6 @@ from dragonfly_venues.bitfinex.control import CHANNEL, LENGTHS, Control, read_co
 from dragonfly_venues.decoding.delta_books import (
     Change,
     ConnectionSequence,
-    DeltaBook,
     DeltaDecoder,
     Seed,
     Unlinked,
@@ -113,7 +112,7 @@ class BitfinexDecoder(DeltaDecoder):
 
     def __init__(self, depth: int) -> None:
         window = offered(depth, LENGTHS)
-        super().__init__(lambda: DeltaBook(depth, Unlinked(), seeded=False, window=window))
+        super().__init__(depth, Unlinked(), window=window)
         self._sequence = BitfinexSequence()
         self._channels: dict[int, _Channel] = {}
 

@@ -5,16 +5,14 @@ An unknown symbol is refused by name.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Final
 
-from dragonfly_venues.decoding.arguments import ANSWER, PONG, arguments, event_of
-from dragonfly_venues.decoding.frames import read, write
+from dragonfly_venues.decoding.arguments import arguments
+from dragonfly_venues.decoding.frames import write
 from dragonfly_venues.decoding.replies import RestEnvelope
-from dragonfly_venues.events import Event, Heard
 from dragonfly_venues.venue import Ask
 
-__all__ = ["REST", "SYMBOLS_PER_REQUEST", "channel", "request", "understand"]
+__all__ = ["REST", "SYMBOLS_PER_REQUEST", "channel", "request"]
 
 SYMBOLS_PER_REQUEST: Final = 10
 """4096 bytes are allowed; a frame of some 25 arguments ended a connection to v3."""
@@ -35,12 +33,3 @@ def channel(depth: int) -> str:
 def request(ask: Ask) -> list[str]:
     """Return the frame of `ask`."""
     return [write(arguments(ask, instType="SPOT", channel=channel(ask.depth)))]
-
-
-def understand(frame: bytes) -> Sequence[Event]:
-    """Return what a frame that is no book says.
-
-    Raises:
-        FrameError: it says nothing that is known.
-    """
-    return (Heard() if frame == PONG else event_of(read(ANSWER, frame)),)

@@ -6,17 +6,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final, Literal
+from typing import Final
 
 import msgspec
 
-from dragonfly_venues.bitget.control import understand
-from dragonfly_venues.decoding.checksums import ChecksummedDecoder
-from dragonfly_venues.decoding.delta_books import Change, Links, Seed
-from dragonfly_venues.decoding.frames import read
-from dragonfly_venues.decoding.shapes import NS_PER_MS, Changes, Seq, Symbol, TimeMs
-from dragonfly_venues.events import Event, WholeBook
+from dragonfly_venues.decoding.arguments import understand
+from dragonfly_venues.decoding.checksums import ChecksummedDecoder, Push
+from dragonfly_venues.decoding.delta_books import Change, Links
+from dragonfly_venues.decoding.shapes import NS_PER_MS, Changes, Seq, TimeMs
 
 __all__ = ["WINDOW", "BitgetDecoder", "BitgetSequencer"]
 
@@ -41,10 +38,6 @@ class BitgetSequencer(Links):
     """
 
 
-class _Arg(msgspec.Struct, rename="camel"):
-    inst_id: Symbol
-
-
 class _Data(msgspec.Struct):
     asks: Changes
     bids: Changes
@@ -54,34 +47,16 @@ class _Data(msgspec.Struct):
     pseq: Seq = 0
     checksum: int = 0
 
-
-class _Push(msgspec.Struct):
-    action: Literal["snapshot", "update"]
-    arg: _Arg
-    data: tuple[_Data]
+    def change(self) -> Change:
+        ts_event, venue_seq = self.ts * NS_PER_MS, self.seq or self.ts
+        return Change(self.pseq, self.seq, self.bids, self.asks, ts_event, venue_seq)
 
 
-_PUSHES: Final = msgspec.json.Decoder(_Push, strict=False)
+_PUSHES: Final = msgspec.json.Decoder(Push[_Data], strict=False)
 
 
 class BitgetDecoder(ChecksummedDecoder):
     """The decoder of one connection to Bitget."""
 
     def __init__(self, depth: int) -> None:
-        super().__init__(depth, BitgetSequencer(), WINDOW)
-
-    def decode(self, frame: bytes, _: WholeBook | None = None, /) -> Sequence[Event]:
-        """Return what `frame` says; see `Decoder`."""
-        if not frame.startswith(_PUSH):
-            return understand(frame)
-        push = read(_PUSHES, frame)
-        symbol, data = push.arg.inst_id, push.data[0]
-        venue_seq, ts_event = data.seq or data.ts, data.ts * NS_PER_MS
-        whole = push.action == "snapshot"
-        if whole:
-            seed = Seed(data.seq, data.bids, data.asks, venue_seq=venue_seq)
-            events = self.snapshot(symbol, seed, ts_event)
-        else:
-            change = Change(data.pseq, data.seq, data.bids, data.asks, ts_event, venue_seq)
-            events = self.change(symbol, change)
-        return self.verified(symbol, frame, events, data.checksum, whole=whole)
+        super().__init__(depth, BitgetSequencer(), WINDOW, _PUSH, _PUSHES, understand)

@@ -8,7 +8,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -16,8 +15,8 @@ from dragonfly_common.types import Side
 
 from dragonfly_venues.bitstamp.control import CHANNEL_PREFIX, understand
 from dragonfly_venues.decoding.frames import read
-from dragonfly_venues.decoding.whole_tops import Layout, UnfamiliarText, WholeTopDecoder
-from dragonfly_venues.events import Event, FrameError
+from dragonfly_venues.decoding.whole_tops import Layout, WholeTopDecoder
+from dragonfly_venues.events import FrameError
 
 __all__ = ["BitstampDecoder"]
 
@@ -50,13 +49,7 @@ class BitstampDecoder(WholeTopDecoder):
     """The decoder of one connection to Bitstamp."""
 
     def __init__(self, depth: int) -> None:
-        super().__init__(depth, _LAYOUT, prefix=CHANNEL_PREFIX)
-
-    def other(self, frame: bytes) -> Sequence[Event]:
-        """Return what the venue answers."""
-        if b'"microtimestamp"' in frame:
-            raise UnfamiliarText
-        return understand(frame)
+        super().__init__(depth, _LAYOUT, understand, prefix=CHANNEL_PREFIX)
 
     def in_full(self, frame: bytes) -> tuple[str, int, Side, Side]:
         """Return what a book holds; see `WholeTopDecoder`."""

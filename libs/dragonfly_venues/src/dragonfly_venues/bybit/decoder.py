@@ -15,7 +15,7 @@ from typing import Final, Literal
 import msgspec
 
 from dragonfly_venues.bybit.control import BEST, TOPIC, TOPICS, understand
-from dragonfly_venues.decoding.delta_books import Change, DeltaBook, DeltaDecoder, Ranges, Seed
+from dragonfly_venues.decoding.delta_books import Change, DeltaDecoder, Ranges, Seed
 from dragonfly_venues.decoding.frames import read
 from dragonfly_venues.decoding.shapes import NS_PER_MS, Changes, Seq, Symbol, TimeMs
 from dragonfly_venues.events import Bbo, Event, WholeBook
@@ -69,7 +69,7 @@ class BybitDecoder(DeltaDecoder):
     def __init__(self, depth: int) -> None:
         window = offered(depth, TOPICS)
         self._is_deeper = window > BEST
-        super().__init__(lambda: DeltaBook(depth, BybitSequencer(), seeded=False, window=window))
+        super().__init__(depth, BybitSequencer(), window=window)
 
     def decode(self, frame: bytes, _: WholeBook | None = None, /) -> Sequence[Event]:
         """Return what `frame` says; see `Decoder`."""

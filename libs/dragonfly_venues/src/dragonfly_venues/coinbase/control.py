@@ -17,7 +17,7 @@ from dragonfly_venues.decoding.frames import read, write
 from dragonfly_venues.events import Acked, Event, FrameError, RequestRefused
 from dragonfly_venues.venue import Ask
 
-__all__ = ["CHANNEL", "HEARTBEAT", "SYMBOLS_PER_REQUEST", "request", "understand"]
+__all__ = ["CHANNEL", "HEARTBEAT", "SYMBOLS_PER_REQUEST", "request", "understand", "written"]
 
 CHANNEL: Final = "level2_batch"
 HEARTBEAT: Final = "heartbeat"
@@ -46,15 +46,13 @@ _CONTROL: Final = msgspec.json.Decoder(_Control)
 
 def request(ask: Ask) -> list[str]:
     """Return the frame of `ask`: whole books whatever depth of them is used, and heartbeats."""
-    return [
-        write(
-            {
-                "type": "subscribe" if ask.subscribe else "unsubscribe",
-                "product_ids": ask.symbols,
-                "channels": [CHANNEL, HEARTBEAT],
-            }
-        )
-    ]
+    return [written(ask, channels=[CHANNEL, HEARTBEAT])]
+
+
+def written(ask: Ask, **channels: str | list[str]) -> str:
+    """Return the frame of `ask`, as both kinds of Coinbase read it."""
+    kind = "subscribe" if ask.subscribe else "unsubscribe"
+    return write({"type": kind, "product_ids": ask.symbols, **channels})
 
 
 def understand(frame: bytes) -> Sequence[Event]:

@@ -19,7 +19,7 @@ import msgspec
 from dragonfly_common.types import Side
 
 from dragonfly_venues.coinbase.control import understand
-from dragonfly_venues.decoding.delta_books import Change, DeltaBook, DeltaDecoder, Seed, Unlinked
+from dragonfly_venues.decoding.delta_books import Change, DeltaDecoder, Seed, Unlinked
 from dragonfly_venues.decoding.frames import read
 from dragonfly_venues.decoding.shapes import Amount, Price, Symbol
 from dragonfly_venues.decoding.times import NS_PER_US, Time, stamp_us
@@ -53,7 +53,7 @@ class StampedDecoder(DeltaDecoder):
     """
 
     def __init__(self, depth: int) -> None:
-        super().__init__(lambda: DeltaBook(depth, CoinbaseSequencer(), seeded=False))
+        super().__init__(depth, CoinbaseSequencer())
 
     def begin(self, symbol: str, bids: Side, asks: Side, time: datetime | None) -> Sequence[Event]:
         """Return what a whole book says."""

@@ -10,6 +10,7 @@ from typing import Annotated, Final, TypeAlias
 
 import msgspec
 
+from dragonfly_venues.coinbase.control import written
 from dragonfly_venues.decoding.frames import read, write
 from dragonfly_venues.decoding.shapes import MAX_SEQ
 from dragonfly_venues.events import Acked, Event, FrameError, Heard, RequestRefused
@@ -41,15 +42,7 @@ _CONTROL: Final = msgspec.json.Decoder(_Control)
 
 def request(ask: Ask) -> list[str]:
     """Return the frame of `ask`: whole books, whatever depth of them is used."""
-    return [
-        write(
-            {
-                "type": "subscribe" if ask.subscribe else "unsubscribe",
-                "product_ids": ask.symbols,
-                "channel": CHANNEL,
-            }
-        )
-    ]
+    return [written(ask, channel=CHANNEL)]
 
 
 def understand(frame: bytes) -> tuple[int | None, Sequence[Event]]:

@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from dragonfly_venues.decoding.frames import write
+from dragonfly_venues.decoding.frames import reason, write
 from dragonfly_venues.decoding.replies import RestEnvelope
 from dragonfly_venues.events import Acked, Event, FrameError, Reply, RequestRefused
 from dragonfly_venues.venue import Ask, offered
@@ -22,8 +22,6 @@ DEPTHS: Final = (10, 50)
 SYMBOLS_PER_REQUEST: Final = 100
 """As many channels of one frame were accepted."""
 REST: Final = RestEnvelope(ok="0", content="result", text="message")
-
-_LONGEST_TEXT: Final = 200
 
 
 class Answer(msgspec.Struct):
@@ -60,8 +58,7 @@ def say(answer: Answer) -> Sequence[Event]:
     # What the venue says by itself is of no request.
     request_id = None if answer.id == -1 else answer.id
     if answer.code:
-        reason = f"{answer.message[:_LONGEST_TEXT]} (code {answer.code})"
-        return (RequestRefused(request_id, symbols, reason),)
+        return (RequestRefused(request_id, symbols, reason(answer.message, answer.code)),)
     if answer.method in {"subscribe", "unsubscribe"}:
         return (Acked(request_id, symbols, subscribed=answer.method == "subscribe"),)
     raise FrameError("unknown_channel", answer.method[:60])

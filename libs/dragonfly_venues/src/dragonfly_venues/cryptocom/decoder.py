@@ -17,7 +17,7 @@ import msgspec
 from dragonfly_common.types import Side
 
 from dragonfly_venues.cryptocom.control import DEPTHS, Answer, say
-from dragonfly_venues.decoding.delta_books import Change, DeltaBook, DeltaDecoder, Links, Seed
+from dragonfly_venues.decoding.delta_books import Change, DeltaDecoder, Links, Seed
 from dragonfly_venues.decoding.frames import read
 from dragonfly_venues.decoding.shapes import NS_PER_MS, Amount, Price, Seq, Symbol, TimeMs
 from dragonfly_venues.events import Event, FrameError, WholeBook
@@ -73,9 +73,7 @@ class CryptocomDecoder(DeltaDecoder):
 
     def __init__(self, depth: int) -> None:
         window = offered(depth, DEPTHS)
-        super().__init__(
-            lambda: DeltaBook(depth, CryptocomSequencer(), seeded=False, window=window)
-        )
+        super().__init__(depth, CryptocomSequencer(), window=window)
 
     def decode(self, frame: bytes, _: WholeBook | None = None, /) -> Sequence[Event]:
         """Return what `frame` says; see `Decoder`."""

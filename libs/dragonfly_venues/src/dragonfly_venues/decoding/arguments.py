@@ -9,15 +9,16 @@ OKX and Bitget speak so; whatever else one of them answers, its own module says.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
 
-from dragonfly_venues.decoding.frames import request_id
-from dragonfly_venues.events import Acked, Event, FrameError, RequestRefused
+from dragonfly_venues.decoding.frames import read, reason, request_id
+from dragonfly_venues.events import Acked, Event, FrameError, Heard, RequestRefused
 from dragonfly_venues.venue import Ask
 
-__all__ = ["ANSWER", "PONG", "Answer", "arguments", "event_of", "ping"]
+__all__ = ["ANSWER", "PONG", "Answer", "arguments", "event_of", "ping", "understand"]
 
 PONG: Final = b"pong"
 
@@ -52,6 +53,15 @@ def ping(_: int) -> str:
     return "ping"
 
 
+def understand(frame: bytes) -> Sequence[Event]:
+    """Return what a frame that is no book says, at a venue that answers nothing else.
+
+    Raises:
+        FrameError: it says nothing that is known.
+    """
+    return (Heard() if frame == PONG else event_of(read(ANSWER, frame)),)
+
+
 def event_of(answer: Answer) -> Event:
     """Return what an answer says.
 
@@ -64,8 +74,6 @@ def event_of(answer: Answer) -> Event:
         case "subscribe" | "unsubscribe":
             return Acked(answered, symbols, subscribed=answer.event == "subscribe")
         case "error":
-            return RequestRefused(
-                answered, symbols, f"{answer.msg[:200]} (code {answer.code})"[:260]
-            )
+            return RequestRefused(answered, symbols, reason(answer.msg, answer.code))
         case _:
             raise FrameError("unknown_channel", answer.event[:60])

@@ -22,8 +22,9 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from enum import Enum, auto
+from functools import partial
 from math import inf
 from typing import Final, Protocol
 
@@ -467,9 +468,17 @@ class DeltaDecoder(Decoder):
     said as it is until it has uncrossed.
     """
 
-    def __init__(self, new: Callable[[], DeltaBook], *, seed_levels: int | None = None) -> None:
-        """`new` makes the empty book of a symbol; `seed_levels` is `SnapshotSource.levels`."""
-        self._new = new
+    def __init__(
+        self,
+        depth: int,
+        sequencer: Sequencer,
+        *,
+        seeded: bool = False,
+        window: int | None = None,
+        seed_levels: int | None = None,
+    ) -> None:
+        """Make books as `DeltaBook` says; `seed_levels` is `SnapshotSource.levels`."""
+        self._new = partial(DeltaBook, depth, sequencer, seeded=seeded, window=window)
         self._seed_levels = seed_levels
         self._known: dict[str, _Known] = {}
         self._crossed: set[str] = set()

@@ -10,7 +10,22 @@ import msgspec
 
 from dragonfly_venues.events import FrameError, WholeBook
 
-__all__ = ["Choice", "Decodes", "choices", "gunzip", "read", "request_id", "symbol_of", "write"]
+__all__ = [
+    "Choice",
+    "Decodes",
+    "Refusal",
+    "choices",
+    "gunzip",
+    "read",
+    "reason",
+    "request_id",
+    "symbol_of",
+    "write",
+]
+
+LONGEST_TEXT: Final = 200
+LONGEST_CODE: Final = 60
+"""Characters of what a venue says, which is repeated to bots."""
 
 LONGEST_ID: Final = 18
 """Digits: ours have fewer, and Python reads no number of thousands."""
@@ -31,6 +46,19 @@ class Decodes(Protocol[T_co]):
     def decode(self, text: bytes, /) -> T_co:
         """Return `text` decoded; raises as msgspec does, or `FrameError`."""
         ...
+
+
+class Refusal(msgspec.Struct):
+    """The error in an answer, as several venues print it; its text by either name."""
+
+    code: int = 0
+    msg: str = ""
+    message: str = ""
+
+    @property
+    def reason(self) -> str:
+        """The reason of `RequestRefused`."""
+        return reason(self.msg or self.message, self.code)
 
 
 def choices(
@@ -84,6 +112,11 @@ def read(decoder: Decodes[T], text: bytes) -> T:
         raise FrameError("bad_shape", str(error)) from None
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, MemoryError) as error:
         raise FrameError("not_json", str(error)) from None
+
+
+def reason(text: str, code: object) -> str:
+    """Return why a request is refused, of what a venue says and its code."""
+    return f"{text[:LONGEST_TEXT]} (code {str(code)[:LONGEST_CODE]})"
 
 
 def request_id(text: str) -> int | None:

@@ -9,15 +9,12 @@ from typing import Any, Final, Generic, TypeVar
 
 import msgspec
 
-from dragonfly_venues.decoding.frames import Decodes
+from dragonfly_venues.decoding.frames import Decodes, reason
 from dragonfly_venues.events import FrameError
 
 __all__ = ["Enveloped", "JsonMember", "RestEnvelope"]
 
 T = TypeVar("T")
-
-LONGEST_TEXT: Final = 200
-"""Of what a refusal says."""
 
 _PARTS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _NULL: Final = msgspec.Raw(b"null")
@@ -58,8 +55,7 @@ class Enveloped(Generic[T]):
         names, parts = self._envelope, _PARTS.decode(reply)
         code = _text(parts.get(names.code, _NULL))
         if code != names.ok:
-            said = _text(parts.get(names.text, _NULL))[:LONGEST_TEXT]
-            raise FrameError("bad_shape", f"{said} (code {code[:LONGEST_TEXT]})")
+            raise FrameError("bad_shape", reason(_text(parts.get(names.text, _NULL)), code))
         return self._content.decode(parts.get(names.content, _NULL))
 
 

@@ -300,7 +300,7 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True):
     """How a venue prints whole tops of book: the texts between which the filter finds its parts."""
 
     seq: bytes
-    """Before the digits of the sequence."""
+    """Before the digits of the sequence: its name, a colon, and what else is in front of them."""
     seq_end: bytes
     """Behind them."""
     channel: bytes
@@ -318,22 +318,27 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True):
 class WholeTopDecoder(Decoder):
     """The decoder of a venue whose every frame of a channel is a whole top of book."""
 
-    def __init__(self, depth: int, layout: Layout, *, prefix: str = "", suffix: str = "") -> None:
-        """Channels are named `prefix` symbol `suffix`."""
+    def __init__(
+        self,
+        depth: int,
+        layout: Layout,
+        other: Callable[[bytes], Sequence[Event]],
+        *,
+        prefix: str = "",
+        suffix: str = "",
+    ) -> None:
+        """Channels are named `prefix` symbol `suffix`.
+
+        `other` returns what a frame says that does not name the layout's sequence, or raises
+        `FrameError`.
+        """
+        self._other = other
         self._seq_mark = layout.seq
+        self._seq_name = layout.seq.partition(b":")[0]
         self._ns_per_seq = layout.ns_per_seq
         self._max_seq = MAX_SEQ // (layout.ns_per_seq or 1)
         self._filters = ChangeFilters(depth, prefix=prefix, suffix=suffix)
         self._places = _finder(layout, self._max_seq)
-
-    @abstractmethod
-    def other(self, frame: bytes) -> Sequence[Event]:
-        """Return what a frame says in which the layout's sequence was not found.
-
-        Raises:
-            UnfamiliarText: it may be a book that is printed otherwise.
-            FrameError: it says nothing that is known.
-        """
 
     @abstractmethod
     def in_full(self, frame: bytes) -> tuple[str, int, Side, Side]:
@@ -348,8 +353,8 @@ class WholeTopDecoder(Decoder):
         try:
             if book is None:
                 seq_at = frame.find(self._seq_mark)
-                if seq_at < 0:
-                    return self.other(frame)
+                if seq_at < 0 and self._seq_name not in frame:
+                    return self._other(frame)
                 seq, channel, bids_at, asks_at = self._places(frame, seq_at)
             else:
                 seq, channel, bids_at, asks_at = book.seq, book.channel, book.bids_at, book.asks_at

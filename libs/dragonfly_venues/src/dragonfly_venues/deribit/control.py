@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
-from dragonfly_venues.decoding.frames import read, write
+from dragonfly_venues.decoding.frames import Refusal, read, write
 from dragonfly_venues.events import (
     TRADING,
     Acked,
@@ -59,17 +59,12 @@ class _Params(msgspec.Struct):
     data: msgspec.Raw = msgspec.Raw(b"{}")
 
 
-class _Error(msgspec.Struct):
-    code: int
-    message: str = ""
-
-
 class _Control(msgspec.Struct):
     id: _Id = None
     method: str = ""
     params: _Params | None = None
     result: list[str] | str | dict[str, Any] | None = None
-    error: _Error | None = None
+    error: Refusal | None = None
 
 
 class _Platform(msgspec.Struct):
@@ -109,8 +104,8 @@ def understand(frame: bytes) -> Sequence[Event]:
     params = control.params or _Params()
     number, subscribed = (None, 0) if control.id is None else divmod(control.id, 2)
     match control:
-        case _Control(error=_Error(code, message)):
-            return (RequestRefused(number, (), f"{message[:200]} (code {code})"),)
+        case _Control(error=Refusal() as error):
+            return (RequestRefused(number, (), error.reason),)
         case _Control(result=list(channels)):
             return _acked(number, channels, subscribed=bool(subscribed))
         case _Control(result=str() | dict()):

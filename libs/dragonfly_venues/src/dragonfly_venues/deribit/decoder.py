@@ -21,10 +21,10 @@ from typing import Final, Literal
 import msgspec
 from dragonfly_common.types import Side
 
-from dragonfly_venues.decoding.delta_books import Change, DeltaBook, DeltaDecoder, Links, Seed
+from dragonfly_venues.decoding.delta_books import Change, DeltaDecoder, Links, Seed
 from dragonfly_venues.decoding.frames import read, symbol_of
 from dragonfly_venues.decoding.shapes import NS_PER_MS, Amount, Price, Seq, TimeMs
-from dragonfly_venues.decoding.whole_tops import Layout, UnfamiliarText, WholeTopDecoder
+from dragonfly_venues.decoding.whole_tops import Layout, WholeTopDecoder
 from dragonfly_venues.deribit.control import (
     CHANGES_SUFFIX,
     PREFIX,
@@ -82,13 +82,7 @@ class DeribitDecoder(WholeTopDecoder):
     """The decoder of one connection to Deribit."""
 
     def __init__(self, depth: int) -> None:
-        super().__init__(depth, _LAYOUT, prefix=PREFIX, suffix=TOP_SUFFIX)
-
-    def other(self, frame: bytes) -> Sequence[Event]:
-        """Return what the venue asks, tells or answers."""
-        if b'"change_id"' in frame:
-            raise UnfamiliarText
-        return understand(frame)
+        super().__init__(depth, _LAYOUT, understand, prefix=PREFIX, suffix=TOP_SUFFIX)
 
     def in_full(self, frame: bytes) -> tuple[str, int, Side, Side]:
         """Return what a book holds; see `WholeTopDecoder`."""
@@ -111,7 +105,7 @@ class DeribitChangesDecoder(DeltaDecoder):
     """The decoder of one connection to Deribit that carries whole books and their changes."""
 
     def __init__(self, depth: int) -> None:
-        super().__init__(lambda: DeltaBook(depth, DeribitSequencer(), seeded=False))
+        super().__init__(depth, DeribitSequencer())
 
     def decode(self, frame: bytes, _: WholeBook | None = None, /) -> Sequence[Event]:
         """Return what `frame` says; see `Decoder`."""

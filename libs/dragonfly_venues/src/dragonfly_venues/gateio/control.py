@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from dragonfly_venues.decoding.frames import read, write
+from dragonfly_venues.decoding.frames import Refusal, read, write
 from dragonfly_venues.events import Acked, Event, FrameError, Heard, RequestRefused
 from dragonfly_venues.venue import Ask, offered
 
@@ -38,16 +38,11 @@ SYMBOLS_PER_REQUEST: Final = 50
 _NS_PER_S: Final = 1_000_000_000
 
 
-class _Refusal(msgspec.Struct):
-    code: int = 0
-    message: str = ""
-
-
 class _Control(msgspec.Struct):
     channel: str
     event: str = ""
     id: int | None = None
-    error: _Refusal | None = None
+    error: Refusal | None = None
 
 
 _CONTROL: Final = msgspec.json.Decoder(_Control)
@@ -91,8 +86,7 @@ def understand(frame: bytes) -> Sequence[Event]:
     if control.channel == "spot.pong":
         return (Heard(),)
     if control.error is not None:
-        reason = f"{control.error.message[:200]} (code {control.error.code})"
-        return (RequestRefused(control.id, (), reason),)
+        return (RequestRefused(control.id, (), control.error.reason),)
     if control.event not in {"subscribe", "unsubscribe"}:
         raise FrameError("unknown_channel", f"{control.channel[:60]} {control.event[:60]}")
     return (Acked(control.id, subscribed=control.event == "subscribe"),)

@@ -20,7 +20,7 @@ from typing import Final
 import msgspec
 
 from dragonfly_venues.decoding.best_prices import BestPrices
-from dragonfly_venues.decoding.delta_books import Change, DeltaBook, DeltaDecoder, Ranges, Seed
+from dragonfly_venues.decoding.delta_books import Change, DeltaDecoder, Ranges, Seed
 from dragonfly_venues.decoding.frames import read
 from dragonfly_venues.decoding.shapes import NS_PER_MS, Changes, Seq, Symbol, TimeMs
 from dragonfly_venues.events import Bbo, Event, FrameError, WholeBook
@@ -77,7 +77,7 @@ class GateioDecoder(DeltaDecoder):
 
     def __init__(self, depth: int) -> None:
         levels = offered(depth, WINDOWS)
-        super().__init__(lambda: DeltaBook(depth, GateioSequencer(), seeded=False, window=levels))
+        super().__init__(depth, GateioSequencer(), window=levels)
         self._suffix = f".{levels}"
 
     def decode(self, frame: bytes, _: WholeBook | None = None, /) -> Sequence[Event]:

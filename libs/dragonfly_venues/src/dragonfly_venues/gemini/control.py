@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from dragonfly_venues.decoding.frames import read, write
+from dragonfly_venues.decoding.frames import Refusal, read, write
 from dragonfly_venues.events import Acked, Event, FrameError, RequestRefused
 from dragonfly_venues.venue import Ask, offered
 
@@ -25,15 +25,10 @@ SYMBOLS_PER_REQUEST: Final = 50
 _OK: Final = 200
 
 
-class _Refusal(msgspec.Struct):
-    code: int = 0
-    msg: str = ""
-
-
 class _Control(msgspec.Struct):
     status: int
     id: int | str | None = None
-    error: _Refusal | None = None
+    error: Refusal | None = None
 
 
 _CONTROL: Final = msgspec.json.Decoder(_Control)
@@ -67,8 +62,7 @@ def understand(frame: bytes) -> Sequence[Event]:
     control = read(_CONTROL, frame)
     request_id = control.id if isinstance(control.id, int) else None
     if control.error is not None:
-        reason = f"{control.error.msg[:200]} (code {control.error.code})"
-        return (RequestRefused(request_id, (), reason),)
+        return (RequestRefused(request_id, (), control.error.reason),)
     if control.status != _OK:
         raise FrameError("bad_shape", f"status {control.status}")
     return (Acked(request_id),)

@@ -21,17 +21,10 @@ import msgspec
 from dragonfly_common.types import Side
 
 from dragonfly_venues.decoding.best_prices import BestPrices
-from dragonfly_venues.decoding.delta_books import (
-    Change,
-    DeltaBook,
-    DeltaDecoder,
-    Links,
-    Place,
-    Seed,
-)
+from dragonfly_venues.decoding.delta_books import Change, DeltaDecoder, Links, Place, Seed
 from dragonfly_venues.decoding.frames import read
 from dragonfly_venues.decoding.shapes import Changes, Seq, Symbol
-from dragonfly_venues.decoding.whole_tops import Layout, UnfamiliarText, WholeTopDecoder
+from dragonfly_venues.decoding.whole_tops import Layout, WholeTopDecoder
 from dragonfly_venues.events import Event, WholeBook
 from dragonfly_venues.gemini.control import understand
 
@@ -72,13 +65,7 @@ class GeminiDecoder(WholeTopDecoder):
     """The decoder of one connection to Gemini."""
 
     def __init__(self, depth: int) -> None:
-        super().__init__(depth, _LAYOUT)
-
-    def other(self, frame: bytes) -> Sequence[Event]:
-        """Return best prices, or what the venue answers."""
-        if b'"lastUpdateId"' in frame:
-            raise UnfamiliarText
-        return _other(frame)
+        super().__init__(depth, _LAYOUT, _other)
 
     def in_full(self, frame: bytes) -> tuple[str, int, Side, Side]:
         """Return what a book holds; see `WholeTopDecoder`."""
@@ -106,7 +93,7 @@ class GeminiChangesDecoder(DeltaDecoder):
     """The decoder of one connection to Gemini that carries changes of whole books."""
 
     def __init__(self, depth: int) -> None:
-        super().__init__(lambda: DeltaBook(depth, GeminiSequencer(), seeded=False))
+        super().__init__(depth, GeminiSequencer())
 
     def decode(self, frame: bytes, _: WholeBook | None = None, /) -> Sequence[Event]:
         """Return what `frame` says; see `Decoder`."""

@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from dragonfly_venues.decoding.frames import read, request_id, write
+from dragonfly_venues.decoding.frames import read, reason, request_id, write
 from dragonfly_venues.decoding.replies import RestEnvelope
 from dragonfly_venues.decoding.shapes import Seq
 from dragonfly_venues.events import Acked, Event, FrameError, Heard, Reply, RequestRefused
@@ -93,8 +93,7 @@ def understand(frame: bytes) -> Sequence[Event]:
     if control.pong is not None:
         return (Heard(),)
     if control.status == "error":
-        reason = f"{control.err_msg[:200]} (code {control.err_code[:60]})"
-        return (RequestRefused(answered, symbols, reason),)
+        return (RequestRefused(answered, symbols, reason(control.err_msg, control.err_code)),)
     if control.status == "ok" and (topic := control.subbed or control.unsubbed):
         return (Acked(answered, (_symbol(topic),), subscribed=bool(control.subbed)),)
     if control.ch:

@@ -24,11 +24,11 @@ from typing import Final
 import msgspec
 from dragonfly_common.types import Side
 
-from dragonfly_venues.decoding.delta_books import Change, DeltaBook, DeltaDecoder, Links, Place
+from dragonfly_venues.decoding.delta_books import Change, DeltaDecoder, Links, Place
 from dragonfly_venues.decoding.frames import read, symbol_of
 from dragonfly_venues.decoding.seeds import best_of
 from dragonfly_venues.decoding.shapes import NS_PER_MS, Changes, Seq, TimeMs
-from dragonfly_venues.decoding.whole_tops import Layout, UnfamiliarText, WholeTopDecoder
+from dragonfly_venues.decoding.whole_tops import Layout, WholeTopDecoder
 from dragonfly_venues.events import Event, WholeBook
 from dragonfly_venues.htx.control import (
     CHANGES_SUFFIX,
@@ -85,13 +85,7 @@ class HtxDecoder(WholeTopDecoder):
     """The decoder of one connection to HTX."""
 
     def __init__(self, depth: int) -> None:
-        super().__init__(depth, _LAYOUT, prefix=PREFIX, suffix=TOP_SUFFIX)
-
-    def other(self, frame: bytes) -> Sequence[Event]:
-        """Return what the venue asks or answers."""
-        if b'"seqNum"' in frame:
-            raise UnfamiliarText
-        return understand(frame)
+        super().__init__(depth, _LAYOUT, understand, prefix=PREFIX, suffix=TOP_SUFFIX)
 
     def in_full(self, frame: bytes) -> tuple[str, int, Side, Side]:
         """Return what a book holds; see `WholeTopDecoder`."""
@@ -122,7 +116,7 @@ class HtxChangesDecoder(DeltaDecoder):
     """The decoder of one connection to HTX that carries changes of 150 levels."""
 
     def __init__(self, depth: int) -> None:
-        super().__init__(lambda: DeltaBook(depth, HtxSequencer(), seeded=True, window=WINDOW))
+        super().__init__(depth, HtxSequencer(), seeded=True, window=WINDOW)
 
     def decode(self, frame: bytes, _: WholeBook | None = None, /) -> Sequence[Event]:
         """Return what `frame` says; see `Decoder`."""

@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from dragonfly_venues.decoding.frames import read, request_id, write
+from dragonfly_venues.decoding.frames import read, reason, request_id, write
 from dragonfly_venues.decoding.replies import RestEnvelope
 from dragonfly_venues.events import Acked, Event, FrameError, Heard, RequestRefused, Welcome
 from dragonfly_venues.venue import Ask
@@ -72,8 +72,7 @@ def understand(frame: bytes) -> Sequence[Event]:
         case "pong":
             return (Heard(),)
         case "error":
-            reason = f"{_text(control.data)[:200]} (code {control.code})"
-            return (RequestRefused(answered, (), reason),)
+            return (RequestRefused(answered, (), reason(_text(control.data), control.code)),)
         case _:
             raise FrameError("unknown_channel", f"{control.type[:60]} {control.topic[:60]}")
 

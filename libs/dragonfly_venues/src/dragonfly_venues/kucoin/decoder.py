@@ -15,7 +15,7 @@ from typing import Annotated, Final
 import msgspec
 from dragonfly_common.types import Side
 
-from dragonfly_venues.decoding.delta_books import Change, DeltaBook, DeltaDecoder, Ranges
+from dragonfly_venues.decoding.delta_books import Change, DeltaDecoder, Ranges
 from dragonfly_venues.decoding.frames import read
 from dragonfly_venues.decoding.shapes import NS_PER_MS, Amount, Seq, Symbol, TimeMs
 from dragonfly_venues.events import Event, WholeBook
@@ -68,9 +68,7 @@ class KucoinDecoder(DeltaDecoder):
     """The decoder of one connection to KuCoin."""
 
     def __init__(self, depth: int) -> None:
-        super().__init__(
-            lambda: DeltaBook(depth, KucoinSequencer(), seeded=True), seed_levels=LEVELS
-        )
+        super().__init__(depth, KucoinSequencer(), seeded=True, seed_levels=LEVELS)
 
     def decode(self, frame: bytes, _: WholeBook | None = None, /) -> Sequence[Event]:
         """Return what `frame` says; see `Decoder`."""

@@ -8,17 +8,14 @@ A level is price, amount, a number without meaning, and the count of its orders.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final
 
 import msgspec
 from dragonfly_common.types import Side
 
-from dragonfly_venues.decoding.checksums import ChecksummedDecoder
-from dragonfly_venues.decoding.delta_books import Change, Links, Seed
-from dragonfly_venues.decoding.frames import read
-from dragonfly_venues.decoding.shapes import MAX_SEQ, NS_PER_MS, Amount, Price, Seq, Symbol, TimeMs
-from dragonfly_venues.events import Event, WholeBook
+from dragonfly_venues.decoding.checksums import ChecksummedDecoder, Push
+from dragonfly_venues.decoding.delta_books import Change, Links
+from dragonfly_venues.decoding.shapes import MAX_SEQ, NS_PER_MS, Amount, Price, Seq, TimeMs
 from dragonfly_venues.okx.control import understand
 
 __all__ = ["WINDOW", "OkxDecoder", "OkxSequencer"]
@@ -46,11 +43,6 @@ class OkxSequencer(Links):
     """
 
 
-class _Arg(msgspec.Struct, rename="camel"):
-    channel: str
-    inst_id: Symbol
-
-
 class _Data(msgspec.Struct, rename="camel"):
     asks: _Levels
     bids: _Levels
@@ -59,37 +51,19 @@ class _Data(msgspec.Struct, rename="camel"):
     prev_seq_id: Annotated[int, msgspec.Meta(ge=-1, le=MAX_SEQ)]
     checksum: int = 0
 
-
-class _Push(msgspec.Struct):
-    arg: _Arg
-    action: Literal["snapshot", "update"]
-    data: tuple[_Data]
+    def change(self) -> Change:
+        bids, asks = _levels(self.bids), _levels(self.asks)
+        return Change(self.prev_seq_id, self.seq_id, bids, asks, self.ts * NS_PER_MS)
 
 
-_PUSHES: Final = msgspec.json.Decoder(_Push, strict=False)
+_PUSHES: Final = msgspec.json.Decoder(Push[_Data], strict=False)
 
 
 class OkxDecoder(ChecksummedDecoder):
     """The decoder of one connection to OKX."""
 
     def __init__(self, depth: int) -> None:
-        super().__init__(depth, OkxSequencer(), WINDOW)
-
-    def decode(self, frame: bytes, _: WholeBook | None = None, /) -> Sequence[Event]:
-        """Return what `frame` says; see `Decoder`."""
-        if not frame.startswith(_PUSH):
-            return understand(frame)
-        push = read(_PUSHES, frame)
-        symbol, data = push.arg.inst_id, push.data[0]
-        ts_event = data.ts * NS_PER_MS
-        bids, asks = _levels(data.bids), _levels(data.asks)
-        whole = push.action == "snapshot"
-        if whole:
-            events = self.snapshot(symbol, Seed(data.seq_id, bids, asks), ts_event)
-        else:
-            change = Change(data.prev_seq_id, data.seq_id, bids, asks, ts_event)
-            events = self.change(symbol, change)
-        return self.verified(symbol, frame, events, data.checksum, whole=whole)
+        super().__init__(depth, OkxSequencer(), WINDOW, _PUSH, _PUSHES, understand)
 
 
 def _levels(levels: _Levels) -> Side:
