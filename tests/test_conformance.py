@@ -129,7 +129,7 @@ def test_kucoin_changes_and_seeds_are_the_recorded_books() -> None:
         "kucoin",
         rebuild_kucoin,
         KucoinDecoder(DEPTH),
-        kucoin.parse,
+        kucoin.SOURCE.parse,
         kucoin.LEVELS,
         "/market/level2:",
     )
@@ -141,7 +141,7 @@ def test_binance_changes_and_seeds_are_the_recorded_books() -> None:
         "binance",
         rebuild_binance,
         BinanceChangesDecoder(DEPTH),
-        binance.parse,
+        binance.SOURCE.parse,
         binance.SEED_LEVELS,
         "@depth@",
     )

@@ -9,6 +9,7 @@ import pytest
 from dragonfly_venues.bitstamp import Bitstamp, instruments
 from dragonfly_venues.events import Trading
 from dragonfly_venues.venue import Market
+from lists import markets_of
 
 CAPTURE = Path(__file__).parents[4] / "shared" / "captures" / "bitstamp" / "BITSTAMP.0"
 NUMBERS = {"base_decimals": 8, "counter_decimals": 2, "minimum_order": "20.0 USD"}
@@ -32,7 +33,9 @@ def test_spot_markets_are_listed_with_what_keeps_them_from_being_traded() -> Non
 
 def test_a_minimum_in_another_currency_is_none_of_the_notional() -> None:
     odd = {"name": "BTC/USD", "url_symbol": "btcusd", "trading": "Enabled"}
-    markets = instruments.parse(json.dumps([odd | NUMBERS | {"minimum_order": "1 BTC"}]).encode())
+    markets = markets_of(
+        instruments.SOURCE, json.dumps([odd | NUMBERS | {"minimum_order": "1 BTC"}]).encode()
+    )
     assert markets["BTC-USD"].min_notional is None
     assert markets.bad_numbers == 1
 

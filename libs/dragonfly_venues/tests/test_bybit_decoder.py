@@ -226,9 +226,11 @@ def test_best_prices_are_known_by_seq_and_leave_the_book_alone() -> None:
 def test_a_book_over_rest_is_known_by_seq() -> None:
     book = {"s": SYMBOL, "b": [["9", "1"]], "a": [], "ts": 7, "u": 3, "seq": 5000, "cts": 7}
     reply = json.dumps({"retCode": 0, "retMsg": "OK", "result": book, "time": 8}).encode()
-    assert seed.parse(reply, SYMBOL, 100) == BookTop(SYMBOL, 5000, None, ((9, 1),), ())
+    assert seed.SOURCE.parse(reply, SYMBOL, 100) == BookTop(SYMBOL, 5000, None, ((9, 1),), ())
     with pytest.raises(FrameError, match="Not supported symbols"):
-        seed.parse(b'{"retCode":10001,"retMsg":"Not supported symbols","result":{}}', SYMBOL, 9)
+        seed.SOURCE.parse(
+            b'{"retCode":10001,"retMsg":"Not supported symbols","result":{}}', SYMBOL, 9
+        )
 
 
 @pytest.mark.needs(MESSAGES)
@@ -250,5 +252,5 @@ def test_recorded_messages() -> None:
     assert isinstance(acked, Acked)
     [refused] = decoder.decode(compact("ws_subscription_failure.json"))
     assert refused == RequestRefused(None, (), "Invalid topic: invalid.topic.BTCUSDT")
-    book = seed.parse((MESSAGES / "http_get_orderbook.json").read_bytes(), SYMBOL, 100)
+    book = seed.SOURCE.parse((MESSAGES / "http_get_orderbook.json").read_bytes(), SYMBOL, 100)
     assert (book.venue_seq, len(book.bids)) == (9876543, 3)

@@ -51,7 +51,7 @@ def test_the_recorded_list() -> None:
 @pytest.mark.needs(MESSAGES)
 def test_the_recorded_book_has_the_number_of_its_time() -> None:
     reply = (MESSAGES / "http_product_book.json").read_bytes()
-    book = seed.parse(reply, "BTC-USD", 2)
+    book = seed.SOURCE.parse(reply, "BTC-USD", 2)
     assert book.venue_seq == 1775521739662782
     assert book.bids == ((68923.66, 0.17189468), (68923.0, 0.05795895))
     assert len(book.asks) == 2
@@ -59,5 +59,5 @@ def test_the_recorded_book_has_the_number_of_its_time() -> None:
 
 def test_what_is_no_book_is_refused() -> None:
     with pytest.raises(FrameError):
-        seed.parse(b'{"error":"NOT_FOUND"}', "BTC-USD", 2)
-    assert seed.path("BTC-USD").endswith("/product_book?product_id=BTC-USD&limit=100")
+        seed.SOURCE.parse(b'{"error":"NOT_FOUND"}', "BTC-USD", 2)
+    assert seed.SOURCE.path("BTC-USD").endswith("/product_book?product_id=BTC-USD&limit=100")

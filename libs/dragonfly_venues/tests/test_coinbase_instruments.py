@@ -58,9 +58,9 @@ def test_a_book_over_rest_has_the_number_of_its_time() -> None:
         "sequence": 7,
     }
     reply = json.dumps(book | {"time": "2026-09-30T12:00:00.05Z"}).encode()
-    assert seed.parse(reply, "BTC-USD", 1) == BookTop(
+    assert seed.SOURCE.parse(reply, "BTC-USD", 1) == BookTop(
         "BTC-USD", 1790769600050000, None, ((9.0, 1.0),), ()
     )
     with pytest.raises(FrameError):
-        seed.parse(b'{"message":"NotFound"}', "BTC-USD", 1)
-    assert seed.path("BTC-USD") == "/products/BTC-USD/book?level=2"
+        seed.SOURCE.parse(b'{"message":"NotFound"}', "BTC-USD", 1)
+    assert seed.SOURCE.path("BTC-USD") == "/products/BTC-USD/book?level=2"

@@ -7,7 +7,7 @@ import json
 import pytest
 from dragonfly_venues.cryptocom.control import DEPTHS, request
 from dragonfly_venues.cryptocom.decoder import CryptocomDecoder, CryptocomSequencer
-from dragonfly_venues.cryptocom.instruments import parse
+from dragonfly_venues.cryptocom.instruments import SOURCE
 from dragonfly_venues.decoding.delta_books import Change, Place
 from dragonfly_venues.events import (
     Acked,
@@ -23,6 +23,7 @@ from dragonfly_venues.events import (
 from dragonfly_venues.venue import Ask, Market, offered
 from hypothesis import given
 from hypothesis import strategies as st
+from lists import markets_of
 
 TIME_MS = 1_790_114_273_395
 
@@ -194,7 +195,7 @@ def test_its_list_is_of_spot_markets_and_of_other_instruments() -> None:
         {"symbol": 7},
     ]
     body = {"id": -1, "method": "public/get-instruments", "code": 0, "result": {"data": listed}}
-    markets = parse(json.dumps(body).encode())
+    markets = markets_of(SOURCE, json.dumps(body).encode())
     assert markets == {
         "BTC-USD": Market("BTC_USD", tick="0.01", lot="0.00001"),
         "ETH-USD": Market("ETH_USD", Trading(halted=True, word="not tradable")),

@@ -26,6 +26,7 @@ from dragonfly_venues.events import (
 from dragonfly_venues.venue import Ask
 from hypothesis import given
 from hypothesis import strategies as st
+from lists import markets_of
 
 SAME = Unchanged("BTC_USDC")
 TOP = "book.BTC_USDC.none.20.100ms"
@@ -247,9 +248,11 @@ def test_a_heartbeat_and_the_platforms_state_are_asked_for_first() -> None:
 def test_a_book_over_rest_has_the_number_of_the_channels() -> None:
     book = {"bids": [[9.0, 1.0], [8.0, 2.0]], "asks": [], "change_id": 100, "state": "open"}
     reply = compact({"jsonrpc": "2.0", "result": book, "testnet": False})
-    assert seed.parse(reply, "BTC_USDC", 1) == BookTop("BTC_USDC", 100, None, ((9.0, 1.0),), ())
+    assert seed.SOURCE.parse(reply, "BTC_USDC", 1) == BookTop(
+        "BTC_USDC", 100, None, ((9.0, 1.0),), ()
+    )
     with pytest.raises(FrameError):
-        seed.parse(b'{"jsonrpc":"2.0","error":{"code":13020}}', "BTC_USDC", 1)
+        seed.SOURCE.parse(b'{"jsonrpc":"2.0","error":{"code":13020}}', "BTC_USDC", 1)
 
 
 MARKET = {
@@ -265,7 +268,7 @@ MARKET = {
 
 
 def test_the_list_names_the_instruments() -> None:
-    [(name, market)] = instruments.parse(compact({"result": [MARKET]})).items()
+    [(name, market)] = markets_of(instruments.SOURCE, compact({"result": [MARKET]})).items()
     assert (name, market.symbol, market.trading) == ("BTC-USDC", "BTC_USDC", TRADING)
     assert (market.tick, market.lot, market.min_amount) == ("0.01", "0.0001", "0.0002")
 
@@ -273,12 +276,12 @@ def test_the_list_names_the_instruments() -> None:
 @pytest.mark.parametrize(("state", "word"), [("locked", "locked"), ("", "inactive")])
 def test_a_market_that_is_not_active_is_halted(state: str, word: str) -> None:
     entry = {**MARKET, "is_active": False, "state": state}
-    [market] = instruments.parse(compact({"result": [entry]})).values()
+    [market] = markets_of(instruments.SOURCE, compact({"result": [entry]})).values()
     assert market.trading == Trading(halted=True, word=word)
 
 
 def test_odd_entries_are_left_out() -> None:
     entries = [MARKET, {"kind": "spot"}, {**MARKET, "base_currency": "B T C"}]
-    markets = instruments.parse(compact({"result": entries}))
+    markets = markets_of(instruments.SOURCE, compact({"result": entries}))
     assert list(markets) == ["BTC-USDC"]
     assert markets.left_out == {"malformed": 1, "unnamed": 1}

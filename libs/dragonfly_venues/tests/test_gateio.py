@@ -23,6 +23,7 @@ from dragonfly_venues.gateio.venue import Gateio
 from dragonfly_venues.venue import Ask, Market
 from hypothesis import given
 from hypothesis import strategies as st
+from lists import markets_of
 
 SYMBOL = "BTC_USDT"
 Levels = list[list[str]]
@@ -226,7 +227,7 @@ def test_the_list() -> None:
         pair("BTC3L_USDT"),
         {"id": "odd"},
     ]
-    markets = instruments.parse(msgspec.json.encode(listed))
+    markets = markets_of(instruments.SOURCE, msgspec.json.encode(listed))
     assert markets["BTC-USDT"] == Market("BTC_USDT", tick="0.1", lot="0.000001", min_notional="3")
     halted = Trading(halted=True, word="untradable")
     assert markets["SAL-USDT"] == Market("SAL_USDT", halted, min_amount="0.001")
@@ -235,13 +236,13 @@ def test_the_list() -> None:
 
 
 def test_a_book_over_rest() -> None:
-    assert seed.path(SYMBOL).endswith("?currency_pair=BTC_USDT&limit=100&with_id=true")
+    assert seed.SOURCE.path(SYMBOL).endswith("?currency_pair=BTC_USDT&limit=100&with_id=true")
     reply = b'{"id":123456,"current":1,"update":1,"asks":[["10","2"]],"bids":[["9","1"],["8","1"]]}'
-    assert seed.parse(reply, SYMBOL, 1) == BookTop(
+    assert seed.SOURCE.parse(reply, SYMBOL, 1) == BookTop(
         SYMBOL, 123456, None, ((9.0, 1.0),), ((10.0, 2.0),)
     )
     with pytest.raises(FrameError):
-        seed.parse(b'{"asks":[],"bids":[]}', SYMBOL, 1)
+        seed.SOURCE.parse(b'{"asks":[],"bids":[]}', SYMBOL, 1)
 
 
 def test_the_ping_is_sent_well_before_the_venue_cuts() -> None:

@@ -23,6 +23,7 @@ from dragonfly_venues.gemini.venue import Gemini
 from dragonfly_venues.venue import Ask, Market
 from hypothesis import given
 from hypothesis import strategies as st
+from lists import markets_of
 
 SYMBOL = "wifusd"
 E = 1783981139947514400
@@ -243,7 +244,9 @@ def test_the_list() -> None:
         b'{"symbol":"BTCUSD","base_currency":"BTC","quote_currency":"USD","tick_size":1E-8,'
         b'"quote_increment":0.01,"min_order_size":"0.00001","status":"open"}'
     )
-    markets = instruments.parse(b"[" + recorded + b"," + msgspec.json.encode(listed)[1:])
+    markets = markets_of(
+        instruments.SOURCE, b"[" + recorded + b"," + msgspec.json.encode(listed)[1:]
+    )
     assert set(markets) == {"BTC-USD", "BTC-GUSD", "BTC-RLUSD"}
     assert markets["BTC-USD"] == Market(
         "btcusd", tick="0.01", lot="0.00000001", min_amount="0.00001"

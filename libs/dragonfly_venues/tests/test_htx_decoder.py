@@ -25,6 +25,7 @@ from dragonfly_venues.htx.decoder import HtxChangesDecoder, HtxDecoder
 from dragonfly_venues.venue import Ask
 from hypothesis import given
 from hypothesis import strategies as st
+from lists import markets_of
 
 SAME = Unchanged("btcusdt")
 
@@ -244,11 +245,13 @@ def test_what_is_asked_for_by_depth() -> None:
 def test_a_book_over_rest_has_the_number_of_the_channels() -> None:
     tick = {"bids": [[9.0, 1.0], [8.0, 2.0]], "asks": [], "version": 100, "ts": 1}
     reply = compact({"ch": "market.btcusdt.depth.step0", "status": "ok", "ts": 1, "tick": tick})
-    assert seed.parse(reply, "btcusdt", 1) == BookTop("btcusdt", 100, None, ((9.0, 1.0),), ())
-    assert seed.path("btcusdt") == "/market/depth?symbol=btcusdt&type=step0"
+    assert seed.SOURCE.parse(reply, "btcusdt", 1) == BookTop(
+        "btcusdt", 100, None, ((9.0, 1.0),), ()
+    )
+    assert seed.SOURCE.path("btcusdt") == "/market/depth?symbol=btcusdt&type=step0"
     error = {"status": "error", "err-code": "invalid-parameter", "err-msg": "invalid symbol"}
     with pytest.raises(FrameError, match="invalid symbol"):
-        seed.parse(compact(error), "btcusdt", 1)
+        seed.SOURCE.parse(compact(error), "btcusdt", 1)
 
 
 LONG = {
@@ -265,17 +268,21 @@ SHORT = {"sc": "btcusdt", "bc": "btc", "qc": "usdt", "state": "suspend", "tpp": 
 
 
 def test_both_lists_name_the_instruments() -> None:
-    [(name, market)] = instruments.parse(compact({"status": "ok", "data": [LONG]})).items()
+    [(name, market)] = markets_of(
+        instruments.SOURCE, compact({"status": "ok", "data": [LONG]})
+    ).items()
     assert (name, market.symbol, market.trading.halted) == ("BTC-USDT", "btcusdt", False)
     assert (market.tick, market.lot) == ("0.01", "0.000001")
     assert (market.min_amount, market.min_notional) == ("0.0001", "5")
-    [(name, market)] = instruments.parse(compact({"status": "ok", "data": [SHORT]})).items()
+    [(name, market)] = markets_of(
+        instruments.SOURCE, compact({"status": "ok", "data": [SHORT]})
+    ).items()
     assert (name, market.symbol, market.trading.word) == ("BTC-USDT", "btcusdt", "suspend")
     assert (market.tick, market.lot, market.min_amount) == ("0.01", "0.000001", None)
 
 
 def test_odd_entries_are_left_out() -> None:
     entries = [LONG, {"state": 7}, {**LONG, "base-currency": "b t c"}]
-    markets = instruments.parse(compact({"status": "ok", "data": entries}))
+    markets = markets_of(instruments.SOURCE, compact({"status": "ok", "data": entries}))
     assert list(markets) == ["BTC-USDT"]
     assert markets.left_out == {"malformed": 1, "unnamed": 1}

@@ -140,9 +140,9 @@ def test_the_endpoint_names_a_socket_with_its_token() -> None:
 
 def test_a_book_over_rest() -> None:
     reply = b'{"code":"200000","data":{"time":7,"sequence":"104","bids":[["9","1"]],"asks":[]}}'
-    assert seed.parse(reply, SYMBOL, 100) == BookTop(SYMBOL, 104, None, ((9.0, 1.0),), ())
+    assert seed.SOURCE.parse(reply, SYMBOL, 100) == BookTop(SYMBOL, 104, None, ((9.0, 1.0),), ())
     with pytest.raises(FrameError, match="symbol not exists"):
-        seed.parse(b'{"code":"400100","msg":"symbol not exists"}', SYMBOL, 100)
+        seed.SOURCE.parse(b'{"code":"400100","msg":"symbol not exists"}', SYMBOL, 100)
 
 
 def test_the_topic_may_stand_behind_the_data() -> None:

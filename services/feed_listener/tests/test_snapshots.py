@@ -213,16 +213,16 @@ async def test_a_snapshot_that_is_none_is_counted_and_harms_nothing(
 
 
 def test_where_snapshots_are() -> None:
-    assert binance.path("币usdt") == "/api/v3/depth?symbol=%E5%B8%81USDT&limit=20"
-    assert bitstamp.path("btcusd") == "/api/v2/order_book/btcusd/?group=1"
+    assert binance.TOP_SOURCE.path("币usdt") == "/api/v3/depth?symbol=%E5%B8%81USDT&limit=20"
+    assert bitstamp.SOURCE.path("btcusd") == "/api/v2/order_book/btcusd/?group=1"
 
 
 def test_what_snapshots_say() -> None:
     sides = '"bids": [["0.0700", "1.5"], ["0.06", "2"]], "asks": [["0.08", "3"], ["0.09", "0"]]'
     ours = BookTop("s", 7, None, ((0.07, 1.5),), ((0.08, 3.0),))
-    assert binance.parse(f'{{"lastUpdateId": 7, {sides}}}'.encode(), "s", 1) == ours
+    assert binance.TOP_SOURCE.parse(f'{{"lastUpdateId": 7, {sides}}}'.encode(), "s", 1) == ours
     reply = f'{{"timestamp": "1", "microtimestamp": "7", {sides}}}'
-    assert bitstamp.parse(reply.encode(), "s", 1) == ours
+    assert bitstamp.SOURCE.parse(reply.encode(), "s", 1) == ours
 
 
 @pytest.mark.parametrize(
@@ -238,7 +238,7 @@ def test_what_snapshots_say() -> None:
 )
 def test_what_is_no_book_is_refused(reply: str, reason: str) -> None:
     with pytest.raises(FrameError) as refused:
-        binance.parse(reply.encode(), "s", 10)
+        binance.TOP_SOURCE.parse(reply.encode(), "s", 10)
     assert refused.value.reason == reason
 
 

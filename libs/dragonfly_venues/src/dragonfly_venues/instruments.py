@@ -15,16 +15,16 @@ from dragonfly_common.types import normalise_instrument
 
 from dragonfly_venues.decoding.frames import Decodes, read
 from dragonfly_venues.events import TRADING, FrameError, Trading
-from dragonfly_venues.venue import Market
+from dragonfly_venues.venue import InstrumentSource, Market
 
 __all__ = [
     "Entry",
     "Markets",
     "Number",
     "increment",
-    "lister",
     "plain_decimal",
     "read_list",
+    "source",
     "trading",
 ]
 
@@ -39,6 +39,7 @@ LONGEST_WORD: Final = 40
 LONGEST_NUMBER: Final = 60
 """Characters, as the venue writes it and as plain decimal text."""
 
+_BARE: Final = msgspec.json.Decoder(list[msgspec.Raw])
 _POSITIVE = re.compile(r"\d+(?:\.\d+)?(?:[eE][+-]?\d{1,2})?", re.ASCII)
 
 
@@ -185,8 +186,29 @@ def trading(status: str, usual: str, restricted: Collection[str] = ()) -> Tradin
     return Trading(halted=status not in restricted, word=status[:LONGEST_WORD])
 
 
-def lister(lists: Decodes[Sequence[msgspec.Raw]], entry: type[Entry]) -> Callable[[bytes], Markets]:
-    """Return what reads a venue's list, of entries like `entry`; see `InstrumentSource.parse`."""
+def source(
+    entry: type[Entry],
+    rest_path: str,
+    lists: Decodes[Sequence[msgspec.Raw]] = _BARE,
+    *,
+    other_rest_path: str | None = None,
+    part_path: Callable[[Sequence[str]], str] | None = None,
+) -> InstrumentSource:
+    """Return where a venue lists entries like `entry`; `lists` decodes a reply to them.
+
+    The paths are those of `InstrumentSource`.
+    """
+    return InstrumentSource(
+        parse=_parser(entry, lists),
+        rest_path=rest_path,
+        other_rest_path=other_rest_path,
+        part_path=part_path,
+    )
+
+
+def _parser(
+    entry: type[Entry], lists: Decodes[Sequence[msgspec.Raw]]
+) -> Callable[[bytes], Markets]:
     entries = msgspec.json.Decoder(entry)
 
     def parse(reply: bytes) -> Markets:

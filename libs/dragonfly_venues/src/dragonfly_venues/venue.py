@@ -9,12 +9,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
+from typing import Final
 
 import msgspec
 
 from dragonfly_venues.events import TRADING, BookTop, Event, Trading, WholeBook
 
 __all__ = [
+    "MAX_BOOK_BYTES",
     "Ask",
     "AuditSources",
     "Decoder",
@@ -30,6 +32,9 @@ __all__ = [
     "Venue",
     "offered",
 ]
+
+MAX_BOOK_BYTES: Final = 2**23
+"""The largest book that REST may give, decompressed, where a venue says nothing else."""
 
 
 def offered(depth: int, depths: Sequence[int]) -> int:
@@ -69,11 +74,12 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """Requests that subscribe or unsubscribe, on one connection."""
     pause_after_connect_s: float = 0.0
     """Nothing is asked on a new connection for so long."""
-    connects_per_minute: float
+    connects_per_minute: float = 30.0
+    """Where none is documented: half of what most allow an address, which replicas share."""
     connects_at_once: int | None = None
     """Connections opened at once after a rest; None: half a minute's worth."""
-    max_frame_bytes: int
-    """The largest frame that we accept, decompressed."""
+    max_frame_bytes: int = 2**18
+    """The largest frame that we accept, decompressed: several times a book of 200 levels a side."""
     connection_lifetime_s: float | None = None
     """When set, a successor is opened this long after connecting, before the venue cuts us."""
 
@@ -91,13 +97,13 @@ class Liveness(msgspec.Struct, frozen=True, kw_only=True):
     """Silent this long, probe unanswered: every feed of the connection is STALE."""
     reconnect_after_s: float = 10.0
     """Silent this long: the connection is given up."""
-    first_book_timeout_s: float | None
-    """The venue answers a subscription with a book: one without for this long is asked for anew,
-    and counted. None: it sends none before the next change, so that its silence means nothing; the
-    first book is asked for over REST (`Venue.snapshots`)."""
+    first_book_timeout_s: float | None = 5.0
+    """The venue answers a subscription with a book, at once as a rule: one without for this long is
+    asked for anew, and counted. None: it sends none before the next change, so that its silence
+    means nothing; the first book is asked for over REST (`Venue.snapshots`)."""
     ack_timeout_s: float = 5.0
     keepalive_s: float | None = None
-    """The venue hangs up on who does not send `Venue.keepalive` by the clock, traffic or not."""
+    """The venue hangs up on who sends no `Venue.keepalive` by the clock, traffic or not."""
 
 
 class Market(msgspec.Struct, frozen=True, gc=False):
@@ -151,8 +157,7 @@ class SnapshotSource(msgspec.Struct, frozen=True, kw_only=True):
     """From a symbol."""
     parse: Callable[[bytes, str, int], BookTop]
     """From a reply, its symbol and a depth; raises `FrameError` where it is no book."""
-    max_reply_bytes: int = 2**23
-    """The largest book that we accept, decompressed; Bitstamp's are whole."""
+    max_reply_bytes: int = MAX_BOOK_BYTES
     levels: int | None = None
     """Levels a side that the reply is cut to, where changes go on from it: no more are proven.
     None: the reply shows as many as the stream does, or all there are."""
@@ -321,6 +326,9 @@ class Venue:
     """Levels a side that its books have at most, and are shown of it whatever is asked for. None:
     as many as are asked for, or as each of them says (`BookTop.depth`)."""
 
+    deeper: Callable[[], Venue] | None = None
+    """The venue as it is listened to beyond `levels`, by other channels; None: not beyond them."""
+
     windows: Sequence[int] = ()
     """Levels a side that its channels of one kind keep, rising: the least that holds what is asked
     for is listened to. () where there is one."""
@@ -341,7 +349,7 @@ class Venue:
     probe: Callable[[int], str] | None = None
     """Writes a frame that the venue answers, from a request's id; None: a WebSocket ping does."""
     keepalive: Callable[[int], str] | None = None
-    """Writes what `Liveness.keepalive_s` asks for, likewise."""
+    """Writes what `Liveness.keepalive_s` asks for, likewise; None: `probe` does."""
     stamp: Callable[[str, int], str] | None = None
     """Writes the time (ns UTC) into a frame that is about to be sent; None: none is wanted."""
 
@@ -350,6 +358,8 @@ class Venue:
 
         It differs where a deeper book comes by other channels, from other sources.
         """
+        if self.deeper is not None and self.levels is not None and depth > self.levels:
+            return self.deeper()
         if not self.windows:
             return self
         venue = copy(self)

@@ -13,12 +13,12 @@ import msgspec
 from msgspec import Raw, field
 
 from dragonfly_venues.decoding.replies import JsonMember
-from dragonfly_venues.instruments import Entry, Number, lister
+from dragonfly_venues.instruments import Entry, Number, source
 
-__all__ = ["REST_PATH", "parse", "part_path"]
+__all__ = ["SOURCE"]
 
 # Sets of permissions are most of the reply, and nothing here reads them.
-REST_PATH: Final = "/api/v3/exchangeInfo?showPermissionSets=false"
+_REST_PATH: Final = "/api/v3/exchangeInfo?showPermissionSets=false"
 
 
 class _Filter(msgspec.Struct, rename="camel", gc=False):
@@ -57,10 +57,11 @@ class _Market(Entry, kw_only=True, gc=False):
 _NO_FILTER: Final = _Filter()
 
 
-def part_path(symbols: Sequence[str]) -> str:
-    """Return where some symbols, as streams spell them, are listed alone."""
+def _part_path(symbols: Sequence[str]) -> str:
     names = msgspec.json.encode([symbol.upper() for symbol in symbols])
-    return f"{REST_PATH}&symbols={quote(names)}"
+    return f"{_REST_PATH}&symbols={quote(names)}"
 
 
-parse = lister(JsonMember("symbols", list[Raw]), _Market)
+# Any exchangeInfo weighs 20 of the 6000 a minute that an address has. To read the whole takes
+# 40 ms (3,200 markets, 6.4 MB), in which no book is read; a hundred markets take 0.4.
+SOURCE: Final = source(_Market, _REST_PATH, JsonMember("symbols", list[Raw]), part_path=_part_path)

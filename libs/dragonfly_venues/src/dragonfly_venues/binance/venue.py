@@ -17,7 +17,6 @@ from dragonfly_venues.venue import (
     Ask,
     AuditSources,
     Decoder,
-    InstrumentSource,
     Limits,
     Liveness,
     LogonTerms,
@@ -31,26 +30,12 @@ _LIFETIME_S: Final = 23.5 * 3600
 """The venue cuts every connection at 24 h."""
 
 
-# A seed weighs 50 of the 6000 a minute that an address has: a quarter of them in the minute after a
-# start, a sixth later.
-_SEEDS: Final = SnapshotSource(
-    path=seed.seed_path, parse=seed.parse, levels=seed.SEED_LEVELS, per_minute=20.0, burst=10
-)
-
-
 class _Spot(Venue):
     """The rules that hold by whatever protocol the books come."""
 
     name = "binance"
     rest_url = "https://api.binance.com"
-    # Any exchangeInfo weighs 20 of the 6000 a minute that an address has. To read the whole takes
-    # 40 ms (3,200 markets, 6.4 MB), in which no book is read; a hundred markets take 0.4.
-    instruments = InstrumentSource(
-        parse=instruments.parse,
-        rest_path=instruments.REST_PATH,
-        part_path=instruments.part_path,
-        part_symbols=100,
-    )
+    instruments = instruments.SOURCE
     audits = AuditSources(bbo=True)
     # They come in real time, books every 100 ms; all streams have one counter.
     best_prices = True
@@ -68,7 +53,7 @@ class BinanceByFix(_Spot):
     fix = LogonTerms(target="SPOT", heartbeat_s=5, fields=fix_control.logon)
     # A book begins with what the subscription is answered with; REST gives more of it where the
     # price has gone far.
-    snapshots: SnapshotSource | None = _SEEDS
+    snapshots: SnapshotSource | None = seed.SOURCE
     limits = Limits(
         # 1000 streams, of which a symbol takes two where best prices are asked for too.
         streams_per_connection=500,
@@ -80,7 +65,7 @@ class BinanceByFix(_Spot):
         # A book of 1000 levels a side has some 100 kB.
         max_frame_bytes=2**19,
     )
-    liveness = Liveness(first_book_timeout_s=5.0)
+    liveness = Liveness()
 
 
 class Binance(_Spot):
@@ -96,9 +81,7 @@ class Binance(_Spot):
     # Measured on loopback: deflate saves 92 % of the bytes (1.1 kB to 0.1), and adds 1.7 µs of
     # inflating and some 25 µs of median latency through the WebSocket layer. Latency decides.
     compression = False
-    # A snapshot weighs 5 of the 6000 a minute that an address has: a quarter of them in the minute
-    # after a start, a fifth later.
-    snapshots = SnapshotSource(path=seed.path, parse=seed.parse, per_minute=240.0, burst=60)
+    snapshots = seed.TOP_SOURCE
     limits = Limits(
         # 1024, of which a symbol takes two where best prices are asked for too.
         streams_per_connection=512,
@@ -107,14 +90,11 @@ class Binance(_Spot):
         requests_per_second=3.0,
         # 300 in 5 min for an address, which replicas share.
         connects_per_minute=30.0,
-        max_frame_bytes=2**18,
         connection_lifetime_s=_LIFETIME_S,
     )
     # Books that rest were silent for 10.5 s, so silence is asked about with a ping.
-    liveness = Liveness(
-        # No book is sent on subscribing: the first comes with the next change.
-        first_book_timeout_s=None,
-    )
+    # No book is sent on subscribing: the first comes with the next change.
+    liveness = Liveness(first_book_timeout_s=None)
 
     def at(self, depth: int) -> Venue:
         """Return the venue by its changes where whole tops are not deep enough."""
@@ -125,7 +105,7 @@ class Binance(_Spot):
         deeper.levels = None
         deeper.decoder = BinanceChangesDecoder
         deeper.requests = control.request_changes
-        deeper.snapshots = _SEEDS
+        deeper.snapshots = seed.SOURCE
         return deeper
 
 

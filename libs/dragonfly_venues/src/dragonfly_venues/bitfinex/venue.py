@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dragonfly_venues.bitfinex import control, instruments
 from dragonfly_venues.bitfinex.decoder import BitfinexDecoder, BitfinexSequence
-from dragonfly_venues.venue import AuditSources, InstrumentSource, Limits, Liveness, Venue
+from dragonfly_venues.venue import AuditSources, Limits, Liveness, Venue
 
 __all__ = ["Bitfinex"]
 
@@ -26,8 +26,7 @@ class Bitfinex(Venue):
     greeting = (control.CONF,)
     ends_by_handle = True
     halts_show = False
-    # Some 400 markets in 5 kB; a quarter more for the names.
-    instruments = InstrumentSource(parse=instruments.parse, rest_path=instruments.REST_PATH)
+    instruments = instruments.SOURCE
     # REST's books have no number and no time: they cannot be compared with the socket's, nor can
     # its tickers, which come seldom. The checksums that come by themselves are its audit.
     audits = AuditSources(checksum_apart=True)
@@ -43,7 +42,4 @@ class Bitfinex(Venue):
         max_frame_bytes=2**20,
     )
     # Each channel has a heartbeat every 15 s: sooner it is asked for a pong.
-    liveness = Liveness(
-        # The snapshot follows the acknowledgement at once.
-        first_book_timeout_s=5.0,
-    )
+    liveness = Liveness()

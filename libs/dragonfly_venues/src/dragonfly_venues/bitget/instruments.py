@@ -10,11 +10,9 @@ from typing import ClassVar, Final
 from msgspec import Raw, field
 
 from dragonfly_venues.bitget.control import REST
-from dragonfly_venues.instruments import Entry, Number, lister
+from dragonfly_venues.instruments import Entry, Number, source
 
-__all__ = ["REST_PATH", "parse"]
-
-REST_PATH: Final = "/api/v2/spot/public/symbols"
+__all__ = ["SOURCE"]
 
 
 class _Market(Entry, kw_only=True):
@@ -31,4 +29,4 @@ class _Market(Entry, kw_only=True):
     min_amount: Number = field(default=None, name="minTradeAmount")
 
 
-parse = lister(REST.of(list[Raw]), _Market)
+SOURCE: Final = source(_Market, "/api/v2/spot/public/symbols", REST.of(list[Raw]))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dragonfly_venues.bitget import control, instruments
 from dragonfly_venues.bitget.decoder import WINDOW, BitgetDecoder, BitgetSequencer
 from dragonfly_venues.decoding.arguments import ping
-from dragonfly_venues.venue import InstrumentSource, Limits, Liveness, Venue
+from dragonfly_venues.venue import Limits, Liveness, Venue
 
 __all__ = ["Bitget"]
 
@@ -27,8 +27,7 @@ class Bitget(Venue):
     decoder = BitgetDecoder
     requests = staticmethod(control.request)
     probe = staticmethod(ping)
-    keepalive = staticmethod(ping)
-    instruments = InstrumentSource(parse=instruments.parse, rest_path=instruments.REST_PATH)
+    instruments = instruments.SOURCE
     limits = Limits(
         # 1000 are allowed, fewer than 50 recommended.
         streams_per_connection=48,
@@ -39,12 +38,9 @@ class Bitget(Venue):
         subscriptions_per_hour=240,
         # 300 in 5 min for an address, which replicas share.
         connects_per_minute=30.0,
-        max_frame_bytes=2**18,
     )
     # A quiet book sends nothing: 7.7 s were seen.
     liveness = Liveness(
-        # The snapshot follows the acknowledgement at once.
-        first_book_timeout_s=5.0,
         # Who sends no ping for 2 min is hung up on, also while data flows.
         keepalive_s=30.0,
     )

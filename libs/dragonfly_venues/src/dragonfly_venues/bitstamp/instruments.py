@@ -7,15 +7,11 @@ from __future__ import annotations
 
 from typing import ClassVar, Final
 
-from msgspec import Raw, field
-from msgspec.json import Decoder
+from msgspec import field
 
-from dragonfly_venues.instruments import Entry, Number, lister
+from dragonfly_venues.instruments import Entry, Number, source
 
-__all__ = ["OBSOLETE_REST_PATH", "REST_PATH", "parse"]
-
-REST_PATH: Final = "/api/v2/markets/"
-OBSOLETE_REST_PATH: Final = "/api/v2/trading-pairs-info/"
+__all__ = ["SOURCE"]
 
 
 class _Market(Entry, kw_only=True):
@@ -49,4 +45,5 @@ class _Market(Entry, kw_only=True):
         return self.market_type == "SPOT" and not self.symbol.endswith("-perp")
 
 
-parse = lister(Decoder(list[Raw]), _Market)
+# The list is short (some 250 markets, 60 kB): it is read whole each minute.
+SOURCE: Final = source(_Market, "/api/v2/markets/", other_rest_path="/api/v2/trading-pairs-info/")

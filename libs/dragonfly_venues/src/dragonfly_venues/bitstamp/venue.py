@@ -4,13 +4,7 @@ from __future__ import annotations
 
 from dragonfly_venues.bitstamp import control, instruments, seed
 from dragonfly_venues.bitstamp.decoder import BitstampDecoder
-from dragonfly_venues.venue import (
-    InstrumentSource,
-    Limits,
-    Liveness,
-    SnapshotSource,
-    Venue,
-)
+from dragonfly_venues.venue import Limits, Liveness, Venue
 
 __all__ = ["Bitstamp"]
 
@@ -30,15 +24,9 @@ class Bitstamp(Venue):
     # Measured on loopback: deflate saves 62 % of the bytes (5.3 kB to 2.0), and adds 24 µs of
     # inflating, eight times what the change filter takes. Latency decides.
     compression = False
-    # The list is short (some 250 markets, 60 kB): it is read whole each minute.
-    instruments = InstrumentSource(
-        parse=instruments.parse,
-        rest_path=instruments.REST_PATH,
-        other_rest_path=instruments.OBSOLETE_REST_PATH,
-    )
+    instruments = instruments.SOURCE
     # No channel has best prices alone.
-    # REST allows an address 10,000 requests in 10 min: this is a quarter of them.
-    snapshots = SnapshotSource(path=seed.path, parse=seed.parse, per_minute=240.0, burst=60)
+    snapshots = seed.SOURCE
     limits = Limits(
         # The 1025th channel closes the socket without a word.
         streams_per_connection=1000,
@@ -46,13 +34,9 @@ class Bitstamp(Venue):
         symbols_per_request=25,
         # Nothing is documented for the socket; REST allows 400 a second.
         requests_per_second=50.0,
-        connects_per_minute=30.0,
-        max_frame_bytes=2**18,
         # The venue cuts at 90 days.
         connection_lifetime_s=89 * 86400.0,
     )
     # Books that rest were silent for 49 s, so silence is asked about with bts:heartbeat.
-    liveness = Liveness(
-        # No book is sent on subscribing: the first comes with the next change.
-        first_book_timeout_s=None,
-    )
+    # No book is sent on subscribing: the first comes with the next change.
+    liveness = Liveness(first_book_timeout_s=None)

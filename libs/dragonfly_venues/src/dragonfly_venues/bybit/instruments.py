@@ -11,11 +11,9 @@ from msgspec import Raw, Struct, field
 
 from dragonfly_venues.bybit.control import REST
 from dragonfly_venues.decoding.replies import JsonMember
-from dragonfly_venues.instruments import Entry, Number, lister
+from dragonfly_venues.instruments import Entry, Number, source
 
-__all__ = ["REST_PATH", "parse"]
-
-REST_PATH: Final = "/v5/market/instruments-info?category=spot"
+__all__ = ["SOURCE"]
 
 
 class _PriceFilter(Struct, frozen=True, rename="camel"):
@@ -43,4 +41,6 @@ class _Market(Entry, kw_only=True):
         self.min_notional = amounts.min_order_amt
 
 
-parse = lister(REST.around(JsonMember("list", list[Raw])), _Market)
+SOURCE: Final = source(
+    _Market, "/v5/market/instruments-info?category=spot", REST.around(JsonMember("list", list[Raw]))
+)

@@ -6,15 +6,15 @@ what shows another number than the stream is not comparable.
 
 from __future__ import annotations
 
-from urllib.parse import quote
+from typing import Final
 
 import msgspec
 from dragonfly_common.types import Side
 
 from dragonfly_venues.bybit.control import DEEPEST, REST
-from dragonfly_venues.decoding.seeds import NumberedBook, seed_parser
+from dragonfly_venues.decoding.seeds import NumberedBook, source
 
-__all__ = ["parse", "path"]
+__all__ = ["SOURCE"]
 
 
 class _Book(NumberedBook):
@@ -22,9 +22,10 @@ class _Book(NumberedBook):
     asks: Side = msgspec.field(name="a")
 
 
-parse = seed_parser(REST.of(_Book))
-
-
-def path(symbol: str) -> str:
-    """Return where the book of a symbol is had."""
-    return f"/v5/market/orderbook?category=spot&symbol={quote(symbol)}&limit={DEEPEST}"
+# 600 requests in 5 s are allowed; who exceeds them is banned for 10 min.
+SOURCE: Final = source(
+    REST.of(_Book),
+    f"/v5/market/orderbook?category=spot&symbol={{symbol}}&limit={DEEPEST}",
+    per_minute=240.0,
+    burst=20,
+)

@@ -9,13 +9,7 @@ from __future__ import annotations
 
 from dragonfly_venues.bybit import control, instruments, seed
 from dragonfly_venues.bybit.decoder import BybitDecoder, BybitSequencer
-from dragonfly_venues.venue import (
-    InstrumentSource,
-    Limits,
-    Liveness,
-    SnapshotSource,
-    Venue,
-)
+from dragonfly_venues.venue import Limits, Liveness, Venue
 
 __all__ = ["Bybit"]
 
@@ -35,10 +29,8 @@ class Bybit(Venue):
     best_prices = True
     requests = staticmethod(control.request)
     probe = staticmethod(control.ping)
-    keepalive = staticmethod(control.ping)
-    instruments = InstrumentSource(parse=instruments.parse, rest_path=instruments.REST_PATH)
-    # 600 requests in 5 s are allowed; who exceeds them is banned for 10 min.
-    snapshots = SnapshotSource(path=seed.path, parse=seed.parse, per_minute=240.0, burst=20)
+    instruments = instruments.SOURCE
+    snapshots = seed.SOURCE
     limits = Limits(
         # Arguments of 21,000 characters in all: this many of the longest names, with best prices.
         streams_per_connection=250,
@@ -47,12 +39,9 @@ class Bybit(Venue):
         requests_per_second=10.0,
         # 500 in 5 min for a domain, which replicas share.
         connects_per_minute=50.0,
-        max_frame_bytes=2**18,
     )
     # The venue hangs up after 10 min without a ping and without data.
     liveness = Liveness(
-        # The snapshot follows the acknowledgement at once.
-        first_book_timeout_s=5.0,
         # It asks for a ping every 20 s.
         keepalive_s=20.0,
     )

@@ -7,42 +7,38 @@ book of another time is not comparable unless the stream's has rested since.
 from __future__ import annotations
 
 from typing import Final
-from urllib.parse import quote
 
 import msgspec
 
-from dragonfly_venues.decoding.frames import read
-from dragonfly_venues.decoding.seeds import best_of
+from dragonfly_venues.decoding.seeds import source
 from dragonfly_venues.decoding.times import Time, stamp_us
-from dragonfly_venues.events import BookTop
 
-__all__ = ["parse", "path"]
+__all__ = ["SOURCE", "StampedBook"]
 
 _Levels = tuple[tuple[float, float, int], ...]
 
 
-class _Book(msgspec.Struct):
-    bids: _Levels
-    asks: _Levels
+class StampedBook(msgspec.Struct):
+    """A book whose time is its number, as Coinbase gives both kinds."""
+
     time: Time
 
-
-_BOOK: Final = msgspec.json.Decoder(_Book, strict=False)
-
-
-def path(symbol: str) -> str:
-    """Return where the book of a symbol is had."""
-    return f"/products/{quote(symbol)}/book?level=2"
+    @property
+    def seq(self) -> int:
+        """The number, 0 of a time that cannot be one."""
+        return stamp_us(self.time) or 0
 
 
-def parse(reply: bytes, symbol: str, depth: int) -> BookTop:
-    """Return the best `depth` levels a side.
+class _Book(StampedBook):
+    bids: _Levels
+    asks: _Levels
 
-    Raises:
-        FrameError: `reply` is no book.
-    """
-    book = read(_BOOK, reply)
-    bids, asks = (
-        tuple([(price, size) for price, size, _ in side]) for side in (book.bids, book.asks)
-    )
-    return best_of(symbol, depth, stamp_us(book.time) or 0, bids, asks)
+
+# A whole book is as large as the stream's. 10 requests a second are allowed.
+SOURCE: Final = source(
+    msgspec.json.Decoder(_Book, strict=False),
+    "/products/{symbol}/book?level=2",
+    max_reply_bytes=2**25,
+    per_minute=12.0,
+    burst=8,
+)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dragonfly_venues.coinbase import control, instruments, seed
 from dragonfly_venues.coinbase.decoder import CoinbaseDecoder, CoinbaseSequencer
-from dragonfly_venues.venue import InstrumentSource, Limits, Liveness, SnapshotSource, Venue
+from dragonfly_venues.venue import Limits, Liveness, Venue
 
 __all__ = ["Coinbase"]
 
@@ -20,12 +20,8 @@ class Coinbase(Venue):
     loss_shows = False
     decoder = CoinbaseDecoder
     requests = staticmethod(control.request)
-    # Some 700 products in 400 kB.
-    instruments = InstrumentSource(parse=instruments.parse, rest_path=instruments.REST_PATH)
-    # A whole book is as large as the stream's. 10 requests a second are allowed.
-    snapshots = SnapshotSource(
-        path=seed.path, parse=seed.parse, max_reply_bytes=2**25, per_minute=12.0, burst=8
-    )
+    instruments = instruments.SOURCE
+    snapshots = seed.SOURCE
     limits = Limits(
         # None is documented; snapshots of so many weigh some 50 MB.
         streams_per_connection=50,

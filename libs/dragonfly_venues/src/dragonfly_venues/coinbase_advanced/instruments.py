@@ -12,11 +12,9 @@ from msgspec import Raw, field
 
 from dragonfly_venues.coinbase.instruments import Product
 from dragonfly_venues.decoding.replies import JsonMember
-from dragonfly_venues.instruments import Number, lister
+from dragonfly_venues.instruments import Number, source
 
-__all__ = ["REST_PATH", "parse"]
-
-REST_PATH: Final = "/api/v3/brokerage/market/products?product_type=SPOT"
+__all__ = ["SOURCE"]
 
 
 class _Product(Product, kw_only=True):
@@ -33,4 +31,9 @@ class _Product(Product, kw_only=True):
         return super().is_spot and self.product_type == "SPOT" and not self.alias
 
 
-parse = lister(JsonMember("products", list[Raw]), _Product)
+# Some 900 products in 1.2 MB.
+SOURCE: Final = source(
+    _Product,
+    "/api/v3/brokerage/market/products?product_type=SPOT",
+    JsonMember("products", list[Raw]),
+)

@@ -6,17 +6,15 @@ Nothing numbers it: as at Coinbase Exchange, it is known by its time.
 from __future__ import annotations
 
 from typing import Final
-from urllib.parse import quote
 
 import msgspec
 from dragonfly_common.types import Side
 
-from dragonfly_venues.decoding.frames import read
-from dragonfly_venues.decoding.seeds import best_of
-from dragonfly_venues.decoding.times import Time, stamp_us
-from dragonfly_venues.events import BookTop
+from dragonfly_venues.coinbase.seed import StampedBook
+from dragonfly_venues.decoding.replies import JsonMember
+from dragonfly_venues.decoding.seeds import source
 
-__all__ = ["parse", "path"]
+__all__ = ["SOURCE"]
 
 LIMIT: Final = 100
 
@@ -26,33 +24,27 @@ class _Level(msgspec.Struct, gc=False):
     size: float
 
 
-class _Book(msgspec.Struct):
-    bids: tuple[_Level, ...]
-    asks: tuple[_Level, ...]
-    time: Time
+class _Book(StampedBook):
+    priced_bids: tuple[_Level, ...] = msgspec.field(name="bids")
+    priced_asks: tuple[_Level, ...] = msgspec.field(name="asks")
+
+    @property
+    def bids(self) -> Side:
+        return _side(self.priced_bids)
+
+    @property
+    def asks(self) -> Side:
+        return _side(self.priced_asks)
 
 
-class _Reply(msgspec.Struct):
-    pricebook: _Book
-
-
-_REPLY: Final = msgspec.json.Decoder(_Reply, strict=False)
-
-
-def path(symbol: str) -> str:
-    """Return where the book of a symbol is had."""
-    return f"/api/v3/brokerage/market/product_book?product_id={quote(symbol)}&limit={LIMIT}"
-
-
-def parse(reply: bytes, symbol: str, depth: int) -> BookTop:
-    """Return the best `depth` levels a side.
-
-    Raises:
-        FrameError: `reply` is no book.
-    """
-    book = read(_REPLY, reply).pricebook
-    return best_of(symbol, depth, stamp_us(book.time) or 0, _levels(book.bids), _levels(book.asks))
-
-
-def _levels(levels: tuple[_Level, ...]) -> Side:
+def _side(levels: tuple[_Level, ...]) -> Side:
     return tuple([(level.price, level.size) for level in levels])
+
+
+# 10 requests a second are allowed.
+SOURCE: Final = source(
+    JsonMember("pricebook", _Book),
+    f"/api/v3/brokerage/market/product_book?product_id={{symbol}}&limit={LIMIT}",
+    per_minute=60.0,
+    burst=10,
+)

@@ -8,7 +8,7 @@ from dragonfly_venues.coinbase_advanced.decoder import (
     CoinbaseAdvancedDecoder,
     CoinbaseAdvancedSequence,
 )
-from dragonfly_venues.venue import InstrumentSource, SnapshotSource, Venue
+from dragonfly_venues.venue import Venue
 
 __all__ = ["CoinbaseAdvanced"]
 
@@ -24,10 +24,8 @@ class CoinbaseAdvanced(Venue):
     decoder = CoinbaseAdvancedDecoder
     requests = staticmethod(control.request)
     greeting = (control.HEARTBEATS,)
-    # Some 900 products in 1.2 MB.
-    instruments = InstrumentSource(parse=instruments.parse, rest_path=instruments.REST_PATH)
-    # 10 requests a second are allowed.
-    snapshots = SnapshotSource(path=seed.path, parse=seed.parse, per_minute=60.0, burst=10)
+    instruments = instruments.SOURCE
+    snapshots = seed.SOURCE
     limits = Coinbase.limits
     # A heartbeat comes every second for the whole connection.
     liveness = Coinbase.liveness

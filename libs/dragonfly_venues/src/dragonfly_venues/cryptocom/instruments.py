@@ -12,11 +12,10 @@ from msgspec import Raw, field
 from dragonfly_venues.cryptocom.control import REST
 from dragonfly_venues.decoding.replies import JsonMember
 from dragonfly_venues.events import TRADING, Trading
-from dragonfly_venues.instruments import Entry, Number, lister
+from dragonfly_venues.instruments import Entry, Number, source
 
-__all__ = ["REST_PATH", "parse"]
+__all__ = ["SOURCE"]
 
-REST_PATH: Final = "/exchange/v1/public/get-instruments"
 
 _SPOT: Final = "CCY_PAIR"
 _UNTRADABLE: Final = Trading(halted=True, word="not tradable")
@@ -39,4 +38,7 @@ class _Market(Entry, kw_only=True):
         return TRADING if self.tradable else _UNTRADABLE
 
 
-parse = lister(REST.around(JsonMember("data", list[Raw])), _Market)
+# Some 800 instruments, derivatives among them; 100 requests in a second are allowed.
+SOURCE: Final = source(
+    _Market, "/exchange/v1/public/get-instruments", REST.around(JsonMember("data", list[Raw]))
+)

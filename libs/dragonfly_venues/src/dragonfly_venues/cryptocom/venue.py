@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dragonfly_venues.cryptocom import control, instruments
 from dragonfly_venues.cryptocom.decoder import CryptocomDecoder, CryptocomSequencer
-from dragonfly_venues.venue import InstrumentSource, Limits, Liveness, Venue
+from dragonfly_venues.venue import Limits, Liveness, Venue
 
 __all__ = ["Cryptocom"]
 
@@ -25,8 +25,7 @@ class Cryptocom(Venue):
     levels = control.DEPTHS[-1]
     decoder = CryptocomDecoder
     requests = staticmethod(control.request)
-    # Some 800 instruments, derivatives among them; 100 requests in a second are allowed.
-    instruments = InstrumentSource(parse=instruments.parse, rest_path=instruments.REST_PATH)
+    instruments = instruments.SOURCE
     limits = Limits(
         # More are refused, one answer for each.
         streams_per_connection=400,
@@ -35,12 +34,7 @@ class Cryptocom(Venue):
         requests_per_second=20.0,
         # In the second in which it opened a connection has only a part of what it has in others.
         pause_after_connect_s=1.0,
-        # None is documented.
-        connects_per_minute=30.0,
-        max_frame_bytes=2**18,
     )
     # It asks every 30 s, and hangs up on who has not answered three times.
-    liveness = Liveness(
-        # The snapshot comes about a second after the acknowledgement.
-        first_book_timeout_s=5.0,
-    )
+    # The snapshot comes about a second after the acknowledgement.
+    liveness = Liveness()

@@ -1,9 +1,10 @@
-"""Snapshots: the part of them that all venues share."""
+"""Whole books over REST: the part of them that all venues share."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import Protocol, TypeAlias, cast
+from urllib.parse import quote
 
 import msgspec
 from dragonfly_common.types import Side
@@ -12,29 +13,64 @@ from dragonfly_venues.decoding.frames import Decodes, read
 from dragonfly_venues.decoding.shapes import MAX_SEQ
 from dragonfly_venues.decoding.whole_tops import usable
 from dragonfly_venues.events import BookTop, FrameError
+from dragonfly_venues.venue import MAX_BOOK_BYTES, SnapshotSource
 
-__all__ = ["NumberedBook", "SeedParser", "best_of", "seed_parser"]
+__all__ = ["Numbered", "NumberedBook", "best_of", "source"]
 
-SeedParser: TypeAlias = Callable[[bytes, str, int], BookTop]
-"""See `SnapshotSource.parse`."""
+_Levels: TypeAlias = tuple[tuple[float, float, *tuple[object, ...]], ...]
+"""Price, amount, and what else the levels of one venue have, all of them alike."""
+
+
+class Numbered(Protocol):
+    """A whole book of a reply, with its number among those of the stream."""
+
+    @property
+    def seq(self) -> int: ...
+    @property
+    def bids(self) -> _Levels: ...
+    @property
+    def asks(self) -> _Levels: ...
 
 
 class NumberedBook(msgspec.Struct):
-    """A whole book of a reply. A venue's own says how the reply spells it."""
+    """One of plain levels. A venue's own says how the reply spells it."""
 
     seq: int
     bids: Side
     asks: Side
 
 
-def seed_parser(decoder: Decodes[NumberedBook]) -> SeedParser:
-    """Return what reads the best levels of a reply that is a whole book with its number."""
+def source(
+    replies: Decodes[Numbered],
+    path: str,
+    *,
+    spell: Callable[[str], str] = str,
+    per_minute: float,
+    burst: int,
+    levels: int | None = None,
+    max_reply_bytes: int = MAX_BOOK_BYTES,
+) -> SnapshotSource:
+    """Return where a venue gives whole books.
+
+    Args:
+        replies: Decodes a reply to its book.
+        path: Of a book, with `{symbol}` where the symbol stands.
+        spell: Makes of a stream's symbol what REST calls it.
+        per_minute: See `SnapshotSource`; likewise all that follow.
+    """
 
     def parse(reply: bytes, symbol: str, depth: int) -> BookTop:
-        book = read(decoder, reply)
-        return best_of(symbol, depth, book.seq, book.bids, book.asks)
+        book = read(replies, reply)
+        return best_of(symbol, depth, book.seq, _plain(book.bids), _plain(book.asks))
 
-    return parse
+    return SnapshotSource(
+        path=lambda symbol: path.format(symbol=quote(spell(symbol))),
+        parse=parse,
+        per_minute=per_minute,
+        burst=burst,
+        levels=levels,
+        max_reply_bytes=max_reply_bytes,
+    )
 
 
 def best_of(symbol: str, depth: int, seq: int, bids: Side, asks: Side) -> BookTop:
@@ -52,3 +88,9 @@ def best_of(symbol: str, depth: int, seq: int, bids: Side, asks: Side) -> BookTo
         usable(bids, depth, falling=True),
         usable(asks, depth, falling=False),
     )
+
+
+def _plain(levels: _Levels) -> Side:
+    if not levels or len(levels[0]) == 2:
+        return cast("Side", levels)
+    return tuple([level[:2] for level in levels])

@@ -12,11 +12,9 @@ from msgspec import Raw, field
 
 from dragonfly_venues.decoding.replies import JsonMember
 from dragonfly_venues.events import TRADING, Trading
-from dragonfly_venues.instruments import LONGEST_WORD, Entry, Number, lister
+from dragonfly_venues.instruments import LONGEST_WORD, Entry, Number, source
 
-__all__ = ["REST_PATH", "parse"]
-
-REST_PATH: Final = "/api/v2/public/get_instruments?currency=any&kind=spot"
+__all__ = ["SOURCE"]
 
 
 class _Market(Entry, kw_only=True):
@@ -35,4 +33,8 @@ class _Market(Entry, kw_only=True):
         return TRADING if self.is_active else halted
 
 
-parse = lister(JsonMember("result", list[Raw]), _Market)
+SOURCE: Final = source(
+    _Market,
+    "/api/v2/public/get_instruments?currency=any&kind=spot",
+    JsonMember("result", list[Raw]),
+)

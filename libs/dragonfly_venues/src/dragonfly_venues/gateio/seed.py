@@ -7,13 +7,12 @@ number the book has left behind is not comparable, so that mostly markets that r
 from __future__ import annotations
 
 from typing import Final
-from urllib.parse import quote
 
 import msgspec
 
-from dragonfly_venues.decoding.seeds import NumberedBook, seed_parser
+from dragonfly_venues.decoding.seeds import NumberedBook, source
 
-__all__ = ["parse", "path"]
+__all__ = ["SOURCE"]
 
 LIMIT: Final = 100
 
@@ -22,9 +21,10 @@ class _Book(NumberedBook):
     seq: int = msgspec.field(name="id")
 
 
-parse = seed_parser(msgspec.json.Decoder(_Book, strict=False))
-
-
-def path(symbol: str) -> str:
-    """Return where the book of a symbol is had, with its number."""
-    return f"/api/v4/spot/order_book?currency_pair={quote(symbol)}&limit={LIMIT}&with_id=true"
+# 200 requests in 10 s are allowed.
+SOURCE: Final = source(
+    msgspec.json.Decoder(_Book, strict=False),
+    f"/api/v4/spot/order_book?currency_pair={{symbol}}&limit={LIMIT}&with_id=true",
+    per_minute=240.0,
+    burst=20,
+)

@@ -4,13 +4,7 @@ from __future__ import annotations
 
 from dragonfly_venues.gateio import control, instruments, seed
 from dragonfly_venues.gateio.decoder import GateioDecoder, GateioSequencer
-from dragonfly_venues.venue import (
-    InstrumentSource,
-    Limits,
-    Liveness,
-    SnapshotSource,
-    Venue,
-)
+from dragonfly_venues.venue import Limits, Liveness, Venue
 
 __all__ = ["Gateio"]
 
@@ -29,27 +23,21 @@ class Gateio(Venue):
     decoder = GateioDecoder
     requests = staticmethod(control.request)
     probe = staticmethod(control.ping)
-    keepalive = staticmethod(control.ping)
     stamp = staticmethod(control.stamp)
-    # Some 2300 markets in 800 kB.
-    instruments = InstrumentSource(parse=instruments.parse, rest_path=instruments.REST_PATH)
+    instruments = instruments.SOURCE
     # No checksum is sent. Best prices are samples (10 ms), numbered like the books (20 ms, or 100
     # where they are deep): between two of them a book may differ, so that they are no audit.
     best_prices = True
-    # 200 requests in 10 s are allowed.
-    snapshots = SnapshotSource(path=seed.path, parse=seed.parse, per_minute=240.0, burst=20)
+    snapshots = seed.SOURCE
     limits = Limits(
         # None is documented; 385 pairs in one burst on one socket were served.
         streams_per_connection=300,
         symbols_per_request=control.SYMBOLS_PER_REQUEST,
         requests_per_second=10.0,
-        connects_per_minute=30.0,
         max_frame_bytes=2**20,
     )
     # Books that rest were silent for 23 s.
     liveness = Liveness(
-        # The whole book follows the acknowledgement at once.
-        first_book_timeout_s=5.0,
         # Who has subscribed to nothing and says nothing is cut after 30 s, others after 60 s.
         keepalive_s=15.0,
     )

@@ -2,35 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from dragonfly_venues.gemini import control, instruments
 from dragonfly_venues.gemini.decoder import GeminiChangesDecoder, GeminiDecoder, GeminiSequencer
-from dragonfly_venues.venue import (
-    AuditSources,
-    Decoder,
-    InstrumentSource,
-    Limits,
-    Liveness,
-    Venue,
-)
+from dragonfly_venues.venue import AuditSources, Limits, Liveness, Venue
 
 __all__ = ["Gemini"]
 
 
-class Gemini(Venue):
-    """The `Venue` of Gemini spot."""
+class _Spot(Venue):
+    """The rules that hold by whatever channel the books come."""
 
     name = "gemini"
     checked = "The whole books of the older socket (2021-06); single messages of this one."
     ws_url = "wss://ws.gemini.com"
     rest_url = "https://api.gemini.com"
-    levels: int | None = control.TOPS[-1]
-    decoder: Callable[[int], Decoder] = GeminiDecoder
-    requests = staticmethod(control.request)
     probe = staticmethod(control.ping)
-    # Some 350 markets in 90 kB; 120 requests a minute are allowed.
-    instruments = InstrumentSource(parse=instruments.parse, rest_path=instruments.REST_PATH)
+    instruments = instruments.SOURCE
     # Best prices come in real time, numbered like the books; REST's books have no number.
     audits = AuditSources(bbo=True)
     best_prices = True
@@ -45,22 +32,24 @@ class Gemini(Venue):
         max_frame_bytes=2**22,
     )
     # Changes of books that rest were silent for 28 s.
-    liveness = Liveness(
-        # Whole tops come every 100 ms, and changes begin with the whole book.
-        first_book_timeout_s=5.0,
-    )
-
-    def at(self, depth: int) -> Venue:
-        """Return the venue by its changes where whole tops are not deep enough."""
-        return self if depth <= control.TOPS[-1] else _GeminiChanges()
+    # Whole tops come every 100 ms, and changes begin with the whole book.
+    liveness = Liveness()
 
 
-class _GeminiChanges(Gemini):
+class _GeminiChanges(_Spot):
     """Gemini by the changes of whole books, which begin in the stream."""
 
     rules = GeminiSequencer
     # Of whole books, and not of their best N: what lies beyond N would be unknown.
     ws_path = "/?snapshot=-1"
-    levels = None
     decoder = GeminiChangesDecoder
     requests = staticmethod(control.request_changes)
+
+
+class Gemini(_Spot):
+    """The `Venue` of Gemini spot."""
+
+    levels = control.TOPS[-1]
+    decoder = GeminiDecoder
+    requests = staticmethod(control.request)
+    deeper = _GeminiChanges

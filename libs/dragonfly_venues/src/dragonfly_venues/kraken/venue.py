@@ -57,8 +57,6 @@ class Kraken(Venue):
     liveness = Liveness(
         # A heartbeat comes every second when nothing else does.
         probe_after_s=1.5,
-        # The snapshot follows the acknowledgement at once.
-        first_book_timeout_s=5.0,
     )
 
     def at(self, depth: int) -> Venue:

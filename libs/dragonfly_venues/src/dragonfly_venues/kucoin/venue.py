@@ -4,14 +4,7 @@ from __future__ import annotations
 
 from dragonfly_venues.kucoin import control, endpoint, instruments, seed
 from dragonfly_venues.kucoin.decoder import KucoinDecoder, KucoinSequencer
-from dragonfly_venues.venue import (
-    EndpointSource,
-    InstrumentSource,
-    Limits,
-    Liveness,
-    SnapshotSource,
-    Venue,
-)
+from dragonfly_venues.venue import EndpointSource, Limits, Liveness, Venue
 
 __all__ = ["Kucoin"]
 
@@ -27,22 +20,16 @@ class Kucoin(Venue):
     decoder = KucoinDecoder
     requests = staticmethod(control.request)
     probe = staticmethod(control.ping)
-    keepalive = staticmethod(control.ping)
     endpoint = EndpointSource(rest_path=endpoint.REST_PATH, parse=endpoint.parse)
     welcomes = True
-    # Some 1300 markets in 700 kB.
-    instruments = InstrumentSource(parse=instruments.parse, rest_path=instruments.REST_PATH)
-    # A book of a hundred levels weighs 2 of the 2000 in 30 s that an address has: 6 %.
-    snapshots = SnapshotSource(
-        path=seed.path, parse=seed.parse, levels=seed.LEVELS, per_minute=120.0, burst=30
-    )
+    instruments = instruments.SOURCE
+    snapshots = seed.SOURCE
     limits = Limits(
         # 300 to 400 topics, depending on the page of the docs.
         streams_per_connection=300,
         symbols_per_request=control.SYMBOLS_PER_REQUEST,
         # 100 in 10 s, pings included.
         requests_per_second=8.0,
-        connects_per_minute=30.0,
         max_frame_bytes=2**20,
         # A token is good for 24 h.
         connection_lifetime_s=23.5 * 3600,

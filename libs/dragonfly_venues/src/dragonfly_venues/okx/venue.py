@@ -5,13 +5,7 @@ from __future__ import annotations
 from dragonfly_venues.decoding.arguments import ping
 from dragonfly_venues.okx import control, instruments, seed
 from dragonfly_venues.okx.decoder import WINDOW, OkxDecoder, OkxSequencer
-from dragonfly_venues.venue import (
-    InstrumentSource,
-    Limits,
-    Liveness,
-    SnapshotSource,
-    Venue,
-)
+from dragonfly_venues.venue import Limits, Liveness, Venue
 
 __all__ = ["Okx"]
 
@@ -29,13 +23,12 @@ class Okx(Venue):
     decoder = OkxDecoder
     requests = staticmethod(control.request)
     probe = staticmethod(ping)
-    # Some 700 markets in 400 kB; 20 requests in 2 s are allowed.
-    instruments = InstrumentSource(parse=instruments.parse, rest_path=instruments.REST_PATH)
+    instruments = instruments.SOURCE
     best_prices_apart = (
         "`bbo-tbt` comes every 10 ms, but `seqId`s are promised to agree within one channel alone"
     )
-    # Its checksum has been 0 since June 2026. 40 requests in 2 s are allowed.
-    snapshots = SnapshotSource(path=seed.path, parse=seed.parse, per_minute=240.0, burst=20)
+    # Its checksum has been 0 since June 2026.
+    snapshots = seed.SOURCE
     limits = Limits(
         # "Recommended: fewer than 30 book channels on a connection."
         streams_per_connection=30,
@@ -49,7 +42,4 @@ class Okx(Venue):
         max_frame_bytes=2**20,
     )
     # The venue hangs up after 30 s in which neither side said anything.
-    liveness = Liveness(
-        # The snapshot follows the acknowledgement at once.
-        first_book_timeout_s=5.0,
-    )
+    liveness = Liveness()

@@ -259,8 +259,9 @@ class VenueSubscriber:
         return None if self._venue.probe is None else self._venue.probe(self._next_id())
 
     def keepalive(self) -> str | None:
-        """Return the frame that the venue wants by the clock, or None where it wants none."""
-        return None if self._venue.keepalive is None else self._venue.keepalive(self._next_id())
+        """Return the frame that a venue wants by the clock which wants one, if it has one."""
+        write = self._venue.keepalive or self._venue.probe
+        return None if write is None else write(self._next_id())
 
     def turn(self, now: float) -> Turn:
         """Return what is to be done now. Call it again after `due_in` seconds, or after news."""
