@@ -80,11 +80,12 @@ async def demonstrate(
     if seconds is None and not console.is_terminal and scene == "ladder":
         seconds = SECONDS_WITHOUT_TERMINAL
     ticker = Ticker()
+    page: list[str] = []
     show = _find_scene(scene)(
         options.instruments,
         seconds=seconds,
         console=console,
-        notices=lambda: ticker.lines,
+        notices=lambda: [*ticker.lines, *page],
         svg=svg,
     )
     console.print("Starting the venues' simulator and the three layers …", style="dim")
@@ -112,6 +113,8 @@ async def demonstrate(
                     else replace(asked, web=ANY_PORT)
                 )
         console.print(_where(options, system), style="dim", soft_wrap=True)
+        if console.is_terminal and not console.is_dumb_terminal:  # where the ladder hides that
+            page.append(f"the page is {system.web}")
         await _while_it_runs(system, asyncio.ensure_future(show(system.gateway)))
 
 
