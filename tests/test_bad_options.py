@@ -91,6 +91,10 @@ MISTAKES: list[tuple[tuple[str, ...], str]] = [
     (("watch", "ETHBTC", "--seconds=1"), "ETHBTC"),
     (("watch", "--seconds=1e18"), "seconds"),
     (("watch", "--gateway=127.0.0.1:1", "--svg=/proc/x.svg"), "/proc/x.svg"),
+    (
+        ("liquidate", "ETH-BTC", "sell", "1", "--gateway=127.0.0.1:1", "--svg=/proc/x.svg"),
+        "/proc/x.svg",
+    ),
 ]
 
 

@@ -34,6 +34,7 @@ from terminal.order_screen import (
     plan_lines,
 )
 from terminal.text import told_as_json
+from terminal.watch import check_picture
 
 __all__ = ["Manner", "NotFilledError", "history_of", "show_analysis", "work"]
 
@@ -68,8 +69,9 @@ async def work(client: DragonflyClient, ticket: Ticket, manner: Manner, console:
 
     Raises:
         NotFilledError: something is left at the end.
-        ClientError: the gateway or the engine says no.
+        ClientError: the gateway or the engine says no, or no picture can be left.
     """
+    check_picture(manner.svg)
     say = _silent if manner.prints_json else _say
     estimate = await client.estimate(ticket)
     for line in plan_lines(ticket, estimate, time.time_ns()):
