@@ -23,6 +23,7 @@ import pytest
 from dragonfly_common.cli import main as dragonfly
 from patience import PATIENCE_S
 from system import System
+from venue_simulator.faults import FaultKind
 
 ROOT: Final = Path(__file__).parents[1]
 PAGES: Final = (
@@ -133,6 +134,51 @@ def test_every_target_and_file_that_is_shown_exists() -> None:
             assert target in TARGETS, (place, text)
         for path in re.findall(r"(?:^|[ =])((?:deploy|bench|libs)/[\w./-]+)", text):
             assert (ROOT / path).exists(), (place, text)
+
+
+def test_what_the_prose_names_exists() -> None:
+    """Options, variables and metrics between backticks."""
+    options, variables = map(set, zip(*_options(dragonfly, click.Context(dragonfly)), strict=True))
+    options |= {"--profile", "--replicas", "--strict"}  # of Compose, kubectl and mypy
+    tools = [
+        path.read_text() for part in ("bench", "tests") for path in (ROOT / part).rglob("*.py")
+    ]
+    options |= set(re.findall(r'"(--[a-z][a-z-]+)"', "\n".join(tools)))
+    for pattern in ("compose*.yaml", "deploy/*/*.yaml", "*/*/src/**/*.py"):
+        for path in ROOT.glob(pattern):
+            variables |= set(re.findall(r"DRAGONFLY_[A-Z_]+", path.read_text()))
+    metrics = "\n".join(_site_pages().metrics())
+    others = {path.parent.name for path in ROOT.glob("*/*/src/*/__init__.py")}
+    others |= {"dragonfly_front"}  # a network
+    for page in PAGES:
+        text = (ROOT / page).read_text()
+        prose = re.sub(r"^ *```.*?^ *```", "", text, flags=re.DOTALL | re.MULTILINE)
+        spans = " ".join(re.findall(r"`([^`]+)`", prose))
+        named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", spans))
+        assert named <= options, (page, named - options)
+        named = set(re.findall(r"DRAGONFLY_[A-Z_]+", spans))
+        assert named <= variables, (page, named - variables)
+        for name in set(re.findall(r"(?<![/\w.])dragonfly_\w+", spans)) - others:
+            found = f"`{name}" if name.endswith("_") else f"`{name}`"
+            assert found in metrics, (page, name)
+
+
+def test_every_fault_is_told_of() -> None:
+    told = (ROOT / "services/venue_simulator/README.md").read_text()
+    assert [kind for kind in FaultKind if f"`{kind}`" not in told] == []
+
+
+def _options(command: click.Command, context: click.Context) -> Iterator[tuple[str, str]]:
+    """Yield the name and the variable of each option there is."""
+    for parameter in command.params:
+        if isinstance(parameter, click.Option):
+            for name in (*parameter.opts, *parameter.secondary_opts):
+                yield name, str(parameter.envvar)
+    if isinstance(command, click.Group):
+        for part in command.list_commands(context):
+            found = command.get_command(context, part)
+            assert found is not None
+            yield from _options(found, click.Context(found, context))
 
 
 def test_the_reference_has_every_command_and_metric(tmp_path: Path) -> None:
