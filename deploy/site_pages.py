@@ -1,6 +1,7 @@
-"""Write docs/reference from what commands, metrics and protos say of themselves.
+"""Lay the pages of the site with a reference of commands, metrics and protos; check its links.
 
-.venv/bin/python deploy/reference.py [--check]
+.venv/bin/python deploy/site_pages.py lay FOLDER
+.venv/bin/python deploy/site_pages.py check FOLDER
 """
 
 from __future__ import annotations
