@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import IntEnum
 from typing import Final
 
 from dragonfly_fix.codec import Field, FixMessage, encode_fields
 from dragonfly_fix.dictionary import RejectReason
 
-__all__ = ["business_reject_body", "reject_body", "reject_route"]
+__all__ = ["BusinessReason", "business_reject_body", "reject_body", "reject_route"]
 
 LONGEST_REF: Final = 20
 """Bytes of an unknown MsgType (35) that are said back."""
 
 _REVERSED: Final = {115: 128, 116: 129, 144: 145, 128: 115, 129: 116, 145: 144}
 """Where a Reject is routed to, by the tag that says where the message came from."""
+
+
+class BusinessReason(IntEnum):
+    """BusinessRejectReason (380)."""
+
+    OTHER = 0
+    UNKNOWN_SECURITY = 2
+    UNSUPPORTED_TYPE = 3
+    NOT_AVAILABLE = 4
+    NOT_AUTHORISED = 6
 
 
 def reject_body(

@@ -21,7 +21,7 @@ from dragonfly_fix.dictionary import InvalidMessageError, RejectReason
 from dragonfly_fix.fix44 import MsgType
 from dragonfly_fix.gaps import MOST_TIMES, Gap
 from dragonfly_fix.outgoing import Outgoing
-from dragonfly_fix.rejects import business_reject_body, reject_body, reject_route
+from dragonfly_fix.rejects import BusinessReason, business_reject_body, reject_body, reject_route
 from dragonfly_fix.session_state import SessionEvent, SessionState, next_state
 from dragonfly_fix.session_terms import (
     Answered,
@@ -41,9 +41,6 @@ __all__ = ["CUT_AFTER", "FixSession", "sent_ns"]
 AWAITING, LOGON_SENT, ACTIVE, LEAVING, CLOSING, ENDED = SessionState
 HEARS: Final = frozenset({ACTIVE, LEAVING})
 """The states in which a message of the other side counts."""
-
-UNSUPPORTED_TYPE: Final = 3
-"""BusinessRejectReason (380)."""
 
 TEST_AFTER: Final = 1.2
 """Heartbeat intervals of silence until a TestRequest is sent."""
@@ -288,8 +285,8 @@ class FixSession(ABC):
             case MsgType.LOGON:
                 raise InvalidMessageError(RejectReason.OTHER)
             case kind if kind not in self._rules.dictionary.messages:
-                text = "Unsupported Message Type"
-                body = business_reject_body(message, UNSUPPORTED_TYPE, text)
+                reason, text = BusinessReason.UNSUPPORTED_TYPE, "Unsupported Message Type"
+                body = business_reject_body(message, reason, text)
                 self._send(MsgType.BUSINESS_REJECT, body, kept=True)
             case _:
                 yield Received(message)

@@ -35,10 +35,8 @@ from fix_gateway.access import Logons
 from fix_gateway.door import Visit
 from fix_gateway.requests import LONGEST_ID
 
-__all__ = ["NOT_AUTHORISED", "Arrival", "CustomerSession", "Customers", "Service"]
+__all__ = ["Arrival", "CustomerSession", "Customers", "Service"]
 
-NOT_AUTHORISED: Final = 6
-"""BusinessRejectReason (380)."""
 IDS: Final = (11, 262, 320, 324, 584)
 """The tags by which messages name themselves."""
 

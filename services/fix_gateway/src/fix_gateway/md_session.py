@@ -18,6 +18,7 @@ from dragonfly_common.errors import DecodeError
 from dragonfly_common.topics import ViewKind
 from dragonfly_fix.codec import FixMessage
 from dragonfly_fix.connection import FixConnection
+from dragonfly_fix.rejects import BusinessReason
 from dragonfly_fix.store import MemoryStore, Store
 from dragonfly_views import counters as views_counters
 from dragonfly_views.accounts import Caller
@@ -27,7 +28,7 @@ from dragonfly_views.tokens import MARKET_DATA, TRADE
 from dragonfly_views.views import Views
 
 from fix_gateway import counters
-from fix_gateway.customers import NOT_AUTHORISED, CustomerSession
+from fix_gateway.customers import CustomerSession
 from fix_gateway.requests import (
     SNAPSHOT,
     UNSUBSCRIBE,
@@ -48,15 +49,10 @@ from fix_gateway.subscriptions import BookTeller, Subscription, Teller, VenueTel
 
 __all__ = ["AT_ORDERS", "NO_ENGINE", "CustomerLimits", "FixMarket", "MarketDataSession"]
 
-OTHER: Final = 0
-UNKNOWN_SECURITY: Final = 2
-UNSUPPORTED_TYPE: Final = 3
-NOT_AVAILABLE: Final = 4
-"""BusinessRejectReason (380)."""
-BUSINESS_REASONS: Final[Mapping[RefusalCode, int]] = {
-    RefusalCode.NOT_FOUND: UNKNOWN_SECURITY,
-    RefusalCode.UNKNOWN_CALLER: NOT_AUTHORISED,
-    RefusalCode.UNAVAILABLE: NOT_AVAILABLE,
+BUSINESS_REASONS: Final[Mapping[RefusalCode, BusinessReason]] = {
+    RefusalCode.NOT_FOUND: BusinessReason.UNKNOWN_SECURITY,
+    RefusalCode.UNKNOWN_CALLER: BusinessReason.NOT_AUTHORISED,
+    RefusalCode.UNAVAILABLE: BusinessReason.NOT_AVAILABLE,
 }
 NOT_FOR_MARKET_DATA: Final = "the token is not for market data: ask for the scope md"
 NOT_FOR_ORDERS: Final = "the token is not for orders: ask for the scope trade"
@@ -147,11 +143,13 @@ class MarketDataSession(CustomerSession):
     def take(self, message: FixMessage) -> None:
         if message.type in ORDER_MESSAGES:
             if TRADE in self.caller.scopes:
-                self.refuse(message, NOT_AVAILABLE, self._market.where_orders_go)
+                self.refuse(message, BusinessReason.NOT_AVAILABLE, self._market.where_orders_go)
             else:
-                self.refuse(message, NOT_AUTHORISED, NOT_FOR_ORDERS)
+                self.refuse(message, BusinessReason.NOT_AUTHORISED, NOT_FOR_ORDERS)
         elif message.type not in {b"V", b"e", b"x"}:
-            self.refuse(message, UNSUPPORTED_TYPE, "this message is not for a gateway")
+            self.refuse(
+                message, BusinessReason.UNSUPPORTED_TYPE, "this message is not for a gateway"
+            )
         elif message.type == b"V":
             self._take_market_data_request(message)
         else:
@@ -379,4 +377,4 @@ class MarketDataSession(CustomerSession):
         self._say(b"Y", refusal(request, error))
 
     def refuse_for(self, message: FixMessage, error: CallRefusedError) -> None:
-        self.refuse(message, BUSINESS_REASONS.get(error.code, OTHER), error.sentence)
+        self.refuse(message, BUSINESS_REASONS.get(error.code, BusinessReason.OTHER), error.sentence)

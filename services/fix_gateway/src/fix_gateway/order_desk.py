@@ -26,6 +26,7 @@ from dragonfly_common.bus import ChannelClient, Keys
 from dragonfly_common.clock import Clock
 from dragonfly_fix.codec import FixMessage, encode_fields
 from dragonfly_fix.connection import FixConnection
+from dragonfly_fix.rejects import BusinessReason
 from dragonfly_fix.sqlite_store import SqliteStore
 from dragonfly_orders.front_end import PATIENCE_S, AnswerOverdueError, FrontEnd, new_command_id
 from dragonfly_orders.messages import (
@@ -51,6 +52,7 @@ from fix_gateway.order_reports import (
     ExecType,
     FixOrder,
     PendingChange,
+    UnchangedFor,
     execution,
     refusal_of_change,
     refusal_of_order,
@@ -74,15 +76,6 @@ LONGEST_NAME: Final = 50
 """Of CompIDs and ClOrdIDs, in characters."""
 DAY: Final = timedelta(days=1)
 
-OTHER: Final = 0
-UNSUPPORTED_TYPE: Final = 3
-NOT_AVAILABLE: Final = 4
-"""BusinessRejectReason (380)."""
-UNKNOWN_ORDER: Final = 1
-ALREADY_PENDING: Final = 3
-DUPLICATE: Final = 6
-OTHERWISE: Final = 99
-"""CxlRejReason (102)."""
 ONE_SYMBOL: Final = b"1"
 ALL_ORDERS: Final = b"7"
 """MassCancelRequestType (530); of MassStatusReqType (585) too: 7 all orders, and 1 one symbol."""
@@ -94,8 +87,8 @@ ORDER_REASONS: Final[Mapping[AnswerCode, int]] = {
     AnswerCode.OUT_OF_RANGE: RejectedFor.QUANTITY,
 }
 CHANGE_REASONS: Final[Mapping[AnswerCode, int]] = {
-    AnswerCode.NOT_FOUND: UNKNOWN_ORDER,
-    AnswerCode.FAILED_PRECONDITION: 0,
+    AnswerCode.NOT_FOUND: UnchangedFor.UNKNOWN_ORDER,
+    AnswerCode.FAILED_PRECONDITION: UnchangedFor.TOO_LATE,
 }
 ENGINE_AWAY: Final = "the execution engine is away: nothing was done, try again later"
 REAL_WITHOUT_TOKENS: Final = (
@@ -140,7 +133,7 @@ class OrderSession(CustomerSession):
         self._desk.take(self, message)
 
     def refuse_for(self, message: FixMessage, error: CallRefusedError) -> None:
-        self.refuse(message, OTHER, error.sentence)
+        self.refuse(message, BusinessReason.OTHER, error.sentence)
 
     def on_logged_on(self) -> None:
         self._desk.is_back(self)
@@ -259,7 +252,7 @@ class OrderDesk:
                 self._take_mass_status_request(session, message)
             case _:
                 text = "this session is for orders: market data is at TargetCompID DRAGONFLY-MD"
-                session.refuse(message, UNSUPPORTED_TYPE, text)
+                session.refuse(message, BusinessReason.UNSUPPORTED_TYPE, text)
 
     def _take_order(self, session: OrderSession, message: FixMessage) -> None:
         comp_id, name = session.comp_id, _text(message, 11)
@@ -283,7 +276,7 @@ class OrderDesk:
                 refuse(RejectedFor.DUPLICATE, text)
             return
         if why := self._why_not():
-            session.refuse(message, NOT_AVAILABLE, why)
+            session.refuse(message, BusinessReason.NOT_AVAILABLE, why)
             return
         client_id = f"{self.store.day}:{name}"
         own_id = order_id(owner_by_fix(comp_id), client_id)
@@ -315,26 +308,32 @@ class OrderDesk:
         known = self.store.find(comp_id, name, today=True)
         if not _is_name(name):
             text = f"ClOrdID (11): give 1 to {LONGEST_NAME} printable characters without blanks"
-            refuse(OTHERWISE, text)
+            refuse(UnchangedFor.OTHER, text)
         elif known is not None and known is order and message.get(97) == b"Y":
             self._tell_status(known)
         elif known is not None:
-            refuse(DUPLICATE, f"ClOrdID (11) {name} was used today: give each request a new one")
+            refuse(
+                UnchangedFor.DUPLICATE,
+                f"ClOrdID (11) {name} was used today: give each request a new one",
+            )
         elif order is None:
-            refuse(UNKNOWN_ORDER, f"no order has the ClOrdID {orig}: OrigClOrdID (41)")
+            refuse(UnchangedFor.UNKNOWN_ORDER, f"no order has the ClOrdID {orig}: OrigClOrdID (41)")
         elif not order.open:
-            refuse(0, "the order is over")
+            refuse(UnchangedFor.TOO_LATE, "the order is over")
         elif order.pending is not None or order.state is OrderState.CANCELLING:
-            refuse(ALREADY_PENDING, "an earlier request for this order is not answered so far")
+            refuse(
+                UnchangedFor.ALREADY_PENDING,
+                "an earlier request for this order is not answered so far",
+            )
         elif (_text(message, 55), _text(message, 54)) != (order.symbol, order.side):
-            refuse(OTHERWISE, "Symbol (55) and Side (54) are not those of the order")
+            refuse(UnchangedFor.OTHER, "Symbol (55) and Side (54) are not those of the order")
         elif why := self._why_not():
-            session.refuse(message, NOT_AVAILABLE, why)
+            session.refuse(message, BusinessReason.NOT_AVAILABLE, why)
         else:
             try:
                 wish = Cancel(order.order_id) if change.cancels else read_change(message, order)
             except OrderRefusedError as error:
-                refuse(OTHERWISE, error.sentence)
+                refuse(UnchangedFor.OTHER, error.sentence)
                 return
             resumes = isinstance(wish, Resume)
             with self._durably():
@@ -347,7 +346,7 @@ class OrderDesk:
     def _take_mass_cancel(self, session: OrderSession, message: FixMessage) -> None:
         kind = message.get(530) or b""
         if why := self._why_not():
-            session.refuse(message, NOT_AVAILABLE, why)
+            session.refuse(message, BusinessReason.NOT_AVAILABLE, why)
             return
         fields = [(11, message.get(11) or b""), (37, new_command_id().encode()), (530, kind)]
         with self._durably():
@@ -376,7 +375,9 @@ class OrderDesk:
     def _take_mass_status_request(self, session: OrderSession, message: FixMessage) -> None:
         request, kind = message.get(584) or b"", message.get(585)
         if kind not in {ONE_SYMBOL, ALL_ORDERS}:
-            session.refuse(message, OTHER, "MassStatusReqType (585) must be 1 (one symbol) or 7")
+            session.refuse(
+                message, BusinessReason.OTHER, "MassStatusReqType (585) must be 1 (one symbol) or 7"
+            )
             return
         orders = self._asked_for(session, message, by_symbol=kind == ONE_SYMBOL)
         with self._durably():
@@ -468,7 +469,7 @@ class OrderDesk:
                 body = execution(order, ExecType.REFUSED, exec_id, now_ns, text, extra=extra)
             elif pending is not None and pending.command == command.id:
                 order.pending = None
-                reason = CHANGE_REASONS.get(answer.code, OTHERWISE)
+                reason = CHANGE_REASONS.get(answer.code, UnchangedFor.OTHER)
                 body = refusal_of_change(order, pending, reason, text, now_ns)
             else:
                 return

@@ -23,6 +23,7 @@ __all__ = [
     "ExecType",
     "FixOrder",
     "PendingChange",
+    "UnchangedFor",
     "execution",
     "refusal_of_change",
     "refusal_of_order",
@@ -36,8 +37,6 @@ NO_ORDER: Final = b"NONE"
 ZERO: Final = Decimal(0)
 PRECISION: Final = Context(prec=18)
 """Digits that a number is told with."""
-TOO_LATE: Final = 0
-"""CxlRejReason (102)."""
 EXCHANGE_FEE: Final = b"4"
 """MiscFeeType (139)."""
 REMOVED_LIQUIDITY: Final = b"2"
@@ -61,6 +60,16 @@ class ExecType:
     PENDING_REPLACE: Final = b"E"
     TRADE: Final = b"F"
     STATUS: Final = b"I"
+
+
+class UnchangedFor:
+    """CxlRejReason (102)."""
+
+    TOO_LATE: Final = 0
+    UNKNOWN_ORDER: Final = 1
+    ALREADY_PENDING: Final = 3
+    DUPLICATE: Final = 6
+    OTHER: Final = 99
 
 
 class PendingChange(msgspec.Struct, frozen=True):
@@ -176,7 +185,9 @@ def _take_state(
         if status == ExecType.CANCELLED and names is not None:
             order.cl_ord_id = names.cl_ord_id
         elif pending is not None:
-            yield refusal_of_change(order, pending, TOO_LATE, "the order is over", report.ts)
+            yield refusal_of_change(
+                order, pending, UnchangedFor.TOO_LATE, "the order is over", report.ts
+            )
             names = None
         if status == ExecType.FILLED:
             return  # its last fill has said so
