@@ -21,7 +21,6 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import ClassVar, Final
-from urllib.parse import urlsplit
 
 import structlog
 from dragonfly_common.clock import Clock
@@ -29,6 +28,7 @@ from dragonfly_common.errors import ConfigError
 from dragonfly_common.pace import TokenBucket
 
 from dragonfly_venues.events import FrameError
+from dragonfly_venues.order_entry.addresses import order_url
 from dragonfly_venues.order_entry.keys import read_account_keys
 from dragonfly_venues.order_entry.venue_time import VenueTime
 from dragonfly_venues.orders import (
@@ -63,13 +63,11 @@ from dragonfly_venues.transport import (
     UnresponsiveError,
     VenueProtocolError,
     build_client,
-    check_url,
     exchange,
     foreseen,
     trusted,
 )
 from dragonfly_venues.transport.backoff import Backoff
-from dragonfly_venues.transport.proxies import is_private
 
 __all__ = ["LineEntry", "RefusedQuestionError", "TooLateError"]
 
@@ -127,13 +125,10 @@ class LineEntry(OrderEntry):
         self._clock = clock
         self._on_event = on_event
         self._keys = read_account_keys(settings.key_file, self.venue)
-        self._base, self._rest_base = (
-            self._address(settings, option, given or own, schemes)
-            for option, given, own, schemes in (
-                ("--ws-url", settings.ws_url, self.ws_url, STREAM_SCHEMES),
-                ("--rest-url", settings.rest_url, self.rest_url, REST_SCHEMES),
-            )
-        )
+        real_url = self.rest_url if settings.paper else None
+        ws_url, rest_url = settings.ws_url or self.ws_url, settings.rest_url or self.rest_url
+        self._base = order_url(ws_url, "--ws-url", STREAM_SCHEMES, self.venue, real_url)
+        self._rest_base = order_url(rest_url, "--rest-url", REST_SCHEMES, self.venue, real_url)
         if self._keys.tier:
             self._take_tier(self._keys.tier, settings.key_file)
         self._trust = trusted(settings.ca_file)
@@ -518,32 +513,3 @@ class LineEntry(OrderEntry):
             known = ", ".join(self.tiers) or "none: leave it out"
             raise ConfigError(f"{where} names the tier {tier[:40]!r}; {self.venue} has {known}")
         self.places_per_second, self.questions_per_second, self.questions_at_once = self.tiers[tier]
-
-    def _address(
-        self, settings: EntrySettings, option: str, url: str, schemes: tuple[str, ...]
-    ) -> str:
-        """Return a URL that orders may be sent to.
-
-        Raises:
-            ConfigError: it is none, would show signed requests to whoever is on the way, or is of
-                real money where that is not meant.
-        """
-        url = check_url(url, option, schemes)
-        parts = urlsplit(url)
-        host = parts.hostname or ""
-        if settings.paper and _domain(host) == _domain(urlsplit(self.rest_url).hostname or ""):
-            raise ConfigError(
-                f"{url} is where orders at {self.venue} are real, and these are to be on paper:"
-                f" give {option} {self.venue}=… of a simulator or a testnet"
-            )
-        if parts.scheme in {"ws", "http"} and not is_private(host):
-            raise ConfigError(
-                f"{option} {url} would show orders to whoever is on the way:"
-                f" write {parts.scheme}s://"
-            )
-        return url
-
-
-def _domain(host: str) -> str:
-    """Return what the hosts of one owner share (`api.binance.com` → `binance.com`)."""
-    return ".".join(host.rstrip(".").lower().split(".")[-2:])
