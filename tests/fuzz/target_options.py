@@ -32,7 +32,8 @@ from feed_listener.cli import listener
 from fuzzing import Target
 from grpc_gateway.cli import gateway
 from mutation import Form
-from supervisor.cli import _by_venue, demo, up
+from supervisor.cli import demo, up
+from supervisor.options import by_venue
 from target_venues import stream_symbol, ws_path
 from terminal.cli import watch
 from venue_simulator import control
@@ -67,7 +68,7 @@ class Words(Target):
         "upstream": check_upstream,
         "url": lambda text: check_url(text, "--ws-url", STREAM_SCHEMES),
         "venue": find_venue,
-        "pair": lambda text: _by_venue("--ws-url", [text], ["kraken"]),
+        "pair": lambda text: by_venue("--ws-url", [text], ["kraken"]),
         "fault": lambda text: parse_planned_fault(text, ["kraken"]),
     }
 

@@ -17,6 +17,7 @@ from click.testing import CliRunner, Result
 from dragonfly_common.cli import main
 from patience import PATIENCE_S
 from supervisor import cli, demonstration
+from supervisor.options import PASSED_ON, given_words
 
 
 @pytest.mark.parametrize(
@@ -252,7 +253,7 @@ def test_a_demo_is_where_bots_look_for_it_or_says_where_else(
 def test_the_parts_are_told_what_up_was_told() -> None:
     words = "--linger-s 3 --no-audit --tokens t --seed 7 --fault kraken-gap --fault x --open"
     context = cli.up.make_context("up", words.split())
-    assert {part: cli._given_words(context, names) for part, names in cli.PASSED_ON.items()} == {
+    assert {part: given_words(context, names) for part, names in PASSED_ON.items()} == {
         "simulator": ["--seed", "7", "--fault", "kraken-gap", "--fault", "x"],
         "listener": ["--linger-s", "3.0", "--no-audit", "--open"],
         "aggregator": ["--linger-s", "3.0", "--open"],

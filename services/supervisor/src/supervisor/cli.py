@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
-from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine
 from contextlib import nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +12,6 @@ from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import click
-from click.core import ParameterSource
 from dragonfly_common.cli import LoggedCommand
 from dragonfly_common.equivalence import Equivalences
 from dragonfly_common.errors import ConfigError
@@ -42,6 +40,14 @@ from supervisor.demonstration import (
     usual_faults,
 )
 from supervisor.narration import LEVELS, Narrator
+from supervisor.options import (
+    FIX_EXAMPLES,
+    PASSED_ON,
+    by_venue,
+    given_words,
+    known_venues,
+    usual_state_dir,
+)
 from supervisor.plan import USUAL_GATEWAY, USUAL_WEB, DeploymentOptions
 from supervisor.session import running_system
 
@@ -52,39 +58,6 @@ USUAL_VENUES: Final = ("binance", "bitstamp", "kraken")
 
 DEMO_FEES: Final = ("*=20", "binance=10", "bitstamp=30", "kraken=26")
 """Taker fees in basis points, about what these venues ask of small customers."""
-
-FIX_EXAMPLES: Final = {
-    "--protocol": "fix",
-    "--fix-url": "fix+tls://host:9000",
-    "--fix-key": "key.pem",
-    "--fix-api-key": "key.txt",
-}
-"""Options of the listener of a venue by FIX, with an example of how each is written."""
-
-PASSED_ON: Final[Mapping[str, Collection[str]]] = {
-    "simulator": ("rate", "seed", "faults"),
-    "listener": (
-        "linger_s",
-        "audit",
-        "audit_interval_s",
-        "best_prices",
-        "list_interval_s",
-        "open_",
-    ),
-    "aggregator": ("linger_s", "open_", "equivalences"),
-    "engine": ("linger_s", "open_", "fees"),
-    "together": ("open_",),
-    "fix-gateway": (
-        *("linger_s", "open_", "equivalences"),
-        *("tls_cert", "tls_key", "tls_client_ca", "tokens"),
-    ),
-    "gateway": (
-        *("linger_s", "open_", "equivalences"),
-        *("tls_cert", "tls_key", "tls_client_ca", "tokens", "fees"),
-    ),
-    "web": ("open_", "tls_cert", "tls_key", "tokens"),
-}
-"""Which options of `up` are its parts' own, by their parameters' names."""
 
 # The terminal may go away too (SIGHUP), and nothing may stay behind.
 _ENDING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -278,15 +251,9 @@ def up(
         )
     if accounts is not None:
         _check_accounts(engine, simulated=simulated)
-    by_fix = {
-        "--protocol": protocols,
-        "--fix-url": fix_urls,
-        "--fix-key": fix_keys,
-        "--fix-api-key": fix_api_keys,
-    }
     # An engine has a life of its own: what ends another service must not end it.
     apart = apart or engine is not None
-    more = {part: _given_words(context, names) for part, names in PASSED_ON.items()}
+    more = {part: given_words(context, names) for part, names in PASSED_ON.items()}
     if more["simulator"] and not simulated:
         raise ConfigError(
             f"{more['simulator'][0]} is of simulated venues: add --simulated, or leave it out"
@@ -298,18 +265,20 @@ def up(
             " DRAGONFLY_GATEWAY_STATUS"
         )
     options = DeploymentOptions(
-        venues=_venues(venues),
+        venues=known_venues(venues),
         instruments=instruments,
         gateway=gateway,
         depth=depth,
-        ws_urls=_by_venue("--ws-url", ws_urls, venues),
-        rest_urls=_by_venue("--rest-url", rest_urls, venues),
+        ws_urls=by_venue("--ws-url", ws_urls, venues),
+        rest_urls=by_venue("--rest-url", rest_urls, venues),
         by_fix={
-            option: _by_venue(option, pairs, venues, FIX_EXAMPLES[option])
-            for option, pairs in by_fix.items()
+            option: by_venue(option, pairs, venues, example)
+            for (option, example), pairs in zip(
+                FIX_EXAMPLES.items(), (protocols, fix_urls, fix_keys, fix_api_keys), strict=True
+            )
         },
         ca_file=ca_file,
-        state_dir=state_dir or (None if simulated else _usual_state_dir()),
+        state_dir=state_dir or (None if simulated else usual_state_dir()),
         apart=apart,
         equivalences=equivalences,
         fix=fix,
@@ -335,15 +304,6 @@ def _check_accounts(engine: Path | None, *, simulated: bool) -> None:
         raise ConfigError(
             f"{engine} has orders of simulated venues that have forgotten them: name a new --engine"
         )
-
-
-def _usual_state_dir() -> Path | None:
-    """Return where programs keep their state (XDG Base Directory Specification), if anywhere."""
-    with suppress(RuntimeError):  # there is no home
-        named = Path(os.environ.get("XDG_STATE_HOME", ""))
-        home = named if named.is_absolute() else Path.home() / ".local" / "state"
-        return home / "dragonfly"
-    return None
 
 
 @click.command()
@@ -409,7 +369,7 @@ def demo(
     """
     if accounts is not None and not liquidates:
         raise ConfigError("--accounts are for an order: add --liquidate, or leave them out")
-    venues = _venues(venues)
+    venues = known_venues(venues)
     for address in filter(None, (gateway, web)):
         split_host_port(address)
     if no_faults:
@@ -465,46 +425,3 @@ def _run(main: Coroutine[Any, Any, None]) -> None:
             await task
 
     asyncio.run(until_signal())
-
-
-def _given_words(context: click.Context, names: Collection[str]) -> list[str]:
-    """Return the words that give a part those of `names` that were given to this command."""
-    words: list[str] = []
-    for parameter in context.command.params:
-        source = context.get_parameter_source(parameter.name or "")
-        if parameter.name not in names or source is ParameterSource.DEFAULT:
-            continue
-        value = context.params[parameter.name]
-        for one in value if parameter.multiple else (value,):
-            if isinstance(one, bool):
-                words.append((parameter.opts if one else parameter.secondary_opts)[0])
-            else:
-                words += (parameter.opts[0], str(one))
-    return words
-
-
-def _venues(names: Sequence[str]) -> tuple[str, ...]:
-    for name in names:
-        if name not in venue_names():
-            raise ConfigError(f"{name!r} is not a venue: choose of {', '.join(venue_names())}")
-    return tuple(dict.fromkeys(names))
-
-
-def _by_venue(
-    option: str, pairs: Sequence[str], venues: Sequence[str], example: str = "wss://host"
-) -> dict[str, str]:
-    """Return {venue: value} of `binance=wss://…` words; the listener judges the value itself."""
-    found = {}
-    for pair in pairs:
-        venue, equals, value = pair.partition("=")
-        if not equals or not value:
-            raise ConfigError(
-                f"{option} {pair!r} does not say of which venue: write {option} binance={example}"
-            )
-        if venue not in venues:
-            raise ConfigError(
-                f"{option} {pair!r} names a venue that is not run: add --venue {venue}, "
-                f"or name one of {', '.join(venues)}"
-            )
-        found[venue] = value
-    return found
