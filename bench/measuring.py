@@ -46,6 +46,7 @@ DRAINED_S: Final = 0.3
 """What has not arrived so long after it was sent never will."""
 START_WITHIN_S: Final = 60.0
 """A busy machine may take so long until a process is ready."""
+ATTEMPTS: Final = 3
 
 T = TypeVar("T")
 
@@ -220,19 +221,16 @@ def _text(cell: object) -> str:
     return f"{cell:.0f}" if abs(cell) >= 100 else f"{cell:.3g}"
 
 
-def at_last(measure: Callable[..., T], *given: object, attempts: int = 3) -> T:
+def at_last(measure: Callable[..., T], *given: object) -> T:
     """Return what `measure` does; again, where somebody hung up in the midst of it.
 
     A listener that stood still for so long that it fell seconds behind its venue connects anew.
     """
-    while True:
-        try:
+    for _ in range(ATTEMPTS - 1):
+        with suppress(EOFError):
             return measure(*given)
-        except EOFError:
-            attempts -= 1
-            if not attempts:
-                raise
-            print("Measured again: a process of it fell too far behind", flush=True)
+        print("Measured again: a process of it fell too far behind", flush=True)
+    return measure(*given)
 
 
 def machine() -> dict[str, object]:

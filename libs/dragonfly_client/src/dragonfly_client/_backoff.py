@@ -20,24 +20,16 @@ class GatewayBackoff:
     [0, 1).
     """
 
-    def __init__(
-        self,
-        random: Callable[[], float],
-        *,
-        first_s: float = FIRST_S,
-        longest_s: float = LONGEST_S,
-    ) -> None:
+    def __init__(self, random: Callable[[], float]) -> None:
         self._random = random
-        self._first_s = first_s
-        self._longest_s = longest_s
-        self._ceiling_s = first_s
+        self._ceiling_s = FIRST_S
 
     def next_s(self) -> float:
         """Return the next wait in seconds, and raise the ceiling."""
         wait_s = self._random() * self._ceiling_s
-        self._ceiling_s = min(self._longest_s, self._ceiling_s * GROWTH)
+        self._ceiling_s = min(LONGEST_S, self._ceiling_s * GROWTH)
         return wait_s
 
     def reset(self) -> None:
         """Begin again: something arrived."""
-        self._ceiling_s = self._first_s
+        self._ceiling_s = FIRST_S

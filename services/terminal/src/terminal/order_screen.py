@@ -102,7 +102,7 @@ def draw_progress(
         head.append(f"  {progress.reason}", "dim")
     lines: list[RenderableType] = [head, _bar(progress, base, now_ns), _prices(progress)]
     if progress.venues():
-        lines.append(_venues(progress, now, quote))
+        lines.append(_venues(progress, now))
     if progress.unknown:
         lines.append(
             Text(
@@ -147,7 +147,7 @@ def _prices(progress: OrderProgress) -> Text:
     return Text("   ".join(parts).replace(" ()", ""))
 
 
-def _venues(progress: OrderProgress, now: float, quote: str) -> Table:
+def _venues(progress: OrderProgress, now: float) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     for name in ("venue", "orders", "filled", "average", "fees", "at the venue now"):
         table.add_column(name, justify="left" if name[0] in "va" and name != "average" else "right")

@@ -48,7 +48,7 @@ def first_frame(stream: BookStream, state: BookState) -> str | None:
     def time(level: TextLevel) -> int:
         return state.venue_seq if level in near else 0
 
-    return _books(stream, state, [_event(stream, "snapshot", bids, asks, time)])
+    return _books(state, [_event(stream, "snapshot", bids, asks, time)])
 
 
 def frame(stream: BookStream, before: BookState, after: BookState) -> str | None:
@@ -64,7 +64,7 @@ def frame(stream: BookStream, before: BookState, after: BookState) -> str | None
     def time(_: TextLevel) -> int:
         return after.venue_seq
 
-    return _books(stream, after, [_event(stream, "update", *part, time) for part in parts])
+    return _books(after, [_event(stream, "update", *part, time) for part in parts])
 
 
 def message(channel: str, time_us: int, events: object, number: int | None = None) -> str:
@@ -76,7 +76,7 @@ def message(channel: str, time_us: int, events: object, number: int | None = Non
     )
 
 
-def _books(stream: BookStream, state: BookState, events: Iterable[Fields]) -> str:
+def _books(state: BookState, events: Iterable[Fields]) -> str:
     return message("l2_data", state.venue_seq, events)
 
 
