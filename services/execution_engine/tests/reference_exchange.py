@@ -192,9 +192,7 @@ class ReferenceExchange(OrderEntry):
             if self._chance.random() < self.faults.query_fails:
                 return
             found = tuple(
-                OpenOrder(name, one.venue_id, one.child.venue_symbol, one.child.amount, one.filled)
-                for name, one in self.orders.items()
-                if one.open
+                OpenOrder(name, one.venue_id) for name, one in self.orders.items() if one.open
             )
             self._tell(OpenOrders(found), sure=True)
 

@@ -272,7 +272,7 @@ def test_a_refused_child_that_rests_at_its_venue_is_cancelled_and_reserved_again
     (first,) = rig.placed
     rig.ask(Pause(parent.id))
     rig.tell(ChildRefused(first.child_id, "-2010", "no funds"))
-    rig.tell(OpenOrders((OpenOrder(first.child_id, "v1", "ETHBTC", D(5), D(0)),)))
+    rig.tell(OpenOrders((OpenOrder(first.child_id, "v1"),)))
     assert rig.child(first).state is ChildState.OPEN
     assert parent.reserved == 5
     assert rig.venues["kraken"].cancelled == [first.child_id]

@@ -163,9 +163,6 @@ class OpenOrder(msgspec.Struct, frozen=True):
     client_id: str
     """Empty where it has none."""
     venue_order_id: str
-    venue_symbol: str
-    amount: Decimal
-    filled: Decimal
 
 
 class OpenOrders(msgspec.Struct, frozen=True):

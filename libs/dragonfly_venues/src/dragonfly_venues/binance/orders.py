@@ -113,8 +113,6 @@ class ListedOrder(msgspec.Struct, rename="camel"):
 
     order_id: int
     client_order_id: str = ""
-    symbol: str = ""
-    orig_qty: Decimal = Decimal(0)
     executed_qty: Decimal = Decimal(0)
     status: str = ""
     transact_time: int = 0
@@ -327,16 +325,7 @@ def report_of(child: ChildOrder, order: ListedOrder, trades: Iterable[BinanceTra
 
 def open_orders(orders: Iterable[ListedOrder]) -> OpenOrders:
     return OpenOrders(
-        tuple(
-            OpenOrder(
-                order.client_order_id,
-                str(order.order_id),
-                order.symbol.lower(),
-                order.orig_qty,
-                order.executed_qty,
-            )
-            for order in orders
-        )
+        tuple(OpenOrder(order.client_order_id, str(order.order_id)) for order in orders)
     )
 
 

@@ -120,10 +120,7 @@ class _Status(msgspec.Struct):
 
 class _Open(msgspec.Struct):
     id: str
-    amount: Decimal
-    amount_at_create: Decimal
     client_order_id: str = ""
-    market: str = ""
 
 
 class Transaction(msgspec.Struct):
@@ -321,16 +318,7 @@ def open_orders(reply: bytes) -> OpenOrders:
         FrameError: it is of another shape.
     """
     return OpenOrders(
-        tuple(
-            OpenOrder(
-                order.client_order_id,
-                order.id,
-                order.market.replace("/", "").lower(),
-                order.amount_at_create,
-                order.amount_at_create - order.amount,
-            )
-            for order in read(_OPEN, reply)
-        )
+        tuple(OpenOrder(order.client_order_id, order.id) for order in read(_OPEN, reply))
     )
 
 

@@ -132,20 +132,14 @@ class _Taken(msgspec.Struct):
     order_id: str = ""
 
 
-class _Description(msgspec.Struct):
-    pair: str = ""
-
-
 class RestOrder(msgspec.Struct):
     """An order, as REST lists it."""
 
     status: str
-    vol: Decimal
     vol_exec: Decimal
     cl_ord_id: str | None = None
     reason: str | None = None
     trades: list[str] = []
-    descr: _Description = msgspec.field(default_factory=_Description)
 
 
 class RestTrade(msgspec.Struct):
@@ -341,12 +335,8 @@ def report_of(
 
 
 def open_orders(orders: Mapping[str, RestOrder]) -> OpenOrders:
-    """Return open orders; their symbols are as REST names them."""
     return OpenOrders(
-        tuple(
-            OpenOrder(order.cl_ord_id or "", order_id, order.descr.pair, order.vol, order.vol_exec)
-            for order_id, order in orders.items()
-        )
+        tuple(OpenOrder(order.cl_ord_id or "", order_id) for order_id, order in orders.items())
     )
 
 
