@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -156,6 +157,19 @@ def test_it_does_as_a_person_starts_it(arguments: tuple[str, ...], word: str) ->
         check=False,
     )
     assert_one_sentence(ended.returncode, ended.stdout, word)
+
+
+def test_a_full_disk_is_a_sentence_too() -> None:
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(
+            [sys.executable, "-m", "dragonfly_common.cli", "config", "schema"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=PATIENCE_S,
+            check=False,
+        )
+    assert_one_sentence(ended.returncode, ended.stderr, "No space left on device")
 
 
 @pytest.mark.parametrize("arguments", PORTS_IN_USE, ids=" ".join)

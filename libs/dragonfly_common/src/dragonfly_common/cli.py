@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from collections.abc import Sequence
 from importlib.metadata import EntryPoint, entry_points, version
@@ -10,7 +11,7 @@ from typing import Any, Final
 import click
 
 from dragonfly_common import bare_structlog, log  # noqa: F401 - the first before all that logs
-from dragonfly_common.errors import ConfigError, UserError
+from dragonfly_common.errors import ConfigError, ExitCode, UserError
 from dragonfly_common.one_process import together
 from dragonfly_common.wording import as_given, write_what_can_be
 
@@ -88,6 +89,12 @@ class _InstalledCommands(click.Group):
                 raise
             click.echo(f"Error: {error}", err=True)
             sys.exit(error.exit_code)
+        except OSError as error:
+            full = error.errno in {errno.ENOSPC, errno.EDQUOT} and error.filename is None
+            if not (standalone_mode and full):
+                raise
+            click.echo(f"Error: the output ends here: {error.strerror}; make room for it", err=True)
+            sys.exit(ExitCode.UNFINISHED)
 
 
 def _installed() -> dict[str, EntryPoint]:
