@@ -6,7 +6,7 @@ import gc
 import getpass
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -74,9 +74,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items.sort(key=lambda item: item.path.parent != SPANNING and item.path.name not in WAITING)
 
 
-def pytest_collection_finish() -> None:
-    """Leave all that was imported to the end: each look for cycles would pass through it anew."""
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Leave all that is imported to the end: each look for cycles would pass through it anew."""
+    gc.disable()
+    collected = yield
     gc.freeze()
+    gc.enable()
+    return collected
 
 
 def pytest_unconfigure() -> None:
