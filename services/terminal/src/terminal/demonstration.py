@@ -17,8 +17,9 @@ from dragonfly_common.wording import command_name
 from rich.console import Console
 
 from terminal.ordering import Manner, NotFilledError, work
+from terminal.pictures import check_picture
 from terminal.state import Notices
-from terminal.watch import check_picture, run_watch
+from terminal.watch import run_watch
 
 __all__ = ["prepare_ladder", "prepare_liquidation"]
 

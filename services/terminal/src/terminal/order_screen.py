@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Final
@@ -14,6 +13,7 @@ from rich.text import Text
 
 from terminal.order_analysis import OrderAnalysis
 from terminal.order_progress import OrderProgress, worse_bps
+from terminal.pictures import svg_of
 from terminal.pricing import priced_as_lines
 from terminal.text import duration_text
 
@@ -30,6 +30,7 @@ __all__ = [
 
 BAR: Final = 30
 WIDE: Final = 200
+PICTURE_WIDTH: Final = 100
 SHORT: Final = 8
 """Characters of an order's id in a table."""
 DASH: Final = "-"
@@ -306,15 +307,8 @@ def _by_venue(analysis: OrderAnalysis) -> Table:
 
 def analysis_picture(analysis: OrderAnalysis) -> str:
     """Return the analysis as an SVG document."""
-    canvas = Console(
-        record=True,
-        file=io.StringIO(),
-        width=100,
-        force_terminal=True,
-        color_system="truecolor",
-    )
-    canvas.print(draw_analysis(analysis))
-    return canvas.export_svg(title=f"dragonfly liquidate {analysis.instrument}")
+    title = f"dragonfly liquidate {analysis.instrument}"
+    return svg_of(draw_analysis(analysis), title, PICTURE_WIDTH)
 
 
 def _n(amount: Decimal) -> str:

@@ -33,8 +33,8 @@ from terminal.order_screen import (
     news_line,
     plan_lines,
 )
+from terminal.pictures import check_picture, leave_picture
 from terminal.text import told_as_json
-from terminal.watch import check_picture
 
 __all__ = ["Manner", "NotFilledError", "history_of", "show_analysis", "work"]
 
@@ -117,17 +117,18 @@ async def history_of(client: DragonflyClient, order: WorkedOrder) -> OrderProgre
 
 
 def show_analysis(analysis: OrderAnalysis, manner: Manner, console: Console) -> None:
-    """Print what an order came to, and leave its picture."""
+    """Print what an order came to, and leave its picture.
+
+    Raises:
+        SettingError: the picture cannot be left there.
+    """
     if manner.prints_json:
         click.echo(analysis_as_json(analysis, indent=2))
     else:
         console.print()
         console.print(draw_analysis(analysis))
     if manner.svg is not None:
-        try:
-            manner.svg.write_text(analysis_picture(analysis), encoding="utf-8")
-        except OSError as error:
-            raise ConfigError(f"no picture can be left at {manner.svg}: {error.strerror}") from None
+        leave_picture(manner.svg, analysis_picture(analysis))
 
 
 def _ask_first(ticket: Ticket, estimate: CostEstimate) -> None:

@@ -4,26 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import io
 import shutil
 import time
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from dragonfly_client.client import DragonflyClient
-from dragonfly_client.errors import SettingError
 from dragonfly_client.events import Event, Refused
 from dragonfly_client.tls import Tls
 from rich.console import Console, ConsoleDimensions
 
 from terminal.ladder import Frame, draw
+from terminal.pictures import check_picture, leave_picture, svg_of
 from terminal.screens import LadderScreen, LineScreen, Screen
 from terminal.state import WINDOW, Notices, WatchState
 from terminal.statistics import WatchSummary
 
-__all__ = ["check_picture", "picture", "run_watch"]
+__all__ = ["picture", "run_watch"]
 
 CONNECT_TIMEOUT_S: Final = 10.0
 """How long a watch waits for a gateway that is still starting."""
@@ -91,16 +90,8 @@ async def run_watch(
 
 def picture(frame: Frame) -> str:
     """Return `frame` as an SVG document."""
-    canvas = Console(
-        record=True,
-        file=io.StringIO(),
-        width=PICTURE_WIDTH,
-        height=PICTURE_HEIGHT,
-        force_terminal=True,
-        color_system="truecolor",
-    )
-    canvas.print(draw(frame, PICTURE_WIDTH, PICTURE_HEIGHT))
-    return canvas.export_svg(title=f"dragonfly watch {frame.instrument}")
+    size = PICTURE_WIDTH, PICTURE_HEIGHT
+    return svg_of(draw(frame, *size), f"dragonfly watch {frame.instrument}", *size)
 
 
 async def _follow(client: DragonflyClient, watch: WatchState, screen: Screen[WatchState]) -> None:
@@ -124,34 +115,10 @@ async def _show(watch: WatchState, screen: Screen[WatchState], seconds: float | 
         await asyncio.sleep(wait_s)
 
 
-def check_picture(svg: Path | None) -> None:
-    """Find out now, and not at the end, whether a picture can be left there.
-
-    Raises:
-        SettingError: it cannot.
-    """
-    if svg is not None:
-        with _leaving_at(svg):
-            new = not svg.exists()
-            svg.open("ab").close()
-            if new:
-                svg.unlink()
-
-
-@contextlib.contextmanager
-def _leaving_at(svg: Path) -> Iterator[None]:
-    try:
-        yield
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise SettingError(f"no picture can be left at {str(svg)!r}: {reason}") from None
-
-
 def _finish(watch: WatchState, screen: Screen[WatchState], svg: Path | None) -> None:
     screen.end(watch)
     if svg is not None:
-        with _leaving_at(svg):
-            svg.write_text(picture(watch.frame()), encoding="utf-8")
+        leave_picture(svg, picture(watch.frame()))
 
 
 async def _first_to_end(*coroutines: Coroutine[None, None, None]) -> None:
