@@ -68,6 +68,7 @@ MISTAKES: list[tuple[tuple[str, ...], str]] = [
     ((*GATEWAY, "--max-streams=3000000000"), "max-streams"),
     ((*GATEWAY, "--max-total-streams=3000000000"), "max-total-streams"),
     ((*GATEWAY, "--linger-s=inf"), "linger-s"),
+    (("fix-gateway", "--upstream=ipc://x", "--reset-at=25:00"), "write HH:MM"),
     (("simulator", "--venue=mtgox"), "mtgox"),
     (("simulator", "--rate=-1"), "rate"),
     (("simulator", "--port=70000"), "70000"),

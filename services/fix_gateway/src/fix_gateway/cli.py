@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import click
 from dragonfly_common.bus import Keys, Role
@@ -29,6 +29,14 @@ from fix_gateway.service import FixGatewayOptions, serve
 __all__ = ["fix_gateway"]
 
 MOST: Final = 100_000
+
+
+class _TimeOfDay(click.DateTime):
+    def convert(self, value: Any, param: Any, ctx: Any) -> datetime:
+        try:
+            return super().convert(value, param, ctx)
+        except click.BadParameter:
+            self.fail(f"{value!r} is no time of a day: write HH:MM, 00:00 to 23:59", param, ctx)
 
 
 @click.command("fix-gateway")
@@ -88,7 +96,7 @@ MOST: Final = 100_000
 )
 @click.option(
     "--reset-at",
-    type=click.DateTime(["%H:%M"]),
+    type=_TimeOfDay(["%H:%M"]),
     default="22:00",
     show_default=True,
     metavar="HH:MM",

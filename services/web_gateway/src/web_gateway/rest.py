@@ -307,7 +307,7 @@ def _parsed(name: str, text: str, kind: type[N]) -> N:
     try:
         value = kind(text)
     except ValueError:
-        raise invalid(f"{name} {text[:60]!r}: give a number ({kind.__name__})") from None
+        raise invalid(f"{name} {text[:60]!r}: give a {'whole ' * (kind is int)}number") from None
     if not math.isfinite(value):
         raise invalid(f"{name} {text[:60]!r} is no number: give one that is finite")
     return value
