@@ -32,9 +32,8 @@ async def test_a_sweep_over_three_venues_that_fail(tmp_path: Path) -> None:
     async with trading_system(tmp_path, "--log-level=debug") as (system, desk):
 
         def all_may_be_used() -> bool:
-            return desk.front_end.engine is not None and {*desk.front_end.engine.venues} == {
-                *VENUES
-            }
+            engine = desk.front_end.engine
+            return engine is not None and set(engine.venues) == set(VENUES)
 
         await eventually(all_may_be_used, "all accounts are ready")
         # To the venue that is a request as an order is: a reply that gets lost would be its own.
