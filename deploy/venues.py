@@ -193,10 +193,11 @@ def _kind_of(venue: Venue) -> str:
 
 
 def _audits_of(venue: Venue) -> str:
+    source = venue.snapshots
     found = [
         *(["checksum"] if venue.audits.checksum or venue.audits.checksum_apart else []),
         *(["best prices"] if venue.audits.bbo else []),
-        *(["REST"] if venue.snapshots is not None else []),
+        *(["REST" if source.cached_s is None else "REST in silence"] if source else []),
     ]
     return ", ".join(found) or "none"
 

@@ -124,3 +124,42 @@ async def test_rest_that_has_no_book_is_asked_ever_more_seldom(
         server.snapshots["ethbtc"] = "<html>"
         await eventually(lambda: len(server.snapshots_asked) == 2, "a second question")
         assert consumer.states("ETH-BTC") == [SYNCING, LIVE]
+
+
+UNNUMBERED = msgspec.structs.replace(SNAPSHOTS, cached_s=0.05)
+
+
+def priced(bid: float, amount: float = 0.5) -> dict[str, object]:
+    """Return a book without a number, of one level a side."""
+    return book_around(bid + 1.0, "ethbtc", 0) | {"b": [[bid, amount]], "a": [[bid + 2, amount]]}
+
+
+async def test_prices_alone_judge_a_silent_feed_where_rest_has_no_numbers(
+    server: FakeServer, tmp_path: Path
+) -> None:
+    venue = FakeVenue(snapshots=UNNUMBERED)
+    async with listening(server, tmp_path, venue=venue, instruments=["ETH-BTC"]) as consumer:
+        server.snapshots["ethbtc"] = priced(FRAMES + 8.0)
+        await has_rhythm(server, consumer)
+        agreed, disagreed = judged("agreed"), judged("disagreed")
+        await eventually(lambda: judged("agreed") > agreed, "an answer")
+        assert consumer.states("ETH-BTC") == [SYNCING, LIVE]
+        server.snapshots["ethbtc"] = priced(11.0)
+        broken = await consumer.saying("ETH-BTC", "resyncing: silent (bid 1 of the book at")
+        assert (broken.state, broken.bids) == (SYNCING, ())
+        assert judged("disagreed") == disagreed + 1
+
+
+async def test_rest_without_numbers_gives_no_first_book_and_no_audit(
+    server: FakeServer, tmp_path: Path
+) -> None:
+    venue = FakeVenue(snapshots=UNNUMBERED)
+    async with listening(
+        server, tmp_path, venue=venue, instruments=["ETH-BTC"], audit_interval_s=0.01
+    ) as consumer:
+        consumer.want("ETH-BTC")
+        await eventually(lambda: server.asked("sub") == [["ethbtc"]], "subscribed")
+        await has_rhythm(server, consumer)
+        agreed = judged("agreed")
+        await eventually(lambda: judged("agreed") > agreed, "an answer to a question")
+        assert len(server.snapshots_asked) == judged("agreed") - agreed

@@ -245,7 +245,8 @@ async def test_rest_uses_the_old_names(simulator: Simulator) -> None:
     depth = await get(simulator.rest_url("kraken") + "/0/public/Depth?pair=XBTUSD&count=3")
     asks = depth.body["result"]["XXBTZUSD"]["asks"]
     state = last_state(simulator, "kraken", "BTC-USD")
-    assert [tuple(level[:2]) for level in asks] == list(state.asks[:3])
+    rounded = [(price, f"{float(amount):.3f}") for price, amount in state.asks[:3]]
+    assert [tuple(level[:2]) for level in asks] == rounded
 
 
 @pytest.mark.parametrize(

@@ -389,5 +389,8 @@ def _hurried(venue: Venue, streams_per_connection: int | None) -> Venue:
     )
     if venue.snapshots is not None:
         per_minute = venue.snapshots.per_minute * FASTER
-        venue.snapshots = change(venue.snapshots, per_minute=per_minute, burst=20)
+        cached_s = venue.snapshots.cached_s and venue.snapshots.cached_s / FASTER
+        venue.snapshots = change(
+            venue.snapshots, per_minute=per_minute, burst=20, cached_s=cached_s
+        )
     return venue

@@ -165,6 +165,9 @@ class SnapshotSource(msgspec.Struct, frozen=True, kw_only=True):
     """Requests on average."""
     burst: int = 1
     """Requests at once after a rest, such as the start."""
+    cached_s: float | None = None
+    """Set where books have no number in common with the stream: how old they may be at most. They
+    answer questions of silent feeds alone then, by their prices."""
 
     def shared(self, replicas: int) -> SnapshotSource:
         """Return the source of one of so many replicas, which divide the budget."""

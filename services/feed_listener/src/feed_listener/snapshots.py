@@ -117,7 +117,8 @@ class Snapshots:
     async def run(self) -> None:
         """Ask until cancelled."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._audit_all(self._audit_interval_s or SEEDED_INTERVAL_S))
+            if self._source.cached_s is None:
+                group.create_task(self._audit_all(self._audit_interval_s or SEEDED_INTERVAL_S))
             group.create_task(self._question_all(group))
             while True:
                 now = self._clock.monotonic()
@@ -143,6 +144,8 @@ class Snapshots:
         self._wake.clear()
 
     def _wishes(self) -> list[Wish]:
+        if self._source.cached_s is not None:
+            return []  # its books are nobody's first
         return [
             Wish(session, symbol, since)
             for session in self._demand.sessions()

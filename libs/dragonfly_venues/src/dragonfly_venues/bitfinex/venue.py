@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dragonfly_venues.bitfinex import control, instruments
+from dragonfly_venues.bitfinex import control, instruments, seed
 from dragonfly_venues.bitfinex.decoder import BitfinexDecoder, BitfinexSequence
 from dragonfly_venues.venue import AuditSources, Limits, Liveness, Venue
 
@@ -27,8 +27,9 @@ class Bitfinex(Venue):
     ends_by_handle = True
     halts_show = False
     instruments = instruments.SOURCE
-    # REST's books have no number and no time: they cannot be compared with the socket's, nor can
-    # its tickers, which come seldom. The checksums that come by themselves are its audit.
+    snapshots = seed.SOURCE
+    # REST's books have no number and no time: only a silent feed can be held against them; its
+    # tickers come seldom. The checksums that come by themselves are its audit.
     audits = AuditSources(checksum_apart=True)
     limits = Limits(
         # 25 to 30, depending on the page of the docs; 36 were accepted.

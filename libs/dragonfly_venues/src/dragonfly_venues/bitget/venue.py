@@ -1,12 +1,12 @@
 """Bitget's rules. Source: its docs of v2, and limits measured live (2026-09).
 
-REST gives books without their sequence (GET /api/v2/spot/market/orderbook): nothing to compare
-with. Whether `books1` counts as `books` does is not documented.
+REST gives books without their sequence: only a silent feed can be held against them. Whether
+`books1` counts as `books` does is not documented.
 """
 
 from __future__ import annotations
 
-from dragonfly_venues.bitget import control, instruments
+from dragonfly_venues.bitget import control, instruments, seed
 from dragonfly_venues.bitget.decoder import WINDOW, BitgetDecoder, BitgetSequencer
 from dragonfly_venues.decoding.arguments import ping
 from dragonfly_venues.venue import Limits, Liveness, Venue
@@ -28,6 +28,7 @@ class Bitget(Venue):
     requests = staticmethod(control.request)
     probe = staticmethod(ping)
     instruments = instruments.SOURCE
+    snapshots = seed.SOURCE
     limits = Limits(
         # 1000 are allowed, fewer than 50 recommended.
         streams_per_connection=48,

@@ -1,12 +1,12 @@
 """Crypto.com's rules. Source: exchange-docs.crypto.com (2025-11), and what was measured (2026-09).
 
-REST's books have no number ("no link to the socket"), nor have its tickers: there is nothing to
-compare with.
+REST's books have no number ("no link to the socket"), nor have its tickers: only a silent feed can
+be held against them.
 """
 
 from __future__ import annotations
 
-from dragonfly_venues.cryptocom import control, instruments
+from dragonfly_venues.cryptocom import control, instruments, seed
 from dragonfly_venues.cryptocom.decoder import CryptocomDecoder, CryptocomSequencer
 from dragonfly_venues.venue import Limits, Liveness, Venue
 
@@ -26,6 +26,7 @@ class Cryptocom(Venue):
     decoder = CryptocomDecoder
     requests = staticmethod(control.request)
     instruments = instruments.SOURCE
+    snapshots = seed.SOURCE
     limits = Limits(
         # More are refused, one answer for each.
         streams_per_connection=400,

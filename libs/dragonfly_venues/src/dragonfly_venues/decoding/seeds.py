@@ -15,7 +15,7 @@ from dragonfly_venues.decoding.whole_tops import usable
 from dragonfly_venues.events import BookTop, FrameError
 from dragonfly_venues.venue import MAX_BOOK_BYTES, SnapshotSource
 
-__all__ = ["Numbered", "NumberedBook", "best_of", "source"]
+__all__ = ["Numbered", "NumberedBook", "UnnumberedBook", "best_of", "source"]
 
 _Levels: TypeAlias = tuple[tuple[float, float, *tuple[object, ...]], ...]
 """Price, amount, and what else the levels of one venue have, all of them alike."""
@@ -40,6 +40,15 @@ class NumberedBook(msgspec.Struct):
     asks: Side
 
 
+class UnnumberedBook(msgspec.Struct):
+    """One that has no number in common with the stream. A venue's own adds `bids` and `asks`."""
+
+    @property
+    def seq(self) -> int:
+        """Return what stands for a number."""
+        return 0
+
+
 def source(
     replies: Decodes[Numbered],
     path: str,
@@ -49,6 +58,7 @@ def source(
     burst: int,
     levels: int | None = None,
     max_reply_bytes: int = MAX_BOOK_BYTES,
+    cached_s: float | None = None,
 ) -> SnapshotSource:
     """Return where a venue gives whole books.
 
@@ -70,6 +80,7 @@ def source(
         burst=burst,
         levels=levels,
         max_reply_bytes=max_reply_bytes,
+        cached_s=cached_s,
     )
 
 

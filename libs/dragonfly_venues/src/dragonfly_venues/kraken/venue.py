@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from copy import copy
 
-from dragonfly_venues.kraken import book, control, instruments
+from dragonfly_venues.kraken import book, control, instruments, seed
 from dragonfly_venues.kraken.decoder import KrakenDecoder
 from dragonfly_venues.venue import (
     AuditSources,
@@ -42,7 +42,9 @@ class Kraken(Venue):
     )
     greeting = (control.STATUS_REQUEST,)
     # The checksum covers the ten best levels of every message. Its ticker says less, and has no
-    # sequence; REST books have "no link to the socket state".
+    # sequence; REST books have "no link to the socket state", so that only a silent feed can be
+    # held against them.
+    snapshots = seed.SOURCE
     audits = AuditSources(checksum=True)
     limits = Limits(
         # None is documented; snapshots of so many arrive within a second.

@@ -8,7 +8,8 @@ An audit compares only what is of one moment by the venue's own sequence:
             is known as soon as one comes that is newer, or is L itself.
 `snapshot`  A whole book from REST, against the state of the same sequence; or, where the book does
             not reach that within `BEHIND_S`, against what then still stands as the book.
-`silence`   A whole book from REST that is not older, against a book whose stream is silent.
+`silence`   A whole book from REST that is not older, against a book whose stream is silent. Where
+            REST's books have no number, by their prices: amounts may be rounded there.
 
 A book that stands still while the best bid and ask move away from it for `BEHIND_S`, or for as long
 as it never rests (`feed_listener.rhythm`), disagrees too.
@@ -34,6 +35,7 @@ __all__ = [
     "Verdict",
     "Watch",
     "judge_silent",
+    "judge_unnumbered",
 ]
 
 BEHIND_S: Final = 2.0
@@ -203,6 +205,25 @@ class Watch:
 def judge_silent(top: BookTop, seq: int, snapshot: BookTop) -> Verdict:
     """Hold `top`, the book at `seq` whose stream is silent, against a snapshot."""
     return NOT_COMPARABLE if snapshot.venue_seq < seq else _judge_whole(top, seq, snapshot)
+
+
+def judge_unnumbered(top: BookTop, seq: int, snapshot: BookTop) -> Verdict:
+    """Hold it likewise against the prices of a snapshot that has no number of the stream's."""
+    for side, ours, theirs in (
+        ("bid", top.bids, snapshot.bids),
+        ("ask", top.asks, snapshot.asks),
+    ):
+        # As deep as both are: where one of them is empty, the first.
+        most = max(1, min(len(ours), len(theirs)))
+        pairs = zip_longest(ours[:most], theirs[:most])
+        for place, (shown, said) in enumerate(pairs, start=1):
+            if shown is None or said is None or shown[0] != said[0]:
+                return Verdict(
+                    Result.DISAGREED,
+                    f"{side} {place} of the book at {seq} is {_text(shown)}, "
+                    f"of the snapshot {_text(said)}",
+                )
+    return _AGREED
 
 
 def _judge_whole(top: BookTop, seq: int, snapshot: BookTop) -> Verdict:

@@ -21,14 +21,13 @@ from feed_listener.audit.comparing import (
     Verdict,
     Watch,
     judge_silent,
+    judge_unnumbered,
 )
 from feed_listener.connection.context import VenueContext
 from feed_listener.feeds import Feed, Source
 
 __all__ = ["Auditor"]
 
-QUESTIONS: Final = 2
-"""Times that a silent book must disagree: what REST had first may have been on its way."""
 UNDER_WAY_S: Final = 0.3
 """By then the state of a reply is in the venue's stream: channels wait 0.1 s at most for the next
 frame."""
@@ -61,6 +60,11 @@ class Auditor:
         self._checksum_agreed = self._count(Audit.CHECKSUM, Result.AGREED)
         self._checksum_disagreed = self._count(Audit.CHECKSUM, Result.DISAGREED)
         self._watch: Watch | None = None
+        cached_s = context.venue.snapshots and context.venue.snapshots.cached_s
+        self._judge_silent = judge_silent if cached_s is None else judge_unnumbered
+        # What REST had first may have been on its way, or out of a cache.
+        self._questions = (max(UNDER_WAY_S, cached_s or 0.0), UNDER_WAY_S)
+        """How long each is given that a silent book disagrees with: as many must."""
 
     def watches(self, symbol: str) -> bool:
         """Say whether each state of the book of `symbol` is wanted."""
@@ -117,11 +121,11 @@ class Auditor:
         verdict = NOT_COMPARABLE
         if book is None:
             return
-        for _ in range(QUESTIONS):
+        for under_way_s in self._questions:
             snapshot = await fetch()
-            verdict = judge_silent(book, seq, snapshot)
+            verdict = self._judge_silent(book, seq, snapshot)
             if verdict.result is Result.DISAGREED:
-                await asyncio.sleep(UNDER_WAY_S)
+                await asyncio.sleep(under_way_s)
             if feed.rhythm.heard_at != heard_at or self._books.get(symbol) is not book:
                 return  # it speaks, or was dropped
             if verdict.result is not Result.DISAGREED:
@@ -129,7 +133,8 @@ class Auditor:
         if not self._source.trusted:
             return
         now = self._clock.monotonic()
-        if verdict.result is not Result.DISAGREED:
+        if verdict.result is not Result.DISAGREED or self._judge_silent is judge_unnumbered:
+            # Where REST has another view of the book for good, it is asked ever more seldom.
             feed.rhythm.rested(now)
         self.judged(symbol, Audit.SILENCE, verdict, now)
 

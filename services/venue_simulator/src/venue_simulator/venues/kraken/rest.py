@@ -73,7 +73,8 @@ def _depth(query: Mapping[str, str], books: Books) -> RestReply:
 
 
 def _timed(levels: Levels, seconds: int) -> list[tuple[str, str, int]]:
-    return [(price, amount, seconds) for price, amount in levels]
+    # Amounts have three decimals, unlike those of the socket.
+    return [(price, f"{float(amount):.3f}", seconds) for price, amount in levels]
 
 
 def _key(listing: Listing) -> str:
