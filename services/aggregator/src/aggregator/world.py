@@ -30,8 +30,8 @@ from aggregator.arbiter import ReplicaArbiter
 from aggregator.converting import Converter, Rate
 from aggregator.encoding import encode_conversion, encode_feed_age, encode_view
 from aggregator.merging import Merger, Top, encode_levels, spread
+from aggregator.reported_venues import ReportedVenues
 from aggregator.venue_books import Status, VenueBook, absent_book, take_book
-from aggregator.venue_statuses import VenueStatuses
 
 __all__ = ["Effects", "World"]
 
@@ -124,7 +124,7 @@ class World:
         self._unused: set[str] = set()
         """Instruments of which a market was computed, and perhaps none is any more."""
         self._markets: dict[str, _Market] = {}
-        self._statuses = VenueStatuses()
+        self._statuses = ReportedVenues()
         self._listings = Listings()
         self._ready: set[str] = set()
         self._lingering: dict[tuple[ViewKind, str], float] = {}

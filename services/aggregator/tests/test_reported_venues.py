@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from aggregator.venue_statuses import VenueStatuses
+from aggregator.reported_venues import ReportedVenues
 from dragonfly_common.messages import VenueStatus
 from dragonfly_common.types import FeedState
 
@@ -10,7 +10,7 @@ def kraken(listener: str, state: FeedState = FeedState.LIVE, instruments: int = 
 
 
 def test_the_replicas_of_a_listener_are_told_as_one() -> None:
-    statuses = VenueStatuses()
+    statuses = ReportedVenues()
     statuses.on_venue("b", kraken("b", FeedState.SYNCING))
     assert not statuses.is_live()
     statuses.on_venue("a", kraken("a"))
@@ -20,7 +20,7 @@ def test_the_replicas_of_a_listener_are_told_as_one() -> None:
 
 
 def test_a_venue_is_down_when_its_last_listener_is_lost_until_one_speaks() -> None:
-    statuses = VenueStatuses()
+    statuses = ReportedVenues()
     for name in ("a", "b"):
         statuses.on_venue(name, kraken(name))
     assert statuses.on_lost("c", "silent", 4) == []

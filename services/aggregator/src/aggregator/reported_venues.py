@@ -9,13 +9,13 @@ from dragonfly_common.messages import VenueStatus
 from dragonfly_common.types import FeedState
 from msgspec.structs import replace
 
-__all__ = ["VenueStatuses"]
+__all__ = ["ReportedVenues"]
 
 _NOBODY: Final = ""
 """Stands among the listeners of a venue for the last one, once it is lost."""
 
 
-class VenueStatuses:
+class ReportedVenues:
     """The status of each venue, of all replicas of its listener."""
 
     def __init__(self) -> None:
