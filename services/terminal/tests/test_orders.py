@@ -276,6 +276,7 @@ def test_a_bad_option_of_an_order_is_one_sentence(arguments: list[str], says: st
         (["--cancel"], "which order?"),
         (["one", "--resolve", "c1", "--filled", "0"], "goes with --filled and --reason"),
         (["one", "--resolve", "c1", "--filled", "0", "--reason", "r", "--cancel"], "no other"),
+        (["one", "--resume", "--pause"], "--pause and --resume exclude each other: give one"),
         (["one", "--filled", "0"], "are of --resolve"),
         (["one", "--resolve", "c1", "--filled", "-1"], "is less than 0"),
     ],

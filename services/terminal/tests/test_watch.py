@@ -312,6 +312,7 @@ def test_the_command_lists(stub_address: str) -> None:
         (["--proxy", "socks5://u:secret@a:1"], 2, "proxy 'socks5://a:1' cannot be used"),
         (["--gateway", "nowhere"], 2, "'nowhere' is no gateway's address: write HOST:PORT"),
         (["--seconds", "0"], 2, "--seconds"),
+        (["--json", "--csv"], 78, "--json and --csv exclude each other: give one"),
     ],
 )
 def test_a_mistake_is_one_sentence(

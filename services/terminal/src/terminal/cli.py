@@ -22,7 +22,14 @@ from rich.console import Console
 from rich.live import Live
 
 from terminal.board import CSV_COLUMNS, BoardScreen, RecordScreen, csv_record
-from terminal.gateway import GatewayToAsk, for_the_line, gateway_options, run_bot, seconds_option
+from terminal.gateway import (
+    GatewayToAsk,
+    for_the_line,
+    gateway_options,
+    one_of,
+    run_bot,
+    seconds_option,
+)
 from terminal.latency import LatencyScreen, as_json
 from terminal.listing import joined, listed_as_json, rows_of, summary, table
 from terminal.pricing import priced_as_lines
@@ -55,8 +62,8 @@ def _bot_options(command: Callable[..., R]) -> Callable[..., R]:
 @_bot_options
 @seconds_option
 @click.option("--list", "list_all", is_flag=True, help="List every instrument and its venues.")
-@click.option("--json", "record", flag_value="json", help="Print each book, an object a line.")
-@click.option("--csv", "record", flag_value="csv", help="Print each book's best prices, as CSV.")
+@click.option("--json", "prints_json", is_flag=True, help="Print each book, an object a line.")
+@click.option("--csv", "prints_csv", is_flag=True, help="Print each book's best prices, as CSV.")
 @click.option(
     "--svg",
     type=click.Path(dir_okay=False, writable=True, path_type=Path),
@@ -68,7 +75,8 @@ def watch(
     *,
     seconds: float | None,
     list_all: bool,
-    record: str | None,
+    prints_json: bool,
+    prints_csv: bool,
     svg: Path | None,
 ) -> None:
     """Show the consolidated book of INSTRUMENT, live.
@@ -82,6 +90,7 @@ def watch(
       dragonfly watch ETH-BTC BTC-USD
       dragonfly watch ETH-BTC --csv --seconds 60 > eth-btc.csv
     """
+    record = one_of(json=prints_json, csv=prints_csv)
     if list_all:
         run_bot(_list(gateway))
         return

@@ -23,7 +23,7 @@ from dragonfly_client.errors import (
     UnavailableError,
 )
 from dragonfly_client.tls import Tls, warn_if_exposed
-from dragonfly_common.errors import ExitCode, UserError
+from dragonfly_common.errors import ConfigError, ExitCode, UserError
 from dragonfly_common.options import NumberRange
 from dragonfly_common.wording import command_name
 
@@ -34,6 +34,7 @@ __all__ = [
     "RequestError",
     "for_the_line",
     "gateway_options",
+    "one_of",
     "run_bot",
     "seconds_option",
     "token_of",
@@ -129,6 +130,20 @@ def for_the_line(error: ClientError | str) -> str:
     sentence = _ARGUMENT.sub(lambda found: f"--{found[0].replace('_', '-')}", str(error))
     sentence = _TOKEN_TO_SEND.sub(f"give --token-file FILE, or set {TOKEN_VARIABLE}", sentence)
     return sentence.replace("ListInstruments", f"`{command_name()} instruments`")
+
+
+def one_of(**flags: bool) -> str | None:
+    """Return the name of the flag that is given, None where none is.
+
+    Raises:
+        ConfigError: several are.
+    """
+    given = [name for name, is_given in flags.items() if is_given]
+    if len(given) > 1:
+        raise ConfigError(
+            f"{' and '.join(f'--{name}' for name in given)} exclude each other: give one"
+        )
+    return given[0] if given else None
 
 
 def token_of(file: Path | None, variable: str) -> str | None:

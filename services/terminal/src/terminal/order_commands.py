@@ -19,7 +19,7 @@ from dragonfly_common.errors import ConfigError
 from dragonfly_common.types import normalise_instrument
 from rich.console import Console
 
-from terminal.gateway import FILE, GatewayToAsk, gateway_options, run_bot
+from terminal.gateway import FILE, GatewayToAsk, gateway_options, one_of, run_bot
 from terminal.order_analysis import analyse
 from terminal.order_progress import OrderProgress
 from terminal.order_screen import order_table, wide_console
@@ -206,9 +206,9 @@ def liquidate(
 @click.argument("order", default="", metavar="[ORDER]")
 @gateway_options
 @click.option("--all", "everything", is_flag=True, help="Those that are over, too.")
-@click.option("--cancel", "change", flag_value="cancel", help="End ORDER.")
-@click.option("--pause", "change", flag_value="pause", help="Send nothing more of ORDER for now.")
-@click.option("--resume", "change", flag_value="resume", help="Let ORDER go on.")
+@click.option("--cancel", is_flag=True, help="End ORDER.")
+@click.option("--pause", is_flag=True, help="Send nothing more of ORDER for now.")
+@click.option("--resume", is_flag=True, help="Let ORDER go on.")
 @click.option(
     "--resolve",
     "child",
@@ -230,7 +230,9 @@ def orders(
     *,
     order: str,
     everything: bool,
-    change: str | None,
+    cancel: bool,
+    pause: bool,
+    resume: bool,
     child: str | None,
     filled: Decimal | None,
     reason: str | None,
@@ -253,6 +255,7 @@ def orders(
       dragonfly orders 3f2a --cancel
       dragonfly orders 3f2a --resolve 77c0 --filled 0 --reason "not in Kraken's order history"
     """
+    change = one_of(cancel=cancel, pause=pause, resume=resume)
     if (change or child or svg) and not order:
         raise ConfigError("which order? Name it, as `orders` lists it")
     word = None
