@@ -133,7 +133,16 @@ async def test_a_fault_that_cannot_be_gets_one_sentence(
     assert not simulator.faults._timers
 
 
-@pytest.mark.parametrize("words", [b"\x00\x00\x12\x04\x00", b"HTTP/1.1 200 OK\r\n\r\n\xff", b""])
+@pytest.mark.parametrize(
+    "words",
+    [
+        b"\x00\x00\x12\x04\x00",
+        b"HTTP/1.1 200 OK\r\n\r\n\xff",
+        b'HTTP/1.1 200 OK\r\n\r\n{"fault":""}',
+        b'HTTP/1.1 404 Not Found\r\n\r\n{"error":"there is GET /v1/venues"}',
+        b"",
+    ],
+)
 async def test_who_speaks_something_else_is_no_control_page(words: bytes) -> None:
     """A gateway's port, for one, begins with an HTTP/2 frame."""
 
@@ -148,6 +157,7 @@ async def test_who_speaks_something_else_is_no_control_page(words: bytes) -> Non
         result = await asyncio.to_thread(CliRunner().invoke, main, arguments)
     assert result.exit_code == 78
     assert url in result.stderr
+    assert "/v1/venues" not in result.stderr
 
 
 async def test_a_refused_fault_says_why(simulator: Simulator) -> None:

@@ -236,11 +236,9 @@ def fault(
         raise click.UsageError(f"Missing argument '{'KIND' if venue else 'VENUE'}'.")
     query = {"venue": venue, "kind": kind, "instrument": instrument, "seconds": seconds}
     given = {name: value for name, value in query.items() if value is not None}
-    what, answer = ("clear", '{"cleared":') if clear else ("fault", '{"fault":')
+    what = "clear" if clear else "fault"
     asked = urlencode(given, errors="replace")  # bytes that are no text are in no name
     reply = _post(f"{control.rstrip('/')}/{what}?{asked}", control, ca_file)
-    if not reply.startswith(answer):
-        raise ConfigError(_NO_CONTROL.format(control))
     click.echo(printable(reply, LONGEST_SENTENCE))
 
 
@@ -259,9 +257,11 @@ def _post(url: str, control: str, ca_file: Path | None) -> str:
         )
         request = urllib.request.Request(url, b"", {HEADER: "1"})  # noqa: S310 - checked above
         with opener.open(request, timeout=CONTROL_TIMEOUT_S) as reply:
+            if HEADER not in reply.headers:
+                raise ConfigError(_NO_CONTROL.format(control))
             return str(reply.read(MAX_REPLY_BYTES).decode())
     except urllib.error.HTTPError as refusal:
-        raise ConfigError(_reason(refusal)) from None
+        raise ConfigError(_reason(refusal, control)) from None
     except http.client.BadStatusLine:  # who answers speaks something else
         raise ConfigError(_NO_CONTROL.format(control)) from None
     except (OSError, ValueError, http.client.HTTPException) as error:
@@ -271,9 +271,12 @@ def _post(url: str, control: str, ca_file: Path | None) -> str:
         ) from None
 
 
-def _reason(refusal: urllib.error.HTTPError) -> str:
+def _reason(refusal: urllib.error.HTTPError, control: str) -> str:
     with refusal:
         try:
-            return printable(json.loads(refusal.read(MAX_REPLY_BYTES))["error"], LONGEST_SENTENCE)
+            if HEADER in refusal.headers:
+                said = json.loads(refusal.read(MAX_REPLY_BYTES))["error"]
+                return printable(said, LONGEST_SENTENCE)
         except (OSError, ValueError, KeyError, TypeError, http.client.HTTPException):
-            return _NO_CONTROL.format(refusal.url)
+            pass
+    return _NO_CONTROL.format(control)

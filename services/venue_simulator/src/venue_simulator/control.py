@@ -7,6 +7,7 @@ GET /control/subscriptions       {"kraken": ["ETH-BTC"], …}: what is followed 
 
 A POST carries the header `Dragonfly-Control`, which a browser sends for no web page unasked. Nor is
 anything said to a web page (`Origin`), or under the name of a site that resolves to here (`Host`).
+Each answer carries the header too: by it `dragonfly fault` knows that it speaks to a simulator.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ MAX_STEPS: Final = 1000
 
 _CHANGES: Final = {"/fault", "/clear", "/step"}
 
-_JSON: Final = {"Content-Type": "application/json"}
+_HEADERS: Final = {"Content-Type": "application/json", HEADER: "1"}
 
 
 class Controlled(Protocol):
@@ -116,4 +117,4 @@ def _count(query: Mapping[str, str]) -> int:
 
 
 def _reply(body: object, status: int = 200) -> RestReply:
-    return RestReply(msgspec.json.encode(body), status, _JSON)
+    return RestReply(msgspec.json.encode(body), status, _HEADERS)
