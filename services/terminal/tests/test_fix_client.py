@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import io
 import ssl
 from collections.abc import AsyncIterator
@@ -12,7 +13,7 @@ import trustme
 from click.testing import CliRunner
 from dragonfly_client.errors import UnavailableError
 from dragonfly_common.errors import UserError
-from patience import eventually
+from patience import eventually, patiently
 from rich.console import Console
 from stub_fix_gateway import StubFixGateway
 from terminal import fix_client, fix_command
@@ -117,6 +118,22 @@ async def test_raw_messages_without_the_token() -> None:
         await client.says("< 8=FIX.4.4|9=")
         await client.says("|267=2|269=0|269=1|146=1|55=A-B|10=")
     assert "s3cret" not in client.printed
+
+
+class _FullDisk(io.StringIO):
+    def write(self, _: str) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+async def test_a_full_disk_ends_it_and_no_callback_fails() -> None:
+    failures: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, what: failures.append(what))
+    async with StubFixGateway() as gateway, patiently():
+        with pytest.raises(OSError, match="No space left"):
+            await run_fix_client(
+                logon(gateway), REQUEST, console=Console(file=_FullDisk()), raw=True
+            )
+    assert failures == []
 
 
 def test_messages_are_cut_where_they_end() -> None:

@@ -80,6 +80,7 @@ async def run_fix_client(
     Raises:
         UnavailableError: there is no gateway that lets us in.
         FixRefusedError: this client may not log on, or nothing that it asks for is served.
+        OSError: the output takes no more.
     """
     if console is None:
         console = Console(highlight=False)
@@ -113,7 +114,7 @@ class _Client:
     ) -> None:
         self.target = logon.address
         self._logon, self._request = logon, request
-        self._screen, self._say, self._raw = screen, say, raw
+        self._screen, self._print, self._raw = screen, say, raw
         self._clock = SystemClock()
         self._books = FixBooks()
         self._latest: dict[str, Book] = {}
@@ -133,6 +134,8 @@ class _Client:
         self._unrefused: set[bytes] = set()
         """The ids (262) of requests that may still be answered."""
         self._refusal: str | None = None
+        self._unprinted: OSError | None = None
+        """Why the output takes no more."""
 
     async def run(self, seconds: float | None) -> None:
         following = asyncio.create_task(self._keep_logged_on())
@@ -238,6 +241,8 @@ class _Client:
         while True:
             reason = await self._be_logged_on()
             now_s = time.monotonic()
+            if self._unprinted is not None:
+                raise self._unprinted
             if self._refusal is not None:
                 raise FixRefusedError(f"{self.target} refused what was asked: {self._refusal}")
             if self._done.is_set():
@@ -363,6 +368,15 @@ class _Client:
                 connection.leave("")
                 return
         self._note(f"refused: {sentence}")
+
+    def _say(self, line: str) -> None:
+        """Print for the connection, whose caller is the event loop: no error may reach that."""
+        try:
+            self._print(line)
+        except OSError as error:
+            self._unprinted = error
+            assert self._connection is not None
+            self._connection.transport.abort()
 
     def _list(self, message: FixMessage) -> None:
         for entry in entries(message, 55):
