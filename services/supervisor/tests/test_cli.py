@@ -110,17 +110,17 @@ def test_a_fix_gateway_that_may_not_be_open_is_one_sentence_and_the_end() -> Non
     assert sentence.endswith("or DRAGONFLY_FIX_GATEWAY_PLAIN=true if that is meant")
 
 
-def test_a_taken_gateway_port_is_one_sentence_and_the_end() -> None:
+@pytest.mark.parametrize("option", ["--gateway", "--fix", "--web"])
+def test_a_taken_port_is_one_sentence_before_anything_is_started(option: str) -> None:
+    words = ["up", "--simulated", "--venue", "kraken", "--gateway", "127.0.0.1:0"]
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
-        result = CliRunner().invoke(
-            main, ["up", "--simulated", "--venue", "kraken", "--gateway", address]
-        )
-    assert result.exit_code not in {0, 1}
+        result = CliRunner().invoke(main, [*words, option, address])
+    assert result.exit_code == 78
     sentence = the_error(result)
     assert address in sentence
-    assert "--gateway" in sentence
-    assert "--bind" not in sentence
+    assert sentence.endswith(f"choose another {option}")
+    assert '"ready"' not in result.stderr
 
 
 @contextmanager

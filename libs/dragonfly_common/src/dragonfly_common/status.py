@@ -19,7 +19,7 @@ from dragonfly_common.errors import AddressError
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment
 
-__all__ = ["StatusServer", "split_host_port"]
+__all__ = ["StatusServer", "check_free", "split_host_port"]
 
 # How long closing may take; the base class's half a second is a quarter of what an exit may take.
 POLL_INTERVAL_S: Final = 0.1
@@ -42,6 +42,25 @@ def split_host_port(text: str) -> tuple[str, int]:
             f"{text!r} is not an address: write HOST:PORT, for example 127.0.0.1:9100"
         )
     return host.strip("[]") or "0.0.0.0", int(port)  # noqa: S104 - ":9100" asks for all interfaces
+
+
+def check_free(whom: str, address: str, option: str) -> None:
+    """Look whether `whom` (bots, customers, pages) can be served at HOST:PORT now.
+
+    Raises:
+        AddressError: it is malformed, taken, or not this machine's; `option` gives another.
+    """
+    host, port = split_host_port(address)
+    try:
+        family, kind, _, _, where = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(where)
+            probe.listen(1)
+    except OSError as error:
+        raise AddressError(
+            f"cannot serve {whom} on {address}: {error.strerror}; choose another {option}"
+        ) from None
 
 
 class StatusServer:

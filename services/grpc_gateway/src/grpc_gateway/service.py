@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -16,7 +15,7 @@ from dragonfly_common.bus import End, Keys, drive
 from dragonfly_common.equivalence import Equivalences
 from dragonfly_common.errors import AddressError
 from dragonfly_common.runtime import Runtime
-from dragonfly_common.status import split_host_port
+from dragonfly_common.status import check_free, split_host_port
 from dragonfly_pricing.fees import FeeTable
 from dragonfly_views.access import Access
 from dragonfly_views.accounts import Caller
@@ -47,7 +46,6 @@ PING_INTERVAL_MS: Final = 1000
 LOOK_INTERVAL_S: Final = 0.1
 # Beyond the streams that count: refusals in the making and unary calls.
 SPARE_CALLS: Final = 256
-OTHER_BIND: Final = "choose another --bind"
 TOKEN_REVOKED: Final = CallRefusedError(
     RefusalCode.UNKNOWN_CALLER, "the token holds no more: ask for a new one"
 )
@@ -289,8 +287,9 @@ def _listen(server: grpc.aio.Server, bind: str, credentials: grpc.ServerCredenti
     Raises:
         AddressError: it is malformed, taken, or not this machine's.
     """
+    # gRPC does not say why it cannot bind, and writes to standard error by itself.
+    check_free("bots", bind, "--bind")
     host, port = split_host_port(bind)
-    _probe(host, port, bind)
     shown = f"[{host}]" if ":" in host else host
     try:
         where = f"{shown}:{port}"
@@ -300,17 +299,5 @@ def _listen(server: grpc.aio.Server, bind: str, credentials: grpc.ServerCredenti
             else server.add_insecure_port(where)
         )
     except RuntimeError:
-        raise AddressError(f"cannot serve bots on {bind}: {OTHER_BIND}") from None
+        raise AddressError(f"cannot serve bots on {bind}: choose another --bind") from None
     return f"{shown}:{bound}"
-
-
-def _probe(host: str, port: int, bind: str) -> None:
-    # gRPC does not say why it cannot bind, and writes to standard error by itself.
-    try:
-        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        with socket.socket(family, kind) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(address)
-            probe.listen(1)
-    except OSError as error:
-        raise AddressError(f"cannot serve bots on {bind}: {error.strerror}; {OTHER_BIND}") from None

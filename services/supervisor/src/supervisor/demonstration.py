@@ -10,13 +10,12 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from dragonfly_common.errors import ConfigError
+from dragonfly_common.errors import ConfigError, UserError
 from rich.console import Console
 
 from supervisor.narration import Ticker
 from supervisor.plan import USUAL_GATEWAY, DeploymentOptions
 from supervisor.session import System, running_system
-from supervisor.supervision import StartupError
 
 __all__ = [
     "SECONDS_WITHOUT_TERMINAL",
@@ -102,7 +101,7 @@ async def demonstrate(
             try:
                 system = await run(asked)
                 break
-            except StartupError as error:
+            except UserError as error:
                 taken = next((one for one in moving if getattr(asked, one) in str(error)), None)
                 if taken is None:
                     raise

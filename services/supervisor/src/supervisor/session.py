@@ -11,6 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
+from dragonfly_common.status import check_free
+
 from supervisor.accounts import account_keys
 from supervisor.plan import (
     ENGINE,
@@ -63,8 +65,12 @@ async def running_system(
     """Run every process of `options` until the block ends; nothing is left behind.
 
     Raises:
+        AddressError: an address is taken, which is told before anything is started.
         StartupError: a process cannot run as it was told to.
     """
+    for whom, option in (("bots", "gateway"), ("customers", "fix"), ("pages", "web")):
+        if address := getattr(options, option):
+            check_free(whom, address, f"--{option}")
     failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     tasks: list[asyncio.Task[None]] = []
 
