@@ -219,6 +219,17 @@ def test_a_doubt_that_comes_anew_is_denied_anew() -> None:
     assert rig.child(child).denials == 1
 
 
+def test_what_its_venue_forgot_anew_is_an_alarm_anew() -> None:
+    rig = Rig()
+    parent = rig.order("5", Sweep(rounds=1000))
+    (child,) = rig.placed
+    for _ in range(2):
+        rig.tell(ChildAccepted(child.child_id, "v1"))
+        rig.deny(child, 4)
+        assert (parent.state, rig.child(child).denials) == (OrderState.PAUSED, 3)
+        assert rig.ask(Resume(parent.id)).code is AnswerCode.ACCEPTED
+
+
 def test_a_persons_word_that_was_wrong_is_taken_back() -> None:
     rig = Rig()
     parent = rig.order("5", Sweep(rounds=1000))

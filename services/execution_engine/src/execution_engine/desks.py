@@ -37,6 +37,7 @@ class Doubt:
     counted_at: float = -math.inf
     """When a denial counted last."""
     alarmed: bool = False
+    """Whether it was said that its venue has forgotten it."""
     asked_late: bool = False
     """Whether the child could not come to its venue any more when that was asked last."""
 

@@ -262,7 +262,8 @@ class Fates:
         """Have it asked about at once: its fate is in doubt."""
         self._ledger.note(ChildDoubted(child.intent.child_id, reason, self._clock.now_ns()))
         self._ledger.report_child(child)
-        self._doubt_of(child).next_query = self._clock.monotonic()
+        doubt = self._doubt_of(child)
+        doubt.next_query, doubt.alarmed = self._clock.monotonic(), False
 
     def _take_denial(self, child: Child, now: float) -> None:
         """Take it that a venue does not know a child: proof only late, often, and if it never did.
