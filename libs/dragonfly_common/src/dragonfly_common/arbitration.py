@@ -11,7 +11,8 @@ aggregator) go by these times. Which message is ahead each says by itself: one `
 
 - the connections of one listener (`feed_listener/feeds.py`): they are in one process, which knows
   which of them is trusted, and replaces one before it breaks the other;
-- the status of a venue (`aggregator/world.py`): what its listeners say is added up, not chosen;
+- the status of a venue (`aggregator/reported_venues.py`): what its listeners say is added up, not
+  chosen;
 - the statuses in a gateway (`dragonfly_views/venue_statuses.py`): they carry no sequence, so the
   newest live one is shown at once.
 """

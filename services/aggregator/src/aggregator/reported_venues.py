@@ -28,7 +28,7 @@ class ReportedVenues:
         return self._venues.keys()
 
     def is_live(self) -> bool:
-        """A venue is live."""
+        """Say whether any venue is live."""
         return any(self.of(venue).state is FeedState.LIVE for venue in self._venues)
 
     def of(self, venue: str) -> VenueStatus:
