@@ -34,6 +34,8 @@ def fail(kind: str) -> None:
         raise AddressError("cannot bind it; choose another --bind")
     if kind == "instrument":
         raise InstrumentError("'ETH' is not an instrument: write BASE-QUOTE")
+    if kind == "ctrl-c":
+        raise KeyboardInterrupt
     raise LookupError(kind)
 
 
@@ -106,6 +108,11 @@ def test_a_person_s_mistake_is_one_sentence_and_its_code(
 ) -> None:
     result = run("fail", kind)
     assert (result.exit_code, result.output) == (code, f"Error: {sentence}\n")
+
+
+def test_ctrl_c_is_no_mistake_and_has_the_shells_code(run: Run) -> None:
+    result = run("fail", "ctrl-c")
+    assert (result.exit_code, result.output) == (130, "\n")
 
 
 def test_a_bug_is_not_mistaken_for_one(run: Run) -> None:

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import signal
+import socket
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
@@ -10,6 +14,7 @@ from click.testing import CliRunner, Result
 from dragonfly_client.explaining import Explanation
 from dragonfly_client.messages import Bbo, FeedStanding, Instrument, State, Venue, VenueFeed
 from dragonfly_common.cli import main
+from patience import PATIENCE_S
 from terminal.reporting import explained_as_lines, status_as_lines
 
 NOW = 1_764_000_000_000_000_000
@@ -132,3 +137,18 @@ def test_a_mistake_is_one_sentence(stub_address: str, arguments: list[str], sent
     assert (ran.exit_code, ran.stdout) == (2, "")
     assert sentence in ran.stderr
     assert "Traceback" not in ran.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_before_the_answer_is_told_by_the_exit_code(number: signal.Signals) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"127.0.0.1:{silent.getsockname()[1]}"
+        command = [sys.executable, "-m", "dragonfly_common.cli", "status", "--gateway", address]
+        with subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        ) as ran:
+            silent.settimeout(PATIENCE_S)
+            with silent.accept()[0]:
+                ran.send_signal(number)
+                said, _ = ran.communicate(timeout=PATIENCE_S)
+    assert (ran.returncode, said) == (130, "\n")

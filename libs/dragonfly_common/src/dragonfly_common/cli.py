@@ -63,6 +63,9 @@ class _InstalledCommands(click.Group):
         words = list(ctx.args)
         try:
             return super().invoke(ctx)
+        except KeyboardInterrupt:
+            click.echo(err=True)  # what is next does not stand behind the terminal's ^C
+            ctx.exit(ExitCode.INTERRUPTED)
         except click.exceptions.NoArgsIsHelpError:  # the help of a group, which is no mistake
             raise
         except (click.UsageError, UserError) as error:

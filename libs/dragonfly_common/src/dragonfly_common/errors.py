@@ -24,7 +24,11 @@ __all__ = [
 
 
 class ExitCode(IntEnum):
-    """The exit codes, by which a process tells its supervisor why it ended."""
+    """The exit codes, by which a process tells its supervisor, or a shell, why it ended.
+
+    What runs until it is stopped (services, `up`, `demo`, `watch`) has STOPPED after a signal; a
+    command that a signal ended before it had begun to run, or had its answer, has INTERRUPTED.
+    """
 
     STOPPED = 0
     BUG = 1
@@ -33,6 +37,7 @@ class ExitCode(IntEnum):
     UNAVAILABLE = 69
     WATCHDOG = 70
     CONFIG = 78
+    INTERRUPTED = 130
 
 
 class DragonflyError(Exception):

@@ -107,7 +107,8 @@ def watch(
             svg=svg,
             screen=_screen(console, record, several=len(names) > 1),
             wording=for_the_line,
-        )
+        ),
+        follows=True,
     )
 
 
@@ -155,7 +156,8 @@ def latency(
             proxy=gateway.proxy,
             screen=screen,
             wording=for_the_line,
-        )
+        ),
+        follows=True,
     )
 
 
@@ -206,7 +208,7 @@ def price(
     table = {venue: float(bps) for venue, bps in parse_fees(fees).bps} if fees else None
     asked = _Asked(name, side, sizes, in_quote, [one.strip().lower() for one in venues], table)
     shown = _watch_price if follows else _show_price
-    run_bot(shown(gateway, asked, prints_json=prints_json))
+    run_bot(shown(gateway, asked, prints_json=prints_json), follows=follows)
 
 
 @dataclass(frozen=True)

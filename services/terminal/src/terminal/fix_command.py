@@ -139,7 +139,7 @@ def fix_client(
         lists=list_all,
     )
     client = run_fix_client(logon, request, seconds=seconds, raw=raw)
-    run_bot(client, starts=f"up --fix {FIX_GATEWAY}")
+    run_bot(client, starts=f"up --fix {FIX_GATEWAY}", follows=not list_all)
 
 
 def _tls_context(

@@ -159,17 +159,23 @@ def token_of(file: Path | None, variable: str) -> str | None:
     return token
 
 
-def run_bot(main: Coroutine[Any, Any, object], *, starts: str = "up") -> None:
+def run_bot(
+    main: Coroutine[Any, Any, object], *, starts: str = "up", follows: bool = False
+) -> None:
     """Run `main` until it ends, or a signal ends it. `starts` is the command for a gateway.
 
+    What `follows` is meant to be ended so.
+
     Raises:
+        KeyboardInterrupt: a signal ended what does not follow.
         NoGatewayError: the gateway cannot be reached.
         RequestError: the gateway refused.
     """
     try:
         asyncio.run(until_signal(main))
     except asyncio.CancelledError:
-        pass  # Asked to stop: the summary has been printed.
+        if not follows:
+            raise KeyboardInterrupt from None
     except CertificateError as error:
         raise RequestError(for_the_line(error)) from None
     except NotReadyError as error:
