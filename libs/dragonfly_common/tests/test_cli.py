@@ -70,6 +70,14 @@ def test_the_help_lists_what_is_installed_and_what_it_lacks(run: Run) -> None:
     assert "(needs a_package_that_is_not_installed, which is not installed)" in result.output
 
 
+def test_the_help_of_a_group_cuts_no_sentence() -> None:
+    for arguments in (["--help"], ["keys", "--help"]):
+        result = CliRunner().invoke(cli.main, arguments, terminal_width=60)
+        _, listed = result.output.split("Commands:")
+        assert "..." not in listed
+        assert max(map(len, listed.splitlines())) <= 60
+
+
 def test_a_command_that_lacks_a_package_says_which(run: Run) -> None:
     result = run("watch", "ETH-BTC", "--seconds", "5")
     assert result.exit_code == 78

@@ -69,6 +69,15 @@ def test_a_row_for_each_venue_and_what_is_said_of_all() -> None:
     ]
 
 
+def test_in_a_narrow_terminal_columns_give_way() -> None:
+    assert [*priced_as_lines(TOLD, 60)][3:7] == [
+        "venue    amount  average   worst",
+        "binance       2     0.07  0.0701  all that it shows",
+        "kraken        1   0.0702  0.0702",
+        "no room for share, fee bps, fee",
+    ]
+
+
 def test_what_the_depth_does_not_reach_is_said_first() -> None:
     short = replace(PRICE, size=9.0, complete=False)
     lines = [*priced_as_lines(replace(TOLD, prices=(short,), in_quote=True, side="sell"))]

@@ -85,6 +85,18 @@ def test_status_has_a_row_for_each_venue_and_for_each_in_a_book() -> None:
     assert [*status_as_lines("here:1", [], [], {}, NOW)] == ["gateway here:1: 0 of 0 venues live"]
 
 
+def test_in_a_narrow_terminal_columns_give_way() -> None:
+    told = [*status_as_lines("here:1", [BINANCE, KRAKEN], [BBO], {"ETH-BTC": LISTED}, NOW, 60)]
+    assert told[2:6] == [
+        "venue    state     for  live  why",
+        "binance  LIVE   12 min    11",
+        "kraken   DOWN        -     0  no answer within 5 s",
+        "no room for connections, listener, instruments",
+    ]
+    assert told[7] == "instrument  venue    state    for  why"
+    assert told[10] == "no room for audited, depth, score, changed"
+
+
 def test_an_explanation_is_a_sentence_and_what_is_known() -> None:
     assert [*explained_as_lines([OUT], NOW)] == [
         "kraken is not in the book of ETH-BTC, it is STALE: silent for 3.0 s",

@@ -10,6 +10,7 @@ from terminal.text import (
     duration_text,
     price_text,
     share_text,
+    wrapped,
 )
 
 
@@ -75,3 +76,10 @@ def test_an_amount_is_rounded_where_there_is_less_room(amount: float, most: int)
     text = amount_text(amount, most)
     assert len(text) <= most
     assert (float(text.replace(",", "")) == 0) is (amount == 0)
+
+
+def test_a_line_is_wrapped_between_words_where_there_is_a_width() -> None:
+    line = "kraken  DOWN  no answer within 5.0000000001 s"
+    assert wrapped(line, None) == wrapped(line, len(line)) == [line]
+    assert wrapped(line, 30) == ["kraken  DOWN  no answer within", "    5.0000000001 s"]
+    assert wrapped(line, 9)[-2:] == ["    5.0000000001", "    s"]

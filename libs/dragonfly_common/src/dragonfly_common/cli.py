@@ -15,18 +15,34 @@ from dragonfly_common.errors import ConfigError, ExitCode, UserError
 from dragonfly_common.one_process import together
 from dragonfly_common.wording import as_given, write_what_can_be
 
-__all__ = ["COMPLETE_VARIABLE", "LoggedCommand", "main"]
+__all__ = ["COMPLETE_VARIABLE", "CommandGroup", "LoggedCommand", "main"]
 
 COMPLETE_VARIABLE: Final = "_DRAGONFLY_COMPLETE"
 """By which a shell asks for completions, whatever name it calls this by."""
 ENTRY_POINTS: Final = "dragonfly.commands"
+WHOLE: Final = 1000
+"""More characters than a first sentence has."""
 
 
 class LoggedCommand(click.Command):
     """A command that logs, mistakes included: JSON where standard error is no terminal."""
 
 
-class _InstalledCommands(click.Group):
+class CommandGroup(click.Group):
+    """A group whose help says all of what each command does, and cuts no sentence."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        found = ((name, self.get_command(ctx, name)) for name in self.list_commands(ctx))
+        rows = [
+            (name, command.get_short_help_str(WHOLE))
+            for name, command in found
+            if command and not command.hidden
+        ]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
+
+class _InstalledCommands(CommandGroup):
     """Finds subcommands among the installed packages, and loads only the one that is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:

@@ -9,6 +9,7 @@ from typing import Final
 import click
 
 from dragonfly_common.bus.curve import Role, new_pair, short
+from dragonfly_common.cli import CommandGroup
 from dragonfly_common.errors import ConfigError
 from dragonfly_common.secret_files import create_secret
 
@@ -17,7 +18,7 @@ __all__ = ["keys"]
 TRUST: Final = "trust"
 
 
-@click.group()
+@click.group(cls=CommandGroup)
 def keys() -> None:
     """Make the keys by which services know each other over tcp.
 

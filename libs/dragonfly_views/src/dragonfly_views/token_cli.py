@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import click
+from dragonfly_common.cli import CommandGroup
 from dragonfly_common.errors import ConfigError
 from dragonfly_common.secret_files import create_secret, exposed_to
 
@@ -16,7 +17,7 @@ from dragonfly_views.tokens import check_name, hash_token, write_entry
 __all__ = ["token"]
 
 
-@click.group()
+@click.group(cls=CommandGroup)
 def token() -> None:
     """Make tokens, by which bots show who they are."""
 

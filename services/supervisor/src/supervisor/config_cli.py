@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 from click.core import ParameterSource
+from dragonfly_common.cli import CommandGroup
 
 from supervisor.config import Find, option_name, options_of, read_config, schema_of
 
@@ -53,7 +54,7 @@ config_option = click.option(
 """The decorator of `--config`."""
 
 
-@click.group()
+@click.group(cls=CommandGroup)
 def config() -> None:
     """Check, show and describe the file of `dragonfly up --config`.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from functools import wraps
@@ -34,7 +34,7 @@ from terminal.latency import LatencyScreen, as_json
 from terminal.listing import joined, listed_as_json, rows_of, summary, table
 from terminal.pricing import priced_as_lines
 from terminal.reporting import explained_as_lines, status_as_lines
-from terminal.text import told_as_json
+from terminal.text import told_as_json, wrapped
 from terminal.watch import run_watch
 
 __all__ = ["explain", "instruments", "latency", "price", "status", "watch"]
@@ -226,8 +226,11 @@ class _Asked:
 async def _show_price(gateway: GatewayToAsk, asked: _Asked, *, prints_json: bool) -> None:
     async with gateway.client() as client:
         told = await client.get_executable(**vars(asked))
-    for line in [told_as_json(told, indent=2)] if prints_json else priced_as_lines(told):
-        click.echo(line)
+    if prints_json:
+        click.echo(told_as_json(told, indent=2))
+    else:
+        width = _width()
+        _say(priced_as_lines(told, width), width)
 
 
 async def _watch_price(gateway: GatewayToAsk, asked: _Asked, *, prints_json: bool) -> None:
@@ -241,7 +244,7 @@ async def _watch_price(gateway: GatewayToAsk, asked: _Asked, *, prints_json: boo
                 if prints_json:
                     click.echo(told_as_json(told))
                 elif live:
-                    live.update("\n".join(priced_as_lines(told)), refresh=True)
+                    live.update("\n".join(priced_as_lines(told, console.width)), refresh=True)
                 else:
                     click.echo("\n".join((*priced_as_lines(told), "")))
 
@@ -310,8 +313,8 @@ async def _show_status(gateway: GatewayToAsk, names: Sequence[str], *, prints_js
         feeds = {name: one.feeds for name, one in listed.items()}
         click.echo(told_as_json(_Status(gateway.target, venues, views, feeds), indent=2))
         return
-    for line in status_as_lines(gateway.target, venues, views, listed, time.time_ns()):
-        click.echo(line)
+    width = _width()
+    _say(status_as_lines(gateway.target, venues, views, listed, time.time_ns(), width), width)
 
 
 @click.command()
@@ -339,9 +342,10 @@ async def _show_explanation(
 ) -> None:
     async with gateway.client() as client:
         told = await explanations_of(client, name, venue)
-    lines = explained_as_lines(told, time.time_ns())
-    for line in map(told_as_json, told) if prints_json else lines:
-        click.echo(line)
+    if prints_json:
+        _say(map(told_as_json, told), None)
+    else:
+        _say(explained_as_lines(told, time.time_ns()), _width())
 
 
 async def _show_instruments(
@@ -356,11 +360,20 @@ async def _show_instruments(
         click.echo(listed_as_json(listed))
         return
     rows = rows_of(listed)
-    width = Console().width if sys.stdout.isatty() else None
-    for line in table(rows, width):
-        click.echo(line)
-    for line in summary(rows, listed.left_out):
-        click.echo(line)
+    width = _width()
+    _say(table(rows, width), width)
+    _say(summary(rows, listed.left_out), width)
+
+
+def _width() -> int | None:
+    """Return how many cells a line has room for; a file has any."""
+    return Console().width if sys.stdout.isatty() else None
+
+
+def _say(lines: Iterable[str], width: int | None) -> None:
+    for line in lines:
+        for part in wrapped(line, width):
+            click.echo(part)
 
 
 async def _list(gateway: GatewayToAsk) -> None:

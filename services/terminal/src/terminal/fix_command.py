@@ -97,10 +97,11 @@ def fix_client(
     raw: bool,
     seconds: float | None,
 ) -> None:
-    """Log on over FIX 4.4, and show what INSTRUMENT's market is; ETH-BTC's if none is named.
+    """Log on over FIX 4.4, and show what INSTRUMENT's market is.
 
-    In a terminal a ladder; elsewhere a line when the best prices move or a venue's state does, at
-    most ten a second. It encrypts unless the gateway is on this machine, or --plain is given.
+    ETH-BTC's if none is named. In a terminal a ladder; elsewhere a line when the best prices move
+    or a venue's state does, at most ten a second. It encrypts unless the gateway is on this
+    machine, or --plain is given.
 
     \b
     Example:

@@ -10,7 +10,7 @@ from typing import Final, TypeAlias
 
 from dragonfly_client.messages import Instrument, Instruments, Market
 
-from terminal.text import UNTOLD, aligned, count_text, fitting
+from terminal.text import UNTOLD, aligned, count_text
 
 __all__ = ["Row", "joined", "listed_as_json", "rows_of", "summary", "table"]
 
@@ -57,16 +57,8 @@ def rows_of(listed: Iterable[Instrument]) -> list[Row]:
 
 
 def table(rows: Sequence[Row], width: int | None) -> Iterator[str]:
-    """Yield the headings and `rows`, line by line; no cell is cut.
-
-    Columns for which there is no room in `width` cells are named at the end.
-    """
-    lines = [COLUMNS, *rows]
-    shown, left_out = fitting(lines, SACRIFICES, width)
-    numbers = [at for at, place in enumerate(shown) if place in NUMBERS]
-    yield from aligned([[line[place] for place in shown] for line in lines], numbers)
-    if left_out:
-        yield f"no room for {', '.join(left_out)}"
+    """Return the headings and `rows`, line by line: see `aligned`."""
+    return aligned([COLUMNS, *rows], NUMBERS, SACRIFICES, width)
 
 
 def summary(rows: Sequence[Row], left_out: Mapping[str, int]) -> Iterator[str]:

@@ -13,6 +13,7 @@ __all__ = ["priced_as_lines"]
 
 COLUMNS: Final = ("venue", "amount", "share", "average", "worst", "fee bps", "fee", "")
 NUMBERS: Final = range(1, len(COLUMNS) - 1)
+SACRIFICES: Final = ("share", "fee bps", "fee")
 ALL_TAKEN: Final = "all that it shows"
 
 _FEES: Final = {
@@ -24,10 +25,13 @@ _FEES: Final = {
 }
 
 
-def priced_as_lines(told: Executable) -> Iterator[str]:
-    """Yield what each size costs, with a row for each venue; then what is said of all."""
+def priced_as_lines(told: Executable, width: int | None = None) -> Iterator[str]:
+    """Yield what each size costs, with a row for each venue; then what is said of all.
+
+    In `width` cells some columns may give way.
+    """
     for price in told.prices:
-        yield from _priced(told, price)
+        yield from _priced(told, price, width)
         yield ""
     for one in told.left_out:
         yield f"left out: {whose(one)}, {one.reason}"
@@ -37,7 +41,7 @@ def priced_as_lines(told: Executable) -> Iterator[str]:
     yield f"book {told.epoch}/{told.seq} of {at or 'no venue'}"
 
 
-def _priced(told: Executable, price: ExecutablePrice) -> Iterator[str]:
+def _priced(told: Executable, price: ExecutablePrice, width: int | None) -> Iterator[str]:
     base, _, quote = told.instrument.partition("-")
     if "+" in told.instrument:  # an equivalence, whose units are in its own text
         base, quote = "", ""
@@ -60,7 +64,7 @@ def _priced(told: Executable, price: ExecutablePrice) -> Iterator[str]:
         f" {fees} fees of {_text(price.fee_total, quote)}"
     )
     rows = (_row(part, price.filled) for part in price.parts)
-    yield from aligned([COLUMNS, *rows], NUMBERS)
+    yield from aligned([COLUMNS, *rows], NUMBERS, SACRIFICES, width)
 
 
 def _text(amount: float, unit: str) -> str:

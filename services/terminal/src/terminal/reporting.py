@@ -22,6 +22,8 @@ FEED_COLUMNS: Final = (
 )
 VENUE_NUMBERS: Final = (2, 4, 5, 6)
 FEED_NUMBERS: Final = (3, 4, 5, 6, 7)
+VENUE_SACRIFICES: Final = ("connections", "listener", "instruments", "live")
+FEED_SACRIFICES: Final = ("audited", "depth", "score", "changed")
 
 
 def status_as_lines(
@@ -30,21 +32,23 @@ def status_as_lines(
     views: Iterable[View],
     listed: Mapping[str, Instrument],
     now_ns: int,
+    width: int | None = None,
 ) -> Iterator[str]:
     """Yield who feeds the gateway at `target`; then a row for each venue of each view.
 
-    `listed` are the views' instruments by name, as far as they are told.
+    `listed` are the views' instruments by name, as far as they are told. In `width` cells some
+    columns may give way.
     """
     live = sum(one.state is State.LIVE for one in venues)
     yield f"gateway {target}: {live} of {count_text(len(venues), 'venue')} live"
     if venues:
         yield ""
         rows = [_venue_row(one, now_ns) for one in venues]
-        yield from aligned([VENUE_COLUMNS, *rows], VENUE_NUMBERS)
+        yield from aligned([VENUE_COLUMNS, *rows], VENUE_NUMBERS, VENUE_SACRIFICES, width)
     rows = [row for view in views for row in _feed_rows(view, listed.get(view.instrument), now_ns)]
     if rows:
         yield ""
-        yield from aligned([FEED_COLUMNS, *rows], FEED_NUMBERS)
+        yield from aligned([FEED_COLUMNS, *rows], FEED_NUMBERS, FEED_SACRIFICES, width)
 
 
 def explained_as_lines(told: Iterable[Explanation], now_ns: int) -> Iterator[str]:

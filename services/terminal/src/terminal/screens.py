@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections import deque
 from dataclasses import replace
-from textwrap import wrap
 from typing import Final, Protocol, TypeVar
 
 from dragonfly_client.events import Disconnected, Event, Reconnected, Refused
@@ -17,13 +16,13 @@ from rich.text import Text
 from terminal.ladder import LOWEST, Frame, draw
 from terminal.lines import BookChanges, added, summary_lines
 from terminal.statistics import WatchSummary
+from terminal.text import wrapped
 
 __all__ = ["LadderScreen", "LineScreen", "Screen", "Watched"]
 
 PICTURE_PERIOD_S: Final = 0.125
 LINE_PERIOD_S: Final = 0.1
 MAX_TAPE: Final = 200
-INDENT: Final = "    "
 PATIENCE_S: Final = 1.0
 """How long a missing gateway goes unmentioned."""
 
@@ -88,7 +87,7 @@ class LadderScreen:
         summary = [
             part
             for line in summary_lines(watch.summary())
-            for part in _wrapped(self._console, line)
+            for part in wrapped(line, _width(self._console))
         ]
         width, height = self._console.size
         self._console.print(draw(watch.frame(), width, max(LOWEST, height - len(summary) - 1)))
@@ -148,19 +147,10 @@ class LineScreen:
 
 
 def _print(console: Console, line: str) -> None:
-    for part in _wrapped(console, line):
+    for part in wrapped(line, _width(console)):
         # No wrapping at a width that a pipe does not have, no markup, no colours.
         console.print(Text(part), soft_wrap=True)
 
 
-def _wrapped(console: Console, line: str) -> list[str]:
-    """Return `line` as what fits a terminal, broken between words: no price is cut."""
-    if not console.is_terminal or len(line) <= console.width:
-        return [line]
-    return wrap(
-        line,
-        console.width,
-        subsequent_indent=INDENT,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
+def _width(console: Console) -> int | None:
+    return console.width if console.is_terminal else None

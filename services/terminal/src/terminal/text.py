@@ -8,6 +8,7 @@ from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import asdict
 from decimal import Decimal
 from enum import Enum
+from textwrap import wrap
 from typing import TYPE_CHECKING, Final, Protocol
 
 from rich.cells import cell_len
@@ -30,11 +31,14 @@ __all__ = [
     "share_text",
     "told_as_json",
     "whose",
+    "wrapped",
 ]
 
 MAX_DECIMALS: Final = 10
 GAP: Final = "  "
 """Between two columns of a table."""
+INDENT: Final = "    "
+"""Of what a line goes on with where it is wrapped."""
 UNTOLD: Final = "-"
 """The cell of what nobody tells."""
 
@@ -127,16 +131,26 @@ def _named(fields: Iterable[tuple[str, object]]) -> dict[str, object]:
     return {name: one.name if isinstance(one, Enum) else one for name, one in fields}
 
 
-def aligned(lines: Sequence[Sequence[str]], numbers: Container[int]) -> Iterator[str]:
-    """Yield a table's headings and rows; the columns at `numbers` end flush."""
+def aligned(
+    lines: Sequence[Sequence[str]],
+    numbers: Container[int],
+    sacrifices: Iterable[str] = (),
+    width: int | None = None,
+) -> Iterator[str]:
+    """Yield a table's headings and rows; the columns at `numbers` end flush, and no cell is cut.
+
+    Columns that `fitting` leaves out are named at the end.
+    """
+    shown, left_out = fitting(lines, sacrifices, width)
     widths = [max(map(cell_len, column)) for column in zip(*lines, strict=True)]
     for line in lines:
-        blanks = (" " * (width - cell_len(cell)) for cell, width in zip(line, widths, strict=True))
-        cells = (
-            blank + cell if place in numbers else cell + blank
-            for place, (cell, blank) in enumerate(zip(line, blanks, strict=True))
-        )
+        cells = []
+        for place in shown:
+            blank = " " * (widths[place] - cell_len(line[place]))
+            cells.append(blank + line[place] if place in numbers else line[place] + blank)
         yield GAP.join(cells).rstrip()
+    if left_out:
+        yield f"no room for {', '.join(left_out)}"
 
 
 def fitting(
@@ -155,3 +169,12 @@ def fitting(
         shown.remove(lines[0].index(name))
         left_out.append(name)
     return shown, left_out
+
+
+def wrapped(line: str, width: int | None) -> list[str]:
+    """Return `line` as what fits in `width` cells, broken between words: no price is cut."""
+    if width is None or len(line) <= width:
+        return [line]
+    return wrap(
+        line, width, subsequent_indent=INDENT, break_long_words=False, break_on_hyphens=False
+    )
