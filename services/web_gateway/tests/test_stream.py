@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 from dragonfly_protos import market_data_pb2 as pb
 from dragonfly_views.tokens import hash_token, write_entry
-from patience import eventually
+from patience import eventually, patiently
 from stub_gateway import StubGateway, make_bbo, make_book, make_liquidity
+from web_gateway import counters
+from web_gateway.service import REVOKED
 from web_world import RunningWeb, Tab, running
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
@@ -239,6 +241,36 @@ async def test_tokens_are_asked_for(stub: StubGateway, tmp_path: Path) -> None:
         beyond = await tab.subscribe("book", instrument="BTC-USD")
         assert beyond["code"] == 8
         assert "its quota instruments" in beyond["error"]
+
+
+async def test_a_token_that_holds_no_more_ends_its_sockets_and_waits_for_none(
+    stub: StubGateway, tmp_path: Path
+) -> None:
+    tokens = tmp_path / "tokens.toml"
+    tokens.write_text(write_entry("screen", hash_token("secret")))
+    tokens.chmod(0o600)
+    stub.publish(make_book(depth=2000))
+
+    async def revoked() -> bool:
+        return (await web.get("/v1/bbo", authorization="Bearer secret"))[0] == 401
+
+    async with running(stub.address, tokens=tokens) as web, web.unread_tab() as unread:
+        await unread.say(method="auth", params={"token": "secret"})
+        sent = counters.SENT.count
+        params = {"channel": "book", "instrument": "ETH-BTC"}
+        await unread.say(method="subscribe", params=params)
+        await eventually(lambda: counters.SENT.count > sent, "a book that there is no room for")
+        async with web.tab() as tab:
+            await tab.ask(method="auth", params={"token": "secret"})
+            await tab.subscribe("venues")
+            tokens.write_text(write_entry("another", hash_token("other")))
+            await eventually(revoked, "the token holds no more")
+            async with patiently():
+                await tab.socket.wait_closed()
+            assert (tab.socket.close_code, tab.socket.close_reason) == (1001, REVOKED)
+        beats = web.beats()
+        await eventually(lambda: web.beats() > beats + 2, "the service goes on")
+        await unread.read_until(REVOKED.encode())
 
 
 async def test_a_venue_that_leaves_says_why(tab: Tab, stub: StubGateway) -> None:

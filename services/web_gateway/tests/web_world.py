@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import httpx
 from dragonfly_common.clock import SteadyClock
@@ -16,8 +17,14 @@ from dragonfly_common.runtime import Runtime, RuntimeOptions
 from patience import eventually, patiently
 from web_gateway.service import WebGatewayOptions, serve
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.frames import Frame, Opcode
 
 Message = dict[str, Any]
+
+HANDSHAKE: Final = (
+    b"GET /v1/stream HTTP/1.1\r\nHost: here\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n\r\n"
+)
 
 
 class Tab:
@@ -63,6 +70,26 @@ class Tab:
         return data
 
 
+class UnreadTab:
+    """A WebSocket of which nothing is read, so that there is soon no room for more."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+
+    async def say(self, **request: object) -> None:
+        frame = Frame(Opcode.TEXT, json.dumps(request).encode()).serialize(mask=True)
+        await asyncio.get_running_loop().sock_sendall(self._connection, frame)
+
+    async def read_until(self, end: bytes) -> None:
+        """Read on, until what was sent so far ends so."""
+        read = b""
+        async with patiently():
+            while not read.endswith(end):
+                more = await asyncio.get_running_loop().sock_recv(self._connection, 1 << 16)
+                assert more, "the connection was cut"
+                read = read[-len(end) :] + more
+
+
 class RunningWeb:
     """A web gateway's address."""
 
@@ -85,8 +112,21 @@ class RunningWeb:
         address = f"{self.url.replace('http', 'ws', 1)}v1/stream"
         async with connect(
             address, additional_headers=headers, proxy=None, ssl=self.trust
-        ) as socket:
-            yield Tab(socket)
+        ) as connection:
+            yield Tab(connection)
+
+    @asynccontextmanager
+    async def unread_tab(self) -> AsyncIterator[UnreadTab]:
+        address = httpx.URL(self.url)
+        with socket.socket() as connection:
+            connection.setblocking(False)
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            loop = asyncio.get_running_loop()
+            await loop.sock_connect(connection, (address.host, address.port))
+            await loop.sock_sendall(connection, HANDSHAKE)
+            tab = UnreadTab(connection)
+            await tab.read_until(b"\r\n\r\n")
+            yield tab
 
 
 class _NotingRuntime(Runtime):

@@ -127,7 +127,7 @@ class _WebGateway:
                     if self._access.refresh(self._runtime.clock.monotonic()):
                         for session in [*app.state.sessions]:
                             if session.revoked():
-                                await session.leave(REVOKED)
+                                session.leave(REVOKED)
                     await asyncio.wait((serving,), timeout=LOOK_INTERVAL_S)
             finally:
                 server.should_exit = True

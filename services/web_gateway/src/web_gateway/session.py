@@ -74,6 +74,7 @@ class WebSession:
         self._holding = ExitStack()
         self._subscriptions: dict[FeedQuestion, _Subscription] = {}
         self._news = asyncio.Event()
+        self._farewell = ""
         self._sent = 0
         self._acknowledged = 0
         self._window: int | None = None
@@ -108,10 +109,10 @@ class WebSession:
     def revoked(self) -> bool:
         return self._caller is not None and self._access.revoked(self._caller)
 
-    async def leave(self, sentence: str) -> None:
-        """Close it from this side."""
-        with suppress(WebSocketDisconnect, OSError, RuntimeError):
-            await self._socket.close(GOING_AWAY, sentence[:120])
+    def leave(self, sentence: str) -> None:
+        """Have the writer close it, once a socket that is full has room for that."""
+        self._farewell = sentence
+        self._news.set()
 
     # -- What the peer asks.
 
@@ -256,6 +257,9 @@ class WebSession:
         loop = asyncio.get_running_loop()
         while True:
             self._news.clear()
+            if self._farewell:
+                await self._socket.close(GOING_AWAY, self._farewell[:120])
+                return
             now = time.monotonic()
             if self._has_room:
                 ready = [one for one in self._subscriptions.values() if one.has_news]
