@@ -79,6 +79,8 @@ async def test_a_sweep_is_filled_over_the_venues_and_reported(tmp_path: Path) ->
 
 async def test_an_order_that_waits_for_its_book_is_not_denied(tmp_path: Path) -> None:
     async with running(tmp_path) as (_, desk):
+        # Until then nothing is sent, and the first that can be goes first.
+        await eventually(lambda: desk.front_end.engine is not None, "the engine")
         answers: list[CommandAnswer] = []
 
         async def taken() -> bool:
