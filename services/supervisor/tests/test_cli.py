@@ -139,6 +139,12 @@ def run(folder: Path, *argv: str) -> Iterator[subprocess.Popen[str]]:
             process.kill()
 
 
+def test_a_mistake_is_in_the_log_of_a_process_too(tmp_path: Path) -> None:
+    with run(tmp_path, "up", "--venue=mtgox") as process:
+        said, _ = process.communicate(timeout=PATIENCE_S)
+    assert json.loads(said)["level"] == "error"
+
+
 def session_of(process: subprocess.Popen[str]) -> list[int]:
     """Return the ids of what `process` runs at this moment."""
     return [

@@ -170,4 +170,7 @@ main.add_command(together)
 
 
 if __name__ == "__main__":
-    main()
+    # What commands are made of, and not a second copy of it.
+    from dragonfly_common.cli import main as dragonfly
+
+    dragonfly()
