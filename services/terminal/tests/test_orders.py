@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 from dataclasses import replace
 from decimal import Decimal
 
@@ -22,6 +23,7 @@ from dragonfly_client.orders import (
     WorkedOrder,
 )
 from rich.console import Console
+from terminal.gateway import run_bot
 from terminal.order_analysis import analyse, analysis_as_json
 from terminal.order_commands import liquidate, orders
 from terminal.order_progress import OrderProgress
@@ -33,6 +35,7 @@ from terminal.order_screen import (
     order_table,
     plan_lines,
 )
+from terminal.ordering import ask
 
 S = 10**9
 
@@ -285,3 +288,15 @@ def test_a_bad_change_is_one_sentence(arguments: list[str], says: str) -> None:
     outcome = CliRunner().invoke(orders, arguments)
     assert outcome.exit_code
     assert says in outcome.output + str(outcome.exception)
+
+
+def test_ctrl_c_at_a_question_does_not_wait_for_the_event_loop(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("click.confirm", lambda *_, **__: signal.raise_signal(signal.SIGINT))
+
+    async def main() -> None:
+        ask("Place REAL orders?")
+
+    with pytest.raises(KeyboardInterrupt):
+        run_bot(main())

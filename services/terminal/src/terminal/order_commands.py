@@ -23,7 +23,7 @@ from terminal.gateway import FILE, GatewayToAsk, gateway_options, one_of, run_bo
 from terminal.order_analysis import analyse
 from terminal.order_progress import OrderProgress
 from terminal.order_screen import order_table, wide_console
-from terminal.ordering import Manner, history_of, show_analysis, work
+from terminal.ordering import Manner, ask, history_of, show_analysis, work
 
 __all__ = ["kill", "liquidate", "orders"]
 
@@ -305,12 +305,10 @@ async def _resolve(client: DragonflyClient, progress: OrderProgress, word: _Word
         raise ConfigError(f"{word.child[:60]!r} names no UNKNOWN order at a venue: {known}")
     (child,) = found
     if not word.yes:
-        click.confirm(
+        ask(
             f"{child.child_id} is to {order.side} {child.amount} at {child.venue}. If it is open"
             f" there, or more than {word.filled} of it is filled, your order can be filled beyond"
-            " its quantity. Have you looked at the venue's own lists?",
-            abort=True,
-            err=True,
+            " its quantity. Have you looked at the venue's own lists?"
         )
     await client.resolve(
         order.order_id, child_id=child.child_id, filled=word.filled, reason=word.reason
@@ -368,7 +366,7 @@ def kill(gateway: GatewayToAsk, *, reason: str, release: bool, yes: bool) -> Non
                 click.echo("stopped: all orders are cancelled, and none is taken")
                 return
             if not yes:
-                click.confirm("Let the engine take orders again?", abort=True, err=True)
+                ask("Let the engine take orders again?")
             await client.revive()
             click.echo("released: orders are taken again")
 

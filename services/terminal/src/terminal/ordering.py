@@ -36,7 +36,7 @@ from terminal.order_screen import (
 from terminal.pictures import check_picture, leave_picture
 from terminal.text import told_as_json
 
-__all__ = ["Manner", "NotFilledError", "history_of", "show_analysis", "work"]
+__all__ = ["Manner", "NotFilledError", "ask", "history_of", "show_analysis", "work"]
 
 REDRAW_S: Final = 0.2
 LINE_S: Final = 1.0
@@ -131,12 +131,24 @@ def show_analysis(analysis: OrderAnalysis, manner: Manner, console: Console) -> 
         leave_picture(manner.svg, analysis_picture(analysis))
 
 
+def ask(question: str) -> None:
+    """Ask a person; the event loop stands still meanwhile, so Ctrl-C must not wait for it.
+
+    Raises:
+        Abort: the answer is no, or Ctrl-C.
+    """
+    handled = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        click.confirm(question, abort=True, err=True)
+    finally:
+        signal.signal(signal.SIGINT, handled)
+
+
 def _ask_first(ticket: Ticket, estimate: CostEstimate) -> None:
     if not sys.stdin.isatty():
         raise ConfigError("these orders are real, and nobody is here to ask: give --yes")
     at = ", ".join(estimate.engine.venues)
-    question = f"\nPlace REAL orders at {at} to {ticket.side} {ticket.quantity}?"
-    click.confirm(question, abort=True, err=True)
+    ask(f"\nPlace REAL orders at {at} to {ticket.side} {ticket.quantity}?")
 
 
 async def _give(client: DragonflyClient, ticket: Ticket) -> WorkedOrder:
