@@ -26,6 +26,8 @@ def run(*arguments: str, environment: Mapping[str, str] | None = None) -> tuple[
 LISTENER = ("listener", "--venue=binance", "--bind=tcp://127.0.0.1:0")
 AGGREGATOR = ("aggregator", "--upstream=tcp://127.0.0.1:1", "--bind=tcp://127.0.0.1:0")
 GATEWAY = ("gateway", "--upstream=tcp://127.0.0.1:1", "--bind=127.0.0.1:0")
+# A port that other tests cannot have meanwhile: it is looked at before anything starts.
+UP = ("up", "--gateway=127.0.0.1:0")
 
 # The command, and a word of the sentence that says which input is meant.
 MISTAKES: list[tuple[tuple[str, ...], str]] = [
@@ -79,12 +81,12 @@ MISTAKES: list[tuple[tuple[str, ...], str]] = [
     (("simulator", "--tls-cert=/no/such.pem", "--tls-key=/no/such.key"), "/no/such.pem"),
     (("simulator", "--truth-log=/no/such/folder/truth"), "/no/such/folder/truth"),
     (("fault", "--control=http://127.0.0.1:1/control", "binance", "close"), "127.0.0.1:1"),
-    (("up", "--venue=mtgox"), "mtgox"),
-    (("up", "--venue=binance", "--instrument=ETHBTC"), "ETHBTC"),
-    (("up", "--venue=binance", "--equivalent=A-B=A-C"), "write 2 to 8 instruments"),
-    (("up", "--venue=binance", "--ws-url=binance"), "binance"),
-    (("up", "--venue=binance", "--ws-url=binance=http://x"), "http://x"),
-    (("up", "--apart", "--status=127.0.0.1:9100"), "--apart"),
+    ((*UP, "--venue=mtgox"), "mtgox"),
+    ((*UP, "--venue=binance", "--instrument=ETHBTC"), "ETHBTC"),
+    ((*UP, "--venue=binance", "--equivalent=A-B=A-C"), "write 2 to 8 instruments"),
+    ((*UP, "--venue=binance", "--ws-url=binance"), "binance"),
+    ((*UP, "--venue=binance", "--ws-url=binance=http://x"), "http://x"),
+    ((*UP, "--apart", "--status=127.0.0.1:9100"), "--apart"),
     (("demo", "--seconds=-5"), "seconds"),
     (("gateway", "--upstream=ipc://x", "--fees=kraken"), "kraken"),
     (("price", "ETH-BTC", "buy", "1", "--fees=kraken=x"), "kraken"),
@@ -109,7 +111,7 @@ PORTS_IN_USE: list[tuple[str, ...]] = [
     (*AGGREGATOR, "--status=127.0.0.1:{taken}"),
     ("up", "--venue=binance", "--gateway=127.0.0.1:{taken}"),
     ("up", "--venue=binance", "--apart", "--gateway=127.0.0.1:{taken}"),
-    ("up", "--venue=binance", "--status=127.0.0.1:{taken}"),
+    (*UP, "--venue=binance", "--status=127.0.0.1:{taken}"),
 ]
 
 
@@ -143,7 +145,7 @@ def test_a_mistake_gets_one_sentence(arguments: tuple[str, ...], word: str) -> N
         (("listener", "--venue=mtgox", "--bind=tcp://127.0.0.1:0"), "mtgox"),
         (("aggregator", "--upstream=nowhere", "--bind=tcp://127.0.0.1:0"), "nowhere"),
         (("gateway", "--upstream=tcp://127.0.0.1:1", "--bind=nowhere"), "nowhere"),
-        (("up", "--venue=binance", "--instrument=ETHBTC"), "ETHBTC"),
+        ((*UP, "--venue=binance", "--instrument=ETHBTC"), "ETHBTC"),
     ],
     ids=lambda value: value[0] if isinstance(value, tuple) else "",
 )
@@ -185,5 +187,5 @@ def test_a_mistake_in_the_environment_gets_the_same_sentence() -> None:
 
 def test_a_setting_that_one_process_cannot_have_is_refused() -> None:
     status = "127.0.0.1:9100"
-    answer = run("up", "--simulated", environment={"DRAGONFLY_GATEWAY_STATUS": status})
+    answer = run(*UP, "--simulated", environment={"DRAGONFLY_GATEWAY_STATUS": status})
     assert_one_sentence(*answer, status)

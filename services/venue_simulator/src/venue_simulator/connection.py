@@ -36,7 +36,7 @@ _RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)
 def reset_transport(transport: asyncio.Transport) -> None:
     """Cut a TCP connection so that the other side sees a reset, not an end."""
     raw = transport.get_extra_info("socket")
-    if raw is not None:
+    if raw is not None and raw.fileno() >= 0:  # else it is closed by now
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
     transport.abort()
 
