@@ -20,6 +20,12 @@ from supervisor import cli, demonstration
 from supervisor.options import PASSED_ON, given_words
 
 
+@pytest.fixture(autouse=True)
+def a_port_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave the usual port to whoever has it: it is looked at before anything starts."""
+    monkeypatch.setenv("DRAGONFLY_UP_GATEWAY", "127.0.0.1:0")
+
+
 @pytest.mark.parametrize(
     ("argv", "named", "remedy"),
     [
