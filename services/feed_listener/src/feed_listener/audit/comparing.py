@@ -35,7 +35,6 @@ __all__ = [
     "Verdict",
     "Watch",
     "judge_silent",
-    "judge_unnumbered",
 ]
 
 BEHIND_S: Final = 2.0
@@ -202,44 +201,34 @@ class Watch:
         return NOT_COMPARABLE if self.void or top is None else _judge_whole(top, seq, snapshot)
 
 
-def judge_silent(top: BookTop, seq: int, snapshot: BookTop) -> Verdict:
-    """Hold `top`, the book at `seq` whose stream is silent, against a snapshot."""
-    return NOT_COMPARABLE if snapshot.venue_seq < seq else _judge_whole(top, seq, snapshot)
+def judge_silent(top: BookTop, seq: int, snapshot: BookTop, *, numbered: bool) -> Verdict:
+    """Hold `top`, the book at `seq` whose stream is silent, against a snapshot.
+
+    Where that has no number in common with the stream (not `numbered`), prices alone are compared.
+    """
+    if numbered and snapshot.venue_seq < seq:
+        return NOT_COMPARABLE
+    return _judge_whole(top, seq, snapshot, by_price=not numbered)
 
 
-def judge_unnumbered(top: BookTop, seq: int, snapshot: BookTop) -> Verdict:
-    """Hold it likewise against the prices of a snapshot that has no number of the stream's."""
+def _judge_whole(top: BookTop, seq: int, snapshot: BookTop, *, by_price: bool = False) -> Verdict:
+    at = "" if by_price else f" at {snapshot.venue_seq}"
     for side, ours, theirs in (
         ("bid", top.bids, snapshot.bids),
         ("ask", top.asks, snapshot.asks),
     ):
-        # As deep as both are: where one of them is empty, the first.
-        most = max(1, min(len(ours), len(theirs)))
+        # No more than what is proven is shown; by price no more than both have, but for an empty
+        # side.
+        most = max(1, min(len(ours), len(theirs))) if by_price else top.depth
         pairs = zip_longest(ours[:most], theirs[:most])
         for place, (shown, said) in enumerate(pairs, start=1):
-            if shown is None or said is None or shown[0] != said[0]:
-                return Verdict(
-                    Result.DISAGREED,
-                    f"{side} {place} of the book at {seq} is {_text(shown)}, "
-                    f"of the snapshot {_text(said)}",
-                )
-    return _AGREED
-
-
-def _judge_whole(top: BookTop, seq: int, snapshot: BookTop) -> Verdict:
-    for side, ours, theirs in (
-        ("bid", top.bids, snapshot.bids),
-        ("ask", top.asks, snapshot.asks),
-    ):
-        # No more than what is proven is shown.
-        pairs = zip_longest(ours, theirs[: top.depth])
-        for place, (shown, said) in enumerate(pairs, start=1):
-            if shown != said:
-                return Verdict(
-                    Result.DISAGREED,
-                    f"{side} {place} of the book at {seq} is {_text(shown)}, "
-                    f"of the snapshot at {snapshot.venue_seq} {_text(said)}",
-                )
+            if shown == said or (by_price and shown and said and shown[0] == said[0]):
+                continue
+            return Verdict(
+                Result.DISAGREED,
+                f"{side} {place} of the book at {seq} is {_text(shown)}, "
+                f"of the snapshot{at} {_text(said)}",
+            )
     return _AGREED
 
 

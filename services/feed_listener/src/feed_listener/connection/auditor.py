@@ -21,7 +21,6 @@ from feed_listener.audit.comparing import (
     Verdict,
     Watch,
     judge_silent,
-    judge_unnumbered,
 )
 from feed_listener.connection.context import VenueContext
 from feed_listener.feeds import Feed, Source
@@ -61,7 +60,7 @@ class Auditor:
         self._checksum_disagreed = self._count(Audit.CHECKSUM, Result.DISAGREED)
         self._watch: Watch | None = None
         cached_s = context.venue.snapshots and context.venue.snapshots.cached_s
-        self._judge_silent = judge_silent if cached_s is None else judge_unnumbered
+        self._numbered = cached_s is None
         # What REST had first may have been on its way, or out of a cache.
         self._questions = (max(UNDER_WAY_S, cached_s or 0.0), UNDER_WAY_S)
         """How long each is given that a silent book disagrees with: as many must."""
@@ -123,7 +122,7 @@ class Auditor:
             return
         for under_way_s in self._questions:
             snapshot = await fetch()
-            verdict = self._judge_silent(book, seq, snapshot)
+            verdict = judge_silent(book, seq, snapshot, numbered=self._numbered)
             if verdict.result is Result.DISAGREED:
                 await asyncio.sleep(under_way_s)
             if feed.rhythm.heard_at != heard_at or self._books.get(symbol) is not book:
@@ -133,7 +132,7 @@ class Auditor:
         if not self._source.trusted:
             return
         now = self._clock.monotonic()
-        if verdict.result is not Result.DISAGREED or self._judge_silent is judge_unnumbered:
+        if verdict.result is not Result.DISAGREED or not self._numbered:
             # Where REST has another view of the book for good, it is asked ever more seldom.
             feed.rhythm.rested(now)
         self.judged(symbol, Audit.SILENCE, verdict, now)
