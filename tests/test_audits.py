@@ -59,6 +59,6 @@ async def test_a_book_that_lies_is_found_out_and_lowers_the_score(system: System
         healed = len(bot.books)
         last = await bot.until(lambda book: len(bot.books) > healed + MORE, what="more books")
         assert all(0.0 < (feed.score or 0.0) < 1.0 for feed in last.venues)
-    oracle = Oracle(Truth(system.truth_log.read_bytes().splitlines()))
+    oracle = Oracle(Truth.from_file(system.truth_log))
     violation = oracle.first_violation(bot.books[healed:])
     assert violation is None, str(violation)

@@ -67,7 +67,7 @@ async def test_every_book_is_the_merge_of_the_truth(
             what="the last state of every recording",
         )
 
-    oracle = Oracle(Truth(system.truth_log.read_bytes().splitlines()))
+    oracle = Oracle(Truth.from_file(system.truth_log))
     for instrument in last:
         violation = oracle.first_violation(bot.of(instrument))
         assert violation is None, str(violation)
@@ -78,7 +78,7 @@ async def test_every_book_is_the_merge_of_the_truth(
 async def test_the_truth_is_what_was_recorded(system: System, recordings: list[Recording]) -> None:
     """The log that all else is judged by begins with the first recorded states."""
     await system.start_simulator("--captures", str(CAPTURES), venues=tuple(VENUES))
-    truth = Truth(system.truth_log.read_bytes().splitlines())
+    truth = Truth.from_file(system.truth_log)
     for one in recordings:
         first = one.states[0]
         assert truth.levels(one.venue, one.instrument, first.venue_seq, DEPTH) == (

@@ -73,7 +73,7 @@ async def judged_bots(compose: Compose) -> AsyncIterator[list[Bot]]:
         await whole(bots)
         yield bots
         await whole(bots, fresh=True)
-    truth = Truth(compose.truth_log.read_bytes().splitlines())
+    truth = Truth.from_file(compose.truth_log)
     for bot in bots:
         for instrument in INSTRUMENTS:
             violation = Oracle(truth).first_violation(bot.of(instrument))

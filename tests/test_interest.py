@@ -35,7 +35,7 @@ async def test_an_instrument_never_asked_for_before(system: System) -> None:
     async with Bot(system.gateway_address, name) as bot:
         await bot.until(lambda book: live_venues(book) == set(VENUES), what=f"{name} live")
 
-    violation = Oracle(Truth(system.truth_log.read_bytes().splitlines())).first_violation(bot.books)
+    violation = Oracle(Truth.from_file(system.truth_log)).first_violation(bot.books)
     assert violation is None, str(violation)
 
 
@@ -85,7 +85,7 @@ async def test_a_halt_takes_the_venue_out_of_the_book_and_its_end_brings_it_back
         assert {feed.reason.partition(" has halted ")[0] for feed in book.venues} == set(VENUES)
         await system.clear()
         await bot.until(lambda book: live_venues(book) == set(VENUES), what="all live again")
-    violation = Oracle(Truth(system.truth_log.read_bytes().splitlines())).first_violation(bot.books)
+    violation = Oracle(Truth.from_file(system.truth_log)).first_violation(bot.books)
     assert violation is None, str(violation)
 
 

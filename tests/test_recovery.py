@@ -21,7 +21,7 @@ async def all_live(bot: Bot) -> None:
 
 
 def assert_right(system: System, bot: Bot) -> None:
-    oracle = Oracle(Truth(system.truth_log.read_bytes().splitlines()))
+    oracle = Oracle(Truth.from_file(system.truth_log))
     violation = oracle.first_violation(bot.books)
     assert violation is None, str(violation)
     assert oracle.judged > 0

@@ -50,7 +50,7 @@ async def all_live(bot: Bot, *, after: int = 0) -> None:
 
 
 def assert_right(system: System, bot: Bot) -> None:
-    truth = Truth(system.truth_log.read_bytes().splitlines())
+    truth = Truth.from_file(system.truth_log)
     for instrument in INSTRUMENTS:
         violation = Oracle(truth).first_violation(bot.of(instrument))
         assert violation is None, str(violation)
@@ -115,7 +115,7 @@ async def each_state_is_seen(system: System, bot: Bot) -> None:
     """Move the market on as soon as the bot has Binance's last state, so many times."""
     for _ in range(STATES):
         await system.step()
-        truth = Truth(system.truth_log.read_bytes().splitlines())
+        truth = Truth.from_file(system.truth_log)
         newest = truth.changes("binance", INSTRUMENTS[0], depth=10)[-1]
         await bot.until(partial(is_at, newest), what=f"{newest} of Binance")
 

@@ -37,7 +37,7 @@ async def test_a_market_that_rests_is_whole_after_each_beginning(system: System)
         await bot.until(lambda book: not is_whole(book), what="bitstamp out")
         await system.clear()
         await bot.until(is_whole, what="bitstamp back")
-    violation = Oracle(Truth(system.truth_log.read_bytes().splitlines())).first_violation(bot.books)
+    violation = Oracle(Truth.from_file(system.truth_log)).first_violation(bot.books)
     assert violation is None, str(violation)
 
 

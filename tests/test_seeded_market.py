@@ -92,7 +92,7 @@ async def test_no_view_is_wrong_while_everything_fails(
             task.cancel()
         await asyncio.gather(*collecting, return_exceptions=True)
 
-    truth = Truth(system.truth_log.read_bytes().splitlines())
+    truth = Truth.from_file(system.truth_log)
     oracle = Oracle(truth)
     for views in received:
         violation = oracle.first_violation(views)
@@ -121,5 +121,5 @@ async def test_a_resync_that_falls_into_a_silence_ends_well(system: System) -> N
         await system.fault("kraken", "silence", seconds=2.7)
         await whole()
 
-    violation = Oracle(Truth(system.truth_log.read_bytes().splitlines())).first_violation(bot.books)
+    violation = Oracle(Truth.from_file(system.truth_log)).first_violation(bot.books)
     assert violation is None, str(violation)

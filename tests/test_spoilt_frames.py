@@ -65,7 +65,5 @@ async def test_damaged_frames_are_counted_and_survived(system: System) -> None:
             noticed = counted(status, "dragonfly_listener_malformed_total")
             noticed += counted(status, "dragonfly_listener_superseded_total")
             assert noticed > SPOILT / 10
-    violation = Oracle(Truth(system.truth_log.read_bytes().splitlines())).first_violation(
-        bot.books[healed:]
-    )
+    violation = Oracle(Truth.from_file(system.truth_log)).first_violation(bot.books[healed:])
     assert violation is None, str(violation)

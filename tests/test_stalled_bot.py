@@ -38,7 +38,7 @@ async def test_a_stalled_bot_among_twenty(system: System) -> None:
 
     assert on_the_way < 5
     assert after.epoch == before.epoch
-    oracle = Oracle(Truth(system.truth_log.read_bytes().splitlines()))
+    oracle = Oracle(Truth.from_file(system.truth_log))
     for bot in bots:
         violation = oracle.first_violation(bot.books)
         assert violation is None, str(violation)

@@ -191,7 +191,7 @@ async def test_a_stack_serves_and_is_updated_under_a_bot(bot: Bot, tmp_path: Pat
             within_s=WHOLE_S,
             what="the bot resumed by itself",
         )
-    truth = Truth((tmp_path / "truth.ndjson").read_bytes().splitlines())
+    truth = Truth.from_file(tmp_path / "truth.ndjson")
     for name in INSTRUMENTS:
         oracle = Oracle(truth)
         violation = oracle.first_violation(bot.of(name))

@@ -34,5 +34,5 @@ async def test_an_unreachable_venue_is_down_with_its_reason(system: System) -> N
     (down,) = [feed for feed in book.venues if feed.venue == "binance"]
     assert NOBODY in down.reason
     assert system.processes["listener-binance"].running
-    violation = Oracle(Truth(system.truth_log.read_bytes().splitlines())).first_violation(bot.books)
+    violation = Oracle(Truth.from_file(system.truth_log)).first_violation(bot.books)
     assert violation is None, str(violation)

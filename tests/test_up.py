@@ -69,7 +69,7 @@ async def start_up(system: System, *options: str) -> Process:
 
 
 def assert_right(system: System, bot: Bot) -> None:
-    truth = Truth(system.truth_log.read_bytes().splitlines())
+    truth = Truth.from_file(system.truth_log)
     violation = Oracle(truth).first_violation(bot.books)
     assert violation is None, str(violation)
 

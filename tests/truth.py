@@ -69,7 +69,7 @@ class Truth:
 
     @classmethod
     def from_file(cls, log: Path) -> Self:
-        """Read a log that may be larger than memory."""
+        """Read a log that may be larger than memory, and whose last line may still be written."""
         truth = cls(())
         with log.open("rb") as file:
             truth._read(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))

@@ -38,7 +38,7 @@ async def moving(gateway: StubGateway) -> AsyncIterator[None]:
 
     async def publish() -> None:
         for seq in range(1, 1 << 31):
-            stale = {"kraken": (pb.STATE_STALE, "silent for 1.0 s")} if seq % 40 > 30 else {}
+            stale = {"kraken": (pb.STATE_STALE, "silent for 1.0 s")} if 3 < seq % 40 < 14 else {}
             gateway.publish(make_book(seq=seq, mid=0.07 + seq * 1e-7, states=stale))
             await asyncio.sleep(0.005)
 
